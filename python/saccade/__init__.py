@@ -1,0 +1,72 @@
+"""saccade: the right visual tokens in the right place, for Qwen-VL models on MLX.
+
+Names are loaded when first used, so that `import saccade` and the command line start without MLX or NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from saccade import families, grounding, media, nets, runtimes, scenes
+    from saccade.budget import Plan, plan, smart_resize
+    from saccade.engine import Answer, Engine, load
+    from saccade.errors import InputError
+    from saccade.patches import patchify, resize
+    from saccade.positions import mrope_positions, vision_positions, window_index
+
+_MODULES = {"families", "grounding", "media", "nets", "runtimes", "scenes"}
+_NAMES = {
+    "Answer": "engine",
+    "Engine": "engine",
+    "InputError": "errors",
+    "Plan": "budget",
+    "load": "engine",
+    "mrope_positions": "positions",
+    "patchify": "patches",
+    "plan": "budget",
+    "resize": "patches",
+    "smart_resize": "budget",
+    "vision_positions": "positions",
+    "window_index": "positions",
+}
+
+__all__ = [
+    "Answer",
+    "Engine",
+    "InputError",
+    "Plan",
+    "__version__",
+    "families",
+    "grounding",
+    "load",
+    "media",
+    "mrope_positions",
+    "nets",
+    "patchify",
+    "plan",
+    "resize",
+    "runtimes",
+    "scenes",
+    "smart_resize",
+    "vision_positions",
+    "window_index",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"saccade.{name}")
+    if name in _NAMES:
+        value = getattr(importlib.import_module(f"saccade.{_NAMES[name]}"), name)
+    elif name == "__version__":
+        value = importlib.import_module("saccade._core").version()
+    else:
+        raise AttributeError(f"module 'saccade' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,14 @@
+"""The one exception of a user's mistake.
+
+Everything that a caller can get wrong (a broken image, an impossible budget, a checkpoint of another architecture)
+raises `InputError` with one line that names the input, what is wrong and what to do. The command line prints that line
+and exits with 2; any other exception is a fault of saccade's own and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+__all__ = ["InputError"]
+
+
+class InputError(ValueError):
+    """A value from outside that cannot be used; the message is one line: which input, what is wrong, what to do."""

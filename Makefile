@@ -1,0 +1,64 @@
+# make demo    a virtual environment in .venv, the package built and installed, `saccade demo`
+# make test    the whole suite against the installed package
+# make check   lint, format, types, the order of imports, the stub, C++ tests under sanitizers, short fuzzing, Swift
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WHEELS := build/wheels
+STAMPS := build/stamps
+SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
+	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
+
+.PHONY: demo test check check-long lint types native swift stub stub-check bench golden sdist develop clean
+
+demo: $(STAMPS)/installed
+	$(BIN)/saccade demo
+
+test: $(STAMPS)/test
+	$(BIN)/python -m pytest tests
+
+check: lint types stub-check native swift
+
+# -- environment ------------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else f"saccade needs Python 3.10 or newer, this is {sys.version.split()[0]}; give another with make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMPS)/wheel: $(SOURCES) | $(BIN)/python
+	@mkdir -p $(STAMPS)
+	rm -rf $(WHEELS)
+	$(PIP) wheel --no-deps --wheel-dir $(WHEELS) .
+	@touch $@
+
+$(STAMPS)/installed: $(STAMPS)/wheel
+	$(PIP) install $(WHEELS)/saccade-*.whl
+	$(PIP) install --force-reinstall --no-deps $(WHEELS)/saccade-*.whl
+	@touch $@
+
+$(STAMPS)/test: $(STAMPS)/installed
+	$(PIP) install "$$(echo $(WHEELS)/saccade-*.whl)[test]"
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/installed
+	$(PIP) install "$$(echo $(WHEELS)/saccade-*.whl)[dev]"
+	@touch $@
+
+# Rebuilds the extension at import when a C++ file has changed; for work on saccade itself.
+develop: $(STAMPS)/dev
+	$(PIP) install --no-build-isolation --no-deps --config-settings=editable.rebuild=true --editable .
+
+# -- checks -----------------------------------------------------------------------------------------------------------
+
+lint: $(STAMPS)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYTHONPATH=python $(BIN)/lint-imports
+	find cpp -name '*.cpp' -o -name '*.h' -o -name '*.c' | xargs $(BIN)/clang-format --dry-run --Werror
+
+types: $(STAMPS)/dev
+	$(BIN)/mypy
+
+clean:
+	rm -rf build .build

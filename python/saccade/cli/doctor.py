@@ -1,0 +1,111 @@
+"""`saccade doctor`: what matters when something is wrong, each finding with what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes.util
+import importlib.metadata
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from saccade import _core
+from saccade.cli import output
+
+__all__ = ["Finding", "add_arguments", "examine", "run"]
+
+PACKAGES = ("mlx", "numpy", "pillow", "tokenizers", "jinja2", "huggingface-hub", "mlx-vlm", "transformers")
+# Each of these wheels brings its own copy of the same libmlx file; the one installed last wins.
+MLX_BACKENDS = ("mlx-cpu", "mlx-cuda", "mlx-cuda-12", "mlx-cuda-13", "mlx-metal")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `advice` is empty where nothing has to be done; `wrong` says that something has."""
+
+    name: str
+    value: str
+    wrong: bool = False
+    advice: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`saccade doctor` has no arguments of its own."""
+
+
+def version_of(package: str) -> str | None:
+    """The installed version of a package, or None."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def examine_mlx() -> list[Finding]:
+    """The MLX device, and whether two backends were installed over each other."""
+    installed = [(name, version) for name in MLX_BACKENDS if (version := version_of(name)) is not None]
+    listed = ", ".join(f"{name} {version}" for name, version in installed) or "part of mlx"
+    findings = []
+    if len(installed) > 1:
+        keep = installed[-1][0]
+        advice = (
+            "these packages overwrite each other's library; uninstall all of them, then install one: "
+            f"pip uninstall -y {' '.join(name for name, _ in installed)} && pip install --force-reinstall {keep}"
+        )
+        findings.append(Finding("MLX backend", listed, wrong=True, advice=advice))
+    else:
+        findings.append(Finding("MLX backend", listed))
+    try:
+        import mlx.core as mx
+    except ImportError as error:
+        return [*findings, Finding("MLX device", f"cannot be imported: {error}", wrong=True, advice="pip install saccade again")]
+    return [*findings, Finding("MLX device", str(mx.default_device()))]
+
+
+def examine_blas() -> Finding:
+    """Whether OpenBLAS is on this machine; only Linux without a GPU would gain by it."""
+    if sys.platform == "darwin":
+        return Finding("BLAS", "Accelerate (part of macOS)")
+    found = ctypes.util.find_library("openblas")
+    if found is None:
+        advice = "MLX's CPU wheel computes with reference BLAS, many times slower; install libopenblas (Debian: libopenblas0)"
+        return Finding("BLAS", "OpenBLAS not found", advice=advice)
+    return Finding("BLAS", f"OpenBLAS found ({found}); MLX's CPU wheel carries reference BLAS and does not load it by itself")
+
+
+def examine_cache() -> Finding:
+    """Where hub checkpoints are kept, and how much is there."""
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface")).expanduser()
+    folder = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    if not folder.is_dir():
+        return Finding("model cache", f"{folder} (empty)")
+    total = sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file() and not entry.is_symlink())
+    models = sum(1 for entry in folder.glob("models--*") if entry.is_dir())
+    return Finding("model cache", f"{folder} ({models} models, {output.bytes_text(total)})")
+
+
+def examine() -> list[Finding]:
+    """Everything that `saccade doctor` looks at, in the order it is printed."""
+    findings = [
+        Finding("saccade", f"{_core.version()} (ABI {_core.abi_version()})"),
+        Finding("Python", f"{platform.python_version()} ({sys.executable})"),
+        Finding("machine", f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"),
+        Finding("kernel", _core.kernel()),
+    ]
+    findings += [Finding(name, version_of(name) or "not installed") for name in PACKAGES]
+    return [*findings, *examine_mlx(), examine_blas(), examine_cache()]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the findings; exit code 1 where one of them is wrong."""
+    findings = examine()
+    if options.json:
+        output.print_json({"findings": [asdict(finding) for finding in findings]})
+    else:
+        output.facts([(finding.name, finding.value) for finding in findings])
+        for finding in findings:
+            if finding.advice:
+                print(f"{'wrong' if finding.wrong else 'hint'}: {finding.name}: {finding.advice}")
+    return 1 if any(finding.wrong for finding in findings) else 0

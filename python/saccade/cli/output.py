@@ -1,0 +1,70 @@
+"""What the commands print: one JSON object, or tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["bytes_text", "console", "facts", "note", "print_json", "table"]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that keeps its lines whole where the output is not a terminal."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False, soft_wrap=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object with a newline after it."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def note(line: str) -> None:
+    """Print one line on standard error."""
+    print(f"saccade: {line}", file=sys.stderr, flush=True)
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> None:
+    """Print name and value, one pair a line, without a table library (it would cost the start-up more than the work)."""
+    rows = list(rows)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value}")
+
+
+def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
+    """Print a table.
+
+    Args:
+        columns: (heading, "left" or "right") for each column.
+        rows: one string for each column.
+        title: line above the table.
+    """
+    from rich import box
+    from rich.table import Table
+
+    grid = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, side in columns:
+        grid.add_column(heading, justify="right" if side == "right" else "left", no_wrap=side == "right")
+    for row in rows:
+        grid.add_row(*row)
+    console().print(grid)
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes in the unit that leaves one to four digits before the point (1 KB = 1,000 bytes)."""
+    if count < 1000:
+        return f"{count} bytes"
+    amount = float(count)
+    for unit in ("KB", "MB", "GB", "TB"):
+        amount /= 1000
+        if amount < 999.5:
+            return f"{amount:.1f} {unit}"
+    return f"{amount:.1f} TB"

@@ -1,0 +1,87 @@
+"""`saccade plan`: what an image will become, before any model is loaded."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any
+
+from saccade import budget, families
+from saccade.cli import output
+
+__all__ = ["add_arguments", "add_budget_arguments", "describe", "image_or_size", "run"]
+
+SIZE = re.compile(r"(\d+)x(\d+)")
+
+
+def add_budget_arguments(parser: argparse.ArgumentParser) -> None:
+    """The option that every command which spends tokens understands."""
+    parser.add_argument(
+        "--budget",
+        metavar="B",
+        help="at most so many tokens (1280), pixels (1003520px), 'checkpoint', or a runtime's limits (ollama@0.13.3); "
+        "default 1280 or the checkpoint's cap where that is lower",
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `saccade plan`."""
+    parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160")
+    parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
+    parser.add_argument("--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)")
+    add_budget_arguments(parser)
+
+
+def image_or_size(word: str) -> str | tuple[int, int]:
+    """A size where the word reads as one (3840x2160), the path of an image otherwise."""
+    match = SIZE.fullmatch(word)
+    return (int(match[1]), int(match[2])) if match else word
+
+
+def describe(plan: budget.Plan) -> dict[str, Any]:
+    """The plan and its predicted memory as JSON values; sizes are (width, height), memory in bytes."""
+    memory = {name: families.predict_memory(tower, plan.patches) for name, tower in families.vision_towers(plan.family)}
+    return {
+        "family": plan.family.name,
+        "budget": plan.budget,
+        "min_pixels": plan.min_pixels,
+        "max_pixels": plan.max_pixels,
+        "source_size": list(plan.source_size),
+        "resized_size": list(plan.resized_size),
+        "grid_thw": list(plan.grid_thw),
+        "tokens": plan.tokens,
+        "patches": plan.patches,
+        "windows": plan.windows,
+        "scale": list(plan.scale),
+        "patch_bytes": plan.patch_bytes,
+        "vision_tower_bytes": memory,
+    }
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan of one image or size."""
+    plan = budget.plan(
+        image_or_size(options.image), family=options.family, budget=options.budget, min_tokens=options.min_tokens
+    )
+    described = describe(plan)
+    if options.json:
+        output.print_json(described)
+        return 0
+    (source_w, source_h), (width, height), (scale_x, scale_y) = plan.source_size, plan.resized_size, plan.scale
+    _, rows, columns = plan.grid_thw
+    lines = [
+        ("source", f"{source_w} x {source_h} px"),
+        ("family", f"{plan.family.name} (patch {plan.family.patch_size}, one token = {plan.family.factor} x {plan.family.factor} px)"),
+        ("budget", plan.budget),
+        ("resized", f"{width} x {height} px"),
+        ("grid", f"{columns} x {rows} patches"),
+        ("tokens", f"{plan.tokens:,}"),
+        ("patches", f"{plan.patches:,}"),
+        ("windows", f"{plan.windows:,}" if plan.windows else "none (full attention)"),
+        ("scale", f"x {scale_x:.4f}, y {scale_y:.4f} source px per model px"),
+        ("patch memory", output.bytes_text(plan.patch_bytes)),
+    ]
+    for name, peak in described["vision_tower_bytes"].items():
+        lines.append((f"{name} vision tower", f"{output.bytes_text(peak)} predicted peak, bfloat16 weights included"))
+    output.facts(lines)
+    return 0

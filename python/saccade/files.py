@@ -1,0 +1,63 @@
+"""Writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from saccade.errors import InputError
+
+__all__ = ["check_writable", "write_atomically"]
+
+
+def check_writable(path: str | os.PathLike[str]) -> Path:
+    """Refuse, before any work is done, a path that could not be written after it.
+
+    Args:
+        path: file to be written; its folder must exist.
+
+    Returns:
+        The path as a `Path`.
+
+    Raises:
+        InputError: the folder does not exist or is not writable, or the path is a folder.
+    """
+    target = Path(path)
+    folder = target.parent
+    if not folder.is_dir():
+        raise InputError(f"{target}: the folder {folder} does not exist; create it or name another file")
+    if target.is_dir():
+        raise InputError(f"{target}: is a folder; name a file in it")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{target}: the folder {folder} is not writable; name a file elsewhere")
+    return target
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` beside `path` and rename it into place, so that `path` holds the old bytes or the new ones.
+
+    Args:
+        path: file to write or replace.
+        data: its whole content.
+
+    Raises:
+        InputError: as `check_writable`.
+        OSError: the disk is full or the rename is refused; nothing is left behind.
+    """
+    target = check_writable(path)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes the file private; a new file should have the mode that open() would have given it.
+        umask = os.umask(0)
+        os.umask(umask)
+        part.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~umask)
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

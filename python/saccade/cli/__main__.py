@@ -35,7 +35,9 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser(command: str | None) -> Parser:
     """The parser of the whole command line, with the arguments of `command` alone filled in."""
-    parser = Parser(prog="saccade", description="The right visual tokens, in the right place, for Qwen-VL models on MLX.")
+    parser = Parser(
+        prog="saccade", description="The right visual tokens, in the right place, for Qwen-VL models on MLX."
+    )
     parser.add_argument("--version", action="store_true", help="print the version and leave")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name, summary in COMMANDS.items():

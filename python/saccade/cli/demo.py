@@ -107,6 +107,6 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print_table(targets, answers)
     width, height = frame.source_size
-    print(f"{correct} of {len(targets)} correct (predicted centre inside the known box) on a {width} x {height} screenshot")
+    print(f"{correct} of {len(targets)} correct: predicted centre inside the known box, on {width} x {height} pixels")
     print(f"boxes drawn in {options.out}")
     return 0

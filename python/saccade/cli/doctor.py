@@ -60,7 +60,10 @@ def examine_mlx() -> list[Finding]:
     try:
         import mlx.core as mx
     except ImportError as error:
-        return [*findings, Finding("MLX device", f"cannot be imported: {error}", wrong=True, advice="pip install saccade again")]
+        return [
+            *findings,
+            Finding("MLX device", f"cannot be imported: {error}", wrong=True, advice="pip install saccade again"),
+        ]
     return [*findings, Finding("MLX device", str(mx.default_device()))]
 
 
@@ -70,9 +73,11 @@ def examine_blas() -> Finding:
         return Finding("BLAS", "Accelerate (part of macOS)")
     found = ctypes.util.find_library("openblas")
     if found is None:
-        advice = "MLX's CPU wheel computes with reference BLAS, many times slower; install libopenblas (Debian: libopenblas0)"
+        advice = "MLX's CPU wheel computes with reference BLAS, many times slower than OpenBLAS (Debian: libopenblas0)"
         return Finding("BLAS", "OpenBLAS not found", advice=advice)
-    return Finding("BLAS", f"OpenBLAS found ({found}); MLX's CPU wheel carries reference BLAS and does not load it by itself")
+    return Finding(
+        "BLAS", f"OpenBLAS found ({found}); MLX's CPU wheel carries reference BLAS and does not load it by itself"
+    )
 
 
 def examine_cache() -> Finding:

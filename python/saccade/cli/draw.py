@@ -27,7 +27,9 @@ def image_format(path: str | Path) -> str:
     """
     ending = Path(path).suffix.lower()
     if ending not in FORMATS:
-        raise InputError(f"{path}: cannot tell the image format from {ending or 'no ending'}; use one of {', '.join(FORMATS)}")
+        raise InputError(
+            f"{path}: cannot tell the image format from {ending or 'no ending'}; use one of {', '.join(FORMATS)}"
+        )
     return FORMATS[ending]
 
 

@@ -47,12 +47,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"no box; the model said: {answer.text!r}")
     for box in answer.boxes:
         print(f"{box.label}: {', '.join(f'{edge:.0f}' for edge in box.xyxy)}")
-    spent = answer.frames[0]
-    seconds = sum(answer.timings.values())
-    print(f"{spent.tokens} visual tokens, {seconds:.2f} s; box edges x1, y1, x2, y2 in pixels of the {size_text(spent.source_size)} source")
+    frame_used = answer.frames[0]
+    width, height = frame_used.source_size
+    print(f"edges x1, y1, x2, y2 in the pixels of the {width} x {height} source")
+    print(f"{frame_used.tokens} visual tokens, {sum(answer.timings.values()):.2f} s")
     return 0
-
-
-def size_text(size: tuple[int, int]) -> str:
-    """A size as people write it."""
-    return f"{size[0]} x {size[1]}"

@@ -32,7 +32,7 @@ def note(line: str) -> None:
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> None:
-    """Print name and value, one pair a line, without a table library (it would cost the start-up more than the work)."""
+    """Print name and value, one pair a line; a table library would take longer to import than a plan takes."""
     rows = list(rows)
     width = max(len(name) for name, _ in rows)
     for name, value in rows:

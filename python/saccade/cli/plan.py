@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `saccade plan`."""
     parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160")
     parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
-    parser.add_argument("--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)")
+    parser.add_argument(
+        "--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)"
+    )
     add_budget_arguments(parser)
 
 
@@ -69,9 +71,10 @@ def run(options: argparse.Namespace) -> int:
         return 0
     (source_w, source_h), (width, height), (scale_x, scale_y) = plan.source_size, plan.resized_size, plan.scale
     _, rows, columns = plan.grid_thw
+    factor = plan.family.factor
     lines = [
         ("source", f"{source_w} x {source_h} px"),
-        ("family", f"{plan.family.name} (patch {plan.family.patch_size}, one token = {plan.family.factor} x {plan.family.factor} px)"),
+        ("family", f"{plan.family.name} (patch {plan.family.patch_size} px, a token covers {factor} x {factor} px)"),
         ("budget", plan.budget),
         ("resized", f"{width} x {height} px"),
         ("grid", f"{columns} x {rows} patches"),

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from saccade import budget, runtimes
-from saccade.cli import output
-from saccade.cli.plan import image_or_size
-
 __all__ = ["add_arguments", "run"]
 
 

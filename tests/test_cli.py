@@ -1,0 +1,248 @@
+"""The command line as a user meets it: results, one line and exit 2 for a mistake, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from saccade.cli.__main__ import COMMANDS
+
+PROGRAM = [sys.executable, "-m", "saccade"]
+
+
+def saccade(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
+
+
+def assert_mistake(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert result.returncode == 2, result
+    assert result.stdout == ""
+    lines = [line for line in result.stderr.splitlines() if "knows generated screens only" not in line]
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("saccade")
+    for word in words:
+        assert word in lines[0]
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "picture.png"
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (120, 200, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def huge_png(path: Path, side: int = 30_000) -> Path:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 64)))
+    return path
+
+
+def test_help_lists_every_command() -> None:
+    result = saccade("--help")
+    assert result.returncode == 0
+    for name, summary in COMMANDS.items():
+        assert name in result.stdout
+        assert summary.split()[0] in result.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    result = saccade(command, "--help")
+    assert result.returncode == 0
+    assert "--json" in result.stdout
+
+
+def test_version_is_the_headers() -> None:
+    import saccade as package
+
+    assert saccade("--version").stdout == f"saccade {package.__version__}\n"
+
+
+def test_plan_of_a_size_as_json() -> None:
+    plan = json.loads(saccade("plan", "3840x2160", "--json").stdout)
+    assert plan["resized_size"] == [1316, 728]
+    assert plan["grid_thw"] == [1, 52, 94]
+    assert (plan["tokens"], plan["patches"], plan["windows"]) == (1222, 4888, 84)
+    assert plan["scale"] == [3840 / 1316, 2160 / 728]
+    assert plan["patch_bytes"] == 4888 * 588
+    assert plan["vision_tower_bytes"]["3b"] > 1e9
+
+
+def test_plan_for_people_names_what_the_json_has() -> None:
+    printed = saccade("plan", "3840x2160", "--budget", "checkpoint").stdout
+    assert "10,549" in printed
+    assert "3836 x 2156" in printed
+
+
+def test_plan_of_a_file_equals_the_plan_of_its_size(picture: Path) -> None:
+    assert saccade("plan", str(picture), "--json").stdout == saccade("plan", "200x120", "--json").stdout
+
+
+def test_plan_of_a_size_waits_for_no_heavy_library() -> None:
+    program = (
+        "import sys; from saccade.cli.__main__ import main; main(['plan', '3840x2160']); "
+        "print([name for name in ('numpy', 'mlx', 'PIL', 'rich', 'jinja2', 'tokenizers') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_runtimes_survey_one_size() -> None:
+    rows = json.loads(saccade("runtimes", "3840x2160", "--json").stdout)["runtimes"]
+    tokens = {row["tokens"] for row in rows}
+    assert {1222, 4080, 10549} <= tokens
+
+
+def test_doctor_reports_kernel_and_device() -> None:
+    result = saccade("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert findings["kernel"]["value"]
+    assert "Device" in findings["MLX device"]["value"]
+    assert result.returncode == (1 if any(finding["wrong"] for finding in findings.values()) else 0)
+
+
+def test_doctor_names_two_backends_installed_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    from saccade.cli import doctor
+
+    monkeypatch.setattr(doctor, "version_of", lambda name: "1.0" if name in ("mlx-cpu", "mlx-cuda-12") else None)
+    finding = doctor.examine_mlx()[0]
+    assert finding.wrong
+    assert "pip uninstall -y mlx-cpu mlx-cuda-12" in finding.advice
+
+
+def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
+    out = tmp_path / "made" / "here"
+    result = saccade("scenes", "--n", "2", "--size", "640x400", "--out", str(out), "--json")
+    assert result.returncode == 0, result.stderr
+    annotations = json.loads((out / "annotations.json").read_text())
+    assert json.loads(result.stdout)["targets"] == len(annotations) > 4
+    for entry in annotations:
+        x1, y1, x2, y2 = entry["bbox"]
+        assert 0 <= x1 < x2 <= 640
+        assert 0 <= y1 < y2 <= 400
+        with Image.open(out / entry["img_filename"]) as image:
+            assert image.size == (640, 400)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("plan", "nothere.png"), ("nothere.png",)),
+        (("plan", "0x100"), ("0",)),
+        (("plan", "20100x100"), ("201", "200")),
+        (("plan", "640x480", "--budget", "0"), ("0",)),
+        (("plan", "640x480", "--budget", "-5"), ("-5",)),
+        (("plan", "640x480", "--budget", "3"), ("3",)),
+        (("plan", "640x480", "--budget", "lots"), ("lots",)),
+        (("plan", "640x480", "--budget", "ollama@99999"), ("99999",)),
+        (("plan", "640x480", "--budget", "nosuch@1"), ("nosuch",)),
+        (("plan", "640x480", "--family", "qwen9"), ("qwen9", "qwen2.5-vl")),
+        (("locate", "nothere.png", "the red button"), ("nothere.png",)),
+        (("scenes", "--out", "x", "--size", "big"), ("big",)),
+        (("scenes", "--out", "x", "--n", "0"), ("0",)),
+        (("plan",), ("IMAGE",)),
+        (("plan", "640x480", "--nonsense"), ("--nonsense",)),
+        (("nonsense",), ("nonsense", "plan")),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(words: tuple[str, ...], named: tuple[str, ...], tmp_path: Path) -> None:
+    assert_mistake(saccade(*words, cwd=tmp_path), *named)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["plan", "locate"])
+@pytest.mark.parametrize("kind", ["text", "empty", "truncated", "huge", "folder"])
+def test_bad_image_files(command: str, kind: str, picture: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    if kind == "text":
+        bad.write_text("this is no image")
+    elif kind == "empty":
+        bad.touch()
+    elif kind == "truncated":
+        bad.write_bytes(picture.read_bytes()[:2000])
+    elif kind == "huge":
+        huge_png(bad)
+    else:
+        bad.mkdir()
+    if kind == "truncated" and command == "plan":
+        # The header is whole, and planning reads no more than the header.
+        assert saccade(command, str(bad)).returncode == 0
+        return
+    words = ("the red button", "--save", str(tmp_path / "out.png")) if command == "locate" else ()
+    assert_mistake(saccade(command, str(bad), *words), "bad.png")
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_locate_says_that_the_packaged_checkpoint_knows_generated_screens_only(picture: Path) -> None:
+    result = saccade("locate", str(picture), "the red round button", "--json")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "generated screens only" in result.stderr
+    answer = json.loads(result.stdout)
+    assert answer["frames"][0]["source_size"] == [200, 120]
+    assert set(answer["timings"]) == {"decode", "patches", "vision", "prefill", "answer"}
+
+
+def test_locate_saves_a_picture_of_the_sources_size(picture: Path, tmp_path: Path) -> None:
+    out = tmp_path / "drawn.png"
+    assert saccade("locate", str(picture), "the red round button", "--save", str(out)).returncode == 0
+    with Image.open(out) as image:
+        assert image.size == (200, 120)
+
+
+@pytest.mark.parametrize(("name", "named"), [("missing/out.png", "missing"), ("out.xyz", ".xyz"), ("out", "no ending")])
+def test_locate_refuses_an_impossible_save_before_working(name: str, named: str, picture: Path) -> None:
+    result = saccade("locate", str(picture), "the red round button", "--save", str(picture.parent / name))
+    assert_mistake(result, named)
+
+
+def test_locate_refuses_a_folder_that_is_no_checkpoint(picture: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    assert_mistake(saccade("locate", str(picture), "the red button", "--model", str(folder)), "config.json")
+
+
+def test_demo_prints_six_answers_and_draws_them(tmp_path: Path) -> None:
+    result = saccade("demo", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert [row["size"] for row in found["targets"]].count("large") == 2
+    assert [row["size"] for row in found["targets"]].count("medium") == 2
+    assert [row["size"] for row in found["targets"]].count("small") == 2
+    for row in found["targets"]:
+        x1, y1, x2, y2 = row["known_box"]
+        centre = None
+        if row["boxes"]:
+            left, top, right, bottom = row["boxes"][0]["xyxy"]
+            centre = ((left + right) / 2, (top + bottom) / 2)
+        inside = centre is not None and x1 <= centre[0] <= x2 and y1 <= centre[1] <= y2
+        assert row["correct"] == inside
+    assert found["correct"] == sum(row["correct"] for row in found["targets"])
+    with Image.open(tmp_path / "saccade-demo.png") as image:
+        assert image.size == (3840, 2160)
+
+
+def test_ctrl_c_leaves_no_traceback_and_no_partial_file(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "demo"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (process.returncode, out, err)
+    assert "Traceback" not in err
+    assert err.strip().splitlines()[-1] == "saccade: interrupted"
+    assert list(tmp_path.iterdir()) == []

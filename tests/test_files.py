@@ -1,0 +1,46 @@
+"""A file is the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from saccade import files
+from saccade.errors import InputError
+
+
+def test_writes_and_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    files.write_atomically(path, b"old")
+    files.write_atomically(path, b"new and longer")
+    assert path.read_bytes() == b"new and longer"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_keeps_the_mode_of_the_file_it_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    files.write_atomically(path, b"new")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_failure_keeps_the_old_file_and_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(OSError, match="No space"):
+        files.write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+
+
+@pytest.mark.parametrize("name", ["missing/a.bin", "."])
+def test_refuses_what_cannot_be_written(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        files.check_writable(tmp_path / name)

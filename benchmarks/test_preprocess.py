@@ -10,25 +10,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 import saccade
+from saccade.bench.preprocess import pillow_patches
 
 BUDGETS = (256, 1280, 4096, 16384)
-PILLOW_ORDER = "pillow13" if int(Image.__version__.split(".")[0]) >= 13 else "horizontal"
 
 
 @pytest.fixture(scope="module")
 def screenshot() -> NDArray[np.uint8]:
     return saccade.scenes.generate(0, (3840, 2160)).image
-
-
-def with_pillow(pixels: NDArray[np.uint8], plan: saccade.Plan) -> NDArray[np.uint8]:
-    """Patches of one frame in merge-block order: uint8 [patches, 588]."""
-    resized = np.asarray(Image.fromarray(pixels).resize(plan.resized_size, Image.Resampling.BICUBIC))
-    _, rows, columns = plan.grid_thw
-    blocks = resized.reshape(rows // 2, 2, 14, columns // 2, 2, 14, 3)
-    return np.ascontiguousarray(blocks.transpose(0, 3, 1, 4, 6, 2, 5)).reshape(rows * columns, 588)
 
 
 def in_window_order(patches: NDArray[np.uint8], plan: saccade.Plan) -> NDArray[np.uint8]:
@@ -41,7 +32,7 @@ def in_window_order(patches: NDArray[np.uint8], plan: saccade.Plan) -> NDArray[n
 def test_patches(benchmark, screenshot: NDArray[np.uint8], budget: int, side: str) -> None:
     plan = saccade.plan((3840, 2160), budget=budget)
     native = saccade.patchify(screenshot, plan)
-    assert np.array_equal(native, in_window_order(with_pillow(screenshot, plan), plan))
+    assert np.array_equal(native, in_window_order(pillow_patches(screenshot, plan), plan))
     benchmark.group = f"{plan.tokens} tokens"
-    work = saccade.patchify if side == "saccade" else with_pillow
+    work = saccade.patchify if side == "saccade" else pillow_patches
     benchmark.pedantic(work, args=(screenshot, plan), rounds=5, warmup_rounds=1)

@@ -19,6 +19,9 @@ COMMANDS = {
     "locate": "find what a description names, as a box in the image's own pixels",
     "runtimes": "compare the default budgets of known runtimes on one image",
     "scenes": "write generated screens with their known boxes",
+    "sweep": "measure accuracy and latency against budget on generated screens",
+    "dashboard": "draw what a sweep found as one self-contained page",
+    "bench": "time the preparation of an image on this machine, beside Pillow",
     "doctor": "print what matters when something is wrong",
 }
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from saccade import budget, families
 from saccade.cli import output
+from saccade.errors import InputError
 
-__all__ = ["add_arguments", "add_budget_arguments", "describe", "image_or_size", "run"]
+__all__ = ["add_arguments", "add_budget_arguments", "describe", "image_or_size", "parse_size", "run"]
 
 SIZE = re.compile(r"(\d+)x(\d+)")
 
@@ -38,6 +39,18 @@ def image_or_size(word: str) -> str | tuple[int, int]:
     """A size where the word reads as one (3840x2160), the path of an image otherwise."""
     match = SIZE.fullmatch(word)
     return (int(match[1]), int(match[2])) if match else word
+
+
+def parse_size(option: str, word: str) -> tuple[int, int]:
+    """(width, height) from 3840x2160, given as `option`.
+
+    Raises:
+        InputError: `word` is not of that form.
+    """
+    match = SIZE.fullmatch(word)
+    if match is None:
+        raise InputError(f"{option} {word}: is no size; write WIDTHxHEIGHT, such as 3840x2160")
+    return int(match[1]), int(match[2])
 
 
 def describe(plan: budget.Plan) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from saccade import files
 from saccade.cli import output
-from saccade.cli.plan import SIZE
+from saccade.cli.plan import parse_size
 from saccade.errors import InputError
 
 __all__ = ["add_arguments", "run"]
@@ -49,12 +49,9 @@ def run(options: argparse.Namespace) -> int:
 
     from saccade import scenes
 
-    match = SIZE.fullmatch(options.size)
-    if match is None:
-        raise InputError(f"--size {options.size}: is no size; write WIDTHxHEIGHT, such as 3840x2160")
+    size = parse_size("--size", options.size)
     if options.n < 1:
         raise InputError(f"--n {options.n}: nothing to write; ask for at least 1")
-    size = (int(match[1]), int(match[2]))
     folder = Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
     annotations: list[dict[str, Any]] = []

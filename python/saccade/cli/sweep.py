@@ -1,0 +1,76 @@
+"""`saccade sweep`: accuracy and latency against budget, on generated screens."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from saccade.cli import output
+from saccade.cli.plan import parse_size
+from saccade.errors import InputError
+
+__all__ = ["add_arguments", "print_cells", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `saccade sweep`."""
+    parser.add_argument("--out", default="saccade-sweep.jsonl", metavar="FILE", help="journal; a stopped sweep goes on")
+    parser.add_argument("--n", type=int, default=10, metavar="N", help="screens (default 10)")
+    parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first screen (default 1000000)")
+    parser.add_argument("--size", default="3840x2160", metavar="WIDTHxHEIGHT", help="default 3840x2160")
+    parser.add_argument("--budgets", default="64,256,1024", metavar="B,B", help="tokens (default 64,256,1024)")
+    parser.add_argument("--targets", type=int, default=8, metavar="N", help="elements asked for a screen (default 8)")
+    parser.add_argument("--model", metavar="PATH|ID", help="a checkpoint folder or hub id (default: the packaged one)")
+
+
+def budgets_of(text: str) -> tuple[int, ...]:
+    """Budgets in tokens from "64,256"."""
+    try:
+        budgets = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise InputError(f"--budgets {text}: is no list of whole numbers; write 64,256,1024") from None
+    if len(set(budgets)) != len(budgets):
+        raise InputError(f"--budgets {text}: names a budget twice")
+    return budgets
+
+
+def print_cells(cells: list[dict[str, object]]) -> None:
+    """The table for people."""
+    columns = [("target", "left"), *((name, "right") for name in ("budget", "n", "IoU", "95 %", "hits", "seconds"))]
+    rows = [
+        (str(c["size"]), str(c["budget"]), str(c["n"]), f"{c['iou']:.3f}", f"{c['low']:.3f}-{c['high']:.3f}",
+         f"{c['hits']:.2f}", f"{c['seconds']:.2f}") for c in cells
+    ]  # fmt: skip
+    output.table(columns, rows)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask what the journal does not hold yet, then print the table of everything it holds."""
+    from rich.progress import Progress
+
+    from saccade import engine, sweep
+
+    setup = sweep.Setup(
+        model=options.model or "packaged",
+        size=parse_size("--size", options.size),
+        seeds=tuple(range(options.seed, options.seed + options.n)),
+        budgets=budgets_of(options.budgets),
+        targets=options.targets,
+    )
+    journal = sweep.Journal(options.out)
+    records = journal.open(setup)
+    total = len(setup.seeds) * len(setup.budgets) * setup.targets
+    screen = output.console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+        task = progress.add_task("asking", total=total, completed=len(records))
+        for record in sweep.measure(engine.load(options.model), setup, {record.key for record in records}):
+            journal.append(record)
+            records.append(record)
+            progress.advance(task)
+    cells = [asdict(cell) for cell in sweep.summarise(records)]
+    if options.json:
+        output.print_json({"journal": options.out, "questions": len(records), "cells": cells})
+        return 0
+    print_cells(cells)
+    print(f"{len(records)} questions in {options.out}")
+    return 0

@@ -1,0 +1,130 @@
+"""One question after another: every known element of generated screens, at every budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from saccade.errors import InputError
+
+if TYPE_CHECKING:
+    from saccade.engine import Answer, Engine
+
+__all__ = ["Record", "Setup", "bin_of", "iou", "measure"]
+
+Box = Sequence[float]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a sweep asks; two sweeps with equal setups ask the same questions.
+
+    Attributes:
+        model: the checkpoint's path or hub id, or "packaged".
+        size: (width, height) of the screens in pixels.
+        seeds: seeds of the screens.
+        budgets: visual tokens at most, for each run.
+        targets: elements asked for on each screen, the first ones in the generator's order.
+    """
+
+    model: str
+    size: tuple[int, int]
+    seeds: tuple[int, ...]
+    budgets: tuple[int, ...]
+    targets: int
+
+    def __post_init__(self) -> None:
+        if not self.seeds or not self.budgets or self.targets < 1:
+            raise InputError("a sweep needs at least one screen, one budget and one target a screen")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One question: `share` is the target's part of the frame's area, `iou` 0 where the answer had no box."""
+
+    seed: int
+    target: int
+    description: str
+    budget: int
+    tokens: int
+    share: float
+    iou: float
+    hit: bool
+    seconds: float
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """What tells one question of a sweep from another."""
+        return self.seed, self.target, self.budget
+
+
+def bin_of(share: float) -> str:
+    """The size bin of a target that covers `share` of its frame (0 to 1), as the project's tables have them."""
+    if share > 0.05:
+        return "large"
+    if share > 0.01:
+        return "medium"
+    return "small" if share > 0.001 else "tiny"
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes (x1, y1, x2, y2); 0 where either has no area."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+
+
+def centre_inside(box: Box, known: Box) -> bool:
+    """Whether the centre of `box` lies in `known`, edges included."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return known[0] <= x <= known[2] and known[1] <= y <= known[3]
+
+
+def measure(engine: Engine, setup: Setup, done: set[tuple[int, int, int]] | None = None) -> Iterator[Record]:
+    """Ask what has not been asked.
+
+    Args:
+        engine: the loaded model.
+        setup: what to ask.
+        done: keys of the questions to leave out.
+
+    Yields:
+        A record a question, screen by screen, all budgets of a target before the next target.
+    """
+    from saccade import scenes
+
+    done = done or set()
+    area = setup.size[0] * setup.size[1]
+    for seed in setup.seeds:
+        wanted = [(seed, target, budget) for target in range(setup.targets) for budget in setup.budgets]
+        if done.issuperset(wanted):
+            continue
+        scene = scenes.generate(seed, setup.size)
+        for target, element in enumerate(scene.elements[: setup.targets]):
+            for budget in setup.budgets:
+                if (seed, target, budget) in done:
+                    continue
+                x1, y1, x2, y2 = element.box
+                answer = engine.locate(scene.image, element.description, budget=budget)
+                yield score(answer, element.box, Record(
+                    seed=seed, target=target, description=element.description, budget=budget, tokens=0,
+                    share=(x2 - x1) * (y2 - y1) / area, iou=0.0, hit=False, seconds=0.0,
+                ))  # fmt: skip
+
+
+def score(answer: Answer, known: Box, question: Record) -> Record:
+    """The question with what its answer was worth."""
+    from dataclasses import replace
+
+    box = answer.boxes[0].xyxy if answer.boxes else None
+    return replace(
+        question,
+        tokens=sum(frame.tokens for frame in answer.frames),
+        iou=iou(box, known) if box else 0.0,
+        hit=box is not None and centre_inside(box, known),
+        seconds=sum(answer.timings.values()),
+    )

@@ -1,0 +1,73 @@
+"""Records to a table: mean IoU and hits by size of target and budget, with bootstrap intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from saccade.sweep.measure import Record, bin_of
+
+__all__ = ["BINS", "Cell", "summarise"]
+
+BINS = ("large", "medium", "small", "tiny")
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All questions of one size bin at one budget.
+
+    Attributes:
+        size: "large" (> 5 % of the frame), "medium" (1-5 %), "small" (0.1-1 %) or "tiny" (< 0.1 %).
+        budget: tokens allowed.
+        n: questions.
+        tokens: mean visual tokens spent.
+        iou: mean intersection over union.
+        low, high: ends of its 95 % bootstrap interval (percentile method).
+        hits: share of answers whose box centre lies in the known box.
+        seconds: median time of a question.
+    """
+
+    size: str
+    budget: int
+    n: int
+    tokens: float
+    iou: float
+    low: float
+    high: float
+    hits: float
+    seconds: float
+
+
+def summarise(records: Sequence[Record], *, seed: int = 0) -> list[Cell]:
+    """A cell for every size bin and budget that has records, bins from large to tiny, budgets rising.
+
+    Args:
+        records: of one sweep.
+        seed: of the resampling; equal records and seed give equal intervals.
+    """
+    import numpy as np
+
+    cells = []
+    for size in BINS:
+        for budget in sorted({record.budget for record in records}):
+            chosen = [record for record in records if record.budget == budget and bin_of(record.share) == size]
+            if not chosen:
+                continue
+            overlap = np.array([record.iou for record in chosen])
+            draws = np.random.RandomState(seed).randint(0, len(chosen), (RESAMPLES, len(chosen)))
+            low, high = np.percentile(overlap[draws].mean(axis=1), [2.5, 97.5])
+            cells.append(
+                Cell(
+                    size=size,
+                    budget=budget,
+                    n=len(chosen),
+                    tokens=float(np.mean([record.tokens for record in chosen])),
+                    iou=float(overlap.mean()),
+                    low=float(low),
+                    high=float(high),
+                    hits=float(np.mean([record.hit for record in chosen])),
+                    seconds=float(np.median([record.seconds for record in chosen])),
+                )
+            )
+    return cells

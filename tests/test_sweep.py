@@ -1,0 +1,180 @@
+"""The sweep's arithmetic, its journal, and the page drawn from it."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from saccade.grounding import Box
+
+from saccade import dashboard, scenes, sweep
+from saccade.errors import InputError
+
+SETUP = sweep.Setup(model="packaged", size=(320, 240), seeds=(1, 2), budgets=(16, 64), targets=2)
+
+
+def record(seed: int = 1, target: int = 0, budget: int = 16, share: float = 0.2, iou: float = 0.5) -> sweep.Record:
+    return sweep.Record(seed, target, "it", budget, budget - 1, share, iou, iou > 0.4, 0.1)
+
+
+class Perfect:
+    """An engine that knows every box, moved by as many pixels as its budget is short of 64."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+        self.known = {}
+        for seed in SETUP.seeds:
+            self.known.update({e.description: e.box for e in scenes.generate(seed, SETUP.size).elements[:2]})
+
+    def locate(self, image: object, description: str, *, budget: int) -> object:
+        self.asked.append((description, budget))
+        x1, y1, x2, y2 = self.known[description]
+        moved = Box((x1 + 64 - budget, y1, x2 + 64 - budget, y2), description)
+        used = type("Used", (), {"tokens": budget})()
+        return type("Answer", (), {"boxes": (moved,), "frames": (used,), "timings": {"vision": 0.25, "answer": 0.5}})()
+
+
+boxes = st.tuples(*[st.integers(0, 50)] * 4).map(
+    lambda b: (min(b[0], b[2]), min(b[1], b[3]), max(b[0], b[2]), max(b[1], b[3]))
+)
+
+
+@given(boxes, boxes)
+def test_iou_equals_counting_pixels(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    def cells(box: tuple[int, ...]) -> set[tuple[int, int]]:
+        return {(x, y) for x in range(box[0], box[2]) for y in range(box[1], box[3])}
+
+    union = cells(a) | cells(b)
+    expected = len(cells(a) & cells(b)) / len(union) if union else 0.0
+    assert sweep.iou(a, b) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("share", "size"),
+    [(0.051, "large"), (0.05, "medium"), (0.011, "medium"), (0.01, "small"), (0.0011, "small"), (0.001, "tiny")],
+)
+def test_bins(share: float, size: str) -> None:
+    assert sweep.bin_of(share) == size
+
+
+def test_measure_asks_everything_once_and_scores_it() -> None:
+    engine = Perfect()
+    records = list(sweep.measure(engine, SETUP))
+    assert len(records) == len(set(engine.asked)) == 8
+    assert all(r.iou == 1 and r.hit for r in records if r.budget == 64)
+    assert all(r.iou < 1 for r in records if r.budget == 16)
+    assert {r.seconds for r in records} == {0.75}
+
+
+def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
+    journal = sweep.Journal(tmp_path / "s.jsonl")
+    assert journal.open(SETUP) == []
+    for made in list(sweep.measure(Perfect(), SETUP))[:3]:
+        journal.append(made)
+    with journal.path.open("a") as stream:
+        stream.write('{"seed": 1, "tar')
+    found = journal.open(SETUP)
+    assert len(found) == 3
+    engine = Perfect()
+    for made in sweep.measure(engine, SETUP, {r.key for r in found}):
+        journal.append(made)
+    assert len(engine.asked) == 5
+    setup, records = journal.read()
+    assert setup == SETUP
+    assert {r.key for r in records} == {(s, t, b) for s in (1, 2) for t in (0, 1) for b in (16, 64)}
+
+
+def test_another_setup_does_not_mix_into_a_journal(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    sweep.Journal(path).open(SETUP)
+    other = sweep.Setup("packaged", (320, 240), (1,), (16,), 2)
+    with pytest.raises(InputError, match="another setup"):
+        sweep.Journal(path).open(other)
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\n", '{"format": 1}\n', '{"format": 99}\n', "[1]\n", "\xff\n"])
+def test_a_file_that_is_no_journal(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"s\.jsonl"):
+        sweep.Journal(path).read()
+
+
+def test_summary_of_known_numbers() -> None:
+    records = [record(seed=n, iou=n % 2) for n in range(100)] + [record(share=0.0005, iou=0.25)]
+    large, tiny = sweep.summarise(records)
+    assert (large.size, large.n, large.iou, large.hits, large.tokens) == ("large", 100, 0.5, 0.5, 15)
+    # The mean of 100 coin flips has a standard error of 0.05.
+    assert large.low == pytest.approx(0.4, abs=0.03)
+    assert large.high == pytest.approx(0.6, abs=0.03)
+    assert (tiny.size, tiny.low, tiny.iou, tiny.high) == ("tiny", 0.25, 0.25, 0.25)
+    assert sweep.summarise(records) == [large, tiny]
+
+
+class Strict(HTMLParser):
+    """Counts elements and refuses tags that are left open."""
+
+    VOID = ("meta", "line", "circle", "polygon", "polyline", "br")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.seen.append(tag)
+        if tag not in self.VOID or tag == "circle":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("budgets", [(16, 64), (64,)])
+def test_dashboard_draws_every_cell(budgets: tuple[int, ...]) -> None:
+    cells = sweep.summarise([record(budget=b, share=s, iou=0.5) for b in budgets for s in (0.2, 0.02, 0.002, 0.0002)])
+    setup = sweep.Setup("<b>&", SETUP.size, SETUP.seeds, budgets, 2)
+    page = dashboard.render(setup, cells)
+    parser = Strict()
+    parser.feed(page)
+    assert parser.open == []
+    assert parser.seen.count("circle") == 2 * len(cells)
+    assert parser.seen.count("tr") == 1 + len(cells)
+    assert "<b>&" not in page
+    assert "http" not in page
+
+
+def test_command_line_sweep_resumes_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from saccade.cli.__main__ import main
+
+    journal, page = tmp_path / "s.jsonl", tmp_path / "page.html"
+    words = [
+        "sweep",
+        "--n",
+        "1",
+        "--size",
+        "448x336",
+        "--budgets",
+        "64",
+        "--targets",
+        "2",
+        "--out",
+        str(journal),
+        "--json",
+    ]
+    assert main(words) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["questions"] == 2
+    before = journal.read_bytes()
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert journal.read_bytes() == before
+    assert main(["dashboard", str(journal), "--out", str(page)]) == 0
+    assert page.read_text().startswith("<!doctype html>")

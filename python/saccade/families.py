@@ -1,0 +1,210 @@
+"""The Qwen-VL families: geometry, limits and conventions of their checkpoints, and the shapes of two vision towers.
+
+Sources: `preprocessor_config.json` of the published checkpoints (Qwen2-VL and Qwen2.5-VL: min_pixels 3136, max_pixels
+12845056; Qwen3-VL: shortest_edge 65536, longest_edge 16777216), `config.json` of Qwen2.5-VL-3B/7B-Instruct.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from saccade.errors import InputError
+
+__all__ = ["Family", "TowerMemory", "VisionTower", "get", "names", "predict_memory", "towers"]
+
+Convention = Literal["absolute", "thousandths"]
+
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class Family:
+    """What the checkpoints of one family have in common.
+
+    Attributes:
+        name: as `get` takes it.
+        patch_size: side of a patch in pixels.
+        merge_size: patches along one side of the square that becomes one token.
+        temporal_patch_size: frames in a patch; a still image is repeated to fill it.
+        window_size: side of an attention window in pixels, None where the tower has no windows.
+        min_pixels: the checkpoints' own lower limit on the resized image.
+        max_pixels: the checkpoints' own upper limit on the resized image.
+        mean: what normalisation takes from red, green, blue in 0..1.
+        std: what it then divides by.
+        convention: the answer's coordinates: "absolute" pixels of the resized image, or "thousandths" of its sides.
+    """
+
+    name: str
+    patch_size: int
+    merge_size: int
+    temporal_patch_size: int
+    window_size: int | None
+    min_pixels: int
+    max_pixels: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    convention: Convention
+
+    @property
+    def factor(self) -> int:
+        """Side in pixels of the square that one token covers; both sides of a resized image are multiples of it."""
+        return self.patch_size * self.merge_size
+
+    @property
+    def min_tokens(self) -> int:
+        """The checkpoints' own lower limit, in tokens."""
+        return -(-self.min_pixels // self.factor**2)
+
+    @property
+    def max_tokens(self) -> int:
+        """The checkpoints' own upper limit, in tokens."""
+        return self.max_pixels // self.factor**2
+
+
+_FAMILIES = {
+    family.name: family
+    for family in (
+        Family("qwen2-vl", 14, 2, 2, None, 3136, 12845056, _CLIP_MEAN, _CLIP_STD, "thousandths"),
+        Family("qwen2.5-vl", 14, 2, 2, 112, 3136, 12845056, _CLIP_MEAN, _CLIP_STD, "absolute"),
+        Family("qwen3-vl", 16, 2, 2, None, 65536, 16777216, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "thousandths"),
+    )
+}
+
+
+def names() -> tuple[str, ...]:
+    """The known families, oldest first."""
+    return tuple(_FAMILIES)
+
+
+def get(name: str | Family) -> Family:
+    """The family of a name; a `Family` is returned as it is.
+
+    Raises:
+        InputError: no such family.
+    """
+    if isinstance(name, Family):
+        return name
+    if not isinstance(name, str) or name not in _FAMILIES:
+        raise InputError(f"unknown family {name!r}; known: {', '.join(_FAMILIES)}")
+    return _FAMILIES[name]
+
+
+@dataclass(frozen=True)
+class VisionTower:
+    """Shape of a Qwen2.5-VL vision tower.
+
+    Attributes:
+        name: of the checkpoint's size, "3b" or "7b".
+        family: name of its family.
+        hidden: width of the residual stream.
+        depth: blocks.
+        heads: attention heads.
+        intermediate: width inside the gated MLP.
+        out_hidden: width of the language model that the merger writes to.
+        full_attention_blocks: blocks that attend over the whole image; the others attend within windows.
+    """
+
+    name: str
+    family: str
+    hidden: int
+    depth: int
+    heads: int
+    intermediate: int
+    out_hidden: int
+    full_attention_blocks: tuple[int, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases, patch embedding folded to one frame (see `predict_memory`)."""
+        family = get(self.family)
+        patch_values = 3 * family.patch_size**2
+        wide = self.hidden * family.merge_size**2
+        attention = self.hidden * 3 * self.hidden + 3 * self.hidden + self.hidden * self.hidden + self.hidden
+        mlp = 3 * self.hidden * self.intermediate + 2 * self.intermediate + self.hidden
+        norms = 2 * self.hidden
+        merger = self.hidden + wide * wide + wide + wide * self.out_hidden + self.out_hidden
+        embedding = patch_values * self.hidden + self.hidden
+        return embedding + self.depth * (attention + mlp + norms) + merger
+
+
+_TOWERS = {
+    tower.name: tower
+    for tower in (
+        VisionTower("3b", "qwen2.5-vl", 1280, 32, 16, 3420, 2048, (7, 15, 23, 31)),
+        VisionTower("7b", "qwen2.5-vl", 1280, 32, 16, 3420, 3584, (7, 15, 23, 31)),
+    )
+}
+
+
+def towers(family: str | Family = "qwen2.5-vl") -> tuple[VisionTower, ...]:
+    """The vision towers of a family whose shape is known here, smallest first; empty where none is.
+
+    Raises:
+        InputError: no such family.
+    """
+    name = get(family).name
+    return tuple(tower for tower in _TOWERS.values() if tower.family == name)
+
+
+@dataclass(frozen=True)
+class TowerMemory:
+    """A predicted peak of the vision tower, in bytes, and its parts; see `predict_memory`."""
+
+    dtype: str
+    attention: str
+    weights: int
+    patches: int
+    residual: int
+    activations: int
+    scores: int
+
+    @property
+    def total(self) -> int:
+        """The parts together."""
+        return self.weights + self.patches + self.residual + self.activations + self.scores
+
+
+_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
+
+
+def predict_memory(
+    tower: VisionTower, patches: int, *, dtype: str = "bfloat16", query_chunk: int | None = None
+) -> TowerMemory:
+    """Predict the peak memory of a tower over one image, in bytes. It is a prediction: nothing is measured here.
+
+    With P patches, width H, gated width I, b bytes a value of `dtype`, A heads and queries in chunks of C:
+
+        weights      parameters x b, the two frames of the patch embedding summed into one
+        patches      P x 3 x patch_size^2, uint8, one frame
+        residual     2 x P x H x b: the stream, and the sum that replaces it
+        activations  P x max(2 I, 4 H) x b: gate and up of the MLP, or query, key, value and the attention's output,
+                     whichever is wider
+        scores       0 with fused attention; else A x min(C, P) x P x 4: one chunk of a full-attention block, float32
+
+    Args:
+        tower: from `towers`.
+        patches: of the plan, before merging.
+        dtype: of weights and activations: "bfloat16", "float16" or "float32".
+        query_chunk: queries whose scores exist at one time; None means fused attention.
+
+    Raises:
+        InputError: an unknown dtype, or a count below 1.
+    """
+    if dtype not in _BYTES:
+        raise InputError(f"unknown dtype {dtype!r}; known: {', '.join(_BYTES)}")
+    if patches < 1:
+        raise InputError(f"patches is {patches}; it must be at least 1")
+    if query_chunk is not None and query_chunk < 1:
+        raise InputError(f"query_chunk is {query_chunk}; it must be at least 1, or None for fused attention")
+    width = _BYTES[dtype]
+    return TowerMemory(
+        dtype=dtype,
+        attention="fused" if query_chunk is None else f"in chunks of {query_chunk} queries",
+        weights=tower.parameters * width,
+        patches=patches * 3 * get(tower.family).patch_size ** 2,
+        residual=2 * patches * tower.hidden * width,
+        activations=patches * max(2 * tower.intermediate, 4 * tower.hidden) * width,
+        scores=0 if query_chunk is None else tower.heads * min(query_chunk, patches) * patches * 4,
+    )

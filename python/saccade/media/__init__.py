@@ -1,0 +1,10 @@
+"""From a path, URL, bytes, base64, `PIL.Image` or array to an upright 8-bit RGB frame, by one stated policy."""
+
+from __future__ import annotations
+
+from saccade.media.decode import FORMATS, MAX_PIXELS
+from saccade.media.frame import Frame
+from saccade.media.opening import Source, image_size, open_image
+from saccade.media.sources import from_base64
+
+__all__ = ["FORMATS", "MAX_PIXELS", "Frame", "Source", "from_base64", "image_size", "open_image"]

@@ -1,0 +1,170 @@
+"""From any image mode to 8-bit sRGB: 16-bit grey, colour profiles, alpha.
+
+Everything is as Pillow's `convert("RGB")` does it, but for three stated differences: 16-bit grey is scaled by 1/257
+(Pillow clips it to white), an embedded ICC profile is converted to sRGB (Pillow ignores it), and alpha is laid over a
+background (Pillow drops it). PNG's gAMA, cHRM and cICP chunks and EXIF's ColorSpace are ignored.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageChops
+
+from saccade.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import ImageCms
+
+__all__ = ["over", "to_rgb"]
+
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
+_PLAIN = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV")
+_SPACES = {"GRAY": "L", "RGB ": "RGB", "CMYK": "CMYK"}
+
+
+def to_rgb(
+    image: Image.Image, origin: str, *, background: tuple[int, int, int] | None = (255, 255, 255), icc: bool = True
+) -> Image.Image:
+    """Convert a decoded image.
+
+    Args:
+        image: any mode that Pillow decodes files to.
+        origin: for messages.
+        background: what shows through alpha, red, green, blue in 0..255; None drops alpha and shows what lies under it.
+        icc: whether an embedded profile is converted to sRGB; a profile that moves no colour by more than one level is
+            taken for sRGB itself, and the pixels stay as they are.
+
+    Returns:
+        Mode RGB.
+
+    Raises:
+        InputError: a mode without a stated range, or a profile that is broken or made for another mode.
+    """
+    profile = image.info.get("icc_profile") if icc else None
+    image = _eight_bit(image, origin)
+    alpha: Image.Image | None = None
+    if image.mode in _ALPHA or "transparency" in image.info:
+        grey = image.mode in ("1", "L", "LA", "La")
+        image = _with_alpha(image)
+        alpha = image.getchannel("A")
+        image = image.convert("RGB")
+        # Grey stays grey, so that a profile for grey fits it.
+        image = image.getchannel("R") if grey else image
+    rgb = _to_srgb(image, profile, origin) if profile else image
+    rgb = rgb if rgb.mode == "RGB" else rgb.convert("RGB")
+    if alpha is None or background is None or alpha.getextrema() == (255, 255):
+        return rgb
+    return over(rgb, alpha, background)
+
+
+def over(rgb: Image.Image, alpha: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """Lay an image over one colour, by Pillow's `alpha_composite`, as transformers does with white.
+
+    Args:
+        rgb: mode RGB.
+        alpha: mode L, same size.
+        background: red, green, blue in 0..255.
+
+    Returns:
+        Mode RGB.
+    """
+    top = rgb.copy()
+    top.putalpha(alpha)
+    return Image.alpha_composite(Image.new("RGBA", rgb.size, (*background, 255)), top).convert("RGB")
+
+
+def _eight_bit(image: Image.Image, origin: str) -> Image.Image:
+    """16-bit grey as L (LA where one value is transparent); other known modes as they are."""
+    # Pillow reads a 16-bit PGM, and some versions a 16-bit PNG, as 32-bit integers of 0..65535.
+    sixteen = image.mode in _SIXTEEN_BIT or (image.mode == "I" and image.format in ("PPM", "PNG"))
+    if sixteen:
+        return _from_sixteen_bit(image)
+    if image.mode in _PLAIN or image.mode in _ALPHA:
+        return image
+    if image.mode in ("I", "F"):
+        raise InputError(f"{origin}: mode {image.mode} does not say its range; convert it to 'L' or 'I;16' first")
+    raise InputError(f"{origin}: mode {image.mode} is not read; convert it to 'RGB' first")
+
+
+def _from_sixteen_bit(image: Image.Image) -> Image.Image:
+    import numpy as np
+
+    values = np.asarray(image).astype(np.uint32)
+    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+    return grey
+
+
+def _with_alpha(image: Image.Image) -> Image.Image:
+    """Mode RGBA; one transparent colour becomes alpha."""
+    if image.mode == "La":
+        image = image.convert("LA")
+    return image.convert("RGBA")
+
+
+def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:
+    """Apply an ICC profile (perceptual intent, by LittleCMS)."""
+    try:
+        from PIL import ImageCms
+
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        space = str(source.profile.xcolor_space)
+    except (OSError, ImportError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{origin}: its colour profile cannot be read ({error}); pass icc=False to ignore it"
+        ) from None
+    mode = _native_mode(image)
+    if space == "RGB " and mode == "L":
+        mode = "RGB"
+    if _SPACES.get(space) != mode:
+        raise InputError(
+            f"{origin}: its colour profile is for {space.strip()}, its pixels are {image.mode}; "
+            "pass icc=False to ignore the profile"
+        )
+    try:
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+        if _changes_nothing(transform, mode):
+            return image
+        result = ImageCms.applyTransform(image if image.mode == mode else image.convert(mode), transform)
+    except ImageCms.PyCMSError as error:
+        raise InputError(
+            f"{origin}: its colour profile cannot be applied ({error}); pass icc=False to ignore it"
+        ) from None
+    assert result is not None
+    return result
+
+
+def _native_mode(image: Image.Image) -> str:
+    """The mode whose values a profile speaks of."""
+    if image.mode in ("1", "L"):
+        return "L"
+    return "CMYK" if image.mode == "CMYK" else "RGB"
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether a transform to sRGB moves a probe of colours by at most one level."""
+    if mode == "CMYK":
+        return False
+    from PIL import ImageCms
+
+    probe = _probe(mode)
+    moved = ImageCms.applyTransform(probe, transform)
+    assert moved is not None
+    extrema = ImageChops.difference(probe.convert("RGB"), moved).getextrema()
+    return all(int(high) <= 1 for _, high in extrema)  # type: ignore[misc]
+
+
+def _probe(mode: str) -> Image.Image:
+    """All greys, and for RGB a grid of 17 levels a channel."""
+    greys = bytes(range(256))
+    if mode == "L":
+        return Image.frombytes("L", (256, 1), greys)
+    levels = [min(16 * i, 255) for i in range(17)]
+    colours = bytes(value for r in levels for g in levels for b in levels for value in (r, g, b))
+    colours += bytes(value for grey in greys for value in (grey,) * 3)
+    return Image.frombytes("RGB", (len(colours) // 3, 1), colours)

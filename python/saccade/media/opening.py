@@ -1,0 +1,153 @@
+"""`open_image` and `image_size`: one policy for every kind of source."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union
+
+from PIL import Image
+
+from saccade.errors import InputError
+from saccade.media import colour, decode, sources
+from saccade.media.frame import Frame
+from saccade.media.orientation import read_orientation, turn_upright, upright_size
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["Source", "image_size", "open_image"]
+
+Source: TypeAlias = Union[
+    str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, "npt.NDArray[np.generic]", Frame
+]
+"""A path, URL or data URI; encoded bytes; a Pillow image; an array; a frame."""
+
+_WHITE = (255, 255, 255)
+
+
+def open_image(
+    source: Source,
+    *,
+    background: tuple[int, int, int] | None = _WHITE,
+    icc: bool = True,
+    orientation: bool = True,
+    allow_url: bool = False,
+    max_pixels: int = decode.MAX_PIXELS,
+) -> Frame:
+    """Read an image as upright 8-bit sRGB.
+
+    What begins with "data:" is a data URI, with "http://" or "https://" a URL, any other string a path; base64 alone
+    goes through `from_base64` first. Of an animation the first frame is read. CMYK, palettes, grey and 1-bit images are
+    converted as Pillow's `convert("RGB")` does; 16-bit grey is scaled by 1/257. Of arrays, see
+    `saccade.media.arrays.from_array`.
+
+    Args:
+        source: a path, URL or data URI; the bytes of a file; a `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or
+            [h, w, 4] of uint8, uint16, bool or floats in 0..1; a `Frame`, which is returned as it is.
+        background: what shows through alpha, red, green, blue in 0..255; None drops alpha, as mlx-vlm does.
+        icc: convert an embedded colour profile to sRGB; False ignores it, as transformers does.
+        orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
+        allow_url: whether a URL may be fetched.
+        max_pixels: refuse, before decoding, what has more pixels; arrays are not counted.
+
+    Returns:
+        The frame; its origin is a short name for messages.
+
+    Raises:
+        InputError: a source that is none of these, is no image, is broken or truncated, too large, or has values
+            outside the stated range.
+        FileNotFoundError: no such file.
+    """
+    _check_background(background)
+    _check_max_pixels(max_pixels)
+    if isinstance(source, Frame):
+        return source
+    if _is_array(source):
+        from saccade.media import arrays
+
+        pixels = arrays.from_array(source, background=background)
+        return Frame(pixels, (pixels.shape[1], pixels.shape[0]), "array")
+    with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as (image, origin, turn):
+        decode.load(image, origin)
+        rgb = colour.to_rgb(image, origin, background=background, icc=icc)
+        return _frame(rgb, turn if orientation else 1, origin)
+
+
+def image_size(
+    source: Source, *, orientation: bool = True, allow_url: bool = False, max_pixels: int = decode.MAX_PIXELS
+) -> tuple[int, int]:
+    """The (width, height) that `open_image` would give, from the header only: no pixel is decoded.
+
+    Args:
+        source: as `open_image`.
+        orientation: as `open_image`.
+        allow_url: as `open_image`; the whole file is fetched.
+        max_pixels: as `open_image`.
+
+    Raises:
+        InputError: as `open_image`, but for damage behind the header.
+        FileNotFoundError: no such file.
+    """
+    _check_max_pixels(max_pixels)
+    if isinstance(source, Frame):
+        return source.source_size
+    if _is_array(source):
+        from saccade.media import arrays
+
+        return arrays.array_size(source)
+    with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as (image, _, turn):
+        return upright_size(image.size, turn if orientation else 1)
+
+
+def _frame(rgb: Image.Image, turn: int, origin: str) -> Frame:
+    from saccade.media import arrays
+
+    upright = turn_upright(rgb, turn)
+    return Frame(arrays.to_array(upright), upright.size, origin)
+
+
+@contextmanager
+def _opened(source: Any, *, allow_url: bool, max_pixels: int) -> Iterator[tuple[Image.Image, str, int]]:
+    """(image, origin, orientation) of anything but an array, its pixels not yet decoded."""
+    if isinstance(source, Image.Image):
+        origin = "PIL image"
+        decode.check_size(source.size, origin, max_pixels)
+        yield source, origin, read_orientation(source)
+        return
+    stream, origin = _stream(source, allow_url)
+    with stream, decode.header(stream, origin, max_pixels=max_pixels) as image:
+        yield image, origin, read_orientation(image, stream)
+
+
+def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return io.BytesIO(source), "bytes"
+    if isinstance(source, str):
+        return sources.open_text(source, allow_url=allow_url)
+    if isinstance(source, os.PathLike):
+        return sources.open_file(source), sources.short(os.fsdecode(source))
+    raise InputError(
+        f"a {type(source).__name__} is no image: give a path, bytes, a data URI, a PIL.Image or a NumPy array"
+    )
+
+
+def _is_array(source: Any) -> TypeGuard[npt.NDArray[np.generic]]:
+    """Whether it is a NumPy array, without importing NumPy for those who never use one."""
+    return any(base.__module__ == "numpy" and base.__name__ == "ndarray" for base in type(source).__mro__)
+
+
+def _check_background(background: Any) -> None:
+    if background is None:
+        return
+    good = isinstance(background, (tuple, list)) and len(background) == 3
+    if not good or any(isinstance(v, bool) or not isinstance(v, int) or not 0 <= v <= 255 for v in background):
+        raise InputError(f"background {background!r} is no colour: give (red, green, blue) in 0..255, or None")
+
+
+def _check_max_pixels(max_pixels: Any) -> None:
+    if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
+        raise InputError(f"max_pixels is {max_pixels!r}; it must be a whole number of at least 1")

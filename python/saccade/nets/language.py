@@ -1,0 +1,137 @@
+"""The language model of Qwen2.5-VL: a Qwen2 decoder whose rotary positions have three parts, time, height and width.
+
+Follows arXiv 2409.12191, section 2.1 (M-RoPE), and `Qwen2_5_VLTextModel` of transformers 5.23.0. Attribute names are
+the checkpoint's keys. Symbols in shapes: B batch, L new tokens, D width, H heads, K key heads, d = D / H.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from saccade.nets import rotary
+from saccade.nets.config import TextConfig
+
+__all__ = ["KVCache", "LanguageModel"]
+
+
+class KVCache:
+    """Keys and values of the tokens seen so far by one layer, in buffers that grow by `STEP` tokens."""
+
+    STEP = 256
+
+    def __init__(self) -> None:
+        self.offset = 0
+        self._keys: mx.array | None = None
+        self._values: mx.array | None = None
+
+    @property
+    def state(self) -> list[mx.array]:
+        """The buffers, to be evaluated."""
+        return [buffer for buffer in (self._keys, self._values) if buffer is not None]
+
+    def append(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        """Add [B, K, L, d] of each and return all: [B, K, offset, d]."""
+        start, self.offset = self.offset, self.offset + keys.shape[2]
+        self._keys = self._store(self._keys, keys, start)
+        self._values = self._store(self._values, values, start)
+        return self._keys[:, :, : self.offset], self._values[:, :, : self.offset]
+
+    def _store(self, buffer: mx.array | None, new: mx.array, start: int) -> mx.array:
+        room = 0 if buffer is None else buffer.shape[2]
+        if self.offset > room:
+            batch, heads, _, width = new.shape
+            steps = -(-(self.offset - room) // self.STEP)
+            more = mx.zeros((batch, heads, steps * self.STEP, width), dtype=new.dtype)
+            buffer = more if buffer is None else mx.concatenate([buffer, more], axis=2)
+        assert buffer is not None
+        buffer[:, :, start : self.offset] = new
+        return buffer
+
+
+class Attention(nn.Module):
+    """Causal attention; each key head serves H / K query heads."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        width, d = config.hidden_size, config.head_dim
+        self.head_dim, self.scale = d, d**-0.5
+        self.q_proj = nn.Linear(width, config.num_attention_heads * d)
+        self.k_proj = nn.Linear(width, config.num_key_value_heads * d)
+        self.v_proj = nn.Linear(width, config.num_key_value_heads * d)
+        self.o_proj = nn.Linear(config.num_attention_heads * d, width, bias=False)
+
+    def __call__(self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache) -> mx.array:
+        batch, length, _ = x.shape
+        q, k, v = (
+            project(x).reshape(batch, length, -1, self.head_dim).swapaxes(1, 2)  # [B, H or K, L, d]
+            for project in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        k, v = cache.append(rotary.rotate(k, cos, sin), v)
+        mask = "causal" if length > 1 else None
+        mixed = mx.fast.scaled_dot_product_attention(rotary.rotate(q, cos, sin), k, v, scale=self.scale, mask=mask)
+        return self.o_proj(mixed.swapaxes(1, 2).reshape(batch, length, -1))
+
+
+class MLP(nn.Module):
+    """SwiGLU without biases."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return self.down_proj(nn.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class DecoderLayer(nn.Module):
+    """Attention, then MLP, each on the normalised stream and added to it."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config)
+        self.mlp = MLP(config)
+        self.input_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+
+    def __call__(self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache) -> mx.array:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, cache)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class LanguageModel(nn.Module):
+    """The decoder without its head."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = [DecoderLayer(config) for _ in range(config.num_hidden_layers)]
+        self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+
+    def make_cache(self) -> list[KVCache]:
+        """An empty cache for one sequence."""
+        return [KVCache() for _ in self.layers]
+
+    def __call__(self, embeddings: mx.array, position_ids: mx.array, cache: Sequence[KVCache]) -> mx.array:
+        """Hidden states of the new tokens, which are appended to the cache.
+
+        Args:
+            embeddings: [B, L, D], of tokens or of images in their place.
+            position_ids: integer [3, L], the same for every row of the batch.
+            cache: one a layer, from `make_cache`, holding the tokens before these.
+
+        Returns:
+            [B, L, D], normalised.
+        """
+        config = self.config
+        cos, sin = rotary.mrope(position_ids, config.head_dim, config.rope_theta, config.mrope_section)
+        x = embeddings
+        for layer, seen in zip(self.layers, cache, strict=True):
+            x = layer(x, cos, sin, seen)
+        hidden: mx.array = self.norm(x)
+        return hidden

@@ -1,0 +1,153 @@
+"""Small checkpoints made on disk from a seed: NumPy alone, so that the reference and the tests make the same bytes."""
+
+from __future__ import annotations
+
+import copy
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# The random model of the golden files: real head width (80), a tower MLP that 32 does not divide, windows and full
+# attention in turn. The flat spelling of the published checkpoints.
+CONFIG: dict[str, Any] = {
+    "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+    "model_type": "qwen2_5_vl",
+    "torch_dtype": "float32",
+    "vocab_size": 1024,
+    "hidden_size": 128,
+    "intermediate_size": 344,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "hidden_act": "silu",
+    "max_position_embeddings": 32768,
+    "rms_norm_eps": 1e-6,
+    "rope_theta": 1000000.0,
+    "rope_scaling": {"type": "mrope", "mrope_section": [4, 6, 6]},
+    "tie_word_embeddings": False,
+    "use_sliding_window": False,
+    "bos_token_id": 1000,
+    "eos_token_id": 1001,
+    "vision_start_token_id": 1002,
+    "vision_end_token_id": 1003,
+    "image_token_id": 1004,
+    "video_token_id": 1005,
+    "vision_config": {
+        "model_type": "qwen2_5_vl",
+        "depth": 4,
+        "hidden_size": 160,
+        "num_heads": 2,
+        "intermediate_size": 172,
+        "out_hidden_size": 128,
+        "hidden_act": "silu",
+        "in_chans": 3,
+        "patch_size": 14,
+        "spatial_patch_size": 14,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "window_size": 112,
+        "fullatt_block_indexes": [1, 3],
+        "tokens_per_second": 2,
+    },
+}
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """A copy of CONFIG with top-level values changed."""
+    return {**copy.deepcopy(CONFIG), **changes}
+
+
+def nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """The spelling that transformers 5 writes: text_config with rope_parameters."""
+    top = {"architectures", "model_type", "vision_config", "tie_word_embeddings", "torch_dtype"}
+    top |= {"image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id"}
+    text = {key: value for key, value in flat.items() if key not in top}
+    section = text.pop("rope_scaling")["mrope_section"]
+    theta = text.pop("rope_theta")
+    text["rope_parameters"] = {"mrope_section": section, "rope_theta": theta, "rope_type": "default", "type": "mrope"}
+    text["model_type"] = "qwen2_5_vl_text"
+    return {**{key: value for key, value in flat.items() if key in top}, "text_config": text}
+
+
+def shapes(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Every tensor of a flat config, by its published key."""
+    vision = raw["vision_config"]
+    d, m, merged = vision["hidden_size"], vision["intermediate_size"], 4 * vision["hidden_size"]
+    table: dict[str, tuple[int, ...]] = {"visual.patch_embed.proj.weight": (d, 3, 2, 14, 14)}
+    for n in range(vision["depth"]):
+        block = f"visual.blocks.{n}."
+        table |= {block + "norm1.weight": (d,), block + "norm2.weight": (d,)}
+        for name, out, into in (("attn.qkv", 3 * d, d), ("attn.proj", d, d)):
+            table |= {f"{block}{name}.weight": (out, into), f"{block}{name}.bias": (out,)}
+        for name, out, into in (("gate_proj", m, d), ("up_proj", m, d), ("down_proj", d, m)):
+            table |= {f"{block}mlp.{name}.weight": (out, into), f"{block}mlp.{name}.bias": (out,)}
+    table["visual.merger.ln_q.weight"] = (d,)
+    for name, out, into in (("0", merged, merged), ("2", vision["out_hidden_size"], merged)):
+        table |= {f"visual.merger.mlp.{name}.weight": (out, into), f"visual.merger.mlp.{name}.bias": (out,)}
+
+    d, m, vocabulary = raw["hidden_size"], raw["intermediate_size"], raw["vocab_size"]
+    keys = d // raw["num_attention_heads"] * raw["num_key_value_heads"]
+    table |= {"model.embed_tokens.weight": (vocabulary, d), "model.norm.weight": (d,)}
+    for n in range(raw["num_hidden_layers"]):
+        layer = f"model.layers.{n}."
+        table |= {layer + "input_layernorm.weight": (d,), layer + "post_attention_layernorm.weight": (d,)}
+        for name, out in (("q_proj", d), ("k_proj", keys), ("v_proj", keys)):
+            table |= {f"{layer}self_attn.{name}.weight": (out, d), f"{layer}self_attn.{name}.bias": (out,)}
+        table[layer + "self_attn.o_proj.weight"] = (d, d)
+        table |= {layer + "mlp.gate_proj.weight": (m, d), layer + "mlp.up_proj.weight": (m, d)}
+        table[layer + "mlp.down_proj.weight"] = (d, m)
+    if not raw["tie_word_embeddings"]:
+        table["lm_head.weight"] = (vocabulary, d)
+    return table
+
+
+def weights(raw: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]:
+    """Float32 weights large enough that attention, positions and biases all matter to the result."""
+    random = np.random.RandomState(seed)
+    made = {}
+    for key, shape in sorted(shapes(raw).items()):
+        noise = random.standard_normal(shape)
+        if "norm" in key or "ln_q" in key:
+            noise = 1 + 0.1 * noise
+        elif key.endswith(".bias"):
+            noise = 0.1 * noise
+        elif key != "model.embed_tokens.weight":
+            noise = noise * (1.5 / np.sqrt(np.prod(shape[1:])))
+        made[key] = noise.astype(np.float32)
+    return made
+
+
+_NAMES = {"float32": "F32", "float16": "F16", "uint16": "BF16", "int32": "I32"}
+
+
+def save_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
+    """Write a safetensors file; uint16 arrays are taken for the bits of bfloat16."""
+    header, start = {}, 0
+    for key, array in tensors.items():
+        stop = start + array.nbytes
+        header[key] = {"dtype": _NAMES[str(array.dtype)], "shape": list(array.shape), "data_offsets": [start, stop]}
+        start = stop
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    blob = b"".join(np.ascontiguousarray(array).tobytes() for array in tensors.values())
+    path.write_bytes(struct.pack("<Q", len(text)) + text + blob)
+
+
+def write(
+    folder: Path,
+    raw: dict[str, Any] | None = None,
+    tensors: dict[str, np.ndarray] | None = None,
+    *,
+    files: dict[str, dict[str, Any]] | None = None,
+) -> Path:
+    """A checkpoint folder: config.json, model.safetensors and any other JSON files."""
+    raw = CONFIG if raw is None else raw
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(raw))
+    save_tensors(folder / "model.safetensors", weights(raw) if tensors is None else tensors)
+    for name, content in (files or {}).items():
+        (folder / name).write_text(json.dumps(content))
+    return folder

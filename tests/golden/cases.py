@@ -1,0 +1,80 @@
+"""The prompts of the model goldens, made from seeds: NumPy alone, shared by the script that writes and the tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Grid = tuple[int, int, int]
+
+MEAN = np.array((0.48145466, 0.4578275, 0.40821073), np.float32)
+STD = np.array((0.26862954, 0.26130258, 0.27577711), np.float32)
+NEW_TOKENS = 32
+# Logits are kept for these vocabulary columns at every position, and for all columns at the last one.
+COLUMNS = slice(None, None, 16)
+# Rows of the tower's stages that are kept, in merge-block order.
+ROWS = slice(None, None, 11)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One prompt: text, then each image or video, then text."""
+
+    name: str
+    images: tuple[Grid, ...] = ()
+    videos: tuple[Grid, ...] = ()
+    seconds: tuple[float, ...] = ()
+    ids: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        random = np.random.RandomState(len(self.name))
+        ids: list[int] = random.randint(0, 1000, 5).tolist()
+        for token, grids in ((1004, self.images), (1005, self.videos)):
+            for t, h, w in grids:
+                ids += [1002, *[token] * (t * h * w // 4), 1003, *random.randint(0, 1000, 3).tolist()]
+        ids += random.randint(0, 1000, 7).tolist()
+        object.__setattr__(self, "ids", np.array([ids], np.int64))
+
+    def bytes_of(self, grid: Grid, number: int) -> np.ndarray:
+        """uint8 [patches, 3, 14, 14] in merge-block order, with coarse structure so that patches differ in the mean."""
+        random = np.random.RandomState(1000 * number + grid[1] * grid[2])
+        count = int(np.prod(grid))
+        level = random.randint(0, 256, (count, 3, 1, 1))
+        return np.clip(level + random.randint(-60, 61, (count, 3, 14, 14)), 0, 255).astype(np.uint8)
+
+    def inputs(self) -> dict[str, Any]:
+        """transformers' names and layouts."""
+        made: dict[str, Any] = {"input_ids": self.ids}
+        if self.images:
+            stills = [self.bytes_of(grid, n) for n, grid in enumerate(self.images)]
+            made["pixel_values"] = np.concatenate([reference(still, still) for still in stills])
+            made["image_grid_thw"] = np.array(self.images, np.int64)
+        if self.videos:
+            pairs = [(self.bytes_of(grid, 10 + n), self.bytes_of(grid, 20 + n)) for n, grid in enumerate(self.videos)]
+            made["pixel_values_videos"] = np.concatenate([reference(*pair) for pair in pairs])
+            made["video_grid_thw"] = np.array(self.videos, np.int64)
+            made["second_per_grid_ts"] = np.array(self.seconds, np.float32)
+        return made
+
+    def native(self) -> np.ndarray:
+        """The images' bytes [patches, 588], still in merge-block order."""
+        return np.concatenate([self.bytes_of(grid, n).reshape(-1, 588) for n, grid in enumerate(self.images)])
+
+
+def reference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Two frames uint8 [patches, 3, 14, 14] -> float32 [patches, 1176]: channel, frame, row, column; normalised."""
+    frames = np.stack([first, second], axis=2).astype(np.float32) / np.float32(255)
+    scaled = (frames - MEAN[:, None, None, None]) / STD[:, None, None, None]
+    return scaled.reshape(len(first), -1).astype(np.float32)
+
+
+CASES = (
+    Case("text"),
+    Case("whole windows", images=((1, 16, 32),)),
+    Case("partial windows", images=((1, 18, 22),)),
+    Case("two images", images=((1, 18, 22), (1, 10, 6))),
+    Case("one token", images=((1, 2, 2),)),
+    Case("video", images=((1, 6, 4),), videos=((3, 6, 10),), seconds=(1.5,)),
+)

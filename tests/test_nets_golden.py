@@ -1,0 +1,185 @@
+"""The network's values by stage against the reference's, on a seeded random checkpoint (tests/golden/models.py)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+import checkpoints
+from saccade import nets, positions
+
+GOLDEN = Path(__file__).parent / "golden"
+sys.path.insert(0, str(GOLDEN))
+from cases import CASES, COLUMNS, NEW_TOKENS, ROWS, Case  # noqa: E402
+
+TOLERANCE = 1e-4
+WITH_IMAGES = [case for case in CASES if case.images]
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, np.ndarray]:
+    with np.load(GOLDEN / "model_random.npz") as stored:
+        return dict(stored)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoints.write(tmp_path_factory.mktemp("random"))
+
+
+@pytest.fixture
+def model(folder: Path) -> nets.Model:
+    return nets.load(folder)
+
+
+def by_name(case: Case) -> str:
+    return case.name.replace(" ", "-")
+
+
+def error(found: Any, wanted: np.ndarray) -> float:
+    found = np.asarray(found)
+    assert found.shape == wanted.shape
+    return float(np.abs(found - wanted).max())
+
+
+def native(case: Case) -> np.ndarray:
+    order, _ = positions.window_index(case.images)
+    rows = case.native()
+    return rows.reshape(len(order), 4, 588)[order].reshape(rows.shape)
+
+
+@pytest.mark.parametrize("case", CASES, ids=by_name)
+def test_logits_equal_the_reference(model: nets.Model, golden: dict[str, np.ndarray], case: Case) -> None:
+    logits = np.asarray(model(**case.inputs()))
+    assert logits.shape == (1, case.ids.shape[1], 1024)
+    assert error(logits[0, :, COLUMNS], golden[f"{case.name}/columns"]) <= TOLERANCE
+    assert error(logits[0, -1], golden[f"{case.name}/last"]) <= TOLERANCE
+    assert (logits[0].argmax(-1) == golden[f"{case.name}/top"]).all()
+
+
+@pytest.mark.parametrize("case", CASES, ids=by_name)
+def test_greedy_tokens_equal_the_reference(model: nets.Model, golden: dict[str, np.ndarray], case: Case) -> None:
+    tokens = model.generate(max_new_tokens=NEW_TOKENS, **case.inputs())
+    assert tokens == golden[f"{case.name}/tokens"].tolist()
+    assert len(tokens) == NEW_TOKENS
+
+
+@pytest.mark.parametrize("case", WITH_IMAGES, ids=by_name)
+@pytest.mark.parametrize("form", ["reference", "native"])
+def test_image_features_equal_the_reference(
+    model: nets.Model, golden: dict[str, np.ndarray], case: Case, form: str
+) -> None:
+    pixels = native(case) if form == "native" else case.inputs()["pixel_values"]
+    features = model.image_features(pixels, case.images)
+    assert error(features, golden[f"{case.name}/features"]) <= TOLERANCE
+
+
+@pytest.mark.parametrize("case", WITH_IMAGES, ids=by_name)
+def test_every_stage_of_the_tower_equals_the_reference(
+    model: nets.Model, golden: dict[str, np.ndarray], case: Case
+) -> None:
+    seen: list[mx.array] = []
+
+    def recorded(stage: Any) -> Any:
+        def run(*arguments: Any) -> mx.array:
+            seen.append(stage(*arguments))
+            return seen[-1]
+
+        return run
+
+    visual = model.visual
+    embed, blocks = visual.patch_embed, list(visual.blocks)
+    visual.patch_embed, visual.blocks = recorded(embed), [recorded(block) for block in blocks]
+    visual(mx.array(case.inputs()["pixel_values"]), case.images)
+    back = np.argsort(nets.vision.layout(case.images, model.config.vision).order)
+    for name, found in zip(["embed", "block0", "block1", "block2", "block3"], seen, strict=True):
+        rows = np.asarray(found).reshape(len(back), 4, -1)[back].reshape(found.shape)
+        scale = np.abs(golden[f"{case.name}/{name}"]).max()
+        assert error(rows[ROWS], golden[f"{case.name}/{name}"]) <= TOLERANCE * scale, name
+
+
+def test_an_end_token_is_the_last_one(folder: Path, golden: dict[str, np.ndarray], tmp_path: Path) -> None:
+    case = CASES[0]
+    tokens = golden[f"{case.name}/tokens"].tolist()
+    ends = {"eos_token_id": [tokens[6], 999]}
+    stopping = checkpoints.write(tmp_path, files={"generation_config.json": ends})
+    assert nets.load(stopping).generate(case.ids, NEW_TOKENS) == tokens[: tokens.index(tokens[6]) + 1]
+    stopping = checkpoints.write(tmp_path / "config", checkpoints.config(eos_token_id=tokens[4]))
+    assert nets.load(stopping).generate(case.ids, NEW_TOKENS) == tokens[: tokens.index(tokens[4]) + 1]
+
+
+def test_a_prompt_in_many_chunks_reads_as_one(
+    model: nets.Model, golden: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[3]
+    for size in (1, 7, 64):
+        monkeypatch.setattr("saccade.nets.model.PREFILL_CHUNK", size)
+        assert error(model(**case.inputs())[0, -1], golden[f"{case.name}/last"]) <= TOLERANCE
+        assert model.generate(max_new_tokens=4, **case.inputs()) == golden[f"{case.name}/tokens"][:4].tolist()
+
+
+# -- the suite sees each of these mistakes -----------------------------------------------------------------------------
+
+
+def drop_windows(model: nets.Model, patch: pytest.MonkeyPatch) -> None:
+    layout = nets.vision.layout
+
+    def joined(*arguments: Any) -> Any:
+        place = layout(*arguments)
+        return nets.vision.Layout(place.order, place.from_windows, place.frames, place.frames)
+
+    patch.setattr(nets.vision, "layout", joined)
+
+
+def shift_full_attention(model: nets.Model, patch: pytest.MonkeyPatch) -> None:
+    object.__setattr__(model.config.vision, "fullatt_block_indexes", (0, 2))
+
+
+def interleave_sections(model: nets.Model, patch: pytest.MonkeyPatch) -> None:
+    def interleaved(ids: mx.array, head_dim: int, theta: float, sections: Any) -> tuple[mx.array, mx.array]:
+        frequencies = 1.0 / theta ** (mx.arange(0, head_dim, 2) / head_dim)
+        angles = ids.astype(mx.float32)[:, :, None] * frequencies
+        mixed = mx.stack([angles[i % 3, :, i] for i in range(head_dim // 2)], axis=-1)
+        mixed = mx.concatenate([mixed, mixed], axis=-1)
+        return mx.cos(mixed), mx.sin(mixed)
+
+    patch.setattr(nets.rotary, "mrope", interleaved)
+
+
+def swap_rows_and_columns(model: nets.Model, patch: pytest.MonkeyPatch) -> None:
+    right = positions.vision_positions
+    patch.setattr(positions, "vision_positions", lambda *arguments: np.fliplr(right(*arguments)).copy())
+
+
+def forget_delta(model: nets.Model, patch: pytest.MonkeyPatch) -> None:
+    right = positions.mrope_positions
+    patch.setattr(positions, "mrope_positions", lambda *ids, **named: (right(*ids, **named)[0], 0))
+
+
+def swap_channels(model: nets.Model, patch: pytest.MonkeyPatch) -> None:
+    model.visual.patch_embed.proj.weight = model.visual.patch_embed.proj.weight[:, ::-1]
+
+
+@pytest.mark.parametrize(
+    "mutation", [drop_windows, shift_full_attention, interleave_sections, swap_rows_and_columns, swap_channels]
+)
+def test_a_wrong_network_is_seen_in_the_logits(
+    model: nets.Model, golden: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch, mutation: Any
+) -> None:
+    case = CASES[2]
+    mutation(model, monkeypatch)
+    assert error(model(**case.inputs())[0, -1], golden[f"{case.name}/last"]) > 100 * TOLERANCE
+
+
+def test_a_wrong_position_after_the_prompt_is_seen_in_the_tokens(
+    model: nets.Model, golden: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[2]
+    forget_delta(model, monkeypatch)
+    assert model.generate(max_new_tokens=NEW_TOKENS, **case.inputs()) != golden[f"{case.name}/tokens"].tolist()

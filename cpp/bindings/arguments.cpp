@@ -1,0 +1,64 @@
+#include "arguments.h"
+
+#include <sstream>
+
+namespace binding {
+namespace {
+
+std::string dtype_name(const nb::dlpack::dtype& type) {
+    using Code = nb::dlpack::dtype_code;
+    std::string name = "dtype " + std::to_string(type.code) + "/";
+    if (type.code == static_cast<std::uint8_t>(Code::Int)) name = "int";
+    if (type.code == static_cast<std::uint8_t>(Code::UInt)) name = "uint";
+    if (type.code == static_cast<std::uint8_t>(Code::Float)) name = "float";
+    if (type.code == static_cast<std::uint8_t>(Code::Bfloat)) name = "bfloat";
+    if (type.code == static_cast<std::uint8_t>(Code::Complex)) name = "complex";
+    if (type.code == static_cast<std::uint8_t>(Code::Bool)) return "bool";
+    return name + std::to_string(type.bits);
+}
+
+/// Such as "float32 (480, 640, 4)".
+std::string describe(const AnyArray& array) {
+    std::ostringstream text;
+    text << dtype_name(array.dtype()) << " (";
+    for (std::size_t i = 0; i < array.ndim(); ++i) text << (i > 0 ? ", " : "") << array.shape(i);
+    text << (array.ndim() == 1 ? ",)" : ")");
+    return text.str();
+}
+
+}  // namespace
+
+void raise_input_error(const std::string& message) {
+    const nb::object type = nb::module_::import_("saccade.errors").attr("InputError");
+    PyErr_SetObject(type.ptr(), nb::str(message.c_str(), message.size()).ptr());
+    throw nb::python_error();
+}
+
+void check(std::int32_t status) {
+    if (status == SACCADE_OK) return;
+    const std::string message = saccade_last_message();
+    if (status == SACCADE_ERROR_INPUT) raise_input_error(message);
+    PyErr_SetString(status == SACCADE_ERROR_MEMORY ? PyExc_MemoryError : PyExc_RuntimeError, message.c_str());
+    throw nb::python_error();
+}
+
+Image::Image(const AnyArray& array) {
+    if (array.dtype() != nb::dtype<std::uint8_t>() || array.ndim() != 3 || array.shape(2) != 3) {
+        raise_input_error("image must be a uint8 array [height, width, 3]; got " + describe(array));
+    }
+    if (array.device_type() != nb::device::cpu::value) {
+        raise_input_error("image must be in the CPU's memory; copy it there first");
+    }
+    height = static_cast<std::int64_t>(array.shape(0));
+    width = static_cast<std::int64_t>(array.shape(1));
+    // Strides of axes with one element (or none) say nothing.
+    const bool packed = (width <= 1 || array.stride(1) == 3) && array.stride(2) == 1;
+    stride = height > 1 ? array.stride(0) : 3 * width;
+    if (!packed || stride < 3 * width) {
+        raise_input_error(
+            "image has pixels that do not follow each other in memory; pass numpy.ascontiguousarray(image)");
+    }
+    pixels = static_cast<const std::uint8_t*>(array.data());
+}
+
+}  // namespace binding

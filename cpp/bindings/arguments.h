@@ -1,0 +1,74 @@
+// What the bindings share: errors as saccade.errors.InputError, images and grids out of Python objects.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/vector.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "saccade.h"
+
+namespace binding {
+
+namespace nb = nanobind;
+
+using AnyArray = nb::ndarray<nb::ro>;
+using Grids = std::vector<std::array<std::int64_t, 3>>;
+
+/// Raises saccade.errors.InputError.
+[[noreturn]] void raise_input_error(const std::string& message);
+
+/// Raises the Python exception that fits a status of the core, unless it is SACCADE_OK. Needs the GIL.
+void check(std::int32_t status);
+
+/// A borrowed uint8 [height, width, 3] array whose pixels are packed; rows may lie apart (a crop).
+struct Image {
+    explicit Image(const AnyArray& array);
+
+    const std::uint8_t* pixels;
+    std::int64_t width;
+    std::int64_t height;
+    std::int64_t stride;
+};
+
+inline const std::int64_t* flat(const Grids& grids) { return grids.empty() ? nullptr : grids.front().data(); }
+inline std::int64_t count(const Grids& grids) { return static_cast<std::int64_t>(grids.size()); }
+
+/// A new NumPy array, not yet filled.
+template <typename T, std::size_t Rank>
+class NewArray {
+  public:
+    using Shaped = nb::ndarray<nb::numpy, T, nb::ndim<Rank>>;
+
+    explicit NewArray(const std::array<std::size_t, Rank>& shape) : shape_(shape) {
+        for (const std::size_t extent : shape) size_ *= extent;
+        data_ = std::make_unique_for_overwrite<T[]>(size_);
+    }
+    T* data() { return data_.get(); }
+    std::int64_t size() const { return static_cast<std::int64_t>(size_); }
+
+    /// Hands the memory over to Python.
+    Shaped release() {
+        T* data = data_.get();
+        nb::capsule owner(data, [](void* memory) noexcept { delete[] static_cast<T*>(memory); });
+        data_.release();
+        return Shaped(data, Rank, shape_.data(), owner);
+    }
+
+  private:
+    std::array<std::size_t, Rank> shape_;
+    std::size_t size_ = 1;
+    std::unique_ptr<T[]> data_;
+};
+
+void bind_geometry(nb::module_& module);
+void bind_pixels(nb::module_& module);
+void bind_positions(nb::module_& module);
+
+}  // namespace binding

@@ -1,0 +1,25 @@
+#include <nanobind/stl/pair.h>
+
+#include <utility>
+
+#include "arguments.h"
+
+namespace binding {
+namespace {
+
+std::pair<std::int64_t, std::int64_t> smart_resize(std::int64_t height, std::int64_t width, std::int64_t factor,
+                                                   std::int64_t min_pixels, std::int64_t max_pixels) {
+    std::int64_t resized_height = 0, resized_width = 0;
+    check(saccade_smart_resize(height, width, factor, min_pixels, max_pixels, &resized_height, &resized_width));
+    return {resized_height, resized_width};
+}
+
+}  // namespace
+
+void bind_geometry(nb::module_& module) {
+    using namespace nb::literals;
+    module.def("smart_resize", &smart_resize, "height"_a, "width"_a, "factor"_a, "min_pixels"_a, "max_pixels"_a,
+               "Resized (height, width) as transformers' smart_resize; InputError where it raises.");
+}
+
+}  // namespace binding

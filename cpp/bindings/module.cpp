@@ -1,0 +1,27 @@
+// saccade._core: the C interface as Python functions.
+#include "arguments.h"
+
+namespace {
+
+/// The header this file was compiled with and the library it runs with have to be of one kind.
+void check_abi() {
+    const auto found = saccade_abi_version();
+    if (found == SACCADE_ABI_VERSION) return;
+    PyErr_Format(PyExc_ImportError,
+                 "saccade._core was built for ABI %d of the core and runs with ABI %d; install saccade again",
+                 static_cast<int>(SACCADE_ABI_VERSION), static_cast<int>(found));
+    throw nanobind::python_error();
+}
+
+}  // namespace
+
+NB_MODULE(_core, module) {
+    check_abi();
+    module.doc() = "saccade's compiled core. Arrays are checked, never converted; the GIL is released while it works.";
+    module.def("abi_version", &saccade_abi_version, "Version of the core's C interface.");
+    module.def("version", &saccade_version, "Version of saccade.");
+    module.def("kernel", &saccade_kernel, "Name of the compiled kernel in use.");
+    binding::bind_geometry(module);
+    binding::bind_pixels(module);
+    binding::bind_positions(module);
+}

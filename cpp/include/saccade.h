@@ -1,0 +1,171 @@
+/*
+ * The C interface of saccade's core: exact image geometry and preprocessing for Qwen-VL models.
+ *
+ * Every function that can fail returns SACCADE_OK or another SACCADE_... status. On failure its outputs are untouched
+ * and saccade_last_message() says, in one line, which argument is wrong, how, and what would be right. Nothing throws,
+ * prints, aborts or keeps state between calls (but that message), so all functions may be called from any thread.
+ *
+ * Sizes are int64_t. Image sides run from 1 to SACCADE_MAX_SIDE. Images are interleaved 8-bit RGB: pixel (x, y) lies at
+ * pixels + y * stride + 3 * x, stride in bytes and at least 3 * width. Grids are triples (t, h, w) in patches: frames,
+ * rows, columns; h and w are multiples of merge_size. A capacity is the number of elements that fit into an output;
+ * a smaller one than needed is an error. No input may overlap an output; no pointer may be NULL unless said.
+ */
+#ifndef SACCADE_H
+#define SACCADE_H
+
+#include <stdint.h>
+
+#define SACCADE_VERSION "0.1.0"
+
+/* Raised whenever a function below changes in a way that a caller compiled against an older header would notice. */
+#define SACCADE_ABI_VERSION 1
+
+#define SACCADE_MAX_SIDE 67108864 /* 2^26: products of two sides stay exact in a double */
+
+#define SACCADE_OK 0
+#define SACCADE_ERROR_INPUT 1    /* an argument cannot be used */
+#define SACCADE_ERROR_MEMORY 2   /* working memory could not be had */
+#define SACCADE_ERROR_INTERNAL 3 /* a fault of the library */
+
+/* Which pass of a resize comes first. The passes round to 8 bits between them, so the order shows in the result. */
+#define SACCADE_PASS_ORDER_HORIZONTAL 0 /* horizontal, always: Pillow up to 12.2 */
+#define SACCADE_PASS_ORDER_PILLOW13 1   /* vertical where H < h and h - H > 2 (w - W), else horizontal: Pillow 13.0 */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* SACCADE_ABI_VERSION of the library that runs; compare with the header's before calling anything else. */
+int32_t saccade_abi_version(void);
+
+/* SACCADE_VERSION of the library that runs. Static. */
+const char* saccade_version(void);
+
+/* Name of the kernel in use, such as "scalar". Static. */
+const char* saccade_kernel(void);
+
+/* Why the last failing call of this thread failed: UTF-8, one line. Owned by the library, valid until this thread's
+ * next failing call; empty before the first. */
+const char* saccade_last_message(void);
+
+/*
+ * The size to which Qwen's preprocessing resizes an image: sides that are multiples of `factor` with an area between
+ * `min_pixels` and `max_pixels` and about the same aspect ratio. Equals transformers' smart_resize for every input;
+ * like it, it may exceed max_pixels by rounding one side up to `factor`, and yields a side of 0 where a side rounds to
+ * 0 and min_pixels does not lift it.
+ *
+ * height, width, factor: 1 to SACCADE_MAX_SIDE. min_pixels: up to 2^53. max_pixels: at least 1.
+ * SACCADE_ERROR_INPUT also where one side is more than 200 times the other.
+ */
+int32_t saccade_smart_resize(int64_t height, int64_t width, int64_t factor, int64_t min_pixels, int64_t max_pixels,
+                             int64_t* out_height, int64_t* out_width);
+
+/*
+ * Resamples an RGB image as Pillow's Image.resize(size, BICUBIC) does, bit for bit, enlarging or reducing.
+ *
+ * source: source_height rows of source_stride bytes. target: target_height rows of 3 * target_width bytes, packed.
+ * pass_order: a SACCADE_PASS_ORDER_... Working memory: about one byte a channel of the image between the passes.
+ */
+int32_t saccade_resize(const uint8_t* source, int64_t source_width, int64_t source_height, int64_t source_stride,
+                       int64_t target_width, int64_t target_height, int32_t pass_order, uint8_t* target,
+                       int64_t target_capacity);
+
+/*
+ * Shape of the patches of an image: their number, height / patch_size * width / patch_size, and the number of values in
+ * each, 3 * frames * patch_size * patch_size. frames: 1 for the native layout, temporal_patch_size for the reference's.
+ * width and height: multiples of patch_size * merge_size.
+ */
+int32_t saccade_patchify_size(int64_t width, int64_t height, int64_t patch_size, int64_t merge_size, int64_t frames,
+                              int64_t* out_patches, int64_t* out_values);
+
+/*
+ * Cuts an image into uint8 patches, one frame, in window order.
+ *
+ * width and height: multiples of patch_size * merge_size. window_size: side of a window in pixels, at least
+ * patch_size * merge_size; 0 for a model without windows, whose patches come in merge-block order.
+ * patches: uint8 [patches, values] as saccade_patchify_size says, each patch (channel, y, x).
+ */
+int32_t saccade_patchify_native(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride,
+                                int64_t patch_size, int64_t merge_size, int64_t window_size, uint8_t* patches,
+                                int64_t patches_capacity);
+
+/*
+ * Cuts an image into normalised float32 patches as transformers' Pillow image processor does, bit for bit: a value is
+ * (float(v / 255) - float(mean)) / float(std), the division by 255 in double, the rest in float.
+ *
+ * width and height: multiples of patch_size * merge_size. mean, std: three values each, finite, std not 0.
+ * patches: float [patches, values] as saccade_patchify_size says, in merge-block order, each patch (channel, frame, y,
+ * x), the still repeated for every frame.
+ */
+int32_t saccade_patchify_reference(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride,
+                                   int64_t patch_size, int64_t merge_size, int64_t temporal_patch_size,
+                                   const double* mean, const double* std, float* patches, int64_t patches_capacity);
+
+/*
+ * Number of elements that saccade_window_index writes: tokens into `index`, boundaries into `boundaries`. Arguments as
+ * there.
+ */
+int32_t saccade_window_index_size(const int64_t* grids, int64_t grid_count, int64_t merge_size, int64_t window_size,
+                                  int64_t patch_size, int64_t* out_tokens, int64_t* out_boundaries);
+
+/*
+ * The order in which a vision tower with windowed attention takes its tokens (merge blocks).
+ *
+ * grids: int64 [grid_count, 3]; grid_count at least 1. window_size, patch_size in pixels; a window is
+ * window_size / merge_size / patch_size tokens wide (rounded down, at least 1), smaller at the right and bottom edge.
+ * index: int32 [tokens]; index[i] is the raster place (frame, row, column; grids one after the other) of token i.
+ * boundaries: int32, where each window begins, in PATCHES, from 0 to the number of all patches, without repeats.
+ */
+int32_t saccade_window_index(const int64_t* grids, int64_t grid_count, int64_t merge_size, int64_t window_size,
+                             int64_t patch_size, int32_t* index, int64_t index_capacity, int32_t* boundaries,
+                             int64_t boundaries_capacity);
+
+/* Number of patches in all grids, the sum of t * h * w. Arguments as in saccade_vision_positions. */
+int32_t saccade_patch_count(const int64_t* grids, int64_t grid_count, int64_t merge_size, int64_t* out_patches);
+
+/*
+ * Row and column of every patch for the vision tower's rotary embedding.
+ *
+ * positions: int32 [patches, 2], (row, column), grids and frames one after the other, each in merge-block
+ * order. positions_capacity counts int32s, two a patch.
+ */
+int32_t saccade_vision_positions(const int64_t* grids, int64_t grid_count, int64_t merge_size, int32_t* positions,
+                                 int64_t positions_capacity);
+
+/* What stands for images and videos in a prompt; the arguments of saccade_mrope_positions. */
+typedef struct saccade_mrope_prompt {
+    const int64_t* input_ids;   /* [length] */
+    int64_t length;             /* at least 1 */
+    const int64_t* image_grids; /* [image_count, 3]; may be NULL where image_count is 0 */
+    int64_t image_count;
+    const int64_t* video_grids; /* [video_count, 3]; may be NULL where video_count is 0 */
+    int64_t video_count;
+    const double* seconds_per_grid; /* [seconds_count]; may be NULL where seconds_count is 0 */
+    int64_t seconds_count;          /* video_count, or 0: frames are one position apart */
+    int64_t image_token_id;
+    int64_t video_token_id;
+    int64_t vision_start_token_id;
+    int64_t merge_size;
+    int64_t tokens_per_second; /* positions in a second of video; used where seconds_count is not 0 */
+} saccade_mrope_prompt;
+
+/*
+ * Three-dimensional positions (M-RoPE) of a prompt without padding, as transformers' get_rope_index of Qwen2-VL and
+ * Qwen2.5-VL gives them when it is told which tokens are images and videos.
+ *
+ * Every unbroken run of image (video) tokens belongs to the next image (video) grid and has t * h * w / merge_size^2
+ * tokens. In a run that starts at position p, token (frame, row, column) has the positions (p + time, p + row,
+ * p + column); time is the frame, in videos with seconds trunc(frame * (tokens_per_second * seconds)) in float32. What
+ * follows starts at p + max(h, w) / merge_size.
+ *
+ * positions: int32 [3, length]: temporal, height, width. out_delta: largest position + 1 - length, to be added to a
+ * later token's index. positions_capacity counts int32s.
+ */
+int32_t saccade_mrope_positions(const saccade_mrope_prompt* prompt, int32_t* positions, int64_t positions_capacity,
+                                int64_t* out_delta);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,202 @@
+// The C interface: every call goes through one boundary that turns exceptions into a status and a message.
+#include <new>
+#include <string>
+
+#include "checked.h"
+#include "geometry.h"
+#include "grid.h"
+#include "patchify.h"
+#include "positions.h"
+#include "resample.h"
+#include "saccade.h"
+#include "windows.h"
+
+namespace saccade {
+namespace {
+
+std::string& last_message() {
+    thread_local std::string message;
+    return message;
+}
+
+std::int32_t fail(std::int32_t status, const char* message) noexcept {
+    try {
+        last_message() = message;
+    } catch (const std::bad_alloc&) {
+        last_message().clear();
+    }
+    return status;
+}
+
+template <typename Body>
+std::int32_t guarded(Body body) noexcept {
+    try {
+        body();
+        return SACCADE_OK;
+    } catch (const InputError& error) {
+        return fail(SACCADE_ERROR_INPUT, error.what());
+    } catch (const std::bad_alloc&) {
+        return fail(SACCADE_ERROR_MEMORY, "not enough memory for the working buffers; use a smaller image");
+    } catch (const std::exception& error) {
+        return fail(SACCADE_ERROR_INTERNAL, error.what());
+    } catch (...) {
+        return fail(SACCADE_ERROR_INTERNAL, "unknown exception");
+    }
+}
+
+void check_pointer(const void* pointer, const char* what) {
+    if (pointer == nullptr) reject(what, " is NULL");
+}
+
+/// A pointer to `count` elements, which may be NULL only where there are none.
+void check_array(const void* pointer, std::int64_t count, const char* what) {
+    if (count > 0) check_pointer(pointer, what);
+}
+
+Grids read_grids(const std::int64_t* grids, std::int64_t count, std::int64_t merge_size) {
+    check_pointer(grids, "grids");
+    if (count < 1) reject("grids has ", count, " entries; at least 1 is needed");
+    return Grids(grids, count, merge_size, "grids");
+}
+
+struct WindowSizes {
+    std::int64_t tokens;
+    std::int64_t boundaries;
+};
+
+WindowSizes window_sizes(const Grids& grids, std::int64_t merge_size, std::int64_t side) {
+    return {grids.patches() / (merge_size * merge_size), window_count(grids, merge_size, side) + 1};
+}
+
+}  // namespace
+}  // namespace saccade
+
+using namespace saccade;
+
+std::int32_t saccade_abi_version(void) { return SACCADE_ABI_VERSION; }
+
+const char* saccade_version(void) { return SACCADE_VERSION; }
+
+const char* saccade_kernel(void) { return "scalar"; }
+
+const char* saccade_last_message(void) { return last_message().c_str(); }
+
+std::int32_t saccade_smart_resize(std::int64_t height, std::int64_t width, std::int64_t factor, std::int64_t min_pixels,
+                                  std::int64_t max_pixels, std::int64_t* out_height, std::int64_t* out_width) {
+    return guarded([&] {
+        check_pointer(out_height, "out_height");
+        check_pointer(out_width, "out_width");
+        const Size size = smart_resize(height, width, factor, min_pixels, max_pixels);
+        *out_height = size.height;
+        *out_width = size.width;
+    });
+}
+
+std::int32_t saccade_resize(const std::uint8_t* source, std::int64_t source_width, std::int64_t source_height,
+                            std::int64_t source_stride, std::int64_t target_width, std::int64_t target_height,
+                            std::int32_t pass_order, std::uint8_t* target, std::int64_t target_capacity) {
+    return guarded([&] {
+        check_pointer(source, "source");
+        check_pointer(target, "target");
+        resize({source, source_width, source_height, source_stride}, target_width, target_height,
+               static_cast<PassOrder>(pass_order), target, target_capacity);
+    });
+}
+
+std::int32_t saccade_patchify_size(std::int64_t width, std::int64_t height, std::int64_t patch_size,
+                                   std::int64_t merge_size, std::int64_t frames, std::int64_t* out_patches,
+                                   std::int64_t* out_values) {
+    return guarded([&] {
+        check_pointer(out_patches, "out_patches");
+        check_pointer(out_values, "out_values");
+        const PatchesShape shape = patches_shape(width, height, {patch_size, merge_size}, frames);
+        *out_patches = shape.patches;
+        *out_values = shape.values;
+    });
+}
+
+std::int32_t saccade_patchify_native(const std::uint8_t* pixels, std::int64_t width, std::int64_t height,
+                                     std::int64_t stride, std::int64_t patch_size, std::int64_t merge_size,
+                                     std::int64_t window_size, std::uint8_t* patches, std::int64_t patches_capacity) {
+    return guarded([&] {
+        check_pointer(pixels, "pixels");
+        check_pointer(patches, "patches");
+        patchify_native({pixels, width, height, stride}, {patch_size, merge_size}, window_size, patches,
+                        patches_capacity);
+    });
+}
+
+std::int32_t saccade_patchify_reference(const std::uint8_t* pixels, std::int64_t width, std::int64_t height,
+                                        std::int64_t stride, std::int64_t patch_size, std::int64_t merge_size,
+                                        std::int64_t temporal_patch_size, const double* mean, const double* std,
+                                        float* patches, std::int64_t patches_capacity) {
+    return guarded([&] {
+        check_pointer(pixels, "pixels");
+        check_pointer(mean, "mean");
+        check_pointer(std, "std");
+        check_pointer(patches, "patches");
+        patchify_reference({pixels, width, height, stride}, {patch_size, merge_size}, temporal_patch_size,
+                           {{mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}}, patches, patches_capacity);
+    });
+}
+
+std::int32_t saccade_window_index_size(const std::int64_t* grids, std::int64_t grid_count, std::int64_t merge_size,
+                                       std::int64_t window_size, std::int64_t patch_size, std::int64_t* out_tokens,
+                                       std::int64_t* out_boundaries) {
+    return guarded([&] {
+        check_pointer(out_tokens, "out_tokens");
+        check_pointer(out_boundaries, "out_boundaries");
+        const std::int64_t side = window_side(window_size, merge_size, patch_size);
+        const auto sizes = window_sizes(read_grids(grids, grid_count, merge_size), merge_size, side);
+        *out_tokens = sizes.tokens;
+        *out_boundaries = sizes.boundaries;
+    });
+}
+
+std::int32_t saccade_window_index(const std::int64_t* grids, std::int64_t grid_count, std::int64_t merge_size,
+                                  std::int64_t window_size, std::int64_t patch_size, std::int32_t* index,
+                                  std::int64_t index_capacity, std::int32_t* boundaries,
+                                  std::int64_t boundaries_capacity) {
+    return guarded([&] {
+        check_pointer(index, "index");
+        check_pointer(boundaries, "boundaries");
+        const std::int64_t side = window_side(window_size, merge_size, patch_size);
+        const Grids checked = read_grids(grids, grid_count, merge_size);
+        const auto sizes = window_sizes(checked, merge_size, side);
+        check_capacity(index_capacity, sizes.tokens, "index");
+        check_capacity(boundaries_capacity, sizes.boundaries, "boundaries");
+        window_index(checked, merge_size, side, index, boundaries);
+    });
+}
+
+std::int32_t saccade_patch_count(const std::int64_t* grids, std::int64_t grid_count, std::int64_t merge_size,
+                                 std::int64_t* out_patches) {
+    return guarded([&] {
+        check_pointer(out_patches, "out_patches");
+        *out_patches = read_grids(grids, grid_count, merge_size).patches();
+    });
+}
+
+std::int32_t saccade_vision_positions(const std::int64_t* grids, std::int64_t grid_count, std::int64_t merge_size,
+                                      std::int32_t* positions, std::int64_t positions_capacity) {
+    return guarded([&] {
+        check_pointer(positions, "positions");
+        const Grids checked = read_grids(grids, grid_count, merge_size);
+        check_capacity(positions_capacity, 2 * checked.patches(), "positions");
+        vision_positions(checked, merge_size, positions);
+    });
+}
+
+std::int32_t saccade_mrope_positions(const saccade_mrope_prompt* prompt, std::int32_t* positions,
+                                     std::int64_t positions_capacity, std::int64_t* out_delta) {
+    return guarded([&] {
+        check_pointer(prompt, "prompt");
+        check_pointer(positions, "positions");
+        check_pointer(out_delta, "out_delta");
+        check_array(prompt->input_ids, prompt->length, "input_ids");
+        check_array(prompt->image_grids, prompt->image_count, "image_grids");
+        check_array(prompt->video_grids, prompt->video_count, "video_grids");
+        check_array(prompt->seconds_per_grid, prompt->seconds_count, "seconds_per_grid");
+        *out_delta = mrope_positions(*prompt, positions, positions_capacity);
+    });
+}

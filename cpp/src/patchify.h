@@ -1,0 +1,40 @@
+// Cutting a resized image into the patches a vision tower reads.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "image.h"
+
+namespace saccade {
+
+/// How an image is cut: square patches, merge_size x merge_size of them one token.
+struct Cut {
+    std::int64_t patch_size;
+    std::int64_t merge_size;
+};
+
+/// Number of patches and of values in each.
+struct PatchesShape {
+    std::int64_t patches;
+    std::int64_t values;
+};
+
+/// Throws InputError unless an image of this size can be cut so.
+PatchesShape patches_shape(std::int64_t width, std::int64_t height, const Cut& cut, std::int64_t frames);
+
+/// float32 mean and deviation of each channel.
+struct Normalization {
+    std::array<double, kChannels> mean;
+    std::array<double, kChannels> std;
+};
+
+/// uint8 patches (channel, y, x) of one frame in window order; window_size 0: in merge-block order.
+void patchify_native(const Image& image, const Cut& cut, std::int64_t window_size, std::uint8_t* patches,
+                     std::int64_t capacity);
+
+/// float32 patches (channel, frame, y, x) in merge-block order, as transformers' Pillow image processor.
+void patchify_reference(const Image& image, const Cut& cut, std::int64_t temporal_patch_size,
+                        const Normalization& normalization, float* patches, std::int64_t capacity);
+
+}  // namespace saccade

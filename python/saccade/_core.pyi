@@ -1,0 +1,73 @@
+"""
+saccade's compiled core. Arrays are checked, never converted; the GIL is released while it works.
+"""
+
+from collections.abc import Sequence
+
+import numpy
+import numpy.typing
+
+def abi_version() -> int:
+    """Version of the core's C interface."""
+
+def version() -> str:
+    """Version of saccade."""
+
+def kernel() -> str:
+    """Name of the compiled kernel in use."""
+
+def smart_resize(height: int, width: int, factor: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
+    """
+    Resized (height, width) as transformers' smart_resize; InputError where it raises.
+    """
+
+def resize(
+    image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, pass_order: str
+) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    uint8 [h, w, 3] resampled to [height, width, 3] as Pillow's BICUBIC, bit for bit.
+    """
+
+def patchify_native(
+    image: numpy.typing.NDArray[numpy.uint8], patch_size: int, merge_size: int, window_size: int
+) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    uint8 [patches, 3 * patch_size ** 2], (channel, y, x) each, in window order; window_size 0: blocks'.
+    """
+
+def patchify_reference(
+    image: numpy.typing.NDArray[numpy.uint8],
+    patch_size: int,
+    merge_size: int,
+    temporal_patch_size: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    float32 [patches, 3 * temporal_patch_size * patch_size ** 2] in merge-block order, as transformers.
+    """
+
+def window_index(
+    grids: Sequence[Sequence[int]], merge_size: int, window_size: int, patch_size: int
+) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]:
+    """
+    Window order of tokens [tokens], and the windows' boundaries in patches [windows + 1].
+    """
+
+def vision_positions(grids: Sequence[Sequence[int]], merge_size: int) -> numpy.typing.NDArray[numpy.int32]:
+    """(row, column) of every patch in merge-block order [patches, 2]."""
+
+def mrope_positions(
+    input_ids: numpy.typing.NDArray[numpy.signedinteger],
+    image_grids: Sequence[Sequence[int]],
+    video_grids: Sequence[Sequence[int]],
+    seconds_per_grid: Sequence[float],
+    image_token_id: int,
+    video_token_id: int,
+    vision_start_token_id: int,
+    merge_size: int,
+    tokens_per_second: int,
+) -> tuple[numpy.typing.NDArray[numpy.int32], int]:
+    """
+    Positions [3, n] (temporal, height, width) and the delta of what follows.
+    """

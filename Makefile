@@ -10,7 +10,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long lint types native swift stub stub-check bench golden sdist develop clean
+.PHONY: demo test check lint types native swift stub stub-check bench golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/saccade demo
@@ -59,6 +59,33 @@ lint: $(STAMPS)/dev
 
 types: $(STAMPS)/dev
 	$(BIN)/mypy
+
+stub: $(STAMPS)/dev
+	$(BIN)/python -m nanobind.stubgen -q -m saccade._core -o python/saccade/_core.pyi
+
+stub-check: $(STAMPS)/dev
+	$(BIN)/python -m nanobind.stubgen -q -m saccade._core -o build/_core.pyi
+	diff -u python/saccade/_core.pyi build/_core.pyi
+
+NATIVE := build/native
+native: $(STAMPS)/dev
+	$(BIN)/cmake -S . -B $(NATIVE) -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+		-DSACCADE_TESTS=ON -DSACCADE_SANITIZE=address,undefined
+	$(BIN)/cmake --build $(NATIVE)
+	$(BIN)/ctest --test-dir $(NATIVE) --output-on-failure
+
+swift:
+	@if command -v swift >/dev/null; then swift test --scratch-path .build; \
+	else echo "NOT RUN: the Swift tests (swift is not on the path)"; fi
+
+# -- measuring and making ---------------------------------------------------------------------------------------------
+
+bench: $(STAMPS)/dev
+	$(BIN)/python -m pytest benchmarks
+
+# Needs torch (CPU) and transformers in the Python that runs it; versions are pinned at the head of the script.
+golden:
+	$(PYTHON) tests/golden/make.py
 
 clean:
 	rm -rf build .build

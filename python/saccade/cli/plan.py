@@ -55,7 +55,7 @@ def parse_size(option: str, word: str) -> tuple[int, int]:
 
 def describe(plan: budget.Plan) -> dict[str, Any]:
     """The plan and its predicted memory as JSON values; sizes are (width, height), memory in bytes."""
-    memory = {name: families.predict_memory(tower, plan.patches) for name, tower in families.vision_towers(plan.family)}
+    towers = families.towers(plan.family)
     return {
         "family": plan.family.name,
         "budget": plan.budget,
@@ -68,8 +68,8 @@ def describe(plan: budget.Plan) -> dict[str, Any]:
         "patches": plan.patches,
         "windows": plan.windows,
         "scale": list(plan.scale),
-        "patch_bytes": plan.patch_bytes,
-        "vision_tower_bytes": memory,
+        "patch_bytes": plan.patches * 3 * plan.family.patch_size**2,
+        "vision_tower_bytes": {tower.name: families.predict_memory(tower, plan.patches).total for tower in towers},
     }
 
 
@@ -95,9 +95,11 @@ def run(options: argparse.Namespace) -> int:
         ("patches", f"{plan.patches:,}"),
         ("windows", f"{plan.windows:,}" if plan.windows else "none (full attention)"),
         ("scale", f"x {scale_x:.4f}, y {scale_y:.4f} source px per model px"),
-        ("patch memory", output.bytes_text(plan.patch_bytes)),
+        ("patch memory", output.bytes_text(described["patch_bytes"])),
     ]
     for name, peak in described["vision_tower_bytes"].items():
-        lines.append((f"{name} vision tower", f"{output.bytes_text(peak)} predicted peak, bfloat16 weights included"))
+        lines.append(
+            (f"{name} vision tower", f"{output.bytes_text(peak)} predicted peak in bfloat16, weights included")
+        )
     output.facts(lines)
     return 0

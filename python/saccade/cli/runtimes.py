@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
+
+from saccade import budget, runtimes
+from saccade.cli import output
+from saccade.cli.plan import image_or_size
 
 __all__ = ["add_arguments", "run"]
 
@@ -11,3 +16,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `saccade runtimes`."""
     parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160")
     parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print one row a runtime and range of versions, by the reference's arithmetic within that runtime's limits."""
+    size = budget.plan(image_or_size(options.image), family=options.family, budget="checkpoint").source_size
+    rows = runtimes.survey(size, options.family)
+    if options.json:
+        output.print_json(
+            {"source_size": list(size), "family": options.family, "runtimes": [asdict(row) for row in rows]}
+        )
+        return 0
+    output.table(
+        [("runtime", "left"), ("versions", "left"), ("limits", "right"), ("resized", "right"), ("tokens", "right")],
+        [row_text(row) for row in rows],
+    )
+    print("limits in tokens; sizes by the reference's arithmetic within them; --json has the differences and sources")
+    return 0
+
+
+def row_text(row: runtimes.SurveyRow) -> tuple[str, str, str, str, str]:
+    """One row of the table; a runtime whose limits for the family are not known says so."""
+    if row.resized_size is None:
+        return row.runtime, row.versions, "unknown", "", ""
+    width, height = row.resized_size
+    limits = f"{row.min_tokens:,} to {row.max_tokens:,}"
+    return row.runtime, row.versions, limits, f"{width} x {height}", f"{row.tokens:,}"

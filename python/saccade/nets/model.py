@@ -174,9 +174,9 @@ class Model(nn.Module):
             yield hidden
 
     def _head(self, hidden: mx.array) -> mx.array:
-        if self.config.tie_word_embeddings:
-            return self.model.embed_tokens.as_linear(hidden)
-        return self.lm_head(hidden)
+        tied = self.config.tie_word_embeddings
+        logits: mx.array = self.model.embed_tokens.as_linear(hidden) if tied else self.lm_head(hidden)
+        return logits
 
 
 def _array(value: Any, name: str) -> mx.array:

@@ -1,0 +1,84 @@
+"""Where a checkpoint is, and what its preprocessor says of sizes."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from saccade.errors import InputError
+from saccade.nets.checkpoint import read_json
+
+__all__ = ["find", "pixel_limits"]
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_FILES = ("*.json", "*.jinja", "*.safetensors")
+
+
+def find(path_or_id: str | os.PathLike[str] | None) -> Path:
+    """The folder of a checkpoint.
+
+    Args:
+        path_or_id: a local folder; a hub id ("owner/name"), downloaded unless the cache has it; None: the packaged
+            checkpoint.
+
+    Raises:
+        FileNotFoundError: no such folder, or this installation has no packaged checkpoint.
+        InputError: a hub id that cannot be downloaded.
+    """
+    if path_or_id is None:
+        folder = Path(str(importlib.resources.files("saccade"))) / "assets" / "tiny"
+        if not (folder / "config.json").is_file():
+            raise FileNotFoundError(
+                f"{folder}: the packaged checkpoint is missing; install saccade again, or name a folder"
+            )
+        return folder
+    folder = Path(path_or_id).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise InputError(f"{folder}: is a file; name the folder that holds config.json and the weights")
+    if not _HUB_ID.fullmatch(os.fspath(path_or_id)):
+        raise FileNotFoundError(f"{folder}: no such folder; name a checkpoint folder or a hub id, owner/name")
+    return _download(os.fspath(path_or_id))
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_FILES)))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{name}: no such folder here, and the hub did not give it ({reason}); "
+            f"run `hf download {name}` where there is a network, or name a folder"
+        ) from None
+
+
+def pixel_limits(folder: Path) -> tuple[int, int] | None:
+    """(min_pixels, max_pixels) of preprocessor_config.json in any of its spellings; None where it does not say.
+
+    Raises:
+        InputError: limits that are no positive whole numbers, or the lower above the upper.
+    """
+    path = folder / "preprocessor_config.json"
+    if not path.is_file():
+        return None
+    raw = read_json(path)
+    nested = raw.get("size")
+    size = nested if isinstance(nested, dict) else {}
+    found: list[Any] = []
+    for key, edge in (("min_pixels", "shortest_edge"), ("max_pixels", "longest_edge")):
+        spelled = (raw.get(key), size.get(key), size.get(edge))
+        found.append(next((value for value in spelled if value is not None), None))
+    if found == [None, None]:
+        return None
+    if not all(type(value) is int and value > 0 for value in found) or found[0] > found[1]:
+        raise InputError(
+            f"{path}: min_pixels and max_pixels are {found[0]!r} and {found[1]!r}; write two whole numbers"
+        )
+    return found[0], found[1]

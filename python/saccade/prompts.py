@@ -1,0 +1,167 @@
+"""From messages to token ids: the checkpoint's own chat template and tokenizer, and what users type stays text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.ext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from saccade.errors import InputError
+from saccade.nets.checkpoint import read_json
+
+__all__ = ["Message", "Prompts"]
+
+Message = dict[str, Any]
+"""As transformers takes it: {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "..."}]}."""
+
+# Stands for a user's text while the template is rendered; private-use characters, which no template writes.
+_STAND_IN = "\ue000{}\ue001"
+_STAND_INS = re.compile("\ue000([0-9]+)\ue001")
+
+
+class Prompts:
+    """Template and tokenizer of one checkpoint."""
+
+    def __init__(self, folder: Path, image_token_id: int) -> None:
+        """Read tokenizer.json, tokenizer_config.json and the chat template of a checkpoint folder.
+
+        Raises:
+            FileNotFoundError: no tokenizer.json.
+            InputError: a file that cannot be read, or no chat template.
+        """
+        path = folder / "tokenizer.json"
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file; download the checkpoint's tokenizer")
+        self._path, self._image = path, image_token_id
+        self._tokenizer, self._literal = _tokenizer(path), _tokenizer(path)
+        self._literal.encode_special_tokens = True  # "<|im_end|>" is ten characters to this one
+        added = self._tokenizer.get_added_tokens_decoder()
+        self._special = {token.content: number for number, token in added.items() if token.special}
+        names = sorted(self._special, key=len, reverse=True)
+        self._specials = re.compile("(" + "|".join(map(re.escape, names)) + ")") if names else None
+        self._template, self._constants = _template(folder)
+
+    def encode(self, messages: Sequence[Message], image_tokens: Sequence[int]) -> list[int]:
+        """Token ids of a conversation up to where the assistant begins.
+
+        Args:
+            messages: in order; each image part stands where the image is to be seen.
+            image_tokens: how many tokens each image has, in order.
+
+        Returns:
+            The ids; equal to what transformers gives, unless a text holds a special token, which stays text here.
+
+        Raises:
+            InputError: the template refuses the messages, or does not show as many images as are given.
+        """
+        texts = [part["text"] for message in messages for part in _parts(message) if "text" in part]
+        if self._specials and any(self._specials.search(text) for text in texts):
+            ids = self._encode_literally(messages, texts)
+        else:
+            ids = self._tokenizer.encode(self.render(messages), add_special_tokens=False).ids
+        shown = ids.count(self._image)
+        if shown != len(image_tokens):
+            raise InputError(
+                f"the chat template shows {shown} images where {len(image_tokens)} are given; check the messages"
+            )
+        counts = iter(image_tokens)
+        return [copy for token in ids for copy in [token] * (next(counts) if token == self._image else 1)]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of generated ids, special tokens written out."""
+        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=False)
+        return text
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The template's text, the assistant's turn opened."""
+        try:
+            return self._template.render(messages=list(messages), add_generation_prompt=True, **self._constants)
+        except (jinja2.TemplateError, OverflowError, TypeError) as error:
+            raise InputError(f"{self._path.parent}: the chat template refuses the messages: {error}") from None
+
+    def _encode_literally(self, messages: Sequence[Message], texts: Sequence[str]) -> list[int]:
+        """Encode with every special token of the template, and none of the users."""
+        numbers = iter(range(len(texts)))
+        masked = [_replace_texts(message, lambda: _STAND_IN.format(next(numbers))) for message in messages]
+        assert self._specials is not None
+        ids: list[int] = []
+        for piece in self._specials.split(self.render(masked)):
+            if piece in self._special:
+                ids.append(self._special[piece])
+            else:
+                whole = _STAND_INS.sub(lambda match: texts[int(match[1])], piece)
+                ids += self._literal.encode(whole, add_special_tokens=False).ids
+        return ids
+
+
+def _parts(message: Message) -> list[Mapping[str, Any]]:
+    content = message["content"]
+    return [{"text": content}] if isinstance(content, str) else content
+
+
+def _replace_texts(message: Message, stand_in: Any) -> Message:
+    content = message["content"]
+    if isinstance(content, str):
+        return {**message, "content": stand_in()}
+    return {**message, "content": [{**part, "text": stand_in()} if "text" in part else part for part in content]}
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception for every fault of the file
+        raise InputError(f"{path}: is not a tokenizer ({error}); download it again") from None
+
+
+def _template(folder: Path) -> tuple[jinja2.Template, dict[str, str]]:
+    """The compiled chat template and the token strings it may name."""
+    path = folder / "tokenizer_config.json"
+    raw = read_json(path) if path.is_file() else {}
+    source, where = _template_source(folder, raw)
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
+    )
+    environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
+    environment.globals["raise_exception"] = _refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    try:
+        template = environment.from_string(source)
+    except jinja2.TemplateError as error:
+        raise InputError(f"{where}: the chat template is broken: {error}") from None
+    constants = {}
+    for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
+        value = raw.get(name)
+        value = value.get("content") if isinstance(value, dict) else value
+        if isinstance(value, str):
+            constants[name] = value
+    return template, constants
+
+
+def _template_source(folder: Path, tokenizer_config: dict[str, Any]) -> tuple[str, Path]:
+    """A file of its own goes before chat_template.json, and that before the tokenizer's configuration."""
+    own = folder / "chat_template.jinja"
+    if own.is_file():
+        return own.read_text(encoding="utf-8"), own
+    older = folder / "chat_template.json"
+    raw, where = (read_json(older), older) if older.is_file() else (tokenizer_config, folder / "tokenizer_config.json")
+    source = raw.get("chat_template")
+    if isinstance(source, list):
+        named = {item.get("name"): item.get("template") for item in source if isinstance(item, dict)}
+        source = named.get("default")
+    if not isinstance(source, str):
+        raise InputError(
+            f"{folder}: no chat template (chat_template.jinja); give the checkpoint of an instruction-tuned model"
+        )
+    return source, where
+
+
+def _refuse(message: str) -> None:
+    raise jinja2.TemplateError(message)

@@ -48,9 +48,13 @@ def smart_resize(
         (height, width) in pixels.
 
     Raises:
-        InputError: a value below 1, min_pixels above max_pixels, or a ratio of the sides over 200.
+        InputError: a value that is no whole number of at least 1, or a ratio of the sides over 200.
     """
-    return _core.smart_resize(height, width, factor, min_pixels, max_pixels)
+    given = {
+        "height": height, "width": width, "factor": factor, "min_pixels": min_pixels, "max_pixels": max_pixels
+    }  # fmt: skip
+    values = (_whole(value, name, "a whole number, at least 1") for name, value in given.items())
+    return _core.smart_resize(*values)
 
 
 @dataclass(frozen=True)
@@ -260,7 +264,8 @@ def _whole(value: Any, name: str, wanted: str) -> int:
     except TypeError:
         number = 0
     if isinstance(value, bool) or not 1 <= number < 10**18:
-        raise InputError(f"{name} {value!r} is not usable: {wanted}")
+        shown = repr(value)
+        raise InputError(f"{name} {shown if len(shown) < 80 else shown[:77] + '...'} is not usable: {wanted}")
     return number
 
 

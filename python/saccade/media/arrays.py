@@ -23,7 +23,7 @@ def array_size(array: npt.NDArray[Any]) -> tuple[int, int]:
         InputError: not [h, w], [h, w, 1], [h, w, 3] or [h, w, 4], or no pixels.
     """
     shape = array.shape
-    if len(shape) == 3 and shape[0] in _CHANNELS and shape[2] not in _CHANNELS:
+    if len(shape) == 3 and shape[0] in _CHANNELS and shape[2] > max(_CHANNELS):
         raise InputError(f"array of shape {shape}: channels come last; use array.transpose(1, 2, 0)")
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in _CHANNELS):
         raise InputError(f"array of shape {shape}: an image is [h, w], [h, w, 1], [h, w, 3] or [h, w, 4]")

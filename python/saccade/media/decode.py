@@ -6,6 +6,7 @@ global settings are not changed; a program that sets `ImageFile.LOAD_TRUNCATED_I
 
 from __future__ import annotations
 
+import functools
 import importlib
 import struct
 import zlib
@@ -76,7 +77,7 @@ def header(stream: BinaryIO, origin: str, *, max_pixels: int) -> Iterator[Image.
     decoder = _decoder(prefix, origin)
     stream.seek(0)
     try:
-        plugin = getattr(importlib.import_module(f"PIL.{decoder.module}"), decoder.plugin)
+        plugin = _plugin(decoder)
     except ImportError:
         raise _unsupported(decoder.name, origin) from None
     try:
@@ -84,7 +85,7 @@ def header(stream: BinaryIO, origin: str, *, max_pixels: int) -> Iterator[Image.
     except Image.DecompressionBombError:
         raise InputError(f"{origin}: has too many pixels for this Pillow; scale it down") from None
     except _BROKEN as error:
-        if not _available(plugin, decoder):
+        if not _available(decoder):
             raise _unsupported(decoder.name, origin) from None
         raise InputError(f"{origin}: is no readable {decoder.name} file ({_reason(error)}); save it again") from None
     try:
@@ -145,7 +146,17 @@ def _foreign(prefix: bytes) -> str | None:
     return None
 
 
-def _available(plugin: Any, decoder: _Format) -> bool:
+@functools.cache
+def _plugin(decoder: _Format) -> Any:
+    """Pillow's class for a format: called by itself, because `Image.open` applies limits of its own."""
+    plugin = getattr(importlib.import_module(f"PIL.{decoder.module}"), decoder.plugin)
+    if decoder.name == "JPEG":
+        # On opening it looks for a resolution in the EXIF block, and warns where that block is damaged.
+        return type(decoder.plugin, (plugin,), {"getexif": lambda self: Image.Exif()})
+    return plugin
+
+
+def _available(decoder: _Format) -> bool:
     """Whether this Pillow was built with the decoder."""
     from PIL import features
 

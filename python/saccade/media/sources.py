@@ -138,6 +138,7 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         """Refuse a redirect to another scheme."""
         if not newurl.lower().startswith(("http://", "https://")):
+            fp.close()
             raise InputError(f"{_public(req.full_url)}: redirects to {short(newurl, 60)}, which is not http or https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 

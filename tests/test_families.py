@@ -1,0 +1,76 @@
+"""Families, and the memory predicted for their vision towers."""
+
+from __future__ import annotations
+
+import pytest
+
+from saccade import families
+from saccade.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "tokens", "window", "convention"),
+    [
+        ("qwen2-vl", 28, (4, 16384), None, "thousandths"),
+        ("qwen2.5-vl", 28, (4, 16384), 112, "absolute"),
+        ("qwen3-vl", 32, (64, 16384), None, "thousandths"),
+    ],
+)
+def test_families(name: str, factor: int, tokens: tuple[int, int], window: int | None, convention: str) -> None:
+    family = families.get(name)
+    assert family.name == name
+    assert family.factor == factor
+    assert (family.min_tokens, family.max_tokens) == tokens
+    assert family.window_size == window
+    assert family.convention == convention
+    assert families.get(family) is family
+
+
+def test_names_and_the_unknown() -> None:
+    assert families.names() == ("qwen2-vl", "qwen2.5-vl", "qwen3-vl")
+    for wrong in ("qwen2.5", "Qwen2.5-VL", "", None, 3, ["qwen2-vl"]):
+        with pytest.raises(InputError, match=r"unknown family .*; known: qwen2-vl, qwen2\.5-vl, qwen3-vl"):
+            families.get(wrong)
+
+
+def test_parameters_are_those_of_the_published_towers() -> None:
+    """676,550,144 for the 7B as published; here the patch embedding has one frame and a bias of its own."""
+    small, large = families.towers("qwen2.5-vl")
+    folded = 3 * 14 * 14 * 1280 - 1280
+    assert (large.name, large.parameters) == ("7b", 676_550_144 - folded)
+    assert (small.name, small.parameters) == ("3b", 668_684_288 - folded)
+    assert families.towers("qwen3-vl") == ()
+
+
+def test_memory_is_linear_in_patches_with_fused_attention() -> None:
+    tower = families.towers()[1]
+    one, two = (families.predict_memory(tower, patches) for patches in (4888, 9776))
+    assert one.weights == two.weights == tower.parameters * 2
+    assert one.patches == 4888 * 588
+    assert one.residual == 2 * 4888 * 1280 * 2
+    assert one.activations == 4888 * 6840 * 2
+    assert one.scores == 0
+    assert two.total - two.weights == 2 * (one.total - one.weights)
+    assert (one.dtype, one.attention) == ("bfloat16", "fused")
+
+
+def test_memory_of_chunked_attention_in_float32() -> None:
+    tower = families.towers()[0]
+    memory = families.predict_memory(tower, 4888, dtype="float32", query_chunk=512)
+    assert memory.weights == tower.parameters * 4
+    assert memory.scores == 16 * 512 * 4888 * 4
+    assert memory.total == memory.weights + memory.patches + memory.residual + memory.activations + memory.scores
+    assert families.predict_memory(tower, 16, query_chunk=512).scores == 16 * 16 * 16 * 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "int8"}, "unknown dtype 'int8'"),
+        ({"query_chunk": 0}, "query_chunk is 0"),
+        ({"patches": 0}, "patches"),
+    ],
+)
+def test_memory_of_nonsense(options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        families.predict_memory(families.towers()[0], **{"patches": 16, **options})

@@ -1,0 +1,152 @@
+"""The survey of runtimes: versions, limits, and what each makes of an image."""
+
+from __future__ import annotations
+
+import pytest
+
+from saccade import families, runtimes
+from saccade.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("runtime", "family", "tokens"),
+    [
+        ("transformers", "qwen2.5-vl", (4, 16384)),
+        ("transformers@5.23.0", "qwen3-vl", (64, 16384)),
+        ("vllm", "qwen2-vl", (4, 16384)),
+        ("sglang@2025-11", "qwen2.5-vl", (4, 16384)),
+        ("sglang@2025-11", "qwen3-vl", (64, 12544)),
+        ("sglang", "qwen3-vl", (64, 16384)),
+        ("tensorrt-llm", "qwen2.5-vl", (4, 16384)),
+        ("llama.cpp", "qwen2.5-vl", (8, 4096)),
+        ("llama.cpp@b10488", "qwen3-vl", (8, 4096)),
+        ("ollama@0.7.0", "qwen2.5-vl", (4, 1280)),
+        ("ollama@0.12.7", "qwen3-vl", (64, 2048)),
+        ("ollama@0.13.3", "qwen2.5-vl", (4, 1280)),
+        ("ollama@v0.13.4", "qwen2.5-vl", (4, 2674)),
+        ("ollama@0.29.9", "qwen2.5-vl", (4, 2674)),
+        ("ollama@0.30.0", "qwen2.5-vl", (1024, 4096)),
+        ("ollama@0.30", "qwen3-vl", (1024, 4096)),
+        ("Ollama", "qwen2-vl", (1024, 4096)),
+        ("mlx-vlm@0.6.15", "qwen2.5-vl", (4, 16384)),
+        ("mlx-swift-lm", "qwen2.5-vl", (4, 1280)),
+        ("mlx-swift-lm@3.31.4", "qwen3-vl", (64, 1280)),
+        ("mlx-swift-lm@3.31.3", "qwen2.5-vl", (4, 16384)),
+        ("lmdeploy", "qwen3-vl", (64, 16384)),
+        ("qwen-vl-utils@0.0.14", "qwen3-vl", (4, 16384)),
+    ],
+)
+def test_limits_of_the_survey(runtime: str, family: str, tokens: tuple[int, int]) -> None:
+    limits = runtimes.get(runtime, family)
+    area = families.get(family).factor ** 2
+    assert (-(-limits.min_pixels // area), limits.max_pixels // area) == tokens
+
+
+@pytest.mark.parametrize(
+    ("version", "maximum"),
+    [
+        ("0.7", 1003520),
+        ("0.7.0.0", 1003520),
+        ("0.9.10", 1003520),
+        ("0.10.0", 1003520),
+        ("0.13.4-rc1", 1003520),
+        ("0.13.4", 2097152),
+        ("0.13.10", 2097152),
+        ("0.30.0-rc2", 2097152),
+        ("0.30.0", 3211264),
+        ("0.100.1", 3211264),
+        ("1.0", 3211264),
+    ],
+)
+def test_versions_are_ordered_as_numbers(version: str, maximum: int) -> None:
+    assert runtimes.get(f"ollama@{version}").max_pixels == maximum
+
+
+def test_pixel_limits_stay_what_the_runtime_wrote() -> None:
+    assert runtimes.get("ollama@0.13.4").max_pixels == 2 << 20
+    assert runtimes.get("ollama@0.13.3").max_pixels == 28 * 28 * 1280
+    assert runtimes.get("sglang@2025-11", "qwen3-vl").max_pixels == 12_845_056
+    assert runtimes.get("transformers").from_checkpoint
+    assert not runtimes.get("ollama").from_checkpoint
+
+
+@pytest.mark.parametrize(
+    ("runtime", "message"),
+    [
+        ("olama", "unknown runtime 'olama'; known: transformers, vllm, sglang"),
+        ("", "unknown runtime ''; known"),
+        ("@1.0", "unknown runtime '@1.0'"),
+        ("ollama@0.6.9", "ollama at version '0.6.9' is not known; known: 0.7.0 to 0.12.6, 0.12.7 to 0.13.3"),
+        ("ollama@", "ollama at version '' is not known"),
+        ("ollama@newest", "is not known"),
+        ("ollama@0.7.0@1", "is not known"),
+        ("ollama@0..7", "is not known"),
+        ("transformers@4.57.0", "known: 5.23.0"),
+        ("transformers@5.24.0", "known: 5.23.0"),
+        ("vllm@0.11.0", "known: commit 002d181a"),
+        ("sglang@0.5.0", "known: 2025-11"),
+        ("mlx-vlm@0.7.10", "known: 0.6.15"),
+        ("qwen-vl-utils@0.0.8", "known: 0.0.14"),
+        ("lm-studio", "not known .*so no token budget describes it"),
+        ("docker-model-runner", "runs llama.cpp or vLLM: say that one instead"),
+        (None, "a runtime is a string"),
+    ],
+)
+def test_what_is_not_known_is_named(runtime: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        runtimes.get(runtime)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("runtime", "family"), [("ollama@0.12.6", "qwen3-vl"), ("ollama@0.13.3", "qwen2-vl")])
+def test_limits_unknown_for_one_family(runtime: str, family: str) -> None:
+    with pytest.raises(InputError, match=f"the limits of {runtime} for {family} are not known"):
+        runtimes.get(runtime, family)
+
+
+def test_survey_of_a_4k_screen() -> None:
+    rows = {(row.runtime, row.versions): row for row in runtimes.survey((3840, 2160))}
+    assert len(rows) == len(runtimes.records())
+    assert rows["transformers", "5.23.0"].resized_size == (3836, 2156)
+    assert rows["transformers", "5.23.0"].tokens == 10549
+    assert rows["ollama", "0.12.7 to 0.13.3"].tokens == 1222
+    assert rows["ollama", "0.13.4 to below 0.30.0"].tokens == 2584
+    assert rows["ollama", "0.30.0 and later"].resized_size == (2380, 1344)
+    assert rows["mlx-swift-lm", "3.31.4 and later"].tokens == 1222
+    closed = rows["lm-studio", "closed source, up to 2026-06"]
+    assert (closed.tokens, closed.max_tokens, closed.resized_size) == (None, None, None)
+    assert closed.note
+
+
+def test_survey_of_a_small_image_shows_who_enlarges_it() -> None:
+    rows = {row.versions: row.tokens for row in runtimes.survey((400, 300)) if row.runtime == "ollama"}
+    assert rows["0.12.7 to 0.13.3"] == 154
+    assert rows["0.30.0 and later"] >= 1024
+
+
+def test_survey_of_another_family() -> None:
+    rows = {(row.runtime, row.versions): row for row in runtimes.survey((5120, 2880), family="qwen3-vl")}
+    assert rows["transformers", "5.23.0"].tokens == 14400
+    assert rows["ollama", "0.12.7 to 0.13.3"].tokens == 1980
+    assert rows["ollama", "0.7.0 to 0.12.6"].tokens is None
+
+
+def test_every_record_says_where_it_was_read_and_ranges_do_not_overlap() -> None:
+    for name in runtimes.names():
+        ranges = [record for record in runtimes.records() if record.name == name]
+        for record in ranges:
+            assert record.source
+            assert set(record.limits) == set(families.names())
+            assert all(
+                limits in ("checkpoint", "unknown") or limits[0] < limits[1] for limits in record.limits.values()
+            )
+        for earlier, later in zip(ranges, ranges[1:], strict=False):
+            assert runtimes.get(f"{name}@{later.first}").versions == later.versions
+            assert runtimes.get(f"{name}@{earlier.first}").versions == earlier.versions
+
+
+def test_a_survey_of_nonsense() -> None:
+    with pytest.raises(InputError, match="unknown family"):
+        runtimes.survey((10, 10), family="gemma")
+    with pytest.raises(InputError, match="1000 times|ratio"):
+        runtimes.survey((1000, 1))

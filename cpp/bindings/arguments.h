@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ using Grids = std::vector<std::array<std::int64_t, 3>>;
 
 /// Raises saccade.errors.InputError.
 [[noreturn]] void raise_input_error(const std::string& message);
+
+/// Raises MemoryError for an output of so many elements.
+[[noreturn]] void raise_memory_error(std::size_t elements, std::size_t bytes_each);
 
 /// Raises the Python exception that fits a status of the core, unless it is SACCADE_OK. Needs the GIL.
 void check(std::int32_t status);
@@ -48,7 +52,11 @@ class NewArray {
 
     explicit NewArray(const std::array<std::size_t, Rank>& shape) : shape_(shape) {
         for (const std::size_t extent : shape) size_ *= extent;
-        data_ = std::make_unique_for_overwrite<T[]>(size_);
+        try {
+            data_ = std::make_unique_for_overwrite<T[]>(size_);
+        } catch (const std::bad_alloc&) {
+            raise_memory_error(size_, sizeof(T));
+        }
     }
     T* data() { return data_.get(); }
     std::int64_t size() const { return static_cast<std::int64_t>(size_); }

@@ -54,8 +54,8 @@ void check_array(const void* pointer, std::int64_t count, const char* what) {
 }
 
 Grids read_grids(const std::int64_t* grids, std::int64_t count, std::int64_t merge_size) {
-    check_pointer(grids, "grids");
     if (count < 1) reject("grids has ", count, " entries; at least 1 is needed");
+    check_pointer(grids, "grids");
     return Grids(grids, count, merge_size, "grids");
 }
 
@@ -96,7 +96,6 @@ std::int32_t saccade_resize(const std::uint8_t* source, std::int64_t source_widt
                             std::int64_t source_stride, std::int64_t target_width, std::int64_t target_height,
                             std::int32_t pass_order, std::uint8_t* target, std::int64_t target_capacity) {
     return guarded([&] {
-        check_pointer(source, "source");
         check_pointer(target, "target");
         resize({source, source_width, source_height, source_stride}, target_width, target_height,
                static_cast<PassOrder>(pass_order), target, target_capacity);
@@ -119,7 +118,6 @@ std::int32_t saccade_patchify_native(const std::uint8_t* pixels, std::int64_t wi
                                      std::int64_t stride, std::int64_t patch_size, std::int64_t merge_size,
                                      std::int64_t window_size, std::uint8_t* patches, std::int64_t patches_capacity) {
     return guarded([&] {
-        check_pointer(pixels, "pixels");
         check_pointer(patches, "patches");
         patchify_native({pixels, width, height, stride}, {patch_size, merge_size}, window_size, patches,
                         patches_capacity);
@@ -131,7 +129,6 @@ std::int32_t saccade_patchify_reference(const std::uint8_t* pixels, std::int64_t
                                         std::int64_t temporal_patch_size, const double* mean, const double* std,
                                         float* patches, std::int64_t patches_capacity) {
     return guarded([&] {
-        check_pointer(pixels, "pixels");
         check_pointer(mean, "mean");
         check_pointer(std, "std");
         check_pointer(patches, "patches");

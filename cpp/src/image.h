@@ -23,6 +23,7 @@ inline void check_image(const Image& image, const char* what) {
     if (image.width < 1 || image.width > kMaxSide || image.height < 1 || image.height > kMaxSide) {
         reject(what, " is ", image.width, "x", image.height, "; its sides must be from 1 to ", kMaxSide);
     }
+    if (image.pixels == nullptr) reject(what, " is NULL");
     if (image.stride < kChannels * image.width) {
         reject(what, " has rows ", image.stride, " bytes apart; ", image.width, " RGB pixels need ",
                kChannels * image.width);

@@ -151,3 +151,49 @@ def write(
     for name, content in (files or {}).items():
         (folder / name).write_text(json.dumps(content))
     return folder
+
+
+SPECIAL = (
+    "<|endoftext|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+    "<|im_start|>",
+    "<|box_start|>",
+    "<|box_end|>",
+)
+"""Tokens 1000 and up, in the order of CONFIG's ids."""
+
+TEMPLATE = """{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system
+You are a helpful assistant.<|im_end|>
+{% endif %}<|im_start|>{{ message['role'] }}
+{% if message['content'] is string %}{{ message['content'] }}<|im_end|>
+{% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}\
+<|vision_start|><|image_pad|><|vision_end|>{% elif 'text' in part %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>
+{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+"""The structure of the published template."""
+
+
+def write_tokenizer(folder: Path) -> None:
+    """A byte-level tokenizer without merges, the published special tokens and the template."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+    vocabulary = {letter: number for number, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    vocabulary |= {f"filler {number}": number for number in range(len(vocabulary), 1000)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in SPECIAL])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+
+
+def write_whole(folder: Path, **changes: Any) -> Path:
+    """A checkpoint with its tokenizer, template and size limits."""
+    limits = {"preprocessor_config.json": {"min_pixels": 3136, "max_pixels": 100352}}
+    write(folder, config(**changes), files=limits)
+    write_tokenizer(folder)
+    return folder

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import checkpoints
 import mlx.core as mx
 import numpy as np
 import pytest
 
-import checkpoints
 from saccade import nets, positions
 
 GOLDEN = Path(__file__).parent / "golden"

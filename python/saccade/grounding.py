@@ -41,7 +41,7 @@ class Box:
 
 
 # Digits are bounded, so that no number is long enough to be slow.
-_NUMBER = r"([-+]?[0-9]{1,12}(?:\.[0-9]{0,20})?)"
+_NUMBER = r"([-+]?[0-9]{1,12}(?:\.[0-9]{0,20})?(?:[eE][-+]?[0-9]{1,3})?)"
 _GAP = r"[\s\[\]()]{0,8}"  # also between the points of [[x1, y1], [x2, y2]]
 _FOUR = rf"{_NUMBER}{_GAP},{_GAP}{_NUMBER}{_GAP},{_GAP}{_NUMBER}{_GAP},{_GAP}{_NUMBER}"
 _KEYED = re.compile(rf"(?:bbox_2d|box_2d|bbox|box)[\"']?\s{{0,8}}:{_GAP}{_FOUR}\s{{0,8}}[\])]")
@@ -51,6 +51,8 @@ _TOKENS = re.compile(
 )
 _BARE = re.compile(rf"[\[(]\s{{0,8}}{_FOUR}\s{{0,8}}[\])]")
 _LABEL = re.compile(r"""["']?\blabel["']?\s{0,8}:\s{0,8}(["'])""")
+_STRING = json.JSONDecoder(strict=False)
+_VALUE_END = re.compile(r"\s{0,8}(?:[,}\]]|\Z)")
 _REFERENCE = re.compile(r"<\|object_ref_start\|>([^<]{0,1000})<\|object_ref_end\|>")
 
 
@@ -123,14 +125,17 @@ def _json_label(before: str, after: str) -> str:
 
 def _string(rest: str, quote: str) -> str:
     """The string that goes on until a quote that ends a JSON value, or until the text is cut off."""
+    if quote == '"':
+        try:
+            value, stop = _STRING.raw_decode(quote + rest)
+        except ValueError:
+            pass
+        else:
+            if _VALUE_END.match(quote + rest, stop):
+                return str(value)
     # Labels often hold unescaped quotes ("the "Save" button"), so a quote alone does not end one.
-    end = re.search(rf"(?<!\\){quote}(?=\s{{0,8}}[,}}\]])", rest)
-    raw = rest[: end.start()] if end else rest.partition("\n")[0].rstrip(quote + " ")
-    try:
-        value = json.loads(f'"{raw}"')
-    except ValueError:
-        return raw
-    return value if isinstance(value, str) else raw
+    end = re.search(rf"{quote}(?=\s{{0,8}}[,}}\]])", rest)
+    return rest[: end.start()] if end else rest.partition("\n")[0].rstrip(quote + " ")
 
 
 def _reference_label(before: str, after: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,3 +80,23 @@ CASES = (
     Case("one token", images=((1, 2, 2),)),
     Case("video", images=((1, 6, 4),), videos=((3, 6, 10),), seconds=(1.5,)),
 )
+
+
+# Pieces (left, top, right, bottom) of the demo's screenshot, and what the packaged checkpoint is asked to find there.
+SCREENS = (
+    ((0, 0, 3840, 2160), "the pink window"),
+    ((0, 0, 3840, 2160), "the orange diamond icon"),
+    ((0, 0, 3840, 2160), "the yellow star icon"),
+    ((0, 0, 1481, 874), "the orange diamond icon"),
+    ((2361, 429, 3594, 1647), "the red square button"),
+    ((700, 700, 2100, 1700), "the red window"),
+    ((3000, 100, 3257, 113), "the blue bar"),
+    ((771, 765, 784, 1022), "the window"),
+)
+LOCATE = "Locate {}, output its bbox coordinates using JSON format."
+PACKAGED_TOKENS = 48
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -17,16 +17,18 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from transformers import Qwen2_5_VLForConditionalGeneration
+from PIL import Image
+from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 from transformers.vision_utils import get_vision_window_index
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import checkpoints  # noqa: E402
-from cases import CASES, COLUMNS, NEW_TOKENS, ROWS, Case  # noqa: E402
+from cases import CASES, COLUMNS, LOCATE, NEW_TOKENS, PACKAGED_TOKENS, ROWS, SCREENS, Case, digest  # noqa: E402
 
-ASSET = HERE.parents[1] / "python" / "saccade" / "assets" / "tiny"
+ASSETS = HERE.parents[1] / "python" / "saccade" / "assets"
 
 
 def load(folder: Path) -> Any:
@@ -97,15 +99,33 @@ def random_checkpoint(path: Path) -> None:
 
 
 def packaged_checkpoint(path: Path) -> None:
-    """Greedy tokens on a few sizes and descriptions; pixels come from a seed, the prompt from the chat template."""
-    from transformers import AutoTokenizer
-
-    model, tokenizer = load(ASSET), AutoTokenizer.from_pretrained(ASSET)
+    """The whole way of the reference (Pillow processor, template, tokenizer) on pieces of the demo's screenshot."""
+    model, tokenizer = load(ASSETS / "tiny"), AutoTokenizer.from_pretrained(ASSETS / "tiny")
+    processor = Qwen2VLImageProcessorPil.from_pretrained(ASSETS / "tiny")
     rows = []
-    for case in PACKAGED:
-        image = case.image()
-        rows.append({"case": case.name, "tokens": packaged_answer(model, tokenizer, image, case.description)})
-    path.write_text(json.dumps(rows, indent=1) + "\n")
+    with Image.open(ASSETS / "demo" / "screen.png") as screen:
+        for crop, description in SCREENS:
+            words = {"type": "text", "text": LOCATE.format(description)}
+            messages = [{"role": "user", "content": [{"type": "image"}, words]}]
+            text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+            inputs = processor(images=[screen.convert("RGB").crop(crop)], return_tensors="pt")
+            tokens = int(inputs["image_grid_thw"].prod()) // 4
+            text = text.replace("<|image_pad|>", "<|image_pad|>" * tokens)
+            inputs["input_ids"] = tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]
+            inputs["mm_token_type_ids"] = token_types(inputs["input_ids"], model.config)
+            made = model.generate(**inputs, max_new_tokens=PACKAGED_TOKENS, do_sample=False)
+            prompt = inputs["input_ids"][0].tolist()
+            rows.append(
+                {
+                    "crop": crop,
+                    "description": description,
+                    "grid": inputs["image_grid_thw"][0].tolist(),
+                    "prompt": prompt,
+                    "tokens": made[0, len(prompt) :].tolist(),
+                }
+            )
+    found = {"weights": digest(ASSETS / "tiny" / "model.safetensors"), "answers": rows}
+    path.write_text(json.dumps(found) + "\n")
 
 
 def main() -> None:

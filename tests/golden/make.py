@@ -1,0 +1,31 @@
+"""Writes all golden files again; see the scripts for the versions they pin.
+
+python tests/golden/make.py              geometry and the seeded random checkpoint
+python tests/golden/make.py --packaged   the packaged checkpoint's answers, after it has changed
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    """Run each script by itself and stop at the first that fails."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--packaged", action="store_true", help="the packaged checkpoint's answers only")
+    commands = [["models.py", "--packaged"]] if parser.parse_args().packaged else [["geometry.py"], ["models.py"]]
+    for script, *arguments in commands:
+        print(script, *arguments, flush=True)
+        code = subprocess.run([sys.executable, str(HERE / script), *arguments], check=False).returncode
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

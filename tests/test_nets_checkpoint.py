@@ -1,0 +1,283 @@
+"""Reading checkpoint folders: layouts of keys, spellings of the config, and every way a folder can be wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import checkpoints
+import mlx.core as mx
+import numpy as np
+import pytest
+
+from saccade import nets
+from saccade.errors import InputError
+
+IDS = [[5, 1002, *[1004] * 15, 1003, 7]]
+GRID = [[1, 10, 6]]
+
+
+def pixels(seed: int = 0) -> np.ndarray:
+    return np.random.RandomState(seed).randint(0, 256, (60, 588)).astype(np.uint8)
+
+
+def logits(folder: Path, **options: Any) -> np.ndarray:
+    found = nets.load(folder, **options)(IDS, pixels(), GRID)
+    return np.asarray(found.astype(mx.float32))
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    return logits(checkpoints.write(tmp_path_factory.mktemp("flat")))
+
+
+def renamed(rules: dict[str, str]) -> dict[str, np.ndarray]:
+    """The seeded weights with prefixes replaced."""
+    made = {}
+    for key, value in checkpoints.weights(checkpoints.CONFIG).items():
+        old = next(prefix for prefix in rules if key.startswith(prefix))
+        made[rules[old] + key[len(old) :]] = value
+    return made
+
+
+# -- what loads --------------------------------------------------------------------------------------------------------
+
+
+def test_the_nested_config_gives_the_same_model(tmp_path: Path, expected: np.ndarray) -> None:
+    nested, tensors = checkpoints.nested(checkpoints.CONFIG), checkpoints.weights(checkpoints.CONFIG)
+    assert (logits(checkpoints.write(tmp_path, nested, tensors)) == expected).all()
+
+
+def test_the_keys_of_later_transformers_give_the_same_model(tmp_path: Path, expected: np.ndarray) -> None:
+    tensors = renamed({"visual.": "model.visual.", "model.": "model.language_model.", "lm_head.": "lm_head."})
+    assert (logits(checkpoints.write(tmp_path, tensors=tensors)) == expected).all()
+
+
+def test_the_keys_of_mlx_community_give_the_same_model(tmp_path: Path, expected: np.ndarray) -> None:
+    rules = {"visual.": "vision_tower.", "model.": "language_model.model.", "lm_head.": "language_model.lm_head."}
+    tensors = renamed(rules)
+    convolution = "vision_tower.patch_embed.proj.weight"
+    tensors[convolution] = tensors[convolution].transpose(0, 2, 3, 4, 1).copy()
+    assert (logits(checkpoints.write(tmp_path, tensors=tensors)) == expected).all()
+
+
+def test_shards_give_the_same_model(tmp_path: Path, expected: np.ndarray) -> None:
+    tensors = checkpoints.weights(checkpoints.CONFIG)
+    checkpoints.write(tmp_path, tensors={})
+    (tmp_path / "model.safetensors").unlink()
+    names = {}
+    for number, keys in enumerate((sorted(tensors)[::2], sorted(tensors)[1::2])):
+        name = f"model-{number + 1:05}-of-00002.safetensors"
+        checkpoints.save_tensors(tmp_path / name, {key: tensors[key] for key in keys})
+        names |= dict.fromkeys(keys, name)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    assert (logits(tmp_path) == expected).all()
+
+
+def test_a_tied_head_is_the_embedding(tmp_path: Path) -> None:
+    raw = checkpoints.config(tie_word_embeddings=True)
+    tensors = checkpoints.weights(raw)
+    tied = logits(checkpoints.write(tmp_path / "tied", raw, tensors))
+    untied = {**tensors, "lm_head.weight": tensors["model.embed_tokens.weight"]}
+    assert np.abs(logits(checkpoints.write(tmp_path / "untied", tensors=untied)) - tied).max() <= 1e-5
+    assert (logits(checkpoints.write(tmp_path / "both", raw, untied)) == tied).all()
+
+
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_halves_are_computed_in_float32_on_the_cpu(tmp_path: Path, half: str) -> None:
+    tensors = checkpoints.weights(checkpoints.CONFIG)
+    if half == "float16":
+        stored = {key: value.astype(np.float16) for key, value in tensors.items()}
+        exact = {key: value.astype(np.float32) for key, value in stored.items()}
+    else:
+        stored = {key: (value.view(np.uint32) >> 16).astype(np.uint16) for key, value in tensors.items()}
+        exact = {key: (value.astype(np.uint32) << 16).view(np.float32) for key, value in stored.items()}
+    folder = checkpoints.write(tmp_path / "half", tensors=stored)
+    wide = logits(checkpoints.write(tmp_path / "wide", tensors=exact))
+    assert (logits(folder, compute_dtype="float32") == wide).all()
+    if mx.default_device() == mx.cpu:
+        assert nets.load(folder).lm_head.weight.dtype == mx.float32
+    narrow = logits(folder, compute_dtype=half)
+    assert np.corrcoef(narrow.ravel(), wide.ravel())[0, 1] > 0.995
+    assert not (narrow == wide).all()
+
+
+def test_mean_and_std_of_the_preprocessor_reach_the_native_patches(tmp_path: Path) -> None:
+    normal = {"image_mean": [0.5, 0.25, 0.125], "image_std": [0.5, 0.75, 1.0]}
+    model = nets.load(checkpoints.write(tmp_path, files={"preprocessor_config.json": normal}))
+    raw = pixels()
+    frames = raw.reshape(60, 3, 14, 14).astype(np.float32) / 255
+    frames = (frames - np.array(normal["image_mean"])[:, None, None]) / np.array(normal["image_std"])[:, None, None]
+    repeated = np.stack([frames, frames], axis=2).reshape(60, 1176).astype(np.float32)
+    # 10 x 6 patches: one column of windows, so that window order and merge-block order agree.
+    wanted = np.asarray(model.image_features(repeated, GRID))
+    assert np.abs(np.asarray(model.image_features(raw, GRID)) - wanted).max() <= 1e-4
+
+
+# -- what does not -----------------------------------------------------------------------------------------------------
+
+
+def one_line(error: pytest.ExceptionInfo[Any]) -> str:
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as error:
+        nets.load(tmp_path / "absent")
+    assert "absent" in one_line(error)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    (checkpoints.write(tmp_path) / name).unlink()
+    with pytest.raises(FileNotFoundError) as error:
+        nets.load(tmp_path)
+    assert name in one_line(error)
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def vision(**changes: Any) -> Change:
+    return lambda raw: raw["vision_config"].update(changes)
+
+
+def top(**changes: Any) -> Change:
+    return lambda raw: raw.update(changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (top(model_type="llama"), "llama"),
+        (top(model_type=None), "model_type"),
+        (lambda raw: raw.pop("vision_config"), "vision_config"),
+        (top(quantization={"bits": 4}), "quantization"),
+        (top(hidden_act="gelu"), "hidden_act"),
+        (top(use_sliding_window=True), "use_sliding_window"),
+        (top(rope_scaling={"type": "yarn", "mrope_section": [4, 6, 6]}), "yarn"),
+        (top(rope_scaling={"type": "mrope", "mrope_section": [4, 6, 7]}), "mrope_section"),
+        (top(rope_scaling={"type": "mrope", "mrope_section": 16}), "mrope_section"),
+        (top(head_dim=64), "head_dim"),
+        (top(num_attention_heads=5), "num_attention_heads"),
+        (top(num_key_value_heads=3), "3 key heads"),
+        (top(num_hidden_layers="3"), "num_hidden_layers"),
+        (top(rms_norm_eps=0), "rms_norm_eps"),
+        (top(eos_token_id="<|im_end|>"), "eos_token_id"),
+        (vision(hidden_act="quick_gelu"), "quick_gelu"),
+        (vision(num_heads=3), "num_heads"),
+        (vision(depth=0), "depth"),
+        (vision(out_hidden_size=64), "out_hidden_size"),
+        (vision(fullatt_block_indexes=7), "fullatt_block_indexes"),
+        (vision(deepstack_visual_indexes=[1]), "deepstack_visual_indexes"),
+    ],
+)
+def test_a_config_that_is_not_implemented_is_refused(tmp_path: Path, change: Change, named: str) -> None:
+    raw = checkpoints.config()
+    change(raw)
+    checkpoints.write(tmp_path, raw, tensors={})
+    with pytest.raises(InputError) as error:
+        nets.load(tmp_path)
+    assert named in one_line(error)
+    assert "config.json" in str(error.value)
+
+
+Tensors = dict[str, np.ndarray]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda t: t.pop("model.norm.weight"), "model.norm.weight is missing"),
+        (lambda t: [t.pop(key) for key in list(t) if key.startswith("visual.")], "and 53 more are missing"),
+        (
+            lambda t: t.update({"visual.pos_embed.weight": np.zeros((2, 2), np.float32)}),
+            "visual.pos_embed.weight is not",
+        ),
+        (lambda t: t.update({"model.norm.weight": np.zeros(64, np.float32)}), "(64,)"),
+        (lambda t: t.update({"model.norm.weight": np.zeros(128, np.int32)}), "int32"),
+        (lambda t: t.update({"model.layers.0.mlp.up_proj.scales": np.zeros(2, np.float32)}), "quantised"),
+        (lambda t: t.update({"model.visual.merger.ln_q.weight": np.zeros(160, np.float32)}), "merger.ln_q.weight"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_named(tmp_path: Path, change: Callable[[Tensors], Any], named: str) -> None:
+    tensors = checkpoints.weights(checkpoints.CONFIG)
+    change(tensors)
+    checkpoints.write(tmp_path, tensors=tensors)
+    with pytest.raises(InputError) as error:
+        nets.load(tmp_path)
+    assert named in one_line(error)
+
+
+def test_a_head_that_contradicts_the_config_is_refused(tmp_path: Path) -> None:
+    checkpoints.write(tmp_path, checkpoints.config(tie_word_embeddings=True), checkpoints.weights(checkpoints.CONFIG))
+    with pytest.raises(InputError, match=r"lm_head\.weight differs"):
+        nets.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"\xff" * 7])
+def test_a_broken_weights_file_is_named(tmp_path: Path, content: bytes) -> None:
+    (checkpoints.write(tmp_path) / "model.safetensors").write_bytes(content)
+    with pytest.raises(InputError) as error:
+        nets.load(tmp_path)
+    assert "model.safetensors" in one_line(error)
+
+
+def test_a_truncated_weights_file_is_named(tmp_path: Path) -> None:
+    path = checkpoints.write(tmp_path) / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(InputError) as error:
+        nets.load(tmp_path)
+    assert "model.safetensors" in one_line(error)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '"config"'])
+def test_a_config_that_is_no_json_object_is_named(tmp_path: Path, content: str) -> None:
+    (checkpoints.write(tmp_path) / "config.json").write_text(content)
+    with pytest.raises(InputError) as error:
+        nets.load(tmp_path)
+    assert "config.json" in one_line(error)
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [({}, "weight_map"), ({"weight_map": {"a": "../a.safetensors"}}, "not a file of this folder")],
+)
+def test_a_broken_index_is_named(tmp_path: Path, table: dict[str, Any], named: str) -> None:
+    (checkpoints.write(tmp_path) / "model.safetensors").unlink()
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(table))
+    with pytest.raises(InputError) as error:
+        nets.load(tmp_path)
+    assert named in one_line(error)
+
+
+def test_an_absent_shard_is_named(tmp_path: Path) -> None:
+    (checkpoints.write(tmp_path) / "model.safetensors").unlink()
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "one.safetensors"}}))
+    with pytest.raises(FileNotFoundError, match=r"one\.safetensors"):
+        nets.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ({"image_std": [0, 1, 1]}, "image_std"),
+        ({"image_mean": 0.5}, "image_mean"),
+        ({"do_normalize": False}, "do_normalize"),
+        ({"rescale_factor": 1}, "rescale_factor"),
+    ],
+)
+def test_a_preprocessor_that_is_not_implemented_is_refused(tmp_path: Path, content: dict[str, Any], named: str) -> None:
+    checkpoints.write(tmp_path, files={"preprocessor_config.json": content})
+    with pytest.raises(InputError) as error:
+        nets.load(tmp_path)
+    assert named in one_line(error)
+
+
+def test_an_unknown_precision_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="float64"):
+        nets.load(checkpoints.write(tmp_path), compute_dtype="float64")

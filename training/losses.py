@@ -1,0 +1,94 @@
+"""What the network is taught: boxes as smooth distributions, where to look for them, and dense labels."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from data import TOKEN, Batch
+from geometry import Geometry
+from net import Net, Output
+from vocabulary import NUMBERS
+
+MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]) * 255
+STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]) * 255
+
+
+def patches(images: Tensor, geometry: Geometry) -> Tensor:
+    """uint8 [B, H, W, 3] -> normalised [B, P, 588], each (channel, y, x), in window order."""
+    B, rows, columns = images.shape[0], geometry.rows, geometry.columns
+    x = (images.float() - MEAN) / STD
+    x = x.view(B, rows, 2, 14, columns, 2, 14, 3).permute(0, 1, 4, 2, 5, 7, 3, 6)
+    return x.reshape(B, rows * columns, 4 * 588)[:, geometry.window_order].reshape(B, -1, 588)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Shares of the parts of the loss; `width` is the spread of a number's target in pixels."""
+
+    width: float
+    helpers: float
+
+
+def sequence_rows(batch: Batch, geometry: Geometry) -> Tensor:
+    """[B, Q * 4] places in the whole sequence of the tokens before each number."""
+    rows = batch.pointing.flatten(1)
+    return torch.where(rows > geometry.image_start, rows + geometry.tokens, rows)
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum() / weight.sum().clamp_min(1)
+
+
+def _numbers(net: Net, hidden: Tensor, batch: Batch, rows: Tensor, width: float) -> Tensor:
+    """Cross entropy against a Gaussian over the numbers around the true coordinate."""
+    B, Q = batch.asked.shape
+    taken = hidden[torch.arange(B)[:, None], rows]
+    logits = net.lm_head(taken).float().view(B, Q, 4, -1)
+    near = min(NUMBERS, TOKEN * max(batch.rows, batch.columns) + round(4 * width))
+    goal = torch.softmax(-0.5 * ((torch.arange(near) - batch.boxes[..., None]) / width) ** 2, -1)
+    loss = logits.logsumexp(-1) - (goal * logits[..., :near]).sum(-1)
+    return _mean(loss.mean(-1), batch.asked)
+
+
+def _text(net: Net, hidden: Tensor, batch: Batch, geometry: Geometry) -> Tensor:
+    """Plain cross entropy for everything in the answers that is no number."""
+    spoken = torch.cat([hidden[:, : geometry.image_start], hidden[:, geometry.image_start + geometry.tokens :]], 1)
+    taught = batch.targets >= 0
+    return F.cross_entropy(net.lm_head(spoken[taught]).float(), batch.targets[taught])
+
+
+def _gaze(gaze: Tensor, batch: Batch, geometry: Geometry) -> Tensor:
+    """Minus the logarithm of the attention that falls on the edge asked for."""
+    B, Q = batch.asked.shape
+    start = geometry.image_start
+    on_image = gaze[:, :, start : start + geometry.tokens].view(B, Q, 4, -1)
+    seen = on_image.masked_fill(~batch.edges, -1e4).logsumexp(-1).mean(-1)
+    return -_mean(seen, batch.asked)
+
+
+def _dense(output: Output, batch: Batch) -> dict[str, Tensor]:
+    kinds = F.binary_cross_entropy_with_logits(output.kinds.float(), batch.kinds, reduction="none").sum(-1).mean()
+    off = F.smooth_l1_loss(output.boxes.float(), batch.distances, reduction="none", beta=0.1)
+    boxes = _mean(off.unflatten(-1, (2, 4)).mean(-1), batch.covered)
+    places = torch.cartesian_prod(torch.arange(batch.rows), torch.arange(batch.columns)) / 8.0
+    position = F.smooth_l1_loss(output.position.float(), places.expand_as(output.position))
+    return {"kinds": kinds, "boxes": boxes, "position": position}
+
+
+def losses(net: Net, batch: Batch, geometry: Geometry, weights: Weights, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Run one batch; "total" is what to minimise, the rest are its parts before weighting."""
+    rows = sequence_rows(batch, geometry)
+    inputs = patches(batch.images, geometry)
+    with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
+        output = net(inputs, batch.tokens, geometry, rows)
+        parts = {
+            "numbers": _numbers(net, output.hidden, batch, rows, weights.width),
+            "text": _text(net, output.hidden, batch, geometry),
+            "gaze": _gaze(output.gaze, batch, geometry),
+            **_dense(output, batch),
+        }
+    helpers = 0.5 * parts["gaze"] + 0.5 * parts["kinds"] + 2 * parts["boxes"] + 2 * parts["position"]
+    parts["total"] = parts["numbers"] + 0.3 * parts["text"] + weights.helpers * helpers
+    return parts

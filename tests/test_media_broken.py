@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,14 @@ FILES = {
     "TIFF LZW": encoded(PHOTO, "TIFF", compression="tiff_lzw"),
     "PPM": encoded(PHOTO, "PPM"),
 }
+
+
+def attempt(function: Callable[..., object], *args: object, **options: object) -> object:
+    """What the function returns, or its InputError; anything else that it raises fails the test."""
+    try:
+        return function(*args, **options)
+    except InputError as error:
+        return error
 
 
 def huge_png(width: int = 30_000, height: int = 30_000) -> bytes:
@@ -98,11 +107,9 @@ def test_a_file_cut_anywhere_is_an_error_or_the_whole_picture(name: str) -> None
     whole = media.open_image(data).pixels
     step = max(1, len(data) // 150)
     for length in [*range(0, len(data), step), *range(max(0, len(data) - 30), len(data))]:
-        try:
-            pixels = media.open_image(data[:length]).pixels
-        except InputError:
-            continue
-        np.testing.assert_array_equal(pixels, whole, err_msg=f"{name} cut to {length} of {len(data)} bytes")
+        result = attempt(media.open_image, data[:length])
+        if isinstance(result, media.Frame):
+            np.testing.assert_array_equal(result.pixels, whole, err_msg=f"{name} cut to {length} of {len(data)} bytes")
 
 
 @settings(max_examples=300, deadline=None)
@@ -112,12 +119,9 @@ def test_damaged_bytes_never_end_in_anything_but_an_input_error(name: str, data:
     for _ in range(data.draw(st.integers(1, 4))):
         broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
     for function in (media.open_image, media.image_size):
-        try:
-            result = function(broken, max_pixels=1 << 22)
-        except InputError as error:
-            assert "\n" not in str(error)
-        else:
-            assert result is not None
+        result = attempt(function, broken, max_pixels=1 << 22)
+        assert isinstance(result, (InputError, media.Frame, tuple))
+        assert not isinstance(result, InputError) or "\n" not in str(result)
 
 
 def test_a_huge_png_is_refused_quickly_and_without_memory(tmp_path: Path) -> None:

@@ -221,6 +221,10 @@ def test_grey_profiles() -> None:
     light = pixels > 40
     assert np.abs(converted[:, :, 0][light] - expected[light]).max() <= 1
     assert np.abs(converted[:, :, 0].astype(int) - pixels).max() > 10
+    with_alpha = Image.fromarray(pixels)
+    with_alpha.putalpha(255)
+    assert with_alpha.mode == "LA"
+    np.testing.assert_array_equal(opened(with_alpha, icc_profile=pictures.grey_profile(1.8)), converted)
     deep = Image.fromarray(pixels.astype(np.uint16) * 257)
     assert distance(opened(deep, icc_profile=pictures.grey_profile(1.8)), converted) <= 1
 

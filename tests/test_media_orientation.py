@@ -17,8 +17,8 @@ from PIL import Image, ImageOps
 from saccade import media
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
-# Where the corners of the stored image (clockwise from the top left) are to be found in the upright one, by the meaning
-# of the tag in the EXIF specification: "the 0th row is at the visual top, the 0th column at the visual left", and so on.
+# The corners of the upright image, clockwise from the top left, by the meaning of the tag in the EXIF specification:
+# "the 0th row is at the visual top of the image, the 0th column at its visual left-hand side", and so on.
 UPRIGHT = {
     1: (RED, GREEN, BLUE, YELLOW),
     2: (GREEN, RED, YELLOW, BLUE),

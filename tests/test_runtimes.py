@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from saccade import families, runtimes
@@ -140,7 +142,7 @@ def test_every_record_says_where_it_was_read_and_ranges_do_not_overlap() -> None
             assert all(
                 limits in ("checkpoint", "unknown") or limits[0] < limits[1] for limits in record.limits.values()
             )
-        for earlier, later in zip(ranges, ranges[1:], strict=False):
+        for earlier, later in itertools.pairwise(ranges):
             assert runtimes.get(f"{name}@{later.first}").versions == later.versions
             assert runtimes.get(f"{name}@{earlier.first}").versions == earlier.versions
 
@@ -148,5 +150,5 @@ def test_every_record_says_where_it_was_read_and_ranges_do_not_overlap() -> None
 def test_a_survey_of_nonsense() -> None:
     with pytest.raises(InputError, match="unknown family"):
         runtimes.survey((10, 10), family="gemma")
-    with pytest.raises(InputError, match="1000 times|ratio"):
+    with pytest.raises(InputError, match="1000 times"):
         runtimes.survey((1000, 1))

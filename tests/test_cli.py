@@ -147,7 +147,7 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "640x480", "--budget", "-5"), ("-5",)),
         (("plan", "640x480", "--budget", "3"), ("3",)),
         (("plan", "640x480", "--budget", "lots"), ("lots",)),
-        (("plan", "640x480", "--budget", "ollama@99999"), ("99999",)),
+        (("plan", "640x480", "--budget", "ollama@0.1.0"), ("0.1.0",)),
         (("plan", "640x480", "--budget", "nosuch@1"), ("nosuch",)),
         (("plan", "640x480", "--family", "qwen9"), ("qwen9", "qwen2.5-vl")),
         (("locate", "nothere.png", "the red button"), ("nothere.png",)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from saccade.errors import InputError
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -26,3 +28,21 @@ class Frame:
     pixels: npt.NDArray[np.uint8] = field(repr=False)
     source_size: tuple[int, int]
     origin: str
+
+    def crop(self, box: tuple[int, int, int, int]) -> Frame:
+        """A frame of its own of a part of this one; its `source_size` is the part's size.
+
+        Args:
+            box: (x1, y1, x2, y2) in pixels, edges inside the frame, at least one pixel wide and high.
+
+        Raises:
+            InputError: the box has no pixels or leaves the frame.
+        """
+        import numpy as np
+
+        (x1, y1, x2, y2), (width, height) = box, self.source_size
+        if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+            raise InputError(f"{self.origin}: the crop {tuple(box)} is empty or leaves its {width} x {height} pixels")
+        pixels = np.ascontiguousarray(self.pixels[y1:y2, x1:x2])
+        pixels.flags.writeable = False
+        return Frame(pixels, (x2 - x1, y2 - y1), f"{self.origin} cropped to {tuple(box)}")

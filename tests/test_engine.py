@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import saccade
-from saccade import engine, media
+from saccade import engine, media, nets
 from saccade.engine import Engine
 from saccade.errors import InputError
 
@@ -218,16 +218,12 @@ def test_a_hub_id_is_loaded_from_where_the_hub_puts_it(folder: Path, monkeypatch
     ],
 )
 def test_size_limits_are_read_in_every_spelling(tmp_path: Path, limits: dict[str, object], found: object) -> None:
-    from saccade import checkpoints as places
-
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(limits))
-    assert places.pixel_limits(tmp_path) == found
+    assert nets.pixel_limits(tmp_path) == found
 
 
 @pytest.mark.parametrize("limits", [{"min_pixels": 5}, {"min_pixels": 9, "max_pixels": 8}, {"max_pixels": "big"}])
 def test_size_limits_that_make_no_sense_are_refused(tmp_path: Path, limits: dict[str, object]) -> None:
-    from saccade import checkpoints as places
-
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(limits))
     with pytest.raises(InputError, match="min_pixels and max_pixels"):
-        places.pixel_limits(tmp_path)
+        nets.pixel_limits(tmp_path)

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import saccade
-from saccade import checkpoints as places
-from saccade import media
+from saccade import hub, media
 from saccade.engine import Engine
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,7 +29,7 @@ def loaded() -> Engine:
 
 @pytest.fixture(scope="module")
 def screen() -> np.ndarray:
-    folder = places.find(None)
+    folder = hub.find(None)
     assert digest(folder / "model.safetensors") == STORED["weights"], "run tests/golden/make.py --packaged"
     return media.open_image(folder.parent / "demo" / "screen.png").pixels
 

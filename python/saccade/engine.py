@@ -19,7 +19,7 @@ import mlx.core as mx
 import numpy as np
 
 from saccade import budget as budgets
-from saccade import checkpoints, families, grounding, media, nets, patches
+from saccade import families, grounding, hub, media, nets, patches
 from saccade.budget import Plan
 from saccade.errors import InputError
 from saccade.grounding import Box
@@ -109,7 +109,7 @@ class Engine:
         """Read a checkpoint folder; arguments and errors as `load`."""
         self.model = nets.load(folder, compute_dtype=compute_dtype)
         self.prompts = Prompts(folder, self.model.config.image_token_id)
-        self.pixel_limits = checkpoints.pixel_limits(folder)
+        self.pixel_limits = nets.pixel_limits(folder)
         vision = self.model.config.vision
         self.family = replace(
             families.get("qwen2.5-vl"),
@@ -228,7 +228,7 @@ def load(path_or_id: str | os.PathLike[str] | None = None, *, compute_dtype: str
         FileNotFoundError: no such folder, or a file missing from it.
         InputError: a checkpoint that cannot be used, or a hub id that cannot be downloaded.
     """
-    return Engine(checkpoints.find(path_or_id), compute_dtype=compute_dtype)
+    return Engine(hub.find(path_or_id), compute_dtype=compute_dtype)
 
 
 def _several(images: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from saccade.errors import InputError
 from saccade.nets.config import Config, token_ids
 from saccade.nets.model import Model
 
-__all__ = ["load", "read_json"]
+__all__ = ["load", "pixel_limits", "read_json"]
 
 _FLOATS = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
 # (prefix in the file, prefix here), the longest first.
@@ -82,6 +82,31 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{path}: holds a {type(value).__name__}, not an object; download the file again")
     return value
+
+
+def pixel_limits(folder: Path) -> tuple[int, int] | None:
+    """(min_pixels, max_pixels) of preprocessor_config.json in any of its spellings; None where it does not say.
+
+    Raises:
+        InputError: limits that are no positive whole numbers, or the lower above the upper.
+    """
+    path = folder / "preprocessor_config.json"
+    if not path.is_file():
+        return None
+    raw = read_json(path)
+    nested = raw.get("size")
+    size = nested if isinstance(nested, dict) else {}
+    found: list[Any] = []
+    for key, edge in (("min_pixels", "shortest_edge"), ("max_pixels", "longest_edge")):
+        spelled = (raw.get(key), size.get(key), size.get(edge))
+        found.append(next((value for value in spelled if value is not None), None))
+    if found == [None, None]:
+        return None
+    if not all(type(value) is int and value > 0 for value in found) or found[0] > found[1]:
+        raise InputError(
+            f"{path}: min_pixels and max_pixels are {found[0]!r} and {found[1]!r}; write two whole numbers"
+        )
+    return found[0], found[1]
 
 
 def _config(folder: Path) -> Config:

@@ -1,4 +1,4 @@
-"""Where a checkpoint is, and what its preprocessor says of sizes."""
+"""Where a checkpoint is: in the package, in a folder, or on the hub."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import importlib.resources
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from saccade.errors import InputError
-from saccade.nets.checkpoint import read_json
 
-__all__ = ["find", "pixel_limits"]
+__all__ = ["find"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _FILES = ("*.json", "*.jinja", "*.safetensors")
@@ -57,28 +55,3 @@ def _download(name: str) -> Path:
             f"{name}: no such folder here, and the hub did not give it ({reason}); "
             f"run `hf download {name}` where there is a network, or name a folder"
         ) from None
-
-
-def pixel_limits(folder: Path) -> tuple[int, int] | None:
-    """(min_pixels, max_pixels) of preprocessor_config.json in any of its spellings; None where it does not say.
-
-    Raises:
-        InputError: limits that are no positive whole numbers, or the lower above the upper.
-    """
-    path = folder / "preprocessor_config.json"
-    if not path.is_file():
-        return None
-    raw = read_json(path)
-    nested = raw.get("size")
-    size = nested if isinstance(nested, dict) else {}
-    found: list[Any] = []
-    for key, edge in (("min_pixels", "shortest_edge"), ("max_pixels", "longest_edge")):
-        spelled = (raw.get(key), size.get(key), size.get(edge))
-        found.append(next((value for value in spelled if value is not None), None))
-    if found == [None, None]:
-        return None
-    if not all(type(value) is int and value > 0 for value in found) or found[0] > found[1]:
-        raise InputError(
-            f"{path}: min_pixels and max_pixels are {found[0]!r} and {found[1]!r}; write two whole numbers"
-        )
-    return found[0], found[1]

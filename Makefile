@@ -53,7 +53,7 @@ develop: $(STAMPS)/dev
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check benchmarks python tests training
 	PYTHONPATH=python $(BIN)/lint-imports
 	find cpp -name '*.cpp' -o -name '*.h' -o -name '*.c' | xargs $(BIN)/clang-format --dry-run --Werror
 

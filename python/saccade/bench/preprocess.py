@@ -66,7 +66,7 @@ def compare(pixels: NDArray[np.uint8], budgets: Sequence[int], rounds: int = 5) 
         One comparison a budget. The outputs are compared with the pass order of the installed Pillow.
     """
     import numpy as np
-    from PIL import Image
+    import PIL
 
     from saccade.patches import patchify
     from saccade.positions import window_index
@@ -78,8 +78,8 @@ def compare(pixels: NDArray[np.uint8], budgets: Sequence[int], rounds: int = 5) 
         unit = made.family.merge_size**2
         theirs = pillow_patches(pixels, made)
         windowed = theirs.reshape(-1, unit, theirs.shape[1])[order].reshape(theirs.shape)
-        order_of_passes = "pillow13" if int(Image.__version__.split(".")[0]) >= 13 else "horizontal"
-        ours = patchify(pixels, made, pass_order=order_of_passes)
+        newer = int(PIL.__version__.split(".")[0]) >= 13
+        ours = patchify(pixels, made, pass_order="pillow13" if newer else "horizontal")
         results.append(
             Comparison(
                 tokens=made.tokens,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from saccade import files
 from saccade.errors import InputError
@@ -67,7 +68,7 @@ class Journal:
         except (KeyError, TypeError, IndexError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise InputError(f"{self.path}: is no file of `saccade sweep`; name one or run a sweep") from error
 
-    def whole_lines(self) -> Iterator[dict[str, object]]:
+    def whole_lines(self) -> Iterator[dict[str, Any]]:
         """The lines that end in a newline, parsed."""
         text = self.path.read_bytes().decode("utf-8")
         for line in text[: text.rfind("\n") + 1].splitlines():

@@ -58,9 +58,11 @@ Image::Image(const AnyArray& array) {
     }
     height = static_cast<std::int64_t>(array.shape(0));
     width = static_cast<std::int64_t>(array.shape(1));
-    // Strides of axes with one element (or none) say nothing.
-    const bool packed = (width <= 1 || array.stride(1) == 3) && array.stride(2) == 1;
-    stride = height > 1 ? array.stride(0) : 3 * width;
+    // Strides of axes with one element say nothing, and those of an empty array, which the core refuses, nothing at
+    // all.
+    const bool empty = array.size() == 0;
+    const bool packed = empty || ((width == 1 || array.stride(1) == 3) && array.stride(2) == 1);
+    stride = empty || height == 1 ? 3 * width : array.stride(0);
     if (!packed || stride < 3 * width) {
         raise_input_error(
             "image has pixels that do not follow each other in memory; pass numpy.ascontiguousarray(image)");

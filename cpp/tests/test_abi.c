@@ -1,0 +1,104 @@
+/* The header is C, and a C program needs nothing else. Every pointer is also given as NULL. */
+#include "saccade.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int failures = 0;
+
+static void check(int holds, const char* what, int line) {
+    if (!holds) {
+        ++failures;
+        fprintf(stderr, "test_abi.c:%d: %s (message: %s)\n", line, what, saccade_last_message());
+    }
+}
+
+static int null_named(int32_t status, const char* name) {
+    const char* message = saccade_last_message();
+    return status == SACCADE_ERROR_INPUT && strncmp(message, name, strlen(name)) == 0 &&
+           strcmp(message + strlen(name), " is NULL") == 0;
+}
+
+#define CHECK(condition) check((condition), #condition, __LINE__)
+
+static void test_versions(void) {
+    CHECK(strcmp(saccade_last_message(), "") == 0);
+    CHECK(saccade_abi_version() == SACCADE_ABI_VERSION);
+    CHECK(strcmp(saccade_version(), SACCADE_VERSION) == 0);
+    CHECK(strcmp(saccade_kernel(), "scalar") == 0);
+}
+
+static void test_use(void) {
+    int64_t height = 0, width = 0;
+    uint8_t pixel[3] = {1, 2, 3}, larger[12];
+    CHECK(saccade_smart_resize(2160, 3840, 28, 3136, 1003520, &height, &width) == SACCADE_OK);
+    CHECK(height == 728 && width == 1316);
+    CHECK(saccade_resize(pixel, 1, 1, 3, 2, 2, SACCADE_PASS_ORDER_PILLOW13, larger, 12) == SACCADE_OK);
+    CHECK(memcmp(larger, "\1\2\3\1\2\3\1\2\3\1\2\3", 12) == 0);
+}
+
+static void test_null(void) {
+    const int64_t grids[3] = {1, 2, 2};
+    const double three[3] = {1, 1, 1};
+    const uint8_t image[12] = {0};
+    uint8_t bytes[12];
+    float floats[24];
+    int32_t places[8];
+    int64_t a = 0, b = 0;
+    CHECK(null_named(saccade_smart_resize(1, 1, 1, 1, 1, NULL, &b), "out_height"));
+    CHECK(null_named(saccade_smart_resize(1, 1, 1, 1, 1, &a, NULL), "out_width"));
+    CHECK(null_named(saccade_resize(NULL, 2, 2, 6, 2, 2, 0, bytes, 12), "image"));
+    CHECK(null_named(saccade_resize(image, 2, 2, 6, 2, 2, 0, NULL, 12), "target"));
+    CHECK(null_named(saccade_patchify_size(2, 2, 1, 2, 1, NULL, &b), "out_patches"));
+    CHECK(null_named(saccade_patchify_size(2, 2, 1, 2, 1, &a, NULL), "out_values"));
+    CHECK(null_named(saccade_patchify_native(NULL, 2, 2, 6, 1, 2, 0, bytes, 12), "image"));
+    CHECK(null_named(saccade_patchify_native(image, 2, 2, 6, 1, 2, 0, NULL, 12), "patches"));
+    CHECK(null_named(saccade_patchify_reference(NULL, 2, 2, 6, 1, 2, 2, three, three, floats, 24), "image"));
+    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 1, 2, 2, NULL, three, floats, 24), "mean"));
+    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 1, 2, 2, three, NULL, floats, 24), "std"));
+    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 1, 2, 2, three, three, NULL, 24), "patches"));
+    CHECK(null_named(saccade_window_index_size(NULL, 1, 2, 28, 14, &a, &b), "grids"));
+    CHECK(null_named(saccade_window_index_size(grids, 1, 2, 28, 14, NULL, &b), "out_tokens"));
+    CHECK(null_named(saccade_window_index_size(grids, 1, 2, 28, 14, &a, NULL), "out_boundaries"));
+    CHECK(null_named(saccade_window_index(NULL, 1, 2, 28, 14, places, 1, places, 2), "grids"));
+    CHECK(null_named(saccade_window_index(grids, 1, 2, 28, 14, NULL, 1, places, 2), "index"));
+    CHECK(null_named(saccade_window_index(grids, 1, 2, 28, 14, places, 1, NULL, 2), "boundaries"));
+    CHECK(null_named(saccade_patch_count(NULL, 1, 2, &a), "grids"));
+    CHECK(null_named(saccade_patch_count(grids, 1, 2, NULL), "out_patches"));
+    CHECK(null_named(saccade_vision_positions(NULL, 1, 2, places, 8), "grids"));
+    CHECK(null_named(saccade_vision_positions(grids, 1, 2, NULL, 8), "positions"));
+}
+
+static void test_null_in_a_prompt(void) {
+    const int64_t ids[1] = {5};
+    int32_t positions[3];
+    int64_t delta = 0;
+    saccade_mrope_prompt prompt = {0};
+    prompt.length = 1;
+    prompt.image_token_id = 1;
+    prompt.video_token_id = 2;
+    prompt.vision_start_token_id = 3;
+    prompt.merge_size = 2;
+    prompt.tokens_per_second = 2;
+    CHECK(null_named(saccade_mrope_positions(NULL, positions, 3, &delta), "prompt"));
+    CHECK(null_named(saccade_mrope_positions(&prompt, positions, 3, &delta), "input_ids"));
+    prompt.input_ids = ids;
+    CHECK(null_named(saccade_mrope_positions(&prompt, NULL, 3, &delta), "positions"));
+    CHECK(null_named(saccade_mrope_positions(&prompt, positions, 3, NULL), "out_delta"));
+    prompt.image_count = 1;
+    CHECK(null_named(saccade_mrope_positions(&prompt, positions, 3, &delta), "image_grids"));
+    prompt.image_count = 0;
+    prompt.video_count = 1;
+    CHECK(null_named(saccade_mrope_positions(&prompt, positions, 3, &delta), "video_grids"));
+    prompt.video_count = 0;
+    CHECK(saccade_mrope_positions(&prompt, positions, 3, &delta) == SACCADE_OK);
+    CHECK(positions[0] == 0 && positions[2] == 0 && delta == 0);
+}
+
+int main(void) {
+    test_versions();
+    test_use();
+    test_null();
+    test_null_in_a_prompt();
+    return failures == 0 ? 0 : 1;
+}

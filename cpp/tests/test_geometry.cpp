@@ -1,0 +1,74 @@
+// smart_resize against the golden file that the Python and Swift tests read too.
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+
+namespace {
+
+/// Rows of eight integers after "rows":[[ ; the file holds nothing else behind it.
+std::vector<std::vector<std::int64_t>> read_rows(const char* path) {
+    std::ifstream file(path);
+    std::stringstream buffer;
+    buffer << file.rdbuf();
+    std::string text = buffer.str();
+    const auto start = text.find("\"rows\":");
+    if (start == std::string::npos) return {};
+    text.erase(0, start + 7);
+    for (char& letter : text) {
+        if ((letter < '0' || letter > '9') && letter != '-') letter = ' ';
+    }
+    std::istringstream numbers(text);
+    std::vector<std::vector<std::int64_t>> rows;
+    std::vector<std::int64_t> row;
+    for (std::int64_t number = 0; numbers >> number;) {
+        row.push_back(number);
+        if (row.size() == 8) rows.push_back(std::exchange(row, {}));
+    }
+    return rows;
+}
+
+void test_golden(const char* path) {
+    const auto rows = read_rows(path);
+    CHECK(rows.size() >= 5000);
+    for (const auto& row : rows) {
+        std::int64_t height = -1, width = -1;
+        const int status = saccade_smart_resize(row[0], row[1], row[2], row[3], row[4], &height, &width);
+        if (row[7] == 1) {
+            CHECK(check::refused(status, "too narrow") && height == -1 && width == -1);
+        } else {
+            CHECK(status == SACCADE_OK && height == row[5] && width == row[6]);
+        }
+    }
+}
+
+void test_limits() {
+    std::int64_t h = 7, w = 9;
+    const std::int64_t most = SACCADE_MAX_SIDE, huge = INT64_MAX, low = INT64_MIN;
+    CHECK(check::refused(saccade_smart_resize(0, 1, 28, 1, 1, &h, &w), "height is 0"));
+    CHECK(check::refused(saccade_smart_resize(huge, 1, 28, 1, 1, &h, &w), "height is 9223372036854775807"));
+    CHECK(check::refused(saccade_smart_resize(1, low, 28, 1, 1, &h, &w), "width is -9223372036854775808"));
+    CHECK(check::refused(saccade_smart_resize(1, 1, most + 1, 1, 1, &h, &w), "factor is 67108865"));
+    CHECK(check::refused(saccade_smart_resize(1, 1, 28, huge, 1, &h, &w), "min_pixels is"));
+    CHECK(check::refused(saccade_smart_resize(1, 1, 28, 1, 0, &h, &w), "max_pixels is 0"));
+    CHECK(h == 7 && w == 9);
+    CHECK(saccade_smart_resize(most, most, most, low, huge, &h, &w) == SACCADE_OK && h == most && w == most);
+    CHECK(saccade_smart_resize(1, 200, most, std::int64_t{1} << 53, huge, &h, &w) == SACCADE_OK);
+    CHECK(h % most == 0 && w % most == 0 && h > 0 && w > h);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count != 2) {
+        std::fprintf(stderr, "usage: test_geometry tests/golden/smart_resize.json\n");
+        return 2;
+    }
+    test_golden(arguments[1]);
+    test_limits();
+    return check::finish();
+}

@@ -1,0 +1,125 @@
+// Patches, windows and positions: how they fit together, and what is refused.
+#include <array>
+#include <vector>
+
+#include "check.h"
+#include "reference.h"
+
+namespace {
+
+using reference::Bytes;
+using Places = std::vector<std::int32_t>;
+
+struct Windows {
+    Places index;
+    Places boundaries;
+};
+
+Windows windows(const std::vector<std::int64_t>& grids, std::int64_t merge, std::int64_t window, std::int64_t patch) {
+    const auto count = static_cast<std::int64_t>(grids.size() / 3);
+    std::int64_t tokens = 0, boundaries = 0;
+    CHECK(saccade_window_index_size(grids.data(), count, merge, window, patch, &tokens, &boundaries) == SACCADE_OK);
+    Windows out{Places(static_cast<std::size_t>(tokens)), Places(static_cast<std::size_t>(boundaries))};
+    CHECK(saccade_window_index(grids.data(), count, merge, window, patch, out.index.data(), tokens,
+                               out.boundaries.data(), boundaries) == SACCADE_OK);
+    return out;
+}
+
+void test_window_order() {
+    for (const int rows : {1, 3, 4, 5, 9}) {
+        for (const int columns : {1, 4, 7, 8}) {
+            for (const int side : {1, 2, 4}) {
+                const auto [index, boundaries] = windows({1, 2 * rows, 2 * columns}, 2, 28 * side, 14);
+                const auto order = reference::window_order(rows, columns, side);
+                CHECK(index == Places(order.begin(), order.end()));
+                CHECK(boundaries.front() == 0 && boundaries.back() == 4 * rows * columns);
+            }
+        }
+    }
+}
+
+void test_frames_and_packs() {
+    const auto one = windows({1, 10, 6}, 2, 112, 14), two = windows({2, 10, 6}, 2, 112, 14);
+    const auto pack = windows({1, 10, 6, 1, 10, 6}, 2, 112, 14);
+    CHECK(two.index == pack.index && two.boundaries == pack.boundaries);
+    CHECK(two.index.size() == 2 * one.index.size());
+    for (std::size_t i = 0; i < one.index.size(); ++i) CHECK(two.index[i + 15] == one.index[i] + 15);
+    // 5 x 3 tokens in windows of 4: rows of 4 and 1, one column of 3.
+    CHECK(one.boundaries == Places{0, 48, 60});
+}
+
+/// The native patch at every place is the part of the image that the positions name.
+void test_native_patches() {
+    const int patch = 3, merge = 2;
+    for (const int rows : {2, 6, 10}) {
+        for (const int columns : {2, 8, 14}) {
+            const int width = columns * patch, height = rows * patch;
+            const Bytes image = reference::noise(static_cast<std::size_t>(width * height * 3), 11);
+            Bytes patches(image.size());
+            CHECK(saccade_patchify_native(image.data(), width, height, 3 * width, patch, merge, 4 * merge * patch,
+                                          patches.data(), static_cast<std::int64_t>(patches.size())) == SACCADE_OK);
+            const std::vector<std::int64_t> grid{1, rows, columns};
+            Places positions(static_cast<std::size_t>(2 * rows * columns));
+            CHECK(saccade_vision_positions(grid.data(), 1, merge, positions.data(), 2 * rows * columns) == SACCADE_OK);
+            const auto index = windows(grid, merge, 4 * merge * patch, patch).index;
+            Bytes expected;
+            for (const int token : index) {
+                for (int p = 4 * token; p < 4 * token + 4; ++p) {
+                    const int top = positions[static_cast<std::size_t>(2 * p)] * patch;
+                    const int left = positions[static_cast<std::size_t>(2 * p + 1)] * patch;
+                    for (int i = 0; i < 3 * patch * patch; ++i) {
+                        const int y = top + i / patch % patch, x = left + i % patch, c = i / (patch * patch);
+                        expected.push_back(image[static_cast<std::size_t>((y * width + x) * 3 + c)]);
+                    }
+                }
+            }
+            CHECK(patches == expected);
+        }
+    }
+}
+
+void test_reference_patches() {
+    const Bytes image{0, 128, 255};
+    const double mean[3] = {0.5, 0.25, 0.0}, std[3] = {0.5, 2.0, 1.0};
+    std::array<float, 6> patches{};
+    CHECK(saccade_patchify_reference(image.data(), 1, 1, 3, 1, 1, 2, mean, std, patches.data(), 6) == SACCADE_OK);
+    const float green = (static_cast<float>(128 * (1.0 / 255.0)) - 0.25F) / 2.0F;
+    CHECK(patches == std::array<float, 6>{-1.0F, -1.0F, green, green, 1.0F, 1.0F});
+}
+
+void test_refusals() {
+    const std::vector<std::int64_t> grids{1, 4, 4, 1, 3, 4};
+    const Bytes image(28 * 28 * 3);
+    Places index(4, 7), boundaries(2, 7);
+    std::int64_t tokens = -5, count = -5;
+    CHECK(check::refused(saccade_window_index_size(grids.data(), 2, 2, 112, 14, &tokens, &count),
+                         "grids[1] is (1, 3, 4); rows and columns must be multiples of merge_size 2"));
+    CHECK(check::refused(saccade_window_index_size(grids.data(), 0, 2, 112, 14, &tokens, &count), "grids has 0"));
+    CHECK(check::refused(saccade_window_index(grids.data(), 1, 2, 28, 14, index.data(), 4, boundaries.data(), 2),
+                         "boundaries has room for 2 elements; 5 are needed"));
+    CHECK(check::refused(saccade_window_index(grids.data(), 1, 2, 112, 14, index.data(), 3, boundaries.data(), 2),
+                         "index has room for 3 elements; 4 are needed"));
+    CHECK(check::refused(saccade_vision_positions(grids.data(), 1, 2, index.data(), 4), "32 are needed"));
+    CHECK(check::refused(saccade_patch_count(grids.data(), 1, 0, &count), "merge_size is 0"));
+    CHECK(check::refused(saccade_patchify_size(28, 30, 14, 2, 1, &tokens, &count), "image is 28x30"));
+    CHECK(check::refused(saccade_patchify_size(28, 28, INT64_MAX, 2, 1, &tokens, &count), "patch_size is"));
+    Bytes patches(28 * 28 * 3, 7);
+    const auto room = static_cast<std::int64_t>(patches.size());
+    CHECK(check::refused(saccade_patchify_native(image.data(), 28, 28, 84, 14, 2, 112, patches.data(), room - 1),
+                         "room for 2351"));
+    CHECK(check::refused(saccade_patchify_native(image.data(), 28, 28, 84, 14, 2, 27, patches.data(), room),
+                         "window_size is 27"));
+    CHECK(index == Places(4, 7) && boundaries == Places(2, 7) && tokens == -5 && count == -5);
+    CHECK(patches == Bytes(patches.size(), 7));
+}
+
+}  // namespace
+
+int main() {
+    test_window_order();
+    test_frames_and_packs();
+    test_native_patches();
+    test_reference_patches();
+    test_refusals();
+    return check::finish();
+}

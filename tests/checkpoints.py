@@ -104,7 +104,7 @@ def shapes(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     return table
 
 
-def weights(raw: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]:
+def weights(raw: dict[str, Any], seed: int = 1) -> dict[str, np.ndarray]:
     """Float32 weights large enough that attention, positions and biases all matter to the result."""
     random = np.random.RandomState(seed)
     made = {}
@@ -115,7 +115,7 @@ def weights(raw: dict[str, Any], seed: int = 0) -> dict[str, np.ndarray]:
         elif key.endswith(".bias"):
             noise = 0.1 * noise
         elif key != "model.embed_tokens.weight":
-            noise = noise * (1.5 / np.sqrt(np.prod(shape[1:])))
+            noise = noise * (1.0 / np.sqrt(np.prod(shape[1:])))
         made[key] = noise.astype(np.float32)
     return made
 

@@ -24,7 +24,7 @@ STORED = json.loads((GOLDEN / "model_packaged.json").read_text())
 
 @pytest.fixture(scope="module")
 def loaded() -> Engine:
-    return saccade.load()
+    return saccade.load(compute_dtype="float32")
 
 
 @pytest.fixture(scope="module")

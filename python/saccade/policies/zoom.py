@@ -71,7 +71,7 @@ def crop_around(
 
 def locate_with_zoom(
     engine: Engine,
-    image: media.Source | media.Frame,
+    image: media.Source,
     description: str,
     *,
     budget: int | str | None = None,
@@ -81,7 +81,7 @@ def locate_with_zoom(
 
     Args:
         engine: a loaded engine.
-        image: anything that `saccade.media.open_image` takes, or a `Frame`.
+        image: anything that `saccade.media.open_image` takes.
         description: what to find.
         budget: of each look, as in `saccade.plan`.
         share: of each side that the crop keeps.
@@ -92,7 +92,7 @@ def locate_with_zoom(
     Raises:
         InputError: as `Engine.locate`, and for a `share` outside its range.
     """
-    frame = image if isinstance(image, media.Frame) else media.open_image(image)
+    frame = media.open_image(image)
     coarse = engine.locate(frame, description, budget=budget)
     tokens = sum(used.tokens for used in coarse.frames)
     if not coarse.boxes:

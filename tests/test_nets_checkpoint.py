@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -184,6 +185,39 @@ def test_a_config_that_is_not_implemented_is_refused(tmp_path: Path, change: Cha
         nets.load(tmp_path)
     assert named in one_line(error)
     assert "config.json" in str(error.value)
+
+
+def paths(table: dict[str, Any], start: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every key of nested objects, as the way to it."""
+    found = [(*start, key) for key in table]
+    return found + [
+        way for key, value in table.items() if isinstance(value, dict) for way in paths(value, (*start, key))
+    ]
+
+
+ODD = [None, 0, -1, 1, 2.5, 10**30, float("nan"), "x", True, [], [1], [4, 6, 6], {}, {"type": "mrope"}]
+
+
+@pytest.mark.parametrize(
+    "spelling", [checkpoints.CONFIG, checkpoints.nested(checkpoints.CONFIG)], ids=["flat", "nested"]
+)
+def test_an_odd_value_anywhere_is_read_or_refused_in_one_line(spelling: dict[str, Any]) -> None:
+    refused = 0
+    for way in paths(spelling):
+        for value in ODD:
+            raw = copy.deepcopy(spelling)
+            place = raw
+            for key in way[:-1]:
+                place = place[key]
+            place[way[-1]] = value
+            try:
+                config = nets.Config.from_dict(raw)
+            except InputError as error:
+                assert "\n" not in str(error)
+                refused += 1
+            else:
+                assert config.vision.depth * config.text.num_hidden_layers <= 1024**2
+    assert refused > 300
 
 
 Tensors = dict[str, np.ndarray]

@@ -39,6 +39,7 @@ def test_lists_and_rows_are_taken_too(model: nets.Model) -> None:
         ({"pixel_values": PIXELS[:-4]}, "(60, 588)"),
         ({"pixel_values": PIXELS.astype(np.float32)}, "(60, 1176)"),
         ({"pixel_values": PIXELS.astype(np.int64)}, "int64"),
+        ({"pixel_values": np.full((60, 1176), np.nan, np.float32)}, "NaN"),
         ({"image_grid_thw": [[1, 12, 5]]}, "multiples of 2"),
         ({"image_grid_thw": [[0, 10, 6]]}, "multiples of 2"),
         ({"image_grid_thw": [1, 10, 6]}, "image_grid_thw"),

@@ -19,6 +19,9 @@ __all__ = ["Config", "TextConfig", "VisionConfig"]
 Value = TypeVar("Value")
 
 _ARCHITECTURE = "qwen2_5_vl"
+# Bounds against a damaged file, far above any checkpoint: a network is laid out before its weights are compared.
+_LAYERS = {"depth", "num_hidden_layers"}
+_MOST_LAYERS, _MOST = 1024, 2**24
 _VISION_SIZES = (
     "depth",
     "hidden_size",
@@ -164,9 +167,15 @@ class _Reader:
         return value
 
     def size(self, raw: Mapping[str, Any], key: str, default: int) -> int:
-        value = self.integer(raw, key, default)
-        if value == 0:
-            raise InputError(f"{self.source}: {key} is 0; write a whole number of at least 1")
+        value, most = self.integer(raw, key, default), _MOST_LAYERS if key in _LAYERS else _MOST
+        if not 1 <= value <= most:
+            raise InputError(f"{self.source}: {key} is {value}; write a whole number in 1..{most}")
+        return value
+
+    def table(self, raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        value = raw.get(key) or {}
+        if not isinstance(value, Mapping):
+            raise InputError(f"{self.source}: {key} is {value!r}; write an object")
         return value
 
     def number(self, raw: Mapping[str, Any], key: str, default: float) -> float:
@@ -202,7 +211,7 @@ def _vision(reader: _Reader, raw: Mapping[str, Any]) -> VisionConfig:
     reader.only(raw, "hidden_act", ("silu",))
     raw = {**raw, "in_channels": raw.get("in_channels", raw.get("in_chans", 3))}
     sizes = {name: reader.size(raw, name, getattr(VisionConfig, name)) for name in _VISION_SIZES}
-    rope = raw.get("rope_parameters") or {}
+    rope = reader.table(raw, "rope_parameters")
     reader.only(rope, "rope_type", ("axial", "default"))
     blocks = raw.get("fullatt_block_indexes", VisionConfig.fullatt_block_indexes)
     if not isinstance(blocks, list | tuple) or not all(type(block) is int for block in blocks):
@@ -228,7 +237,7 @@ def _text(reader: _Reader, raw: Mapping[str, Any]) -> TextConfig:
     key_heads = heads  # what an explicit null means
     if raw.get("num_key_value_heads", 0) is not None:
         key_heads = reader.size(raw, "num_key_value_heads", TextConfig.num_key_value_heads)
-    rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
+    rope = reader.table(raw, "rope_parameters") or reader.table(raw, "rope_scaling")
     reader.only(rope, "rope_type", ("default", "mrope"))
     reader.only(rope, "type", ("default", "mrope"))
     section = rope.get("mrope_section", list(TextConfig.mrope_section))

@@ -180,10 +180,12 @@ class Model(nn.Module):
 
 
 def _array(value: Any, name: str) -> mx.array:
-    """uint8 as it is, anything else that is a number as float32."""
+    """An array of uint8 or of finite floats."""
     array = value if isinstance(value, mx.array) else mx.array(np.ascontiguousarray(value))
     if array.dtype != mx.uint8 and not mx.issubdtype(array.dtype, mx.floating):
         raise InputError(f"{name}: dtype is {array.dtype}; give uint8 (native layout) or float32 (reference layout)")
+    if array.dtype != mx.uint8 and not mx.isfinite(array).all():
+        raise InputError(f"{name}: holds NaN or infinity; normalise finite pixels")
     return array
 
 

@@ -1,0 +1,72 @@
+import CSaccade
+
+/// The version of the core.
+public var version: String { String(cString: saccade_version()) }
+
+/// The size to which Qwen's preprocessing resizes an image: both sides multiples of `factor`, the area between
+/// `minPixels` and `maxPixels`, about the same aspect ratio. Equals transformers' `smart_resize` for every input.
+///
+/// - Parameters:
+///   - height: of the image in pixels, 1 to 2^26.
+///   - width: of the image in pixels, 1 to 2^26.
+///   - factor: 28 for Qwen2-VL and Qwen2.5-VL, 32 for Qwen3-VL.
+///   - minPixels: least area of the result.
+///   - maxPixels: greatest area of the result; a side is never rounded below `factor` for it.
+/// - Throws: `SaccadeError.input` for sizes out of range or a ratio of the sides over 200.
+public func smartResize(
+    height: Int, width: Int, factor: Int = 28, minPixels: Int = 3136, maxPixels: Int = 1_003_520
+) throws -> (height: Int, width: Int) {
+    var resizedHeight: Int64 = 0
+    var resizedWidth: Int64 = 0
+    try check(
+        saccade_smart_resize(
+            Int64(height), Int64(width), Int64(factor), Int64(minPixels), Int64(maxPixels), &resizedHeight,
+            &resizedWidth))
+    return (Int(resizedHeight), Int(resizedWidth))
+}
+
+/// A grid of patches: one frame for a still image.
+public struct Grid: Hashable, Sendable {
+    public var frames: Int
+    public var rows: Int
+    public var columns: Int
+
+    public init(frames: Int = 1, rows: Int, columns: Int) {
+        self.frames = frames
+        self.rows = rows
+        self.columns = columns
+    }
+}
+
+/// The order in which a vision tower with windowed attention takes its tokens.
+public struct WindowIndex: Equatable, Sendable {
+    /// `index[i]` is the raster place (frame, row, column; grids one after the other) of token `i`. `[tokens]`
+    public var index: [Int32]
+    /// Where each window begins, in patches, from 0 to the number of all patches, without repeats. `[windows + 1]`
+    public var boundaries: [Int32]
+}
+
+/// Window order of the tokens of packed grids, as the reference's vision tower takes them.
+///
+/// - Parameters:
+///   - grids: in patches; rows and columns multiples of `mergeSize`.
+///   - mergeSize: patches along a side of a token.
+///   - windowSize: side of a window in pixels, at least one token.
+///   - patchSize: side of a patch in pixels.
+/// - Throws: `SaccadeError.input` for grids or sizes that are not positive or do not divide.
+public func windowIndex(
+    _ grids: [Grid], mergeSize: Int = 2, windowSize: Int = 112, patchSize: Int = 14
+) throws -> WindowIndex {
+    let triples = grids.flatMap { [Int64($0.frames), Int64($0.rows), Int64($0.columns)] }
+    let count = Int64(grids.count)
+    let (merge, window, patch) = (Int64(mergeSize), Int64(windowSize), Int64(patchSize))
+    var tokens: Int64 = 0
+    var boundaries: Int64 = 0
+    try check(saccade_window_index_size(triples, count, merge, window, patch, &tokens, &boundaries))
+    var result = WindowIndex(
+        index: Array(repeating: 0, count: Int(tokens)), boundaries: Array(repeating: 0, count: Int(boundaries)))
+    try check(
+        saccade_window_index(
+            triples, count, merge, window, patch, &result.index, tokens, &result.boundaries, boundaries))
+    return result
+}

@@ -10,7 +10,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check lint types native swift stub stub-check bench golden develop clean
+.PHONY: demo test check check-long lint types native swift stub stub-check bench golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/saccade demo
@@ -77,6 +77,11 @@ native: $(STAMPS)/dev
 swift:
 	@if command -v swift >/dev/null; then swift test --scratch-path .build; \
 	else echo "NOT RUN: the Swift tests (swift is not on the path)"; fi
+
+# What is too large for the suite: mlx-vlm itself over the packaged checkpoint. Installs about 1 GB.
+check-long: $(STAMPS)/test
+	$(PIP) install mlx-vlm==0.7.10
+	$(BIN)/python -m pytest -W ignore -o norecursedirs=.git tests/long
 
 # -- measuring and making ---------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long lint types native swift stub stub-check bench golden develop clean
+.PHONY: demo test check check-long lint types native fuzz swift stub stub-check bench golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/saccade demo
@@ -18,7 +18,7 @@ demo: $(STAMPS)/installed
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest tests
 
-check: lint types stub-check native swift
+check: lint types stub-check native fuzz swift
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -62,9 +62,11 @@ types: $(STAMPS)/dev
 
 stub: $(STAMPS)/dev
 	$(BIN)/python -m nanobind.stubgen -q -m saccade._core -o python/saccade/_core.pyi
+	$(BIN)/ruff format -q python/saccade/_core.pyi
 
 stub-check: $(STAMPS)/dev
 	$(BIN)/python -m nanobind.stubgen -q -m saccade._core -o build/_core.pyi
+	$(BIN)/ruff format -q build/_core.pyi
 	diff -u python/saccade/_core.pyi build/_core.pyi
 
 NATIVE := build/native
@@ -74,8 +76,17 @@ native: $(STAMPS)/dev
 	$(BIN)/cmake --build $(NATIVE)
 	$(BIN)/ctest --test-dir $(NATIVE) --output-on-failure
 
+# libFuzzer comes with clang alone; without it the fuzz targets still ran in `native`, on seeded inputs.
+FUZZ_SECONDS ?= 15
+fuzz: $(STAMPS)/dev
+	@if command -v clang++ >/dev/null; then \
+	CC=clang CXX=clang++ $(BIN)/cmake -S . -B build/fuzz -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja \
+		-DSACCADE_TESTS=ON -DSACCADE_FUZZ=ON -DSACCADE_FUZZ_SECONDS=$(FUZZ_SECONDS) -DSACCADE_SANITIZE=address,undefined && \
+	$(BIN)/cmake --build build/fuzz && $(BIN)/ctest --test-dir build/fuzz --output-on-failure -R fuzz; \
+	else echo "NOT RUN: libFuzzer (clang++ is not on the path); seeded inputs ran in 'make native'"; fi
+
 swift:
-	@if command -v swift >/dev/null; then swift test --scratch-path .build; \
+	@if command -v swift >/dev/null; then swift test --scratch-path .build --disable-swift-testing; \
 	else echo "NOT RUN: the Swift tests (swift is not on the path)"; fi
 
 # What is too large for the suite: mlx-vlm itself over the packaged checkpoint. Installs about 1 GB.

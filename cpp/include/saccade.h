@@ -28,7 +28,7 @@
 #define SACCADE_ERROR_INTERNAL 3 /* a fault of the library */
 
 /* Which pass of a resize comes first. The passes round to 8 bits between them, so the order shows in the result. */
-#define SACCADE_PASS_ORDER_HORIZONTAL 0 /* horizontal, always: Pillow up to 12.2 */
+#define SACCADE_PASS_ORDER_HORIZONTAL 0 /* horizontal, always: Pillow up to 12.1 */
 #define SACCADE_PASS_ORDER_PILLOW13 1   /* vertical where H < h and h - H > 2 (w - W), else horizontal: Pillow 13.0 */
 
 #ifdef __cplusplus

@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
 import numpy as np
 
 from saccade import budget as budgets
 from saccade import families, grounding, hub, media, nets, patches
+from saccade.backend import mx
 from saccade.budget import Plan
 from saccade.errors import InputError
 from saccade.grounding import Box

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes.util
 import importlib.metadata
 import os
 import platform
@@ -58,7 +57,7 @@ def examine_mlx() -> list[Finding]:
     else:
         findings.append(Finding("MLX backend", listed))
     try:
-        import mlx.core as mx
+        from saccade.backend import mx
     except ImportError as error:
         return [
             *findings,
@@ -68,16 +67,17 @@ def examine_mlx() -> list[Finding]:
 
 
 def examine_blas() -> Finding:
-    """Whether OpenBLAS is on this machine; only Linux without a GPU would gain by it."""
+    """Which BLAS MLX's CPU backend computes with; a GPU does not need one."""
     if sys.platform == "darwin":
         return Finding("BLAS", "Accelerate (part of macOS)")
-    found = ctypes.util.find_library("openblas")
-    if found is None:
-        advice = "MLX's CPU wheel computes with reference BLAS, many times slower than OpenBLAS (Debian: libopenblas0)"
-        return Finding("BLAS", "OpenBLAS not found", advice=advice)
-    return Finding(
-        "BLAS", f"OpenBLAS found ({found}); MLX's CPU wheel carries reference BLAS and does not load it by itself"
-    )
+    from saccade.backend import openblas
+
+    if openblas is not None:
+        return Finding("BLAS", f"OpenBLAS ({openblas}), loaded before MLX")
+    if os.environ.get("SACCADE_OPENBLAS") == "0":
+        return Finding("BLAS", "reference BLAS of MLX's wheel: SACCADE_OPENBLAS=0 leaves OpenBLAS out")
+    advice = "MLX's CPU wheel computes with reference BLAS, some 30 times slower than OpenBLAS (Debian: libopenblas0)"
+    return Finding("BLAS", "OpenBLAS not found", advice=advice)
 
 
 def examine_cache() -> Finding:

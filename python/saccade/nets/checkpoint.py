@@ -12,10 +12,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
 from mlx.utils import tree_flatten
 
 from saccade import families
+from saccade.backend import mx
 from saccade.errors import InputError
 from saccade.nets.config import Config, token_ids
 from saccade.nets.model import Model

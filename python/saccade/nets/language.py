@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import mlx.core as mx
-import mlx.nn as nn
-
+from saccade.backend import mx, nn
 from saccade.nets import rotary
 from saccade.nets.config import TextConfig
 

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import mlx.core as mx
-import mlx.nn as nn
 import numpy as np
 
 from saccade import positions
+from saccade.backend import mx, nn
 from saccade.errors import InputError
 from saccade.nets.config import Config
 from saccade.nets.language import KVCache, LanguageModel

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import mlx.core as mx
+from saccade.backend import mx
 
 __all__ = ["mrope", "plane", "rotate"]
 

@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import mlx.core as mx
-import mlx.nn as nn
 import numpy as np
 
 from saccade import positions
+from saccade.backend import mx, nn
 from saccade.errors import InputError
 from saccade.nets import rotary
 from saccade.nets.config import VisionConfig

@@ -160,8 +160,10 @@ def export(net: Net, folder: Path) -> int:
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
     tokenizer.save(str(folder / "tokenizer.json"))
-    save_file(tensors(net), folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)
+    fresh = folder / "model.safetensors.tmp"
+    save_file(tensors(net), fresh, metadata={"format": "pt"})
+    fresh.chmod(0o644)
+    fresh.rename(folder / "model.safetensors")  # whoever has the old file mapped keeps it
     return sum(path.stat().st_size for path in folder.iterdir())
 
 

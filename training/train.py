@@ -131,7 +131,7 @@ class Run:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: state and log")
-    parser.add_argument("--steps", type=int, default=9000, help="length of the whole run in batches")
+    parser.add_argument("--steps", type=int, default=4500, help="length of the whole run in batches")
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
     parser.add_argument("--init", type=Path, help="start from the weights of another run's latest.pt")
     parser.add_argument("--image-tokens", type=int, default=1000, help="image tokens a batch")

@@ -106,6 +106,69 @@ def test_runtimes_survey_one_size() -> None:
     assert {1222, 4080, 10549} <= tokens
 
 
+def test_runtimes_print_what_changes_every_one_of_them() -> None:
+    from saccade import runtimes
+
+    result = saccade("runtimes", "3840x2160")
+    assert result.returncode == 0, result.stderr
+    table, settings = result.stdout.split("what changes")
+    assert "10,549" in table
+    words = settings.split()
+    for row in runtimes.survey((3840, 2160)):
+        assert row.runtime in words
+        assert set(row.override.split()) <= set(words), row.runtime
+    assert max(map(len, settings.splitlines())) <= 100
+
+
+def test_recommend_as_json_and_for_people() -> None:
+    words = ("recommend", "--target", "32x32", "--image", "3840x2160")
+    found = json.loads(saccade(*words, "--json").stdout)
+    assert (found["size"], found["zoom"], found["measured"]["targets"]) == ("tiny", True, 43)
+    assert found["resized_size"] == [1316, 728]
+    assert found["share"] == pytest.approx(32 * 32 / (3840 * 2160))
+    assert found["measured"]["iou"]["16384"] == 0.079
+    printed = saccade(*words).stdout
+    for said in ("tiny", "n = 43", "no flat budget serves", "4-bit", found["source"].split()[0], "36 large"):
+        assert said in printed
+
+
+def test_recommend_takes_a_box_and_an_image_file(picture: Path) -> None:
+    found = json.loads(saccade("recommend", "--target", "10,20,60.5,70", "--image", str(picture), "--json").stdout)
+    assert found["target_size"] == [50.5, 50]
+    assert found["source_size"] == [200, 120]
+
+
+def test_sizes_as_json_and_for_people() -> None:
+    found = json.loads(saccade("sizes", "400x300", "112x112", "--json").stdout)["sizes"]
+    assert [entry["tokens"] for entry in found] == [154, 16]
+    assert [entry["partial_windows"] for entry in found] == [6, 0]
+    assert sum(kind["count"] * kind["tokens"] for kind in found[0]["kinds"]) == 154
+    printed = saccade("sizes").stdout
+    for said in ("112 x 112", "3840 x 2160", "never attended", "3,136 px (4 tokens)"):
+        assert said in printed
+    assert "no windows" in saccade("sizes", "--family", "qwen3-vl", "400x300").stdout
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
+def test_plan_draws_a_picture(ending: str, picture: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"plan.{ending}"
+    result = saccade("plan", str(picture), "--picture", str(out), "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["picture"] == str(out)
+    with Image.open(out) as image:
+        assert image.format == {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}[ending]
+        assert min(image.size) > 400
+
+
+def test_plan_never_draws_over_its_image_or_leaves_half_a_picture(picture: Path, tmp_path: Path) -> None:
+    before = picture.read_bytes()
+    assert_mistake(saccade("plan", str(picture), "--picture", str(picture)), "the image itself")
+    assert picture.read_bytes() == before
+    picture.write_bytes(before[:2000])
+    assert_mistake(saccade("plan", str(picture), "--picture", str(tmp_path / "plan.png")), picture.name)
+    assert [path.name for path in tmp_path.iterdir()] == [picture.name]
+
+
 def test_doctor_reports_kernel_and_device() -> None:
     result = saccade("doctor", "--json")
     findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
@@ -150,9 +213,28 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "640x480", "--budget", "ollama@0.1.0"), ("0.1.0",)),
         (("plan", "640x480", "--budget", "nosuch@1"), ("nosuch",)),
         (("plan", "640x480", "--family", "qwen9"), ("qwen9", "qwen2.5-vl")),
+        (("plan", "640x480", "--picture", "missing/plan.png"), ("missing", "does not exist")),
+        (("plan", "640x480", "--picture", "plan.xyz"), ("plan.xyz", ".png")),
+        (("plan", "640x480", "--picture", "plan"), ("no ending",)),
+        (("plan", "640x480", "--picture", "."), ("is a folder",)),
+        (("plan", "nothere.png", "--picture", "plan.png"), ("nothere.png",)),
+        (("plan", "9000x9000", "--budget", "200000", "--picture", "plan.png"), ("8988x8988", "--budget")),
+        (("recommend", "--image", "640x480"), ("--target",)),
+        (("recommend", "--target", "32x32"), ("--image",)),
+        (("recommend", "--target", "big", "--image", "640x480"), ("big", "32x32", "100,200,132,232")),
+        (("recommend", "--target", "0x32", "--image", "640x480"), ("no area",)),
+        (("recommend", "--target", "700x32", "--image", "640x480"), ("inside", "640x480")),
+        (("recommend", "--target", "30,30,20,20", "--image", "640x480"), ("no area",)),
+        (("recommend", "--target", "32x32", "--image", "nothere.png"), ("nothere.png",)),
+        (("recommend", "--target", "32x32", "--image", "640x480", "--family", "qwen9"), ("qwen9", "qwen2.5-vl")),
+        (("sizes", "640x480", "big"), ("big", "WIDTHxHEIGHT")),
+        (("sizes", "0x5"), ("0",)),
+        (("sizes", "640x480", "--min-tokens", "5000"), ("5000",)),
+        (("sizes", "--family", "qwen9"), ("qwen9", "qwen2.5-vl")),
         (("locate", "nothere.png", "the red button"), ("nothere.png",)),
         (("scenes", "--out", "x", "--size", "big"), ("big",)),
         (("scenes", "--out", "x", "--n", "0"), ("0",)),
+        (("bench", "0x0"), ("0",)),
         (("plan",), ("IMAGE",)),
         (("plan", "640x480", "--nonsense"), ("--nonsense",)),
         (("nonsense",), ("nonsense", "plan")),
@@ -207,6 +289,53 @@ def test_locate_saves_a_picture_of_the_sources_size(picture: Path, tmp_path: Pat
 def test_locate_refuses_an_impossible_save_before_working(name: str, named: str, picture: Path) -> None:
     result = saccade("locate", str(picture), "the red round button", "--save", str(picture.parent / name))
     assert_mistake(result, named)
+
+
+def test_locate_does_not_draw_over_the_only_copy(picture: Path) -> None:
+    before = picture.read_bytes()
+    link = picture.with_name("link.png")
+    link.symlink_to(picture)
+    for name in (picture, link):
+        assert_mistake(saccade("locate", str(picture), "the red button", "--save", str(name)), "the image itself")
+    assert picture.read_bytes() == before
+
+
+def test_a_format_that_cannot_hold_the_picture() -> None:
+    from saccade.cli.draw import draw_boxes
+    from saccade.errors import InputError
+
+    with pytest.raises(InputError, match=r"17000 x 2 .* WEBP"):
+        draw_boxes(np.zeros((2, 17000, 3), np.uint8), [], file_format="WEBP")
+
+
+def test_sweeps_judge_on_screens_that_were_never_trained_on() -> None:
+    import argparse
+
+    from saccade.cli import sweep
+
+    parser = argparse.ArgumentParser()
+    sweep.add_arguments(parser)
+    options = parser.parse_args([])
+    assert options.seed + options.n <= 1_000_000  # training/data.py draws from there on
+
+
+def test_doctor_reports_a_broken_mlx_instead_of_breaking(tmp_path: Path) -> None:
+    (tmp_path / "mlx").mkdir()
+    (tmp_path / "mlx" / "__init__.py").touch()
+    (tmp_path / "mlx" / "core.py").write_text("raise ImportError('libmlx.so: no such file')")
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from saccade.cli.__main__ import main; "
+        "sys.exit(main(['doctor']))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "libmlx.so: no such file" in result.stdout
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("words", [("--size", "1x1"), ("--seed", "-1")])
+def test_scenes_refuses_impossible_screens(words: tuple[str, ...], tmp_path: Path) -> None:
+    assert_mistake(saccade("scenes", "--out", str(tmp_path), *words), words[1].split("x")[0])
 
 
 def test_locate_refuses_a_folder_that_is_no_checkpoint(picture: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,27 @@ def test_failure_keeps_the_old_file_and_leaves_no_part(tmp_path: Path, monkeypat
         files.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("a.bin")
+    files.write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+
+
+def test_what_is_no_ordinary_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="ordinary"):
+        files.write_atomically(tmp_path / "pipe", b"new")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_the_longest_name_there_is(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 255)
+    files.write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("name", ["missing/a.bin", "."])

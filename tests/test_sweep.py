@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saccade.grounding import Box
 
 from saccade import dashboard, scenes, sweep
 from saccade.errors import InputError
+from saccade.grounding import Box
 
 SETUP = sweep.Setup(model="packaged", size=(320, 240), seeds=(1, 2), budgets=(16, 64), targets=2)
 

@@ -95,8 +95,8 @@ class Plan:
             raise InputError(f"a resized size of {width}x{height} is no positive multiple of {self.family.factor}")
         windows = 0
         if self.family.window_size is not None:
-            side = self.family.window_size // patch
-            windows = -(-rows // side) * -(-columns // side)
+            side = max(1, self.family.window_size // merge // patch)  # in tokens, as `saccade.window_index` counts
+            windows = -(-rows // merge // side) * -(-columns // merge // side)
         derived = {
             "grid_thw": (1, rows, columns),
             "patches": rows * columns,

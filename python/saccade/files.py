@@ -18,17 +18,21 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
         path: file to be written; its folder must exist.
 
     Returns:
-        The path as a `Path`.
+        The path that will be written: where `path` is a symbolic link, what it points to.
 
     Raises:
-        InputError: the folder does not exist or is not writable, or the path is a folder.
+        InputError: the folder does not exist or is not writable, or the path is there and is no ordinary file.
     """
     target = Path(path)
+    if target.is_symlink():
+        target = target.resolve()
     folder = target.parent
     if not folder.is_dir():
         raise InputError(f"{target}: the folder {folder} does not exist; create it or name another file")
     if target.is_dir():
         raise InputError(f"{target}: is a folder; name a file in it")
+    if target.exists() and not target.is_file():
+        raise InputError(f"{target}: is no ordinary file; name another")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{target}: the folder {folder} is not writable; name a file elsewhere")
     return target
@@ -46,7 +50,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         OSError: the disk is full or the rename is refused; nothing is left behind.
     """
     target = check_writable(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".saccade-", suffix=".part")
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:

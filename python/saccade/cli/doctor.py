@@ -70,8 +70,10 @@ def examine_blas() -> Finding:
     """Which BLAS MLX's CPU backend computes with; a GPU does not need one."""
     if sys.platform == "darwin":
         return Finding("BLAS", "Accelerate (part of macOS)")
-    from saccade.backend import openblas
-
+    try:
+        from saccade.backend import openblas
+    except ImportError:
+        return Finding("BLAS", "not known: MLX cannot be imported")
     if openblas is not None:
         return Finding("BLAS", f"OpenBLAS ({openblas}), loaded before MLX")
     if os.environ.get("SACCADE_OPENBLAS") == "0":
@@ -82,12 +84,17 @@ def examine_blas() -> Finding:
 
 def examine_cache() -> Finding:
     """Where hub checkpoints are kept, and how much is there."""
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface")).expanduser()
-    folder = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    folder = Path(HF_HUB_CACHE)
     if not folder.is_dir():
         return Finding("model cache", f"{folder} (empty)")
-    total = sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file() and not entry.is_symlink())
-    models = sum(1 for entry in folder.glob("models--*") if entry.is_dir())
+    try:
+        total = sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file() and not entry.is_symlink())
+        models = sum(1 for entry in folder.glob("models--*") if entry.is_dir())
+    except OSError as error:
+        advice = f"{error.filename}: {error.strerror}; set HF_HUB_CACHE to a folder of yours"
+        return Finding("model cache", f"{folder} (cannot be read)", wrong=True, advice=advice)
     return Finding("model cache", f"{folder} ({models} models, {output.bytes_text(total)})")
 
 

@@ -45,6 +45,9 @@ def draw_boxes(
 
     Returns:
         The bytes of the image file.
+
+    Raises:
+        InputError: the format cannot hold a picture of this size.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -63,5 +66,9 @@ def draw_boxes(
         canvas.rectangle((x, y, x + width, y + height), fill=colour)
         canvas.text((x + stroke - left, y + stroke - top), label, fill="white", font=font)
     stream = io.BytesIO()
-    image.save(stream, file_format, **({"compress_level": 3} if file_format == "PNG" else {}))
+    try:
+        image.save(stream, file_format, **({"compress_level": 3} if file_format == "PNG" else {}))
+    except (OSError, ValueError) as error:  # WebP ends at 16,383 pixels a side, JPEG at 65,500
+        size = f"{image.width} x {image.height}"
+        raise InputError(f"a picture of {size} cannot be written as {file_format} ({error}); save a .png") from None
     return stream.getvalue()

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `saccade sweep`."""
     parser.add_argument("--out", default="saccade-sweep.jsonl", metavar="FILE", help="journal; a stopped sweep goes on")
     parser.add_argument("--n", type=int, default=10, metavar="N", help="screens (default 10)")
-    parser.add_argument("--seed", type=int, default=1_000_000, help="seed of the first screen (default 1000000)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first screen (default 0)")
     parser.add_argument("--size", default="3840x2160", metavar="WIDTHxHEIGHT", help="default 3840x2160")
     parser.add_argument("--budgets", default="64,256,1024", metavar="B,B", help="tokens (default 64,256,1024)")
     parser.add_argument("--targets", type=int, default=8, metavar="N", help="elements asked for a screen (default 8)")
@@ -57,13 +57,14 @@ def run(options: argparse.Namespace) -> int:
         budgets=budgets_of(options.budgets),
         targets=options.targets,
     )
+    loaded = engine.load(options.model)
     journal = sweep.Journal(options.out)
     records = journal.open(setup)
     total = len(setup.seeds) * len(setup.budgets) * setup.targets
     screen = output.console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         task = progress.add_task("asking", total=total, completed=len(records))
-        for record in sweep.measure(engine.load(options.model), setup, {record.key for record in records}):
+        for record in sweep.measure(loaded, setup, {record.key for record in records}):
             journal.append(record)
             records.append(record)
             progress.advance(task)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ..errors import InputError
 from .layout import Box, Slot, arrange
 from .palette import Colour, Theme, draw_theme, shade
 from .shapes import PAINTERS
@@ -45,11 +46,11 @@ class Scene:
 
 def _check(seed: int, size: tuple[int, int], smallest: int) -> None:
     if seed < 0:
-        raise ValueError(f"[scenes] seed must not be negative; got {seed}")
+        raise InputError(f"[scenes] seed must not be negative; got {seed}")
     if len(size) != 2 or any(not SIDES[0] <= side <= SIDES[1] for side in size):
-        raise ValueError(f"[scenes] size is (width, height), each from {SIDES[0]} to {SIDES[1]} pixels; got {size}")
+        raise InputError(f"[scenes] size is (width, height), each from {SIDES[0]} to {SIDES[1]} pixels; got {size}")
     if not 4 <= smallest <= min(size) // 4:
-        raise ValueError(f"[scenes] smallest must be from 4 to a quarter of the short side; got {smallest} for {size}")
+        raise InputError(f"[scenes] smallest must be from 4 to a quarter of the short side; got {smallest} for {size}")
 
 
 def _wallpaper(rng: np.random.Generator, theme: Theme, size: tuple[int, int]) -> Image.Image:
@@ -78,7 +79,7 @@ def generate(seed: int, size: tuple[int, int] = (3840, 2160), *, smallest: int |
         smallest: shortest side in pixels that an element may have; None is 1 % of the screen's short side, at least 8.
 
     Raises:
-        ValueError: a negative seed, a size out of range, or `smallest` under 4 or over a quarter of the short side.
+        InputError: a negative seed, a size out of range, or `smallest` under 4 or over a quarter of the short side.
     """
     if smallest is None:
         smallest = max(8, min(size) // 100) if size else 8

@@ -11,9 +11,23 @@ from typing import Literal
 
 from saccade.errors import InputError
 
-__all__ = ["Family", "TowerMemory", "VisionTower", "get", "names", "predict_memory", "towers"]
+__all__ = [
+    "SCORE_BYTES",
+    "Family",
+    "TowerMemory",
+    "VisionTower",
+    "get",
+    "names",
+    "predict_memory",
+    "query_chunk",
+    "towers",
+]
 
 Convention = Literal["absolute", "thousandths"]
+
+SCORE_BYTES = 64 * 2**20
+"""Attention scores that exist at one time where no kernel is fused, in bytes: a tenth of what the 3B tower's other
+activations take at 4,096 tokens in float32, and enough queries a call that matrix products stay efficient."""
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -167,6 +181,22 @@ class TowerMemory:
 
 
 _BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
+
+
+def query_chunk(patches: int, heads: int, *, segments: int = 1) -> int:
+    """Queries that attend in one call where no kernel is fused, so that their float32 scores fit `SCORE_BYTES`.
+
+        heads x chunk x patches x 4 bytes <= SCORE_BYTES
+
+    Args:
+        patches: that each query attends to: of an image, of a frame, or of a window.
+        heads: attention heads.
+        segments: images, frames or windows of that size, which may share a call.
+
+    Returns:
+        At least 1, at most patches x segments; `predict_memory` takes it as its `query_chunk`.
+    """
+    return max(1, min(patches * segments, SCORE_BYTES // (heads * patches * 4)))
 
 
 def predict_memory(

@@ -18,21 +18,13 @@ from saccade import positions
 from saccade.backend import mx, nn
 from saccade.errors import InputError
 from saccade.nets import rotary
+from saccade.nets.attention import Run, attend
 from saccade.nets.config import VisionConfig
 
 __all__ = ["Layout", "Run", "VisionModel", "layout"]
 
 Grid = tuple[int, int, int]
 _NORM_EPS = 1e-6
-
-
-@dataclass(frozen=True)
-class Run:
-    """`count` attention segments of `length` patches each, one after another from patch `start`."""
-
-    start: int
-    count: int
-    length: int
 
 
 @dataclass(frozen=True)
@@ -148,17 +140,10 @@ class Attention(nn.Module):
         self.proj = nn.Linear(config.hidden_size, config.hidden_size)
 
     def __call__(self, x: mx.array, runs: Sequence[Run], cos: mx.array, sin: mx.array) -> mx.array:
-        n, width = x.shape
+        n = len(x)
         q, k, v = mx.split(self.qkv(x).reshape(n, 3 * self.num_heads, -1), 3, axis=1)  # each [N, H, d]
         q, k = rotary.rotate(q, cos, sin), rotary.rotate(k, cos, sin)
-        outputs = []
-        for run in runs:
-            stop = run.start + run.count * run.length
-            split = (run.count, run.length, self.num_heads, width // self.num_heads)
-            batch = [t[run.start : stop].reshape(split).swapaxes(1, 2) for t in (q, k, v)]  # [windows, H, length, d]
-            mixed = mx.fast.scaled_dot_product_attention(*batch, scale=self.scale)
-            outputs.append(mixed.swapaxes(1, 2).reshape(stop - run.start, width))
-        return self.proj(mx.concatenate(outputs) if len(outputs) > 1 else outputs[0])
+        return self.proj(attend(q, k, v, runs, self.scale))
 
 
 class MLP(nn.Module):

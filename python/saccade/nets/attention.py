@@ -1,0 +1,111 @@
+"""Attention inside segments of a packed sequence, its scores bounded in memory.
+
+Where MLX has a fused kernel, scores never exist as an array. Where it has none (the CPU, head widths and precisions
+that a GPU's kernels leave out) they would all exist at once, heads x length x length, so segments are then taken in
+pieces of `families.query_chunk` queries, one piece at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from saccade import families
+from saccade.backend import mx
+
+__all__ = ["Run", "attend", "is_fused", "pieces"]
+
+# Head widths of Metal's fused kernel in every version since 0.30; later ones only add to them.
+_METAL_WIDTHS = (64, 80, 128)
+_CUDNN_WIDEST = 128
+
+
+@dataclass(frozen=True)
+class Run:
+    """`count` attention segments of `length` patches each, one after another from patch `start`."""
+
+    start: int
+    count: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one attention call takes: queries `first` to `last` of each of `count` segments from patch `start`."""
+
+    start: int
+    count: int
+    first: int
+    last: int
+
+
+def is_fused(backend: str, head_dim: int, dtype: mx.Dtype) -> bool:
+    """Whether MLX attends without writing scores out, for more than eight queries and no mask.
+
+    Args:
+        backend: "cpu", "metal" or "cuda".
+        head_dim: width of a head.
+        dtype: of queries, keys and values.
+    """
+    if backend == "metal":
+        return head_dim in _METAL_WIDTHS
+    # cuDNN's kernel, on the Ampere generation and later.
+    return backend == "cuda" and dtype != mx.float32 and head_dim % 8 == 0 and head_dim <= _CUDNN_WIDEST
+
+
+def pieces(run: Run, heads: int) -> Iterator[Piece]:
+    """Cut a run into calls whose scores stay within `families.SCORE_BYTES` (at least one query each)."""
+    queries = families.query_chunk(run.length, heads)
+    if queries < run.length:
+        for number in range(run.count):
+            for first in range(0, run.length, queries):
+                last = min(first + queries, run.length)
+                yield Piece(run.start + number * run.length, 1, first, last)
+        return
+    together = families.query_chunk(run.length, heads, segments=run.count) // run.length
+    for number in range(0, run.count, together):
+        yield Piece(run.start + number * run.length, min(together, run.count - number), 0, run.length)
+
+
+def attend(q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: float) -> mx.array:
+    """Attention of every patch to those of its segment.
+
+    Args:
+        q: [N, H, d].
+        k: [N, H, d].
+        v: [N, H, d].
+        runs: segments that cover 0..N in order.
+        scale: of the scores.
+
+    Returns:
+        [N, H d].
+    """
+    _, heads, width = q.shape
+    if is_fused(_backend(), width, q.dtype):
+        whole = [Piece(run.start, run.count, 0, run.length) for run in runs]
+        outputs = [_call(q, k, v, run.length, piece, scale) for run, piece in zip(runs, whole, strict=True)]
+    else:
+        outputs = []
+        for run in runs:
+            for piece in pieces(run, heads):
+                outputs.append(_call(q, k, v, run.length, piece, scale))
+                # Evaluated here, or MLX would hold the scores of many pieces at once.
+                mx.eval(outputs[-1])
+    return mx.concatenate(outputs) if len(outputs) > 1 else outputs[0]
+
+
+def _call(q: mx.array, k: mx.array, v: mx.array, length: int, piece: Piece, scale: float) -> mx.array:
+    """One piece: [segments x queries, H d]."""
+    _, heads, width = q.shape
+    stop = piece.start + piece.count * length
+    split = (piece.count, length, heads, width)
+    queries, keys, values = (t[piece.start : stop].reshape(split).swapaxes(1, 2) for t in (q, k, v))
+    queries = queries[:, :, piece.first : piece.last]  # [segments, H, queries, d]
+    mixed = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale)
+    return mixed.swapaxes(1, 2).reshape(-1, heads * width)
+
+
+def _backend() -> str:
+    if mx.default_device() == mx.cpu:
+        return "cpu"
+    return "metal" if mx.metal.is_available() else "cuda"

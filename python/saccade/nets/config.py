@@ -8,6 +8,7 @@ models/qwen2_5_vl/configuration_qwen2_5_vl.py); values that this code does not i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -34,8 +35,31 @@ _VISION_SIZES = (
     "spatial_merge_size",
     "window_size",
 )
-# Keys of vision_config that say nothing about the arithmetic.
-_VISION_NOTES = {"dtype", "in_chans", "initializer_range", "model_type", "spatial_patch_size", "torch_dtype"}
+_VISION_KNOWN = {*_VISION_SIZES, "fullatt_block_indexes", "hidden_act", "rope_parameters", "tokens_per_second"}
+_TEXT_KNOWN = {
+    *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
+    *("num_key_value_heads", "rms_norm_eps", "rope_theta", "rope_parameters", "rope_scaling", "head_dim"),
+    *("hidden_act", "attention_bias", "layer_types", "use_sliding_window", "max_position_embeddings"),
+    *("eos_token_id", "tie_word_embeddings"),
+}
+_TOP_KNOWN = {
+    *("model_type", "text_config", "vision_config", "quantization", "quantization_config"),
+    *("image_token_id", "video_token_id", "vision_start_token_id"),
+}
+# Keys that say nothing about a forward pass; names that start with "_" are bookkeeping too, and null says nothing.
+_NOTES = {
+    *("architectures", "attention_dropout", "auto_map", "bos_token_id", "chunk_size_feed_forward", "dtype"),
+    *("id2label", "initializer_range", "is_encoder_decoder", "label2id", "model_type", "output_attentions"),
+    *("output_hidden_states", "pad_token_id", "problem_type", "return_dict", "torch_dtype", "transformers_version"),
+    *("unsloth_fixed", "unsloth_version", "use_cache"),
+}
+_VISION_NOTES = {"in_chans", "spatial_patch_size"}
+# max_window_layers and sliding_window act through use_sliding_window and layer_types only, which are checked.
+_TEXT_NOTES = {
+    *("image_token_id", "max_window_layers", "sliding_window", "video_token_id", "vision_end_token_id"),
+    *("vision_start_token_id", "vision_token_id"),
+}
+_ROPE_KNOWN = {"mrope_section", "rope_theta", "rope_type", "type"}
 
 
 @dataclass(frozen=True)
@@ -85,6 +109,7 @@ class TextConfig:
     rms_norm_eps: float = 1e-5
     rope_theta: float = 1000000.0
     mrope_section: tuple[int, int, int] = (16, 24, 24)
+    max_position_embeddings: int = 32768
 
     @property
     def head_dim(self) -> int:
@@ -136,12 +161,19 @@ class Config:
             video_token_id=reader.integer(raw, "video_token_id", cls.video_token_id),
             vision_start_token_id=reader.integer(raw, "vision_start_token_id", cls.vision_start_token_id),
             tie_word_embeddings=bool(raw.get("tie_word_embeddings") or text.get("tie_word_embeddings")),
-            eos_token_ids=token_ids(raw.get("eos_token_id", text.get("eos_token_id")), source),
+            eos_token_ids=_ends(raw if raw.get("eos_token_id") is not None else text, source),
         )
+        reader.unknown(raw, _TOP_KNOWN | _TEXT_KNOWN | _TEXT_NOTES, "it")
         if config.vision.out_hidden_size != config.text.hidden_size:
             raise InputError(
                 f"{source}: the tower gives {config.vision.out_hidden_size} values a token (out_hidden_size), "
                 f"the language model takes {config.text.hidden_size} (hidden_size); they must be equal"
+            )
+        outside = [token for token in config.eos_token_ids if not 0 <= token < config.text.vocab_size]
+        if outside:
+            raise InputError(
+                f"{source}: eos_token_id {outside[0]} is outside the vocabulary 0..{config.text.vocab_size - 1}; "
+                "check it here and in generation_config.json"
             )
         return config
 
@@ -152,6 +184,16 @@ def token_ids(value: object, source: str) -> tuple[int, ...]:
     if not all(isinstance(item, int) and not isinstance(item, bool) for item in ids):
         raise InputError(f"{source}: eos_token_id is {value!r}; write a token id or a list of them")
     return tuple(ids)
+
+
+def _ends(raw: Mapping[str, Any], source: str) -> tuple[int, ...]:
+    ids = token_ids(raw.get("eos_token_id"), source)
+    if not ids:
+        raise InputError(
+            f"{source}: eos_token_id is missing, here and in generation_config.json, so that no answer would end; "
+            "write the end token's id"
+        )
+    return ids
 
 
 class _Reader:
@@ -180,8 +222,8 @@ class _Reader:
 
     def number(self, raw: Mapping[str, Any], key: str, default: float) -> float:
         value = raw.get(key, default)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-            raise InputError(f"{self.source}: {key} is {value!r}; write a number above 0")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+            raise InputError(f"{self.source}: {key} is {value!r}; write a finite number above 0")
         return float(value)
 
     def only(self, raw: Mapping[str, Any], key: str, known: tuple[Any, ...]) -> None:
@@ -189,33 +231,42 @@ class _Reader:
             named = " or ".join(repr(value) for value in known)
             raise InputError(f"{self.source}: {key} is {raw[key]!r}, which is not implemented; it has to be {named}")
 
+    def unknown(self, raw: Mapping[str, Any], known: set[str], where: str) -> None:
+        extra = sorted(key for key in set(raw) - known - _NOTES if raw[key] is not None and not key.startswith("_"))
+        if extra:
+            raise InputError(
+                f"{self.source}: {where} has the unknown key {extra[0]!r}, which is {raw[extra[0]]!r}; "
+                "remove it if it does nothing"
+            )
+
     def heads(self, width: int, heads: int, key: str) -> None:
         if width % heads or (width // heads) % 2:
             raise InputError(f"{self.source}: {key} {heads} does not split the width {width} into even heads")
 
 
 def _vision(reader: _Reader, raw: Mapping[str, Any]) -> VisionConfig:
-    known = {
-        *_VISION_SIZES,
-        *_VISION_NOTES,
-        "fullatt_block_indexes",
-        "hidden_act",
-        "rope_parameters",
-        "tokens_per_second",
-    }
-    unknown = sorted(set(raw) - known)
-    if unknown:
-        raise InputError(
-            f"{reader.source}: vision_config has the unknown key {unknown[0]!r}; remove it if it does nothing"
-        )
+    reader.unknown(raw, _VISION_KNOWN | _VISION_NOTES, "vision_config")
     reader.only(raw, "hidden_act", ("silu",))
     raw = {**raw, "in_channels": raw.get("in_channels", raw.get("in_chans", 3))}
     sizes = {name: reader.size(raw, name, getattr(VisionConfig, name)) for name in _VISION_SIZES}
     rope = reader.table(raw, "rope_parameters")
-    reader.only(rope, "rope_type", ("axial", "default"))
+    reader.unknown(rope, _ROPE_KNOWN - {"mrope_section"}, "vision_config's rope_parameters")
+    for key in ("rope_type", "type"):
+        reader.only(rope, key, ("axial", "default"))
     blocks = raw.get("fullatt_block_indexes", VisionConfig.fullatt_block_indexes)
     if not isinstance(blocks, list | tuple) or not all(type(block) is int for block in blocks):
         raise InputError(f"{reader.source}: fullatt_block_indexes is {blocks!r}; write a list of block numbers")
+    if not all(0 <= block < sizes["depth"] for block in blocks):
+        raise InputError(
+            f"{reader.source}: fullatt_block_indexes is {list(blocks)!r}; "
+            f"depth {sizes['depth']} has the blocks 0..{sizes['depth'] - 1}"
+        )
+    token = sizes["patch_size"] * sizes["spatial_merge_size"]
+    if sizes["window_size"] < token:
+        raise InputError(
+            f"{reader.source}: window_size is {sizes['window_size']}; a window holds at least one token of "
+            f"{token} pixels (patch_size x spatial_merge_size)"
+        )
     config = VisionConfig(
         **sizes,
         fullatt_block_indexes=tuple(blocks),
@@ -232,14 +283,22 @@ def _vision(reader: _Reader, raw: Mapping[str, Any]) -> VisionConfig:
 
 def _text(reader: _Reader, raw: Mapping[str, Any]) -> TextConfig:
     reader.only(raw, "hidden_act", ("silu",))
+    reader.unknown(raw, _TOP_KNOWN | _TEXT_KNOWN | _TEXT_NOTES, "the text config")
     reader.only(raw, "use_sliding_window", (False, None))
+    reader.only(raw, "attention_bias", (True, None))  # of query, key and value; the reference has no other form
+    layers = raw.get("layer_types")
+    if layers is not None and (not isinstance(layers, list) or any(layer != "full_attention" for layer in layers)):
+        raise InputError(
+            f"{reader.source}: layer_types is {layers!r}, which is not implemented; each has to be 'full_attention'"
+        )
     heads = reader.size(raw, "num_attention_heads", TextConfig.num_attention_heads)
     key_heads = heads  # what an explicit null means
     if raw.get("num_key_value_heads", 0) is not None:
         key_heads = reader.size(raw, "num_key_value_heads", TextConfig.num_key_value_heads)
     rope = reader.table(raw, "rope_parameters") or reader.table(raw, "rope_scaling")
-    reader.only(rope, "rope_type", ("default", "mrope"))
-    reader.only(rope, "type", ("default", "mrope"))
+    reader.unknown(rope, _ROPE_KNOWN, "rope_parameters or rope_scaling")
+    for key in ("rope_type", "type"):
+        reader.only(rope, key, ("default", "mrope"))
     section = rope.get("mrope_section", list(TextConfig.mrope_section))
     config = TextConfig(
         vocab_size=reader.size(raw, "vocab_size", TextConfig.vocab_size),
@@ -251,6 +310,7 @@ def _text(reader: _Reader, raw: Mapping[str, Any]) -> TextConfig:
         rms_norm_eps=reader.number(raw, "rms_norm_eps", TextConfig.rms_norm_eps),
         rope_theta=reader.number(rope if "rope_theta" in rope else raw, "rope_theta", TextConfig.rope_theta),
         mrope_section=_section(reader, section),
+        max_position_embeddings=reader.size(raw, "max_position_embeddings", TextConfig.max_position_embeddings),
     )
     reader.heads(config.hidden_size, heads, "num_attention_heads")
     reader.only(raw, "head_dim", (config.head_dim, None))

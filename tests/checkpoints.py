@@ -120,6 +120,17 @@ def weights(raw: dict[str, Any], seed: int = 1) -> dict[str, np.ndarray]:
     return made
 
 
+# As published, size limits left out.
+PREPROCESSOR: dict[str, Any] = {
+    "image_processor_type": "Qwen2VLImageProcessor",
+    "processor_class": "Qwen2_5_VLProcessor",
+    "patch_size": 14,
+    "temporal_patch_size": 2,
+    "merge_size": 2,
+    "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_std": [0.26862954, 0.26130258, 0.27577711],
+}
+
 _NAMES = {"float32": "F32", "float16": "F16", "uint16": "BF16", "int32": "I32"}
 
 
@@ -143,12 +154,12 @@ def write(
     *,
     files: dict[str, dict[str, Any]] | None = None,
 ) -> Path:
-    """A checkpoint folder: config.json, model.safetensors and any other JSON files."""
+    """A checkpoint folder: config.json, model.safetensors, a preprocessor config and any other JSON files."""
     raw = CONFIG if raw is None else raw
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(raw))
     save_tensors(folder / "model.safetensors", weights(raw) if tensors is None else tensors)
-    for name, content in (files or {}).items():
+    for name, content in {"preprocessor_config.json": PREPROCESSOR, **(files or {})}.items():
         (folder / name).write_text(json.dumps(content))
     return folder
 
@@ -193,7 +204,7 @@ def write_tokenizer(folder: Path) -> None:
 
 def write_whole(folder: Path, **changes: Any) -> Path:
     """A checkpoint with its tokenizer, template and size limits."""
-    limits = {"preprocessor_config.json": {"min_pixels": 3136, "max_pixels": 100352}}
+    limits = {"preprocessor_config.json": {**PREPROCESSOR, "min_pixels": 3136, "max_pixels": 100352}}
     write(folder, config(**changes), files=limits)
     write_tokenizer(folder)
     return folder

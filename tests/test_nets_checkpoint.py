@@ -15,6 +15,7 @@ import pytest
 
 from saccade import nets
 from saccade.errors import InputError
+from saccade.nets.checkpoint import choose_dtype
 
 IDS = [[5, 1002, *[1004] * 15, 1003, 7]]
 GRID = [[1, 10, 6]]
@@ -168,7 +169,21 @@ def top(**changes: Any) -> Change:
         (top(num_key_value_heads=3), "3 key heads"),
         (top(num_hidden_layers="3"), "num_hidden_layers"),
         (top(rms_norm_eps=0), "rms_norm_eps"),
+        (top(rms_norm_eps=float("inf")), "rms_norm_eps"),
+        (top(rope_theta=float("inf")), "rope_theta"),
+        (top(rope_theta=float("nan")), "rope_theta"),
+        (top(rope_theta=-1.0), "rope_theta"),
+        (top(max_position_embeddings=0), "max_position_embeddings"),
         (top(eos_token_id="<|im_end|>"), "eos_token_id"),
+        (top(eos_token_id=1024), "eos_token_id 1024 is outside the vocabulary 0..1023"),
+        (top(eos_token_id=[1001, -1]), "eos_token_id -1"),
+        (top(eos_token_id=None), "eos_token_id is missing"),
+        (top(eos_token_id=[]), "eos_token_id is missing"),
+        (lambda raw: raw.pop("eos_token_id"), "eos_token_id is missing"),
+        (vision(window_size=8), "window_size is 8"),
+        (vision(window_size=27), "window_size is 27"),
+        (vision(fullatt_block_indexes=[1, 4]), "fullatt_block_indexes"),
+        (vision(fullatt_block_indexes=[-1]), "fullatt_block_indexes"),
         (vision(hidden_act="quick_gelu"), "quick_gelu"),
         (vision(num_heads=3), "num_heads"),
         (vision(depth=0), "depth"),
@@ -296,20 +311,48 @@ def test_an_absent_shard_is_named(tmp_path: Path) -> None:
         nets.load(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("content", "named"),
-    [
-        ({"image_std": [0, 1, 1]}, "image_std"),
-        ({"image_mean": 0.5}, "image_mean"),
-        ({"do_normalize": False}, "do_normalize"),
-        ({"rescale_factor": 1}, "rescale_factor"),
-    ],
-)
-def test_a_preprocessor_that_is_not_implemented_is_refused(tmp_path: Path, content: dict[str, Any], named: str) -> None:
-    checkpoints.write(tmp_path, files={"preprocessor_config.json": content})
+@pytest.mark.parametrize("name", ["generation_config.json", "preprocessor_config.json"])
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"[" * 100_000], ids=["folder", "not-utf-8", "deep"])
+def test_a_file_beside_the_config_that_cannot_be_read_is_named(
+    tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    path = checkpoints.write(tmp_path) / name
+    path.unlink(missing_ok=True)
+    path.mkdir() if content is None else path.write_bytes(content)
     with pytest.raises(InputError) as error:
         nets.load(tmp_path)
-    assert named in one_line(error)
+    assert name in one_line(error)
+
+
+def test_a_missing_preprocessor_is_no_reason_to_guess(tmp_path: Path) -> None:
+    (checkpoints.write(tmp_path) / "preprocessor_config.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"preprocessor_config\.json"):
+        nets.load(tmp_path)
+
+
+def test_an_end_token_outside_the_vocabulary_is_refused_wherever_it_is_written(tmp_path: Path) -> None:
+    checkpoints.write(tmp_path, files={"generation_config.json": {"eos_token_id": [1001, 5000]}})
+    with pytest.raises(InputError, match=r"5000 .*generation_config\.json"):
+        nets.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "device", "chosen"),
+    [
+        (None, mx.float16, "metal", mx.bfloat16),
+        (None, mx.float16, "cuda", mx.bfloat16),
+        (None, mx.bfloat16, "metal", mx.bfloat16),
+        (None, mx.float32, "cuda", mx.float32),
+        (None, mx.float16, "cpu", mx.float32),
+        (None, mx.bfloat16, "cpu", mx.float32),
+        ("float16", mx.float32, "metal", mx.float16),
+        ("bfloat16", mx.float32, "cpu", mx.bfloat16),
+    ],
+)
+def test_float16_is_computed_in_only_where_it_is_asked_for(
+    asked: str | None, own: mx.Dtype, device: str, chosen: mx.Dtype
+) -> None:
+    assert choose_dtype(asked, own, device) == chosen
 
 
 def test_an_unknown_precision_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import ctypes
 import os
 import sys
 
-__all__ = ["mx", "nn", "openblas"]
+__all__ = ["device", "mx", "nn", "openblas"]
 
 _LIBRARY = "libopenblas.so.0"
 
@@ -31,3 +31,10 @@ openblas = _load_openblas()
 
 import mlx.core as mx  # noqa: E402
 import mlx.nn as nn  # noqa: E402
+
+
+def device() -> str:
+    """Where MLX computes by default: "cpu", "metal" or "cuda"."""
+    if mx.default_device() == mx.cpu:
+        return "cpu"
+    return "metal" if mx.metal.is_available() else "cuda"

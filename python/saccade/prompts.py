@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from saccade.errors import InputError
-from saccade.nets.checkpoint import read_json
+from saccade.nets.folder import optional_json, optional_text, read_json
 
 __all__ = ["Message", "Prompts"]
 

@@ -1,7 +1,8 @@
 """Qwen2.5-VL in MLX: `load(path)` gives a `Model` with transformers' argument names and layouts."""
 
-from saccade.nets.checkpoint import load, pixel_limits
+from saccade.nets.checkpoint import load
 from saccade.nets.config import Config, TextConfig, VisionConfig
 from saccade.nets.model import Model, Prompt
+from saccade.nets.preprocessor import pixel_limits
 
 __all__ = ["Config", "Model", "Prompt", "TextConfig", "VisionConfig", "load", "pixel_limits"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from saccade import families
-from saccade.backend import mx
+from saccade.backend import device, mx
 
 __all__ = ["Run", "attend", "is_fused", "pieces"]
 
@@ -39,18 +39,18 @@ class Piece:
     last: int
 
 
-def is_fused(backend: str, head_dim: int, dtype: mx.Dtype) -> bool:
+def is_fused(device: str, head_dim: int, dtype: mx.Dtype) -> bool:
     """Whether MLX attends without writing scores out, for more than eight queries and no mask.
 
     Args:
-        backend: "cpu", "metal" or "cuda".
+        device: "cpu", "metal" or "cuda".
         head_dim: width of a head.
         dtype: of queries, keys and values.
     """
-    if backend == "metal":
+    if device == "metal":
         return head_dim in _METAL_WIDTHS
     # cuDNN's kernel, on the Ampere generation and later.
-    return backend == "cuda" and dtype != mx.float32 and head_dim % 8 == 0 and head_dim <= _CUDNN_WIDEST
+    return device == "cuda" and dtype != mx.float32 and head_dim % 8 == 0 and head_dim <= _CUDNN_WIDEST
 
 
 def pieces(run: Run, heads: int) -> Iterator[Piece]:
@@ -81,7 +81,7 @@ def attend(q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: fl
         [N, H d].
     """
     _, heads, width = q.shape
-    if is_fused(_backend(), width, q.dtype):
+    if is_fused(device(), width, q.dtype):
         whole = [Piece(run.start, run.count, 0, run.length) for run in runs]
         outputs = [_call(q, k, v, run.length, piece, scale) for run, piece in zip(runs, whole, strict=True)]
     else:
@@ -103,9 +103,3 @@ def _call(q: mx.array, k: mx.array, v: mx.array, length: int, piece: Piece, scal
     queries = queries[:, :, piece.first : piece.last]  # [segments, H, queries, d]
     mixed = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale)
     return mixed.swapaxes(1, 2).reshape(-1, heads * width)
-
-
-def _backend() -> str:
-    if mx.default_device() == mx.cpu:
-        return "cpu"
-    return "metal" if mx.metal.is_available() else "cuda"

@@ -7,20 +7,19 @@ transformers writes), `model.visual.` and `model.language_model.` (transformers 
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 from mlx.utils import tree_flatten
 
-from saccade import families
-from saccade.backend import mx
+from saccade.backend import device, mx
 from saccade.errors import InputError
+from saccade.nets import preprocessor
 from saccade.nets.config import Config, token_ids
+from saccade.nets.folder import optional_json, read_json
 from saccade.nets.model import Model
 
-__all__ = ["load", "pixel_limits", "read_json"]
+__all__ = ["choose_dtype", "load"]
 
 _FLOATS = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
 # (prefix in the file, prefix here), the longest first.
@@ -39,15 +38,15 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> M
 
     Args:
         path: folder with config.json and model.safetensors, or shards with model.safetensors.index.json;
-            generation_config.json (end tokens) and preprocessor_config.json (mean and std) are read where they are.
-        compute_dtype: "float32", "bfloat16" or "float16"; None: the checkpoint's own on a GPU, float32 on the CPU,
-            where MLX multiplies halves slowly.
+            preprocessor_config.json (mean and std, see `saccade.nets.preprocessor`); generation_config.json (end
+            tokens) is read where it is.
+        compute_dtype: "float32", "bfloat16" or "float16"; None: as `choose_dtype`, which never takes float16.
 
     Returns:
         The model, its weights evaluated, native and reference patches both ready.
 
     Raises:
-        FileNotFoundError: no such folder, or no config or weights in it.
+        FileNotFoundError: no such folder, or no config, preprocessor config or weights in it.
         InputError: another architecture, a config value that is not implemented, tensors that are missing,
             unexpected, of another shape or quantised; the message names file and key.
     """
@@ -57,56 +56,38 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> M
     if compute_dtype is not None and compute_dtype not in _FLOATS:
         raise InputError(f"compute_dtype {compute_dtype!r} is unknown; choose one of {', '.join(_FLOATS)}")
     model = Model(_config(folder))
+    pixels = preprocessor.read(folder, model.config.vision)
     wanted = dict(tree_flatten(model.parameters()))
     weights = _rename(_tensors(folder), folder, tied=model.config.tie_word_embeddings)
     _check(weights, wanted, folder)
-    own = weights["model.embed_tokens.weight"].dtype
-    dtype = _FLOATS[compute_dtype] if compute_dtype else mx.float32 if mx.default_device() == mx.cpu else own
+    dtype = choose_dtype(compute_dtype, weights["model.embed_tokens.weight"].dtype, device())
     model.load_weights([(key, value.astype(dtype)) for key, value in weights.items()])
-    model.visual.patch_embed.fold(*_normalisation(folder))
+    model.visual.patch_embed.fold(pixels.mean, pixels.std)
     model.eval()
     mx.eval(model.parameters(), model.visual.patch_embed.folded)
     return model
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
+def choose_dtype(asked: str | None, own: mx.Dtype, device: str) -> mx.Dtype:
+    """What to compute in.
 
-    Raises:
-        InputError: not UTF-8, not JSON, or not an object.
+    A float16 checkpoint computes in bfloat16 on a GPU: the tower's activations pass 65,504 on some images, and float16
+    then answers "!!!!" without an error. float16 is taken where it is asked for.
+
+    Args:
+        asked: "float32", "bfloat16", "float16", or None.
+        own: the checkpoint's precision.
+        device: "cpu", "metal" or "cuda".
+
+    Returns:
+        What was asked; else float32 on the CPU, where MLX multiplies halves slowly; else the checkpoint's own, but
+        bfloat16 for float16.
     """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: is not JSON ({error}); download the file again") from None
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: holds a {type(value).__name__}, not an object; download the file again")
-    return value
-
-
-def pixel_limits(folder: Path) -> tuple[int, int] | None:
-    """(min_pixels, max_pixels) of preprocessor_config.json in any of its spellings; None where it does not say.
-
-    Raises:
-        InputError: limits that are no positive whole numbers, or the lower above the upper.
-    """
-    path = folder / "preprocessor_config.json"
-    if not path.is_file():
-        return None
-    raw = read_json(path)
-    nested = raw.get("size")
-    size = nested if isinstance(nested, dict) else {}
-    found: list[Any] = []
-    for key, edge in (("min_pixels", "shortest_edge"), ("max_pixels", "longest_edge")):
-        spelled = (raw.get(key), size.get(key), size.get(edge))
-        found.append(next((value for value in spelled if value is not None), None))
-    if found == [None, None]:
-        return None
-    if not all(type(value) is int and value > 0 for value in found) or found[0] > found[1]:
-        raise InputError(
-            f"{path}: min_pixels and max_pixels are {found[0]!r} and {found[1]!r}; write two whole numbers"
-        )
-    return found[0], found[1]
+    if asked is not None:
+        return _FLOATS[asked]
+    if device == "cpu":
+        return mx.float32
+    return mx.bfloat16 if own == mx.float16 else own
 
 
 def _config(folder: Path) -> Config:
@@ -115,11 +96,10 @@ def _config(folder: Path) -> Config:
         raise FileNotFoundError(f"{path}: no such file; give a checkpoint folder, or download it with its config.json")
     raw = read_json(path)
     generation = folder / "generation_config.json"
-    if generation.is_file():
-        ends = read_json(generation).get("eos_token_id")
-        token_ids(ends, str(generation))
-        if ends is not None:
-            raw["eos_token_id"] = ends
+    ends = (optional_json(generation) or {}).get("eos_token_id")
+    token_ids(ends, str(generation))
+    if ends is not None:
+        raw["eos_token_id"] = ends
     return Config.from_dict(raw, source=str(path))
 
 
@@ -205,28 +185,3 @@ def _check(weights: dict[str, mx.array], wanted: dict[str, mx.array], folder: Pa
 def _some(keys: list[str]) -> str:
     """`a is`, or `a and 3 more are`."""
     return f"{keys[0]} is" if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more are"
-
-
-def _normalisation(folder: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of preprocessor_config.json, else the family's."""
-    family = families.get("qwen2.5-vl")
-    path = folder / "preprocessor_config.json"
-    raw = read_json(path) if path.is_file() else {}
-    for key, only in (("do_rescale", True), ("do_normalize", True)):
-        if raw.get(key, only) is not only:
-            raise InputError(f"{path}: {key} is {raw[key]!r}, which is not implemented; it has to be true")
-    factor = raw.get("rescale_factor", 1 / 255)
-    if not isinstance(factor, float) or abs(factor * 255 - 1) > 1e-6:
-        raise InputError(f"{path}: rescale_factor is {factor!r}, which is not implemented; it has to be 1/255")
-    mean = _three(path, "image_mean", raw.get("image_mean", family.mean))
-    std = _three(path, "image_std", raw.get("image_std", family.std))
-    if min(std) <= 0:
-        raise InputError(f"{path}: image_std is {list(std)}; each has to be above 0")
-    return mean, std
-
-
-def _three(path: Path, key: str, value: Any) -> tuple[float, ...]:
-    numbers = isinstance(value, list | tuple) and all(isinstance(item, int | float) for item in value)
-    if not numbers or len(value) != 3:
-        raise InputError(f"{path}: {key} is {value!r}; write three numbers")
-    return tuple(float(item) for item in value)

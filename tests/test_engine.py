@@ -165,6 +165,11 @@ def test_an_empty_description_is_refused(loaded: Engine, image: np.ndarray, desc
         loaded.locate(image, description)  # type: ignore[arg-type]
 
 
+def test_half_a_character_in_a_description_is_refused(loaded: Engine, image: np.ndarray) -> None:
+    with pytest.raises(InputError, match="surrogate"):
+        loaded.locate(image, "\ud800 x")
+
+
 @pytest.mark.parametrize("max_tokens", [0, -1, 1.5])
 def test_an_impossible_length_is_refused(loaded: Engine, image: np.ndarray, max_tokens: object) -> None:
     with pytest.raises(InputError, match="max_tokens"):

@@ -108,6 +108,67 @@ def test_a_template_cannot_reach_out_of_its_sandbox(tmp_path: Path, template: st
         prompts.encode(user("hi"), [])
 
 
+RECURSIVE = "{% macro again(n) %}{{ again(n + 1) }}{% endmacro %}{{ again(0) }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "named"),
+    [
+        ("{{ 1 / 0 }}", "division"),
+        ("{{ messages[0].content[0] / 0 }}", "unsupported operand"),
+        (RECURSIVE, "recursion"),
+        ("{{ ''.join(1) }}", "can only join"),
+        ("{{ '%d' % 'x' }}", "format"),
+        ("{{ raise_exception('two\\nlines') }}", "two"),
+    ],
+)
+def test_whatever_a_template_raises_is_one_line(tmp_path: Path, template: str, named: str) -> None:
+    with pytest.raises(InputError) as error:
+        Prompts(write(tmp_path, template), IMAGE).encode(user("hi"), [])
+    assert named in str(error.value)
+    assert "chat_template.jinja" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe{{ messages }}", b"{{" + b"(" * 5000])
+def test_a_template_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = write(tmp_path, "") / "chat_template.jinja"
+    path.unlink()
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(InputError, match=r"chat_template\.jinja") as error:
+        Prompts(tmp_path, IMAGE)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["\ud800 x", "x\udfff", "\ud800<|im_end|>"])
+def test_half_a_character_is_refused(prompts: Prompts, text: str) -> None:
+    with pytest.raises(InputError, match="surrogate") as error:
+        prompts.encode(user(None, text), [1])
+    str(error.value).encode()
+
+
+@pytest.mark.parametrize(
+    "message", [{"role": "user"}, {"role": "user", "content": 7}, {"role": "user", "content": ["hi"]}, "hi", None]
+)
+def test_messages_of_another_form_are_refused(prompts: Prompts, message: Any) -> None:
+    with pytest.raises(InputError, match="content has to be"):
+        prompts.encode([message], [])
+    with pytest.raises(InputError, match="text is 7"):
+        prompts.encode([{"role": "user", "content": [{"type": "text", "text": 7}]}], [])
+
+
+def test_an_image_token_that_the_tokenizer_lacks_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"image_token_id 999 of config\.json .*tokenizer\.json"):
+        Prompts(folder, 999)
+
+
+def test_an_image_token_that_the_template_does_not_write_is_named(folder: Path) -> None:
+    with pytest.raises(InputError) as error:
+        Prompts(folder, 1005).encode(user(None, "hi"), [2])
+    assert "<|video_pad|> 1005" in str(error.value)
+    assert "image_token_id of config.json and tokenizer.json" in str(error.value)
+
+
 def test_a_broken_template_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"chat_template\.jinja"):
         Prompts(write(tmp_path, "{% for %}"), IMAGE)

@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from saccade.errors import InputError
-from saccade.nets.folder import optional_json, optional_text, read_json
+from saccade.nets.folder import optional_json, optional_text
 
 __all__ = ["Message", "Prompts"]
 
@@ -35,19 +35,25 @@ class Prompts:
 
         Raises:
             FileNotFoundError: no tokenizer.json.
-            InputError: a file that cannot be read, or no chat template.
+            InputError: a file that cannot be read, no chat template, or an image token that the tokenizer lacks.
         """
         path = folder / "tokenizer.json"
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file; download the checkpoint's tokenizer")
-        self._path, self._image = path, image_token_id
+        self._folder, self._image = folder, image_token_id
         self._tokenizer, self._literal = _tokenizer(path), _tokenizer(path)
         self._literal.encode_special_tokens = True  # "<|im_end|>" is ten characters to this one
         added = self._tokenizer.get_added_tokens_decoder()
         self._special = {token.content: number for number, token in added.items() if token.special}
+        if image_token_id not in added:
+            raise InputError(
+                f"{folder}: image_token_id {image_token_id} of config.json is no added token of tokenizer.json; "
+                "check that both files belong to one checkpoint"
+            )
+        self._image_name = added[image_token_id].content
         names = sorted(self._special, key=len, reverse=True)
         self._specials = re.compile("(" + "|".join(map(re.escape, names)) + ")") if names else None
-        self._template, self._constants = _template(folder)
+        self._template, self._template_path, self._constants = _template(folder)
 
     def encode(self, messages: Sequence[Message], image_tokens: Sequence[int]) -> list[int]:
         """Token ids of a conversation up to where the assistant begins.
@@ -60,8 +66,10 @@ class Prompts:
             The ids; equal to what transformers gives, unless a text holds a special token, which stays text here.
 
         Raises:
-            InputError: the template refuses the messages, or does not show as many images as are given.
+            InputError: messages of another form, text that is not Unicode, a template that fails on them, or that
+                does not show as many images as are given.
         """
+        _check(messages)
         texts = [part["text"] for message in messages for part in _parts(message) if "text" in part]
         if self._specials and any(self._specials.search(text) for text in texts):
             ids = self._encode_literally(messages, texts)
@@ -69,8 +77,16 @@ class Prompts:
             ids = self._tokenizer.encode(self.render(messages), add_special_tokens=False).ids
         shown = ids.count(self._image)
         if shown != len(image_tokens):
+            asked = sum(part.get("type") == "image" for message in messages for part in _parts(message))
+            why = "check the messages"
+            if asked == len(image_tokens):
+                why = (
+                    f"the messages hold {asked}: its image token is not {self._image_name} {self._image}, as "
+                    "image_token_id of config.json and tokenizer.json have it, or the template leaves images out"
+                )
             raise InputError(
-                f"the chat template shows {shown} images where {len(image_tokens)} are given; check the messages"
+                f"{self._template_path}: the chat template shows {shown} images where {len(image_tokens)} are given; "
+                f"{why}"
             )
         counts = iter(image_tokens)
         return [copy for token in ids for copy in [token] * (next(counts) if token == self._image else 1)]
@@ -84,8 +100,10 @@ class Prompts:
         """The template's text, the assistant's turn opened."""
         try:
             return self._template.render(messages=list(messages), add_generation_prompt=True, **self._constants)
-        except (jinja2.TemplateError, OverflowError, TypeError) as error:
-            raise InputError(f"{self._path.parent}: the chat template refuses the messages: {error}") from None
+        except Exception as error:  # a template is a program of the checkpoint's: it can raise anything
+            raise InputError(
+                f"{self._template_path}: the chat template fails on these messages: {_line(error)}"
+            ) from None
 
     def _encode_literally(self, messages: Sequence[Message], texts: Sequence[str]) -> list[int]:
         """Encode with every special token of the template, and none of the users."""
@@ -102,9 +120,36 @@ class Prompts:
         return ids
 
 
+def _check(messages: Sequence[Message]) -> None:
+    """Raise InputError for messages that are not as `Message` says."""
+    for message in messages:
+        content = message.get("content") if isinstance(message, Mapping) else None
+        if not isinstance(content, str | list) or not all(isinstance(part, Mapping) for part in _parts(message)):
+            raise InputError(f"message {message!r}: content has to be text or a list of parts with a type")
+        for part in _parts(message):
+            _check_text(part.get("text", ""))
+
+
+def _check_text(text: Any) -> None:
+    if not isinstance(text, str):
+        raise InputError(f"text is {text!r}; write it as a string")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"text {text!r} has half a character at position {error.start} (a surrogate alone); decode it anew"
+        ) from None
+
+
+def _line(error: Exception) -> str:
+    """An error's first line, its kind where it says nothing more."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
 def _parts(message: Message) -> list[Mapping[str, Any]]:
     content = message["content"]
-    return [{"text": content}] if isinstance(content, str) else content
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _replace_texts(message: Message, stand_in: Any) -> Message:
@@ -118,13 +163,12 @@ def _tokenizer(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception for every fault of the file
-        raise InputError(f"{path}: is not a tokenizer ({error}); download it again") from None
+        raise InputError(f"{path}: is not a tokenizer ({_line(error)}); download it again") from None
 
 
-def _template(folder: Path) -> tuple[jinja2.Template, dict[str, str]]:
-    """The compiled chat template and the token strings it may name."""
-    path = folder / "tokenizer_config.json"
-    raw = read_json(path) if path.is_file() else {}
+def _template(folder: Path) -> tuple[jinja2.Template, Path, dict[str, str]]:
+    """The compiled chat template, its file, and the token strings it may name."""
+    raw = optional_json(folder / "tokenizer_config.json") or {}
     source, where = _template_source(folder, raw)
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
@@ -134,24 +178,26 @@ def _template(folder: Path) -> tuple[jinja2.Template, dict[str, str]]:
     environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
     try:
         template = environment.from_string(source)
-    except jinja2.TemplateError as error:
-        raise InputError(f"{where}: the chat template is broken: {error}") from None
+    except Exception as error:  # beside its own errors, RecursionError and what constant folding raises
+        raise InputError(f"{where}: the chat template is broken: {_line(error)}") from None
     constants = {}
     for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
         value = raw.get(name)
         value = value.get("content") if isinstance(value, dict) else value
         if isinstance(value, str):
             constants[name] = value
-    return template, constants
+    return template, where, constants
 
 
 def _template_source(folder: Path, tokenizer_config: dict[str, Any]) -> tuple[str, Path]:
     """A file of its own goes before chat_template.json, and that before the tokenizer's configuration."""
-    own = folder / "chat_template.jinja"
-    if own.is_file():
-        return own.read_text(encoding="utf-8"), own
-    older = folder / "chat_template.json"
-    raw, where = (read_json(older), older) if older.is_file() else (tokenizer_config, folder / "tokenizer_config.json")
+    own, older = folder / "chat_template.jinja", folder / "chat_template.json"
+    text = optional_text(own)
+    if text is not None:
+        return text, own
+    raw, where = optional_json(older), older
+    if raw is None:
+        raw, where = tokenizer_config, folder / "tokenizer_config.json"
     source = raw.get("chat_template")
     if isinstance(source, list):
         named = {item.get("name"): item.get("template") for item in source if isinstance(item, dict)}

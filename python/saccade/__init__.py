@@ -9,23 +9,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from saccade import families, grounding, media, nets, runtimes, scenes
+    from saccade import families, grounding, media, nets, runtimes, scenes, sizes
+    from saccade.advice import Recommendation, recommend
     from saccade.budget import Plan, plan, smart_resize
     from saccade.engine import Answer, Engine, load
     from saccade.errors import InputError
     from saccade.patches import patchify, resize
     from saccade.positions import mrope_positions, vision_positions, window_index
 
-_MODULES = {"families", "grounding", "media", "nets", "runtimes", "scenes"}
+_MODULES = {"families", "grounding", "media", "nets", "runtimes", "scenes", "sizes"}
 _NAMES = {
     "Answer": "engine",
     "Engine": "engine",
     "InputError": "errors",
     "Plan": "budget",
+    "Recommendation": "advice",
     "load": "engine",
     "mrope_positions": "positions",
     "patchify": "patches",
     "plan": "budget",
+    "recommend": "advice",
     "resize": "patches",
     "smart_resize": "budget",
     "vision_positions": "positions",
@@ -37,6 +40,7 @@ __all__ = [
     "Engine",
     "InputError",
     "Plan",
+    "Recommendation",
     "__version__",
     "families",
     "grounding",
@@ -46,9 +50,11 @@ __all__ = [
     "nets",
     "patchify",
     "plan",
+    "recommend",
     "resize",
     "runtimes",
     "scenes",
+    "sizes",
     "smart_resize",
     "vision_positions",
     "window_index",

@@ -130,51 +130,57 @@ _AWAY = "half away from zero"
 _RECORDS = (
     Runtime(
         "transformers", "5.23.0", "5.23.0", "5.23.1", (), _same("checkpoint"), _AS_REFERENCE, "bicubic, antialiased",
-        'size={"shortest_edge", "longest_edge"} or min_pixels/max_pixels',
+        'from_pretrained(..., max_pixels=1003520), or size={"shortest_edge": 3136, "longest_edge": 1003520}, both keys',
         "the reference; its class without a checkpoint's configuration uses 3,136 to 1,003,520 px instead",
         "transformers models/qwen2_vl/image_processing_qwen2_vl.py 5.23.0",
     ),
     Runtime(
         "vllm", "commit 002d181a (late 2025) and later copies", None, None, ("002d181a",), _same("checkpoint"),
-        _AS_REFERENCE, "as transformers", "--mm-processor-kwargs; limits inside an image_url part are ignored", "",
+        _AS_REFERENCE, "as transformers",
+        "--mm-processor-kwargs '{\"max_pixels\": 1003520}', or mm_processor_kwargs in a request; limits inside an "
+        "image_url part are ignored", "",
         "vllm/model_executor/models/qwen2_vl.py, qwen3_vl.py",
     ),
     Runtime(
         "sglang", "2025-11 (commit 02065f00)", "2025.11", "2025.12", ("02065f00",),
         {"qwen2-vl": (3136, 12845056), "qwen2.5-vl": (3136, 12845056), "qwen3-vl": (65536, 12845056)},
-        _AS_REFERENCE, "Pillow bicubic, then transformers' bicubic", "SGLANG_IMAGE_MAX_PIXELS",
+        _AS_REFERENCE, "Pillow bicubic, then transformers' bicubic",
+        "SGLANG_IMAGE_MAX_PIXELS=1003520 in the environment",
         "resizes twice: by a constant of its own at factor 28 (Qwen3-VL too), then by the checkpoint's rules; "
         "max(factor, side) while rounding, none while shrinking",
         "python/sglang/srt/environ.py, multimodal/processors/qwen_vl.py",
     ),
     Runtime(
         "sglang", "2026-06 (mid-2026)", "2026.6", "2026.7", (), _same("checkpoint"), _AS_REFERENCE, "as transformers",
-        "--mm-process-config", "", "python/sglang/srt/multimodal/processors/qwen_vl.py, mid-2026",
+        "--mm-process-config '{\"image\": {...}}', handed to transformers' processor", "",
+        "python/sglang/srt/multimodal/processors/qwen_vl.py, mid-2026",
     ),
     Runtime(
         "tensorrt-llm", "PyTorch backend, commit 000a01de", None, None, ("000a01de",), _same("checkpoint"),
-        _AS_REFERENCE, "as transformers", "mm_processor_kwargs in the request",
+        _AS_REFERENCE, "as transformers", "mm_processor_kwargs={\"max_pixels\": 1003520} in the request",
         "", "tensorrt_llm/_torch/models/modeling_qwen2vl.py",
     ),
     Runtime(
         "llama.cpp", "since 2025-11-05 (commit 0024aa74, build b10488)", None, None, ("0024aa74", "b10488"),
         _tokens(8, 4096), _AWAY, "by version: bilinear, then bicubic, then Pillow's",
-        "--image-min-tokens, --image-max-tokens", _LLAMA_CPP, "tools/mtmd/clip.cpp set_limit_image_tokens(8, 4096)",
+        "--image-max-tokens 1280 (and --image-min-tokens)", _LLAMA_CPP,
+        "tools/mtmd/clip.cpp set_limit_image_tokens(8, 4096)",
     ),
     Runtime(
         "ollama", "0.7.0 to 0.12.6", "0.7.0", "0.12.7", (),
         {"qwen2-vl": "unknown", "qwen2.5-vl": (3136, 1003520), "qwen3-vl": "unknown"},
-        _AS_REFERENCE, "bilinear", "none", _OLLAMA_GO, _OLLAMA_GO_SOURCE,
+        _AS_REFERENCE, "bilinear", "none, it is written in the source", _OLLAMA_GO, _OLLAMA_GO_SOURCE,
     ),
     Runtime(
         "ollama", "0.12.7 to 0.13.3", "0.12.7", "0.13.4", (),
         {"qwen2-vl": "unknown", "qwen2.5-vl": (3136, 1003520), "qwen3-vl": (65536, 2 << 20)},
-        _AS_REFERENCE, "bilinear", "none", _OLLAMA_GO, _OLLAMA_GO_SOURCE,
+        _AS_REFERENCE, "bilinear", "none, it is written in the source", _OLLAMA_GO, _OLLAMA_GO_SOURCE,
     ),
     Runtime(
         "ollama", "0.13.4 to below 0.30.0", "0.13.4", "0.30.0", (),
         {"qwen2-vl": "unknown", "qwen2.5-vl": (3136, 2 << 20), "qwen3-vl": (65536, 2 << 20)},
-        _AS_REFERENCE, "bilinear", "none", _OLLAMA_GO, _OLLAMA_GO_SOURCE + ", commit 971d62595",
+        _AS_REFERENCE, "bilinear", "none, it is written in the source", _OLLAMA_GO,
+        _OLLAMA_GO_SOURCE + ", commit 971d62595",
     ),
     Runtime(
         "ollama", "0.30.0 and later", "0.30.0", None, (), _tokens(1024, 4096), _AWAY, "llama.cpp b10488's",
@@ -183,30 +189,31 @@ _RECORDS = (
     ),
     Runtime(
         "mlx-vlm", "0.6.15", "0.6.15", "0.6.16", (), _same("checkpoint"), _AS_REFERENCE, "Pillow bicubic",
-        "min_pixels/max_pixels; --processor-kwargs", "drops alpha where the reference puts it over white",
+        "max_pixels=1003520 in the call; --processor-kwargs '{\"max_pixels\": 1003520}'",
+        "drops alpha where the reference puts it over white",
         "mlx_vlm/models/qwen3_vl/processing_qwen3_vl.py",
     ),
     Runtime(
         "mlx-swift-lm", "below 3.31.4", "0", "3.31.4", (), _same("checkpoint"), _AWAY, "CIFilter bicubic",
-        "UserInput.Processing(minPixels:maxPixels:)",
+        "UserInput.Processing(minPixels: 3136, maxPixels: 1003520)",
         "rejects sides below one factor, ratio tested by integer division, Float32; not Pillow's pixels",
         "mlx-swift-lm Libraries/MLXVLM/Models/Qwen25VL.swift before commit b95dc780",
     ),
     Runtime(
         "mlx-swift-lm", "3.31.4 and later", "3.31.4", None, (),
         {"qwen2-vl": (3136, 1003520), "qwen2.5-vl": (3136, 1003520), "qwen3-vl": (65536, 1310720)},
-        _AWAY, "CIFilter bicubic", "UserInput.Processing(minPixels:maxPixels:)",
+        _AWAY, "CIFilter bicubic", "UserInput.Processing(minPixels: 3136, maxPixels: 1003520)",
         "rejects sides below one factor, ratio tested by integer division, Float32; not Pillow's pixels",
         "mlx-swift-lm Qwen25VL.swift:815, Qwen2VL.swift:818, Qwen3VL.swift:36-64",
     ),
     Runtime(
         "lmdeploy", "commit 1263d5cd", None, None, ("1263d5cd",), _same("checkpoint"), _AS_REFERENCE,
-        "as transformers", "min_pixels/max_pixels on the image; mm_processor_kwargs", "",
+        "as transformers", "\"max_pixels\": 1003520 in the image's part of the message; mm_processor_kwargs", "",
         "lmdeploy/vl/model/qwen2.py, qwen3.py",
     ),
     Runtime(
         "qwen-vl-utils", "0.0.14", "0.0.14", "0.0.15", (), _tokens(4, 16384), _AS_REFERENCE, "Pillow bicubic",
-        "min_pixels/max_pixels on the message part",
+        "\"max_pixels\": 1003520 in the image's part of the message",
         "max(factor, side) while rounding, none while shrinking: a side can be 0; the processor then resizes again "
         "unless do_resize=False; Qwen3-VL needs image_patch_size=16",
         "qwen-vl-utils/src/qwen_vl_utils/vision_process.py 0.0.14",
@@ -219,7 +226,8 @@ _RECORDS = (
     ),
     Runtime(
         "docker-model-runner", "any", None, None, (), _same("unknown"), "its backend's", "its backend's",
-        "runtime flags", "runs llama.cpp or vLLM: say that one instead", "docker-agent pull request 103", "issue",
+        "flags of the runtime it runs", "runs llama.cpp or vLLM: say that one instead",
+        "docker-agent pull request 103", "issue",
     ),
 )  # fmt: skip
 

@@ -18,6 +18,8 @@ COMMANDS = {
     "plan": "say what an image will become before any model is loaded",
     "locate": "find what a description names, as a box in the image's own pixels",
     "runtimes": "compare the default budgets of known runtimes on one image",
+    "recommend": "say what to spend on a target of a known size, from a published table",
+    "sizes": "show how sizes fill attention windows, and what becomes of small images",
     "scenes": "write generated screens with their known boxes",
     "sweep": "measure accuracy and latency against budget on generated screens",
     "dashboard": "draw what a sweep found as one self-contained page",

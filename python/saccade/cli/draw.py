@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["COLOURS", "draw_boxes", "image_format"]
+__all__ = ["COLOURS", "draw_boxes", "image_format", "refuse_the_source"]
 
 COLOURS = ("#e6194b", "#0a7d28", "#1f4fe0", "#b8860b", "#8e24aa", "#d35400", "#00838f", "#5d4037")
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -31,6 +31,25 @@ def image_format(path: str | Path) -> str:
             f"{path}: cannot tell the image format from {ending or 'no ending'}; use one of {', '.join(FORMATS)}"
         )
     return FORMATS[ending]
+
+
+def refuse_the_source(option: str, target: Path, image: str) -> None:
+    """Drawing over the only copy of a screenshot would lose it.
+
+    Args:
+        option: that gave `target`, for the message.
+        target: to be written.
+        image: what is drawn, as the user gave it.
+
+    Raises:
+        InputError: `target` is the image itself.
+    """
+    try:
+        same = target.exists() and target.samefile(image)
+    except (OSError, ValueError):  # `image` is no file: a size, a data URI, or missing, which opening it will say
+        same = False
+    if same:
+        raise InputError(f"{option} {target}: is the image itself; name another file")
 
 
 def draw_boxes(

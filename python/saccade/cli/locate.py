@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from saccade import files
 from saccade.cli import output
 from saccade.cli.plan import add_budget_arguments
-from saccade.errors import InputError
 
 __all__ = ["add_arguments", "run"]
 
@@ -29,9 +27,9 @@ def run(options: argparse.Namespace) -> int:
     from saccade import engine, media
 
     if options.save is not None:
-        from saccade.cli.draw import image_format
+        from saccade.cli.draw import image_format, refuse_the_source
 
-        refuse_the_source(files.check_writable(options.save), options.image)
+        refuse_the_source("--save", files.check_writable(options.save), options.image)
         file_format = image_format(options.save)
     if options.model is None:
         output.note(TINY_NOTE)
@@ -54,17 +52,3 @@ def run(options: argparse.Namespace) -> int:
     print(f"edges x1, y1, x2, y2 in the pixels of the {width} x {height} source")
     print(f"{frame_used.tokens} visual tokens, {sum(answer.timings.values()):.2f} s")
     return 0
-
-
-def refuse_the_source(target: Path, image: str) -> None:
-    """Drawing over the only copy of a screenshot would lose it.
-
-    Raises:
-        InputError: `target` is the image itself.
-    """
-    try:
-        same = target.exists() and target.samefile(image)
-    except OSError:  # `image` is no file: a data URI, or missing, which opening it will say
-        same = False
-    if same:
-        raise InputError(f"--save {target}: is the image itself; name another file")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,21 @@ def note(line: str) -> None:
     print(f"saccade: {line}", file=sys.stderr, flush=True)
 
 
-def facts(rows: Iterable[tuple[str, str]]) -> None:
-    """Print name and value, one pair a line; a table library would take longer to import than a plan takes."""
+def facts(rows: Iterable[tuple[str, str]], *, width: int | None = None) -> None:
+    """Print name and value, one pair a line; a table library would take longer to import than a plan takes.
+
+    Args:
+        rows: the pairs.
+        width: columns within which values are wrapped, under their own first line; None leaves them whole.
+    """
     rows = list(rows)
-    width = max(len(name) for name, _ in rows)
+    indent = max(len(name) for name, _ in rows) + 2
     for name, value in rows:
-        print(f"{name:<{width}}  {value}")
+        lines = [value]
+        if width is not None:
+            lines = textwrap.wrap(value, width - indent, break_long_words=False, break_on_hyphens=False) or [""]
+        for first, line in zip([name, *[""] * len(lines)], lines, strict=False):
+            print(f"{first:<{indent}}{line}")
 
 
 def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:

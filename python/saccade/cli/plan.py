@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)"
     )
+    parser.add_argument("--picture", metavar="FILE", help="draw the resized image with its tokens and windows")
     add_budget_arguments(parser)
 
 
@@ -73,12 +74,42 @@ def describe(plan: budget.Plan) -> dict[str, Any]:
     }
 
 
+def writable_picture(path: str, image: str) -> str:
+    """Pillow's name of the format of a picture that can be written.
+
+    Raises:
+        InputError: as `files.check_writable` and `draw.image_format`, or `path` is the image itself.
+    """
+    from saccade import files
+    from saccade.cli.draw import image_format, refuse_the_source
+
+    refuse_the_source("--picture", files.check_writable(path), image)
+    return image_format(path)
+
+
+def draw_plan(plan: budget.Plan, image: str | tuple[int, int], path: str, file_format: str) -> None:
+    """Write the picture of a plan; a size without an image gets a plain ground."""
+    from saccade import files
+    from saccade.cli import picture
+
+    picture.check_size(plan)
+    pixels = None
+    if isinstance(image, str):
+        from saccade import patches
+
+        pixels = patches.resize(image, plan.resized_size)
+    files.write_atomically(path, picture.render(plan, pixels, file_format=file_format))
+
+
 def run(options: argparse.Namespace) -> int:
     """Print the plan of one image or size."""
-    plan = budget.plan(
-        image_or_size(options.image), family=options.family, budget=options.budget, min_tokens=options.min_tokens
-    )
+    image = image_or_size(options.image)
+    file_format = None if options.picture is None else writable_picture(options.picture, options.image)
+    plan = budget.plan(image, family=options.family, budget=options.budget, min_tokens=options.min_tokens)
     described = describe(plan)
+    if file_format is not None:
+        draw_plan(plan, image, options.picture, file_format)
+        described["picture"] = options.picture
     if options.json:
         output.print_json(described)
         return 0
@@ -101,5 +132,7 @@ def run(options: argparse.Namespace) -> int:
         lines.append(
             (f"{name} vision tower", f"{output.bytes_text(peak)} predicted peak in bfloat16, weights included")
         )
+    if options.picture is not None:
+        lines.append(("picture", options.picture))
     output.facts(lines)
     return 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from saccade import budget, runtimes
+from saccade import budget, families, runtimes
 from saccade.cli import output
 from saccade.cli.plan import image_or_size
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "run", "settings"]
+
+WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +34,24 @@ def run(options: argparse.Namespace) -> int:
         [row_text(row) for row in rows],
     )
     print("limits in tokens; sizes by the reference's arithmetic within them; --json has the differences and sources")
+    area = families.get(options.family).factor ** 2
+    example = f"pixels = tokens x {area}; 1003520 px = {1003520 // area:,} tokens"
+    print(f"\nwhat changes a runtime's limits ({example}):")
+    output.facts(settings(rows), width=WIDTH)
     return 0
+
+
+def settings(rows: list[runtimes.SurveyRow]) -> list[tuple[str, str]]:
+    """(runtime, the setting that changes its limits), with the versions where these differ in it."""
+    found = []
+    for name in dict.fromkeys(row.runtime for row in rows):
+        own = [row for row in rows if row.runtime == name]
+        by_setting: dict[str, list[str]] = {}
+        for row in own:
+            by_setting.setdefault(row.override, []).append(row.versions)
+        for setting, versions in by_setting.items():
+            found.append((name, setting if len(by_setting) == 1 else f"{'; '.join(versions)}: {setting}"))
+    return found
 
 
 def row_text(row: runtimes.SurveyRow) -> tuple[str, str, str, str, str]:

@@ -170,10 +170,55 @@ def test_half_a_character_in_a_description_is_refused(loaded: Engine, image: np.
         loaded.locate(image, "\ud800 x")
 
 
-@pytest.mark.parametrize("max_tokens", [0, -1, 1.5])
+@pytest.mark.parametrize("max_tokens", [0, -1, 1.5, True, "5", None])
 def test_an_impossible_length_is_refused(loaded: Engine, image: np.ndarray, max_tokens: object) -> None:
     with pytest.raises(InputError, match="max_tokens"):
         loaded.locate(image, "it", max_tokens=max_tokens)  # type: ignore[arg-type]
+
+
+def test_any_integer_type_limits_the_answer(loaded: Engine, image: np.ndarray) -> None:
+    assert loaded.locate(image, "it", max_tokens=np.int64(2)).usage["answer"] == 2  # type: ignore[arg-type]
+
+
+def test_what_the_model_cannot_read_to_its_end_is_refused_before_it_runs(
+    tmp_path: Path, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = saccade.load(checkpoints.write_whole(tmp_path, max_position_embeddings=300))
+    prompt, tokens = loaded.count_tokens([image, image], "compare"), loaded.plan(image).tokens
+    for room in ("image_features", "prompt", "continue_from"):
+        monkeypatch.setattr(loaded.model, room, None)
+    with pytest.raises(InputError) as error:
+        loaded.ask([image, image], "compare", max_tokens=301 - prompt)
+    message = str(error.value)
+    assert f"{prompt} tokens (images: {tokens}, {tokens})" in message
+    assert f"up to {301 - prompt}, together 301" in message
+    assert "300 (max_position_embeddings)" in message
+    assert "\n" not in message
+
+
+def test_a_prompt_that_just_fits_is_answered(tmp_path: Path, image: np.ndarray) -> None:
+    loaded = saccade.load(checkpoints.write_whole(tmp_path, max_position_embeddings=300))
+    room = 300 - loaded.count_tokens(image, "compare", budget=100)
+    assert loaded.ask(image, "compare", budget=100, max_tokens=room).usage["answer"] > 0
+
+
+def test_the_reference_layout_has_the_checkpoints_normalisation(tmp_path: Path, image: np.ndarray) -> None:
+    folder = checkpoints.write_whole(tmp_path)
+    own = {**checkpoints.PREPROCESSOR, "image_mean": [0.5, 0.25, 0.125], "image_std": [0.5, 0.75, 1.0]}
+    (folder / "preprocessor_config.json").write_text(json.dumps(own))
+    loaded = saccade.load(folder)
+    plan = loaded.plan(image, budget=60)
+    reference = saccade.patchify(image, plan, "reference").reshape(-1, 3, 2, 14, 14)
+    resized = saccade.resize(image, plan.resized_size)
+    wanted = (resized[:14, :14].transpose(2, 0, 1) / 255 - np.array([0.5, 0.25, 0.125])[:, None, None]) / np.array(
+        [0.5, 0.75, 1.0]
+    )[:, None, None]
+    assert np.abs(reference[0, :, 0] - wanted).max() < 1e-6
+    native, form = (
+        np.asarray(loaded.model.image_features(saccade.patchify(image, plan, layout), [plan.grid_thw]))
+        for layout in ("native", "reference")
+    )
+    assert np.abs(native - form).max() < 1e-4
 
 
 def test_a_missing_image_and_an_impossible_budget_are_refused(loaded: Engine, tmp_path: Path) -> None:

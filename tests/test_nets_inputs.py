@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import checkpoints
@@ -60,6 +61,57 @@ def test_inputs_that_do_not_fit_are_refused(model: nets.Model, change: dict[str,
         model(**inputs)
     assert named in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "grid", "named"),
+    [
+        (None, None, "pixel_values"),
+        (None, GRID, "pixel_values"),
+        ("pixels", GRID, "pixel_values"),
+        ([[1.0], [2.0, 3.0]], GRID, "pixel_values"),
+        (PIXELS, None, "image_grid_thw"),
+        (PIXELS[:0], np.zeros((0, 3), np.int64), "image_grid_thw"),
+        (PIXELS, [[1, 10], [6]], "image_grid_thw"),
+        (PIXELS, "1x10x6", "image_grid_thw"),
+    ],
+)
+def test_images_that_are_no_arrays_are_refused(model: nets.Model, pixels: Any, grid: Any, named: str) -> None:
+    with pytest.raises(InputError) as error:
+        model.image_features(pixels, grid)
+    assert named in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_other_values_that_are_no_numbers_are_refused(model: nets.Model) -> None:
+    with pytest.raises(InputError, match="input_ids"):
+        model(None)
+    with pytest.raises(InputError, match="input_ids"):
+        model([[1, 2], [3]])
+    with pytest.raises(InputError, match="second_per_grid_ts"):
+        model(IDS, PIXELS, GRID, second_per_grid_ts=["1.0"])
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, True, None, "3"])
+def test_an_answer_of_no_length_is_refused(model: nets.Model, count: Any) -> None:
+    with pytest.raises(InputError, match="max_new_tokens"):
+        model.generate(IDS, count, pixel_values=PIXELS, image_grid_thw=GRID)
+
+
+def test_any_integer_type_counts_tokens(model: nets.Model) -> None:
+    assert model.generate([[9, 8, 7]], np.int64(3)) == model.generate([[9, 8, 7]], 3)
+
+
+def test_another_merge_size_is_what_the_message_divides_by(tmp_path: Path) -> None:
+    raw = checkpoints.config()
+    raw["vision_config"]["spatial_merge_size"] = 1
+    weights = checkpoints.weights(raw)
+    for name, shape in (("0.weight", (160, 160)), ("0.bias", (160,)), ("2.weight", (128, 160))):
+        weights[f"visual.merger.mlp.{name}"] = np.ones(shape, np.float32)
+    files = {"preprocessor_config.json": {**checkpoints.PREPROCESSOR, "merge_size": 1}}
+    model = nets.load(checkpoints.write(tmp_path, raw, weights, files=files))
+    with pytest.raises(InputError, match=r"15 image tokens .* make 60; .* / 1 of its grid"):
+        model(IDS, PIXELS, GRID)
 
 
 def test_other_text_does_not_linger(model: nets.Model) -> None:

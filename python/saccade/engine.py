@@ -109,14 +109,17 @@ class Engine:
         """Read a checkpoint folder; arguments and errors as `load`."""
         self.model = nets.load(folder, compute_dtype=compute_dtype)
         self.prompts = Prompts(folder, self.model.config.image_token_id)
-        self.pixel_limits = nets.pixel_limits(folder)
         vision = self.model.config.vision
+        pixels = nets.preprocessor.read(folder, vision)
+        self.pixel_limits = pixels.pixel_limits
         self.family = replace(
             families.get("qwen2.5-vl"),
             patch_size=vision.patch_size,
             merge_size=vision.spatial_merge_size,
             temporal_patch_size=vision.temporal_patch_size,
             window_size=vision.window_size,
+            mean=pixels.mean,
+            std=pixels.std,
         )
 
     def plan(self, image: Any, *, budget: int | str | None = None) -> Plan:
@@ -145,7 +148,8 @@ class Engine:
             The answer; one without a box has `found` false, and its text says what the model said instead.
 
         Raises:
-            InputError: an empty description, an image or budget that cannot be used.
+            InputError: an empty description, an image or budget that cannot be used, or more tokens than the model
+                can read.
             FileNotFoundError: no such image.
         """
         if not isinstance(description, str) or not description.strip():
@@ -181,16 +185,16 @@ class Engine:
     def _answer(
         self, images: Sequence[Any], messages: Sequence[Message], budget: int | str | None, max_tokens: int
     ) -> Answer:
-        if not isinstance(max_tokens, int) or max_tokens < 1:
-            raise InputError(f"max_tokens is {max_tokens!r}; give a whole number of at least 1")
+        max_tokens = nets.answer_length(max_tokens, "max_tokens")
         clock = _Clock()
         with clock.stage("decode"):
             frames = [media.open_image(image) for image in images]
+        plans = [self.plan(frame, budget=budget) for frame in frames]
+        ids = self.prompts.encode(messages, [plan.tokens for plan in plans])
+        self._check_length(len(ids), plans, max_tokens)
         with clock.stage("patches"):
-            plans = [self.plan(frame, budget=budget) for frame in frames]
             pixels = [mx.array(patches.patchify(frame, plan)) for frame, plan in zip(frames, plans, strict=True)]
             mx.eval(pixels)
-        ids = self.prompts.encode(messages, [plan.tokens for plan in plans])
         grids = np.array([plan.grid_thw for plan in plans], np.int64).reshape(-1, 3)
         features = None
         with clock.stage("vision"):
@@ -215,6 +219,18 @@ class Engine:
             finish="stop" if stopped else "length",
         )
 
+    def _check_length(self, prompt: int, plans: Sequence[Plan], answer: int) -> None:
+        """Refuse what the language model cannot read to its end."""
+        most = self.model.config.text.max_position_embeddings
+        if prompt + answer <= most:
+            return
+        shares = ", ".join(str(plan.tokens) for plan in plans) or "none"
+        raise InputError(
+            f"the prompt takes {prompt} tokens (images: {shares}) and the answer up to {answer}, together "
+            f"{prompt + answer}; the model has {most} (max_position_embeddings): lower the budget, give fewer images "
+            "or less text, or lower max_tokens"
+        )
+
 
 def load(path_or_id: str | os.PathLike[str] | None = None, *, compute_dtype: str | None = None) -> Engine:
     """Load a checkpoint with its tokenizer, template and size limits.
@@ -222,12 +238,16 @@ def load(path_or_id: str | os.PathLike[str] | None = None, *, compute_dtype: str
     Args:
         path_or_id: a folder, a hub id ("owner/name"), or None for the packaged checkpoint, which knows generated
             screens only.
-        compute_dtype: "float32", "bfloat16" or "float16"; None as `saccade.nets.load`.
+        compute_dtype: "float32", "bfloat16" or "float16"; None: float32 for the packaged checkpoint, which is small;
+            else as `saccade.nets.load`: float32 on the CPU, on a GPU the checkpoint's own, but bfloat16 for a float16
+            checkpoint, whose activations float16 does not hold on some images.
 
     Raises:
         FileNotFoundError: no such folder, or a file missing from it.
         InputError: a checkpoint that cannot be used, or a hub id that cannot be downloaded.
     """
+    if path_or_id is None and compute_dtype is None:
+        compute_dtype = "float32"
     return Engine(hub.find(path_or_id), compute_dtype=compute_dtype)
 
 

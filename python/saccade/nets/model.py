@@ -5,6 +5,7 @@ Follows `Qwen2_5_VLForConditionalGeneration` of transformers 5.23.0, with its ar
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from saccade.nets.config import Config
 from saccade.nets.language import KVCache, LanguageModel
 from saccade.nets.vision import Grid, VisionModel
 
-__all__ = ["Model", "Prompt"]
+__all__ = ["Model", "Prompt", "answer_length"]
 
 # Prompt tokens that one pass of the language model takes; what a pass allocates grows with this times the prompt.
 PREFILL_CHUNK = 512
@@ -91,7 +92,7 @@ class Model(nn.Module):
         return self._head(mx.concatenate(list(self._read(prompt, self.model.make_cache())), axis=1))
 
     def image_features(self, pixel_values: Any, image_grid_thw: Any) -> mx.array:
-        """The tower's output, [tokens, hidden], images one after another; arguments as in a call."""
+        """The tower's output, [tokens, hidden], images one after another; arguments and errors as in a call."""
         grids = _grids(image_grid_thw, "image_grid_thw")
         patches = _array(pixel_values, "pixel_values")
         self.visual.check(patches, grids)
@@ -100,8 +101,9 @@ class Model(nn.Module):
     def generate(self, input_ids: Any, max_new_tokens: int, **inputs: Any) -> list[int]:
         """Greedy continuation: at most `max_new_tokens` ids, up to and including an end token of the checkpoint.
 
-        Images, videos and errors as in a call.
+        Images, videos and errors as in a call; `max_new_tokens` is at least 1.
         """
+        max_new_tokens = answer_length(max_new_tokens, "max_new_tokens")
         return list(self.continue_from(self.prompt(input_ids, **inputs), max_new_tokens))
 
     def prompt(
@@ -126,8 +128,9 @@ class Model(nn.Module):
             video_features = self.image_features(pixel_values_videos, videos)
         seconds = _seconds(second_per_grid_ts, len(videos))
         embeddings = self.model.embed_tokens(mx.array(ids))
-        embeddings = _place(embeddings, ids == self.config.image_token_id, image_features, "image")
-        embeddings = _place(embeddings, ids == self.config.video_token_id, video_features, "video")
+        merge = self.config.vision.spatial_merge_size
+        embeddings = _place(embeddings, ids == self.config.image_token_id, image_features, "image", merge)
+        embeddings = _place(embeddings, ids == self.config.video_token_id, video_features, "video", merge)
         position_ids, delta = positions.mrope_positions(
             ids,
             image_grids=images,
@@ -136,7 +139,7 @@ class Model(nn.Module):
             image_token_id=self.config.image_token_id,
             video_token_id=self.config.video_token_id,
             vision_start_token_id=self.config.vision_start_token_id,
-            merge_size=self.config.vision.spatial_merge_size,
+            merge_size=merge,
             tokens_per_second=self.config.vision.tokens_per_second,
         )
         return Prompt(embeddings[None], mx.array(position_ids), delta)
@@ -178,9 +181,35 @@ class Model(nn.Module):
         return logits
 
 
+def answer_length(value: Any, name: str) -> int:
+    """A whole number of at least 1, of any integer type but bool.
+
+    Raises:
+        InputError: anything else; the message calls it `name`.
+    """
+    try:
+        length = 0 if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        length = 0
+    if length < 1:
+        raise InputError(f"{name} is {value!r}; give a whole number of at least 1")
+    return length
+
+
+def _numbers(value: Any, name: str) -> np.ndarray:
+    """A NumPy array of numbers."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError) as error:  # rows of different lengths, objects that are no arrays
+        raise InputError(f"{name}: is no array ({str(error).splitlines()[0]}); give numbers in even rows") from None
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{name}: expected an array of numbers; got {array.dtype} ({type(value).__name__})")
+    return array
+
+
 def _array(value: Any, name: str) -> mx.array:
     """An array of uint8 or of finite floats."""
-    array = value if isinstance(value, mx.array) else mx.array(np.ascontiguousarray(value))
+    array = value if isinstance(value, mx.array) else mx.array(np.ascontiguousarray(_numbers(value, name)))
     if array.dtype != mx.uint8 and not mx.issubdtype(array.dtype, mx.floating):
         raise InputError(f"{name}: dtype is {array.dtype}; give uint8 (native layout) or float32 (reference layout)")
     if array.dtype != mx.uint8 and not mx.isfinite(array).all():
@@ -191,7 +220,9 @@ def _array(value: Any, name: str) -> mx.array:
 def _grids(value: Any, name: str) -> list[Grid]:
     if value is None:
         return []
-    table = np.asarray(value)
+    table = _numbers(value, name)
+    if table.ndim == 2 and len(table) == 0:
+        return []
     if table.ndim != 2 or table.shape[1] != 3 or table.dtype.kind not in "iu":
         raise InputError(f"{name}: expected whole numbers [images, 3]; got {table.dtype} {table.shape}")
     return [(int(t), int(h), int(w)) for t, h, w in table]
@@ -199,13 +230,13 @@ def _grids(value: Any, name: str) -> list[Grid]:
 
 def _ids(value: Any, attention_mask: Any, vocabulary: int) -> np.ndarray:
     """[L] or [1, L] -> int32 [L], checked against vocabulary and mask."""
-    ids = np.asarray(value)
+    ids = _numbers(value, "input_ids")
     if ids.dtype.kind not in "iu" or ids.ndim not in (1, 2) or ids.size == 0:
         raise InputError(f"input_ids: expected whole numbers [length] or [1, length]; got {ids.dtype} {ids.shape}")
     if ids.ndim == 2 and len(ids) != 1:
         raise InputError(f"input_ids: a batch of {len(ids)} is not supported yet; give one sequence at a time")
     if attention_mask is not None:
-        mask = np.asarray(attention_mask)
+        mask = _numbers(attention_mask, "attention_mask")
         if mask.size != ids.size or not (mask == 1).all():
             raise InputError("attention_mask: padding is not supported yet; give the tokens alone")
     ids = ids.reshape(-1)
@@ -217,19 +248,19 @@ def _ids(value: Any, attention_mask: Any, vocabulary: int) -> np.ndarray:
 def _seconds(value: Any, videos: int) -> list[float]:
     if value is None:
         return [1.0] * videos
-    seconds = [float(item) for item in np.asarray(value).reshape(-1)]
+    seconds = [float(item) for item in _numbers(value, "second_per_grid_ts").reshape(-1)]
     if len(seconds) != videos:
         raise InputError(f"second_per_grid_ts: {len(seconds)} values for {videos} videos; give one a video")
     return seconds
 
 
-def _place(embeddings: mx.array, where: np.ndarray, features: mx.array | None, kind: str) -> mx.array:
+def _place(embeddings: mx.array, where: np.ndarray, features: mx.array | None, kind: str, merge_size: int) -> mx.array:
     """Put features [tokens, hidden] at the true places of `where` in embeddings [L, hidden]."""
     wanted, given = int(where.sum()), 0 if features is None else len(features)
     if wanted != given:
         raise InputError(
             f"input_ids: {wanted} {kind} tokens in the prompt, but the {kind}s given make {given}; "
-            f"each {kind} takes frames x rows x columns / 4 of its grid"
+            f"each {kind} takes frames x rows x columns / {merge_size**2} of its grid"
         )
     if features is None:
         return embeddings

@@ -236,6 +236,8 @@ class VisionModel(nn.Module):
                 native layout.
         """
         merge, config = self.config.spatial_merge_size, self.config
+        if not grids:
+            raise InputError("image_grid_thw: no grid for the patches; give frames, rows and columns of each image")
         for frames, rows, columns in grids:
             if min(frames, rows, columns) < 1 or rows % merge or columns % merge:
                 raise InputError(f"grid {(frames, rows, columns)}: rows and columns have to be multiples of {merge}")

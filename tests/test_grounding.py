@@ -144,3 +144,19 @@ def test_boxes_are_clipped_and_those_outside_left_out() -> None:
     plan = budget.plan((280, 280), budget=1280)
     text = '[{"bbox_2d": [-20, 100, 400, 400]}, {"bbox_2d": [300, 300, 400, 400]}, {"bbox_2d": [-9, -9, -1, 50]}]'
     assert [box.xyxy for box in grounding.read(text, plan)] == [(0, 100, 280, 280)]
+
+
+def test_boxes_that_only_touch_the_edge_are_left_out() -> None:
+    plan = budget.plan((280, 280), budget=1280)
+    touching = [(280, 10, 300, 50), (10, 280, 50, 300), (-20, 10, 0, 50), (10, -20, 50, 0), (280, 280, 280, 280)]
+    assert grounding.to_source([Box(corners) for corners in touching], plan) == ()
+    inside = Box((20, 30, 20, 30), "a point")
+    assert grounding.to_source([inside], plan) == (inside,)
+
+
+@pytest.mark.parametrize(
+    ("corners", "inside"),
+    [((0, 0, 10, 10), True), ((9, 9, 21, 21), True), ((10, 10, 30, 30), True), ((10, 10, 31, 30), False)],
+)
+def test_a_centre_is_inside_a_known_box_edges_included(corners: tuple[float, ...], inside: bool) -> None:
+    assert grounding.centre_inside(Box(corners), (5, 5, 20, 20)) is inside

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from saccade.budget import Plan
 
-__all__ = ["Box", "read", "read_raw", "to_source"]
+__all__ = ["Box", "centre_inside", "read", "read_raw", "to_source"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,12 @@ class Box:
         """(x, y) of the middle."""
         x1, y1, x2, y2 = self.xyxy
         return (x1 + x2) / 2, (y1 + y2) / 2
+
+
+def centre_inside(box: Box, known: Sequence[float]) -> bool:
+    """Whether the centre of a box lies in a known one (x1, y1, x2, y2), edges included: ScreenSpot's measure."""
+    x, y = box.centre
+    return known[0] <= x <= known[2] and known[1] <= y <= known[3]
 
 
 # Digits are bounded, so that no number is long enough to be slow.
@@ -78,7 +84,7 @@ def read_raw(text: str) -> tuple[Box, ...]:
 
 
 def to_source(boxes: Sequence[Box], plan: Plan) -> tuple[Box, ...]:
-    """Map boxes to the source image and clip them to it; those that lie wholly outside are left out.
+    """Map boxes to the source image and clip them to it; those outside, or only touching its edge, are left out.
 
     Args:
         boxes: in pixels of the resized image for a family of convention "absolute", in thousandths of its sides for
@@ -92,7 +98,7 @@ def to_source(boxes: Sequence[Box], plan: Plan) -> tuple[Box, ...]:
             x1, y1, x2, y2 = (value * side / 1000 for value, side in zip(box.xyxy, (width, height) * 2, strict=True))
         else:
             x1, y1, x2, y2 = plan.to_source(box.xyxy)
-        if x1 <= width and y1 <= height and x2 >= 0 and y2 >= 0:
+        if x1 < width and y1 < height and x2 > 0 and y2 > 0:
             clipped = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
             mapped.append(Box(clipped, box.label))
     return tuple(mapped)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from saccade import files
 from saccade.cli import output
+from saccade.grounding import centre_inside
 
 if TYPE_CHECKING:
     from saccade.engine import Answer, Engine
@@ -44,11 +45,7 @@ def read_targets() -> tuple[bytes, list[Target]]:
 
 def is_hit(answer: Answer, target: Target) -> bool:
     """Whether the centre of the first box lies inside the known box, edges included (ScreenSpot's measure)."""
-    if not answer.boxes:
-        return False
-    x1, y1, x2, y2 = answer.boxes[0].xyxy
-    left, top, right, bottom = target.box
-    return left <= (x1 + x2) / 2 <= right and top <= (y1 + y2) / 2 <= bottom
+    return bool(answer.boxes) and centre_inside(answer.boxes[0], target.box)
 
 
 def find_all(engine: Engine, screenshot: bytes, targets: list[Target]) -> list[Answer]:

@@ -97,8 +97,7 @@ def locate_with_zoom(
     tokens = sum(used.tokens for used in coarse.frames)
     if not coarse.boxes:
         return ZoomAnswer((), coarse, None, None, tokens)
-    x1, y1, x2, y2 = coarse.boxes[0].xyxy
-    crop = crop_around(((x1 + x2) / 2, (y1 + y2) / 2), frame.source_size, share)
+    crop = crop_around(coarse.boxes[0].centre, frame.source_size, share)
     fine = engine.locate(frame.crop(crop), description, budget=budget)
     tokens += sum(used.tokens for used in fine.frames)
     left, top = crop[:2]

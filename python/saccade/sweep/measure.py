@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from saccade.errors import InputError
+from saccade.grounding import centre_inside
 
 if TYPE_CHECKING:
     from saccade.engine import Answer, Engine
@@ -78,12 +79,6 @@ def iou(a: Box, b: Box) -> float:
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
-def centre_inside(box: Box, known: Box) -> bool:
-    """Whether the centre of `box` lies in `known`, edges included."""
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return known[0] <= x <= known[2] and known[1] <= y <= known[3]
-
-
 def measure(engine: Engine, setup: Setup, done: set[tuple[int, int, int]] | None = None) -> Iterator[Record]:
     """Ask what has not been asked.
 
@@ -120,11 +115,11 @@ def score(answer: Answer, known: Box, question: Record) -> Record:
     """The question with what its answer was worth."""
     from dataclasses import replace
 
-    box = answer.boxes[0].xyxy if answer.boxes else None
+    box = answer.boxes[0] if answer.boxes else None
     return replace(
         question,
         tokens=sum(frame.tokens for frame in answer.frames),
-        iou=iou(box, known) if box else 0.0,
+        iou=iou(box.xyxy, known) if box else 0.0,
         hit=box is not None and centre_inside(box, known),
         seconds=sum(answer.timings.values()),
     )

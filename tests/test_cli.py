@@ -50,6 +50,33 @@ def huge_png(path: Path, side: int = 30_000) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("plan 3840x2160 >&-", 0, ""),
+        ("plan nothere.png 2>&-", 2, ""),
+        ("plan 3840x2160 >/dev/full", 2, "saccade: output: No space left on device\n"),
+        ("runtimes 3840x2160 | head -c 10 >/dev/null", 0, ""),
+        (f"locate x.png y --model {'m' * 300}", 2, None),
+        ("locate x.png y --model '~nouser/m'", 2, None),
+        (f"plan {'9' * 5000}x5", 2, None),
+        ("plan ''", 2, None),
+    ],
+)
+def test_odd_surroundings_end_in_a_code_and_at_most_a_line(
+    words: str, code: int, said: str | None, tmp_path: Path
+) -> None:
+    shell = f'set -o pipefail; "{sys.executable}" -m saccade {words}'
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert "Traceback" not in result.stderr
+    assert result.returncode == code
+    if said is None:
+        lines = [line for line in result.stderr.splitlines() if "generated screens only" not in line]
+        assert len(lines) == 1, result.stderr
+    else:
+        assert result.stderr == said
+
+
 def test_help_lists_every_command() -> None:
     result = saccade("--help")
     assert result.returncode == 0
@@ -365,13 +392,19 @@ def test_demo_prints_six_answers_and_draws_them(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_leaves_no_traceback_and_no_partial_file(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [*PROGRAM, "demo"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(1.5)
+    words = [*PROGRAM, "scenes", "--n", "100000", "--size", "1280x720", "--out", str(tmp_path)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "scene-000001.png").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (process.returncode, out, err)
-    assert "Traceback" not in err
     assert err.strip().splitlines()[-1] == "saccade: interrupted"
-    assert list(tmp_path.iterdir()) == []
+    assert "Traceback" not in err
+    written = sorted(tmp_path.iterdir())
+    assert len(written) > 1
+    for path in written:
+        assert path.suffix == ".png"
+        with Image.open(path) as image:
+            image.load()

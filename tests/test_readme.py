@@ -54,6 +54,7 @@ def test_token_range_is_what_the_survey_prints(capsys: pytest.CaptureFixture[str
 def test_the_public_surface_is_there() -> None:
     for name in saccade.__all__:
         assert getattr(saccade, name) is not None
+    assert saccade.integrations.mlx_vlm.enable is not None
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
         saccade.nothing_of_the_kind  # noqa: B018
 

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from saccade import families, grounding, media, nets, runtimes, scenes, sizes
+    from saccade import families, grounding, integrations, media, nets, policies, runtimes, scenes, sizes
     from saccade.advice import Recommendation, recommend
     from saccade.budget import Plan, plan, smart_resize
     from saccade.engine import Answer, Engine, load
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from saccade.patches import patchify, resize
     from saccade.positions import mrope_positions, vision_positions, window_index
 
-_MODULES = {"families", "grounding", "media", "nets", "runtimes", "scenes", "sizes"}
+_MODULES = {"families", "grounding", "integrations", "media", "nets", "policies", "runtimes", "scenes", "sizes"}
 _NAMES = {
     "Answer": "engine",
     "Engine": "engine",
@@ -44,12 +44,14 @@ __all__ = [
     "__version__",
     "families",
     "grounding",
+    "integrations",
     "load",
     "media",
     "mrope_positions",
     "nets",
     "patchify",
     "plan",
+    "policies",
     "recommend",
     "resize",
     "runtimes",

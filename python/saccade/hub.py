@@ -33,7 +33,10 @@ def find(path_or_id: str | os.PathLike[str] | None) -> Path:
                 f"{folder}: the packaged checkpoint is missing; install saccade again, or name a folder"
             )
         return folder
-    folder = Path(path_or_id).expanduser()
+    try:
+        folder = Path(path_or_id).expanduser()
+    except RuntimeError as error:  # ~name of a user that this machine does not have
+        raise InputError(f"{os.fspath(path_or_id)}: {error}; name a folder or a hub id") from None
     if folder.is_dir():
         return folder
     if folder.exists():

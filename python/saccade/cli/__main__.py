@@ -83,24 +83,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         code = dispatch(sys.argv[1:] if arguments is None else arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
-    except (InputError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
-        print(f"saccade: {describe(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("saccade: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone (`saccade ... | head`); keep the interpreter from flushing into it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_output()  # the reader has gone (`saccade ... | head`), and has what it wanted
         return 0
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+    except (InputError, OSError, MemoryError) as error:
+        complain(describe(error))
+        silence_output()
+        return 2
+
+
+def complain(line: str) -> None:
+    """Say one line on standard error, where there is one."""
+    if sys.stderr is not None:
+        print(f"saccade: {line}", file=sys.stderr)
+
+
+def silence_output() -> None:
+    """Keep the interpreter from flushing what is left into a broken or full standard output at exit."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def describe(error: Exception) -> str:
     """One line for a user: the message of our own errors, path and reason of the operating system's."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}; check the path"
+    if isinstance(error, MemoryError):
+        return "not enough memory; give a smaller --budget or image"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}; check the path" if error.filename else f"output: {error.strerror}"
     return " ".join(str(error).split())
 
 

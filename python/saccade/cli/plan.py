@@ -12,7 +12,8 @@ from saccade.errors import InputError
 
 __all__ = ["add_arguments", "add_budget_arguments", "describe", "image_or_size", "parse_size", "run"]
 
-SIZE = re.compile(r"(\d+)x(\d+)")
+# More digits than any image has would only be slow to read.
+SIZE = re.compile(r"(\d{1,9})x(\d{1,9})")
 
 
 def add_budget_arguments(parser: argparse.ArgumentParser) -> None:

@@ -71,7 +71,7 @@ def test_pieces_hold_every_query_once_and_stay_within_the_bound(count: int, leng
     for piece in found:
         assert heads * piece.count * (piece.last - piece.first) * length * 4 <= max(most, heads * length * 4)
         for number in range(piece.count):
-            start = piece.start + number * length
+            start = 8 + (piece.segment + number) * length
             queries.append((start + piece.first, start + piece.last))
     assert queries[0][0] == 8
     assert queries[-1][1] == 8 + count * length

@@ -31,9 +31,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Piece:
-    """What one attention call takes: queries `first` to `last` of each of `count` segments from patch `start`."""
+    """What one attention call takes of a run: queries `first` to `last` of segments `segment` to `segment + count`."""
 
-    start: int
+    segment: int
     count: int
     first: int
     last: int
@@ -60,11 +60,11 @@ def pieces(run: Run, heads: int) -> Iterator[Piece]:
         for number in range(run.count):
             for first in range(0, run.length, queries):
                 last = min(first + queries, run.length)
-                yield Piece(run.start + number * run.length, 1, first, last)
+                yield Piece(number, 1, first, last)
         return
     together = families.query_chunk(run.length, heads, segments=run.count) // run.length
     for number in range(0, run.count, together):
-        yield Piece(run.start + number * run.length, min(together, run.count - number), 0, run.length)
+        yield Piece(number, min(together, run.count - number), 0, run.length)
 
 
 def attend(q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: float) -> mx.array:
@@ -81,25 +81,20 @@ def attend(q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: fl
         [N, H d].
     """
     _, heads, width = q.shape
-    if is_fused(device(), width, q.dtype):
-        whole = [Piece(run.start, run.count, 0, run.length) for run in runs]
-        outputs = [_call(q, k, v, run.length, piece, scale) for run, piece in zip(runs, whole, strict=True)]
-    else:
-        outputs = []
-        for run in runs:
-            for piece in pieces(run, heads):
-                outputs.append(_call(q, k, v, run.length, piece, scale))
-                # Evaluated here, or MLX would hold the scores of many pieces at once.
+    fused = is_fused(device(), width, q.dtype)
+    outputs = []
+    for run in runs:
+        stop = run.start + run.count * run.length
+        split = (run.count, run.length, heads, width)
+        queries, keys, values = (t[run.start : stop].reshape(split).swapaxes(1, 2) for t in (q, k, v))
+        parts = [Piece(0, run.count, 0, run.length)] if fused else list(pieces(run, heads))
+        if len(parts) > 1:  # or every piece would copy them to have heads first in memory
+            keys, values = mx.contiguous(keys), mx.contiguous(values)
+        for part in parts:
+            taken = slice(part.segment, part.segment + part.count)
+            chosen = queries[taken, :, part.first : part.last]  # [segments, H, queries, d]
+            mixed = mx.fast.scaled_dot_product_attention(chosen, keys[taken], values[taken], scale=scale)
+            outputs.append(mixed.swapaxes(1, 2).reshape(-1, heads * width))
+            if len(parts) > 1:  # evaluated here, or MLX would hold the scores of many pieces at once
                 mx.eval(outputs[-1])
     return mx.concatenate(outputs) if len(outputs) > 1 else outputs[0]
-
-
-def _call(q: mx.array, k: mx.array, v: mx.array, length: int, piece: Piece, scale: float) -> mx.array:
-    """One piece: [segments x queries, H d]."""
-    _, heads, width = q.shape
-    stop = piece.start + piece.count * length
-    split = (piece.count, length, heads, width)
-    queries, keys, values = (t[piece.start : stop].reshape(split).swapaxes(1, 2) for t in (q, k, v))
-    queries = queries[:, :, piece.first : piece.last]  # [segments, H, queries, d]
-    mixed = mx.fast.scaled_dot_product_attention(queries, keys, values, scale=scale)
-    return mixed.swapaxes(1, 2).reshape(-1, heads * width)

@@ -51,6 +51,17 @@ def test_a_smaller_bound_is_a_smaller_peak(monkeypatch: pytest.MonkeyPatch) -> N
     assert peak(visual, 40, 40) < wide - 20 * 2**20
 
 
+def test_many_images_share_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "is_fused", lambda *which: False)
+    q, k, v = (mx.random.normal((8 * 1024, 8, 8)) for _ in range(3))
+    mx.eval(q, k, v)
+    runs = [Run(start * 1024, 1, 1024 - 4 * (start % 2)) for start in range(8)]  # 32 MB of scores each, none joined
+    mx.reset_peak_memory()
+    before = mx.get_active_memory()
+    mx.eval(attention.attend(q, k, v, runs, 1.0))
+    assert mx.get_peak_memory() - before < families.SCORE_BYTES + 40 * 2**20
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if case.images], ids=lambda case: case.name.replace(" ", "-"))
 def test_pieces_equal_the_reference(case: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "is_fused", lambda *which: False)

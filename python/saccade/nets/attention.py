@@ -82,7 +82,8 @@ def attend(q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: fl
     """
     _, heads, width = q.shape
     fused = is_fused(device(), width, q.dtype)
-    outputs = []
+    outputs: list[mx.array] = []
+    done, pending = 0, 0  # outputs evaluated, and bytes of the scores of the others
     for run in runs:
         stop = run.start + run.count * run.length
         split = (run.count, run.length, heads, width)
@@ -91,10 +92,16 @@ def attend(q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: fl
         if len(parts) > 1:  # or every piece would copy them to have heads first in memory
             keys, values = mx.contiguous(keys), mx.contiguous(values)
         for part in parts:
+            scores = 0 if fused else heads * part.count * (part.last - part.first) * run.length * 4
+            if pending and pending + scores > families.SCORE_BYTES:
+                # Evaluated here, or MLX would allocate the scores of many pieces before it frees the first.
+                mx.eval(outputs[done:])
+                done, pending = len(outputs), 0
             taken = slice(part.segment, part.segment + part.count)
             chosen = queries[taken, :, part.first : part.last]  # [segments, H, queries, d]
             mixed = mx.fast.scaled_dot_product_attention(chosen, keys[taken], values[taken], scale=scale)
             outputs.append(mixed.swapaxes(1, 2).reshape(-1, heads * width))
-            if len(parts) > 1:  # evaluated here, or MLX would hold the scores of many pieces at once
-                mx.eval(outputs[-1])
+            pending += scores
+    if not fused:
+        mx.eval(outputs[done:])
     return mx.concatenate(outputs) if len(outputs) > 1 else outputs[0]

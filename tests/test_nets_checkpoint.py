@@ -173,6 +173,7 @@ def top(**changes: Any) -> Change:
         (top(rope_theta=float("inf")), "rope_theta"),
         (top(rope_theta=float("nan")), "rope_theta"),
         (top(rope_theta=-1.0), "rope_theta"),
+        (top(rope_theta=10**400), "rope_theta"),
         (top(max_position_embeddings=0), "max_position_embeddings"),
         (top(eos_token_id="<|im_end|>"), "eos_token_id"),
         (top(eos_token_id=1024), "eos_token_id 1024 is outside the vocabulary 0..1023"),
@@ -312,7 +313,11 @@ def test_an_absent_shard_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["generation_config.json", "preprocessor_config.json"])
-@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"[" * 100_000], ids=["folder", "not-utf-8", "deep"])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"\xff\xfe", b"[" * 100_000, b'{"eos_token_id": %s}' % (b"9" * 5000)],
+    ids=["folder", "not-utf-8", "deep", "long-number"],
+)
 def test_a_file_beside_the_config_that_cannot_be_read_is_named(
     tmp_path: Path, name: str, content: bytes | None
 ) -> None:

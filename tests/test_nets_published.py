@@ -230,6 +230,7 @@ def test_the_whole_processors_file_goes_first(tmp_path: Path) -> None:
         ("image_mean", [0.5, 0.5]),
         ("image_mean", [0.5, 0.5, True]),
         ("image_mean", [0.5, 0.5, float("nan")]),
+        ("image_mean", [0.5, 0.5, 10**400]),
         ("image_mean", 0.5),
         ("image_std", [0.5, 0.5, 0]),
         ("image_std", [0.5, 0.5, float("inf")]),

@@ -8,7 +8,7 @@ models/qwen2_5_vl/configuration_qwen2_5_vl.py); values that this code does not i
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -222,7 +222,7 @@ class _Reader:
 
     def number(self, raw: Mapping[str, Any], key: str, default: float) -> float:
         value = raw.get(key, default)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= sys.float_info.max:
             raise InputError(f"{self.source}: {key} is {value!r}; write a finite number above 0")
         return float(value)
 

@@ -19,7 +19,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(_text(path))
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # JSONDecodeError, and numbers too long to be read
         raise InputError(f"{path}: is not JSON ({error}); download the file again") from None
     except RecursionError:
         raise InputError(f"{path}: is nested too deeply for a checkpoint's JSON; download the file again") from None

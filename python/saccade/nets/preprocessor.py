@@ -8,6 +8,7 @@ value that asks for other arithmetic is refused, since ignoring it would give ot
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,8 @@ def _limits(raw: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
 
 def _three(path: Path, key: str, value: Any) -> Three:
     numbers = isinstance(value, list | tuple) and all(
-        isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item) for item in value
+        isinstance(item, int | float) and not isinstance(item, bool) and abs(item) <= sys.float_info.max
+        for item in value
     )
     if not numbers or len(value) != 3:
         raise InputError(f"{path}: {key} is {value!r}; write three finite numbers")

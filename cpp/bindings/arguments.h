@@ -75,6 +75,7 @@ class NewArray {
     std::unique_ptr<T[]> data_;
 };
 
+void bind_kernels(nb::module_& module);
 void bind_geometry(nb::module_& module);
 void bind_pixels(nb::module_& module);
 void bind_positions(nb::module_& module);

@@ -20,7 +20,7 @@ NB_MODULE(_core, module) {
     module.doc() = "saccade's compiled core. Arrays are checked, never converted; the GIL is released while it works.";
     module.def("abi_version", &saccade_abi_version, "Version of the core's C interface.");
     module.def("version", &saccade_version, "Version of saccade.");
-    module.def("kernel", &saccade_kernel, "Name of the compiled kernel in use.");
+    binding::bind_kernels(module);
     binding::bind_geometry(module);
     binding::bind_pixels(module);
     binding::bind_positions(module);

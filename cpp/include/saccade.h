@@ -41,8 +41,21 @@ int32_t saccade_abi_version(void);
 /* SACCADE_VERSION of the library that runs. Static. */
 const char* saccade_version(void);
 
-/* Name of the kernel in use, such as "scalar". Static. */
+/*
+ * Kernels are the same integer arithmetic for different instruction sets ("scalar", "avx2", ..): they differ in speed,
+ * never in a bit. A process uses the best its CPU has, or the one that the environment's SACCADE_KERNEL names.
+ *
+ * saccade_kernel: name of the one that the calling thread uses. NULL where SACCADE_KERNEL names one that this build or
+ * CPU does not have; saccade_last_message() then says so, and whatever needs a kernel fails with SACCADE_ERROR_INPUT.
+ * saccade_kernels: names of those that can be had, best first, separated by spaces.
+ * saccade_select_kernel: makes the calling thread use one from now on; NULL: the process's again.
+ * saccade_last_kernel: the one that made the pixels of this thread's last resize or patches; NULL before the first.
+ * All names are static.
+ */
 const char* saccade_kernel(void);
+const char* saccade_kernels(void);
+int32_t saccade_select_kernel(const char* name);
+const char* saccade_last_kernel(void);
 
 /* Why the last failing call of this thread failed: UTF-8, one line. Owned by the library, valid until this thread's
  * next failing call; empty before the first. */
@@ -64,7 +77,8 @@ int32_t saccade_smart_resize(int64_t height, int64_t width, int64_t factor, int6
  * Resamples an RGB image as Pillow's Image.resize(size, BICUBIC) does, bit for bit, enlarging or reducing.
  *
  * source: source_height rows of source_stride bytes. target: target_height rows of 3 * target_width bytes, packed.
- * pass_order: a SACCADE_PASS_ORDER_... Working memory: about one byte a channel of the image between the passes.
+ * pass_order: a SACCADE_PASS_ORDER_... Working memory: the rows in flight, never a whole image: about
+ * 4 * source_height / target_height + 16 rows of the image between the passes, up to 4 bytes a sample.
  */
 int32_t saccade_resize(const uint8_t* source, int64_t source_width, int64_t source_height, int64_t source_stride,
                        int64_t target_width, int64_t target_height, int32_t pass_order, uint8_t* target,
@@ -88,6 +102,16 @@ int32_t saccade_patchify_size(int64_t width, int64_t height, int64_t patch_size,
 int32_t saccade_patchify_native(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride,
                                 int64_t patch_size, int64_t merge_size, int64_t window_size, uint8_t* patches,
                                 int64_t patches_capacity);
+
+/*
+ * saccade_resize and saccade_patchify_native in one, strip by strip, without the resized image in between: from pixels
+ * to a vision tower's input. Arguments as there; target_width and target_height are multiples of patch_size *
+ * merge_size.
+ */
+int32_t saccade_native_patches(const uint8_t* source, int64_t source_width, int64_t source_height,
+                               int64_t source_stride, int64_t target_width, int64_t target_height, int32_t pass_order,
+                               int64_t patch_size, int64_t merge_size, int64_t window_size, uint8_t* patches,
+                               int64_t patches_capacity);
 
 /*
  * Cuts an image into normalised float32 patches as transformers' Pillow image processor does, bit for bit: a value is

@@ -5,6 +5,8 @@
 #include "checked.h"
 #include "geometry.h"
 #include "grid.h"
+#include "kernels/kernel.h"
+#include "native_patches.h"
 #include "patchify.h"
 #include "positions.h"
 #include "resample.h"
@@ -77,7 +79,23 @@ std::int32_t saccade_abi_version(void) { return SACCADE_ABI_VERSION; }
 
 const char* saccade_version(void) { return SACCADE_VERSION; }
 
-const char* saccade_kernel(void) { return "scalar"; }
+const char* saccade_kernel(void) {
+    const char* name = nullptr;
+    guarded([&] { name = selected_kernel().name; });
+    return name;
+}
+
+const char* saccade_kernels(void) {
+    const char* names = nullptr;
+    guarded([&] { names = available_kernels().c_str(); });
+    return names;
+}
+
+std::int32_t saccade_select_kernel(const char* name) {
+    return guarded([&] { select_kernel(name); });
+}
+
+const char* saccade_last_kernel(void) { return last_kernel(); }
 
 const char* saccade_last_message(void) { return last_message().c_str(); }
 
@@ -97,7 +115,7 @@ std::int32_t saccade_resize(const std::uint8_t* source, std::int64_t source_widt
                             std::int32_t pass_order, std::uint8_t* target, std::int64_t target_capacity) {
     return guarded([&] {
         check_pointer(target, "target");
-        resize({source, source_width, source_height, source_stride}, target_width, target_height,
+        resize({source, source_width, source_height, source_stride}, {target_width, target_height},
                static_cast<PassOrder>(pass_order), target, target_capacity);
     });
 }
@@ -119,8 +137,21 @@ std::int32_t saccade_patchify_native(const std::uint8_t* pixels, std::int64_t wi
                                      std::int64_t window_size, std::uint8_t* patches, std::int64_t patches_capacity) {
     return guarded([&] {
         check_pointer(patches, "patches");
-        patchify_native({pixels, width, height, stride}, {patch_size, merge_size}, window_size, patches,
-                        patches_capacity);
+        // An image that keeps its size goes through no pass, whatever their order.
+        native_patches({pixels, width, height, stride}, {width, height}, PassOrder::kPillow13, {patch_size, merge_size},
+                       window_size, patches, patches_capacity);
+    });
+}
+
+std::int32_t saccade_native_patches(const std::uint8_t* source, std::int64_t source_width, std::int64_t source_height,
+                                    std::int64_t source_stride, std::int64_t target_width, std::int64_t target_height,
+                                    std::int32_t pass_order, std::int64_t patch_size, std::int64_t merge_size,
+                                    std::int64_t window_size, std::uint8_t* patches, std::int64_t patches_capacity) {
+    return guarded([&] {
+        check_pointer(patches, "patches");
+        native_patches({source, source_width, source_height, source_stride}, {target_width, target_height},
+                       static_cast<PassOrder>(pass_order), {patch_size, merge_size}, window_size, patches,
+                       patches_capacity);
     });
 }
 

@@ -4,20 +4,19 @@
 #include <cmath>
 
 #include "exact_float.h"
-#include "windows.h"
 
 namespace saccade {
 namespace {
 
-/// Checks the arguments of both layouts and that the output has room.
+/// Checks the arguments and that the output has room.
 void check_cut(const Image& image, const Cut& cut, std::int64_t frames, std::int64_t capacity) {
     check_image(image, "image");
     const auto [patches, values] = patches_shape(image.width, image.height, cut, frames);
     check_capacity(capacity, patches * values, "patches");
 }
 
-/// Calls visit(token row, token column, row in token, column in token, top left pixel) for every patch, in raster order
-/// of tokens and, inside a token, of patches: merge-block order.
+/// Calls visit(top left pixel) for every patch, in raster order of tokens and, inside a token, of patches: merge-block
+/// order.
 template <typename Visit>
 void for_each_patch(const Image& image, const Cut& cut, Visit visit) {
     const std::int64_t p = cut.patch_size, m = cut.merge_size;
@@ -25,7 +24,7 @@ void for_each_patch(const Image& image, const Cut& cut, Visit visit) {
         for (std::int64_t column = 0; column < image.width / (p * m); ++column) {
             for (std::int64_t r = 0; r < m; ++r) {
                 for (std::int64_t c = 0; c < m; ++c) {
-                    visit(row, column, r * m + c, image.row((row * m + r) * p) + kChannels * (column * m + c) * p);
+                    visit(image.row((row * m + r) * p) + kChannels * (column * m + c) * p);
                 }
             }
         }
@@ -78,27 +77,6 @@ PatchesShape patches_shape(std::int64_t width, std::int64_t height, const Cut& c
     return {patches, values};
 }
 
-void patchify_native(const Image& image, const Cut& cut, std::int64_t window_size, std::uint8_t* patches,
-                     std::int64_t capacity) {
-    check_cut(image, cut, 1, capacity);
-    const std::int64_t factor = cut.patch_size * cut.merge_size;
-    const std::int64_t rows = image.height / factor, columns = image.width / factor;
-    // Without windows the whole frame is one, as wide as its longer side.
-    const std::int64_t side =
-        window_size == 0 ? std::max(rows, columns) : window_side(window_size, cut.merge_size, cut.patch_size);
-    const WindowedFrame layout{rows, columns, side};
-    const std::int64_t p = cut.patch_size, area = p * p;
-    for_each_patch(image, cut, [&](auto row, auto column, auto in_token, const std::uint8_t* pixels) {
-        const std::int64_t place = layout.place(row, column) * cut.merge_size * cut.merge_size + in_token;
-        std::uint8_t* patch = patches + place * kChannels * area;
-        for (std::int64_t y = 0; y < p; ++y, pixels += image.stride) {
-            for (std::int64_t x = 0; x < p; ++x) {
-                for (std::int64_t c = 0; c < kChannels; ++c) patch[c * area + y * p + x] = pixels[kChannels * x + c];
-            }
-        }
-    });
-}
-
 void patchify_reference(const Image& image, const Cut& cut, std::int64_t temporal_patch_size,
                         const Normalization& normalization, float* patches, std::int64_t capacity) {
     check_cut(image, cut, temporal_patch_size, capacity);
@@ -107,7 +85,7 @@ void patchify_reference(const Image& image, const Cut& cut, std::int64_t tempora
                                                    {normalization.mean[1], normalization.std[1]},
                                                    {normalization.mean[2], normalization.std[2]}};
     const std::int64_t p = cut.patch_size;
-    for_each_patch(image, cut, [&](auto, auto, auto, const std::uint8_t* pixels) {
+    for_each_patch(image, cut, [&](const std::uint8_t* pixels) {
         for (std::int64_t c = 0; c < kChannels; ++c) {
             for (std::int64_t frame = 0; frame < temporal_patch_size; ++frame) {
                 for (std::int64_t y = 0; y < p; ++y) {

@@ -29,10 +29,6 @@ struct Normalization {
     std::array<double, kChannels> std;
 };
 
-/// uint8 patches (channel, y, x) of one frame in window order; window_size 0: in merge-block order.
-void patchify_native(const Image& image, const Cut& cut, std::int64_t window_size, std::uint8_t* patches,
-                     std::int64_t capacity);
-
 /// float32 patches (channel, frame, y, x) in merge-block order, as transformers' Pillow image processor.
 void patchify_reference(const Image& image, const Cut& cut, std::int64_t temporal_patch_size,
                         const Normalization& normalization, float* patches, std::int64_t capacity);

@@ -1,76 +1,243 @@
 #include "resample.h"
 
 #include <algorithm>
-#include <memory>
-#include <new>
+#include <array>
+#include <cstring>
+#include <optional>
 
-#include "resample_passes.h"
+#include "strips.h"
 
 namespace saccade {
 namespace {
 
-bool vertical_first(const Image& source, std::int64_t width, std::int64_t height, PassOrder order) {
-    return order == PassOrder::kPillow13 && height < source.height &&
-           source.height - height > 2 * (source.width - width);
-}
+constexpr std::int64_t kMostRowsInCall = 16;
 
-void copy(const Image& source, std::uint8_t* target) {
-    for (std::int64_t y = 0; y < source.height; ++y) {
-        target = std::copy_n(source.row(y), kChannels * source.width, target);
-    }
-}
+std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
 
-/// The part of an image that a vertical pass reads.
-Image rows(const Image& image, std::int64_t first, std::int64_t end) {
-    return {image.row(first), image.width, end - first, image.stride};
-}
-
-/// Packed RGB between the passes.
-class Between {
+class PackedSink final : public RowSink {
   public:
-    Between(std::int64_t width, std::int64_t height) : width_(width), height_(height) {
-        const std::int64_t bytes = checked_multiply(kChannels * width, height, "image between the passes");
-        pixels_ = std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<std::size_t>(bytes));
-    }
-    std::uint8_t* pixels() { return pixels_.get(); }
-    Image image() const { return {pixels_.get(), width_, height_, kChannels * width_}; }
+    PackedSink(std::uint8_t* target, std::int64_t width) : target_(target), pitch_(kChannels * width) {}
+    std::uint8_t* row(std::int64_t y) override { return target_ + y * pitch_; }
+    void done(std::int64_t) override {}
 
   private:
-    std::int64_t width_;
-    std::int64_t height_;
-    std::unique_ptr<std::uint8_t[]> pixels_;
+    std::uint8_t* target_;
+    std::int64_t pitch_;
 };
 
 }  // namespace
 
-void resize(const Image& source, std::int64_t width, std::int64_t height, PassOrder order, std::uint8_t* target,
-            std::int64_t capacity) {
+void check_resize(const Image& source, const ImageSize& size, PassOrder order) {
+    const auto [width, height] = size;
     check_image(source, "image");
     if (width < 1 || width > kMaxSide || height < 1 || height > kMaxSide) {
         reject("size is ", width, "x", height, "; its sides must be from 1 to ", kMaxSide);
     }
-    check_capacity(capacity, checked_multiply(kChannels * width, height, "size"), "target");
+    checked_multiply(kChannels * width, height, "size");
     if (order != PassOrder::kHorizontal && order != PassOrder::kPillow13) {
         reject("pass_order is ", static_cast<std::int32_t>(order), "; it must be 0 (horizontal) or 1 (pillow13)");
     }
+}
 
-    // A side that keeps its length needs no pass: its weights would be one 1 each.
-    if (width == source.width && height == source.height) return copy(source, target);
-    if (height == source.height) return horizontal_pass(source, bicubic_weights(source.width, width), target);
-    const AxisWeights vertical = bicubic_weights(source.height, height);
-    const std::int64_t first = vertical.spans.front().first;
-    if (width == source.width) return vertical_pass(source, vertical, 0, target);
-    const AxisWeights horizontal = bicubic_weights(source.width, width);
-    if (vertical_first(source, width, height, order)) {
-        Between between(source.width, height);
-        vertical_pass(source, vertical, 0, between.pixels());
-        horizontal_pass(between.image(), horizontal, target);
-    } else {
-        const Image used = rows(source, first, vertical.input_end());
-        Between between(width, used.height);
-        horizontal_pass(used, horizontal, between.pixels());
-        vertical_pass(between.image(), vertical, first, target);
+VerticalPass::VerticalPass(const Kernel& kernel, const AxisWeights& axis) {
+    const std::int64_t in_group = kernel.rows_in_group;
+    spans.reserve(axis.spans.size());
+    std::vector<std::int32_t> padded;  // a span's weights, with zeros for the rows of its groups that it does not use
+    for (const auto& span : axis.spans) {
+        const std::int64_t first = span.first / in_group;
+        const std::int64_t count = (span.first + span.count - 1) / in_group - first + 1;
+        padded.assign(static_cast<std::size_t>(count * in_group), 0);
+        std::copy_n(axis.weights.begin() + span.offset, span.count, padded.begin() + (span.first - first * in_group));
+        spans.push_back({first, count, static_cast<std::int64_t>(words.size())});
+        words.resize(words.size() + static_cast<std::size_t>(count * kernel.words_a_group));
+        for (std::int64_t i = 0; i < count; ++i) {
+            kernel.pack(padded.data() + i * in_group, words.data() + spans.back().offset + i * kernel.words_a_group);
+        }
+        most = std::max(most, count);
     }
+}
+
+/// Rows of the source that a kernel can read past the end of: the last ones are copied, the others have a row after
+/// them.
+class Resampling::SourceRows {
+  public:
+    SourceRows(const Image& source, AlignedBytes& memory) : source_(source), pitch_(row_pitch(source.width)) {
+        // A row can be read in place where `beyond` rows and more follow it.
+        const std::int64_t beyond = round_up(kRowSlack, source.stride) / source.stride;
+        first_copied_ = std::max(std::int64_t{0}, source.height - beyond);
+        copies_ = memory.get((source.height - first_copied_) * pitch_);
+    }
+
+    /// Row y, or the last one where y is beyond it.
+    const std::uint8_t* operator[](std::int64_t y) {
+        y = std::min(y, source_.height - 1);
+        if (y < first_copied_) return source_.row(y);
+        std::uint8_t* copy = copies_ + (y - first_copied_) * pitch_;
+        if (!copied_[static_cast<std::size_t>(y - first_copied_)]) {
+            std::memcpy(copy, source_.row(y), static_cast<std::size_t>(kChannels * source_.width));
+            std::memset(copy + kChannels * source_.width, 0, kRowSlack);
+            copied_[static_cast<std::size_t>(y - first_copied_)] = true;
+        }
+        return copy;
+    }
+
+  private:
+    Image source_;
+    std::int64_t pitch_;
+    std::int64_t first_copied_;
+    std::uint8_t* copies_;
+    std::array<bool, kRowSlack> copied_{};  // a stride is at least 3 bytes
+};
+
+/// The groups that the vertical pass needs next; older ones are overwritten.
+class Resampling::GroupRing {
+  public:
+    GroupRing(const Kernel& kernel, std::int64_t samples, std::int64_t groups, AlignedBytes& memory)
+        : pitch_(round_up((samples + kGroupSlack) * kernel.bytes_a_column, 64) + 64) {
+        while (size_ < groups) size_ *= 2;
+        memory_ = memory.get(checked_multiply(size_, pitch_, "rows between the passes"));
+    }
+    std::uint8_t* operator[](std::int64_t group) { return memory_ + (group & (size_ - 1)) * pitch_; }
+
+  private:
+    std::int64_t size_ = 1;
+    std::int64_t pitch_;  // not a power of two: groups would share the sets of the cache
+    std::uint8_t* memory_;
+};
+
+Resampling::Resampling(const Kernel& kernel, const Image& source, const ImageSize& size, PassOrder order)
+    : kernel_(kernel), source_(source), size_(size) {
+    const auto [width, height] = size;
+    vertical_first_ =
+        order == PassOrder::kPillow13 && height < source.height && source.height - height > 2 * (source.width - width);
+    if (width != source.width) {
+        horizontal_weights_ = bicubic_weights(source.width, width);
+        horizontal_ = kernel.horizontal(horizontal_weights_);
+    }
+    if (height != source.height) {
+        vertical_ = std::make_unique<VerticalPass>(kernel, bicubic_weights(source.height, height));
+    }
+}
+
+void Resampling::strip(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const {
+    if (!horizontal_ && !vertical_) return copy(first, end, workspace, sink);
+    if (!vertical_ || (horizontal_ && vertical_first_)) return horizontal_last(first, end, workspace, sink);
+    vertical_last(first, end, workspace, sink);
+}
+
+void Resampling::copy(std::int64_t first, std::int64_t end, Workspace&, RowSink& sink) const {
+    for (std::int64_t y = first; y < end; ++y) {
+        std::memcpy(sink.row(y), source_.row(y), static_cast<std::size_t>(kChannels * size_.width));
+        sink.done(y);
+    }
+}
+
+/// The vertical pass over the source, or over what the horizontal pass makes of it: rows one after the other.
+class Resampling::Columns {
+  public:
+    Columns(const Resampling& plan, const HorizontalPass* horizontal, std::int64_t width, std::int64_t first,
+            Workspace& workspace)
+        : kernel_(plan.kernel_),
+          horizontal_(horizontal),
+          vertical_(*plan.vertical_),
+          samples_(kChannels * width),
+          rows_in_step_(horizontal != nullptr ? kernel_.rows_in_call : kernel_.rows_in_group),
+          source_(plan.source_, workspace.fetched),
+          ring_(kernel_, samples_, vertical_.most + rows_in_step_ / kernel_.rows_in_group, workspace.groups),
+          used_(static_cast<std::size_t>(vertical_.most)),
+          made_(vertical_.spans[static_cast<std::size_t>(first)].first) {}
+
+    /// Row y, which is not before one already asked for.
+    void row(std::int64_t y, std::uint8_t* out) {
+        const auto& span = vertical_.spans[static_cast<std::size_t>(y)];
+        while (made_ < span.first + span.count) step();
+        for (std::int64_t i = 0; i < span.count; ++i) used_[static_cast<std::size_t>(i)] = ring_[span.first + i];
+        kernel_.vertical(vertical_.words.data() + span.offset, used_.data(), span.count, samples_, out);
+    }
+
+  private:
+    void step() {
+        std::array<const std::uint8_t*, kMostRowsInCall> rows;
+        std::array<std::uint8_t*, kMostRowsInCall> groups;
+        for (int i = 0; i < rows_in_step_; ++i) {
+            rows[static_cast<std::size_t>(i)] = source_[made_ * kernel_.rows_in_group + i];
+        }
+        const int count = rows_in_step_ / kernel_.rows_in_group;
+        for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = ring_[made_ + i];
+        if (horizontal_ != nullptr) {
+            horizontal_->run(rows.data(), groups.data());
+        } else {
+            kernel_.join(rows.data(), samples_, groups[0]);
+        }
+        made_ += count;
+    }
+
+    const Kernel& kernel_;
+    const HorizontalPass* horizontal_;
+    const VerticalPass& vertical_;
+    std::int64_t samples_;
+    int rows_in_step_;
+    SourceRows source_;
+    GroupRing ring_;
+    std::vector<const std::uint8_t*> used_;
+    std::int64_t made_;  // groups before it have been made
+};
+
+/// Vertical alone, or horizontal and then vertical.
+void Resampling::vertical_last(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const {
+    Columns columns(*this, horizontal_.get(), size_.width, first, workspace);
+    for (std::int64_t y = first; y < end; ++y) {
+        columns.row(y, sink.row(y));
+        sink.done(y);
+    }
+}
+
+/// Horizontal alone, or vertical and then horizontal.
+void Resampling::horizontal_last(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const {
+    const int in_group = kernel_.rows_in_group, in_call = kernel_.rows_in_call;
+    const std::int64_t samples = kChannels * size_.width, pitch = row_pitch(source_.width);
+    GroupRing results(kernel_, samples, in_call / in_group, workspace.results);
+    // Rows after the vertical pass, and one for what nobody wants: a call makes in_call rows even where fewer are left.
+    std::uint8_t* between = workspace.rows.get(in_call * pitch + samples);
+    std::uint8_t* unwanted = between + in_call * pitch;
+    std::optional<Columns> columns;
+    std::optional<SourceRows> source;
+    if (vertical_) {
+        columns.emplace(*this, nullptr, source_.width, first, workspace);
+    } else {
+        source.emplace(source_, workspace.fetched);
+    }
+
+    std::array<const std::uint8_t*, kMostRowsInCall> rows;
+    std::array<std::uint8_t*, kMostRowsInCall> groups;
+    std::array<std::uint8_t*, kMostRowsInCall> out;
+    for (std::int64_t y = first; y < end; y += in_call) {
+        const int wanted = static_cast<int>(std::min<std::int64_t>(in_call, end - y));
+        for (int i = 0; i < in_call; ++i) {
+            const auto slot = static_cast<std::size_t>(i);
+            if (i < wanted && vertical_) columns->row(y + i, between + i * pitch);
+            rows[slot] = vertical_ ? between + std::min(i, wanted - 1) * pitch : (*source)[y + std::min(i, wanted - 1)];
+            groups[slot] = results[i];
+            out[slot] = i < wanted ? sink.row(y + i) : unwanted;
+        }
+        horizontal_->run(rows.data(), groups.data());
+        for (int i = 0; i < wanted; i += in_group) {
+            const auto slot = static_cast<std::size_t>(i);
+            kernel_.split(groups[slot / static_cast<std::size_t>(in_group)], samples, out.data() + slot);
+        }
+        for (int i = 0; i < wanted; ++i) sink.done(y + i);
+    }
+}
+
+void resize(const Image& source, const ImageSize& size, PassOrder order, std::uint8_t* target, std::int64_t capacity) {
+    const Kernel& kernel = selected_kernel();
+    check_resize(source, size, order);
+    check_capacity(capacity, kChannels * size.width * size.height, "target");
+    const Resampling plan(kernel, source, size, order);
+    run_strips(plan, 1, [&](std::int64_t first, std::int64_t end, Workspace& workspace) {
+        PackedSink sink(target, size.width);
+        plan.strip(first, end, workspace, sink);
+    });
 }
 
 }  // namespace saccade

@@ -1,9 +1,14 @@
-// Pillow's BICUBIC resize of an RGB image.
+// Pillow's BICUBIC resize of an RGB image, a strip of rows at a time.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "image.h"
+#include "kernels/kernel.h"
+#include "resample_weights.h"
+#include "workspace.h"
 
 namespace saccade {
 
@@ -12,8 +17,70 @@ enum class PassOrder : std::int32_t {
     kPillow13 = SACCADE_PASS_ORDER_PILLOW13,
 };
 
-/// Resamples `source` into `target`, packed RGB of width x height. The contract is in saccade.h.
-void resize(const Image& source, std::int64_t width, std::int64_t height, PassOrder order, std::uint8_t* target,
-            std::int64_t capacity);
+struct ImageSize {
+    std::int64_t width;
+    std::int64_t height;
+};
+
+/// Bytes from one working row to the next: its pixels and what kernels may read after them.
+constexpr std::int64_t row_pitch(std::int64_t width) { return (kChannels * width + kRowSlack + 63) / 64 * 64; }
+
+/// Takes the rows of a strip, in order.
+class RowSink {
+  public:
+    virtual ~RowSink() = default;
+    /// Where row y goes, packed RGB. Several may be asked for before the first is done.
+    virtual std::uint8_t* row(std::int64_t y) = 0;
+    virtual void done(std::int64_t y) = 0;
+};
+
+/// A vertical pass: which groups of rows make up each output row, and the words its kernel multiplies them with.
+struct VerticalPass {
+    struct Span {
+        std::int64_t first;   // group
+        std::int64_t count;   // groups
+        std::int64_t offset;  // of its first word
+    };
+    VerticalPass(const Kernel& kernel, const AxisWeights& axis);
+
+    std::vector<Span> spans;  // one for each output row
+    std::vector<std::int32_t> words;
+    std::int64_t most = 0;  // groups of a span
+};
+
+/// Throws InputError unless the image, the size and the order can be used.
+void check_resize(const Image& source, const ImageSize& size, PassOrder order);
+
+/// Everything that is known about a resize before its pixels are read. Threads may run strips of one at once.
+class Resampling {
+  public:
+    /// The arguments have passed check_resize.
+    Resampling(const Kernel& kernel, const Image& source, const ImageSize& size, PassOrder order);
+
+    /// Resamples output rows [first, end) into `sink`.
+    void strip(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const;
+
+    const Kernel& kernel() const { return kernel_; }
+    const ImageSize& size() const { return size_; }
+
+  private:
+    class SourceRows;
+    class GroupRing;
+    class Columns;
+    void copy(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const;
+    void horizontal_last(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const;
+    void vertical_last(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const;
+
+    const Kernel& kernel_;
+    Image source_;
+    ImageSize size_;
+    bool vertical_first_;
+    AxisWeights horizontal_weights_;
+    std::unique_ptr<HorizontalPass> horizontal_;  // none where the width stays: its weights would be one 1 each
+    std::unique_ptr<VerticalPass> vertical_;      // none where the height stays
+};
+
+/// Resamples `source` into `target`, packed RGB. The contract is in saccade.h.
+void resize(const Image& source, const ImageSize& size, PassOrder order, std::uint8_t* target, std::int64_t capacity);
 
 }  // namespace saccade

@@ -87,10 +87,11 @@ def patchify(
     if size != tuple(plan.source_size):
         planned = "x".join(map(str, plan.source_size))
         raise InputError(f"image is {size[0]}x{size[1]}; the plan was made for {planned}; plan this image anew")
-    resized = _core.resize(pixels, *plan.resized_size, pass_order)
     family = plan.family
     if layout == "native":
-        return _core.patchify_native(resized, family.patch_size, family.merge_size, family.window_size or 0)
+        cut = (family.patch_size, family.merge_size, family.window_size or 0)
+        return _core.native_patches(pixels, *plan.resized_size, pass_order, *cut)
+    resized = _core.resize(pixels, *plan.resized_size, pass_order)
     return _core.patchify_reference(
         resized, family.patch_size, family.merge_size, family.temporal_patch_size, family.mean, family.std
     )

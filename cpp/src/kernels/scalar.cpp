@@ -1,0 +1,109 @@
+// Plain C++: what every other kernel has to equal. A group is one row.
+#include <algorithm>
+
+#include "../image.h"
+#include "kernel.h"
+
+namespace saccade {
+namespace {
+
+constexpr std::uint32_t kHalf = std::uint32_t{1} << (kWeightBits - 1);
+
+/// Sums count modulo 2^32. The weights of a sample add up to 1 and their magnitudes to less than 1.4, so 255 times that
+/// in 22 bits of fraction stays below 2^31; only beyond 2^22 input samples for one output, where weights are rounded to
+/// 0 or 1, could they wrap, and do so alike in all kernels.
+std::uint8_t to_byte(std::uint32_t sum) {
+    return static_cast<std::uint8_t>(std::clamp(static_cast<std::int32_t>(sum) >> kWeightBits, 0, 255));
+}
+
+std::uint32_t product(std::int32_t weight, std::uint8_t sample) {
+    return static_cast<std::uint32_t>(weight) * std::uint32_t{sample};
+}
+
+class Horizontal final : public HorizontalPass {
+  public:
+    explicit Horizontal(const AxisWeights& axis) : axis_(axis) {}
+
+    void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+        std::uint8_t* target = groups[0];
+        for (const auto& span : axis_.spans) {
+            const std::uint8_t* sample = rows[0] + kChannels * span.first;
+            const std::int32_t* weight = axis_.weights.data() + span.offset;
+            std::uint32_t red = kHalf, green = kHalf, blue = kHalf;
+            for (std::int64_t i = 0; i < span.count; ++i, sample += kChannels) {
+                red += product(weight[i], sample[0]);
+                green += product(weight[i], sample[1]);
+                blue += product(weight[i], sample[2]);
+            }
+            *target++ = to_byte(red);
+            *target++ = to_byte(green);
+            *target++ = to_byte(blue);
+        }
+    }
+
+  private:
+    const AxisWeights& axis_;
+};
+
+std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std::make_unique<Horizontal>(axis); }
+
+void pack(const std::int32_t* weights, std::int32_t* words) { words[0] = weights[0]; }
+
+void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
+              std::uint8_t* out) {
+    // By blocks of columns, so that a row of samples is read in order and the sums stay in the nearest cache.
+    constexpr std::int64_t block = 256;
+    std::uint32_t sums[block];
+    for (std::int64_t start = 0; start < samples; start += block) {
+        const std::int64_t width = std::min(block, samples - start);
+        std::fill_n(sums, width, kHalf);
+        for (std::int64_t i = 0; i < count; ++i) {
+            const std::uint8_t* row = groups[i] + start;
+            for (std::int64_t x = 0; x < width; ++x) sums[x] += product(words[i], row[x]);
+        }
+        std::transform(sums, sums + width, out + start, to_byte);
+    }
+}
+
+void join(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
+    std::copy_n(rows[0], samples, group);
+}
+
+void split(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
+    std::copy_n(group, samples, rows[0]);
+}
+
+bool always() { return true; }
+
+}  // namespace
+
+void cut_plain(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
+               std::uint8_t* const* patches) {
+    const std::int64_t area = patch_size * patch_size;
+    for (std::int64_t i = 0; i < count; ++i) {
+        for (std::int64_t y = 0; y < patch_size; ++y) {
+            const std::uint8_t* pixel = rows[y] + i * kChannels * patch_size;
+            std::uint8_t* out = patches[i] + y * patch_size;
+            for (std::int64_t x = 0; x < patch_size; ++x, pixel += kChannels, ++out) {
+                for (std::int64_t c = 0; c < kChannels; ++c) out[c * area] = pixel[c];
+            }
+        }
+    }
+}
+
+const Kernel kScalarKernel = {
+    .name = "scalar",
+    .supported = always,
+    .rows_in_group = 1,
+    .rows_in_call = 1,
+    .bytes_a_column = 1,
+    .words_a_group = 1,
+    .horizontal = horizontal,
+    .pack = pack,
+    .vertical = vertical,
+    .join = join,
+    .split = split,
+    .cut = cut_plain,
+};
+
+}  // namespace saccade

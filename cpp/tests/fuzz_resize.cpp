@@ -1,7 +1,9 @@
-// Resizing against the slow reference, in both orders of the passes, with rows apart and guards around the output.
+// Resizing by every kernel against the slow reference, in both orders of the passes, with rows apart and guards around
+// the output.
 #include <vector>
 
 #include "fuzz_input.h"
+#include "kernels.h"
 #include "reference.h"
 #include "saccade.h"
 
@@ -23,12 +25,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (int y = 0; y < height; ++y) {
         std::copy_n(image.begin() + 3 * width * y, 3 * width, apart.begin() + stride * y);
     }
-    reference::Bytes out(static_cast<std::size_t>(new_width * new_height * 3));
-    const int status = saccade_resize(apart.data(), width, height, stride, new_width, new_height, order, out.data(),
-                                      static_cast<std::int64_t>(out.size()));
-    FUZZ_EXPECT(
-        status == SACCADE_OK && out == reference::resize(image, width, height, new_width, new_height, order == 1),
-        "resize of noise(%u)%s, %dx%d to %dx%d, order %d, stride %d", seed, edges ? " as edges" : "", width, height,
-        new_width, new_height, order, stride);
+    const auto expected = reference::resize(image, width, height, new_width, new_height, order == 1);
+    for (const std::string& kernel : kernels::available()) {
+        const kernels::Using use(kernel);
+        reference::Bytes out(expected.size());
+        const int status = saccade_resize(apart.data(), width, height, stride, new_width, new_height, order, out.data(),
+                                          static_cast<std::int64_t>(out.size()));
+        FUZZ_EXPECT(use.ok() && kernels::ran(kernel) && status == SACCADE_OK && out == expected,
+                    "%s: resize of noise(%u)%s, %dx%d to %dx%d, order %d, stride %d", kernel.c_str(), seed,
+                    edges ? " as edges" : "", width, height, new_width, new_height, order, stride);
+    }
     return 0;
 }

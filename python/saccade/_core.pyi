@@ -14,7 +14,18 @@ def version() -> str:
     """Version of saccade."""
 
 def kernel() -> str:
-    """Name of the compiled kernel in use."""
+    """Name of the compiled kernel that this thread uses."""
+
+def kernels() -> list[str]:
+    """
+    Names of the kernels that this build has and this CPU runs, best first.
+    """
+
+def select_kernel(name: str | None) -> None:
+    """Makes this thread use a kernel from now on; None: the process's again."""
+
+def last_kernel() -> str | None:
+    """Kernel that made the pixels of this thread's last resize or patches."""
 
 def smart_resize(height: int, width: int, factor: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
     """
@@ -33,6 +44,19 @@ def patchify_native(
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
     uint8 [patches, 3 * patch_size ** 2], (channel, y, x) each, in window order; window_size 0: blocks'.
+    """
+
+def native_patches(
+    image: numpy.typing.NDArray[numpy.uint8],
+    width: int,
+    height: int,
+    pass_order: str,
+    patch_size: int,
+    merge_size: int,
+    window_size: int,
+) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    resize and patchify_native in one, without the resized image in between.
     """
 
 def patchify_reference(

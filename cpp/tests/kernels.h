@@ -1,0 +1,40 @@
+// Every kernel that this build and CPU have.
+#pragma once
+
+#include <cstring>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "saccade.h"
+
+namespace kernels {
+
+inline const std::vector<std::string>& available() {
+    static const std::vector<std::string> names = [] {
+        std::istringstream words(saccade_kernels());
+        std::vector<std::string> list;
+        for (std::string name; words >> name;) list.push_back(name);
+        return list;
+    }();
+    return names;
+}
+
+inline bool ran(const std::string& name) {
+    return saccade_last_kernel() != nullptr && std::strcmp(saccade_last_kernel(), name.c_str()) == 0;
+}
+
+/// The thread's kernel while this lives.
+class Using {
+  public:
+    explicit Using(const std::string& name) : status_(saccade_select_kernel(name.c_str())) {}
+    Using(const Using&) = delete;
+    Using& operator=(const Using&) = delete;
+    ~Using() { saccade_select_kernel(nullptr); }
+    bool ok() const { return status_ == SACCADE_OK; }
+
+  private:
+    std::int32_t status_;
+};
+
+}  // namespace kernels

@@ -1,0 +1,113 @@
+// Every kernel against the scalar one, on sizes around the widths of vectors, in memory without a byte to spare.
+//     test_kernels [NAME...]      fails unless each of these kernels is there and ran
+#include <memory>
+
+#include "check.h"
+#include "kernels.h"
+#include "reference.h"
+
+namespace {
+
+using reference::Bytes;
+
+struct Case {
+    int width, height, new_width, new_height, gap;
+};
+
+/// Pixels in memory of exactly their size, so that a sanitizer sees a read past them.
+struct Pixels {
+    Pixels(const Case& c, std::uint32_t seed) : stride(3 * (c.width + c.gap)) {
+        size = static_cast<std::size_t>(stride * (c.height - 1) + 3 * c.width);
+        bytes = std::make_unique<std::uint8_t[]>(size);
+        const Bytes noise = reference::noise(size, seed);
+        for (std::size_t i = 0; i < size; ++i) {
+            bytes[i] = seed % 3 != 0 ? noise[i] : static_cast<std::uint8_t>(noise[i] > 127 ? 255 : 0);
+        }
+    }
+    int stride;
+    std::size_t size;
+    std::unique_ptr<std::uint8_t[]> bytes;
+};
+
+Bytes resized(const Case& c, const Pixels& pixels, int order, const std::string& kernel) {
+    const kernels::Using use(kernel);
+    CHECK(use.ok());
+    Bytes out(static_cast<std::size_t>(3 * c.new_width * c.new_height));
+    CHECK(saccade_resize(pixels.bytes.get(), c.width, c.height, pixels.stride, c.new_width, c.new_height, order,
+                         out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK);
+    CHECK(kernels::ran(kernel));
+    return out;
+}
+
+Bytes patches(const Case& c, const Pixels& pixels, int patch, const std::string& kernel) {
+    const kernels::Using use(kernel);
+    Bytes out(static_cast<std::size_t>(3 * c.new_width * c.new_height));
+    CHECK(saccade_native_patches(pixels.bytes.get(), c.width, c.height, pixels.stride, c.new_width, c.new_height, 1,
+                                 patch, 1, 2 * patch, out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK);
+    CHECK(kernels::ran(kernel));
+    return out;
+}
+
+void compare(const Case& c, const std::string& kernel) {
+    const Pixels pixels(c, static_cast<std::uint32_t>(c.width * 7 + c.new_width));
+    for (const int order : {SACCADE_PASS_ORDER_HORIZONTAL, SACCADE_PASS_ORDER_PILLOW13}) {
+        if (!CHECK(resized(c, pixels, order, kernel) == resized(c, pixels, order, "scalar"))) {
+            std::fprintf(stderr, "  %s: %dx%d to %dx%d, order %d\n", kernel.c_str(), c.width, c.height, c.new_width,
+                         c.new_height, order);
+        }
+    }
+}
+
+void test_sizes(const std::string& kernel) {
+    const int sides[] = {1, 2, 3, 5, 15, 16, 17, 21, 31, 33, 63, 64, 65, 97};
+    for (const int width : sides) {
+        for (const int new_width : sides) {
+            compare({width, 13, new_width, 7, width % 3}, kernel);
+            compare({width, 5, new_width, 21, 0}, kernel);
+            compare({7, width, 11, new_width, 1}, kernel);
+            compare({64, width, 64, new_width, 0}, kernel);
+            compare({width, 9, new_width, 9, 0}, kernel);
+        }
+    }
+    for (const int shrink : {2, 3, 4, 6, 7, 8, 11, 20, 40}) {
+        compare({50 * shrink, 9, 50, 4, 0}, kernel);
+        compare({50 * shrink + 1, 3 * shrink, 49, 3, 2}, kernel);
+        compare({19, 10 * shrink, 21, 10, 0}, kernel);
+    }
+}
+
+void test_patches(const std::string& kernel) {
+    for (const int patch : {1, 3, 13, 14, 15, 16, 17}) {
+        for (const int count : {1, 2, 5}) {
+            for (const auto& [width, height] : {std::pair{70, 90}, {5, 3}, {count * patch, 2 * patch}}) {
+                const Case c{width, height, count * patch, 2 * patch, 0};
+                const Pixels pixels(c, 11);
+                CHECK(patches(c, pixels, patch, kernel) == patches(c, pixels, patch, "scalar"));
+            }
+        }
+    }
+}
+
+void test_selection() {
+    CHECK(saccade_kernel() != nullptr);
+    CHECK(check::refused(saccade_select_kernel("sse9"), "kernel is 'sse9'"));
+    CHECK(check::refused(saccade_select_kernel(""), "it has: "));
+    CHECK(saccade_select_kernel(nullptr) == SACCADE_OK);
+}
+
+}  // namespace
+
+int main(int count, char** names) {
+    test_selection();
+    for (int i = 1; i < count; ++i) {
+        const kernels::Using use(names[i]);
+        if (!CHECK(use.ok())) std::fprintf(stderr, "  %s\n", saccade_last_message());
+    }
+    for (const std::string& kernel : kernels::available()) {
+        std::printf("%s\n", kernel.c_str());
+        if (kernel == "scalar") continue;
+        test_sizes(kernel);
+        test_patches(kernel);
+    }
+    return check::finish();
+}

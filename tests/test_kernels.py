@@ -123,9 +123,7 @@ def test_native_patches(
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    width=SIDE, height=SIDE, rows=st.integers(1, 9), columns=st.integers(1, 9), patch=st.sampled_from([3, 14, 16])
-)
+@given(width=SIDE, height=SIDE, rows=st.integers(1, 9), columns=st.integers(1, 9), patch=st.sampled_from([3, 14, 16]))
 def test_native_patches_are_resize_and_then_patchify(
     width: int, height: int, rows: int, columns: int, patch: int
 ) -> None:

@@ -11,6 +11,7 @@ namespace {
 // Best first.
 constexpr const Kernel* kKernels[] = {
 #if defined(__x86_64__)
+    &kAvx512Kernel,
     &kAvx2Kernel,
 #endif
     &kScalarKernel,

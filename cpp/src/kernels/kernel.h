@@ -66,6 +66,7 @@ struct Kernel {
 extern const Kernel kScalarKernel;
 #if defined(__x86_64__)
 extern const Kernel kAvx2Kernel;
+extern const Kernel kAvx512Kernel;
 #endif
 
 /// The kernel that the calling thread uses: the one it asked for, else the one SACCADE_KERNEL names, else the best.

@@ -33,6 +33,14 @@ std::optional<std::string> last_kernel() {
     return name != nullptr ? std::optional<std::string>(name) : std::nullopt;
 }
 
+std::int64_t threads() {
+    std::int64_t count = 0;
+    check(saccade_threads(&count));
+    return count;
+}
+
+void limit_threads(std::int64_t count) { check(saccade_limit_threads(count)); }
+
 }  // namespace
 
 void bind_kernels(nb::module_& module) {
@@ -41,6 +49,9 @@ void bind_kernels(nb::module_& module) {
     module.def("kernels", &kernels, "Names of the kernels that this build has and this CPU runs, best first.");
     module.def("select_kernel", &select_kernel, "name"_a.none(),
                "Makes this thread use a kernel from now on; None: the process's again.");
+    module.def("threads", &threads, "How many threads a call of this thread may use.");
+    module.def("limit_threads", &limit_threads, "count"_a,
+               "Limits the calls of this thread to so many threads; 0: the process's number again.");
     module.def("last_kernel", &last_kernel, "Kernel that made the pixels of this thread's last resize or patches.");
 }
 

@@ -1,9 +1,10 @@
 /*
  * The C interface of saccade's core: exact image geometry and preprocessing for Qwen-VL models.
  *
- * Every function that can fail returns SACCADE_OK or another SACCADE_... status. On failure its outputs are untouched
- * and saccade_last_message() says, in one line, which argument is wrong, how, and what would be right. Nothing throws,
- * prints, aborts or keeps state between calls (but that message), so all functions may be called from any thread.
+ * Every function that can fail returns SACCADE_OK or another SACCADE_... status, and saccade_last_message() says, in
+ * one line, which argument is wrong, how, and what would be right. After SACCADE_ERROR_INPUT its outputs are untouched.
+ * Nothing throws, prints or aborts, and all functions may be called from any thread, from several at once, and after a
+ * fork.
  *
  * Sizes are int64_t. Image sides run from 1 to SACCADE_MAX_SIDE. Images are interleaved 8-bit RGB: pixel (x, y) lies at
  * pixels + y * stride + 3 * x, stride in bytes and at least 3 * width. Grids are triples (t, h, w) in patches: frames,
@@ -56,6 +57,17 @@ const char* saccade_kernel(void);
 const char* saccade_kernels(void);
 int32_t saccade_select_kernel(const char* name);
 const char* saccade_last_kernel(void);
+
+/*
+ * Large images are resampled by several threads: those of a pool that sleeps between calls and is made at the first
+ * one that is worth it, again in the child of a fork. Results do not depend on their number. It is the environment's
+ * SACCADE_THREADS (1 to 256), else the CPUs that the process may use (affinity, cgroup quota).
+ *
+ * saccade_threads: how many a call of this thread may use. SACCADE_ERROR_INPUT where SACCADE_THREADS is not a number.
+ * saccade_limit_threads: for the calls of this thread; 1: none but itself, 0: the process's number again.
+ */
+int32_t saccade_threads(int64_t* out_threads);
+int32_t saccade_limit_threads(int64_t threads);
 
 /* Why the last failing call of this thread failed: UTF-8, one line. Owned by the library, valid until this thread's
  * next failing call; empty before the first. */

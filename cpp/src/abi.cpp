@@ -11,6 +11,7 @@
 #include "positions.h"
 #include "resample.h"
 #include "saccade.h"
+#include "threads.h"
 #include "windows.h"
 
 namespace saccade {
@@ -93,6 +94,17 @@ const char* saccade_kernels(void) {
 
 std::int32_t saccade_select_kernel(const char* name) {
     return guarded([&] { select_kernel(name); });
+}
+
+std::int32_t saccade_threads(std::int64_t* out_threads) {
+    return guarded([&] {
+        check_pointer(out_threads, "out_threads");
+        *out_threads = threads_allowed();
+    });
+}
+
+std::int32_t saccade_limit_threads(std::int64_t threads) {
+    return guarded([&] { limit_threads(threads); });
 }
 
 const char* saccade_last_kernel(void) { return last_kernel(); }

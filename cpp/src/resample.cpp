@@ -119,6 +119,28 @@ Resampling::Resampling(const Kernel& kernel, const Image& source, const ImageSiz
     }
 }
 
+double Resampling::products() const {
+    const auto samples = static_cast<double>(kChannels * size_.width);
+    const auto rows = static_cast<double>(source_.height), new_rows = static_cast<double>(size_.height);
+    const auto columns = static_cast<double>(kChannels * source_.width);
+    double sum = samples * new_rows;
+    if (horizontal_) {
+        const double taps = std::max(4.0, 4.0 * columns / samples);
+        sum += samples * taps * (vertical_ && !vertical_first_ ? rows : new_rows);
+    }
+    if (vertical_) {
+        const double taps = std::max(4.0, 4.0 * rows / new_rows);
+        sum += new_rows * taps * (horizontal_ && vertical_first_ ? columns : samples);
+    }
+    return sum;
+}
+
+std::int64_t Resampling::overlap() const {
+    if (!vertical_) return 1;
+    return std::max<std::int64_t>(1, 4 * size_.height / source_.height) +
+           kMostRowsInCall * size_.height / source_.height;
+}
+
 void Resampling::strip(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const {
     if (!horizontal_ && !vertical_) return copy(first, end, workspace, sink);
     if (!vertical_ || (horizontal_ && vertical_first_)) return horizontal_last(first, end, workspace, sink);

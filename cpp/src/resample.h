@@ -63,6 +63,12 @@ class Resampling {
     const Kernel& kernel() const { return kernel_; }
     const ImageSize& size() const { return size_; }
 
+    /// Products of a weight and a sample in all, about.
+    double products() const;
+
+    /// Output rows, about, that share a row between the passes; 1 where there is none.
+    std::int64_t overlap() const;
+
   private:
     class SourceRows;
     class GroupRing;

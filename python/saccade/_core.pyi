@@ -24,6 +24,14 @@ def kernels() -> list[str]:
 def select_kernel(name: str | None) -> None:
     """Makes this thread use a kernel from now on; None: the process's again."""
 
+def threads() -> int:
+    """How many threads a call of this thread may use."""
+
+def limit_threads(count: int) -> None:
+    """
+    Limits the calls of this thread to so many threads; 0: the process's number again.
+    """
+
 def last_kernel() -> str | None:
     """Kernel that made the pixels of this thread's last resize or patches."""
 

@@ -1,0 +1,86 @@
+// The pool: any number of threads, callers at once, idle times and forks give the same bytes. Meant for TSan too.
+#include <chrono>
+#include <thread>
+
+#include "check.h"
+#include "reference.h"
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+namespace {
+
+using reference::Bytes;
+
+constexpr int kWidth = 900, kHeight = 700, kNewWidth = 448, kNewHeight = 336;
+
+const Bytes& image() {
+    static const Bytes bytes = reference::noise(3 * kWidth * kHeight, 1);
+    return bytes;
+}
+
+Bytes patches(int new_height, std::int64_t threads) {
+    Bytes out(static_cast<std::size_t>(3 * kNewWidth * new_height));
+    const bool ok = saccade_limit_threads(threads) == SACCADE_OK &&
+                    saccade_native_patches(image().data(), kWidth, kHeight, 3 * kWidth, kNewWidth, new_height, 1, 14, 2,
+                                           112, out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK;
+    if (!ok) out.clear();
+    return out;
+}
+
+void test_any_number() {
+    const Bytes expected = patches(kNewHeight, 1);
+    CHECK(!expected.empty());
+    for (const int threads : {0, 2, 3, 7, 256}) CHECK(patches(kNewHeight, threads) == expected);
+    CHECK(check::refused(saccade_limit_threads(257), "threads is 257"));
+    CHECK(check::refused(saccade_limit_threads(-1), "threads is -1"));
+    std::int64_t threads = 0;
+    CHECK(saccade_limit_threads(0) == SACCADE_OK && saccade_threads(&threads) == SACCADE_OK && threads >= 1);
+}
+
+void test_callers_at_once() {
+    const Bytes expected = patches(kNewHeight, 1), other = patches(kNewHeight + 28, 1);
+    bool same[4] = {true, true, true, true};
+    std::thread callers[4];
+    for (int t = 0; t < 4; ++t) {
+        callers[t] = std::thread([&, t] {
+            for (int i = 0; i < 10; ++i) {
+                const bool taller = (t + i) % 2 != 0;
+                same[t] = same[t] && patches(kNewHeight + (taller ? 28 : 0), 2) == (taller ? other : expected);
+            }
+        });
+    }
+    for (auto& caller : callers) caller.join();
+    for (const bool one : same) CHECK(one);
+}
+
+void test_idle_times() {
+    const Bytes expected = patches(kNewHeight, 1);
+    for (const int microseconds : {0, 10, 50, 100, 200, 1000, 20000}) {
+        std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
+        CHECK(patches(kNewHeight, 2) == expected);
+    }
+}
+
+void test_fork() {
+#if defined(__unix__) || defined(__APPLE__)
+    const Bytes expected = patches(kNewHeight, 2);
+    const pid_t child = fork();
+    if (child == 0) _exit(patches(kNewHeight, 2) == expected ? 0 : 1);
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK(patches(kNewHeight, 2) == expected);
+#endif
+}
+
+}  // namespace
+
+int main() {
+    test_any_number();
+    test_callers_at_once();
+    test_idle_times();
+    test_fork();
+    return check::finish();
+}

@@ -1,0 +1,85 @@
+"""Threads of the core: their number, several callers, a fork."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from saccade import _core
+from saccade.errors import InputError
+
+IMAGE = np.random.RandomState(0).randint(0, 256, (1200, 1600, 3), dtype=np.uint8)
+
+
+def patches(width: int = 840) -> np.ndarray:
+    return _core.native_patches(IMAGE, width, 560, "pillow13", 14, 2, 112)
+
+
+def child(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **variables}
+    return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_results_do_not_depend_on_their_number() -> None:
+    try:
+        _core.limit_threads(1)
+        expected = patches()
+        for threads in (2, 5, 0):
+            _core.limit_threads(threads)
+            assert np.array_equal(patches(), expected)
+    finally:
+        _core.limit_threads(0)
+    with pytest.raises(InputError, match="threads is 1000; it must be from 0 to 256"):
+        _core.limit_threads(1000)
+
+
+def test_the_environment_sets_their_number() -> None:
+    show = "from saccade import _core; print(_core.threads())"
+    assert child(show, SACCADE_THREADS="3").stdout.strip() == "3"
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    assert 1 <= int(child(show, SACCADE_THREADS="").stdout) <= usable
+    for wrong in ("0", "many", "4.5", "-1", "100000000000000000000"):
+        done = child(show, SACCADE_THREADS=wrong)
+        assert done.returncode == 1
+        assert f"SACCADE_THREADS is '{wrong}'; it must be a number from 1 to 256" in done.stderr.splitlines()[-1]
+
+
+def test_callers_at_once() -> None:
+    expected = {width: patches(width) for width in (840, 868)}
+    wrong: list[int] = []
+
+    def work(width: int) -> None:
+        wrong.extend(width for _ in range(5) if not np.array_equal(patches(width), expected[width]))
+
+    threads = [threading.Thread(target=work, args=(width,)) for width in (840, 868, 840, 868)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_after_a_fork() -> None:
+    script = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+from saccade import _core
+image = np.random.RandomState(0).randint(0, 256, (1200, 1600, 3), dtype=np.uint8)
+make = lambda: _core.native_patches(image, 840, 560, "pillow13", 14, 2, 112)
+before = make()
+child = os.fork()
+if child == 0:
+    os._exit(0 if all(np.array_equal(make(), before) for _ in range(3)) else 7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert np.array_equal(make(), before)
+print("done")
+"""
+    done = child(script, SACCADE_THREADS="2")
+    assert done.stdout.strip() == "done", done.stderr

@@ -10,7 +10,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long lint types native fuzz swift stub stub-check bench golden develop clean
+.PHONY: demo test check check-long lint types native tsan fuzz swift stub stub-check bench golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/saccade demo
@@ -18,7 +18,7 @@ demo: $(STAMPS)/installed
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest tests
 
-check: lint types stub-check native fuzz swift
+check: lint types stub-check native tsan fuzz swift
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -75,6 +75,13 @@ native: $(STAMPS)/dev
 		-DSACCADE_TESTS=ON -DSACCADE_SANITIZE=address,undefined
 	$(BIN)/cmake --build $(NATIVE)
 	$(BIN)/ctest --test-dir $(NATIVE) --output-on-failure
+
+# The thread pool under ThreadSanitizer, which cannot be combined with the others.
+tsan: $(STAMPS)/dev
+	$(BIN)/cmake -S . -B build/tsan -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+		-DSACCADE_TESTS=ON -DSACCADE_SANITIZE=thread
+	$(BIN)/cmake --build build/tsan --target test_threads
+	$(BIN)/ctest --test-dir build/tsan --output-on-failure -R test_threads
 
 # libFuzzer comes with clang alone; without it the fuzz targets still ran in `native`, on seeded inputs.
 FUZZ_SECONDS ?= 15

@@ -1,6 +1,7 @@
 # make demo    a virtual environment in .venv, the package built and installed, `saccade demo`
 # make test    the whole suite against the installed package
-# make check   lint, format, types, the order of imports, the stub, C++ tests under sanitizers, short fuzzing, Swift
+# make check   lint, format, types, the order of imports, the stub, C++ tests under sanitizers and on Arm, short fuzzing,
+#              Swift
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -10,7 +11,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long lint types native tsan fuzz swift stub stub-check bench golden develop clean
+.PHONY: demo test check check-long lint types native tsan arm64 fuzz swift stub stub-check bench golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/saccade demo
@@ -18,7 +19,7 @@ demo: $(STAMPS)/installed
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest tests
 
-check: lint types stub-check native tsan fuzz swift
+check: lint types stub-check native tsan arm64 fuzz swift
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -82,6 +83,21 @@ tsan: $(STAMPS)/dev
 		-DSACCADE_TESTS=ON -DSACCADE_SANITIZE=thread
 	$(BIN)/cmake --build build/tsan --target test_threads
 	$(BIN)/ctest --test-dir build/tsan --output-on-failure -R test_threads
+
+# The NEON kernels, cross-compiled and run in an emulator: each has to be there and to equal the scalar one. A CPU without
+# the later instructions then runs the rest. Debian: g++-aarch64-linux-gnu, qemu-user.
+ARM := aarch64-linux-gnu
+EMULATE := qemu-aarch64 -L /usr/$(ARM) -cpu
+arm64: $(STAMPS)/dev
+	@if command -v $(ARM)-g++ >/dev/null && command -v qemu-aarch64 >/dev/null; then \
+	$(BIN)/cmake -S . -B build/arm64 -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DSACCADE_TESTS=ON \
+		-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=$(ARM)-g++ \
+		-DCMAKE_C_COMPILER=$(ARM)-gcc "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/$(ARM);-cpu;max" \
+		"-DSACCADE_TEST_KERNELS=neon;neon-dotprod;neon-i8mm" && \
+	$(BIN)/cmake --build build/arm64 && $(BIN)/ctest --test-dir build/arm64 --output-on-failure && \
+	$(EMULATE) cortex-a72 build/arm64/cpp/tests/test_kernels neon && \
+	$(EMULATE) cortex-a76 build/arm64/cpp/tests/test_kernels neon neon-dotprod; \
+	else echo "NOT RUN: the NEON kernels ($(ARM)-g++ or qemu-aarch64 is not on the path)"; fi
 
 # libFuzzer comes with clang alone; without it the fuzz targets still ran in `native`, on seeded inputs.
 FUZZ_SECONDS ?= 15

@@ -13,6 +13,10 @@ constexpr const Kernel* kKernels[] = {
 #if defined(__x86_64__)
     &kAvx512Kernel,
     &kAvx2Kernel,
+#elif defined(__aarch64__)
+    &kNeonI8mmKernel,
+    &kNeonDotprodKernel,
+    &kNeonKernel,
 #endif
     &kScalarKernel,
 };

@@ -67,6 +67,10 @@ extern const Kernel kScalarKernel;
 #if defined(__x86_64__)
 extern const Kernel kAvx2Kernel;
 extern const Kernel kAvx512Kernel;
+#elif defined(__aarch64__)
+extern const Kernel kNeonKernel;
+extern const Kernel kNeonDotprodKernel;
+extern const Kernel kNeonI8mmKernel;
 #endif
 
 /// The kernel that the calling thread uses: the one it asked for, else the one SACCADE_KERNEL names, else the best.

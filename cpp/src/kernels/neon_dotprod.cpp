@@ -20,7 +20,7 @@ SACCADE_DOT __attribute__((always_inline)) inline int32x4_t dot(int32x4_t sum, u
 
 }  // namespace saccade::dotprod
 
-#include "neon_dot.inl"
+#include "neon_dot.h"
 
 namespace saccade {
 

@@ -19,7 +19,7 @@ SACCADE_DOT __attribute__((always_inline)) inline int32x4_t dot(int32x4_t sum, u
 
 }  // namespace saccade::i8mm
 
-#include "neon_dot.inl"
+#include "neon_dot.h"
 
 namespace saccade {
 

@@ -92,8 +92,8 @@ class Horizontal final : public HorizontalPass {
             }
             for (int g = 0; g < kRowsInCall / kRowsInGroup; ++g) {
                 const Sum* s = sums + g * kRowsInGroup;
-                const uint8x16_t bytes = neon::to_bytes(whole(s[0], taken), whole(s[1], taken), whole(s[2], taken),
-                                                        whole(s[3], taken));
+                const uint8x16_t bytes =
+                    neon::to_bytes(whole(s[0], taken), whole(s[1], taken), whole(s[2], taken), whole(s[3], taken));
                 vst1q_u8(groups[g] + at, vqtbl1q_u8(bytes, turn));
             }
             at += kChannels * kRowsInGroup;
@@ -131,7 +131,7 @@ SACCADE_DOT_INLINE void columns16(const std::int32_t* words, const std::uint8_t*
 }
 
 SACCADE_DOT inline void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count,
-                          std::int64_t samples, std::uint8_t* out) {
+                                 std::int64_t samples, std::uint8_t* out) {
     std::int64_t x = 0;
     for (; x + 16 <= samples; x += 16) columns16(words, groups, count, x, out + x);
     if (x < samples) {

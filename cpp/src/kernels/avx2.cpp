@@ -34,6 +34,10 @@ SACCADE_AVX2_INLINE Sum half() { return {_mm256_setzero_si256(), _mm256_set1_epi
 SACCADE_AVX2_INLINE void add(Sum& sum, __m256i samples, __m256i high, __m256i low) {
     sum.high = _mm256_add_epi32(sum.high, _mm256_madd_epi16(samples, high));
     sum.low = _mm256_add_epi32(sum.low, _mm256_madd_epi16(samples, low));
+#if !defined(__clang__)
+    // gcc would add the products up in another order, which needs more registers than there are.
+    __asm__("" : "+x"(sum.high), "+x"(sum.low));
+#endif
 }
 SACCADE_AVX2_INLINE __m256i whole(const Sum& sum) {
     return _mm256_srai_epi32(_mm256_add_epi32(_mm256_slli_epi32(sum.high, kHalfBits), sum.low), kWeightBits);
@@ -57,53 +61,83 @@ void pack(const std::int32_t* weights, std::int32_t* words) {
 /// Then the weights of an output pixel are broadcasts, and nothing has to be added across lanes.
 class Horizontal final : public HorizontalPass {
   public:
-    explicit Horizontal(const AxisWeights& axis) {
-        pairs_.reserve(axis.spans.size());
-        for (const auto& span : axis.spans) {
-            const std::int64_t first = span.first / 2, end = (span.first + span.count - 1) / 2 + 1;
-            pairs_.push_back({first, static_cast<std::int32_t>(end - first), words_.size()});
-            for (std::int64_t pair = first; pair < end; ++pair) {
-                std::int32_t weights[2], words[2];
-                for (std::int64_t k = 0; k < 2; ++k) {
-                    const std::int64_t i = 2 * pair + k - span.first;
-                    weights[k] = i < 0 || i >= span.count ? 0 : axis.weights[static_cast<std::size_t>(span.offset + i)];
-                }
-                pack(weights, words);
-                words_.insert(words_.end(), words, words + 2);
-            }
-        }
+    explicit Horizontal(const AxisWeights& axis) : width_(std::ssize(axis.spans)) {
         // As many output pixels at a time as keep the turned samples, 96 bytes a pair, in the nearest cache.
         constexpr std::int64_t pixels_in_cache = 448;
-        const std::int64_t scale = std::max<std::int64_t>(1, axis.input_end() / std::ssize(pairs_));
+        const std::int64_t scale = std::max<std::int64_t>(1, axis.input_end() / width_);
         chunk_ = std::clamp<std::int64_t>(pixels_in_cache / scale / 4 * 4, 4, 64);
-        std::int64_t most = 0;
-        for (std::size_t x = 0; x < pairs_.size(); x += static_cast<std::size_t>(chunk_)) {
-            const Pairs& last = pairs_[std::min(x + static_cast<std::size_t>(chunk_), pairs_.size()) - 1];
-            most = std::max(most, last.first + last.count - pairs_[x].first);
+        for (std::int64_t x = 0; x < width_; x += chunk_) {
+            const std::int64_t end = std::min(width_, x + chunk_);
+            Chunk chunk{axis.spans[static_cast<std::size_t>(x)].first / 4, 0, 0, std::ssize(words_)};
+            for (std::int64_t i = x; i < end; ++i) {
+                const auto& span = axis.spans[static_cast<std::size_t>(i)];
+                chunk.pairs = std::max(chunk.pairs, static_cast<int>(last_pair(span) - span.first / 2 + 1));
+                chunk.end_quad = last_pair(span) / 2 + 1;
+            }
+            for (std::int64_t i = x; i < end; ++i) pack_pixel(axis, axis.spans[static_cast<std::size_t>(i)], chunk);
+            most_quads_ = std::max(most_quads_, chunk.end_quad - chunk.quad);
+            most_pairs_ = std::max(most_pairs_, chunk.pairs);
+            chunks_.push_back(chunk);
         }
-        turned_bytes_ = (most + 4) * 96;
     }
 
     SACCADE_AVX2 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
         thread_local AlignedBytes memory;
-        auto* turned = reinterpret_cast<__m256i*>(memory.get(turned_bytes_));
-        const auto width = std::ssize(pairs_);
-        for (std::int64_t start = 0; start < width; start += chunk_) {
-            const std::int64_t end = std::min(width, start + chunk_);
-            const Pairs& last = pairs_[static_cast<std::size_t>(end - 1)];
-            const std::int64_t quad = pairs_[static_cast<std::size_t>(start)].first / 2;
-            turn(rows, quad, (last.first + last.count - 1) / 2 + 1, turned);
-            for (std::int64_t x = start; x < end; x += 4)
-                four(turned, 2 * quad, x, std::min<std::int64_t>(4, end - x), groups);
+        auto* turned = reinterpret_cast<__m256i*>(memory.get((6 * most_quads_ + 3 * most_pairs_) * 32));
+        std::int64_t x = 0;
+        for (const Chunk& chunk : chunks_) {
+            turn(rows, chunk.quad, chunk.end_quad, turned);
+            const std::int64_t end = std::min(width_, x + chunk_);
+            switch (chunk.pairs) {
+                case 2:
+                    pixels<2>(turned, chunk, x, end, groups);
+                    break;
+                case 3:
+                    pixels<3>(turned, chunk, x, end, groups);
+                    break;
+                case 4:
+                    pixels<4>(turned, chunk, x, end, groups);
+                    break;
+                case 6:
+                    pixels<6>(turned, chunk, x, end, groups);
+                    break;
+                case 7:
+                    pixels<7>(turned, chunk, x, end, groups);
+                    break;
+                case 8:
+                    pixels<8>(turned, chunk, x, end, groups);
+                    break;
+                default:
+                    pixels<0>(turned, chunk, x, end, groups);
+            }
+            x = end;
         }
     }
 
   private:
-    struct Pairs {
-        std::int64_t first;
-        std::int32_t count;
-        std::size_t offset;  // of the first word
+    /// Output pixels that are made together, from the same turned samples and with the same number of pairs each.
+    struct Chunk {
+        std::int64_t quad;      // first of four input pixels
+        std::int64_t end_quad;  // one past the last
+        int pairs;              // of each output pixel
+        std::int64_t offset;    // of the first word
     };
+
+    static std::int64_t last_pair(const AxisWeights::Span& span) { return (span.first + span.count - 1) / 2; }
+
+    /// Where the pixel's first pair lies among the turned ones, and the words of its pairs, zeros for what it lacks.
+    void pack_pixel(const AxisWeights& axis, const AxisWeights::Span& span, const Chunk& chunk) {
+        first_.push_back(static_cast<std::int32_t>(span.first / 2 - 2 * chunk.quad));
+        for (std::int64_t pair = span.first / 2; pair < span.first / 2 + chunk.pairs; ++pair) {
+            std::int32_t weights[2], words[2];
+            for (std::int64_t k = 0; k < 2; ++k) {
+                const std::int64_t i = 2 * pair + k - span.first;
+                weights[k] = i < 0 || i >= span.count ? 0 : axis.weights[static_cast<std::size_t>(span.offset + i)];
+            }
+            pack(weights, words);
+            words_.insert(words_.end(), words, words + 2);
+        }
+    }
 
     /// Turns quads of pixels [quad, end) of eight rows.
     SACCADE_AVX2 static void turn(const std::uint8_t* const* rows, std::int64_t quad, std::int64_t end,
@@ -150,35 +184,22 @@ class Horizontal final : public HorizontalPass {
         out[0] = whole(red), out[1] = whole(green), out[2] = whole(blue);
     }
 
-    /// Up to four output pixels of eight rows, twelve columns of four groups.
-    SACCADE_AVX2_INLINE void four(const __m256i* turned, std::int64_t base, std::int64_t x, std::int64_t wanted,
-                                  std::uint8_t* const* groups) const {
-        __m256i column[12];
-        for (std::int64_t j = 0; j < 4; ++j) {
-            const Pairs& pairs = pairs_[static_cast<std::size_t>(x + std::min(j, wanted - 1))];
-            const __m256i* from = turned + 3 * (pairs.first - base);
-            const std::int32_t* words = words_.data() + pairs.offset;
-            __m256i* out = column + 3 * j;
-            switch (pairs.count) {
-                case 2:
-                    pixel<2>(from, words, 2, out);
-                    break;
-                case 3:
-                    pixel<3>(from, words, 3, out);
-                    break;
-                case 4:
-                    pixel<4>(from, words, 4, out);
-                    break;
-                case 6:
-                    pixel<6>(from, words, 6, out);
-                    break;
-                case 7:
-                    pixel<7>(from, words, 7, out);
-                    break;
-                default:
-                    pixel<0>(from, words, pairs.count, out);
+    template <int Count>
+    SACCADE_AVX2_INLINE void pixels(const __m256i* turned, const Chunk& chunk, std::int64_t x, std::int64_t end,
+                                    std::uint8_t* const* groups) const {
+        const std::int32_t* words = words_.data() + chunk.offset;
+        const std::int64_t words_a_pixel = 2 * chunk.pairs;
+        __m256i column[12] = {};
+        for (; x < end; x += 4) {
+            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, words += words_a_pixel) {
+                pixel<Count>(turned + 3 * first_[static_cast<std::size_t>(x + j)], words, chunk.pairs, column + 3 * j);
             }
+            store_columns(column, x, groups);
         }
+    }
+
+    /// Twelve columns, of four output pixels, into four groups.
+    SACCADE_AVX2_INLINE static void store_columns(const __m256i* column, std::int64_t x, std::uint8_t* const* groups) {
         // Lanes are rows. Packed to 16 bits, a pair of rows is 32 bits wide:
         //     a = column 0 rows 01, 23, column 1 rows 01, 23 | the same of rows 45, 67;   b likewise of columns 2, 3
         // and the even and odd 32 bits of a and b are four columns of groups 0, 2 and of groups 1, 3.
@@ -197,10 +218,13 @@ class Horizontal final : public HorizontalPass {
         }
     }
 
-    std::vector<Pairs> pairs_;
+    std::int64_t width_;
+    std::int64_t chunk_;  // output pixels in a chunk
+    std::vector<Chunk> chunks_;
+    std::vector<std::int32_t> first_;  // pair of each output pixel, among those turned
     std::vector<std::int32_t> words_;
-    std::int64_t chunk_;
-    std::int64_t turned_bytes_;
+    std::int64_t most_quads_ = 0;
+    int most_pairs_ = 0;
 };
 
 std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std::make_unique<Horizontal>(axis); }

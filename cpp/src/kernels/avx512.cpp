@@ -24,11 +24,10 @@ namespace {
 
 constexpr int kRowsInGroup = 4;
 constexpr int kRowsInCall = 8;
-constexpr std::int64_t kVector = 64;         // bytes
-constexpr std::int64_t kLanes = 16;          // of 32 bits: columns of a block
-constexpr std::int64_t kPixels = 16;         // whose weights are stored together: 48 columns, three blocks
-constexpr std::int64_t kTaps = 4;            // that vpdpbusd adds up
-constexpr std::int64_t kMostDenseTerms = 8;  // vectors of four taps that a dense pass handles
+constexpr std::int64_t kVector = 64;  // bytes
+constexpr std::int64_t kLanes = 16;   // of 32 bits: columns of a block
+constexpr std::int64_t kPixels = 16;  // whose weights are stored together: 48 columns, three blocks
+constexpr std::int64_t kTaps = 4;     // that vpdpbusd adds up
 
 SACCADE_AVX512_INLINE __m512i load(const void* from) { return _mm512_loadu_si512(from); }
 SACCADE_AVX512_INLINE void store(void* to, __m512i value) { _mm512_storeu_si512(to, value); }
@@ -44,21 +43,46 @@ struct Sum {
 SACCADE_AVX512_INLINE Sum half() {
     return {broadcast(1 << (kWeightBits - 17)), _mm512_setzero_si512(), _mm512_setzero_si512()};
 }
-SACCADE_AVX512_INLINE void add(Sum& sum, __m512i samples, __m512i high, __m512i middle, __m512i low) {
-    sum.high = _mm512_dpbusd_epi32(sum.high, samples, high);
-    sum.middle = _mm512_dpbusd_epi32(sum.middle, samples, middle);
-    sum.low = _mm512_dpbusd_epi32(sum.low, samples, low);
+
+/// The digits of four weights for each lane.
+struct Weights {
+    __m512i high, middle, low;
+};
+SACCADE_AVX512_INLINE void add(Sum& sum, __m512i samples, const Weights& weights) {
+    sum.high = _mm512_dpbusd_epi32(sum.high, samples, weights.high);
+    sum.middle = _mm512_dpbusd_epi32(sum.middle, samples, weights.middle);
+    sum.low = _mm512_dpbusd_epi32(sum.low, samples, weights.low);
+#if !defined(__clang__)
+    __asm__("" : "+v"(sum.high), "+v"(sum.middle), "+v"(sum.low));  // else gcc 12 copies each sum to memory as well
+#endif
+}
+
+/// Weights stored for 16 pixels, each given to the lanes that are columns of its pixel.
+SACCADE_AVX512_INLINE Weights expanded(const std::uint8_t* stored, __m512i pixel) {
+    return {_mm512_permutexvar_epi32(pixel, load(stored)), _mm512_permutexvar_epi32(pixel, load(stored + kVector)),
+            _mm512_permutexvar_epi32(pixel, load(stored + 2 * kVector))};
 }
 SACCADE_AVX512_INLINE __m512i whole(const Sum& sum) {
     const __m512i upper = _mm512_add_epi32(_mm512_slli_epi32(sum.high, 16), _mm512_slli_epi32(sum.middle, 8));
     return _mm512_srai_epi32(_mm512_add_epi32(upper, sum.low), kWeightBits);
 }
 
-/// Sixteen columns of four rows, a vector of 32-bit results for each row, to bytes of a group. Packing leaves in each
-/// quarter of the vector four bytes of each row, aaaabbbbccccdddd; the shuffle makes abcdabcdabcdabcd of them.
-SACCADE_AVX512_INLINE __m512i interleave(const __m512i* row) {
-    const __m512i packed = _mm512_packus_epi16(_mm512_packs_epi32(row[0], row[1]), _mm512_packs_epi32(row[2], row[3]));
-    return _mm512_shuffle_epi8(packed, _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602, 0x0d090501, 0x0c080400));
+/// The sums of four rows, or of four vectors of columns.
+struct FourSums {
+    Sum a, b, c, d;
+};
+SACCADE_AVX512_INLINE FourSums four_halves() { return {half(), half(), half(), half()}; }
+SACCADE_AVX512_INLINE __m512i packed(__m512i a, __m512i b, __m512i c, __m512i d) {
+    return _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+}
+SACCADE_AVX512_INLINE __m512i packed(const FourSums& sums) {
+    return packed(whole(sums.a), whole(sums.b), whole(sums.c), whole(sums.d));
+}
+
+/// Packing sixteen columns of four rows leaves in each quarter of the vector four bytes of each row,
+/// aaaabbbbccccdddd; this makes abcdabcdabcdabcd of them, sixteen columns of a group.
+SACCADE_AVX512_INLINE __m512i interleaved(__m512i packed_rows) {
+    return _mm512_shuffle_epi8(packed_rows, _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602, 0x0d090501, 0x0c080400));
 }
 
 // -- coefficients -----------------------------------------------------------------------------------------------------
@@ -89,7 +113,6 @@ class PixelWeights {
             }
             runs_.push_back({static_cast<int>(terms), vectors});
             vectors += 3 * terms;
-            most_ = std::max(most_, terms);
         }
         auto* bytes = reinterpret_cast<std::int8_t*>(data_.get(vectors * kVector));
         std::memset(bytes, 0, static_cast<std::size_t>(vectors * kVector));
@@ -106,7 +129,6 @@ class PixelWeights {
     }
     std::int64_t runs() const { return std::ssize(runs_); }
     int terms(std::int64_t run) const { return runs_[static_cast<std::size_t>(run)].terms; }
-    std::int64_t most_terms() const { return most_; }
     const std::uint8_t* of(std::int64_t run) const {
         return data_.data() + runs_[static_cast<std::size_t>(run)].offset * kVector;
     }
@@ -117,7 +139,6 @@ class PixelWeights {
         std::int64_t offset;  // in vectors
     };
     std::vector<Run> runs_;
-    std::int64_t most_ = 0;
     AlignedBytes data_;
 };
 
@@ -151,35 +172,21 @@ class Dense final : public HorizontalPass {
     }
 
     /// Whether the samples are near enough to each other for this form.
-    bool fits() const { return reach_ < 2 * kVector && weights_.most_terms() <= kMostDenseTerms; }
+    bool fits() const { return reach_ < 2 * kVector; }
 
     SACCADE_AVX512 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
         for (std::int64_t i = 0; i < weights_.runs(); ++i) {
-            if (reach_ < kVector) {
-                switch (weights_.terms(i)) {
-                    case 1:
-                        pixels<1, false>(i, rows, groups);
-                        break;
-                    case 2:
-                        pixels<2, false>(i, rows, groups);
-                        break;
-                    case 3:
-                        pixels<3, false>(i, rows, groups);
-                        break;
-                    default:
-                        pixels<0, false>(i, rows, groups);
-                }
+            const int terms = weights_.terms(i);
+            if (reach_ >= kVector) {
+                pixels<0, true>(i, rows, groups);
+            } else if (terms == 1) {
+                pixels<1, false>(i, rows, groups);
+            } else if (terms == 2) {
+                pixels<2, false>(i, rows, groups);
+            } else if (terms == 3) {
+                pixels<3, false>(i, rows, groups);
             } else {
-                switch (weights_.terms(i)) {
-                    case 6:
-                        pixels<6, true>(i, rows, groups);
-                        break;
-                    case 7:
-                        pixels<7, true>(i, rows, groups);
-                        break;
-                    default:
-                        pixels<0, true>(i, rows, groups);
-                }
+                pixels<0, false>(i, rows, groups);
             }
         }
     }
@@ -189,46 +196,91 @@ class Dense final : public HorizontalPass {
         return axis.spans[static_cast<std::size_t>(x)].first;
     }
 
-    /// Up to sixteen output pixels. Terms 0: any number. Wide: samples within 128 bytes.
+    /// Up to sixteen output pixels: three blocks. Terms 0: any number. Wide: samples within 128 bytes.
     template <int Terms, bool Wide>
     SACCADE_AVX512_INLINE void pixels(std::int64_t run, const std::uint8_t* const* rows,
                                       std::uint8_t* const* groups) const {
-        const int terms = weights_.terms(run);
-        const std::uint8_t* weights = weights_.of(run);
         const auto blocks = std::ssize(start_);
         std::int64_t b = 3 * run;
-        block<Terms, Wide, 0>(b, weights, terms, rows, groups);
-        if (++b < blocks) block<Terms, Wide, 1>(b, weights, terms, rows, groups);
-        if (++b < blocks) block<Terms, Wide, 2>(b, weights, terms, rows, groups);
+        block<Terms, Wide, 0>(b, run, rows, groups);
+        if (++b < blocks) block<Terms, Wide, 1>(b, run, rows, groups);
+        if (++b < blocks) block<Terms, Wide, 2>(b, run, rows, groups);
     }
 
     /// Columns 16 * Part and following of the 48 that share weights: column c is of pixel c / 3.
     template <int Terms, bool Wide, int Part>
-    SACCADE_AVX512_INLINE void block(std::int64_t b, const std::uint8_t* weights, int any_terms,
-                                     const std::uint8_t* const* rows, std::uint8_t* const* groups) const {
+    SACCADE_AVX512_INLINE void block(std::int64_t b, std::int64_t run, const std::uint8_t* const* rows,
+                                     std::uint8_t* const* groups) const {
         constexpr int c = 16 * Part;
         const __m512i pixel = _mm512_setr_epi32(c / 3, (c + 1) / 3, (c + 2) / 3, (c + 3) / 3, (c + 4) / 3, (c + 5) / 3,
                                                 (c + 6) / 3, (c + 7) / 3, (c + 8) / 3, (c + 9) / 3, (c + 10) / 3,
                                                 (c + 11) / 3, (c + 12) / 3, (c + 13) / 3, (c + 14) / 3, (c + 15) / 3);
         const __m512i order = load(index_.data() + b * kVector);
         const std::int64_t start = start_[static_cast<std::size_t>(b)];
-        const int terms = Terms != 0 ? Terms : any_terms;
-        __m512i weight[3 * (Terms != 0 ? Terms : kMostDenseTerms)];
-        for (int i = 0; i < 3 * terms; ++i) weight[i] = _mm512_permutexvar_epi32(pixel, load(weights + i * kVector));
-        for (int group = 0; group < kRowsInCall / kRowsInGroup; ++group) {
-            __m512i result[kRowsInGroup];
-            for (int r = 0; r < kRowsInGroup; ++r) {
-                const std::uint8_t* from = rows[group * kRowsInGroup + r] + start;
-                Sum sum = half();
-                for (int i = 0; i < terms; ++i, from += kTaps * kChannels) {
-                    const __m512i samples = Wide ? _mm512_permutex2var_epi8(load(from), order, load(from + kVector))
-                                                 : _mm512_permutexvar_epi8(order, load(from));
-                    add(sum, samples, weight[3 * i], weight[3 * i + 1], weight[3 * i + 2]);
-                }
-                result[r] = whole(sum);
-            }
-            _mm512_store_si512(groups[group] + b * kVector, interleave(result));
+        std::uint8_t* const to[2] = {groups[0] + b * kVector, groups[1] + b * kVector};
+        if constexpr (Terms != 0) {
+            by_rows<Terms, Wide>(weights_.of(run), pixel, order, start, rows, to);
+        } else {
+            by_terms<Wide>(weights_.of(run), weights_.terms(run), pixel, order, start, rows, to);
         }
+    }
+
+    template <bool Wide>
+    SACCADE_AVX512_INLINE static __m512i samples(const std::uint8_t* from, __m512i order) {
+        if constexpr (Wide) return _mm512_permutex2var_epi8(load(from), order, load(from + kVector));
+        return _mm512_permutexvar_epi8(order, load(from));
+    }
+
+    /// Few terms: all their weights stay in registers, and rows are finished one after the other.
+    template <int Terms, bool Wide>
+    SACCADE_AVX512_INLINE static void by_rows(const std::uint8_t* stored, __m512i pixel, __m512i order,
+                                              std::int64_t start, const std::uint8_t* const* rows,
+                                              std::uint8_t* const* to) {
+        Weights weights[Terms];
+        for (int i = 0; i < Terms; ++i) weights[i] = expanded(stored + 3 * i * kVector, pixel);
+        for (int g = 0; g < kRowsInCall / kRowsInGroup; ++g, rows += kRowsInGroup) {
+            const __m512i a = row<Terms, Wide>(rows[0] + start, order, weights);
+            const __m512i b = row<Terms, Wide>(rows[1] + start, order, weights);
+            const __m512i c = row<Terms, Wide>(rows[2] + start, order, weights);
+            const __m512i d = row<Terms, Wide>(rows[3] + start, order, weights);
+            _mm512_store_si512(to[g], interleaved(packed(a, b, c, d)));
+        }
+    }
+
+    /// The digits are summed one after the other, from the highest, shifting in between:
+    /// ((half + high) * 256 + middle) * 256 + low.
+    template <int Terms, bool Wide>
+    SACCADE_AVX512_INLINE static __m512i row(const std::uint8_t* from, __m512i order, const Weights* weights) {
+        __m512i taps[Terms];
+        for (int i = 0; i < Terms; ++i) taps[i] = samples<Wide>(from + i * kTaps * kChannels, order);
+        __m512i sum = half().high;
+        for (int i = 0; i < Terms; ++i) sum = _mm512_dpbusd_epi32(sum, taps[i], weights[i].high);
+        sum = _mm512_slli_epi32(sum, 8);
+        for (int i = 0; i < Terms; ++i) sum = _mm512_dpbusd_epi32(sum, taps[i], weights[i].middle);
+        sum = _mm512_slli_epi32(sum, 8);
+        for (int i = 0; i < Terms; ++i) sum = _mm512_dpbusd_epi32(sum, taps[i], weights[i].low);
+        return _mm512_srai_epi32(sum, kWeightBits);
+    }
+
+    /// Many terms: the sums of all rows stay in registers, 24 of the 32.
+    template <bool Wide>
+    SACCADE_AVX512_INLINE static void by_terms(const std::uint8_t* stored, int terms, __m512i pixel, __m512i order,
+                                               std::int64_t start, const std::uint8_t* const* rows,
+                                               std::uint8_t* const* to) {
+        FourSums first = four_halves(), second = four_halves();
+        for (int i = 0; i < terms; ++i, stored += 3 * kVector, start += kTaps * kChannels) {
+            const Weights weights = expanded(stored, pixel);
+            add(first.a, samples<Wide>(rows[0] + start, order), weights);
+            add(first.b, samples<Wide>(rows[1] + start, order), weights);
+            add(first.c, samples<Wide>(rows[2] + start, order), weights);
+            add(first.d, samples<Wide>(rows[3] + start, order), weights);
+            add(second.a, samples<Wide>(rows[4] + start, order), weights);
+            add(second.b, samples<Wide>(rows[5] + start, order), weights);
+            add(second.c, samples<Wide>(rows[6] + start, order), weights);
+            add(second.d, samples<Wide>(rows[7] + start, order), weights);
+        }
+        _mm512_store_si512(to[0], interleaved(packed(first)));
+        _mm512_store_si512(to[1], interleaved(packed(second)));
     }
 
     PixelWeights weights_;
@@ -271,26 +323,26 @@ class Spread final : public HorizontalPass {
     }
 
     SACCADE_AVX512 static void quad(const std::uint8_t* const* rows, const std::int64_t* start,
-                                    const std::uint8_t* weights, int terms, std::int32_t part, std::uint8_t* first,
-                                    std::uint8_t* second) {
+                                    const std::uint8_t* stored, int terms, std::int32_t part, std::uint8_t* to_first,
+                                    std::uint8_t* to_second) {
         const __m512i pixel =
             _mm512_add_epi32(_mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3), broadcast(part));
-        Sum sums[kRowsInCall];
-        for (auto& sum : sums) sum = half();
-        for (std::int64_t i = 0; i < terms; ++i, weights += 3 * kVector) {
-            const __m512i high = _mm512_permutexvar_epi32(pixel, load(weights));
-            const __m512i middle = _mm512_permutexvar_epi32(pixel, load(weights + kVector));
-            const __m512i low = _mm512_permutexvar_epi32(pixel, load(weights + 2 * kVector));
-            for (int r = 0; r < kRowsInCall; ++r) {
-                add(sums[r], samples(rows[r] + i * kTaps * kChannels, start), high, middle, low);
-            }
+        FourSums first = four_halves(), second = four_halves();
+        for (std::int64_t at = 0; at < terms * kTaps * kChannels; at += kTaps * kChannels, stored += 3 * kVector) {
+            const Weights weights = expanded(stored, pixel);
+            add(first.a, samples(rows[0] + at, start), weights);
+            add(first.b, samples(rows[1] + at, start), weights);
+            add(first.c, samples(rows[2] + at, start), weights);
+            add(first.d, samples(rows[3] + at, start), weights);
+            add(second.a, samples(rows[4] + at, start), weights);
+            add(second.b, samples(rows[5] + at, start), weights);
+            add(second.c, samples(rows[6] + at, start), weights);
+            add(second.d, samples(rows[7] + at, start), weights);
         }
         // The fourth lane of each quarter holds nothing; the twelve others are columns.
         const __m512i columns = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
-        __m512i result[kRowsInCall];
-        for (int r = 0; r < kRowsInCall; ++r) result[r] = whole(sums[r]);
-        store(first, _mm512_permutexvar_epi32(columns, interleave(result)));
-        store(second, _mm512_permutexvar_epi32(columns, interleave(result + kRowsInGroup)));
+        store(to_first, _mm512_permutexvar_epi32(columns, interleaved(packed(first))));
+        store(to_second, _mm512_permutexvar_epi32(columns, interleaved(packed(second))));
     }
 
     PixelWeights weights_;
@@ -310,19 +362,18 @@ std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) {
 template <int Count>
 SACCADE_AVX512_INLINE void columns64(const std::int32_t* words, const std::uint8_t* const* groups, int count,
                                      std::int64_t x, std::uint8_t* out) {
-    Sum sums[4] = {half(), half(), half(), half()};
+    FourSums sums = four_halves();
     for (int i = 0; i < (Count != 0 ? Count : count); ++i) {
-        const __m512i high = broadcast(words[3 * i]), middle = broadcast(words[3 * i + 1]);
-        const __m512i low = broadcast(words[3 * i + 2]);
-        for (int j = 0; j < 4; ++j) {
-            add(sums[j], _mm512_load_si512(groups[i] + 4 * x + j * kVector), high, middle, low);
-        }
+        const Weights weights = {broadcast(words[3 * i]), broadcast(words[3 * i + 1]), broadcast(words[3 * i + 2])};
+        const std::uint8_t* from = groups[i] + 4 * x;
+        add(sums.a, _mm512_load_si512(from), weights);
+        add(sums.b, _mm512_load_si512(from + kVector), weights);
+        add(sums.c, _mm512_load_si512(from + 2 * kVector), weights);
+        add(sums.d, _mm512_load_si512(from + 3 * kVector), weights);
     }
     // Packing works on quarters of vectors; the permutation brings the columns back into order.
-    const __m512i packed = _mm512_packus_epi16(_mm512_packs_epi32(whole(sums[0]), whole(sums[1])),
-                                               _mm512_packs_epi32(whole(sums[2]), whole(sums[3])));
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    store(out, _mm512_permutexvar_epi32(order, packed));
+    store(out, _mm512_permutexvar_epi32(order, packed(sums)));
 }
 
 template <int Count>

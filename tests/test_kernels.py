@@ -132,6 +132,34 @@ def test_native_patches_are_resize_and_then_patchify(
     assert np.array_equal(_core.native_patches(pixels, *size, "pillow13", patch, 2, 8 * patch), in_two)
 
 
+@pytest.mark.parametrize("kernel", _core.kernels())
+@pytest.mark.parametrize("size", [(1, 1), (17, 33), (640, 480)])
+def test_other_formats_are_read_where_they_lie(kernel: str, size: tuple[int, int]) -> None:
+    width, height = size
+    rgba = np.random.RandomState(0).randint(0, 256, (height, width + 3, 4), dtype=np.uint8)[:, :width]
+    cases = {
+        "rgba": (rgba, rgba[..., :3]),
+        "bgra": (rgba, rgba[..., 2::-1]),
+        "grey": (rgba[..., 0].copy(), rgba[..., :1].repeat(3, axis=2)),
+    }
+    for name, (pixels, as_rgb) in cases.items():
+        for new_size in ((56, 28), (28, 112)):
+            with using(kernel):
+                made = _core.native_patches(pixels, *new_size, "pillow13", 14, 2, 112, name)
+            expected = _core.native_patches(np.ascontiguousarray(as_rgb), *new_size, "pillow13", 14, 2, 112)
+            assert np.array_equal(made, expected), name
+
+
+def test_formats_are_refused() -> None:
+    for pixels, name, message in (
+        (np.zeros((28, 28, 3), np.uint8), "bgra", r"\[height, width, 4\]; got uint8 \(28, 28, 3\)"),
+        (np.zeros((28, 28, 1), np.uint8), "grey", r"\[height, width\]; got uint8 \(28, 28, 1\)"),
+        (np.zeros((28, 28, 3), np.uint8), "rgbx", "format is 'rgbx'; it must be 'rgb', 'rgba', 'bgra' or 'grey'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            _core.native_patches(pixels, 28, 28, "pillow13", 14, 2, 112, name)
+
+
 # -- choosing one -----------------------------------------------------------------------------------------------------
 
 SCRIPT = """

@@ -1,6 +1,7 @@
 #include "arguments.h"
 
 #include <sstream>
+#include <utility>
 
 namespace binding {
 namespace {
@@ -26,6 +27,14 @@ std::string describe(const AnyArray& array) {
     return text.str();
 }
 
+std::int32_t parse_format(const std::string& name) {
+    if (name == "rgb") return SACCADE_FORMAT_RGB;
+    if (name == "rgba") return SACCADE_FORMAT_RGBA;
+    if (name == "bgra") return SACCADE_FORMAT_BGRA;
+    if (name == "grey") return SACCADE_FORMAT_GREY;
+    raise_input_error("format is '" + name + "'; it must be 'rgb', 'rgba', 'bgra' or 'grey'");
+}
+
 }  // namespace
 
 void raise_input_error(const std::string& message) {
@@ -49,9 +58,14 @@ void check(std::int32_t status) {
     throw nb::python_error();
 }
 
-Image::Image(const AnyArray& array) {
-    if (array.dtype() != nb::dtype<std::uint8_t>() || array.ndim() != 3 || array.shape(2) != 3) {
-        raise_input_error("image must be a uint8 array [height, width, 3]; got " + describe(array));
+Image::Image(const AnyArray& array, const std::string& format_name) {
+    format = parse_format(format_name);
+    const std::int64_t channels = format == SACCADE_FORMAT_RGB ? 3 : format == SACCADE_FORMAT_GREY ? 1 : 4;
+    const bool shaped =
+        channels == 1 ? array.ndim() == 2 : array.ndim() == 3 && std::cmp_equal(array.shape(2), channels);
+    if (array.dtype() != nb::dtype<std::uint8_t>() || !shaped) {
+        const std::string last = channels == 1 ? "]" : ", " + std::to_string(channels) + "]";
+        raise_input_error("image must be a uint8 array [height, width" + last + "; got " + describe(array));
     }
     if (array.device_type() != nb::device::cpu::value) {
         raise_input_error("image must be in the CPU's memory; copy it there first");
@@ -61,9 +75,10 @@ Image::Image(const AnyArray& array) {
     // Strides of axes with one element say nothing, and those of an empty array, which the core refuses, nothing at
     // all.
     const bool empty = array.size() == 0;
-    const bool packed = empty || ((width == 1 || array.stride(1) == 3) && array.stride(2) == 1);
-    stride = empty || height == 1 ? 3 * width : array.stride(0);
-    if (!packed || stride < 3 * width) {
+    const bool packed =
+        empty || ((width == 1 || array.stride(1) == channels) && (channels == 1 || array.stride(2) == 1));
+    stride = empty || height == 1 ? channels * width : array.stride(0);
+    if (!packed || stride < channels * width) {
         raise_input_error(
             "image has pixels that do not follow each other in memory; pass numpy.ascontiguousarray(image)");
     }

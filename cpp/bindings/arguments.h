@@ -31,10 +31,12 @@ using Grids = std::vector<std::array<std::int64_t, 3>>;
 /// Raises the Python exception that fits a status of the core, unless it is SACCADE_OK. Needs the GIL.
 void check(std::int32_t status);
 
-/// A borrowed uint8 [height, width, 3] array whose pixels are packed; rows may lie apart (a crop).
+/// A borrowed uint8 [height, width, 3] array whose pixels are packed; rows may lie apart (a crop). Of another format
+/// than "rgb": [height, width, 4] for "rgba" and "bgra", [height, width] for "grey".
 struct Image {
-    explicit Image(const AnyArray& array);
+    explicit Image(const AnyArray& array, const std::string& format = "rgb");
 
+    std::int32_t format;
     const std::uint8_t* pixels;
     std::int64_t width;
     std::int64_t height;

@@ -56,8 +56,9 @@ NewArray<std::uint8_t, 2>::Shaped patchify_native(const AnyArray& array, std::in
 
 NewArray<std::uint8_t, 2>::Shaped native_patches(const AnyArray& array, std::int64_t width, std::int64_t height,
                                                  const std::string& pass_order, std::int64_t patch_size,
-                                                 std::int64_t merge_size, std::int64_t window_size) {
-    const Image image(array);
+                                                 std::int64_t merge_size, std::int64_t window_size,
+                                                 const std::string& format) {
+    const Image image(array, format);
     const std::int32_t order = parse_pass_order(pass_order);
     std::int64_t count = 0, values = 0;
     check(saccade_patchify_size(width, height, patch_size, merge_size, 1, &count, &values));
@@ -65,8 +66,9 @@ NewArray<std::uint8_t, 2>::Shaped native_patches(const AnyArray& array, std::int
     std::int32_t status = SACCADE_OK;
     {
         const nb::gil_scoped_release unlocked;
-        status = saccade_native_patches(image.pixels, image.width, image.height, image.stride, width, height, order,
-                                        patch_size, merge_size, window_size, patches.data(), patches.size());
+        status =
+            saccade_native_patches(image.pixels, image.width, image.height, image.stride, image.format, width, height,
+                                   order, patch_size, merge_size, window_size, patches.data(), patches.size());
     }
     check(status);
     return patches.release();
@@ -99,12 +101,14 @@ void bind_pixels(nb::module_& module) {
                nb::sig("def patchify_native(image: numpy.typing.NDArray[numpy.uint8], patch_size: int, "
                        "merge_size: int, window_size: int) -> numpy.typing.NDArray[numpy.uint8]"),
                "uint8 [patches, 3 * patch_size ** 2], (channel, y, x) each, in window order; window_size 0: blocks'.");
-    module.def("native_patches", &native_patches, "image"_a, "width"_a, "height"_a, "pass_order"_a, "patch_size"_a,
-               "merge_size"_a, "window_size"_a,
-               nb::sig("def native_patches(image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, "
-                       "pass_order: str, patch_size: int, merge_size: int, window_size: int) "
-                       "-> numpy.typing.NDArray[numpy.uint8]"),
-               "resize and patchify_native in one, without the resized image in between.");
+    module.def(
+        "native_patches", &native_patches, "image"_a, "width"_a, "height"_a, "pass_order"_a, "patch_size"_a,
+        "merge_size"_a, "window_size"_a, "format"_a = "rgb",
+        nb::sig("def native_patches(image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, "
+                "pass_order: str, patch_size: int, merge_size: int, window_size: int, format: str = 'rgb') "
+                "-> numpy.typing.NDArray[numpy.uint8]"),
+        "resize and patchify_native in one, without the resized image in between. format: 'rgb', 'rgba', 'bgra' (the "
+        "fourth channel is ignored), 'grey' ([height, width]).");
     module.def("patchify_reference", &patchify_reference, "image"_a, "patch_size"_a, "merge_size"_a,
                "temporal_patch_size"_a, "mean"_a, "std"_a,
                nb::sig("def patchify_reference(image: numpy.typing.NDArray[numpy.uint8], patch_size: int, "

@@ -32,6 +32,12 @@
 #define SACCADE_PASS_ORDER_HORIZONTAL 0 /* horizontal, always: Pillow up to 12.1 */
 #define SACCADE_PASS_ORDER_PILLOW13 1   /* vertical where H < h and h - H > 2 (w - W), else horizontal: Pillow 13.0 */
 
+/* How the channels of a pixel lie, a byte each. A fourth byte is ignored; grey counts as three equal channels. */
+#define SACCADE_FORMAT_RGB 0
+#define SACCADE_FORMAT_RGBA 1
+#define SACCADE_FORMAT_BGRA 2 /* as macOS and Windows capture screens */
+#define SACCADE_FORMAT_GREY 3
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -118,12 +124,12 @@ int32_t saccade_patchify_native(const uint8_t* pixels, int64_t width, int64_t he
 /*
  * saccade_resize and saccade_patchify_native in one, strip by strip, without the resized image in between: from pixels
  * to a vision tower's input. Arguments as there; target_width and target_height are multiples of patch_size *
- * merge_size.
+ * merge_size. format: a SACCADE_FORMAT_..., of the source; its rows are read where they lie, source_stride bytes apart.
  */
 int32_t saccade_native_patches(const uint8_t* source, int64_t source_width, int64_t source_height,
-                               int64_t source_stride, int64_t target_width, int64_t target_height, int32_t pass_order,
-                               int64_t patch_size, int64_t merge_size, int64_t window_size, uint8_t* patches,
-                               int64_t patches_capacity);
+                               int64_t source_stride, int32_t format, int64_t target_width, int64_t target_height,
+                               int32_t pass_order, int64_t patch_size, int64_t merge_size, int64_t window_size,
+                               uint8_t* patches, int64_t patches_capacity);
 
 /*
  * Cuts an image into normalised float32 patches as transformers' Pillow image processor does, bit for bit: a value is

@@ -156,14 +156,15 @@ std::int32_t saccade_patchify_native(const std::uint8_t* pixels, std::int64_t wi
 }
 
 std::int32_t saccade_native_patches(const std::uint8_t* source, std::int64_t source_width, std::int64_t source_height,
-                                    std::int64_t source_stride, std::int64_t target_width, std::int64_t target_height,
-                                    std::int32_t pass_order, std::int64_t patch_size, std::int64_t merge_size,
-                                    std::int64_t window_size, std::uint8_t* patches, std::int64_t patches_capacity) {
+                                    std::int64_t source_stride, std::int32_t format, std::int64_t target_width,
+                                    std::int64_t target_height, std::int32_t pass_order, std::int64_t patch_size,
+                                    std::int64_t merge_size, std::int64_t window_size, std::uint8_t* patches,
+                                    std::int64_t patches_capacity) {
     return guarded([&] {
         check_pointer(patches, "patches");
-        native_patches({source, source_width, source_height, source_stride}, {target_width, target_height},
-                       static_cast<PassOrder>(pass_order), {patch_size, merge_size}, window_size, patches,
-                       patches_capacity);
+        const Image image{source, source_width, source_height, source_stride, static_cast<PixelFormat>(format)};
+        native_patches(image, {target_width, target_height}, static_cast<PassOrder>(pass_order),
+                       {patch_size, merge_size}, window_size, patches, patches_capacity);
     });
 }
 

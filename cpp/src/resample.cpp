@@ -57,36 +57,36 @@ VerticalPass::VerticalPass(const Kernel& kernel, const AxisWeights& axis) {
     }
 }
 
-/// Rows of the source that a kernel can read past the end of: the last ones are copied, the others have a row after
-/// them.
+/// Rows of the source as kernels read them: RGB, and readable past their end. Most rows of an RGB image are read where
+/// they are, since others follow them; its last ones are copied, rows of other formats converted.
 class Resampling::SourceRows {
   public:
-    SourceRows(const Image& source, AlignedBytes& memory) : source_(source), pitch_(row_pitch(source.width)) {
-        // A row can be read in place where `beyond` rows and more follow it.
-        const std::int64_t beyond = round_up(kRowSlack, source.stride) / source.stride;
-        first_copied_ = std::max(std::int64_t{0}, source.height - beyond);
-        copies_ = memory.get((source.height - first_copied_) * pitch_);
+    SourceRows(const Kernel& kernel, const Image& source, AlignedBytes& memory)
+        : kernel_(kernel), source_(source), pitch_(row_pitch(source.width)) {
+        const std::int64_t rows_of_slack = (kRowSlack + source.stride - 1) / source.stride;
+        in_place_ = source.format == PixelFormat::kRgb ? source.height - rows_of_slack : 0;
+        slots_ = memory.get(kMostRowsInCall * pitch_);
     }
 
-    /// Row y, or the last one where y is beyond it.
-    const std::uint8_t* operator[](std::int64_t y) {
+    /// Row y, or the last one where y is beyond it; valid until another is asked for with the same slot.
+    const std::uint8_t* get(std::int64_t y, int slot) {
         y = std::min(y, source_.height - 1);
-        if (y < first_copied_) return source_.row(y);
-        std::uint8_t* copy = copies_ + (y - first_copied_) * pitch_;
-        if (!copied_[static_cast<std::size_t>(y - first_copied_)]) {
-            std::memcpy(copy, source_.row(y), static_cast<std::size_t>(kChannels * source_.width));
-            std::memset(copy + kChannels * source_.width, 0, kRowSlack);
-            copied_[static_cast<std::size_t>(y - first_copied_)] = true;
+        if (y < in_place_) return source_.row(y);
+        std::uint8_t* row = slots_ + slot * pitch_;
+        if (source_.format == PixelFormat::kRgb) {
+            std::memcpy(row, source_.row(y), static_cast<std::size_t>(kChannels * source_.width));
+        } else {
+            kernel_.to_rgb(source_.row(y), source_.format, source_.width, row);
         }
-        return copy;
+        return row;
     }
 
   private:
+    const Kernel& kernel_;
     Image source_;
     std::int64_t pitch_;
-    std::int64_t first_copied_;
-    std::uint8_t* copies_;
-    std::array<bool, kRowSlack> copied_{};  // a stride is at least 3 bytes
+    std::int64_t in_place_;  // rows before it can be read where they are
+    std::uint8_t* slots_;
 };
 
 /// The groups that the vertical pass needs next; older ones are overwritten.
@@ -147,9 +147,10 @@ void Resampling::strip(std::int64_t first, std::int64_t end, Workspace& workspac
     vertical_last(first, end, workspace, sink);
 }
 
-void Resampling::copy(std::int64_t first, std::int64_t end, Workspace&, RowSink& sink) const {
+void Resampling::copy(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const {
+    SourceRows source(kernel_, source_, workspace.fetched);
     for (std::int64_t y = first; y < end; ++y) {
-        std::memcpy(sink.row(y), source_.row(y), static_cast<std::size_t>(kChannels * size_.width));
+        std::memcpy(sink.row(y), source.get(y, 0), static_cast<std::size_t>(kChannels * size_.width));
         sink.done(y);
     }
 }
@@ -164,7 +165,7 @@ class Resampling::Columns {
           vertical_(*plan.vertical_),
           samples_(kChannels * width),
           rows_in_step_(horizontal != nullptr ? kernel_.rows_in_call : kernel_.rows_in_group),
-          source_(plan.source_, workspace.fetched),
+          source_(kernel_, plan.source_, workspace.fetched),
           ring_(kernel_, samples_, vertical_.most + rows_in_step_ / kernel_.rows_in_group, workspace.groups),
           used_(static_cast<std::size_t>(vertical_.most)),
           made_(vertical_.spans[static_cast<std::size_t>(first)].first) {}
@@ -182,7 +183,7 @@ class Resampling::Columns {
         std::array<const std::uint8_t*, kMostRowsInCall> rows;
         std::array<std::uint8_t*, kMostRowsInCall> groups;
         for (int i = 0; i < rows_in_step_; ++i) {
-            rows[static_cast<std::size_t>(i)] = source_[made_ * kernel_.rows_in_group + i];
+            rows[static_cast<std::size_t>(i)] = source_.get(made_ * kernel_.rows_in_group + i, i);
         }
         const int count = rows_in_step_ / kernel_.rows_in_group;
         for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = ring_[made_ + i];
@@ -227,7 +228,7 @@ void Resampling::horizontal_last(std::int64_t first, std::int64_t end, Workspace
     if (vertical_) {
         columns.emplace(*this, nullptr, source_.width, first, workspace);
     } else {
-        source.emplace(source_, workspace.fetched);
+        source.emplace(kernel_, source_, workspace.fetched);
     }
 
     std::array<const std::uint8_t*, kMostRowsInCall> rows;
@@ -238,7 +239,8 @@ void Resampling::horizontal_last(std::int64_t first, std::int64_t end, Workspace
         for (int i = 0; i < in_call; ++i) {
             const auto slot = static_cast<std::size_t>(i);
             if (i < wanted && vertical_) columns->row(y + i, between + i * pitch);
-            rows[slot] = vertical_ ? between + std::min(i, wanted - 1) * pitch : (*source)[y + std::min(i, wanted - 1)];
+            rows[slot] =
+                vertical_ ? between + std::min(i, wanted - 1) * pitch : source->get(y + std::min(i, wanted - 1), i);
             groups[slot] = results[i];
             out[slot] = i < wanted ? sink.row(y + i) : unwanted;
         }

@@ -42,7 +42,7 @@ Bytes resized(const Case& c, const Pixels& pixels, int order, const std::string&
 Bytes patches(const Case& c, const Pixels& pixels, int patch, const std::string& kernel) {
     const kernels::Using use(kernel);
     Bytes out(static_cast<std::size_t>(3 * c.new_width * c.new_height));
-    CHECK(saccade_native_patches(pixels.bytes.get(), c.width, c.height, pixels.stride, c.new_width, c.new_height, 1,
+    CHECK(saccade_native_patches(pixels.bytes.get(), c.width, c.height, pixels.stride, 0, c.new_width, c.new_height, 1,
                                  patch, 1, 2 * patch, out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK);
     CHECK(kernels::ran(kernel));
     return out;
@@ -88,6 +88,44 @@ void test_patches(const std::string& kernel) {
     }
 }
 
+/// Other formats, in memory of exactly their size, against the same pixels as RGB.
+void test_formats(const std::string& kernel) {
+    for (const int width : {1, 3, 15, 16, 17, 33, 70}) {
+        const int height = 40, gap = width % 2;
+        for (const int format : {SACCADE_FORMAT_RGBA, SACCADE_FORMAT_BGRA, SACCADE_FORMAT_GREY}) {
+            const int bytes = format == SACCADE_FORMAT_GREY ? 1 : 4, stride = (width + gap) * bytes;
+            const auto size = static_cast<std::size_t>(stride * (height - 1) + width * bytes);
+            const auto pixels = std::make_unique<std::uint8_t[]>(size);
+            const Bytes noise = reference::noise(size, 5);
+            std::copy(noise.begin(), noise.end(), pixels.get());
+            Bytes rgb(static_cast<std::size_t>(3 * width * height));
+            for (int i = 0; i < width * height * 3; ++i) {
+                const int channel = bytes == 1 ? 0 : format == SACCADE_FORMAT_BGRA ? 2 - i % 3 : i % 3;
+                const int at = i / 3 / width * stride + i / 3 % width * bytes + channel;
+                rgb[static_cast<std::size_t>(i)] = pixels[static_cast<std::size_t>(at)];
+            }
+            for (const auto& [new_width, new_height] : {std::pair{28, 14}, {14, 42}, {width * 14, height * 14}}) {
+                Bytes out(static_cast<std::size_t>(3 * new_width * new_height)), expected(out.size());
+                const auto room = static_cast<std::int64_t>(out.size());
+                const kernels::Using use(kernel);
+                CHECK(saccade_native_patches(pixels.get(), width, height, stride, format, new_width, new_height, 1, 14,
+                                             1, 28, out.data(), room) == SACCADE_OK);
+                CHECK(saccade_native_patches(rgb.data(), width, height, 3 * width, 0, new_width, new_height, 1, 14, 1,
+                                             28, expected.data(), room) == SACCADE_OK);
+                CHECK(out == expected);
+            }
+        }
+    }
+    std::uint8_t pixel[4] = {}, out[3] = {};
+    const auto call = [&](std::int64_t stride, int format) {
+        return saccade_native_patches(pixel, 1, 1, stride, format, 1, 1, 1, 1, 1, 0, out, 3);
+    };
+    CHECK(check::refused(call(4, 4), "format is 4"));
+    CHECK(check::refused(call(4, -1), "format is -1"));
+    CHECK(check::refused(call(3, SACCADE_FORMAT_BGRA), "1 BGRA pixels need 4"));
+    CHECK(call(1, SACCADE_FORMAT_GREY) == SACCADE_OK);
+}
+
 void test_selection() {
     CHECK(saccade_kernel() != nullptr);
     CHECK(check::refused(saccade_select_kernel("sse9"), "kernel is 'sse9'"));
@@ -105,6 +143,7 @@ int main(int count, char** names) {
     }
     for (const std::string& kernel : kernels::available()) {
         std::printf("%s\n", kernel.c_str());
+        test_formats(kernel);
         if (kernel == "scalar") continue;
         test_sizes(kernel);
         test_patches(kernel);

@@ -24,8 +24,8 @@ const Bytes& image() {
 Bytes patches(int new_height, std::int64_t threads) {
     Bytes out(static_cast<std::size_t>(3 * kNewWidth * new_height));
     const bool ok = saccade_limit_threads(threads) == SACCADE_OK &&
-                    saccade_native_patches(image().data(), kWidth, kHeight, 3 * kWidth, kNewWidth, new_height, 1, 14, 2,
-                                           112, out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK;
+                    saccade_native_patches(image().data(), kWidth, kHeight, 3 * kWidth, 0, kNewWidth, new_height, 1, 14,
+                                           2, 112, out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK;
     if (!ok) out.clear();
     return out;
 }

@@ -62,9 +62,10 @@ def native_patches(
     patch_size: int,
     merge_size: int,
     window_size: int,
+    format: str = "rgb",
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
-    resize and patchify_native in one, without the resized image in between.
+    resize and patchify_native in one, without the resized image in between. format: 'rgb', 'rgba', 'bgra' (the fourth channel is ignored), 'grey' ([height, width]).
     """
 
 def patchify_reference(

@@ -312,6 +312,27 @@ SACCADE_AVX2 void split(const std::uint8_t* group, std::int64_t samples, std::ui
     }
 }
 
+SACCADE_AVX2 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out) {
+    std::int64_t x = 0;
+    if (format == PixelFormat::kGrey) {
+        const __m128i first = _mm_setr_epi8(0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5);
+        const __m128i second = _mm_setr_epi8(5, 5, 6, 6, 6, 7, 7, 7, 8, 8, 8, 9, 9, 9, 10, 10);
+        const __m128i last = _mm_setr_epi8(10, 11, 11, 11, 12, 12, 12, 13, 13, 13, 14, 14, 14, 15, 15, 15);
+        for (; x + 16 <= width; x += 16) {
+            const __m128i grey = load16(row + x);
+            store16(out + 3 * x, _mm_shuffle_epi8(grey, first));
+            store16(out + 3 * x + 16, _mm_shuffle_epi8(grey, second));
+            store16(out + 3 * x + 32, _mm_shuffle_epi8(grey, last));
+        }
+    } else if (format != PixelFormat::kRgb) {
+        const __m128i order = format == PixelFormat::kRgba
+                                  ? _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1)
+                                  : _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
+        for (; x + 4 <= width; x += 4) store16(out + 3 * x, _mm_shuffle_epi8(load16(row + 4 * x), order));
+    }
+    to_rgb_plain(row, format, x, width, out);
+}
+
 /// Where the bytes of one channel lie among the 48 of 16 pixels, for each third of them; -1: in another third.
 SACCADE_AVX2_INLINE __m256i third(int channel, int part) {
     alignas(16) std::int8_t index[16];
@@ -380,6 +401,7 @@ const Kernel kAvx2Kernel = {
     .vertical = vertical,
     .join = join,
     .split = split,
+    .to_rgb = to_rgb,
     .cut = cut,
 };
 

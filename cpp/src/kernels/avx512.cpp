@@ -448,6 +448,22 @@ SACCADE_AVX512 void split(const std::uint8_t* group, std::int64_t samples, std::
     }
 }
 
+/// Sixteen pixels at a time, of four bytes each, or of one.
+SACCADE_AVX512 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out) {
+    alignas(64) std::uint8_t index[64] = {};
+    const bool grey = format == PixelFormat::kGrey, bgra = format == PixelFormat::kBgra;
+    for (int i = 0; i < 48; ++i) {
+        index[i] = static_cast<std::uint8_t>(grey ? i / 3 : 4 * (i / 3) + (bgra ? 2 - i % 3 : i % 3));
+    }
+    const __m512i order = _mm512_load_si512(index);
+    std::int64_t x = 0;
+    for (; format != PixelFormat::kRgb && x + 16 <= width; x += 16) {
+        const __m512i pixels = grey ? _mm512_castsi128_si512(load16(row + x)) : load(row + 4 * x);
+        store(out + kChannels * x, _mm512_permutexvar_epi8(order, pixels));
+    }
+    to_rgb_plain(row, format, x, width, out);
+}
+
 /// Patches of at most 16 pixels a side: one vpermb brings a row's channels into three quarters of a vector. What is
 /// written past a row's end is overwritten by the next row; the last row is written exactly.
 template <int Side>
@@ -500,6 +516,7 @@ const Kernel kAvx512Kernel = {
     .vertical = vertical,
     .join = join,
     .split = split,
+    .to_rgb = to_rgb,
     .cut = cut,
 };
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "../image.h"
 #include "../resample_weights.h"
 
 namespace saccade {
@@ -57,6 +58,9 @@ struct Kernel {
     /// rows_in_group rows into a group, and back. Rows have kRowSlack readable bytes, written are `samples` bytes only.
     void (*join)(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group);
     void (*split)(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows);
+
+    /// Brings a row of another format into RGB. Up to 64 bytes after the last pixel of `out` may be written.
+    void (*to_rgb)(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out);
 
     /// Cuts patch_size rows of RGB (kRowSlack readable bytes after each) into `count` patches (channel, y, x).
     void (*cut)(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
@@ -109,6 +113,10 @@ inline WeightHalves halves(std::int32_t weight) {
     const std::int32_t low = ((weight & 2047) ^ 1024) - 1024;
     return {static_cast<std::int16_t>((weight - low) >> 11), static_cast<std::int16_t>(low)};
 }
+
+/// The plain conversion, from pixel `first` on: for the pixels that are left after whole vectors.
+void to_rgb_plain(const std::uint8_t* row, PixelFormat format, std::int64_t first, std::int64_t width,
+                  std::uint8_t* out);
 
 /// The plain cut, for patch sizes a kernel has no own code for.
 void cut_plain(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,

@@ -70,6 +70,22 @@ bool has_i8mm() {
 #endif
 }
 
+void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out) {
+    std::int64_t x = 0;
+    for (; format != PixelFormat::kRgb && x + 16 <= width; x += 16) {
+        uint8x16x3_t rgb;
+        if (format == PixelFormat::kGrey) {
+            rgb.val[0] = rgb.val[1] = rgb.val[2] = vld1q_u8(row + x);
+        } else {
+            const uint8x16x4_t four = vld4q_u8(row + 4 * x);
+            const bool bgra = format == PixelFormat::kBgra;
+            rgb.val[0] = four.val[bgra ? 2 : 0], rgb.val[1] = four.val[1], rgb.val[2] = four.val[bgra ? 0 : 2];
+        }
+        vst3q_u8(out + kChannels * x, rgb);
+    }
+    to_rgb_plain(row, format, x, width, out);
+}
+
 void cut(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count, std::uint8_t* const* patches) {
     if (patch_size == 14) return cut_of<14>(rows, count, patches);
     if (patch_size == 16) return cut_of<16>(rows, count, patches);
@@ -167,6 +183,7 @@ const Kernel kNeonKernel = {
     .vertical = vertical,
     .join = join,
     .split = split,
+    .to_rgb = neon::to_rgb,
     .cut = neon::cut,
 };
 

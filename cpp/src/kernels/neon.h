@@ -15,6 +15,9 @@ namespace saccade::neon {
 bool has_dotprod();
 bool has_i8mm();
 
+/// Brings a row of another format into RGB, 16 pixels at a time.
+void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out);
+
 /// Cuts patches, 16 pixels of a row at a time where they are at most 16 pixels wide.
 void cut(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count, std::uint8_t* const* patches);
 

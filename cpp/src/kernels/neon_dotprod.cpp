@@ -36,6 +36,7 @@ const Kernel kNeonDotprodKernel = {
     .vertical = dotprod::vertical,
     .join = dotprod::join,
     .split = dotprod::split,
+    .to_rgb = neon::to_rgb,
     .cut = neon::cut,
 };
 

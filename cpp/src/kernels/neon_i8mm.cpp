@@ -35,6 +35,7 @@ const Kernel kNeonI8mmKernel = {
     .vertical = i8mm::vertical,
     .join = i8mm::join,
     .split = i8mm::split,
+    .to_rgb = neon::to_rgb,
     .cut = neon::cut,
 };
 

@@ -73,9 +73,26 @@ void split(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const*
     std::copy_n(group, samples, rows[0]);
 }
 
+void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out) {
+    to_rgb_plain(row, format, 0, width, out);
+}
+
 bool always() { return true; }
 
 }  // namespace
+
+void to_rgb_plain(const std::uint8_t* row, PixelFormat format, std::int64_t first, std::int64_t width,
+                  std::uint8_t* out) {
+    const std::int64_t step = bytes_a_pixel(format);
+    const int red = format == PixelFormat::kBgra ? 2 : 0, green = format == PixelFormat::kGrey ? 0 : 1;
+    const int blue = format == PixelFormat::kRgb || format == PixelFormat::kRgba ? 2 : 0;
+    for (std::int64_t x = first; x < width; ++x) {
+        const std::uint8_t* pixel = row + step * x;
+        out[kChannels * x] = pixel[red];
+        out[kChannels * x + 1] = pixel[green];
+        out[kChannels * x + 2] = pixel[blue];
+    }
+}
 
 void cut_plain(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
                std::uint8_t* const* patches) {
@@ -103,6 +120,7 @@ const Kernel kScalarKernel = {
     .vertical = vertical,
     .join = join,
     .split = split,
+    .to_rgb = to_rgb,
     .cut = cut_plain,
 };
 

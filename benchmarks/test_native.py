@@ -1,4 +1,4 @@
-"""The native core beside Pillow's resize: budgets of a 4K screenshot, and twelve shapes; each kernel, one thread and all.
+"""The native core beside Pillow's resize: budgets of a 4K screenshot, twelve shapes; each kernel, one thread and all.
 
     python -m pytest benchmarks/test_native.py          pytest-benchmark's statistics, a group for each shape
     python benchmarks/test_native.py                    one table: milliseconds (best), and times Pillow's resize

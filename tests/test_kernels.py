@@ -120,16 +120,20 @@ def test_native_patches(
     pixels, size = image(seed, width, height), (columns * factor, rows * factor)
     both(kernel, _core.native_patches, pixels, *size, order, patch, merge, window * factor)
     both(kernel, _core.patchify_native, image(seed, *size), patch, merge, window * factor)
+    both(kernel, _core.reference_patches, pixels, *size, order, patch, merge, 2, [0.5, 0.4, 0.3], [0.2, 0.3, 0.1])
 
 
 @settings(max_examples=60, deadline=None)
 @given(width=SIDE, height=SIDE, rows=st.integers(1, 9), columns=st.integers(1, 9), patch=st.sampled_from([3, 14, 16]))
-def test_native_patches_are_resize_and_then_patchify(
-    width: int, height: int, rows: int, columns: int, patch: int
-) -> None:
+def test_patches_are_resize_and_then_patchify(width: int, height: int, rows: int, columns: int, patch: int) -> None:
     pixels, size = image(1, width, height), (columns * 2 * patch, rows * 2 * patch)
-    in_two = _core.patchify_native(_core.resize(pixels, *size, "pillow13"), patch, 2, 8 * patch)
+    resized = _core.resize(pixels, *size, "pillow13")
+    in_two = _core.patchify_native(resized, patch, 2, 8 * patch)
     assert np.array_equal(_core.native_patches(pixels, *size, "pillow13", patch, 2, 8 * patch), in_two)
+    normal = ([0.5, 0.4, 0.3], [0.2, 0.3, 0.1])
+    as_reference = _core.patchify_reference(resized, patch, 2, 2, *normal)
+    fused = _core.reference_patches(pixels, *size, "pillow13", patch, 2, 2, *normal)
+    assert np.array_equal(fused, as_reference)
 
 
 @pytest.mark.parametrize("kernel", _core.kernels())
@@ -154,7 +158,7 @@ def test_formats_are_refused() -> None:
     for pixels, name, message in (
         (np.zeros((28, 28, 3), np.uint8), "bgra", r"\[height, width, 4\]; got uint8 \(28, 28, 3\)"),
         (np.zeros((28, 28, 1), np.uint8), "grey", r"\[height, width\]; got uint8 \(28, 28, 1\)"),
-        (np.zeros((28, 28, 3), np.uint8), "rgbx", "format is 'rgbx'; it must be 'rgb', 'rgba', 'bgra' or 'grey'"),
+        (np.zeros((28, 28, 3), np.uint8), "rgbx", "pixel_format is 'rgbx'; it must be 'rgb', 'rgba', 'bgra' or 'grey'"),
     ):
         with pytest.raises(InputError, match=message):
             _core.native_patches(pixels, 28, 28, "pillow13", 14, 2, 112, name)

@@ -1,7 +1,12 @@
 #include "arguments.h"
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace binding {
 namespace {
@@ -32,10 +37,27 @@ std::int32_t parse_format(const std::string& name) {
     if (name == "rgba") return SACCADE_FORMAT_RGBA;
     if (name == "bgra") return SACCADE_FORMAT_BGRA;
     if (name == "grey") return SACCADE_FORMAT_GREY;
-    raise_input_error("format is '" + name + "'; it must be 'rgb', 'rgba', 'bgra' or 'grey'");
+    raise_input_error("pixel_format is '" + name + "'; it must be 'rgb', 'rgba', 'bgra' or 'grey'");
 }
 
 }  // namespace
+
+void* allocate(std::size_t bytes) {
+    constexpr std::size_t large_page = std::size_t{2} << 20;
+    void* memory = nullptr;
+#if defined(__linux__)
+    if (bytes >= 4 * large_page) {
+        if (posix_memalign(&memory, large_page, bytes) != 0) throw std::bad_alloc();
+        madvise(memory, bytes, MADV_HUGEPAGE);  // a wish: where it is not granted, all works as before
+        return memory;
+    }
+#else
+    static_cast<void>(large_page);
+#endif
+    memory = std::malloc(std::max<std::size_t>(bytes, 1));
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
 
 void raise_input_error(const std::string& message) {
     const nb::object type = nb::module_::import_("saccade.errors").attr("InputError");

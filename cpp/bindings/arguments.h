@@ -8,6 +8,8 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdlib>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -46,6 +48,10 @@ struct Image {
 inline const std::int64_t* flat(const Grids& grids) { return grids.empty() ? nullptr : grids.front().data(); }
 inline std::int64_t count(const Grids& grids) { return static_cast<std::int64_t>(grids.size()); }
 
+/// Memory for an output, not yet filled. Throws std::bad_alloc. Large ones ask for large pages: the first touch of
+/// ordinary ones, 4 KiB at a time, can cost more than the work that fills them.
+void* allocate(std::size_t bytes);
+
 /// A new NumPy array, not yet filled.
 template <typename T, std::size_t Rank>
 class NewArray {
@@ -55,7 +61,8 @@ class NewArray {
     explicit NewArray(const std::array<std::size_t, Rank>& shape) : shape_(shape) {
         for (const std::size_t extent : shape) size_ *= extent;
         try {
-            data_ = std::make_unique_for_overwrite<T[]>(size_);
+            if (size_ > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw std::bad_alloc();
+            data_.reset(static_cast<T*>(allocate(size_ * sizeof(T))));
         } catch (const std::bad_alloc&) {
             raise_memory_error(size_, sizeof(T));
         }
@@ -66,7 +73,7 @@ class NewArray {
     /// Hands the memory over to Python.
     Shaped release() {
         T* data = data_.get();
-        nb::capsule owner(data, [](void* memory) noexcept { delete[] static_cast<T*>(memory); });
+        nb::capsule owner(data, [](void* memory) noexcept { std::free(memory); });
         data_.release();
         return Shaped(data, Rank, shape_.data(), owner);
     }
@@ -74,7 +81,10 @@ class NewArray {
   private:
     std::array<std::size_t, Rank> shape_;
     std::size_t size_ = 1;
-    std::unique_ptr<T[]> data_;
+    struct Free {
+        void operator()(T* memory) const { std::free(memory); }
+    };
+    std::unique_ptr<T[], Free> data_;
 };
 
 void bind_kernels(nb::module_& module);

@@ -90,6 +90,27 @@ NewArray<float, 2>::Shaped patchify_reference(const AnyArray& array, std::int64_
     return patches.release();
 }
 
+NewArray<float, 2>::Shaped reference_patches(const AnyArray& array, std::int64_t width, std::int64_t height,
+                                             const std::string& pass_order, std::int64_t patch_size,
+                                             std::int64_t merge_size, std::int64_t temporal_patch_size,
+                                             const std::array<double, 3>& mean, const std::array<double, 3>& std,
+                                             const std::string& format) {
+    const Image image(array, format);
+    const std::int32_t order = parse_pass_order(pass_order);
+    std::int64_t count = 0, values = 0;
+    check(saccade_patchify_size(width, height, patch_size, merge_size, temporal_patch_size, &count, &values));
+    NewArray<float, 2> patches({static_cast<std::size_t>(count), static_cast<std::size_t>(values)});
+    std::int32_t status = SACCADE_OK;
+    {
+        const nb::gil_scoped_release unlocked;
+        status = saccade_reference_patches(image.pixels, image.width, image.height, image.stride, image.format, width,
+                                           height, order, patch_size, merge_size, temporal_patch_size, mean.data(),
+                                           std.data(), patches.data(), patches.size());
+    }
+    check(status);
+    return patches.release();
+}
+
 }  // namespace
 
 void bind_pixels(nb::module_& module) {
@@ -103,12 +124,20 @@ void bind_pixels(nb::module_& module) {
                "uint8 [patches, 3 * patch_size ** 2], (channel, y, x) each, in window order; window_size 0: blocks'.");
     module.def(
         "native_patches", &native_patches, "image"_a, "width"_a, "height"_a, "pass_order"_a, "patch_size"_a,
-        "merge_size"_a, "window_size"_a, "format"_a = "rgb",
+        "merge_size"_a, "window_size"_a, "pixel_format"_a = "rgb",
         nb::sig("def native_patches(image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, "
-                "pass_order: str, patch_size: int, merge_size: int, window_size: int, format: str = 'rgb') "
+                "pass_order: str, patch_size: int, merge_size: int, window_size: int, pixel_format: str = 'rgb') "
                 "-> numpy.typing.NDArray[numpy.uint8]"),
-        "resize and patchify_native in one, without the resized image in between. format: 'rgb', 'rgba', 'bgra' (the "
+        "resize and patchify_native in one, without the resized image in between. pixel_format: 'rgb', 'rgba', 'bgra' "
+        "(the "
         "fourth channel is ignored), 'grey' ([height, width]).");
+    module.def("reference_patches", &reference_patches, "image"_a, "width"_a, "height"_a, "pass_order"_a,
+               "patch_size"_a, "merge_size"_a, "temporal_patch_size"_a, "mean"_a, "std"_a, "pixel_format"_a = "rgb",
+               nb::sig("def reference_patches(image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, "
+                       "pass_order: str, patch_size: int, merge_size: int, temporal_patch_size: int, "
+                       "mean: collections.abc.Sequence[float], std: collections.abc.Sequence[float], "
+                       "pixel_format: str = 'rgb') -> numpy.typing.NDArray[numpy.float32]"),
+               "resize and patchify_reference in one, without the resized image in between.");
     module.def("patchify_reference", &patchify_reference, "image"_a, "patch_size"_a, "merge_size"_a,
                "temporal_patch_size"_a, "mean"_a, "std"_a,
                nb::sig("def patchify_reference(image: numpy.typing.NDArray[numpy.uint8], patch_size: int, "

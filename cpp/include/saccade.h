@@ -143,6 +143,13 @@ int32_t saccade_patchify_reference(const uint8_t* pixels, int64_t width, int64_t
                                    int64_t patch_size, int64_t merge_size, int64_t temporal_patch_size,
                                    const double* mean, const double* std, float* patches, int64_t patches_capacity);
 
+/* saccade_resize and saccade_patchify_reference in one, as saccade_native_patches is of resize and patchify_native. */
+int32_t saccade_reference_patches(const uint8_t* source, int64_t source_width, int64_t source_height,
+                                  int64_t source_stride, int32_t format, int64_t target_width, int64_t target_height,
+                                  int32_t pass_order, int64_t patch_size, int64_t merge_size,
+                                  int64_t temporal_patch_size, const double* mean, const double* std, float* patches,
+                                  int64_t patches_capacity);
+
 /*
  * Number of elements that saccade_window_index writes: tokens into `index`, boundaries into `boundaries`. Arguments as
  * there.

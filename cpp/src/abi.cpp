@@ -9,6 +9,7 @@
 #include "native_patches.h"
 #include "patchify.h"
 #include "positions.h"
+#include "reference_patches.h"
 #include "resample.h"
 #include "saccade.h"
 #include "threads.h"
@@ -176,8 +177,26 @@ std::int32_t saccade_patchify_reference(const std::uint8_t* pixels, std::int64_t
         check_pointer(mean, "mean");
         check_pointer(std, "std");
         check_pointer(patches, "patches");
-        patchify_reference({pixels, width, height, stride}, {patch_size, merge_size}, temporal_patch_size,
-                           {{mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}}, patches, patches_capacity);
+        reference_patches({pixels, width, height, stride}, {width, height}, PassOrder::kPillow13,
+                          {patch_size, merge_size}, temporal_patch_size,
+                          {{mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}}, patches, patches_capacity);
+    });
+}
+
+std::int32_t saccade_reference_patches(const std::uint8_t* source, std::int64_t source_width,
+                                       std::int64_t source_height, std::int64_t source_stride, std::int32_t format,
+                                       std::int64_t target_width, std::int64_t target_height, std::int32_t pass_order,
+                                       std::int64_t patch_size, std::int64_t merge_size,
+                                       std::int64_t temporal_patch_size, const double* mean, const double* std,
+                                       float* patches, std::int64_t patches_capacity) {
+    return guarded([&] {
+        check_pointer(mean, "mean");
+        check_pointer(std, "std");
+        check_pointer(patches, "patches");
+        const Image image{source, source_width, source_height, source_stride, static_cast<PixelFormat>(format)};
+        reference_patches(image, {target_width, target_height}, static_cast<PassOrder>(pass_order),
+                          {patch_size, merge_size}, temporal_patch_size,
+                          {{mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}}, patches, patches_capacity);
     });
 }
 

@@ -1,7 +1,6 @@
 // Cutting a resized image into the patches a vision tower reads.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "image.h"
@@ -22,15 +21,5 @@ struct PatchesShape {
 
 /// Throws InputError unless an image of this size can be cut so.
 PatchesShape patches_shape(std::int64_t width, std::int64_t height, const Cut& cut, std::int64_t frames);
-
-/// float32 mean and deviation of each channel.
-struct Normalization {
-    std::array<double, kChannels> mean;
-    std::array<double, kChannels> std;
-};
-
-/// float32 patches (channel, frame, y, x) in merge-block order, as transformers' Pillow image processor.
-void patchify_reference(const Image& image, const Cut& cut, std::int64_t temporal_patch_size,
-                        const Normalization& normalization, float* patches, std::int64_t capacity);
 
 }  // namespace saccade

@@ -52,12 +52,13 @@ class Workspace {
     AlignedBytes rows;     // between the passes, where they are plain rows
     AlignedBytes fetched;  // source rows, brought into the form kernels read
     AlignedBytes results;  // groups after the last pass
+    AlignedBytes patches;  // uint8 patches of a row, that wait to be normalised
     AlignedBytes band;     // output rows that wait to be cut into patches
 
     /// Gives back what is more than worth keeping.
     void trim() {
         constexpr std::int64_t kept = std::int64_t{4} << 20;
-        for (AlignedBytes* bytes : {&groups, &rows, &fetched, &results, &band}) {
+        for (AlignedBytes* bytes : {&groups, &rows, &fetched, &results, &patches, &band}) {
             if (bytes->size() > kept) bytes->release();
         }
     }

@@ -62,10 +62,26 @@ def native_patches(
     patch_size: int,
     merge_size: int,
     window_size: int,
-    format: str = "rgb",
+    pixel_format: str = "rgb",
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
-    resize and patchify_native in one, without the resized image in between. format: 'rgb', 'rgba', 'bgra' (the fourth channel is ignored), 'grey' ([height, width]).
+    resize and patchify_native in one, without the resized image in between. pixel_format: 'rgb', 'rgba', 'bgra' (the fourth channel is ignored), 'grey' ([height, width]).
+    """
+
+def reference_patches(
+    image: numpy.typing.NDArray[numpy.uint8],
+    width: int,
+    height: int,
+    pass_order: str,
+    patch_size: int,
+    merge_size: int,
+    temporal_patch_size: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    pixel_format: str = "rgb",
+) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    resize and patchify_reference in one, without the resized image in between.
     """
 
 def patchify_reference(

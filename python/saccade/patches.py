@@ -91,7 +91,5 @@ def patchify(
     if layout == "native":
         cut = (family.patch_size, family.merge_size, family.window_size or 0)
         return _core.native_patches(pixels, *plan.resized_size, pass_order, *cut)
-    resized = _core.resize(pixels, *plan.resized_size, pass_order)
-    return _core.patchify_reference(
-        resized, family.patch_size, family.merge_size, family.temporal_patch_size, family.mean, family.std
-    )
+    cut = (family.patch_size, family.merge_size, family.temporal_patch_size)
+    return _core.reference_patches(pixels, *plan.resized_size, pass_order, *cut, family.mean, family.std)

@@ -1,0 +1,81 @@
+// Rows of a resized image into patches, a band at a time.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "patchify.h"
+#include "resample.h"
+#include "windows.h"
+
+namespace saccade {
+
+/// Where patches stand in window order, patches of a token together, by rows.
+class PatchOrder {
+  public:
+    PatchOrder(const ImageSize& size, const Cut& cut, std::int64_t window_size) : merge_(cut.merge_size) {
+        const std::int64_t factor = cut.patch_size * cut.merge_size;
+        const std::int64_t rows = size.height / factor, columns = size.width / factor;
+        // Without windows the whole frame is one, as wide as its longer side.
+        const std::int64_t side =
+            window_size == 0 ? std::max(rows, columns) : window_side(window_size, cut.merge_size, cut.patch_size);
+        frame_ = {rows, columns, side};
+    }
+    std::int64_t place(std::int64_t row, std::int64_t column) const {
+        return frame_.place(row / merge_, column / merge_) * merge_ * merge_ + row % merge_ * merge_ + column % merge_;
+    }
+
+  private:
+    std::int64_t merge_;
+    WindowedFrame frame_;
+};
+
+/// Collects as many rows as a patch is high, then cuts them into uint8 patches (channel, y, x). `output` says where the
+/// patch of a column and a place in the order goes, target(column, place), and hears when it is there,
+/// filled(column, place).
+template <typename Output>
+class PatchSink final : public RowSink {
+  public:
+    PatchSink(const Kernel& kernel, const ImageSize& size, const Cut& cut, const PatchOrder& order, Output output,
+              AlignedBytes& memory)
+        : kernel_(kernel),
+          order_(order),
+          output_(output),
+          side_(cut.patch_size),
+          columns_(size.width / cut.patch_size),
+          pitch_(row_pitch(size.width)),
+          // A call of the kernel may ask for its rows before it is done with those of the band before.
+          rows_(side_ + kernel.rows_in_call),
+          band_(memory.get(rows_ * pitch_)),
+          rows_of_band_(static_cast<std::size_t>(side_)),
+          out_(static_cast<std::size_t>(columns_)) {}
+
+    std::uint8_t* row(std::int64_t y) override { return band_ + y % rows_ * pitch_; }
+
+    void done(std::int64_t y) override {
+        if (y % side_ != side_ - 1) return;
+        for (std::int64_t i = 0; i < side_; ++i) rows_of_band_[static_cast<std::size_t>(i)] = row(y - side_ + 1 + i);
+        const std::int64_t patch_row = y / side_;
+        for (std::int64_t column = 0; column < columns_; ++column) {
+            out_[static_cast<std::size_t>(column)] = output_.target(column, order_.place(patch_row, column));
+        }
+        kernel_.cut(rows_of_band_.data(), side_, columns_, out_.data());
+        for (std::int64_t column = 0; column < columns_; ++column) {
+            output_.filled(column, order_.place(patch_row, column));
+        }
+    }
+
+  private:
+    const Kernel& kernel_;
+    const PatchOrder& order_;
+    Output output_;
+    std::int64_t side_;
+    std::int64_t columns_;
+    std::int64_t pitch_;
+    std::int64_t rows_;
+    std::uint8_t* band_;
+    std::vector<const std::uint8_t*> rows_of_band_;
+    std::vector<std::uint8_t*> out_;
+};
+
+}  // namespace saccade

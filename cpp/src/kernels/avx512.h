@@ -1,0 +1,89 @@
+// What the parts of the AVX-512 kernel share: sums of products of 8-bit samples and weights in three signed bytes.
+#pragma once
+
+#if defined(__x86_64__)
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"  // false, in gcc 12's own headers: its bug 105593
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#include <immintrin.h>
+
+#include "../image.h"
+#include "kernel.h"
+
+#define SACCADE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni")))
+#define SACCADE_AVX512_INLINE SACCADE_AVX512 __attribute__((always_inline)) inline
+
+namespace saccade::avx512 {
+
+constexpr int kRowsInGroup = 4;
+constexpr int kRowsInCall = 8;
+constexpr std::int64_t kVector = 64;  // bytes
+constexpr std::int64_t kLanes = 16;   // of 32 bits: columns of a block
+constexpr std::int64_t kPixels = 16;  // whose weights are stored together: 48 columns, three blocks
+constexpr std::int64_t kTaps = 4;     // that vpdpbusd adds up
+
+SACCADE_AVX512_INLINE __m512i load(const void* from) { return _mm512_loadu_si512(from); }
+SACCADE_AVX512_INLINE void store(void* to, __m512i value) { _mm512_storeu_si512(to, value); }
+SACCADE_AVX512_INLINE __m128i load16(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
+SACCADE_AVX512_INLINE void store16(void* to, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
+SACCADE_AVX512_INLINE __m512i broadcast(std::int32_t word) { return _mm512_set1_epi32(word); }
+
+/// Three sums, one for each digit of the weights. Sums and their recombination count modulo 2^32, for which vpdpbusd,
+/// unlike vpdpbusds, is made; the result is within 32 bits. The half that rounds is 32 in the high digit.
+struct Sum {
+    __m512i high, middle, low;
+};
+SACCADE_AVX512_INLINE Sum half() {
+    return {broadcast(1 << (kWeightBits - 17)), _mm512_setzero_si512(), _mm512_setzero_si512()};
+}
+
+/// The digits of four weights for each lane.
+struct Weights {
+    __m512i high, middle, low;
+};
+SACCADE_AVX512_INLINE void add(Sum& sum, __m512i samples, const Weights& weights) {
+    sum.high = _mm512_dpbusd_epi32(sum.high, samples, weights.high);
+    sum.middle = _mm512_dpbusd_epi32(sum.middle, samples, weights.middle);
+    sum.low = _mm512_dpbusd_epi32(sum.low, samples, weights.low);
+#if !defined(__clang__)
+    __asm__("" : "+v"(sum.high), "+v"(sum.middle), "+v"(sum.low));  // else gcc 12 copies each sum to memory as well
+#endif
+}
+
+/// Weights stored for 16 pixels, each given to the lanes that are columns of its pixel.
+SACCADE_AVX512_INLINE Weights expanded(const std::uint8_t* stored, __m512i pixel) {
+    return {_mm512_permutexvar_epi32(pixel, load(stored)), _mm512_permutexvar_epi32(pixel, load(stored + kVector)),
+            _mm512_permutexvar_epi32(pixel, load(stored + 2 * kVector))};
+}
+SACCADE_AVX512_INLINE __m512i whole(const Sum& sum) {
+    const __m512i upper = _mm512_add_epi32(_mm512_slli_epi32(sum.high, 16), _mm512_slli_epi32(sum.middle, 8));
+    return _mm512_srai_epi32(_mm512_add_epi32(upper, sum.low), kWeightBits);
+}
+
+/// The sums of four rows, or of four vectors of columns.
+struct FourSums {
+    Sum a, b, c, d;
+};
+SACCADE_AVX512_INLINE FourSums four_halves() { return {half(), half(), half(), half()}; }
+SACCADE_AVX512_INLINE __m512i packed(__m512i a, __m512i b, __m512i c, __m512i d) {
+    return _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+}
+SACCADE_AVX512_INLINE __m512i packed(const FourSums& sums) {
+    return packed(whole(sums.a), whole(sums.b), whole(sums.c), whole(sums.d));
+}
+
+/// Packing sixteen columns of four rows leaves in each quarter of the vector four bytes of each row,
+/// aaaabbbbccccdddd; this makes abcdabcdabcdabcd of them, sixteen columns of a group.
+SACCADE_AVX512_INLINE __m512i interleaved(__m512i packed_rows) {
+    return _mm512_shuffle_epi8(packed_rows, _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602, 0x0d090501, 0x0c080400));
+}
+
+/// The horizontal pass, in the form that fits how far the samples of neighbouring pixels lie apart.
+std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis);
+
+}  // namespace saccade::avx512
+
+#endif

@@ -1,0 +1,280 @@
+// The horizontal pass of the AVX-512 kernel: bytes are permuted from interleaved pixels into groups of four taps.
+#if defined(__x86_64__)
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+#include "../workspace.h"
+#include "avx512.h"
+
+namespace saccade::avx512 {
+namespace {
+
+// -- coefficients -----------------------------------------------------------------------------------------------------
+
+/// Weights of 16 output pixels at a time, four taps of each in a vector, one vector for each digit:
+///
+///     of(run)[3 * term + digit]   pixel 0 taps 4 * term .. + 3, pixel 1 .., .. pixel 15
+///
+/// Taps count from each pixel's own first sample. A third as large as if repeated for the three channels.
+class PixelWeights {
+  public:
+    explicit PixelWeights(const AxisWeights& axis) {
+        const auto width = std::ssize(axis.spans);
+        std::int64_t vectors = 0;
+        for (std::int64_t x = 0; x < width; x += kPixels) {
+            std::int64_t terms = 1;
+            for (std::int64_t i = x; i < std::min(width, x + kPixels); ++i) {
+                terms = std::max(terms, (axis.spans[static_cast<std::size_t>(i)].count + kTaps - 1) / kTaps);
+            }
+            runs_.push_back({static_cast<int>(terms), vectors});
+            vectors += 3 * terms;
+        }
+        auto* bytes = reinterpret_cast<std::int8_t*>(data_.get(vectors * kVector));
+        std::memset(bytes, 0, static_cast<std::size_t>(vectors * kVector));
+        for (std::int64_t x = 0; x < width; ++x) {
+            const auto& span = axis.spans[static_cast<std::size_t>(x)];
+            const Run& run = runs_[static_cast<std::size_t>(x / kPixels)];
+            std::int8_t* first = bytes + run.offset * kVector + x % kPixels * kTaps;
+            for (std::int64_t k = 0; k < span.count; ++k) {
+                const WeightDigits digit = digits(axis.weights[static_cast<std::size_t>(span.offset + k)]);
+                std::int8_t* at = first + k / kTaps * 3 * kVector + k % kTaps;
+                at[0] = digit.high, at[kVector] = digit.middle, at[2 * kVector] = digit.low;
+            }
+        }
+    }
+    std::int64_t runs() const { return std::ssize(runs_); }
+    int terms(std::int64_t run) const { return runs_[static_cast<std::size_t>(run)].terms; }
+    const std::uint8_t* of(std::int64_t run) const {
+        return data_.data() + runs_[static_cast<std::size_t>(run)].offset * kVector;
+    }
+
+  private:
+    struct Run {
+        int terms;
+        std::int64_t offset;  // in vectors
+    };
+    std::vector<Run> runs_;
+    AlignedBytes data_;
+};
+
+// -- horizontal pass, dense -------------------------------------------------------------------------------------------
+
+/// Sixteen columns (5 1/3 pixels) of a row at a time. The samples of their first four taps lie within 64 bytes, or 128,
+/// which one vpermb, or vpermi2b, brings into the order of the weights:
+///
+///     source   r0 g0 b0 r1 g1 b1 r2 g2 b2 r3 g3 b3 r4 ..
+///     lanes    r0 r1 r2 r3 | g0 g1 g2 g3 | b0 b1 b2 b3 | next pixel's ..
+///
+/// The next four taps lie 12 bytes further, in the same order.
+class Dense final : public HorizontalPass {
+  public:
+    explicit Dense(const AxisWeights& axis) : weights_(axis), width_(std::ssize(axis.spans)) {
+        const std::int64_t blocks = (kChannels * width_ + kLanes - 1) / kLanes;
+        index_.get(blocks * kVector);
+        for (std::int64_t b = 0; b < blocks; ++b) {
+            const std::int64_t start = first_sample(axis, b * kLanes / kChannels) * kChannels;
+            start_.push_back(start);
+            for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+                const std::int64_t column = std::min(b * kLanes + lane, kChannels * width_ - 1);
+                const std::int64_t first = first_sample(axis, column / kChannels) * kChannels + column % kChannels;
+                for (std::int64_t k = 0; k < kTaps; ++k) {
+                    const std::int64_t at = first + k * kChannels - start;
+                    reach_ = std::max(reach_, at);
+                    index_.data()[b * kVector + lane * kTaps + k] = static_cast<std::uint8_t>(at);
+                }
+            }
+        }
+    }
+
+    /// Whether the samples are near enough to each other for this form.
+    bool fits() const { return reach_ < 2 * kVector; }
+
+    SACCADE_AVX512 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+        for (std::int64_t i = 0; i < weights_.runs(); ++i) {
+            const int terms = weights_.terms(i);
+            if (reach_ >= kVector) {
+                pixels<0, true>(i, rows, groups);
+            } else if (terms == 1) {
+                pixels<1, false>(i, rows, groups);
+            } else if (terms == 2) {
+                pixels<2, false>(i, rows, groups);
+            } else if (terms == 3) {
+                pixels<3, false>(i, rows, groups);
+            } else {
+                pixels<0, false>(i, rows, groups);
+            }
+        }
+    }
+
+  private:
+    static std::int64_t first_sample(const AxisWeights& axis, std::int64_t x) {
+        return axis.spans[static_cast<std::size_t>(x)].first;
+    }
+
+    /// Up to sixteen output pixels: three blocks. Terms 0: any number. Wide: samples within 128 bytes.
+    template <int Terms, bool Wide>
+    SACCADE_AVX512_INLINE void pixels(std::int64_t run, const std::uint8_t* const* rows,
+                                      std::uint8_t* const* groups) const {
+        const auto blocks = std::ssize(start_);
+        std::int64_t b = 3 * run;
+        block<Terms, Wide, 0>(b, run, rows, groups);
+        if (++b < blocks) block<Terms, Wide, 1>(b, run, rows, groups);
+        if (++b < blocks) block<Terms, Wide, 2>(b, run, rows, groups);
+    }
+
+    /// Columns 16 * Part and following of the 48 that share weights: column c is of pixel c / 3.
+    template <int Terms, bool Wide, int Part>
+    SACCADE_AVX512_INLINE void block(std::int64_t b, std::int64_t run, const std::uint8_t* const* rows,
+                                     std::uint8_t* const* groups) const {
+        constexpr int c = 16 * Part;
+        const __m512i pixel = _mm512_setr_epi32(c / 3, (c + 1) / 3, (c + 2) / 3, (c + 3) / 3, (c + 4) / 3, (c + 5) / 3,
+                                                (c + 6) / 3, (c + 7) / 3, (c + 8) / 3, (c + 9) / 3, (c + 10) / 3,
+                                                (c + 11) / 3, (c + 12) / 3, (c + 13) / 3, (c + 14) / 3, (c + 15) / 3);
+        const __m512i order = load(index_.data() + b * kVector);
+        const std::int64_t start = start_[static_cast<std::size_t>(b)];
+        std::uint8_t* const to[2] = {groups[0] + b * kVector, groups[1] + b * kVector};
+        if constexpr (Terms != 0) {
+            by_rows<Terms, Wide>(weights_.of(run), pixel, order, start, rows, to);
+        } else {
+            by_terms<Wide>(weights_.of(run), weights_.terms(run), pixel, order, start, rows, to);
+        }
+    }
+
+    template <bool Wide>
+    SACCADE_AVX512_INLINE static __m512i samples(const std::uint8_t* from, __m512i order) {
+        if constexpr (Wide) return _mm512_permutex2var_epi8(load(from), order, load(from + kVector));
+        return _mm512_permutexvar_epi8(order, load(from));
+    }
+
+    /// Few terms: all their weights stay in registers, and rows are finished one after the other.
+    template <int Terms, bool Wide>
+    SACCADE_AVX512_INLINE static void by_rows(const std::uint8_t* stored, __m512i pixel, __m512i order,
+                                              std::int64_t start, const std::uint8_t* const* rows,
+                                              std::uint8_t* const* to) {
+        Weights weights[Terms];
+        for (int i = 0; i < Terms; ++i) weights[i] = expanded(stored + 3 * i * kVector, pixel);
+        for (int g = 0; g < kRowsInCall / kRowsInGroup; ++g, rows += kRowsInGroup) {
+            const __m512i a = row<Terms, Wide>(rows[0] + start, order, weights);
+            const __m512i b = row<Terms, Wide>(rows[1] + start, order, weights);
+            const __m512i c = row<Terms, Wide>(rows[2] + start, order, weights);
+            const __m512i d = row<Terms, Wide>(rows[3] + start, order, weights);
+            _mm512_store_si512(to[g], interleaved(packed(a, b, c, d)));
+        }
+    }
+
+    /// The digits are summed one after the other, from the highest, shifting in between:
+    /// ((half + high) * 256 + middle) * 256 + low.
+    template <int Terms, bool Wide>
+    SACCADE_AVX512_INLINE static __m512i row(const std::uint8_t* from, __m512i order, const Weights* weights) {
+        __m512i taps[Terms];
+        for (int i = 0; i < Terms; ++i) taps[i] = samples<Wide>(from + i * kTaps * kChannels, order);
+        __m512i sum = half().high;
+        for (int i = 0; i < Terms; ++i) sum = _mm512_dpbusd_epi32(sum, taps[i], weights[i].high);
+        sum = _mm512_slli_epi32(sum, 8);
+        for (int i = 0; i < Terms; ++i) sum = _mm512_dpbusd_epi32(sum, taps[i], weights[i].middle);
+        sum = _mm512_slli_epi32(sum, 8);
+        for (int i = 0; i < Terms; ++i) sum = _mm512_dpbusd_epi32(sum, taps[i], weights[i].low);
+        return _mm512_srai_epi32(sum, kWeightBits);
+    }
+
+    /// Many terms: the sums of all rows stay in registers, 24 of the 32.
+    template <bool Wide>
+    SACCADE_AVX512_INLINE static void by_terms(const std::uint8_t* stored, int terms, __m512i pixel, __m512i order,
+                                               std::int64_t start, const std::uint8_t* const* rows,
+                                               std::uint8_t* const* to) {
+        FourSums first = four_halves(), second = four_halves();
+        for (int i = 0; i < terms; ++i, stored += 3 * kVector, start += kTaps * kChannels) {
+            const Weights weights = expanded(stored, pixel);
+            add(first.a, samples<Wide>(rows[0] + start, order), weights);
+            add(first.b, samples<Wide>(rows[1] + start, order), weights);
+            add(first.c, samples<Wide>(rows[2] + start, order), weights);
+            add(first.d, samples<Wide>(rows[3] + start, order), weights);
+            add(second.a, samples<Wide>(rows[4] + start, order), weights);
+            add(second.b, samples<Wide>(rows[5] + start, order), weights);
+            add(second.c, samples<Wide>(rows[6] + start, order), weights);
+            add(second.d, samples<Wide>(rows[7] + start, order), weights);
+        }
+        _mm512_store_si512(to[0], interleaved(packed(first)));
+        _mm512_store_si512(to[1], interleaved(packed(second)));
+    }
+
+    PixelWeights weights_;
+    std::int64_t width_;
+    AlignedBytes index_;               // a vector for each block: which byte goes where
+    std::vector<std::int64_t> start_;  // of each block's samples, in bytes of a row
+    std::int64_t reach_ = 0;           // largest of all indices
+};
+
+// -- horizontal pass, spread ------------------------------------------------------------------------------------------
+
+/// Four pixels at a time, each in a quarter of the vector, wherever its samples lie: for shrinking more than 7 times.
+///
+///     quarter   r0 r1 r2 r3 | g0 g1 g2 g3 | b0 b1 b2 b3 | nothing
+class Spread final : public HorizontalPass {
+  public:
+    explicit Spread(const AxisWeights& axis) : weights_(axis), width_(std::ssize(axis.spans)) {
+        start_.reserve(axis.spans.size() + 3);
+        for (const auto& span : axis.spans) start_.push_back(kChannels * span.first);
+        while (start_.size() % 4 != 0) start_.push_back(start_.back());
+    }
+
+    SACCADE_AVX512 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+        for (std::int64_t x = 0; x < width_; x += 4) {
+            const int terms = weights_.terms(x / kPixels);
+            const std::uint8_t* weights = weights_.of(x / kPixels);
+            const auto part = static_cast<std::int32_t>(x % kPixels);
+            quad(rows, start_.data() + x, weights, terms, part, groups[0] + 12 * x, groups[1] + 12 * x);
+        }
+    }
+
+  private:
+    SACCADE_AVX512_INLINE static __m512i samples(const std::uint8_t* row, const std::int64_t* start) {
+        const __m512i planes = _mm512_set4_epi32(-1, 0x0b080502, 0x0a070401, 0x09060300);
+        __m512i four = _mm512_castsi128_si512(load16(row + start[0]));
+        four = _mm512_mask_broadcast_i32x4(four, 0x00f0, load16(row + start[1]));
+        four = _mm512_mask_broadcast_i32x4(four, 0x0f00, load16(row + start[2]));
+        four = _mm512_mask_broadcast_i32x4(four, 0xf000, load16(row + start[3]));
+        return _mm512_shuffle_epi8(four, planes);
+    }
+
+    SACCADE_AVX512 static void quad(const std::uint8_t* const* rows, const std::int64_t* start,
+                                    const std::uint8_t* stored, int terms, std::int32_t part, std::uint8_t* to_first,
+                                    std::uint8_t* to_second) {
+        const __m512i pixel =
+            _mm512_add_epi32(_mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3), broadcast(part));
+        FourSums first = four_halves(), second = four_halves();
+        for (std::int64_t at = 0; at < terms * kTaps * kChannels; at += kTaps * kChannels, stored += 3 * kVector) {
+            const Weights weights = expanded(stored, pixel);
+            add(first.a, samples(rows[0] + at, start), weights);
+            add(first.b, samples(rows[1] + at, start), weights);
+            add(first.c, samples(rows[2] + at, start), weights);
+            add(first.d, samples(rows[3] + at, start), weights);
+            add(second.a, samples(rows[4] + at, start), weights);
+            add(second.b, samples(rows[5] + at, start), weights);
+            add(second.c, samples(rows[6] + at, start), weights);
+            add(second.d, samples(rows[7] + at, start), weights);
+        }
+        // The fourth lane of each quarter holds nothing; the twelve others are columns.
+        const __m512i columns = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
+        store(to_first, _mm512_permutexvar_epi32(columns, interleaved(packed(first))));
+        store(to_second, _mm512_permutexvar_epi32(columns, interleaved(packed(second))));
+    }
+
+    PixelWeights weights_;
+    std::int64_t width_;
+    std::vector<std::int64_t> start_;  // of each pixel's samples, in bytes of a row
+};
+
+}  // namespace
+
+std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) {
+    auto dense = std::make_unique<Dense>(axis);
+    if (dense->fits()) return dense;
+    return std::make_unique<Spread>(axis);
+}
+
+}  // namespace saccade::avx512
+
+#endif

@@ -70,17 +70,18 @@ stub-check: $(STAMPS)/dev
 	$(BIN)/ruff format -q build/_core.pyi
 	diff -u python/saccade/_core.pyi build/_core.pyi
 
-NATIVE := build/native
-native: $(STAMPS)/dev
-	$(BIN)/cmake -S . -B $(NATIVE) -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-		-DSACCADE_TESTS=ON -DSACCADE_SANITIZE=address,undefined
-	$(BIN)/cmake --build $(NATIVE)
-	$(BIN)/ctest --test-dir $(NATIVE) --output-on-failure
+CONFIGURE = $(BIN)/cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DSACCADE_TESTS=ON -DSACCADE_WERROR=ON
 
-# The thread pool under ThreadSanitizer, which cannot be combined with the others.
+# The binding is compiled along, for its warnings alone.
+native: $(STAMPS)/dev
+	$(CONFIGURE) -B build/native -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSACCADE_SANITIZE=address,undefined \
+		-DSACCADE_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+	$(BIN)/cmake --build build/native
+	$(BIN)/ctest --test-dir build/native --output-on-failure
+
+# The thread pool under ThreadSanitizer.
 tsan: $(STAMPS)/dev
-	$(BIN)/cmake -S . -B build/tsan -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-		-DSACCADE_TESTS=ON -DSACCADE_SANITIZE=thread
+	$(CONFIGURE) -B build/tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSACCADE_SANITIZE=thread
 	$(BIN)/cmake --build build/tsan --target test_threads
 	$(BIN)/ctest --test-dir build/tsan --output-on-failure -R test_threads
 
@@ -90,23 +91,24 @@ ARM := aarch64-linux-gnu
 EMULATE := qemu-aarch64 -L /usr/$(ARM) -cpu
 arm64: $(STAMPS)/dev
 	@if command -v $(ARM)-g++ >/dev/null && command -v qemu-aarch64 >/dev/null; then \
-	$(BIN)/cmake -S . -B build/arm64 -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DSACCADE_TESTS=ON \
-		-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=$(ARM)-g++ \
-		-DCMAKE_C_COMPILER=$(ARM)-gcc "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/$(ARM);-cpu;max" \
+	$(CONFIGURE) -B build/arm64 -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+		-DCMAKE_CXX_COMPILER=$(ARM)-g++ -DCMAKE_C_COMPILER=$(ARM)-gcc \
+		"-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/$(ARM);-cpu;max" \
 		"-DSACCADE_TEST_KERNELS=neon;neon-dotprod;neon-i8mm" && \
 	$(BIN)/cmake --build build/arm64 && $(BIN)/ctest --test-dir build/arm64 --output-on-failure && \
 	$(EMULATE) cortex-a72 build/arm64/cpp/tests/test_kernels neon && \
 	$(EMULATE) cortex-a76 build/arm64/cpp/tests/test_kernels neon neon-dotprod; \
 	else echo "NOT RUN: the NEON kernels ($(ARM)-g++ or qemu-aarch64 is not on the path)"; fi
 
-# libFuzzer comes with clang alone; without it the fuzz targets still ran in `native`, on seeded inputs.
+# Not every clang has libFuzzer (Apple's has not); without it the fuzz targets still ran in `native`, on seeded inputs.
 FUZZ_SECONDS ?= 15
+FUZZER_PROBE := int LLVMFuzzerTestOneInput(const unsigned char* d, unsigned long n) { return d == 0 && n == 1; }
 fuzz: $(STAMPS)/dev
-	@if command -v clang++ >/dev/null; then \
-	CC=clang CXX=clang++ $(BIN)/cmake -S . -B build/fuzz -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja \
-		-DSACCADE_TESTS=ON -DSACCADE_FUZZ=ON -DSACCADE_FUZZ_SECONDS=$(FUZZ_SECONDS) -DSACCADE_SANITIZE=address,undefined && \
+	@if echo '$(FUZZER_PROBE)' | clang -fsanitize=fuzzer -x c - -o build/fuzzer-probe 2>/dev/null; then \
+	CC=clang CXX=clang++ $(CONFIGURE) -B build/fuzz -DSACCADE_FUZZ=ON -DSACCADE_FUZZ_SECONDS=$(FUZZ_SECONDS) \
+		-DSACCADE_SANITIZE=address,undefined && \
 	$(BIN)/cmake --build build/fuzz && $(BIN)/ctest --test-dir build/fuzz --output-on-failure -R fuzz; \
-	else echo "NOT RUN: libFuzzer (clang++ is not on the path); seeded inputs ran in 'make native'"; fi
+	else echo "NOT RUN: libFuzzer (no clang on the path that links it); seeded inputs ran in 'make native'"; fi
 
 swift:
 	@if command -v swift >/dev/null; then swift test --scratch-path .build --disable-swift-testing; \

@@ -71,8 +71,14 @@ def describe(plan: budget.Plan) -> dict[str, Any]:
         "windows": plan.windows,
         "scale": list(plan.scale),
         "patch_bytes": plan.patches * 3 * plan.family.patch_size**2,
-        "vision_tower_bytes": {tower.name: families.predict_memory(tower, plan.patches).total for tower in towers},
+        "vision_tower_bytes": {tower.name: predicted_peak(tower, plan.patches) for tower in towers},
     }
+
+
+def predicted_peak(tower: families.VisionTower, patches: int) -> int:
+    """Predicted bytes in bfloat16, attention over chunks of queries: a fused kernel needs a little less."""
+    chunk = families.query_chunk(patches, tower.heads)
+    return families.predict_memory(tower, patches, query_chunk=chunk).total
 
 
 def writable_picture(path: str, image: str) -> str:

@@ -115,6 +115,7 @@ swift:
 	else echo "NOT RUN: the Swift tests (swift is not on the path)"; fi
 
 # What is too large for the suite: mlx-vlm itself over the packaged checkpoint. Installs about 1 GB.
+# Last seen, 2026-11-21, mlx-vlm 0.7.10, mlx 0.32.4 on Linux: 9 passed, every answer equal.
 check-long: $(STAMPS)/test
 	$(PIP) install mlx-vlm==0.7.10
 	$(BIN)/python -m pytest -W ignore -o norecursedirs=.git tests/long

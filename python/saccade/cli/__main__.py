@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -56,6 +57,8 @@ def build_parser(command: str | None) -> Parser:
 
 def dispatch(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name; returns its exit code."""
+    # Pillow tells of odd tags in files that it reads all the same; a user can do nothing about them.
+    warnings.filterwarnings("ignore", module="PIL")
     command = next((word for word in arguments if not word.startswith("-")), None)
     parser = build_parser(command)
     options = parser.parse_args(arguments)

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n", type=int, default=10, metavar="N", help="screens (default 10)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first screen (default 0)")
     parser.add_argument("--size", default="3840x2160", metavar="WIDTHxHEIGHT", help="default 3840x2160")
-    parser.add_argument("--budgets", default="64,256,1024", metavar="B,B", help="tokens (default 64,256,1024)")
+    parser.add_argument("--budgets", default="64,144,256", metavar="B,B", help="tokens (default 64,144,256)")
     parser.add_argument("--targets", type=int, default=8, metavar="N", help="elements asked for a screen (default 8)")
     parser.add_argument("--model", metavar="PATH|ID", help="a checkpoint folder or hub id (default: the packaged one)")
 

@@ -12,8 +12,9 @@ from saccade.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL import Image
 
-__all__ = ["COLOURS", "draw_boxes", "image_format", "refuse_the_source"]
+__all__ = ["COLOURS", "draw_boxes", "encode", "image_format", "refuse_the_source"]
 
 COLOURS = ("#e6194b", "#0a7d28", "#1f4fe0", "#b8860b", "#8e24aa", "#d35400", "#00838f", "#5d4037")
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -84,9 +85,23 @@ def draw_boxes(
         y = y1 - height if y1 >= height else min(y2, image.height - height)
         canvas.rectangle((x, y, x + width, y + height), fill=colour)
         canvas.text((x + stroke - left, y + stroke - top), label, fill="white", font=font)
+    return encode(image, file_format)
+
+
+def encode(image: Image.Image, file_format: str, **lossy: int) -> bytes:
+    """The bytes of an image file.
+
+    Args:
+        image: what to write.
+        file_format: PNG, JPEG or WEBP.
+        lossy: options of the latter two, such as quality=92.
+
+    Raises:
+        InputError: the format cannot hold a picture of this size.
+    """
     stream = io.BytesIO()
     try:
-        image.save(stream, file_format, **({"compress_level": 3} if file_format == "PNG" else {}))
+        image.save(stream, file_format, **({"compress_level": 3} if file_format == "PNG" else lossy))
     except (OSError, ValueError) as error:  # WebP ends at 16,383 pixels a side, JPEG at 65,500
         size = f"{image.width} x {image.height}"
         raise InputError(f"a picture of {size} cannot be written as {file_format} ({error}); save a .png") from None

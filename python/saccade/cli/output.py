@@ -49,18 +49,17 @@ def facts(rows: Iterable[tuple[str, str]], *, width: int | None = None) -> None:
             print(f"{first:<{indent}}{line}")
 
 
-def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
+def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:
     """Print a table.
 
     Args:
         columns: (heading, "left" or "right") for each column.
         rows: one string for each column.
-        title: line above the table.
     """
     from rich import box
     from rich.table import Table
 
-    grid = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading, side in columns:
         grid.add_column(heading, justify="right" if side == "right" else "left", no_wrap=side == "right")
     for row in rows:

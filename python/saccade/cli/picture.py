@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from saccade import sizes
+from saccade.cli.draw import encode
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
@@ -128,9 +128,7 @@ def render(plan: Plan, pixels: NDArray[np.uint8] | None = None, *, file_format: 
     paper = Image.new("RGB", size, PAPER)
     place_parts(paper, drawn, layout, margin, plan)
     paper.paste(panel, corner)
-    stream = io.BytesIO()
-    paper.save(stream, file_format, **({"compress_level": 3} if file_format == "PNG" else {"quality": 92}))
-    return stream.getvalue()
+    return encode(paper, file_format, quality=92)
 
 
 def draw_grid(plan: Plan, layout: Layout, pixels: NDArray[np.uint8] | None) -> NDArray[np.uint8]:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from saccade.advice import row_of
 from saccade.errors import InputError
 from saccade.grounding import centre_inside
 
 if TYPE_CHECKING:
-    from saccade.engine import Answer, Engine
+    from saccade.engine import Engine
 
 __all__ = ["Record", "Setup", "bin_of", "iou", "measure"]
 
@@ -61,12 +62,8 @@ class Record:
 
 
 def bin_of(share: float) -> str:
-    """The size bin of a target that covers `share` of its frame (0 to 1), as the project's tables have them."""
-    if share > 0.05:
-        return "large"
-    if share > 0.01:
-        return "medium"
-    return "small" if share > 0.001 else "tiny"
+    """The size bin of a target that covers `share` of its frame (above 0, at most 1), as in `saccade.recommend`."""
+    return row_of(share).size
 
 
 def iou(a: Box, b: Box) -> float:
@@ -103,23 +100,17 @@ def measure(engine: Engine, setup: Setup, done: set[tuple[int, int, int]] | None
             for budget in setup.budgets:
                 if (seed, target, budget) in done:
                     continue
-                x1, y1, x2, y2 = element.box
                 answer = engine.locate(scene.image, element.description, budget=budget)
-                yield score(answer, element.box, Record(
-                    seed=seed, target=target, description=element.description, budget=budget, tokens=0,
-                    share=(x2 - x1) * (y2 - y1) / area, iou=0.0, hit=False, seconds=0.0,
-                ))  # fmt: skip
-
-
-def score(answer: Answer, known: Box, question: Record) -> Record:
-    """The question with what its answer was worth."""
-    from dataclasses import replace
-
-    box = answer.boxes[0] if answer.boxes else None
-    return replace(
-        question,
-        tokens=sum(frame.tokens for frame in answer.frames),
-        iou=iou(box.xyxy, known) if box else 0.0,
-        hit=box is not None and centre_inside(box, known),
-        seconds=sum(answer.timings.values()),
-    )
+                box = answer.boxes[0] if answer.boxes else None
+                x1, y1, x2, y2 = element.box
+                yield Record(
+                    seed=seed,
+                    target=target,
+                    description=element.description,
+                    budget=budget,
+                    tokens=sum(frame.tokens for frame in answer.frames),
+                    share=(x2 - x1) * (y2 - y1) / area,
+                    iou=iou(box.xyxy, element.box) if box else 0.0,
+                    hit=box is not None and centre_inside(box, element.box),
+                    seconds=sum(answer.timings.values()),
+                )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from saccade.advice import TABLE
 from saccade.sweep.measure import Record, bin_of
 
 __all__ = ["BINS", "Cell", "summarise"]
 
-BINS = ("large", "medium", "small", "tiny")
+BINS = tuple(row.size for row in TABLE)
 RESAMPLES = 1000
 
 

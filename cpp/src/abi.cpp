@@ -52,6 +52,12 @@ void check_pointer(const void* pointer, const char* what) {
     if (pointer == nullptr) reject(what, " is NULL");
 }
 
+Normalization to_normalization(const double* mean, const double* std) {
+    check_pointer(mean, "mean");
+    check_pointer(std, "std");
+    return {{mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}};
+}
+
 /// A pointer to `count` elements, which may be NULL only where there are none.
 void check_array(const void* pointer, std::int64_t count, const char* what) {
     if (count > 0) check_pointer(pointer, what);
@@ -174,12 +180,10 @@ std::int32_t saccade_patchify_reference(const std::uint8_t* pixels, std::int64_t
                                         std::int64_t temporal_patch_size, const double* mean, const double* std,
                                         float* patches, std::int64_t patches_capacity) {
     return guarded([&] {
-        check_pointer(mean, "mean");
-        check_pointer(std, "std");
+        const Normalization normalization = to_normalization(mean, std);
         check_pointer(patches, "patches");
         reference_patches({pixels, width, height, stride}, {width, height}, PassOrder::kPillow13,
-                          {patch_size, merge_size}, temporal_patch_size,
-                          {{mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}}, patches, patches_capacity);
+                          {patch_size, merge_size}, temporal_patch_size, normalization, patches, patches_capacity);
     });
 }
 
@@ -190,13 +194,11 @@ std::int32_t saccade_reference_patches(const std::uint8_t* source, std::int64_t 
                                        std::int64_t temporal_patch_size, const double* mean, const double* std,
                                        float* patches, std::int64_t patches_capacity) {
     return guarded([&] {
-        check_pointer(mean, "mean");
-        check_pointer(std, "std");
+        const Normalization normalization = to_normalization(mean, std);
         check_pointer(patches, "patches");
         const Image image{source, source_width, source_height, source_stride, static_cast<PixelFormat>(format)};
         reference_patches(image, {target_width, target_height}, static_cast<PassOrder>(pass_order),
-                          {patch_size, merge_size}, temporal_patch_size,
-                          {{mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}}, patches, patches_capacity);
+                          {patch_size, merge_size}, temporal_patch_size, normalization, patches, patches_capacity);
     });
 }
 

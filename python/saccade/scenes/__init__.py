@@ -6,6 +6,6 @@ Example:
 """
 
 from .scene import VERSION, Element, Scene, generate
-from .words import COLOURS, KINDS, WORDS, describe
+from .words import COLOURS, KINDS, NEUTRALS, WORDS, describe
 
-__all__ = ["COLOURS", "KINDS", "VERSION", "WORDS", "Element", "Scene", "describe", "generate"]
+__all__ = ["COLOURS", "KINDS", "NEUTRALS", "VERSION", "WORDS", "Element", "Scene", "describe", "generate"]

@@ -6,9 +6,13 @@ from typing import Final
 
 import numpy as np
 
-from .words import COLOURS, CONTAINERS, CONTROLS, ICONS, KINDS
+from .words import COLOURS, CONTAINERS, KINDS
 
 Box = tuple[int, int, int, int]
+
+# The kinds that this version draws.
+CONTROLS: Final = ("round button", "square button", "slider", "check box", "text field", "toggle switch")
+ICONS: Final = tuple(f"{glyph} icon" for glyph in ("triangle", "star", "cross", "diamond", "ring", "arrow"))
 
 # Width over height, lowest and highest.
 ASPECTS: Final[dict[str, tuple[float, float]]] = {

@@ -41,10 +41,10 @@ def says(monkeypatch: pytest.MonkeyPatch, loaded: Engine, text: str) -> None:
     opening = next(n for n, (a, b) in enumerate(zip(ids, tail, strict=False)) if a != b)
     spoken = ids[opening : opening + len(ids) - start - 1]
 
-    def continue_from(prompt: object, limit: int) -> Iterator[int]:
+    def follow(prompt: object, cache: object, logits: object, limit: int) -> Iterator[int]:
         yield from [*spoken, 1001][:limit]
 
-    monkeypatch.setattr(loaded.model, "continue_from", continue_from)
+    monkeypatch.setattr(loaded.model, "follow", follow)
 
 
 def test_a_box_comes_back_in_source_pixels(loaded: Engine, image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def test_what_the_model_cannot_read_to_its_end_is_refused_before_it_runs(
 ) -> None:
     loaded = saccade.load(checkpoints.write_whole(tmp_path, max_position_embeddings=300))
     prompt, tokens = loaded.count_tokens([image, image], "compare"), loaded.plan(image).tokens
-    for room in ("image_features", "prompt", "continue_from"):
+    for room in ("image_features", "prompt", "follow"):
         monkeypatch.setattr(loaded.model, room, None)
     with pytest.raises(InputError) as error:
         loaded.ask([image, image], "compare", max_tokens=301 - prompt)

@@ -3,11 +3,13 @@
 from saccade.nets import preprocessor
 from saccade.nets.checkpoint import load
 from saccade.nets.config import Config, TextConfig, VisionConfig
+from saccade.nets.language import KVCache
 from saccade.nets.model import Model, Prompt, answer_length
 from saccade.nets.preprocessor import pixel_limits
 
 __all__ = [
     "Config",
+    "KVCache",
     "Model",
     "Prompt",
     "TextConfig",

@@ -158,7 +158,17 @@ class Model(nn.Module):
     def continue_from(self, prompt: Prompt, max_new_tokens: int) -> Iterator[int]:
         """Yield greedy tokens, each as soon as it is known, as `generate` does."""
         cache = self.model.make_cache()
-        logits = self.prefill(prompt, cache)
+        return self.follow(prompt, cache, self.prefill(prompt, cache), max_new_tokens)
+
+    def follow(self, prompt: Prompt, cache: Sequence[KVCache], logits: mx.array, max_new_tokens: int) -> Iterator[int]:
+        """Yield greedy tokens after a prompt that has been read.
+
+        Args:
+            prompt: as it was read.
+            cache: holds the prompt; grows by the tokens yielded, but for the last.
+            logits: [vocabulary], as `prefill` gave them.
+            max_new_tokens: at least 1; an end token of the checkpoint is the last before that.
+        """
         for count in range(max_new_tokens):
             token = int(np.asarray(mx.argmax(logits)))
             yield token

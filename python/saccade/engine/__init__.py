@@ -1,0 +1,12 @@
+"""An image and words in, an answer out: media, plan, patches, network and grounding in one call.
+
+engine = saccade.load()
+answer = engine.locate("screen.png", "the red round button")
+answer.boxes[0].xyxy        # in pixels of screen.png
+"""
+
+from saccade.engine.answer import Answer, Shown
+from saccade.engine.engine import Engine
+from saccade.engine.loading import load
+
+__all__ = ["Answer", "Engine", "Shown", "load"]

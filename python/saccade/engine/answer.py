@@ -1,0 +1,83 @@
+"""What comes back: the answer, what the model was shown of each image, and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from saccade.budget import Plan
+from saccade.grounding import Box
+
+__all__ = ["Answer", "Shown"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the model was shown of one image. Sizes are (width, height).
+
+    Attributes:
+        source_size: the upright source image.
+        processed_size: what it was resized to.
+        grid_thw: (1, rows, columns) in patches.
+        scale: (x, y) source pixels for one model pixel.
+        convention: how the model writes coordinates: "absolute" pixels of the processed image, or "thousandths".
+        tokens: visual tokens spent.
+        budget: what limited them, in words.
+    """
+
+    source_size: tuple[int, int]
+    processed_size: tuple[int, int]
+    grid_thw: tuple[int, int, int]
+    scale: tuple[float, float]
+    convention: str
+    tokens: int
+    budget: str
+
+    @classmethod
+    def of(cls, plan: Plan) -> Shown:
+        """What a plan shows."""
+        return cls(
+            source_size=plan.source_size,
+            processed_size=plan.resized_size,
+            grid_thw=plan.grid_thw,
+            scale=plan.scale,
+            convention=plan.family.convention,
+            tokens=plan.tokens,
+            budget=plan.budget,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model said, and what it cost.
+
+    Attributes:
+        boxes: in source pixels, clipped to the image; empty where the text has none.
+        text: the model's own words, without the end token.
+        frames: one an image, in order.
+        usage: token counts: "prompt" (images included), "image", "answer".
+        timings: seconds: "decode", "patches", "vision", "prefill", "answer".
+        finish: "stop" at an end token, "length" where `max_tokens` cut the answer off.
+    """
+
+    boxes: tuple[Box, ...]
+    text: str
+    frames: tuple[Shown, ...]
+    usage: dict[str, int]
+    timings: dict[str, float]
+    finish: str
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a box."""
+        return bool(self.boxes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists, dicts, strings and numbers, for JSON; `found` included."""
+        plain = asdict(self)
+        plain["boxes"] = [{"xyxy": list(box.xyxy), "label": box.label} for box in self.boxes]
+        plain["frames"] = [
+            {key: list(value) if isinstance(value, tuple) else value for key, value in frame.items()}
+            for frame in plain["frames"]
+        ]
+        return {"found": self.found, **plain}

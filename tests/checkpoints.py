@@ -55,9 +55,30 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def config(**changes: Any) -> dict[str, Any]:
-    """A copy of CONFIG with top-level values changed."""
-    return {**copy.deepcopy(CONFIG), **changes}
+# Qwen2-VL: no windows, a plain MLP of mlp_ratio times the width, norms with biases; its config names the tower's width
+# embed_dim and the language model's hidden_size.
+QWEN2_VL: dict[str, Any] = {
+    **{key: value for key, value in CONFIG.items() if key != "vision_config"},
+    "architectures": ["Qwen2VLForConditionalGeneration"],
+    "model_type": "qwen2_vl",
+    "vision_config": {
+        "depth": 3,
+        "embed_dim": 160,
+        "mlp_ratio": 2,
+        "num_heads": 2,
+        "in_chans": 3,
+        "hidden_size": 128,
+        "patch_size": 14,
+        "spatial_merge_size": 2,
+        "spatial_patch_size": 14,
+        "temporal_patch_size": 2,
+    },
+}
+
+
+def config(base: dict[str, Any] = CONFIG, **changes: Any) -> dict[str, Any]:
+    """A copy of CONFIG, or of another, with top-level values changed."""
+    return {**copy.deepcopy(base), **changes}
 
 
 def nested(flat: dict[str, Any]) -> dict[str, Any]:
@@ -68,34 +89,63 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
     section = text.pop("rope_scaling")["mrope_section"]
     theta = text.pop("rope_theta")
     text["rope_parameters"] = {"mrope_section": section, "rope_theta": theta, "rope_type": "default", "type": "mrope"}
-    text["model_type"] = "qwen2_5_vl_text"
+    text["model_type"] = f"{flat['model_type']}_text"
     return {**{key: value for key, value in flat.items() if key in top}, "text_config": text}
 
 
 def shapes(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     """Every tensor of a flat config, by its published key."""
+    return {**(_plain_tower(raw) if raw["model_type"] == "qwen2_vl" else _windowed_tower(raw)), **_decoder(raw)}
+
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def _layers(prefix: str, sizes: tuple[tuple[str, int, int], ...]) -> Shapes:
+    """Linear layers with biases, (name, values out, values in)."""
+    table: Shapes = {}
+    for name, out, into in sizes:
+        table |= {f"{prefix}{name}.weight": (out, into), f"{prefix}{name}.bias": (out,)}
+    return table
+
+
+def _windowed_tower(raw: dict[str, Any]) -> Shapes:
     vision = raw["vision_config"]
     d, m, merged = vision["hidden_size"], vision["intermediate_size"], 4 * vision["hidden_size"]
-    table: dict[str, tuple[int, ...]] = {"visual.patch_embed.proj.weight": (d, 3, 2, 14, 14)}
+    table: Shapes = {"visual.patch_embed.proj.weight": (d, 3, 2, 14, 14)}
     for n in range(vision["depth"]):
         block = f"visual.blocks.{n}."
         table |= {block + "norm1.weight": (d,), block + "norm2.weight": (d,)}
-        for name, out, into in (("attn.qkv", 3 * d, d), ("attn.proj", d, d)):
-            table |= {f"{block}{name}.weight": (out, into), f"{block}{name}.bias": (out,)}
-        for name, out, into in (("gate_proj", m, d), ("up_proj", m, d), ("down_proj", d, m)):
-            table |= {f"{block}mlp.{name}.weight": (out, into), f"{block}mlp.{name}.bias": (out,)}
+        table |= _layers(block + "attn.", (("qkv", 3 * d, d), ("proj", d, d)))
+        table |= _layers(block + "mlp.", (("gate_proj", m, d), ("up_proj", m, d), ("down_proj", d, m)))
     table["visual.merger.ln_q.weight"] = (d,)
-    for name, out, into in (("0", merged, merged), ("2", vision["out_hidden_size"], merged)):
-        table |= {f"visual.merger.mlp.{name}.weight": (out, into), f"visual.merger.mlp.{name}.bias": (out,)}
+    return table | _layers("visual.merger.mlp.", (("0", merged, merged), ("2", vision["out_hidden_size"], merged)))
 
+
+def _plain_tower(raw: dict[str, Any]) -> Shapes:
+    vision = raw["vision_config"]
+    d, merged = vision["embed_dim"], 4 * vision["embed_dim"]
+    m = int(d * vision["mlp_ratio"])
+    table: Shapes = {"visual.patch_embed.proj.weight": (d, 3, 2, 14, 14)}
+    norms = ["merger.ln_q"]
+    for n in range(vision["depth"]):
+        norms += [f"blocks.{n}.norm1", f"blocks.{n}.norm2"]
+        block = f"visual.blocks.{n}."
+        table |= _layers(block + "attn.", (("qkv", 3 * d, d), ("proj", d, d)))
+        table |= _layers(block + "mlp.", (("fc1", m, d), ("fc2", d, m)))
+    for norm in norms:
+        table |= {f"visual.{norm}.weight": (d,), f"visual.{norm}.bias": (d,)}
+    return table | _layers("visual.merger.mlp.", (("0", merged, merged), ("2", vision["hidden_size"], merged)))
+
+
+def _decoder(raw: dict[str, Any]) -> Shapes:
     d, m, vocabulary = raw["hidden_size"], raw["intermediate_size"], raw["vocab_size"]
     keys = d // raw["num_attention_heads"] * raw["num_key_value_heads"]
-    table |= {"model.embed_tokens.weight": (vocabulary, d), "model.norm.weight": (d,)}
+    table: Shapes = {"model.embed_tokens.weight": (vocabulary, d), "model.norm.weight": (d,)}
     for n in range(raw["num_hidden_layers"]):
         layer = f"model.layers.{n}."
         table |= {layer + "input_layernorm.weight": (d,), layer + "post_attention_layernorm.weight": (d,)}
-        for name, out in (("q_proj", d), ("k_proj", keys), ("v_proj", keys)):
-            table |= {f"{layer}self_attn.{name}.weight": (out, d), f"{layer}self_attn.{name}.bias": (out,)}
+        table |= _layers(layer + "self_attn.", (("q_proj", d, d), ("k_proj", keys, d), ("v_proj", keys, d)))
         table[layer + "self_attn.o_proj.weight"] = (d, d)
         table |= {layer + "mlp.gate_proj.weight": (m, d), layer + "mlp.up_proj.weight": (m, d)}
         table[layer + "mlp.down_proj.weight"] = (d, m)
@@ -110,10 +160,10 @@ def weights(raw: dict[str, Any], seed: int = 1) -> dict[str, np.ndarray]:
     made = {}
     for key, shape in sorted(shapes(raw).items()):
         noise = random.standard_normal(shape)
-        if "norm" in key or "ln_q" in key:
-            noise = 1 + 0.1 * noise
-        elif key.endswith(".bias"):
+        if key.endswith(".bias"):
             noise = 0.1 * noise
+        elif "norm" in key or "ln_q" in key:
+            noise = 1 + 0.1 * noise
         elif key != "model.embed_tokens.weight":
             noise = noise * (1.0 / np.sqrt(np.prod(shape[1:])))
         made[key] = noise.astype(np.float32)
@@ -131,7 +181,7 @@ PREPROCESSOR: dict[str, Any] = {
     "image_std": [0.26862954, 0.26130258, 0.27577711],
 }
 
-_NAMES = {"float32": "F32", "float16": "F16", "uint16": "BF16", "int32": "I32"}
+_NAMES = {"float32": "F32", "float16": "F16", "uint16": "BF16", "int32": "I32", "uint32": "U32"}
 
 
 def save_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:

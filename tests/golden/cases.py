@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import checkpoints
+import quantised
 
 Grid = tuple[int, int, int]
 
@@ -22,7 +28,10 @@ ROWS = slice(None, None, 11)
 
 @dataclass(frozen=True)
 class Case:
-    """One prompt: text, then each image or video, then text."""
+    """One prompt: text, then each image or video, then text.
+
+    `seconds` of a video's grid frames: one a video, or none for Qwen2-VL, which does not count seconds.
+    """
 
     name: str
     images: tuple[Grid, ...] = ()
@@ -57,6 +66,7 @@ class Case:
             pairs = [(self.bytes_of(grid, 10 + n), self.bytes_of(grid, 20 + n)) for n, grid in enumerate(self.videos)]
             made["pixel_values_videos"] = np.concatenate([reference(*pair) for pair in pairs])
             made["video_grid_thw"] = np.array(self.videos, np.int64)
+        if self.seconds:
             made["second_per_grid_ts"] = np.array(self.seconds, np.float32)
         return made
 
@@ -80,6 +90,91 @@ CASES = (
     Case("one token", images=((1, 2, 2),)),
     Case("video", images=((1, 6, 4),), videos=((3, 6, 10),), seconds=(1.5,)),
 )
+
+
+@dataclass(frozen=True)
+class Set:
+    """Cases on one seeded checkpoint; `tests/golden/model_NAME.npz` holds their results.
+
+    Keys are "case/value": "columns" [length, 64], "top" [length], "last" [1024], "tokens" [32]; "features" and the
+    tower's stages "embed", "block0", ... [rows, width] where there are images; and where `layers` says so "layer0",
+    "layer1", ... [rows, hidden], the residual stream after each decoder layer, the last one before the final norm.
+
+    Attributes:
+        name: of the file.
+        cases: its prompts.
+        checkpoint: (config, tensors by published keys) of what the reference reads.
+        layers: whether the decoder layers are kept.
+    """
+
+    name: str
+    cases: tuple[Case, ...]
+    checkpoint: Callable[[], tuple[dict[str, Any], dict[str, np.ndarray]]]
+    layers: bool = False
+
+
+def _seeded(base: dict[str, Any], **changes: Any) -> Callable[[], tuple[dict[str, Any], dict[str, np.ndarray]]]:
+    def made() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        raw = checkpoints.config(base, **changes)
+        return raw, checkpoints.weights(raw)
+
+    return made
+
+
+def _dequantised() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    raw = checkpoints.config()
+    return raw, quantised.checkpoint(raw, checkpoints.weights(raw), quantised.mixed)[2]
+
+
+SETS = (
+    Set("random", CASES, _seeded(checkpoints.CONFIG)),
+    Set(
+        "layers",
+        (
+            Case("three images", images=((1, 4, 6), (1, 12, 10), (1, 2, 8))),
+            Case("only video", (), ((2, 8, 6),), (1.0,)),
+        ),
+        _seeded(checkpoints.CONFIG),
+        layers=True,
+    ),
+    Set("tied", (Case("tied head", images=((1, 6, 8),)),), _seeded(checkpoints.CONFIG, tie_word_embeddings=True)),
+    Set(
+        "qwen2_vl",
+        (
+            Case("words"),
+            Case("two images", images=((1, 18, 22), (1, 10, 6))),
+            Case("image and video", images=((1, 6, 4),), videos=((3, 6, 10),)),
+        ),
+        _seeded(checkpoints.QWEN2_VL),
+        layers=True,
+    ),
+    Set("quantised", (Case("two stills", images=((1, 10, 12), (1, 4, 6))),), _dequantised),
+)
+
+
+# Two prompts of different length in one call, the shorter one padded on its left: `tests/golden/model_batch.npz`, on
+# the checkpoint of "random". Keys: "positions" int32 [3, 2, length], "columns" [2, length, 64], "top" [2, length],
+# "last" [2, 1024] and "tokens" [2, 32]; what stands at padded places means nothing.
+BATCH = (
+    Case("a long row", images=((1, 18, 22), (1, 10, 6))),
+    Case("row", images=((1, 6, 4),), videos=((3, 6, 10),), seconds=(1.5,)),
+)
+PAD = 1000
+
+
+def batch_inputs(rows: tuple[Case, ...] = BATCH) -> dict[str, Any]:
+    """transformers' names and layouts: input_ids and attention_mask [rows, length], images and videos row after row."""
+    length = max(case.ids.shape[1] for case in rows)
+    ids = np.full((len(rows), length), PAD, np.int64)
+    mask = np.zeros((len(rows), length), np.int64)
+    for number, case in enumerate(rows):
+        ids[number, length - case.ids.shape[1] :] = case.ids[0]
+        mask[number, length - case.ids.shape[1] :] = 1
+    made: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+    inputs = [case.inputs() for case in rows]
+    for key in sorted({key for row in inputs for key in row} - {"input_ids"}):
+        made[key] = np.concatenate([row[key] for row in inputs if key in row])
+    return made
 
 
 # Pieces (left, top, right, bottom) of the demo's screenshot, and what the packaged checkpoint is asked to find there.

@@ -71,11 +71,13 @@ def examine_blas() -> Finding:
     if sys.platform == "darwin":
         return Finding("BLAS", "Accelerate (part of macOS)")
     try:
-        from saccade.backend import openblas
+        from saccade.backend import blas_kernels, openblas
     except ImportError:
         return Finding("BLAS", "not known: MLX cannot be imported")
     if openblas is not None:
-        return Finding("BLAS", f"OpenBLAS ({openblas}), loaded before MLX")
+        kernels = blas_kernels()
+        named = f", its kernels for {kernels}" if kernels else ""
+        return Finding("BLAS", f"OpenBLAS ({openblas}), loaded before MLX{named}")
     if os.environ.get("SACCADE_OPENBLAS") == "0":
         return Finding("BLAS", "reference BLAS of MLX's wheel: SACCADE_OPENBLAS=0 leaves OpenBLAS out")
     advice = "MLX's CPU wheel computes with reference BLAS, some 30 times slower than OpenBLAS (Debian: libopenblas0)"

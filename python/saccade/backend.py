@@ -28,7 +28,7 @@ _CORES = (
 
 
 def core_type(cpuinfo: str) -> str | None:
-    """OpenBLAS's name of the best kernels for an x86 CPU, from the text of /proc/cpuinfo; None: leave it to OpenBLAS."""
+    """OpenBLAS's name of the best kernels for an x86 CPU, by the text of /proc/cpuinfo; None: OpenBLAS chooses."""
     for line in cpuinfo.splitlines():
         if line.startswith("flags"):
             flags = set(line.partition(":")[2].split())
@@ -61,13 +61,12 @@ openblas = None if _blas is None else _LIBRARY
 
 
 def blas_kernels() -> str | None:
-    """What OpenBLAS calls the CPU whose kernels it runs, such as "SkylakeX"; None without OpenBLAS, or if it is mute."""
+    """The CPU whose kernels OpenBLAS runs, in its words ("SkylakeX"); None without OpenBLAS, or if it does not say."""
     name = getattr(_blas, "openblas_get_corename", None)
     if name is None:
         return None
     name.restype = ctypes.c_char_p
     return str(name().decode())
-
 
 
 import mlx.core as mx  # noqa: E402

@@ -64,7 +64,7 @@ def test_layout_in_memory_does_not_matter(pixels: np.ndarray) -> None:
     for same in (np.asfortranarray(pixels), np.repeat(pixels, 2, axis=1)[:, ::2], pixels[::-1].copy()[::-1]):
         frame = media.open_image(same)
         np.testing.assert_array_equal(frame.pixels, expected)
-        assert frame.pixels.flags.c_contiguous
+        assert frame.stored.flags.c_contiguous
 
 
 @pytest.mark.parametrize(

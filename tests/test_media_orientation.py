@@ -44,7 +44,7 @@ def check(data: bytes, orientation: int) -> None:
     assert corner_colours(frame.pixels) == list(UPRIGHT[orientation])
     assert frame.source_size == size
     assert frame.pixels.shape == (size[1], size[0], 3)
-    assert frame.pixels.flags.c_contiguous
+    assert frame.stored.flags.c_contiguous
     assert media.image_size(data) == size
 
 

@@ -19,15 +19,21 @@ class Frame:
     """An upright 8-bit image.
 
     Attributes:
-        pixels: uint8 [height, width, 3], red, green, blue, C-contiguous, read-only. A frame made from an array that
-            already had this form shares its memory.
+        stored: uint8 [height, width, 3], or [height, width, 4] with a fourth byte that means nothing; C-contiguous,
+            read-only. A frame made from an array or a `PIL.Image` that already had one of these forms shares its
+            memory.
         source_size: (width, height) after orientation, in pixels.
         origin: a short name of where it came from, for messages.
     """
 
-    pixels: npt.NDArray[np.uint8] = field(repr=False)
+    stored: npt.NDArray[np.uint8] = field(repr=False)
     source_size: tuple[int, int]
     origin: str
+
+    @property
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """Red, green and blue of `stored`: uint8 [height, width, 3], read-only, a view with strides of its own."""
+        return self.stored[:, :, :3]
 
     def crop(self, box: tuple[int, int, int, int]) -> Frame:
         """A frame of its own of a part of this one; its `source_size` is the part's size.
@@ -43,6 +49,6 @@ class Frame:
         (x1, y1, x2, y2), (width, height) = box, self.source_size
         if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
             raise InputError(f"{self.origin}: the crop {tuple(box)} is empty or leaves its {width} x {height} pixels")
-        pixels = np.ascontiguousarray(self.pixels[y1:y2, x1:x2])
-        pixels.flags.writeable = False
-        return Frame(pixels, (x2 - x1, y2 - y1), f"{self.origin} cropped to {tuple(box)}")
+        stored = np.ascontiguousarray(self.stored[y1:y2, x1:x2])
+        stored.flags.writeable = False
+        return Frame(stored, (x2 - x1, y2 - y1), f"{self.origin} cropped to {tuple(box)}")

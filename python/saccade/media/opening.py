@@ -6,12 +6,12 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, TypeGuard, Union
 
 from PIL import Image
 
 from saccade.errors import InputError
-from saccade.media import colour, decode, sources
+from saccade.media import colour, decode, faster, sources
 from saccade.media.frame import Frame
 from saccade.media.orientation import read_orientation, turn_upright, upright_size
 
@@ -71,10 +71,11 @@ def open_image(
 
         pixels = arrays.from_array(source, background=background)
         return Frame(pixels, (pixels.shape[1], pixels.shape[0]), "array")
-    with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as (image, origin, turn):
-        decode.load(image, origin)
-        rgb = colour.to_rgb(image, origin, background=background, icc=icc)
-        return _frame(rgb, turn if orientation else 1, origin)
+    with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as opened:
+        turn = opened.turn if orientation else 1
+        stored = _stored(opened, turn, background=background, icc=icc)
+        stored.flags.writeable = False
+        return Frame(stored, (stored.shape[1], stored.shape[0]), opened.origin)
 
 
 def image_size(
@@ -99,28 +100,48 @@ def image_size(
         from saccade.media import arrays
 
         return arrays.array_size(source)
-    with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as (image, _, turn):
-        return upright_size(image.size, turn if orientation else 1)
+    with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as opened:
+        return upright_size(opened.image.size, opened.turn if orientation else 1)
 
 
-def _frame(rgb: Image.Image, turn: int, origin: str) -> Frame:
-    from saccade.media import arrays
+def _stored(opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, icc: bool) -> npt.NDArray[np.uint8]:
+    """The upright pixels as a frame stores them, with as few copies as there can be."""
+    from saccade.media import arrays, shared
 
-    upright = turn_upright(rgb, turn)
-    return Frame(arrays.to_array(upright), upright.size, origin)
+    image = opened.image
+    array = None if opened.file is None else faster.pixels(opened.file, image)
+    if array is None:
+        decode.load(image, opened.origin)
+    else:
+        opaque = array.shape[2] == 3 or background is None or array[:, :, 3].min() == 255
+        if opaque and turn == 1 and not (icc and "icc_profile" in image.info):
+            return array
+        image = Image.fromarray(array)
+        image.info = dict(opened.image.info)
+    upright = turn_upright(colour.to_rgb(image, opened.origin, background=background, icc=icc), turn)
+    lent = shared.borrow(upright)
+    return arrays.to_array(upright) if lent is None else lent
+
+
+class _Opened(NamedTuple):
+    """Anything but an array, its pixels not yet decoded; `file` is None for a `PIL.Image` that the caller made."""
+
+    image: Image.Image
+    file: BinaryIO | None
+    origin: str
+    turn: int
 
 
 @contextmanager
-def _opened(source: Any, *, allow_url: bool, max_pixels: int) -> Iterator[tuple[Image.Image, str, int]]:
-    """(image, origin, orientation) of anything but an array, its pixels not yet decoded."""
+def _opened(source: Any, *, allow_url: bool, max_pixels: int) -> Iterator[_Opened]:
     if isinstance(source, Image.Image):
         origin = "PIL image"
         decode.check_size(source.size, origin, max_pixels)
-        yield source, origin, read_orientation(source)
+        yield _Opened(source, None, origin, read_orientation(source))
         return
     stream, origin = _stream(source, allow_url)
     with stream, decode.header(stream, origin, max_pixels=max_pixels) as image:
-        yield image, origin, read_orientation(image, stream)
+        yield _Opened(image, stream, origin, read_orientation(image, stream))
 
 
 def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:

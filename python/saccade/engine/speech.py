@@ -22,7 +22,7 @@ class Read:
     Attributes:
         prompt: its embeddings and positions.
         cache: keys and values of its tokens, one a layer.
-        logits: [vocabulary], of the token after its last.
+        logits: [1, vocabulary], of the token after its last.
     """
 
     prompt: Prompt
@@ -46,7 +46,7 @@ def prefill(
         grids = np.array([plan.grid_thw for plan in plans], np.int64).reshape(-1, 3)
         together = mx.concatenate(list(features)) if features else None
         prompt = model.prompt(ids, image_grid_thw=grids, image_features=together)
-        cache = model.model.make_cache()
+        cache = model.model.make_cache(prompt.padding)
         logits = model.prefill(prompt, cache)
         mx.eval(logits)
         return Read(prompt, cache, logits)

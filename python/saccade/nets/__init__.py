@@ -1,13 +1,15 @@
 """Qwen2.5-VL in MLX: `load(path)` gives a `Model` with transformers' argument names and layouts."""
 
 from saccade.nets import preprocessor
+from saccade.nets.batches import Prompt, join
 from saccade.nets.checkpoint import load
 from saccade.nets.config import Config, TextConfig, VisionConfig
 from saccade.nets.language import KVCache
-from saccade.nets.model import Model, Prompt, answer_length
+from saccade.nets.model import Choose, Model, answer_length, greedy
 from saccade.nets.preprocessor import pixel_limits
 
 __all__ = [
+    "Choose",
     "Config",
     "KVCache",
     "Model",
@@ -15,6 +17,8 @@ __all__ = [
     "TextConfig",
     "VisionConfig",
     "answer_length",
+    "greedy",
+    "join",
     "load",
     "pixel_limits",
     "preprocessor",

@@ -15,13 +15,37 @@ from saccade.nets.config import TextConfig
 __all__ = ["KVCache", "LanguageModel"]
 
 
+Mask = mx.array | str | None
+
+
+def attention_mask(length: int, offset: int, padding: Sequence[int]) -> Mask:
+    """Which keys the new tokens may see, as `mx.fast.scaled_dot_product_attention` takes it.
+
+    Args:
+        length: of the new tokens.
+        offset: tokens before them.
+        padding: of each row, at its start; no key for any token but itself, so that no row of scores is empty.
+
+    Returns:
+        Without padding no array: "causal", or None for one token. Else bool [B, 1, length, offset + length].
+    """
+    if not any(padding):
+        return "causal" if length > 1 else None
+    keys = mx.arange(offset + length)
+    queries = mx.arange(offset, offset + length)[:, None]
+    seen = keys >= mx.array(list(padding))[:, None, None, None]
+    return (seen & (keys <= queries)) | (keys == queries)
+
+
 class KVCache:
     """Keys and values of the tokens seen so far by one layer, in buffers that grow by `STEP` tokens."""
 
     STEP = 256
 
-    def __init__(self) -> None:
+    def __init__(self, padding: Sequence[int] = ()) -> None:
+        """An empty cache; `padding` says how many tokens at the start of each row are none."""
         self.offset = 0
+        self.padding = tuple(padding)
         self._keys: mx.array | None = None
         self._values: mx.array | None = None
 
@@ -29,6 +53,13 @@ class KVCache:
     def state(self) -> list[mx.array]:
         """The buffers, to be evaluated."""
         return [buffer for buffer in (self._keys, self._values) if buffer is not None]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Forget all rows of the batch but these."""
+        chosen = mx.array(list(rows))
+        self.padding = tuple(self.padding[row] for row in rows) if self.padding else ()
+        if self._keys is not None and self._values is not None:
+            self._keys, self._values = self._keys[chosen], self._values[chosen]
 
     def append(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
         """Add [B, K, L, d] of each and return all: [B, K, offset, d]."""
@@ -61,14 +92,13 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(width, config.num_key_value_heads * d)
         self.o_proj = nn.Linear(config.num_attention_heads * d, width, bias=False)
 
-    def __call__(self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache) -> mx.array:
+    def __call__(self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache, mask: Mask) -> mx.array:
         batch, length, _ = x.shape
         q, k, v = (
             project(x).reshape(batch, length, -1, self.head_dim).swapaxes(1, 2)  # [B, H or K, L, d]
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
         k, v = cache.append(rotary.rotate(k, cos, sin), v)
-        mask = "causal" if length > 1 else None
         mixed = mx.fast.scaled_dot_product_attention(rotary.rotate(q, cos, sin), k, v, scale=self.scale, mask=mask)
         return self.o_proj(mixed.swapaxes(1, 2).reshape(batch, length, -1))
 
@@ -96,8 +126,8 @@ class DecoderLayer(nn.Module):
         self.input_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
-    def __call__(self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache) -> mx.array:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, cache)
+    def __call__(self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache, mask: Mask) -> mx.array:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, cache, mask)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -111,16 +141,16 @@ class LanguageModel(nn.Module):
         self.layers = [DecoderLayer(config) for _ in range(config.num_hidden_layers)]
         self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
-    def make_cache(self) -> list[KVCache]:
-        """An empty cache for one sequence."""
-        return [KVCache() for _ in self.layers]
+    def make_cache(self, padding: Sequence[int] = ()) -> list[KVCache]:
+        """An empty cache; `padding` as `KVCache`."""
+        return [KVCache(padding) for _ in self.layers]
 
     def __call__(self, embeddings: mx.array, position_ids: mx.array, cache: Sequence[KVCache]) -> mx.array:
         """Hidden states of the new tokens, which are appended to the cache.
 
         Args:
             embeddings: [B, L, D], of tokens or of images in their place.
-            position_ids: integer [3, L], the same for every row of the batch.
+            position_ids: integer [3, B, L].
             cache: one a layer, from `make_cache`, holding the tokens before these.
 
         Returns:
@@ -128,8 +158,9 @@ class LanguageModel(nn.Module):
         """
         config = self.config
         cos, sin = rotary.mrope(position_ids, config.head_dim, config.rope_theta, config.mrope_section)
+        mask = attention_mask(embeddings.shape[1], cache[0].offset, cache[0].padding)
         x = embeddings
         for layer, seen in zip(self.layers, cache, strict=True):
-            x = layer(x, cos, sin, seen)
+            x = layer(x, cos, sin, seen, mask)
         hidden: mx.array = self.norm(x)
         return hidden

@@ -6,8 +6,7 @@ Follows `Qwen2_5_VLForConditionalGeneration` of transformers 5.23.0, with its ar
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,29 +14,18 @@ import numpy as np
 from saccade import positions
 from saccade.backend import mx, nn
 from saccade.errors import InputError
+from saccade.nets.batches import Prompt, Shown, join, share
 from saccade.nets.config import Config
 from saccade.nets.language import KVCache, LanguageModel
 from saccade.nets.vision import Grid, VisionModel
 
-__all__ = ["Model", "Prompt", "answer_length"]
+__all__ = ["Choose", "Model", "Prompt", "answer_length", "greedy"]
 
 # Prompt tokens that one pass of the language model takes; what a pass allocates grows with this times the prompt.
 PREFILL_CHUNK = 512
 
-
-@dataclass(frozen=True)
-class Prompt:
-    """A prompt with its images in place.
-
-    Attributes:
-        embeddings: [1, L, hidden].
-        position_ids: int32 [3, L], (time, height, width).
-        delta: what to add to a later token's index to have its position.
-    """
-
-    embeddings: mx.array
-    position_ids: mx.array
-    delta: int
+Choose = Callable[[mx.array], int]
+"""From the logits [vocabulary] of the next token to that token."""
 
 
 class Model(nn.Module):
@@ -64,18 +52,17 @@ class Model(nn.Module):
         """Logits of every position.
 
         Args:
-            input_ids: integers [L] or [1, L], each image as many image tokens as its grid has after merging. One
-                sequence: a larger batch is refused.
-            pixel_values: patches of all images, one after another: uint8 [patches, 588] as
+            input_ids: integers [L] or [B, L], each image as many image tokens as its grid has after merging.
+            pixel_values: patches of all images, row after row of the batch: uint8 [patches, 588] as
                 `saccade.patchify(..., layout="native")`, or float [patches, 1176] as transformers.
             image_grid_thw: [images, 3], (frames, rows, columns) in patches.
             pixel_values_videos: float [patches, 1176], as `pixel_values`.
             video_grid_thw: [videos, 3].
             second_per_grid_ts: seconds from one grid frame to the next, one a video; None: 1.0 each.
-            attention_mask: ones of input_ids' shape or None; padding is refused.
+            attention_mask: of input_ids' shape: 0 for padding, which is on the left, else 1. None: no padding.
 
         Returns:
-            [1, L, vocabulary].
+            [B, L, vocabulary]; what stands at padding means nothing.
 
         Raises:
             InputError: shapes, dtypes, ids or counts that do not fit each other; the message names both.
@@ -89,7 +76,8 @@ class Model(nn.Module):
             second_per_grid_ts,
             attention_mask,
         )
-        return self._head(mx.concatenate(list(self._read(prompt, self.model.make_cache())), axis=1))
+        cache = self.model.make_cache(prompt.padding)
+        return self._head(mx.concatenate(list(self._read(prompt, cache)), axis=1))
 
     def image_features(self, pixel_values: Any, image_grid_thw: Any) -> mx.array:
         """The tower's output, [tokens, hidden], images one after another; arguments and errors as in a call."""
@@ -98,13 +86,19 @@ class Model(nn.Module):
         self.visual.check(patches, grids)
         return self.visual(patches, grids)
 
-    def generate(self, input_ids: Any, max_new_tokens: int, **inputs: Any) -> list[int]:
+    def generate(self, input_ids: Any, max_new_tokens: int, **inputs: Any) -> list[int] | list[list[int]]:
         """Greedy continuation: at most `max_new_tokens` ids, up to and including an end token of the checkpoint.
 
-        Images, videos and errors as in a call; `max_new_tokens` is at least 1.
+        A list of ids for one sequence, a list of those for a batch. Images, videos and errors as in a call;
+        `max_new_tokens` is at least 1.
         """
         max_new_tokens = answer_length(max_new_tokens, "max_new_tokens")
-        return list(self.continue_from(self.prompt(input_ids, **inputs), max_new_tokens))
+        prompt = self.prompt(input_ids, **inputs)
+        cache = self.model.make_cache(prompt.padding)
+        made: list[list[int]] = [[] for _ in prompt.deltas]
+        for row, token in self.follow_rows(prompt, cache, self.prefill(prompt, cache), max_new_tokens):
+            made[row].append(token)
+        return made if len(made) > 1 else made[0]
 
     def prompt(
         self,
@@ -119,68 +113,108 @@ class Model(nn.Module):
         image_features: mx.array | None = None,
     ) -> Prompt:
         """Embed a prompt; `image_features` is what the method gave, in place of `pixel_values`; else as in a call."""
-        ids = _ids(input_ids, attention_mask, self.config.text.vocab_size)
+        ids, keep = _ids(input_ids, attention_mask, self.config.text.vocab_size)
         images, videos = _grids(image_grid_thw, "image_grid_thw"), _grids(video_grid_thw, "video_grid_thw")
+        seconds = _seconds(second_per_grid_ts, len(videos))
         if image_features is None and pixel_values is not None:
             image_features = self.image_features(pixel_values, images)
         video_features = None
         if pixel_values_videos is not None:
             video_features = self.image_features(pixel_values_videos, videos)
-        seconds = _seconds(second_per_grid_ts, len(videos))
+        unit = self.config.vision.spatial_merge_size**2
+        image_rows = share(ids == self.config.image_token_id, image_features, images, unit, "image")
+        video_rows = share(ids == self.config.video_token_id, video_features, videos, unit, "video")
+        prompts, shown = [], 0
+        for row, mask, still, moving in zip(ids, keep, image_rows, video_rows, strict=True):
+            until = shown + len(moving.grids)
+            prompts.append(self._prompt(row[mask], still, moving, seconds[shown:until]))
+            shown = until
+        return join(prompts)
+
+    def _prompt(self, ids: np.ndarray, images: Shown, videos: Shown, seconds: Sequence[float]) -> Prompt:
+        """One sequence without padding."""
         embeddings = self.model.embed_tokens(mx.array(ids))
-        merge = self.config.vision.spatial_merge_size
-        embeddings = _place(embeddings, ids == self.config.image_token_id, image_features, "image", merge)
-        embeddings = _place(embeddings, ids == self.config.video_token_id, video_features, "video", merge)
+        embeddings = _place(embeddings, ids == self.config.image_token_id, images.features)
+        embeddings = _place(embeddings, ids == self.config.video_token_id, videos.features)
         position_ids, delta = positions.mrope_positions(
             ids,
-            image_grids=images,
-            video_grids=videos,
+            image_grids=images.grids,
+            video_grids=videos.grids,
             seconds_per_grid=seconds,
             image_token_id=self.config.image_token_id,
             video_token_id=self.config.video_token_id,
             vision_start_token_id=self.config.vision_start_token_id,
-            merge_size=merge,
+            merge_size=self.config.vision.spatial_merge_size,
             tokens_per_second=self.config.vision.tokens_per_second,
         )
-        return Prompt(embeddings[None], mx.array(position_ids), delta)
+        return Prompt(embeddings[None], mx.array(position_ids)[:, None], (delta,), (0,))
 
     def prefill(self, prompt: Prompt, cache: Sequence[KVCache]) -> mx.array:
-        """Read a prompt into an empty cache: the logits [vocabulary] that follow its last token."""
+        """Read a prompt into an empty cache: the logits [B, vocabulary] that follow its last token."""
         *_, last = self._read(prompt, cache)
-        return self._head(last[0, -1])
+        return self._head(last[:, -1])
 
-    def decode(self, token: int, prompt: Prompt, cache: Sequence[KVCache]) -> mx.array:
-        """Read one more token: the logits [vocabulary] that follow it."""
-        position_ids = mx.full((3, 1), cache[0].offset + prompt.delta, dtype=mx.int32)
-        embeddings = self.model.embed_tokens(mx.array([[token]]))
-        return self._head(self.model(embeddings, position_ids, cache)[0, -1])
+    def decode(self, tokens: Sequence[int], deltas: Sequence[int], cache: Sequence[KVCache]) -> mx.array:
+        """Read one more token a row: the logits [B, vocabulary] that follow; `deltas` are of these rows."""
+        places = mx.array([cache[0].offset + delta for delta in deltas], dtype=mx.int32)
+        position_ids = mx.broadcast_to(places[None, :, None], (3, len(deltas), 1))
+        embeddings = self.model.embed_tokens(mx.array(list(tokens))[:, None])
+        return self._head(self.model(embeddings, position_ids, cache)[:, -1])
 
-    def continue_from(self, prompt: Prompt, max_new_tokens: int) -> Iterator[int]:
-        """Yield greedy tokens, each as soon as it is known, as `generate` does."""
-        cache = self.model.make_cache()
-        return self.follow(prompt, cache, self.prefill(prompt, cache), max_new_tokens)
+    def follow(
+        self,
+        prompt: Prompt,
+        cache: Sequence[KVCache],
+        logits: mx.array,
+        max_new_tokens: int,
+        choose: Choose | None = None,
+    ) -> Iterator[int]:
+        """Yield the tokens after one sequence that has been read; as `follow_rows`."""
+        chosen = None if choose is None else [choose]
+        return (token for _, token in self.follow_rows(prompt, cache, logits, max_new_tokens, chosen))
 
-    def follow(self, prompt: Prompt, cache: Sequence[KVCache], logits: mx.array, max_new_tokens: int) -> Iterator[int]:
-        """Yield greedy tokens after a prompt that has been read.
+    def follow_rows(
+        self,
+        prompt: Prompt,
+        cache: Sequence[KVCache],
+        logits: mx.array,
+        max_new_tokens: int,
+        choose: Sequence[Choose] | None = None,
+        done: Container[int] = (),
+    ) -> Iterator[tuple[int, int]]:
+        """Yield (row, token), each token as soon as it is known, the rows of a batch in turn.
 
         Args:
             prompt: as it was read.
-            cache: holds the prompt; grows by the tokens yielded, but for the last.
-            logits: [vocabulary], as `prefill` gave them.
-            max_new_tokens: at least 1; an end token of the checkpoint is the last before that.
+            cache: holds the prompt; grows by the tokens yielded, but for the last, and loses the rows that have ended.
+            logits: [B, vocabulary], as `prefill` gave them.
+            max_new_tokens: of each row, at least 1; an end token of the checkpoint ends a row before that.
+            choose: one a row; None: the likeliest token.
+            done: rows that the caller wants no more of, which it may add to on the way.
         """
+        chosen = [greedy] * len(prompt.deltas) if choose is None else choose
+        rows = list(range(len(prompt.deltas)))
         for count in range(max_new_tokens):
-            token = int(np.asarray(mx.argmax(logits)))
-            yield token
-            if token in self.config.eos_token_ids or count + 1 == max_new_tokens:
+            tokens, alive = [], []
+            for place, row in enumerate(rows):
+                token = chosen[row](logits[place])
+                yield row, token
+                if token not in self.config.eos_token_ids and row not in done:
+                    tokens.append(token)
+                    alive.append(place)
+            if not alive or count + 1 == max_new_tokens:
                 return
-            logits = self.decode(token, prompt, cache)
+            if len(alive) < len(rows):
+                rows = [rows[place] for place in alive]
+                for layer in cache:
+                    layer.keep(alive)
+            logits = self.decode(tokens, [prompt.deltas[row] for row in rows], cache)
 
     def _read(self, prompt: Prompt, cache: Sequence[KVCache]) -> Iterator[mx.array]:
-        """Hidden states [1, <= PREFILL_CHUNK, hidden], chunk by chunk."""
+        """Hidden states [B, <= PREFILL_CHUNK, hidden], chunk by chunk."""
         for start in range(0, prompt.embeddings.shape[1], PREFILL_CHUNK):
             part = slice(start, start + PREFILL_CHUNK)
-            hidden = self.model(prompt.embeddings[:, part], prompt.position_ids[:, part], cache)
+            hidden = self.model(prompt.embeddings[:, part], prompt.position_ids[:, :, part], cache)
             # Evaluated here, or the graph of all chunks would be alive at once.
             mx.eval(hidden, [layer.state for layer in cache])
             yield hidden
@@ -189,6 +223,11 @@ class Model(nn.Module):
         tied = self.config.tie_word_embeddings
         logits: mx.array = self.model.embed_tokens.as_linear(hidden) if tied else self.lm_head(hidden)
         return logits
+
+
+def greedy(logits: mx.array) -> int:
+    """The likeliest token, the first of equals; logits are [vocabulary]."""
+    return int(np.asarray(mx.argmax(logits)))
 
 
 def answer_length(value: Any, name: str) -> int:
@@ -238,21 +277,24 @@ def _grids(value: Any, name: str) -> list[Grid]:
     return [(int(t), int(h), int(w)) for t, h, w in table]
 
 
-def _ids(value: Any, attention_mask: Any, vocabulary: int) -> np.ndarray:
-    """[L] or [1, L] -> int32 [L], checked against vocabulary and mask."""
+def _ids(value: Any, attention_mask: Any, vocabulary: int) -> tuple[np.ndarray, np.ndarray]:
+    """int32 [B, L] and bool [B, L], checked against vocabulary and mask."""
     ids = _numbers(value, "input_ids")
     if ids.dtype.kind not in "iu" or ids.ndim not in (1, 2) or ids.size == 0:
-        raise InputError(f"input_ids: expected whole numbers [length] or [1, length]; got {ids.dtype} {ids.shape}")
-    if ids.ndim == 2 and len(ids) != 1:
-        raise InputError(f"input_ids: a batch of {len(ids)} is not supported yet; give one sequence at a time")
+        raise InputError(f"input_ids: expected whole numbers [length] or [batch, length]; got {ids.dtype} {ids.shape}")
+    ids = np.atleast_2d(ids)
+    keep = np.ones(ids.shape, bool)
     if attention_mask is not None:
-        mask = _numbers(attention_mask, "attention_mask")
-        if mask.size != ids.size or not (mask == 1).all():
-            raise InputError("attention_mask: padding is not supported yet; give the tokens alone")
-    ids = ids.reshape(-1)
-    if ids.min() < 0 or ids.max() >= vocabulary:
-        raise InputError(f"input_ids: {ids.min()}..{ids.max()} is outside the vocabulary 0..{vocabulary - 1}")
-    return ids.astype(np.int32)
+        mask = np.atleast_2d(_numbers(attention_mask, "attention_mask"))
+        keep = mask == 1
+        if mask.shape != ids.shape or not (keep | (mask == 0)).all():
+            raise InputError(f"attention_mask: expected 0 and 1 of shape {ids.shape}, as input_ids; got {mask.shape}")
+        if not keep[:, -1].all() or (np.diff(keep.astype(np.int8)) < 0).any():
+            raise InputError("attention_mask: padding has to be on the left of each row, before its first token")
+    told = ids[keep]
+    if told.min() < 0 or told.max() >= vocabulary:
+        raise InputError(f"input_ids: {told.min()}..{told.max()} is outside the vocabulary 0..{vocabulary - 1}")
+    return np.where(keep, ids, 0).astype(np.int32), keep
 
 
 def _seconds(value: Any, videos: int) -> list[float]:
@@ -264,15 +306,9 @@ def _seconds(value: Any, videos: int) -> list[float]:
     return seconds
 
 
-def _place(embeddings: mx.array, where: np.ndarray, features: mx.array | None, kind: str, merge_size: int) -> mx.array:
+def _place(embeddings: mx.array, where: np.ndarray, features: mx.array | None) -> mx.array:
     """Put features [tokens, hidden] at the true places of `where` in embeddings [L, hidden]."""
-    wanted, given = int(where.sum()), 0 if features is None else len(features)
-    if wanted != given:
-        raise InputError(
-            f"input_ids: {wanted} {kind} tokens in the prompt, but the {kind}s given make {given}; "
-            f"each {kind} takes frames x rows x columns / {merge_size**2} of its grid"
-        )
-    if features is None:
+    if features is None or not len(features):
         return embeddings
     embeddings[mx.array(np.flatnonzero(where).astype(np.int32))] = features.astype(embeddings.dtype)
     return embeddings

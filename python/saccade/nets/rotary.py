@@ -37,21 +37,21 @@ def mrope(position_ids: mx.array, head_dim: int, theta: float, sections: Sequenc
     width the third.
 
     Args:
-        position_ids: integer [3, L] (time, height, width).
+        position_ids: integer [3, B, L] (time, height, width).
         head_dim: d.
         theta: base of the frequencies.
         sections: three sizes, d / 2 together.
 
     Returns:
-        Two float32 [L, d].
+        Two float32 [B, 1, L, d].
     """
     frequencies = 1.0 / theta ** (mx.arange(0, head_dim, 2, dtype=mx.float32) / head_dim)
-    angles = position_ids.astype(mx.float32)[:, :, None] * frequencies  # [3, L, d/2]
+    angles = position_ids.astype(mx.float32)[..., None] * frequencies  # [3, B, L, d/2]
     parts, start = [], 0
     for axis, size in enumerate(sections):
-        parts.append(angles[axis, :, start : start + size])
+        parts.append(angles[axis, :, :, start : start + size])
         start += size
-    turned = mx.concatenate(parts + parts, axis=-1)
+    turned = mx.concatenate(parts + parts, axis=-1)[:, None]
     return mx.cos(turned), mx.sin(turned)
 
 

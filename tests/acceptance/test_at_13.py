@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ import pytest
 
 from saccade import nets
 from saccade.errors import InputError
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+sys.path.insert(0, str(GOLDEN))
+from cases import BATCH, COLUMNS, batch_inputs  # noqa: E402
+from cases import NEW_TOKENS as GOLDEN_TOKENS  # noqa: E402
 
 START, END, IMAGE, VIDEO, STOP = 1002, 1003, 1004, 1005, 1001
 TOLERANCE = 1e-4
@@ -136,3 +142,19 @@ def test_images_that_do_not_fit_their_rows_are_refused(model: nets.Model) -> Non
     given["image_grid_thw"] = given["image_grid_thw"][::-1]
     with pytest.raises(InputError, match="row 0 has 15 image tokens, but the images in their order make 16"):
         model(**given)
+
+
+def test_a_batch_equals_the_references(model: nets.Model) -> None:
+    with np.load(GOLDEN / "model_batch.npz") as stored:
+        golden = dict(stored)
+    given = batch_inputs()
+    told = given["attention_mask"] == 1
+    logits = np.asarray(model(**given))
+    assert np.abs(logits[:, :, COLUMNS] - golden["columns"])[told].max() <= TOLERANCE
+    assert np.abs(logits[:, -1] - golden["last"]).max() <= TOLERANCE
+    assert (logits.argmax(-1) == golden["top"])[told].all()
+    positions = np.moveaxis(np.asarray(model.prompt(**given).position_ids), 0, -1)
+    assert (positions[told] == np.moveaxis(golden["positions"], 0, -1)[told]).all()
+    made = model.generate(max_new_tokens=GOLDEN_TOKENS, **given)
+    assert made == golden["tokens"].tolist()
+    assert len(made) == len(BATCH)

@@ -15,8 +15,8 @@ std::int32_t parse_pass_order(const std::string& name) {
 }
 
 NewArray<std::uint8_t, 3>::Shaped resize(const AnyArray& image, std::int64_t width, std::int64_t height,
-                                         const std::string& pass_order) {
-    const Image source(image);
+                                         const std::string& pass_order, const std::string& format) {
+    const Image source(image, format);
     const std::int32_t order = parse_pass_order(pass_order);
     if (width < 1 || height < 1 || width > SACCADE_MAX_SIDE || height > SACCADE_MAX_SIDE) {
         raise_input_error("size is " + std::to_string(width) + "x" + std::to_string(height) +
@@ -26,111 +26,181 @@ NewArray<std::uint8_t, 3>::Shaped resize(const AnyArray& image, std::int64_t wid
     std::int32_t status = SACCADE_OK;
     {
         const nb::gil_scoped_release unlocked;
-        status = saccade_resize(source.pixels, source.width, source.height, source.stride, width, height, order,
-                                target.data(), target.size());
+        status = saccade_resize(source.pixels, source.width, source.height, source.stride, source.format, width, height,
+                                order, target.data(), target.size());
     }
     check(status);
     return target.release();
 }
 
-std::array<std::size_t, 2> patches_shape(const Image& image, std::int64_t patch_size, std::int64_t merge_size,
-                                         std::int64_t frames) {
+std::array<std::size_t, 2> patches_shape(std::int64_t width, std::int64_t height, std::int64_t patch_size,
+                                         std::int64_t merge_size, std::int64_t frames) {
     std::int64_t patches = 0, values = 0;
-    check(saccade_patchify_size(image.width, image.height, patch_size, merge_size, frames, &patches, &values));
+    check(saccade_patchify_size(width, height, patch_size, merge_size, frames, &patches, &values));
     return {static_cast<std::size_t>(patches), static_cast<std::size_t>(values)};
 }
 
-NewArray<std::uint8_t, 2>::Shaped patchify_native(const AnyArray& array, std::int64_t patch_size,
-                                                  std::int64_t merge_size, std::int64_t window_size) {
-    const Image image(array);
-    NewArray<std::uint8_t, 2> patches(patches_shape(image, patch_size, merge_size, 1));
-    std::int32_t status = SACCADE_OK;
-    {
-        const nb::gil_scoped_release unlocked;
-        status = saccade_patchify_native(image.pixels, image.width, image.height, image.stride, patch_size, merge_size,
-                                         window_size, patches.data(), patches.size());
+using Sizes = std::vector<std::array<std::int64_t, 2>>;
+
+/// Images with the sizes they are resized to, and one array for the patches of all.
+template <typename Value>
+class Batch {
+  public:
+    Batch(const std::vector<AnyArray>& arrays, const Sizes& sizes, const std::string& pass_order,
+          std::int64_t patch_size, std::int64_t merge_size, std::int64_t frames, const std::string& format)
+        : images_(describe(arrays, sizes, pass_order, format)),
+          patches_(whole_shape(sizes, patch_size, merge_size, frames)) {
+        Value* next = patches_.data();
+        for (std::size_t i = 0; i < images_.size(); ++i) {
+            images_[i].patches = next;
+            images_[i].patches_capacity = elements_[i];
+            next += elements_[i];
+        }
     }
-    check(status);
-    return patches.release();
+
+    /// Calls run(images, count) without the GIL and hands over the patches.
+    template <typename Run>
+    typename NewArray<Value, 2>::Shaped made_by(Run run) {
+        std::int32_t status = SACCADE_OK;
+        {
+            const nb::gil_scoped_release unlocked;
+            status = run(images_.data(), static_cast<std::int64_t>(images_.size()));
+        }
+        check(status);
+        return patches_.release();
+    }
+
+  private:
+    static std::vector<saccade_batch_image> describe(const std::vector<AnyArray>& arrays, const Sizes& sizes,
+                                                     const std::string& pass_order, const std::string& format) {
+        if (arrays.empty() || arrays.size() != sizes.size()) {
+            raise_input_error("images has " + std::to_string(arrays.size()) + " entries and sizes " +
+                              std::to_string(sizes.size()) + "; there must be as many of both, at least 1");
+        }
+        const std::int32_t order = parse_pass_order(pass_order);
+        std::vector<saccade_batch_image> images;
+        for (std::size_t i = 0; i < arrays.size(); ++i) {
+            const Image image(arrays[i], format);
+            images.push_back({.source = image.pixels,
+                              .source_width = image.width,
+                              .source_height = image.height,
+                              .source_stride = image.stride,
+                              .format = image.format,
+                              .pass_order = order,
+                              .target_width = sizes[i][0],
+                              .target_height = sizes[i][1],
+                              .patches = nullptr,
+                              .patches_capacity = 0});
+        }
+        return images;
+    }
+
+    std::array<std::size_t, 2> whole_shape(const Sizes& sizes, std::int64_t patch_size, std::int64_t merge_size,
+                                           std::int64_t frames) {
+        std::size_t patches = 0, values = 0;
+        for (const auto& [width, height] : sizes) {
+            const auto shape = patches_shape(width, height, patch_size, merge_size, frames);
+            elements_.push_back(static_cast<std::int64_t>(shape[0] * shape[1]));
+            values = shape[1];
+            if (shape[0] > std::numeric_limits<std::size_t>::max() - patches)
+                raise_memory_error(patches, sizeof(Value));
+            patches += shape[0];
+        }
+        return {patches, values};
+    }
+
+    std::vector<saccade_batch_image> images_;
+    std::vector<std::int64_t> elements_;
+    NewArray<Value, 2> patches_;
+};
+
+NewArray<std::uint8_t, 2>::Shaped native_patches_batch(const std::vector<AnyArray>& images, const Sizes& sizes,
+                                                       const std::string& pass_order, std::int64_t patch_size,
+                                                       std::int64_t merge_size, std::int64_t window_size,
+                                                       const std::string& format) {
+    Batch<std::uint8_t> batch(images, sizes, pass_order, patch_size, merge_size, 1, format);
+    return batch.made_by([&](const saccade_batch_image* each, std::int64_t count) {
+        return saccade_native_patches_batch(each, count, patch_size, merge_size, window_size);
+    });
 }
 
-NewArray<std::uint8_t, 2>::Shaped native_patches(const AnyArray& array, std::int64_t width, std::int64_t height,
+NewArray<float, 2>::Shaped reference_patches_batch(const std::vector<AnyArray>& images, const Sizes& sizes,
+                                                   const std::string& pass_order, std::int64_t patch_size,
+                                                   std::int64_t merge_size, std::int64_t temporal_patch_size,
+                                                   const std::array<double, 3>& mean, const std::array<double, 3>& std,
+                                                   const std::string& format) {
+    Batch<float> batch(images, sizes, pass_order, patch_size, merge_size, temporal_patch_size, format);
+    return batch.made_by([&](const saccade_batch_image* each, std::int64_t count) {
+        return saccade_reference_patches_batch(each, count, patch_size, merge_size, temporal_patch_size, mean.data(),
+                                               std.data());
+    });
+}
+
+NewArray<std::uint8_t, 2>::Shaped native_patches(const AnyArray& image, std::int64_t width, std::int64_t height,
                                                  const std::string& pass_order, std::int64_t patch_size,
                                                  std::int64_t merge_size, std::int64_t window_size,
                                                  const std::string& format) {
-    const Image image(array, format);
-    const std::int32_t order = parse_pass_order(pass_order);
-    std::int64_t count = 0, values = 0;
-    check(saccade_patchify_size(width, height, patch_size, merge_size, 1, &count, &values));
-    NewArray<std::uint8_t, 2> patches({static_cast<std::size_t>(count), static_cast<std::size_t>(values)});
-    std::int32_t status = SACCADE_OK;
-    {
-        const nb::gil_scoped_release unlocked;
-        status =
-            saccade_native_patches(image.pixels, image.width, image.height, image.stride, image.format, width, height,
-                                   order, patch_size, merge_size, window_size, patches.data(), patches.size());
-    }
-    check(status);
-    return patches.release();
+    return native_patches_batch({image}, {{width, height}}, pass_order, patch_size, merge_size, window_size, format);
 }
 
-NewArray<float, 2>::Shaped patchify_reference(const AnyArray& array, std::int64_t patch_size, std::int64_t merge_size,
-                                              std::int64_t temporal_patch_size, const std::array<double, 3>& mean,
-                                              const std::array<double, 3>& std) {
-    const Image image(array);
-    NewArray<float, 2> patches(patches_shape(image, patch_size, merge_size, temporal_patch_size));
-    std::int32_t status = SACCADE_OK;
-    {
-        const nb::gil_scoped_release unlocked;
-        status =
-            saccade_patchify_reference(image.pixels, image.width, image.height, image.stride, patch_size, merge_size,
-                                       temporal_patch_size, mean.data(), std.data(), patches.data(), patches.size());
-    }
-    check(status);
-    return patches.release();
-}
-
-NewArray<float, 2>::Shaped reference_patches(const AnyArray& array, std::int64_t width, std::int64_t height,
+NewArray<float, 2>::Shaped reference_patches(const AnyArray& image, std::int64_t width, std::int64_t height,
                                              const std::string& pass_order, std::int64_t patch_size,
                                              std::int64_t merge_size, std::int64_t temporal_patch_size,
                                              const std::array<double, 3>& mean, const std::array<double, 3>& std,
                                              const std::string& format) {
+    return reference_patches_batch({image}, {{width, height}}, pass_order, patch_size, merge_size, temporal_patch_size,
+                                   mean, std, format);
+}
+
+// An image that keeps its size goes through no pass, whatever their order.
+NewArray<std::uint8_t, 2>::Shaped patchify_native(const AnyArray& array, std::int64_t patch_size,
+                                                  std::int64_t merge_size, std::int64_t window_size,
+                                                  const std::string& format) {
     const Image image(array, format);
-    const std::int32_t order = parse_pass_order(pass_order);
-    std::int64_t count = 0, values = 0;
-    check(saccade_patchify_size(width, height, patch_size, merge_size, temporal_patch_size, &count, &values));
-    NewArray<float, 2> patches({static_cast<std::size_t>(count), static_cast<std::size_t>(values)});
-    std::int32_t status = SACCADE_OK;
-    {
-        const nb::gil_scoped_release unlocked;
-        status = saccade_reference_patches(image.pixels, image.width, image.height, image.stride, image.format, width,
-                                           height, order, patch_size, merge_size, temporal_patch_size, mean.data(),
-                                           std.data(), patches.data(), patches.size());
-    }
-    check(status);
-    return patches.release();
+    return native_patches(array, image.width, image.height, "pillow13", patch_size, merge_size, window_size, format);
+}
+
+NewArray<float, 2>::Shaped patchify_reference(const AnyArray& array, std::int64_t patch_size, std::int64_t merge_size,
+                                              std::int64_t temporal_patch_size, const std::array<double, 3>& mean,
+                                              const std::array<double, 3>& std, const std::string& format) {
+    const Image image(array, format);
+    return reference_patches(array, image.width, image.height, "pillow13", patch_size, merge_size, temporal_patch_size,
+                             mean, std, format);
 }
 
 }  // namespace
 
 void bind_pixels(nb::module_& module) {
-    module.def("resize", &resize, "image"_a, "width"_a, "height"_a, "pass_order"_a,
-               nb::sig("def resize(image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, pass_order: str) "
-                       "-> numpy.typing.NDArray[numpy.uint8]"),
-               "uint8 [h, w, 3] resampled to [height, width, 3] as Pillow's BICUBIC, bit for bit.");
+    module.def("resize", &resize, "image"_a, "width"_a, "height"_a, "pass_order"_a, "pixel_format"_a = "rgb",
+               nb::sig("def resize(image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, "
+                       "pass_order: str, pixel_format: str = 'rgb') -> numpy.typing.NDArray[numpy.uint8]"),
+               "uint8 [height, width, 3] as Pillow's BICUBIC of the RGB image, bit for bit. pixel_format of the "
+               "source: 'rgb', 'rgba', 'bgra' (the fourth channel is ignored), 'grey' ([height, width]).");
     module.def("patchify_native", &patchify_native, "image"_a, "patch_size"_a, "merge_size"_a, "window_size"_a,
+               "pixel_format"_a = "rgb",
                nb::sig("def patchify_native(image: numpy.typing.NDArray[numpy.uint8], patch_size: int, "
-                       "merge_size: int, window_size: int) -> numpy.typing.NDArray[numpy.uint8]"),
+                       "merge_size: int, window_size: int, pixel_format: str = 'rgb') "
+                       "-> numpy.typing.NDArray[numpy.uint8]"),
                "uint8 [patches, 3 * patch_size ** 2], (channel, y, x) each, in window order; window_size 0: blocks'.");
-    module.def(
-        "native_patches", &native_patches, "image"_a, "width"_a, "height"_a, "pass_order"_a, "patch_size"_a,
-        "merge_size"_a, "window_size"_a, "pixel_format"_a = "rgb",
-        nb::sig("def native_patches(image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, "
-                "pass_order: str, patch_size: int, merge_size: int, window_size: int, pixel_format: str = 'rgb') "
-                "-> numpy.typing.NDArray[numpy.uint8]"),
-        "resize and patchify_native in one, without the resized image in between. pixel_format: 'rgb', 'rgba', 'bgra' "
-        "(the "
-        "fourth channel is ignored), 'grey' ([height, width]).");
+    module.def("native_patches", &native_patches, "image"_a, "width"_a, "height"_a, "pass_order"_a, "patch_size"_a,
+               "merge_size"_a, "window_size"_a, "pixel_format"_a = "rgb",
+               nb::sig("def native_patches(image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, "
+                       "pass_order: str, patch_size: int, merge_size: int, window_size: int, "
+                       "pixel_format: str = 'rgb') -> numpy.typing.NDArray[numpy.uint8]"),
+               "resize and patchify_native in one, without the resized image in between.");
+    module.def("native_patches_batch", &native_patches_batch, "images"_a, "sizes"_a, "pass_order"_a, "patch_size"_a,
+               "merge_size"_a, "window_size"_a, "pixel_format"_a = "rgb",
+               nb::sig("def native_patches_batch(images: list[numpy.typing.NDArray[numpy.uint8]], "
+                       "sizes: list[tuple[int, int]], pass_order: str, patch_size: int, merge_size: int, "
+                       "window_size: int, pixel_format: str = 'rgb') -> numpy.typing.NDArray[numpy.uint8]"),
+               "native_patches of several images, each resized to its (width, height), one after the other.");
+    module.def("patchify_reference", &patchify_reference, "image"_a, "patch_size"_a, "merge_size"_a,
+               "temporal_patch_size"_a, "mean"_a, "std"_a, "pixel_format"_a = "rgb",
+               nb::sig("def patchify_reference(image: numpy.typing.NDArray[numpy.uint8], patch_size: int, "
+                       "merge_size: int, temporal_patch_size: int, mean: collections.abc.Sequence[float], "
+                       "std: collections.abc.Sequence[float], pixel_format: str = 'rgb') "
+                       "-> numpy.typing.NDArray[numpy.float32]"),
+               "float32 [patches, 3 * temporal_patch_size * patch_size ** 2] in merge-block order, as transformers.");
     module.def("reference_patches", &reference_patches, "image"_a, "width"_a, "height"_a, "pass_order"_a,
                "patch_size"_a, "merge_size"_a, "temporal_patch_size"_a, "mean"_a, "std"_a, "pixel_format"_a = "rgb",
                nb::sig("def reference_patches(image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, "
@@ -138,12 +208,14 @@ void bind_pixels(nb::module_& module) {
                        "mean: collections.abc.Sequence[float], std: collections.abc.Sequence[float], "
                        "pixel_format: str = 'rgb') -> numpy.typing.NDArray[numpy.float32]"),
                "resize and patchify_reference in one, without the resized image in between.");
-    module.def("patchify_reference", &patchify_reference, "image"_a, "patch_size"_a, "merge_size"_a,
-               "temporal_patch_size"_a, "mean"_a, "std"_a,
-               nb::sig("def patchify_reference(image: numpy.typing.NDArray[numpy.uint8], patch_size: int, "
-                       "merge_size: int, temporal_patch_size: int, mean: collections.abc.Sequence[float], "
-                       "std: collections.abc.Sequence[float]) -> numpy.typing.NDArray[numpy.float32]"),
-               "float32 [patches, 3 * temporal_patch_size * patch_size ** 2] in merge-block order, as transformers.");
+    module.def("reference_patches_batch", &reference_patches_batch, "images"_a, "sizes"_a, "pass_order"_a,
+               "patch_size"_a, "merge_size"_a, "temporal_patch_size"_a, "mean"_a, "std"_a, "pixel_format"_a = "rgb",
+               nb::sig("def reference_patches_batch(images: list[numpy.typing.NDArray[numpy.uint8]], "
+                       "sizes: list[tuple[int, int]], pass_order: str, patch_size: int, merge_size: int, "
+                       "temporal_patch_size: int, mean: collections.abc.Sequence[float], "
+                       "std: collections.abc.Sequence[float], pixel_format: str = 'rgb') "
+                       "-> numpy.typing.NDArray[numpy.float32]"),
+               "reference_patches of several images, each resized to its (width, height), one after the other.");
 }
 
 }  // namespace binding

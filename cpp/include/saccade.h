@@ -6,10 +6,22 @@
  * Nothing throws, prints or aborts, and all functions may be called from any thread, from several at once, and after a
  * fork.
  *
- * Sizes are int64_t. Image sides run from 1 to SACCADE_MAX_SIDE. Images are interleaved 8-bit RGB: pixel (x, y) lies at
- * pixels + y * stride + 3 * x, stride in bytes and at least 3 * width. Grids are triples (t, h, w) in patches: frames,
- * rows, columns; h and w are multiples of merge_size. A capacity is the number of elements that fit into an output;
- * a smaller one than needed is an error. No input may overlap an output; no pointer may be NULL unless said.
+ * Sizes are int64_t; one whose product with another does not fit into 63 bits is an error. No input may overlap an
+ * output, no pointer may be NULL unless said, and nothing is kept after a call: all memory stays the caller's. A
+ * capacity is the number of elements (not bytes) that fit into an output; a smaller one than needed is an error.
+ *
+ * Image sides run from 1 to SACCADE_MAX_SIDE. An image is read where it lies, never copied whole: pixel (x, y) at
+ * pixels + y * stride + x * (bytes of its format), stride in bytes and at least a row's. Rows may lie apart (a crop, a
+ * buffer with padding); what is between them is not read. Grids are triples (t, h, w) in patches: frames, rows,
+ * columns; h and w are multiples of merge_size.
+ *
+ *     int64_t height, width, patches, values;
+ *     if (saccade_smart_resize(2160, 3840, 28, 3136, 1003520, &height, &width) != SACCADE_OK) ..;    728 x 1316
+ *     if (saccade_patchify_size(width, height, 14, 2, 1, &patches, &values) != SACCADE_OK) ..;       4888 x 588
+ *     uint8_t* out = malloc(patches * values);
+ *     if (saccade_native_patches(pixels, 3840, 2160, 4 * 3840, SACCADE_FORMAT_BGRA, width, height,
+ *                                SACCADE_PASS_ORDER_PILLOW13, 14, 2, 112, out, patches * values) != SACCADE_OK)
+ *         puts(saccade_last_message());
  */
 #ifndef SACCADE_H
 #define SACCADE_H
@@ -19,7 +31,7 @@
 #define SACCADE_VERSION "0.1.0"
 
 /* Raised whenever a function below changes in a way that a caller compiled against an older header would notice. */
-#define SACCADE_ABI_VERSION 1
+#define SACCADE_ABI_VERSION 2
 
 #define SACCADE_MAX_SIDE 67108864 /* 2^26: products of two sides stay exact in a double */
 
@@ -32,7 +44,11 @@
 #define SACCADE_PASS_ORDER_HORIZONTAL 0 /* horizontal, always: Pillow up to 12.1 */
 #define SACCADE_PASS_ORDER_PILLOW13 1   /* vertical where H < h and h - H > 2 (w - W), else horizontal: Pillow 13.0 */
 
-/* How the channels of a pixel lie, a byte each. A fourth byte is ignored; grey counts as three equal channels. */
+/*
+ * How the channels of a pixel lie, a byte each. Whatever the format, what comes out is RGB: grey counts as three equal
+ * channels, and a fourth byte is ignored: it is not blended with anything, and colours premultiplied with an alpha stay
+ * so.
+ */
 #define SACCADE_FORMAT_RGB 0
 #define SACCADE_FORMAT_RGBA 1
 #define SACCADE_FORMAT_BGRA 2 /* as macOS and Windows capture screens */
@@ -92,14 +108,16 @@ int32_t saccade_smart_resize(int64_t height, int64_t width, int64_t factor, int6
                              int64_t* out_height, int64_t* out_width);
 
 /*
- * Resamples an RGB image as Pillow's Image.resize(size, BICUBIC) does, bit for bit, enlarging or reducing.
+ * Resamples an image as Pillow's Image.resize(size, BICUBIC) does with its RGB form, bit for bit, enlarging or
+ * reducing.
  *
- * source: source_height rows of source_stride bytes. target: target_height rows of 3 * target_width bytes, packed.
- * pass_order: a SACCADE_PASS_ORDER_... Working memory: the rows in flight, never a whole image: about
- * 4 * source_height / target_height + 16 rows of the image between the passes, up to 4 bytes a sample.
+ * source: source_height rows, source_stride bytes apart. format: a SACCADE_FORMAT_... . target: RGB, target_height rows
+ * of 3 * target_width bytes, packed. pass_order: a SACCADE_PASS_ORDER_... . Working memory: the rows in flight, never a
+ * whole image: about 4 * source_height / target_height + 16 rows of the image between the passes, up to 4 bytes a
+ * sample.
  */
 int32_t saccade_resize(const uint8_t* source, int64_t source_width, int64_t source_height, int64_t source_stride,
-                       int64_t target_width, int64_t target_height, int32_t pass_order, uint8_t* target,
+                       int32_t format, int64_t target_width, int64_t target_height, int32_t pass_order, uint8_t* target,
                        int64_t target_capacity);
 
 /*
@@ -113,18 +131,18 @@ int32_t saccade_patchify_size(int64_t width, int64_t height, int64_t patch_size,
 /*
  * Cuts an image into uint8 patches, one frame, in window order.
  *
- * width and height: multiples of patch_size * merge_size. window_size: side of a window in pixels, at least
- * patch_size * merge_size; 0 for a model without windows, whose patches come in merge-block order.
+ * width and height: multiples of patch_size * merge_size. format: a SACCADE_FORMAT_... . window_size: side of a window
+ * in pixels, at least patch_size * merge_size; 0 for a model without windows, whose patches come in merge-block order.
  * patches: uint8 [patches, values] as saccade_patchify_size says, each patch (channel, y, x).
  */
-int32_t saccade_patchify_native(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride,
+int32_t saccade_patchify_native(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride, int32_t format,
                                 int64_t patch_size, int64_t merge_size, int64_t window_size, uint8_t* patches,
                                 int64_t patches_capacity);
 
 /*
  * saccade_resize and saccade_patchify_native in one, strip by strip, without the resized image in between: from pixels
  * to a vision tower's input. Arguments as there; target_width and target_height are multiples of patch_size *
- * merge_size. format: a SACCADE_FORMAT_..., of the source; its rows are read where they lie, source_stride bytes apart.
+ * merge_size.
  */
 int32_t saccade_native_patches(const uint8_t* source, int64_t source_width, int64_t source_height,
                                int64_t source_stride, int32_t format, int64_t target_width, int64_t target_height,
@@ -135,11 +153,11 @@ int32_t saccade_native_patches(const uint8_t* source, int64_t source_width, int6
  * Cuts an image into normalised float32 patches as transformers' Pillow image processor does, bit for bit: a value is
  * (float(v / 255) - float(mean)) / float(std), the division by 255 in double, the rest in float.
  *
- * width and height: multiples of patch_size * merge_size. mean, std: three values each, finite, std not 0.
- * patches: float [patches, values] as saccade_patchify_size says, in merge-block order, each patch (channel, frame, y,
- * x), the still repeated for every frame.
+ * width and height: multiples of patch_size * merge_size. format: a SACCADE_FORMAT_... . mean, std: three values each,
+ * finite, std not 0. patches: float [patches, values] as saccade_patchify_size says, in merge-block order, each patch
+ * (channel, frame, y, x), the still repeated for every frame.
  */
-int32_t saccade_patchify_reference(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride,
+int32_t saccade_patchify_reference(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride, int32_t format,
                                    int64_t patch_size, int64_t merge_size, int64_t temporal_patch_size,
                                    const double* mean, const double* std, float* patches, int64_t patches_capacity);
 
@@ -149,6 +167,34 @@ int32_t saccade_reference_patches(const uint8_t* source, int64_t source_width, i
                                   int32_t pass_order, int64_t patch_size, int64_t merge_size,
                                   int64_t temporal_patch_size, const double* mean, const double* std, float* patches,
                                   int64_t patches_capacity);
+
+/* One image of a batch: its pixels, what it is resized to, and where its patches go. Fields as the arguments above. */
+typedef struct saccade_batch_image {
+    const uint8_t* source;
+    int64_t source_width;
+    int64_t source_height;
+    int64_t source_stride;
+    int32_t format;
+    int32_t pass_order;
+    int64_t target_width;
+    int64_t target_height;
+    void* patches;            /* uint8_t for native patches, float for the reference's */
+    int64_t patches_capacity; /* in elements, as everywhere */
+} saccade_batch_image;
+
+/*
+ * saccade_native_patches (saccade_reference_patches) of several images at once, the same bytes as one after the other:
+ * the threads share the strips of all, so that small and large ones keep them busy together. Working memory is that of
+ * one call, and some 0.2 MB for each of up to 32 images.
+ *
+ * images: [count], count at least 1; outputs must not overlap. An error names the first image that is wrong, as in
+ * "images[2]: patches has room for 10 elements; 2352 are needed"; then no image's patches are touched.
+ */
+int32_t saccade_native_patches_batch(const saccade_batch_image* images, int64_t count, int64_t patch_size,
+                                     int64_t merge_size, int64_t window_size);
+int32_t saccade_reference_patches_batch(const saccade_batch_image* images, int64_t count, int64_t patch_size,
+                                        int64_t merge_size, int64_t temporal_patch_size, const double* mean,
+                                        const double* std);
 
 /*
  * Number of elements that saccade_window_index writes: tokens into `index`, boundaries into `boundaries`. Arguments as

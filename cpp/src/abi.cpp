@@ -1,13 +1,14 @@
 // The C interface: every call goes through one boundary that turns exceptions into a status and a message.
 #include <new>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "checked.h"
 #include "geometry.h"
 #include "grid.h"
 #include "kernels/kernel.h"
 #include "native_patches.h"
-#include "patchify.h"
 #include "positions.h"
 #include "reference_patches.h"
 #include "resample.h"
@@ -61,6 +62,26 @@ Normalization to_normalization(const double* mean, const double* std) {
 /// A pointer to `count` elements, which may be NULL only where there are none.
 void check_array(const void* pointer, std::int64_t count, const char* what) {
     if (count > 0) check_pointer(pointer, what);
+}
+
+Image to_image(const std::uint8_t* pixels, std::int64_t width, std::int64_t height, std::int64_t stride,
+               std::int32_t format) {
+    return {pixels, width, height, stride, static_cast<PixelFormat>(format)};
+}
+
+template <typename Value>
+std::vector<PatchesRequest<Value>> to_requests(const saccade_batch_image* images, std::int64_t count) {
+    if (count < 1) reject("images has ", count, " entries; at least 1 is needed");
+    check_pointer(images, "images");
+    std::vector<PatchesRequest<Value>> requests;
+    for (const saccade_batch_image& one : std::span(images, static_cast<std::size_t>(count))) {
+        requests.push_back({to_image(one.source, one.source_width, one.source_height, one.source_stride, one.format),
+                            {one.target_width, one.target_height},
+                            static_cast<PassOrder>(one.pass_order),
+                            static_cast<Value*>(one.patches),
+                            one.patches_capacity});
+    }
+    return requests;
 }
 
 Grids read_grids(const std::int64_t* grids, std::int64_t count, std::int64_t merge_size) {
@@ -130,11 +151,12 @@ std::int32_t saccade_smart_resize(std::int64_t height, std::int64_t width, std::
 }
 
 std::int32_t saccade_resize(const std::uint8_t* source, std::int64_t source_width, std::int64_t source_height,
-                            std::int64_t source_stride, std::int64_t target_width, std::int64_t target_height,
-                            std::int32_t pass_order, std::uint8_t* target, std::int64_t target_capacity) {
+                            std::int64_t source_stride, std::int32_t format, std::int64_t target_width,
+                            std::int64_t target_height, std::int32_t pass_order, std::uint8_t* target,
+                            std::int64_t target_capacity) {
     return guarded([&] {
         check_pointer(target, "target");
-        resize({source, source_width, source_height, source_stride}, {target_width, target_height},
+        resize(to_image(source, source_width, source_height, source_stride, format), {target_width, target_height},
                static_cast<PassOrder>(pass_order), target, target_capacity);
     });
 }
@@ -152,14 +174,12 @@ std::int32_t saccade_patchify_size(std::int64_t width, std::int64_t height, std:
 }
 
 std::int32_t saccade_patchify_native(const std::uint8_t* pixels, std::int64_t width, std::int64_t height,
-                                     std::int64_t stride, std::int64_t patch_size, std::int64_t merge_size,
-                                     std::int64_t window_size, std::uint8_t* patches, std::int64_t patches_capacity) {
-    return guarded([&] {
-        check_pointer(patches, "patches");
-        // An image that keeps its size goes through no pass, whatever their order.
-        native_patches({pixels, width, height, stride}, {width, height}, PassOrder::kPillow13, {patch_size, merge_size},
-                       window_size, patches, patches_capacity);
-    });
+                                     std::int64_t stride, std::int32_t format, std::int64_t patch_size,
+                                     std::int64_t merge_size, std::int64_t window_size, std::uint8_t* patches,
+                                     std::int64_t patches_capacity) {
+    // An image that keeps its size goes through no pass, whatever their order.
+    return saccade_native_patches(pixels, width, height, stride, format, width, height, SACCADE_PASS_ORDER_PILLOW13,
+                                  patch_size, merge_size, window_size, patches, patches_capacity);
 }
 
 std::int32_t saccade_native_patches(const std::uint8_t* source, std::int64_t source_width, std::int64_t source_height,
@@ -167,24 +187,23 @@ std::int32_t saccade_native_patches(const std::uint8_t* source, std::int64_t sou
                                     std::int64_t target_height, std::int32_t pass_order, std::int64_t patch_size,
                                     std::int64_t merge_size, std::int64_t window_size, std::uint8_t* patches,
                                     std::int64_t patches_capacity) {
-    return guarded([&] {
-        check_pointer(patches, "patches");
-        const Image image{source, source_width, source_height, source_stride, static_cast<PixelFormat>(format)};
-        native_patches(image, {target_width, target_height}, static_cast<PassOrder>(pass_order),
-                       {patch_size, merge_size}, window_size, patches, patches_capacity);
-    });
+    const saccade_batch_image image{source,     source_width, source_height, source_stride, format,
+                                    pass_order, target_width, target_height, patches,       patches_capacity};
+    return saccade_native_patches_batch(&image, 1, patch_size, merge_size, window_size);
+}
+
+std::int32_t saccade_native_patches_batch(const saccade_batch_image* images, std::int64_t count,
+                                          std::int64_t patch_size, std::int64_t merge_size, std::int64_t window_size) {
+    return guarded(
+        [&] { native_patches(to_requests<std::uint8_t>(images, count), {patch_size, merge_size}, window_size); });
 }
 
 std::int32_t saccade_patchify_reference(const std::uint8_t* pixels, std::int64_t width, std::int64_t height,
-                                        std::int64_t stride, std::int64_t patch_size, std::int64_t merge_size,
-                                        std::int64_t temporal_patch_size, const double* mean, const double* std,
-                                        float* patches, std::int64_t patches_capacity) {
-    return guarded([&] {
-        const Normalization normalization = to_normalization(mean, std);
-        check_pointer(patches, "patches");
-        reference_patches({pixels, width, height, stride}, {width, height}, PassOrder::kPillow13,
-                          {patch_size, merge_size}, temporal_patch_size, normalization, patches, patches_capacity);
-    });
+                                        std::int64_t stride, std::int32_t format, std::int64_t patch_size,
+                                        std::int64_t merge_size, std::int64_t temporal_patch_size, const double* mean,
+                                        const double* std, float* patches, std::int64_t patches_capacity) {
+    return saccade_reference_patches(pixels, width, height, stride, format, width, height, SACCADE_PASS_ORDER_PILLOW13,
+                                     patch_size, merge_size, temporal_patch_size, mean, std, patches, patches_capacity);
 }
 
 std::int32_t saccade_reference_patches(const std::uint8_t* source, std::int64_t source_width,
@@ -193,12 +212,17 @@ std::int32_t saccade_reference_patches(const std::uint8_t* source, std::int64_t 
                                        std::int64_t patch_size, std::int64_t merge_size,
                                        std::int64_t temporal_patch_size, const double* mean, const double* std,
                                        float* patches, std::int64_t patches_capacity) {
+    const saccade_batch_image image{source,     source_width, source_height, source_stride, format,
+                                    pass_order, target_width, target_height, patches,       patches_capacity};
+    return saccade_reference_patches_batch(&image, 1, patch_size, merge_size, temporal_patch_size, mean, std);
+}
+
+std::int32_t saccade_reference_patches_batch(const saccade_batch_image* images, std::int64_t count,
+                                             std::int64_t patch_size, std::int64_t merge_size,
+                                             std::int64_t temporal_patch_size, const double* mean, const double* std) {
     return guarded([&] {
-        const Normalization normalization = to_normalization(mean, std);
-        check_pointer(patches, "patches");
-        const Image image{source, source_width, source_height, source_stride, static_cast<PixelFormat>(format)};
-        reference_patches(image, {target_width, target_height}, static_cast<PassOrder>(pass_order),
-                          {patch_size, merge_size}, temporal_patch_size, normalization, patches, patches_capacity);
+        reference_patches(to_requests<float>(images, count), {patch_size, merge_size}, temporal_patch_size,
+                          to_normalization(mean, std));
     });
 }
 

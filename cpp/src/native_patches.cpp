@@ -1,7 +1,6 @@
 #include "native_patches.h"
 
 #include "patch_sink.h"
-#include "strips.h"
 
 namespace saccade {
 namespace {
@@ -15,20 +14,40 @@ struct InPlace {
     void filled(std::int64_t, std::int64_t) const {}
 };
 
+class Planned {
+  public:
+    Planned(const Kernel& kernel, const PatchesRequest<std::uint8_t>& request, const Cut& cut, std::int64_t window_size)
+        : size_(request.size),
+          cut_(cut),
+          places_(size_, cut, window_size),
+          output_{request.patches, kChannels * cut.patch_size * cut.patch_size},
+          plan_(kernel, request.source, request.size, request.order) {}
+
+    StripJob job() const {
+        return {&plan_, cut_.patch_size, [this](std::int64_t first, std::int64_t end, Workspace& workspace) {
+                    PatchSink sink(plan_.kernel(), size_, cut_, places_, output_, workspace.band);
+                    plan_.strip(first, end, workspace, sink);
+                }};
+    }
+
+  private:
+    ImageSize size_;
+    Cut cut_;
+    PatchOrder places_;
+    InPlace output_;
+    Resampling plan_;
+};
+
 }  // namespace
 
-void native_patches(const Image& source, const ImageSize& size, PassOrder order, const Cut& cut,
-                    std::int64_t window_size, std::uint8_t* patches, std::int64_t capacity) {
+void native_patches(std::span<const PatchesRequest<std::uint8_t>> requests, const Cut& cut, std::int64_t window_size) {
     const Kernel& kernel = selected_kernel();
-    check_resize(source, size, order);
-    const PatchesShape shape = patches_shape(size.width, size.height, cut, 1);
-    check_capacity(capacity, shape.patches * shape.values, "patches");
-    const PatchOrder places(size, cut, window_size);
-    const Resampling plan(kernel, source, size, order);
-    run_strips(plan, cut.patch_size, [&](std::int64_t first, std::int64_t end, Workspace& workspace) {
-        PatchSink sink(kernel, size, cut, places, InPlace{patches, shape.values}, workspace.band);
-        plan.strip(first, end, workspace, sink);
+    for_each_image(requests.size(), [&](std::size_t i) {
+        check_request(requests[i], cut, 1);
+        if (window_size != 0) window_side(window_size, cut.merge_size, cut.patch_size);
     });
+    run_planned(requests.size(),
+                [&](std::size_t i) { return std::make_unique<Planned>(kernel, requests[i], cut, window_size); });
 }
 
 }  // namespace saccade

@@ -1,15 +1,12 @@
-// From an image's pixels to the uint8 patches of a vision tower, without the resized image in between.
+// From images' pixels to the uint8 patches of a vision tower, without the resized images in between.
 #pragma once
 
-#include "geometry.h"
-#include "patchify.h"
-#include "resample.h"
+#include "batch.h"
 
 namespace saccade {
 
-/// uint8 patches (channel, y, x) of the image resampled to `size`, in window order; window_size 0: in merge-block
+/// uint8 patches (channel, y, x) of each image resampled to its size, in window order; window_size 0: in merge-block
 /// order. The contract is in saccade.h.
-void native_patches(const Image& source, const ImageSize& size, PassOrder order, const Cut& cut,
-                    std::int64_t window_size, std::uint8_t* patches, std::int64_t capacity);
+void native_patches(std::span<const PatchesRequest<std::uint8_t>> requests, const Cut& cut, std::int64_t window_size);
 
 }  // namespace saccade

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "patch_sink.h"
-#include "strips.h"
 
 #include "exact_float.h"
 
@@ -59,27 +58,46 @@ struct Normalized {
     }
 };
 
+using Tables = std::array<NormalizedBytes, kChannels>;
+
+class Planned {
+  public:
+    Planned(const Kernel& kernel, const PatchesRequest<float>& request, const Cut& cut, std::int64_t frames,
+            const Tables& tables)
+        : size_(request.size),
+          cut_(cut),
+          places_(size_, cut, 0),
+          output_{tables.data(), cut.patch_size * cut.patch_size, frames, nullptr, request.patches},
+          plan_(kernel, request.source, request.size, request.order) {}
+
+    StripJob job() const {
+        return {&plan_, cut_.patch_size, [this](std::int64_t first, std::int64_t end, Workspace& workspace) {
+                    Normalized output = output_;
+                    output.bytes = workspace.patches.get(kChannels * cut_.patch_size * size_.width + kGroupSlack);
+                    PatchSink sink(plan_.kernel(), size_, cut_, places_, output, workspace.band);
+                    plan_.strip(first, end, workspace, sink);
+                }};
+    }
+
+  private:
+    ImageSize size_;
+    Cut cut_;
+    PatchOrder places_;
+    Normalized output_;
+    Resampling plan_;
+};
+
 }  // namespace
 
-void reference_patches(const Image& source, const ImageSize& size, PassOrder order, const Cut& cut,
-                       std::int64_t temporal_patch_size, const Normalization& normalization, float* patches,
-                       std::int64_t capacity) {
+void reference_patches(std::span<const PatchesRequest<float>> requests, const Cut& cut,
+                       std::int64_t temporal_patch_size, const Normalization& normalization) {
     const Kernel& kernel = selected_kernel();
-    check_resize(source, size, order);
-    const PatchesShape shape = patches_shape(size.width, size.height, cut, temporal_patch_size);
-    check_capacity(capacity, shape.patches * shape.values, "patches");
+    for_each_image(requests.size(), [&](std::size_t i) { check_request(requests[i], cut, temporal_patch_size); });
     check_normalization(normalization);
-    const NormalizedBytes tables[kChannels] = {{normalization.mean[0], normalization.std[0]},
-                                               {normalization.mean[1], normalization.std[1]},
-                                               {normalization.mean[2], normalization.std[2]}};
-    const PatchOrder places(size, cut, 0);
-    const Resampling plan(kernel, source, size, order);
-    const std::int64_t area = cut.patch_size * cut.patch_size;
-    run_strips(plan, cut.patch_size, [&](std::int64_t first, std::int64_t end, Workspace& workspace) {
-        std::uint8_t* bytes = workspace.patches.get(kChannels * cut.patch_size * size.width + kGroupSlack);
-        const Normalized output{tables, area, temporal_patch_size, bytes, patches};
-        PatchSink sink(kernel, size, cut, places, output, workspace.band);
-        plan.strip(first, end, workspace, sink);
+    const auto& [mean, std] = normalization;
+    const Tables tables{{{mean[0], std[0]}, {mean[1], std[1]}, {mean[2], std[2]}}};
+    run_planned(requests.size(), [&](std::size_t i) {
+        return std::make_unique<Planned>(kernel, requests[i], cut, temporal_patch_size, tables);
     });
 }
 

@@ -1,10 +1,9 @@
-// From an image's pixels to the normalised patches of transformers, without the resized image in between.
+// From images' pixels to the normalised patches of transformers, without the resized images in between.
 #pragma once
 
 #include <array>
 
-#include "patchify.h"
-#include "resample.h"
+#include "batch.h"
 
 namespace saccade {
 
@@ -14,10 +13,9 @@ struct Normalization {
     std::array<double, kChannels> std;
 };
 
-/// float32 patches (channel, frame, y, x) of the image resampled to `size`, in merge-block order, as transformers'
+/// float32 patches (channel, frame, y, x) of each image resampled to its size, in merge-block order, as transformers'
 /// Pillow image processor. The contract is in saccade.h.
-void reference_patches(const Image& source, const ImageSize& size, PassOrder order, const Cut& cut,
-                       std::int64_t temporal_patch_size, const Normalization& normalization, float* patches,
-                       std::int64_t capacity);
+void reference_patches(std::span<const PatchesRequest<float>> requests, const Cut& cut,
+                       std::int64_t temporal_patch_size, const Normalization& normalization);
 
 }  // namespace saccade

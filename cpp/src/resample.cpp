@@ -258,10 +258,10 @@ void resize(const Image& source, const ImageSize& size, PassOrder order, std::ui
     check_resize(source, size, order);
     check_capacity(capacity, kChannels * size.width * size.height, "target");
     const Resampling plan(kernel, source, size, order);
-    run_strips(plan, 1, [&](std::int64_t first, std::int64_t end, Workspace& workspace) {
-        PackedSink sink(target, size.width);
-        plan.strip(first, end, workspace, sink);
-    });
+    run_strips({{&plan, 1, [&](std::int64_t first, std::int64_t end, Workspace& workspace) {
+                     PackedSink sink(target, size.width);
+                     plan.strip(first, end, workspace, sink);
+                 }}});
 }
 
 }  // namespace saccade

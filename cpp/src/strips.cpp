@@ -1,6 +1,7 @@
 #include "strips.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "threads.h"
 
@@ -18,23 +19,36 @@ constexpr std::int64_t kOverlaps = 12;
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+/// Strips of one job, where it may have so many; `share` is its part of what keeps the threads busy.
+std::int64_t strips_of(const StripJob& job, int threads, double share) {
+    const std::int64_t height = job.plan->size().height, units = divide_up(height, job.unit);
+    const std::int64_t most = std::max<std::int64_t>(threads, height / (kOverlaps * job.plan->overlap()));
+    const auto wanted = static_cast<std::int64_t>(std::ceil(share * static_cast<double>(threads * kStripsAThread)));
+    return std::clamp<std::int64_t>(wanted, 1, std::min(units, most));
+}
+
 }  // namespace
 
-void run_strips(const Resampling& plan, std::int64_t unit,
-                const std::function<void(std::int64_t, std::int64_t, Workspace&)>& work) {
-    const std::int64_t height = plan.size().height, units = divide_up(height, unit);
-    const int threads = plan.products() < kWorthSharing ? 1 : threads_allowed();
-    std::int64_t strips = 1;
-    if (threads > 1) {
-        const std::int64_t most = std::max<std::int64_t>(threads, height / (kOverlaps * plan.overlap()));
-        strips = std::min({units, most, threads * kStripsAThread});
+void run_strips(const std::vector<StripJob>& jobs) {
+    double products = 0;
+    for (const StripJob& job : jobs) products += job.plan->products();
+    const int threads = products < kWorthSharing ? 1 : threads_allowed();
+    std::vector<std::int64_t> ends;  // of each job's strips, all jobs' strips in one row
+    std::int64_t count = 0;
+    for (const StripJob& job : jobs) {
+        count += threads == 1 ? 1 : strips_of(job, threads, job.plan->products() / products);
+        ends.push_back(count);
     }
-    share_work(static_cast<int>(strips), threads, [&](int i) {
+    share_work(static_cast<int>(count), threads, [&](int strip) {
+        const auto at = static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), strip) - ends.begin());
+        const StripJob& job = jobs[at];
+        const std::int64_t before = at == 0 ? 0 : ends[at - 1], strips = ends[at] - before, i = strip - before;
+        const std::int64_t height = job.plan->size().height, units = divide_up(height, job.unit);
         Workspace& workspace = Workspace::of_thread();
-        work(units * i / strips * unit, std::min(height, units * (i + 1) / strips * unit), workspace);
+        job.work(units * i / strips * job.unit, std::min(height, units * (i + 1) / strips * job.unit), workspace);
         workspace.trim();
     });
-    note_last_kernel(plan.kernel());
+    if (!jobs.empty()) note_last_kernel(jobs.back().plan->kernel());
 }
 
 }  // namespace saccade

@@ -52,7 +52,7 @@ void patches(fuzz::Input& input) {
     const std::int64_t patch = input.wild(1, 9), merge = input.wild(1, 3), side = input.between(0, 4);
     if (patch < 1 || patch > 9 || merge < 1 || merge > 3) {
         std::uint8_t pixel[3] = {}, out[3] = {};
-        FUZZ_EXPECT(saccade_patchify_native(pixel, 1, 1, 3, patch, merge, 0, out, 3) != SACCADE_OK,
+        FUZZ_EXPECT(saccade_patchify_native(pixel, 1, 1, 3, 0, patch, merge, 0, out, 3) != SACCADE_OK,
                     "patch %" PRId64 ", merge %" PRId64, patch, merge);
         return;
     }
@@ -61,12 +61,12 @@ void patches(fuzz::Input& input) {
     const auto image = reference::noise(static_cast<std::size_t>(width * height * 3), input.seed());
     reference::Bytes native(image.size());
     const auto room = static_cast<std::int64_t>(image.size());
-    FUZZ_EXPECT(saccade_patchify_native(image.data(), width, height, 3 * width, patch, merge, side * factor,
+    FUZZ_EXPECT(saccade_patchify_native(image.data(), width, height, 3 * width, 0, patch, merge, side * factor,
                                         native.data(), room) == SACCADE_OK,
                 "%s", saccade_last_message());
     std::vector<float> plain(image.size());
     const double zero[3] = {0, 0, 0}, scale[3] = {1 / 255.0, 1 / 255.0, 1 / 255.0};
-    FUZZ_EXPECT(saccade_patchify_reference(image.data(), width, height, 3 * width, patch, merge, 1, zero, scale,
+    FUZZ_EXPECT(saccade_patchify_reference(image.data(), width, height, 3 * width, 0, patch, merge, 1, zero, scale,
                                            plain.data(), room) == SACCADE_OK,
                 "%s", saccade_last_message());
     const int window = side == 0 ? 1000 : static_cast<int>(side);

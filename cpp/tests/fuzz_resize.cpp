@@ -29,8 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const std::string& kernel : kernels::available()) {
         const kernels::Using use(kernel);
         reference::Bytes out(expected.size());
-        const int status = saccade_resize(apart.data(), width, height, stride, new_width, new_height, order, out.data(),
-                                          static_cast<std::int64_t>(out.size()));
+        const int status = saccade_resize(apart.data(), width, height, stride, 0, new_width, new_height, order,
+                                          out.data(), static_cast<std::int64_t>(out.size()));
         FUZZ_EXPECT(use.ok() && kernels::ran(kernel) && status == SACCADE_OK && out == expected,
                     "%s: resize of noise(%u)%s, %dx%d to %dx%d, order %d, stride %d", kernel.c_str(), seed,
                     edges ? " as edges" : "", width, height, new_width, new_height, order, stride);

@@ -33,8 +33,57 @@ static void test_use(void) {
     uint8_t pixel[3] = {1, 2, 3}, larger[12];
     CHECK(saccade_smart_resize(2160, 3840, 28, 3136, 1003520, &height, &width) == SACCADE_OK);
     CHECK(height == 728 && width == 1316);
-    CHECK(saccade_resize(pixel, 1, 1, 3, 2, 2, SACCADE_PASS_ORDER_PILLOW13, larger, 12) == SACCADE_OK);
+    CHECK(saccade_resize(pixel, 1, 1, 3, SACCADE_FORMAT_RGB, 2, 2, SACCADE_PASS_ORDER_PILLOW13, larger, 12) ==
+          SACCADE_OK);
     CHECK(memcmp(larger, "\1\2\3\1\2\3\1\2\3\1\2\3", 12) == 0);
+}
+
+/* A 2 x 2 picture as a screen gives it, its rows 4 bytes further apart than they are long. */
+static const uint8_t bgra[24] = {3, 2, 1, 99, 6, 5, 4, 99, 0, 0, 0, 0, 9, 8, 7, 99, 12, 11, 10, 99, 0, 0, 0, 0};
+static const uint8_t grey[4] = {1, 4, 7, 10};
+
+static void test_formats(void) {
+    uint8_t rgb[12], patches[12];
+    CHECK(saccade_resize(bgra, 2, 2, 12, SACCADE_FORMAT_BGRA, 2, 2, SACCADE_PASS_ORDER_PILLOW13, rgb, 12) ==
+          SACCADE_OK);
+    CHECK(memcmp(rgb, "\1\2\3\4\5\6\7\10\11\12\13\14", 12) == 0);
+    CHECK(saccade_resize(bgra, 2, 2, 12, SACCADE_FORMAT_RGBA, 2, 2, SACCADE_PASS_ORDER_PILLOW13, rgb, 12) ==
+          SACCADE_OK);
+    CHECK(memcmp(rgb, "\3\2\1\6\5\4\11\10\7\14\13\12", 12) == 0);
+    CHECK(saccade_patchify_native(grey, 2, 2, 2, SACCADE_FORMAT_GREY, 1, 2, 0, patches, 12) == SACCADE_OK);
+    CHECK(memcmp(patches, "\1\1\1\4\4\4\7\7\7\12\12\12", 12) == 0);
+    CHECK(saccade_resize(bgra, 2, 2, 12, 4, 2, 2, 0, rgb, 12) == SACCADE_ERROR_INPUT);
+    CHECK(strncmp(saccade_last_message(), "format is 4", 11) == 0);
+}
+
+static void test_a_batch(void) {
+    uint8_t patches[24], alone[12];
+    saccade_batch_image images[2] = {
+        {bgra, 2, 2, 12, SACCADE_FORMAT_BGRA, SACCADE_PASS_ORDER_PILLOW13, 2, 2, patches, 12},
+        {grey, 2, 2, 2, SACCADE_FORMAT_GREY, SACCADE_PASS_ORDER_PILLOW13, 2, 2, patches + 12, 12},
+    };
+    const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
+    float floats[24];
+    int i;
+    CHECK(saccade_native_patches_batch(images, 2, 1, 2, 0) == SACCADE_OK);
+    for (i = 0; i < 2; ++i) {
+        CHECK(saccade_native_patches(images[i].source, 2, 2, images[i].source_stride, images[i].format, 2, 2, 1, 1, 2,
+                                     0, alone, 12) == SACCADE_OK);
+        CHECK(memcmp(patches + 12 * i, alone, 12) == 0);
+        images[i].patches = floats + 12 * i;
+    }
+    CHECK(saccade_reference_patches_batch(images, 2, 1, 2, 1, zero, one) == SACCADE_OK);
+    for (i = 0; i < 24; ++i) CHECK(floats[i] * 255.0F > patches[i] - 0.5F && floats[i] * 255.0F < patches[i] + 0.5F);
+
+    memset(floats, 0, sizeof floats);
+    images[1].patches_capacity = 11;
+    CHECK(saccade_reference_patches_batch(images, 2, 1, 2, 1, zero, one) == SACCADE_ERROR_INPUT);
+    CHECK(strcmp(saccade_last_message(), "images[1]: patches has room for 11 elements; 12 are needed") == 0);
+    CHECK(floats[0] == 0.0F);
+    images[1].patches = NULL;
+    CHECK(null_named(saccade_native_patches_batch(images, 2, 1, 2, 0), "images[1]: patches"));
+    CHECK(null_named(saccade_native_patches_batch(NULL, 1, 1, 2, 0), "images"));
+    CHECK(saccade_native_patches_batch(images, 0, 1, 2, 0) == SACCADE_ERROR_INPUT);
 }
 
 static void test_null(void) {
@@ -47,16 +96,16 @@ static void test_null(void) {
     int64_t a = 0, b = 0;
     CHECK(null_named(saccade_smart_resize(1, 1, 1, 1, 1, NULL, &b), "out_height"));
     CHECK(null_named(saccade_smart_resize(1, 1, 1, 1, 1, &a, NULL), "out_width"));
-    CHECK(null_named(saccade_resize(NULL, 2, 2, 6, 2, 2, 0, bytes, 12), "image"));
-    CHECK(null_named(saccade_resize(image, 2, 2, 6, 2, 2, 0, NULL, 12), "target"));
+    CHECK(null_named(saccade_resize(NULL, 2, 2, 6, 0, 2, 2, 0, bytes, 12), "image"));
+    CHECK(null_named(saccade_resize(image, 2, 2, 6, 0, 2, 2, 0, NULL, 12), "target"));
     CHECK(null_named(saccade_patchify_size(2, 2, 1, 2, 1, NULL, &b), "out_patches"));
     CHECK(null_named(saccade_patchify_size(2, 2, 1, 2, 1, &a, NULL), "out_values"));
-    CHECK(null_named(saccade_patchify_native(NULL, 2, 2, 6, 1, 2, 0, bytes, 12), "image"));
-    CHECK(null_named(saccade_patchify_native(image, 2, 2, 6, 1, 2, 0, NULL, 12), "patches"));
-    CHECK(null_named(saccade_patchify_reference(NULL, 2, 2, 6, 1, 2, 2, three, three, floats, 24), "image"));
-    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 1, 2, 2, NULL, three, floats, 24), "mean"));
-    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 1, 2, 2, three, NULL, floats, 24), "std"));
-    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 1, 2, 2, three, three, NULL, 24), "patches"));
+    CHECK(null_named(saccade_patchify_native(NULL, 2, 2, 6, 0, 1, 2, 0, bytes, 12), "image"));
+    CHECK(null_named(saccade_patchify_native(image, 2, 2, 6, 0, 1, 2, 0, NULL, 12), "patches"));
+    CHECK(null_named(saccade_patchify_reference(NULL, 2, 2, 6, 0, 1, 2, 2, three, three, floats, 24), "image"));
+    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, NULL, three, floats, 24), "mean"));
+    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, three, NULL, floats, 24), "std"));
+    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, three, three, NULL, 24), "patches"));
     CHECK(null_named(saccade_window_index_size(NULL, 1, 2, 28, 14, &a, &b), "grids"));
     CHECK(null_named(saccade_window_index_size(grids, 1, 2, 28, 14, NULL, &b), "out_tokens"));
     CHECK(null_named(saccade_window_index_size(grids, 1, 2, 28, 14, &a, NULL), "out_boundaries"));
@@ -98,6 +147,8 @@ static void test_null_in_a_prompt(void) {
 int main(void) {
     test_versions();
     test_use();
+    test_formats();
+    test_a_batch();
     test_null();
     test_null_in_a_prompt();
     return failures == 0 ? 0 : 1;

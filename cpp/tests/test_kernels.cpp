@@ -33,7 +33,7 @@ Bytes resized(const Case& c, const Pixels& pixels, int order, const std::string&
     const kernels::Using use(kernel);
     CHECK(use.ok());
     Bytes out(static_cast<std::size_t>(3 * c.new_width * c.new_height));
-    CHECK(saccade_resize(pixels.bytes.get(), c.width, c.height, pixels.stride, c.new_width, c.new_height, order,
+    CHECK(saccade_resize(pixels.bytes.get(), c.width, c.height, pixels.stride, 0, c.new_width, c.new_height, order,
                          out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK);
     CHECK(kernels::ran(kernel));
     return out;

@@ -56,7 +56,7 @@ void test_native_patches() {
             const int width = columns * patch, height = rows * patch;
             const Bytes image = reference::noise(static_cast<std::size_t>(width * height * 3), 11);
             Bytes patches(image.size());
-            CHECK(saccade_patchify_native(image.data(), width, height, 3 * width, patch, merge, 4 * merge * patch,
+            CHECK(saccade_patchify_native(image.data(), width, height, 3 * width, 0, patch, merge, 4 * merge * patch,
                                           patches.data(), static_cast<std::int64_t>(patches.size())) == SACCADE_OK);
             const std::vector<std::int64_t> grid{1, rows, columns};
             Places positions(static_cast<std::size_t>(2 * rows * columns));
@@ -82,7 +82,7 @@ void test_reference_patches() {
     const Bytes image{0, 128, 255};
     const double mean[3] = {0.5, 0.25, 0.0}, std[3] = {0.5, 2.0, 1.0};
     std::array<float, 6> patches{};
-    CHECK(saccade_patchify_reference(image.data(), 1, 1, 3, 1, 1, 2, mean, std, patches.data(), 6) == SACCADE_OK);
+    CHECK(saccade_patchify_reference(image.data(), 1, 1, 3, 0, 1, 1, 2, mean, std, patches.data(), 6) == SACCADE_OK);
     const float green = (static_cast<float>(128 * (1.0 / 255.0)) - 0.25F) / 2.0F;
     CHECK(patches == std::array<float, 6>{-1.0F, -1.0F, green, green, 1.0F, 1.0F});
 }
@@ -105,9 +105,9 @@ void test_refusals() {
     CHECK(check::refused(saccade_patchify_size(28, 28, INT64_MAX, 2, 1, &tokens, &count), "patch_size is"));
     Bytes patches(28 * 28 * 3, 7);
     const auto room = static_cast<std::int64_t>(patches.size());
-    CHECK(check::refused(saccade_patchify_native(image.data(), 28, 28, 84, 14, 2, 112, patches.data(), room - 1),
+    CHECK(check::refused(saccade_patchify_native(image.data(), 28, 28, 84, 0, 14, 2, 112, patches.data(), room - 1),
                          "room for 2351"));
-    CHECK(check::refused(saccade_patchify_native(image.data(), 28, 28, 84, 14, 2, 27, patches.data(), room),
+    CHECK(check::refused(saccade_patchify_native(image.data(), 28, 28, 84, 0, 14, 2, 27, patches.data(), room),
                          "window_size is 27"));
     CHECK(index == Places(4, 7) && boundaries == Places(2, 7) && tokens == -5 && count == -5);
     CHECK(patches == Bytes(patches.size(), 7));

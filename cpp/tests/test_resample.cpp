@@ -10,8 +10,8 @@ using reference::Bytes;
 
 Bytes resized(const Bytes& image, int width, int height, int new_width, int new_height, int order) {
     Bytes out(static_cast<std::size_t>(new_width * new_height * 3));
-    const int status = saccade_resize(image.data(), width, height, 3 * width, new_width, new_height, order, out.data(),
-                                      static_cast<std::int64_t>(out.size()));
+    const int status = saccade_resize(image.data(), width, height, 3 * width, 0, new_width, new_height, order,
+                                      out.data(), static_cast<std::int64_t>(out.size()));
     CHECK(status == SACCADE_OK);
     return out;
 }
@@ -68,7 +68,7 @@ void test_stride() {
         std::copy_n(&packed[static_cast<std::size_t>(27 * y)], 27, &apart[static_cast<std::size_t>(stride * y)]);
     for (const auto& [w, h] : {std::pair{4, 5}, {9, 5}, {4, 11}, {9, 11}, {20, 2}}) {
         Bytes out(static_cast<std::size_t>(w * h * 3));
-        CHECK(saccade_resize(apart.data(), width, height, stride, w, h, 1, out.data(), w * h * 3) == SACCADE_OK);
+        CHECK(saccade_resize(apart.data(), width, height, stride, 0, w, h, 1, out.data(), w * h * 3) == SACCADE_OK);
         CHECK(out == resized(packed, width, height, w, h, 1));
     }
 }
@@ -79,7 +79,7 @@ void test_refusals() {
     const Bytes untouched = out;
     const auto call = [&](std::int64_t w, std::int64_t h, std::int64_t stride, std::int64_t W, std::int64_t H,
                           int order, std::int64_t capacity) {
-        return saccade_resize(image.data(), w, h, stride, W, H, order, out.data(), capacity);
+        return saccade_resize(image.data(), w, h, stride, 0, W, H, order, out.data(), capacity);
     };
     CHECK(check::refused(call(0, 4, 12, 2, 2, 1, 12), "image is 0x4"));
     CHECK(check::refused(call(4, INT64_MAX, 12, 2, 2, 1, 12), "image is 4x9223372036854775807"));

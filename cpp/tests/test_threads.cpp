@@ -1,6 +1,8 @@
 // The pool: any number of threads, callers at once, idle times and forks give the same bytes. Meant for TSan too.
+#include <algorithm>
 #include <chrono>
 #include <thread>
+#include <vector>
 
 #include "check.h"
 #include "reference.h"
@@ -38,6 +40,35 @@ void test_any_number() {
     CHECK(check::refused(saccade_limit_threads(-1), "threads is -1"));
     std::int64_t threads = 0;
     CHECK(saccade_limit_threads(0) == SACCADE_OK && saccade_threads(&threads) == SACCADE_OK && threads >= 1);
+}
+
+/// Images that differ in size, in one call.
+void test_a_batch() {
+    constexpr int kImages = 40;
+    Bytes together;
+    std::vector<Bytes> alone;
+    for (int i = 0; i < kImages; ++i) {
+        alone.push_back(patches(28 + 56 * (i % 7), 1));
+        together.resize(together.size() + alone.back().size());
+    }
+    for (const int threads : {1, 2, 7}) {
+        std::fill(together.begin(), together.end(), std::uint8_t{0});
+        std::vector<saccade_batch_image> images;
+        std::uint8_t* next = together.data();
+        for (const Bytes& one : alone) {
+            const auto size = static_cast<std::int64_t>(one.size());
+            images.push_back({image().data(), kWidth, kHeight, 3 * kWidth, SACCADE_FORMAT_RGB, 1, kNewWidth,
+                              size / (3 * kNewWidth), next, size});
+            next += size;
+        }
+        CHECK(saccade_limit_threads(threads) == SACCADE_OK);
+        CHECK(saccade_native_patches_batch(images.data(), kImages, 14, 2, 112) == SACCADE_OK);
+        next = together.data();
+        for (const Bytes& one : alone) {
+            CHECK(std::equal(one.begin(), one.end(), next));
+            next += one.size();
+        }
+    }
 }
 
 void test_callers_at_once() {
@@ -79,6 +110,7 @@ void test_fork() {
 
 int main(int count, char** arguments) {
     test_any_number();
+    test_a_batch();
     test_callers_at_once();
     test_idle_times();
     if (count > 1 && std::strcmp(arguments[1], "--without-fork") == 0) {

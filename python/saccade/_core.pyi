@@ -41,14 +41,18 @@ def smart_resize(height: int, width: int, factor: int, min_pixels: int, max_pixe
     """
 
 def resize(
-    image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, pass_order: str
+    image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, pass_order: str, pixel_format: str = "rgb"
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
-    uint8 [h, w, 3] resampled to [height, width, 3] as Pillow's BICUBIC, bit for bit.
+    uint8 [height, width, 3] as Pillow's BICUBIC of the RGB image, bit for bit. pixel_format of the source: 'rgb', 'rgba', 'bgra' (the fourth channel is ignored), 'grey' ([height, width]).
     """
 
 def patchify_native(
-    image: numpy.typing.NDArray[numpy.uint8], patch_size: int, merge_size: int, window_size: int
+    image: numpy.typing.NDArray[numpy.uint8],
+    patch_size: int,
+    merge_size: int,
+    window_size: int,
+    pixel_format: str = "rgb",
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
     uint8 [patches, 3 * patch_size ** 2], (channel, y, x) each, in window order; window_size 0: blocks'.
@@ -65,7 +69,33 @@ def native_patches(
     pixel_format: str = "rgb",
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
-    resize and patchify_native in one, without the resized image in between. pixel_format: 'rgb', 'rgba', 'bgra' (the fourth channel is ignored), 'grey' ([height, width]).
+    resize and patchify_native in one, without the resized image in between.
+    """
+
+def native_patches_batch(
+    images: list[numpy.typing.NDArray[numpy.uint8]],
+    sizes: list[tuple[int, int]],
+    pass_order: str,
+    patch_size: int,
+    merge_size: int,
+    window_size: int,
+    pixel_format: str = "rgb",
+) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    native_patches of several images, each resized to its (width, height), one after the other.
+    """
+
+def patchify_reference(
+    image: numpy.typing.NDArray[numpy.uint8],
+    patch_size: int,
+    merge_size: int,
+    temporal_patch_size: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    pixel_format: str = "rgb",
+) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    float32 [patches, 3 * temporal_patch_size * patch_size ** 2] in merge-block order, as transformers.
     """
 
 def reference_patches(
@@ -84,16 +114,19 @@ def reference_patches(
     resize and patchify_reference in one, without the resized image in between.
     """
 
-def patchify_reference(
-    image: numpy.typing.NDArray[numpy.uint8],
+def reference_patches_batch(
+    images: list[numpy.typing.NDArray[numpy.uint8]],
+    sizes: list[tuple[int, int]],
+    pass_order: str,
     patch_size: int,
     merge_size: int,
     temporal_patch_size: int,
     mean: Sequence[float],
     std: Sequence[float],
+    pixel_format: str = "rgb",
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
-    float32 [patches, 3 * temporal_patch_size * patch_size ** 2] in merge-block order, as transformers.
+    reference_patches of several images, each resized to its (width, height), one after the other.
     """
 
 def window_index(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,79 +18,139 @@ if TYPE_CHECKING:
 __all__ = ["patchify", "resize"]
 
 PassOrder = Literal["pillow13", "horizontal"]
+PixelFormat = Literal["rgb", "rgba", "bgra", "grey"]
+
+_SHAPES = {"rgb": "[height, width, 3]", "rgba": "[height, width, 4]", "bgra": "[height, width, 4]"}
 
 
-def _pixels(image: Any) -> NDArray[np.uint8]:
-    """The uint8 [height, width, 3] array of an array, a frame, or anything that media opens."""
+def _pixels(image: Any, pixel_format: str) -> NDArray[np.uint8]:
+    """The array of an array, a frame, or anything that media opens; copied only where pixels do not lie together."""
     if hasattr(image, "pixels"):
         image = image.pixels
     if not (hasattr(image, "__array_interface__") or hasattr(image, "__dlpack__")) or hasattr(image, "convert"):
         from saccade import media
 
+        if pixel_format != "rgb":
+            raise InputError(f"pixel_format is {pixel_format!r} and image no array; media opens other forms as 'rgb'")
         image = media.open_image(image).pixels
     array = np.asarray(image)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+    channels = {"rgb": 3, "rgba": 4, "bgra": 4, "grey": 1}.get(pixel_format)
+    if channels is None:
+        raise InputError(f"pixel_format is {pixel_format!r}; it must be 'rgb', 'rgba', 'bgra' or 'grey'")
+    shaped = array.ndim == 2 if channels == 1 else array.ndim == 3 and array.shape[2] == channels
+    if array.dtype != np.uint8 or not shaped:
         raise InputError(
-            f"image must be a uint8 array [height, width, 3]; got {array.dtype} {array.shape}; "
-            "saccade.media.open_image converts other forms"
+            f"image must be a uint8 array {_SHAPES.get(pixel_format, '[height, width]')}; got {array.dtype} "
+            f"{array.shape}; saccade.media.open_image converts other forms"
         )
-    packed_rows = array.strides[2] == 1 and array.strides[1] == 3 and array.strides[0] >= 3 * array.shape[1]
-    return array if packed_rows else np.ascontiguousarray(array)
+    together = array.strides[1] == channels and (channels == 1 or array.strides[2] == 1)
+    return array if together and array.strides[0] >= channels * array.shape[1] else np.ascontiguousarray(array)
 
 
-def resize(image: Any, size: tuple[int, int], *, pass_order: PassOrder = "pillow13") -> NDArray[np.uint8]:
-    """Resample an image as Pillow's `Image.resize(size, BICUBIC)` does, bit for bit.
+def resize(
+    image: Any,
+    size: tuple[int, int],
+    *,
+    pass_order: PassOrder = "pillow13",
+    pixel_format: PixelFormat = "rgb",
+) -> NDArray[np.uint8]:
+    """Resample an image as Pillow's `Image.resize(size, BICUBIC)` does with its RGB form, bit for bit.
 
     Args:
-        image: uint8 array [height, width, 3] (RGB; any strides), a `media.Frame`, or anything `media.open_image` takes.
+        image: uint8 array as `pixel_format` says, a `media.Frame`, or anything `media.open_image` takes. An array is
+            read where it lies, rows apart or not (a crop, a padded buffer); only where the pixels of a row do not
+            follow each other, or rows go backwards, is it copied first.
         size: (width, height) of the result, each at least 1; enlarging is fine.
         pass_order: the passes round to 8 bits between them, so their order shows. "pillow13": vertical first where
             that is less work, as Pillow 13.0; "horizontal": always horizontal first, as Pillow up to 12.1 (12.2
             and 12.3 too, but for sources over 100 times as tall as wide).
+        pixel_format: of an array: "rgb" [height, width, 3]; "rgba" or "bgra" [height, width, 4], as screens are
+            captured; "grey" [height, width], the same as three equal channels. A fourth byte is ignored: nothing is
+            blended, and colours that were multiplied with an alpha stay so. `media.open_image` blends, with
+            `background`.
 
     Returns:
-        uint8 [height, width, 3].
+        uint8 [height, width, 3], RGB.
 
     Raises:
-        InputError: an array of another dtype or shape, an impossible size, an unknown pass order.
+        InputError: an array of another dtype or shape, an impossible size, an unknown pass order or pixel format.
     """
     try:
         width, height = (operator.index(side) for side in size)
     except (TypeError, ValueError):
         raise InputError(f"size is {size!r}; it must be (width, height) in pixels, two integers") from None
-    return _core.resize(_pixels(image), width, height, pass_order)
+    return _core.resize(_pixels(image, pixel_format), width, height, pass_order, pixel_format)
+
+
+def _planned(image: Any, plan: Plan, pixel_format: str) -> NDArray[np.uint8]:
+    """The pixels of the image that a plan was made for."""
+    pixels = _pixels(image, pixel_format)
+    size = (pixels.shape[1], pixels.shape[0])
+    if size != tuple(plan.source_size):
+        planned = "x".join(map(str, plan.source_size))
+        raise InputError(f"image is {size[0]}x{size[1]}; the plan was made for {planned}; plan this image anew")
+    return pixels
+
+
+def _all_planned(images: Sequence[Any], plans: Sequence[Plan], pixel_format: str) -> list[NDArray[np.uint8]]:
+    """As `_planned` of each; what is wrong is said of images[i]. All plans have to be of one family."""
+    if not plans or len(images) != len(plans):
+        raise InputError(f"there are {len(images)} images and {len(plans)} plans; give one plan for each, at least one")
+    pixels = []
+    for i, (image, plan) in enumerate(zip(images, plans, strict=True)):
+        if plan.family != plans[0].family:
+            raise InputError(
+                f"plans[{i}] is for {plan.family.name} and plans[0] for {plans[0].family.name}, or differs in its "
+                "values; patches of one call are for one model"
+            )
+        try:
+            pixels.append(_planned(image, plan, pixel_format))
+        except InputError as error:
+            raise InputError(f"images[{i}]: {error}") from None
+    return pixels
 
 
 def patchify(
-    image: Any, plan: Plan, layout: Literal["native", "reference"] = "native", *, pass_order: PassOrder = "pillow13"
+    image: Any,
+    plan: Plan | Sequence[Plan],
+    layout: Literal["native", "reference"] = "native",
+    *,
+    pass_order: PassOrder = "pillow13",
+    pixel_format: PixelFormat = "rgb",
 ) -> NDArray[Any]:
-    """Resize an image as planned and cut it into the patches a vision tower reads.
+    """Resize an image, or several, as planned and cut them into the patches a vision tower reads.
 
     Args:
-        image: the image the plan was made for, in any form that `resize` takes.
-        plan: its `saccade.plan(...)`.
+        image: the image the plan was made for, in any form that `resize` takes; or a list of images, which all
+            threads then work on together.
+        plan: its `saccade.plan(...)`; for a list of images a list of as many plans, of one family.
         layout: "native": uint8 [patches, 3 * patch_size ** 2], one frame, each patch (channel, y, x), in window order
             (in merge-block order where the family has no windows). "reference": float32
             [patches, 3 * temporal_patch_size * patch_size ** 2], normalised, each patch (channel, frame, y, x), in
             merge-block order: what transformers' Pillow image processor makes, bit for bit.
         pass_order: as in `resize`.
+        pixel_format: as in `resize`, of all images.
 
     Returns:
-        The patches; 588 values each natively and 1,176 in the reference layout for a patch size of 14.
+        The patches; 588 values each natively and 1,176 in the reference layout for a patch size of 14. Those of
+        several images in one array, one image after the other, as a vision tower takes them: image i has
+        `plan[i].patches` of them, and the bytes are those of a call of its own.
 
     Raises:
-        InputError: an image of another size than the plan's, another dtype or shape, an unknown layout.
+        InputError: an image of another size than its plan's, another dtype or shape, an unknown layout or pixel
+            format, images and plans that are not as many, plans of several families.
     """
     if layout not in ("native", "reference"):
         raise InputError(f"layout is {layout!r}; it must be 'native' or 'reference'")
-    pixels = _pixels(image)
-    size = (pixels.shape[1], pixels.shape[0])
-    if size != tuple(plan.source_size):
-        planned = "x".join(map(str, plan.source_size))
-        raise InputError(f"image is {size[0]}x{size[1]}; the plan was made for {planned}; plan this image anew")
-    family = plan.family
+    several = isinstance(image, list | tuple)
+    if several != isinstance(plan, list | tuple):
+        raise InputError("image and plan must be one of each, or a list of each")
+    plans = cast("Sequence[Plan]", plan if several else [plan])
+    pixels = _all_planned(image, plans, pixel_format) if several else [_planned(image, plans[0], pixel_format)]
+    sizes = [one.resized_size for one in plans]
+    family = plans[0].family
     if layout == "native":
         cut = (family.patch_size, family.merge_size, family.window_size or 0)
-        return _core.native_patches(pixels, *plan.resized_size, pass_order, *cut)
+        return _core.native_patches_batch(pixels, sizes, pass_order, *cut, pixel_format)
     cut = (family.patch_size, family.merge_size, family.temporal_patch_size)
-    return _core.reference_patches(pixels, *plan.resized_size, pass_order, *cut, family.mean, family.std)
+    return _core.reference_patches_batch(pixels, sizes, pass_order, *cut, family.mean, family.std, pixel_format)

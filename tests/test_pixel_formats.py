@@ -1,0 +1,157 @@
+"""Other pixels than packed RGB: strided rows, RGBA, BGRA and grey give what their RGB copy gives, without a copy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+import saccade
+from saccade import _core
+from saccade.errors import InputError
+
+FORMATS = ["rgb", "rgba", "bgra", "grey"]
+
+
+def captured(seed: int, width: int, height: int, pixel_format: str, gap: int = 0) -> NDArray[np.uint8]:
+    """Noise whose rows lie `gap` pixels apart; the fourth byte is noise too."""
+    channels = {"rgb": (3,), "grey": ()}.get(pixel_format, (4,))
+    shape = (height, width + gap, *channels)
+    return np.random.RandomState(seed).randint(0, 256, shape, dtype=np.uint8)[:, :width]
+
+
+def as_rgb(pixels: NDArray[np.uint8], pixel_format: str) -> NDArray[np.uint8]:
+    if pixel_format == "grey":
+        return np.repeat(pixels[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(pixels[..., 2::-1] if pixel_format == "bgra" else pixels[..., :3])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    width=st.integers(1, 200),
+    height=st.integers(1, 200),
+    new_width=st.integers(1, 200),
+    new_height=st.integers(1, 200),
+    gap=st.integers(0, 9),
+    pixel_format=st.sampled_from(FORMATS),
+    pass_order=st.sampled_from(["pillow13", "horizontal"]),
+    kernel=st.sampled_from(_core.kernels()),
+)
+def test_resize_reads_them_as_their_rgb_copy(
+    seed: int,
+    width: int,
+    height: int,
+    new_width: int,
+    new_height: int,
+    gap: int,
+    pixel_format: Any,
+    pass_order: Any,
+    kernel: str,
+) -> None:
+    pixels, size = captured(seed, width, height, pixel_format, gap), (new_width, new_height)
+    expected = saccade.resize(as_rgb(pixels, pixel_format), size, pass_order=pass_order)
+    _core.select_kernel(kernel)
+    try:
+        made = saccade.resize(pixels, size, pass_order=pass_order, pixel_format=pixel_format)
+    finally:
+        _core.select_kernel(None)
+    assert np.array_equal(made, expected)
+
+
+@pytest.mark.parametrize("layout", ["native", "reference"])
+@pytest.mark.parametrize("pixel_format", FORMATS)
+@pytest.mark.parametrize("size", [(1, 1), (140, 84), (300, 417), (1, 150)])
+def test_patchify_reads_them_as_their_rgb_copy(size: tuple[int, int], pixel_format: Any, layout: Any) -> None:
+    pixels, plan = captured(5, *size, pixel_format, gap=3), saccade.plan(size, budget=90)
+    made = saccade.patchify(pixels, plan, layout, pixel_format=pixel_format)
+    assert np.array_equal(made, saccade.patchify(as_rgb(pixels, pixel_format), plan, layout))
+
+
+def test_patchify_core_functions_take_formats_too() -> None:
+    for name in FORMATS:
+        pixels = captured(2, 56, 84, name, gap=2)
+        rgb = as_rgb(pixels, name)
+        made = _core.patchify_native(pixels, 14, 2, 112, name)
+        assert np.array_equal(made, _core.patchify_native(rgb, 14, 2, 112)), name
+        normal = ([0.5, 0.4, 0.3], [0.2, 0.3, 0.1])
+        floats = _core.patchify_reference(pixels, 14, 2, 2, *normal, name)
+        assert np.array_equal(floats, _core.patchify_reference(rgb, 14, 2, 2, *normal)), name
+
+
+def test_a_fourth_byte_is_ignored_as_pillow_drops_alpha() -> None:
+    rgba = captured(7, 60, 50, "rgba")
+    dropped = Image.fromarray(rgba).convert("RGB")
+    expected = np.asarray(saccade.resize(np.asarray(dropped), (30, 20)))
+    for alpha in (0, 128, 255):
+        rgba[..., 3] = alpha
+        assert np.array_equal(saccade.resize(rgba, (30, 20), pixel_format="rgba"), expected)
+
+
+def test_pixels_that_do_not_follow_each_other_are_copied() -> None:
+    bgra = captured(1, 80, 60, "bgra")
+    for view in (bgra[:, ::2], bgra[::-1], bgra.transpose(1, 0, 2), np.broadcast_to(bgra[:1], bgra.shape)):
+        expected = saccade.resize(as_rgb(view, "bgra"), (31, 23))
+        assert np.array_equal(saccade.resize(view, (31, 23), pixel_format="bgra"), expected)
+
+
+NO_COPY = """
+import sys
+import numpy as np
+import saccade
+rows, columns = 3000, 4000
+pixel_format, channels = sys.argv[1], int(sys.argv[2])
+image = np.zeros((rows, columns + 16, channels), np.uint8)[:, :columns]
+image = image[..., 0] if channels == 1 else image
+image[:] = 7
+plan = saccade.plan((columns, rows), budget=256)
+saccade.patchify(image[:30, :30].copy(), saccade.plan((30, 30)), pixel_format=pixel_format)
+
+def peak():
+    return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+
+before = peak()
+saccade.patchify(image, plan, pixel_format=pixel_format)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
+@pytest.mark.parametrize(("pixel_format", "channels"), [("rgb", 3), ("rgba", 4), ("bgra", 4), ("grey", 1)])
+def test_no_copy_of_the_image_is_made(pixel_format: str, channels: int) -> None:
+    words = [sys.executable, "-c", NO_COPY, pixel_format, str(channels)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 3000 * 4000 * channels / 1024 / 2  # kilobytes; a copy would be twice that
+
+
+@pytest.mark.parametrize(
+    ("pixels", "pixel_format", "message"),
+    [
+        (np.zeros((4, 4, 3), np.uint8), "bgra", r"array \[height, width, 4\]; got uint8 \(4, 4, 3\)"),
+        (np.zeros((4, 4, 4), np.uint8), "rgb", r"array \[height, width, 3\]; got uint8 \(4, 4, 4\)"),
+        (np.zeros((4, 4, 1), np.uint8), "grey", r"array \[height, width\]; got uint8 \(4, 4, 1\)"),
+        (np.zeros((4, 4), np.uint16), "grey", r"array \[height, width\]; got uint16 \(4, 4\)"),
+        (np.zeros((4, 4, 3), np.uint8), "bgr", "pixel_format is 'bgr'; it must be 'rgb', 'rgba', 'bgra' or 'grey'"),
+        (Image.new("RGBA", (4, 4)), "rgba", "pixel_format is 'rgba' and image no array"),
+        ("nowhere.png", "grey", "pixel_format is 'grey' and image no array"),
+    ],
+)
+def test_other_arrays_are_refused(pixels: Any, pixel_format: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        saccade.resize(pixels, (2, 2), pixel_format=pixel_format)
+    with pytest.raises(InputError, match=message):
+        saccade.patchify(pixels, saccade.plan((4, 4)), pixel_format=pixel_format)
+
+
+def test_strides_that_the_core_cannot_read_are_refused_there() -> None:
+    bgra = captured(1, 8, 8, "bgra")
+    for view in (bgra[:, ::-1], bgra[::-1], np.broadcast_to(bgra[:1], bgra.shape), bgra[..., 3::-1]):
+        with pytest.raises(InputError, match="ascontiguousarray"):
+            _core.resize(view, 4, 4, "pillow13", "bgra")

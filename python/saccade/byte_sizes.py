@@ -21,8 +21,8 @@ def parse(value: Any, name: str) -> int:
     """Bytes of an amount.
 
     Args:
-        value: bytes as a whole number, or a string with a unit: B, KB, MB, GB, TB are powers of 1,000 and KiB, MiB, GiB,
-            TiB powers of 1,024, in either case; a number alone is bytes. 0 is an amount.
+        value: bytes as a whole number, or a string with a unit: B, KB, MB, GB, TB are powers of 1,000 and KiB, MiB,
+            GiB, TiB powers of 1,024, in either case; a number alone is bytes. 0 is an amount.
         name: of the option, for the message.
 
     Returns:

@@ -1,0 +1,15 @@
+"""What was computed once and is kept: features of images by content, prompts by their longest beginning.
+
+Keys say what a thing is made of, never where it came from; one limit in bytes holds for all of it.
+"""
+
+from __future__ import annotations
+
+from saccade.caches.counters import Counters, Counts
+from saccade.caches.disk import Disk
+from saccade.caches.features import Features
+from saccade.caches.keys import Key
+from saccade.caches.ledger import Entry, Ledger
+from saccade.caches.prefixes import Prefixes
+
+__all__ = ["Counters", "Counts", "Disk", "Entry", "Features", "Key", "Ledger", "Prefixes"]

@@ -1,7 +1,7 @@
 # make demo    a virtual environment in .venv, the package built and installed, `saccade demo`
 # make test    the whole suite against the installed package
-# make check   lint, format, types, the order of imports, the stub, C++ tests under sanitizers and on Arm, short fuzzing,
-#              Swift
+# make check   lint, format, types, the order of imports, the stub, C++ tests under sanitizers and on Arm, the library
+#              installed on its own, short fuzzing, Swift
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,7 +11,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long lint types native tsan arm64 fuzz swift stub stub-check bench golden develop clean
+.PHONY: demo test check check-long lint types native install-check tsan arm64 fuzz swift stub stub-check bench golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/saccade demo
@@ -19,7 +19,7 @@ demo: $(STAMPS)/installed
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest tests
 
-check: lint types stub-check native tsan arm64 fuzz swift
+check: lint types stub-check native install-check tsan arm64 fuzz swift
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -78,6 +78,25 @@ native: $(STAMPS)/dev
 		-DSACCADE_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
 	$(BIN)/cmake --build build/native
 	$(BIN)/ctest --test-dir build/native --output-on-failure
+
+# The library installed on its own, static and shared, and a C program that finds it: by pkg-config (pkgconf of PyPI, so
+# that it is there) and by find_package. The objects of both are the same, so they are compiled once.
+PREFIX := $(CURDIR)/build/prefix
+install-check: $(STAMPS)/dev
+	rm -rf $(PREFIX)
+	for kind in static shared; do \
+	$(BIN)/cmake -S . -B build/install -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DCMAKE_BUILD_TYPE=Release \
+		-DSACCADE_WERROR=ON -DBUILD_SHARED_LIBS=$$([ $$kind = shared ] && echo ON || echo OFF) \
+		-DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_INSTALL_PREFIX=$(PREFIX)/$$kind && \
+	$(BIN)/cmake --build build/install && $(BIN)/cmake --install build/install >/dev/null && \
+	$(CC) -std=c11 -Wall -Wextra -Werror cpp/tests/test_abi.c -o build/prefix/$$kind/test_abi \
+		$$(PKG_CONFIG_PATH=$(PREFIX)/$$kind/lib/pkgconfig $(BIN)/python -m pkgconf --cflags --libs saccade) && \
+	LD_LIBRARY_PATH=$(PREFIX)/$$kind/lib DYLD_LIBRARY_PATH=$(PREFIX)/$$kind/lib build/prefix/$$kind/test_abi && \
+	$(BIN)/cmake -S cpp/tests/install -B build/prefix/$$kind/user -G Ninja \
+		-DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DCMAKE_PREFIX_PATH=$(PREFIX)/$$kind >/dev/null && \
+	$(BIN)/cmake --build build/prefix/$$kind/user && \
+	$(BIN)/ctest --test-dir build/prefix/$$kind/user --output-on-failure || exit 1; \
+	done
 
 # The thread pool under ThreadSanitizer.
 tsan: $(STAMPS)/dev

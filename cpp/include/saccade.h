@@ -54,6 +54,9 @@
 #define SACCADE_FORMAT_BGRA 2 /* as macOS and Windows capture screens */
 #define SACCADE_FORMAT_GREY 3
 
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -261,6 +264,9 @@ int32_t saccade_mrope_positions(const saccade_mrope_prompt* prompt, int32_t* pos
 
 #ifdef __cplusplus
 }
+#endif
+#ifdef __GNUC__
+#pragma GCC visibility pop
 #endif
 
 #endif

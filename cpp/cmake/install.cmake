@@ -1,0 +1,36 @@
+# `cmake --install`: the header, the library, and what pkg-config and find_package(saccade) need to find them.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/saccade)
+
+# What a program in C has to link besides a static library: the C++ runtime and threads. A shared one brings them.
+set(runtime "")
+set(saccade_libs "")
+if(NOT BUILD_SHARED_LIBS)
+  set(runtime ${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES})
+  list(REMOVE_ITEM runtime ${CMAKE_C_IMPLICIT_LINK_LIBRARIES})
+  list(REMOVE_DUPLICATES runtime)
+  foreach(library ${runtime})
+    string(APPEND saccade_libs " -l${library}")
+  endforeach()
+  if(CMAKE_THREAD_LIBS_INIT)
+    string(APPEND saccade_libs " ${CMAKE_THREAD_LIBS_INIT}")
+  endif()
+  target_link_libraries(saccade INTERFACE $<INSTALL_INTERFACE:${runtime}>)
+endif()
+
+install(TARGETS saccade EXPORT saccadeTargets)
+install(FILES cpp/include/saccade.h TYPE INCLUDE)
+install(EXPORT saccadeTargets NAMESPACE saccade:: DESTINATION ${package_dir})
+
+configure_package_config_file(cpp/cmake/saccadeConfig.cmake.in saccadeConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(saccadeConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/saccadeConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/saccadeConfigVersion.cmake
+  DESTINATION ${package_dir})
+
+# Relative to the file itself, so that an installed tree can be moved.
+file(RELATIVE_PATH saccade_prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" saccade_prefix_from_pc "${saccade_prefix_from_pc}")
+configure_file(cpp/cmake/saccade.pc.in saccade.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/saccade.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -41,14 +41,16 @@ std::array<std::size_t, 2> patches_shape(std::int64_t width, std::int64_t height
 }
 
 using Sizes = std::vector<std::array<std::int64_t, 2>>;
+/// One for each image, or one for all.
+using Formats = std::vector<std::string>;
 
 /// Images with the sizes they are resized to, and one array for the patches of all.
 template <typename Value>
 class Batch {
   public:
     Batch(const std::vector<AnyArray>& arrays, const Sizes& sizes, const std::string& pass_order,
-          std::int64_t patch_size, std::int64_t merge_size, std::int64_t frames, const std::string& format)
-        : images_(describe(arrays, sizes, pass_order, format)),
+          std::int64_t patch_size, std::int64_t merge_size, std::int64_t frames, const Formats& formats)
+        : images_(describe(arrays, sizes, pass_order, formats)),
           patches_(whole_shape(sizes, patch_size, merge_size, frames)) {
         Value* next = patches_.data();
         for (std::size_t i = 0; i < images_.size(); ++i) {
@@ -72,15 +74,19 @@ class Batch {
 
   private:
     static std::vector<saccade_batch_image> describe(const std::vector<AnyArray>& arrays, const Sizes& sizes,
-                                                     const std::string& pass_order, const std::string& format) {
+                                                     const std::string& pass_order, const Formats& formats) {
         if (arrays.empty() || arrays.size() != sizes.size()) {
             raise_input_error("images has " + std::to_string(arrays.size()) + " entries and sizes " +
                               std::to_string(sizes.size()) + "; there must be as many of both, at least 1");
         }
+        if (formats.size() != arrays.size() && formats.size() != 1) {
+            raise_input_error("pixel_formats has " + std::to_string(formats.size()) + " entries for " +
+                              std::to_string(arrays.size()) + " images; give one for each, or one for all");
+        }
         const std::int32_t order = parse_pass_order(pass_order);
         std::vector<saccade_batch_image> images;
         for (std::size_t i = 0; i < arrays.size(); ++i) {
-            const Image image(arrays[i], format);
+            const Image image(arrays[i], formats[formats.size() == 1 ? 0 : i]);
             images.push_back({.source = image.pixels,
                               .source_width = image.width,
                               .source_height = image.height,
@@ -117,8 +123,8 @@ class Batch {
 NewArray<std::uint8_t, 2>::Shaped native_patches_batch(const std::vector<AnyArray>& images, const Sizes& sizes,
                                                        const std::string& pass_order, std::int64_t patch_size,
                                                        std::int64_t merge_size, std::int64_t window_size,
-                                                       const std::string& format) {
-    Batch<std::uint8_t> batch(images, sizes, pass_order, patch_size, merge_size, 1, format);
+                                                       const Formats& formats) {
+    Batch<std::uint8_t> batch(images, sizes, pass_order, patch_size, merge_size, 1, formats);
     return batch.made_by([&](const saccade_batch_image* each, std::int64_t count) {
         return saccade_native_patches_batch(each, count, patch_size, merge_size, window_size);
     });
@@ -128,8 +134,8 @@ NewArray<float, 2>::Shaped reference_patches_batch(const std::vector<AnyArray>& 
                                                    const std::string& pass_order, std::int64_t patch_size,
                                                    std::int64_t merge_size, std::int64_t temporal_patch_size,
                                                    const std::array<double, 3>& mean, const std::array<double, 3>& std,
-                                                   const std::string& format) {
-    Batch<float> batch(images, sizes, pass_order, patch_size, merge_size, temporal_patch_size, format);
+                                                   const Formats& formats) {
+    Batch<float> batch(images, sizes, pass_order, patch_size, merge_size, temporal_patch_size, formats);
     return batch.made_by([&](const saccade_batch_image* each, std::int64_t count) {
         return saccade_reference_patches_batch(each, count, patch_size, merge_size, temporal_patch_size, mean.data(),
                                                std.data());
@@ -140,7 +146,7 @@ NewArray<std::uint8_t, 2>::Shaped native_patches(const AnyArray& image, std::int
                                                  const std::string& pass_order, std::int64_t patch_size,
                                                  std::int64_t merge_size, std::int64_t window_size,
                                                  const std::string& format) {
-    return native_patches_batch({image}, {{width, height}}, pass_order, patch_size, merge_size, window_size, format);
+    return native_patches_batch({image}, {{width, height}}, pass_order, patch_size, merge_size, window_size, {format});
 }
 
 NewArray<float, 2>::Shaped reference_patches(const AnyArray& image, std::int64_t width, std::int64_t height,
@@ -149,7 +155,7 @@ NewArray<float, 2>::Shaped reference_patches(const AnyArray& image, std::int64_t
                                              const std::array<double, 3>& mean, const std::array<double, 3>& std,
                                              const std::string& format) {
     return reference_patches_batch({image}, {{width, height}}, pass_order, patch_size, merge_size, temporal_patch_size,
-                                   mean, std, format);
+                                   mean, std, {format});
 }
 
 // An image that keeps its size goes through no pass, whatever their order.
@@ -189,11 +195,13 @@ void bind_pixels(nb::module_& module) {
                        "pixel_format: str = 'rgb') -> numpy.typing.NDArray[numpy.uint8]"),
                "resize and patchify_native in one, without the resized image in between.");
     module.def("native_patches_batch", &native_patches_batch, "images"_a, "sizes"_a, "pass_order"_a, "patch_size"_a,
-               "merge_size"_a, "window_size"_a, "pixel_format"_a = "rgb",
+               "merge_size"_a, "window_size"_a, "pixel_formats"_a = Formats{"rgb"},
                nb::sig("def native_patches_batch(images: list[numpy.typing.NDArray[numpy.uint8]], "
                        "sizes: list[tuple[int, int]], pass_order: str, patch_size: int, merge_size: int, "
-                       "window_size: int, pixel_format: str = 'rgb') -> numpy.typing.NDArray[numpy.uint8]"),
-               "native_patches of several images, each resized to its (width, height), one after the other.");
+                       "window_size: int, pixel_formats: list[str] = ['rgb']) -> numpy.typing.NDArray[numpy.uint8]"),
+               "native_patches of several images, each resized to its (width, height), one after the other. "
+               "pixel_formats: one "
+               "for each image, or one for all.");
     module.def("patchify_reference", &patchify_reference, "image"_a, "patch_size"_a, "merge_size"_a,
                "temporal_patch_size"_a, "mean"_a, "std"_a, "pixel_format"_a = "rgb",
                nb::sig("def patchify_reference(image: numpy.typing.NDArray[numpy.uint8], patch_size: int, "
@@ -209,13 +217,16 @@ void bind_pixels(nb::module_& module) {
                        "pixel_format: str = 'rgb') -> numpy.typing.NDArray[numpy.float32]"),
                "resize and patchify_reference in one, without the resized image in between.");
     module.def("reference_patches_batch", &reference_patches_batch, "images"_a, "sizes"_a, "pass_order"_a,
-               "patch_size"_a, "merge_size"_a, "temporal_patch_size"_a, "mean"_a, "std"_a, "pixel_format"_a = "rgb",
+               "patch_size"_a, "merge_size"_a, "temporal_patch_size"_a, "mean"_a, "std"_a,
+               "pixel_formats"_a = Formats{"rgb"},
                nb::sig("def reference_patches_batch(images: list[numpy.typing.NDArray[numpy.uint8]], "
                        "sizes: list[tuple[int, int]], pass_order: str, patch_size: int, merge_size: int, "
                        "temporal_patch_size: int, mean: collections.abc.Sequence[float], "
-                       "std: collections.abc.Sequence[float], pixel_format: str = 'rgb') "
+                       "std: collections.abc.Sequence[float], pixel_formats: list[str] = ['rgb']) "
                        "-> numpy.typing.NDArray[numpy.float32]"),
-               "reference_patches of several images, each resized to its (width, height), one after the other.");
+               "reference_patches of several images, each resized to its (width, height), one after the other. "
+               "pixel_formats: one "
+               "for each image, or one for all.");
 }
 
 }  // namespace binding

@@ -79,10 +79,10 @@ def native_patches_batch(
     patch_size: int,
     merge_size: int,
     window_size: int,
-    pixel_format: str = "rgb",
+    pixel_formats: list[str] = ["rgb"],
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
-    native_patches of several images, each resized to its (width, height), one after the other.
+    native_patches of several images, each resized to its (width, height), one after the other. pixel_formats: one for each image, or one for all.
     """
 
 def patchify_reference(
@@ -123,10 +123,10 @@ def reference_patches_batch(
     temporal_patch_size: int,
     mean: Sequence[float],
     std: Sequence[float],
-    pixel_format: str = "rgb",
+    pixel_formats: list[str] = ["rgb"],
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
-    reference_patches of several images, each resized to its (width, height), one after the other.
+    reference_patches of several images, each resized to its (width, height), one after the other. pixel_formats: one for each image, or one for all.
     """
 
 def window_index(

@@ -68,6 +68,7 @@ class Plan:
         min_pixels: lower limit that was used.
         max_pixels: upper limit that was used.
         budget: what was asked, in words, and where it came from.
+        decoded_size: that a JPEG is decoded at by its own transform, as asked for with `reduced_jpeg`; None: whole.
         grid_thw: (1, rows, columns) in patches.
         patches: rows x columns.
         tokens: patches after merging.
@@ -81,6 +82,7 @@ class Plan:
     min_pixels: int
     max_pixels: int
     budget: str
+    decoded_size: tuple[int, int] | None = None
     grid_thw: tuple[int, int, int] = field(init=False)
     patches: int = field(init=False)
     tokens: int = field(init=False)
@@ -131,6 +133,7 @@ def plan(
     budget: int | str | None = None,
     min_tokens: int | None = None,
     checkpoint_pixels: tuple[int, int] | None = None,
+    reduced_jpeg: bool = False,
 ) -> Plan:
     """Say what an image will become.
 
@@ -144,6 +147,8 @@ def plan(
         min_tokens: smaller images are enlarged to so many tokens. None: 4, or the checkpoint's or runtime's own lower
             limit where the budget names one.
         checkpoint_pixels: (min_pixels, max_pixels) of a loaded checkpoint, in place of its family's.
+        reduced_jpeg: decode a JPEG at the smallest of its own sizes (1, 1/2, 1/4, 1/8) that the plan only shrinks.
+            Faster, but the patches are no longer those of the reference; the plan's decoded_size says so.
 
     Returns:
         The plan; its tokens never exceed the budget.
@@ -168,7 +173,8 @@ def plan(
     resized = _resized(source_size, family, least, most)
     if resized[0] * resized[1] > most:
         raise InputError(_too_small(source_size, family, least, most, said))
-    return Plan(family, source_size, resized, least, most, said)
+    decoded = _decoded_size(image_or_size, resized) if reduced_jpeg else None
+    return Plan(family, source_size, resized, least, most, said, decoded)
 
 
 def _resized(size: tuple[int, int], family: Family, least: int, most: int) -> tuple[int, int]:
@@ -279,6 +285,16 @@ def _source_size(image_or_size: Any) -> tuple[int, int]:
     from saccade import media
 
     return media.image_size(image_or_size)
+
+
+def _decoded_size(image: Any, resized: tuple[int, int]) -> tuple[int, int] | None:
+    """The size that a JPEG may be decoded at to be resized to `resized`; None where that is its own."""
+    if isinstance(image, (tuple, list)):
+        raise InputError("reduced_jpeg needs the image itself, whose header says what it is; got a size alone")
+    from saccade import media
+
+    source, decoded = media.image_sizes(image, at_least=resized)
+    return None if decoded == source else decoded
 
 
 def _coordinates(xy: Sequence[float]) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -23,16 +24,28 @@ PixelFormat = Literal["rgb", "rgba", "bgra", "grey"]
 _SHAPES = {"rgb": "[height, width, 3]", "rgba": "[height, width, 4]", "bgra": "[height, width, 4]"}
 
 
-def _pixels(image: Any, pixel_format: str) -> NDArray[np.uint8]:
-    """The array of an array, a frame, or anything that media opens; copied only where pixels do not lie together."""
-    if hasattr(image, "pixels"):
-        image = image.pixels
-    if not (hasattr(image, "__array_interface__") or hasattr(image, "__dlpack__")) or hasattr(image, "convert"):
-        from saccade import media
+@dataclass(frozen=True)
+class _Pixels:
+    """An array that the core reads where it lies, and its pixel format."""
 
+    array: NDArray[np.uint8]
+    pixel_format: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)."""
+        return self.array.shape[1], self.array.shape[0]
+
+
+def _pixels(image: Any, pixel_format: str, at_least: tuple[int, int] | None = None) -> _Pixels:
+    """Of an array, a frame, or anything that media opens; copied only where pixels do not lie together."""
+    if not (hasattr(image, "__array_interface__") or hasattr(image, "__dlpack__")) or hasattr(image, "convert"):
         if pixel_format != "rgb":
             raise InputError(f"pixel_format is {pixel_format!r} and image no array; media opens other forms as 'rgb'")
-        image = media.open_image(image).pixels
+        from saccade import media
+
+        stored = media.open_image(image, at_least=at_least).stored
+        return _Pixels(stored, "rgba" if stored.shape[2] == 4 else "rgb")
     array = np.asarray(image)
     channels = {"rgb": 3, "rgba": 4, "bgra": 4, "grey": 1}.get(pixel_format)
     if channels is None:
@@ -44,7 +57,8 @@ def _pixels(image: Any, pixel_format: str) -> NDArray[np.uint8]:
             f"{array.shape}; saccade.media.open_image converts other forms"
         )
     together = array.strides[1] == channels and (channels == 1 or array.strides[2] == 1)
-    return array if together and array.strides[0] >= channels * array.shape[1] else np.ascontiguousarray(array)
+    as_it_lies = together and array.strides[0] >= channels * array.shape[1]
+    return _Pixels(array if as_it_lies else np.ascontiguousarray(array), pixel_format)
 
 
 def resize(
@@ -79,20 +93,21 @@ def resize(
         width, height = (operator.index(side) for side in size)
     except (TypeError, ValueError):
         raise InputError(f"size is {size!r}; it must be (width, height) in pixels, two integers") from None
-    return _core.resize(_pixels(image, pixel_format), width, height, pass_order, pixel_format)
-
-
-def _planned(image: Any, plan: Plan, pixel_format: str) -> NDArray[np.uint8]:
-    """The pixels of the image that a plan was made for."""
     pixels = _pixels(image, pixel_format)
-    size = (pixels.shape[1], pixels.shape[0])
-    if size != tuple(plan.source_size):
-        planned = "x".join(map(str, plan.source_size))
-        raise InputError(f"image is {size[0]}x{size[1]}; the plan was made for {planned}; plan this image anew")
+    return _core.resize(pixels.array, width, height, pass_order, pixels.pixel_format)
+
+
+def _planned(image: Any, plan: Plan, pixel_format: str) -> _Pixels:
+    """The pixels of the image that a plan was made for."""
+    pixels = _pixels(image, pixel_format, plan.decoded_size and plan.resized_size)
+    wanted = plan.decoded_size or tuple(plan.source_size)
+    if pixels.size != wanted:
+        (width, height), planned = pixels.size, "x".join(map(str, wanted))
+        raise InputError(f"image is {width}x{height}; the plan was made for {planned}; plan this image anew")
     return pixels
 
 
-def _all_planned(images: Sequence[Any], plans: Sequence[Plan], pixel_format: str) -> list[NDArray[np.uint8]]:
+def _all_planned(images: Sequence[Any], plans: Sequence[Plan], pixel_format: str) -> list[_Pixels]:
     """As `_planned` of each; what is wrong is said of images[i]. All plans have to be of one family."""
     if not plans or len(images) != len(plans):
         raise InputError(f"there are {len(images)} images and {len(plans)} plans; give one plan for each, at least one")
@@ -147,10 +162,11 @@ def patchify(
         raise InputError("image and plan must be one of each, or a list of each")
     plans = cast("Sequence[Plan]", plan if several else [plan])
     pixels = _all_planned(image, plans, pixel_format) if several else [_planned(image, plans[0], pixel_format)]
+    arrays, formats = [one.array for one in pixels], [one.pixel_format for one in pixels]
     sizes = [one.resized_size for one in plans]
     family = plans[0].family
     if layout == "native":
         cut = (family.patch_size, family.merge_size, family.window_size or 0)
-        return _core.native_patches_batch(pixels, sizes, pass_order, *cut, pixel_format)
+        return _core.native_patches_batch(arrays, sizes, pass_order, *cut, formats)
     cut = (family.patch_size, family.merge_size, family.temporal_patch_size)
-    return _core.reference_patches_batch(pixels, sizes, pass_order, *cut, family.mean, family.std, pixel_format)
+    return _core.reference_patches_batch(arrays, sizes, pass_order, *cut, family.mean, family.std, formats)

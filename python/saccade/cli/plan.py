@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)"
     )
     parser.add_argument("--picture", metavar="FILE", help="draw the resized image with its tokens and windows")
+    parser.add_argument(
+        "--reduced-jpeg",
+        action="store_true",
+        help="decode a JPEG at 1/2, 1/4 or 1/8 where the plan only shrinks that: faster, other bits than the reference",
+    )
     add_budget_arguments(parser)
 
 
@@ -64,6 +69,7 @@ def describe(plan: budget.Plan) -> dict[str, Any]:
         "min_pixels": plan.min_pixels,
         "max_pixels": plan.max_pixels,
         "source_size": list(plan.source_size),
+        "decoded_size": list(plan.decoded_size or plan.source_size),
         "resized_size": list(plan.resized_size),
         "grid_thw": list(plan.grid_thw),
         "tokens": plan.tokens,
@@ -112,7 +118,13 @@ def run(options: argparse.Namespace) -> int:
     """Print the plan of one image or size."""
     image = image_or_size(options.image)
     file_format = None if options.picture is None else writable_picture(options.picture, options.image)
-    plan = budget.plan(image, family=options.family, budget=options.budget, min_tokens=options.min_tokens)
+    plan = budget.plan(
+        image,
+        family=options.family,
+        budget=options.budget,
+        min_tokens=options.min_tokens,
+        reduced_jpeg=options.reduced_jpeg,
+    )
     described = describe(plan)
     if file_format is not None:
         draw_plan(plan, image, options.picture, file_format)
@@ -135,6 +147,11 @@ def run(options: argparse.Namespace) -> int:
         ("scale", f"x {scale_x:.4f}, y {scale_y:.4f} source px per model px"),
         ("patch memory", output.bytes_text(described["patch_bytes"])),
     ]
+    if plan.decoded_size is not None:
+        width, height = plan.decoded_size
+        lines.insert(
+            1, ("decoded", f"{width} x {height} px, by the JPEG's own transform: other bits than the reference")
+        )
     for name, peak in described["vision_tower_bytes"].items():
         lines.append(
             (f"{name} vision tower", f"{output.bytes_text(peak)} predicted peak in bfloat16, weights included")

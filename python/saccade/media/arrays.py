@@ -59,7 +59,7 @@ def from_array(array: npt.NDArray[Any], *, background: tuple[int, int, int] | No
 
 
 def to_array(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """The pixels of a Pillow image of mode RGB: uint8 [h, w, 3], C-contiguous, read-only."""
+    """The pixels of a Pillow image of mode RGB or RGBA: uint8 [h, w, 3 or 4], C-contiguous, read-only."""
     pixels: npt.NDArray[np.uint8] = np.ascontiguousarray(np.asarray(image, dtype=np.uint8))
     pixels.flags.writeable = False
     return pixels

@@ -22,7 +22,8 @@ class Frame:
         stored: uint8 [height, width, 3], or [height, width, 4] with a fourth byte that means nothing; C-contiguous,
             read-only. A frame made from an array or a `PIL.Image` that already had one of these forms shares its
             memory.
-        source_size: (width, height) after orientation, in pixels.
+        source_size: (width, height) after orientation, in pixels; more than is stored where a JPEG was decoded smaller
+            on request.
         origin: a short name of where it came from, for messages.
     """
 
@@ -42,11 +43,13 @@ class Frame:
             box: (x1, y1, x2, y2) in pixels, edges inside the frame, at least one pixel wide and high.
 
         Raises:
-            InputError: the box has no pixels or leaves the frame.
+            InputError: the box has no pixels or leaves the frame, or the frame was decoded at a reduced size.
         """
         import numpy as np
 
         (x1, y1, x2, y2), (width, height) = box, self.source_size
+        if self.stored.shape[:2] != (height, width):
+            raise InputError(f"{self.origin}: was decoded at a reduced size; open it whole to crop it")
         if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
             raise InputError(f"{self.origin}: the crop {tuple(box)} is empty or leaves its {width} x {height} pixels")
         stored = np.ascontiguousarray(self.stored[y1:y2, x1:x2])

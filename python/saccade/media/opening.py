@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Source", "image_size", "open_image"]
+__all__ = ["Source", "image_size", "image_sizes", "open_image"]
 
 Source: TypeAlias = Union[
     str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, "npt.NDArray[np.generic]", Frame
@@ -37,6 +37,7 @@ def open_image(
     orientation: bool = True,
     allow_url: bool = False,
     max_pixels: int = decode.MAX_PIXELS,
+    at_least: tuple[int, int] | None = None,
 ) -> Frame:
     """Read an image as upright 8-bit sRGB.
 
@@ -53,6 +54,8 @@ def open_image(
         orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
         allow_url: whether a URL may be fetched.
         max_pixels: refuse, before decoding, what has more pixels; arrays are not counted.
+        at_least: a JPEG file may be decoded at 1/2, 1/4 or 1/8 of its size, by its own transform, while both sides of
+            the upright image stay at least (width, height). Faster, and not the same bits as decoding it whole.
 
     Returns:
         The frame; its origin is a short name for messages.
@@ -73,9 +76,11 @@ def open_image(
         return Frame(pixels, (pixels.shape[1], pixels.shape[0]), "array")
     with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as opened:
         turn = opened.turn if orientation else 1
+        source_size = upright_size(opened.image.size, turn)
+        _reduce(opened, at_least, turn)
         stored = _stored(opened, turn, background=background, icc=icc)
         stored.flags.writeable = False
-        return Frame(stored, (stored.shape[1], stored.shape[0]), opened.origin)
+        return Frame(stored, source_size, opened.origin)
 
 
 def image_size(
@@ -93,34 +98,73 @@ def image_size(
         InputError: as `open_image`, but for damage behind the header.
         FileNotFoundError: no such file.
     """
+    return image_sizes(source, orientation=orientation, allow_url=allow_url, max_pixels=max_pixels)[0]
+
+
+def image_sizes(
+    source: Source,
+    *,
+    orientation: bool = True,
+    allow_url: bool = False,
+    max_pixels: int = decode.MAX_PIXELS,
+    at_least: tuple[int, int] | None = None,
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The (width, height) of the source and of the pixels that `open_image` would decode; arguments as there.
+
+    The two differ only where `at_least` lets a JPEG be decoded smaller. Only the header is read; errors as
+    `image_size`.
+    """
     _check_max_pixels(max_pixels)
     if isinstance(source, Frame):
-        return source.source_size
+        return source.source_size, (source.stored.shape[1], source.stored.shape[0])
     if _is_array(source):
         from saccade.media import arrays
 
-        return arrays.array_size(source)
+        size = arrays.array_size(source)
+        return size, size
     with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as opened:
-        return upright_size(opened.image.size, opened.turn if orientation else 1)
+        turn = opened.turn if orientation else 1
+        whole = upright_size(opened.image.size, turn)
+        _reduce(opened, at_least, turn)
+        return whole, upright_size(opened.image.size, turn)
 
 
 def _stored(opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, icc: bool) -> npt.NDArray[np.uint8]:
     """The upright pixels as a frame stores them, with as few copies as there can be."""
-    from saccade.media import arrays, shared
-
     image = opened.image
     array = None if opened.file is None else faster.pixels(opened.file, image)
     if array is None:
         decode.load(image, opened.origin)
-    else:
-        opaque = array.shape[2] == 3 or background is None or array[:, :, 3].min() == 255
-        if opaque and turn == 1 and not (icc and "icc_profile" in image.info):
-            return array
+    if turn == 1 and _is_plain(image, array, background=background, icc=icc):
+        return _lent(image) if array is None else array
+    if array is not None:
         image = Image.fromarray(array)
         image.info = dict(opened.image.info)
-    upright = turn_upright(colour.to_rgb(image, opened.origin, background=background, icc=icc), turn)
-    lent = shared.borrow(upright)
-    return arrays.to_array(upright) if lent is None else lent
+    return _lent(turn_upright(colour.to_rgb(image, opened.origin, background=background, icc=icc), turn))
+
+
+def _is_plain(image: Image.Image, array: Any, *, background: tuple[int, int, int] | None, icc: bool) -> bool:
+    """Whether the first three channels of the image, decoded into `array` or itself, are the result already."""
+    if image.mode not in ("RGB", "RGBA") or (icc and "icc_profile" in image.info) or "transparency" in image.info:
+        return False
+    if image.mode == "RGB" or background is None:
+        return True
+    opaque = image.getchannel("A").getextrema() == (255, 255) if array is None else array[:, :, 3].min() == 255
+    return bool(opaque)
+
+
+def _lent(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """The pixels of a decoded RGB or RGBA image, copied only where Pillow does not lend them."""
+    from saccade.media import arrays, shared
+
+    lent = shared.borrow(image)
+    return arrays.to_array(image) if lent is None else lent
+
+
+def _reduce(opened: _Opened, at_least: tuple[int, int] | None, turn: int) -> None:
+    """As `decode.reduce`, of files alone: it would change an image that the caller holds."""
+    if at_least is not None and opened.file is not None:
+        decode.reduce(opened.image, upright_size(at_least, turn))
 
 
 class _Opened(NamedTuple):

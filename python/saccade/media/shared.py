@@ -45,13 +45,13 @@ class _Lent:
 
 
 def borrow(image: Image.Image) -> npt.NDArray[np.uint8] | None:
-    """The memory of a decoded image of mode RGB.
+    """The memory of a decoded image of mode RGB or RGBA.
 
     Returns:
-        uint8 [height, width, 4], read-only, red, green, blue and a byte without meaning; None where this Pillow or this
-        image does not allow it. What is later drawn into the image shows.
+        uint8 [height, width, 4], read-only: red, green, blue, and alpha or a byte without meaning; None where this
+        Pillow or this image does not allow it. What is later drawn into the image shows.
     """
-    if image.mode != "RGB" or not hasattr(image, "__arrow_c_array__"):
+    if image.mode not in ("RGB", "RGBA") or not hasattr(image, "__arrow_c_array__"):
         return None
     try:
         _, capsule = image.__arrow_c_array__()

@@ -1,0 +1,73 @@
+"""Pillow's own memory, lent: the same pixels, alive as long as they are used."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pictures import encoded, noise
+from PIL import Image
+
+import saccade
+from saccade import _core, media
+from saccade.errors import InputError
+from saccade.media import shared
+
+LENDS = hasattr(Image.Image, "__arrow_c_array__")
+
+
+@given(st.integers(1, 80), st.integers(1, 80), st.sampled_from((3, 4)), st.integers(0, 99))
+def test_it_is_the_image(width: int, height: int, channels: int, seed: int) -> None:
+    pixels = noise(width, height, channels, seed)
+    lent = shared.borrow(Image.fromarray(pixels))
+    assert (lent is not None) == LENDS
+    if lent is not None:
+        np.testing.assert_array_equal(lent[:, :, :channels], pixels)
+        assert lent.shape == (height, width, 4)
+        assert not lent.flags.writeable
+
+
+def test_it_outlives_the_image() -> None:
+    pixels = noise(300, 200)
+    image = Image.fromarray(pixels)
+    frame = media.open_image(image)
+    image.close()
+    del image
+    gc.collect()
+    others = [Image.new("RGB", (300, 200), (1, 2, 3)) for _ in range(50)]
+    np.testing.assert_array_equal(frame.pixels, pixels)
+    assert others
+
+
+def test_what_cannot_be_lent_is_copied() -> None:
+    large = Image.new("RGB", (3000, 2000), (3, 200, 77))
+    assert shared.borrow(large) is None  # it lies in more than one of Pillow's blocks
+    assert shared.borrow(Image.new("L", (3, 3))) is None
+    assert shared.borrow(Image.new("CMYK", (3, 3))) is None
+    frame = media.open_image(large)
+    assert frame.stored.shape == (2000, 3000, 3)
+    assert (frame.pixels == (3, 200, 77)).all()
+
+
+def test_patches_are_made_of_four_bytes_a_pixel_as_of_three() -> None:
+    rgba = noise(90, 60, 4)
+    rgba[:, :, 3] = 255
+    rgb = np.ascontiguousarray(rgba[:, :, :3])
+    plan = saccade.plan((90, 60))
+    sources = [rgb, Image.fromarray(rgb), encoded(Image.fromarray(rgba), "PNG"), media.open_image(rgb)]
+    for layout in ("native", "reference"):
+        expected = saccade.patchify(rgb, plan, layout)
+        for source in sources:
+            np.testing.assert_array_equal(saccade.patchify(source, plan, layout), expected)
+        together = saccade.patchify(sources, [plan] * 4, layout)
+        np.testing.assert_array_equal(together, np.concatenate([expected] * 4))
+    np.testing.assert_array_equal(saccade.resize(sources[2], (31, 17)), saccade.resize(rgb, (31, 17)))
+
+
+def test_formats_of_several_images_are_as_many_as_the_images() -> None:
+    image = noise(28, 28)
+    with pytest.raises(InputError, match="pixel_formats has 3 entries for 2 images"):
+        _core.native_patches_batch([image] * 2, [(28, 28)] * 2, "pillow13", 14, 2, 112, ["rgb"] * 3)

@@ -252,9 +252,9 @@ def write_tokenizer(folder: Path) -> None:
     (folder / "chat_template.jinja").write_text(TEMPLATE)
 
 
-def write_whole(folder: Path, **changes: Any) -> Path:
+def write_whole(folder: Path, base: dict[str, Any] = CONFIG, **changes: Any) -> Path:
     """A checkpoint with its tokenizer, template and size limits."""
     limits = {"preprocessor_config.json": {**PREPROCESSOR, "min_pixels": 3136, "max_pixels": 100352}}
-    write(folder, config(**changes), files=limits)
+    write(folder, config(base, **changes), files=limits)
     write_tokenizer(folder)
     return folder

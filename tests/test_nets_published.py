@@ -124,6 +124,108 @@ def test_published_configs_are_read(size: str, spelling: Any) -> None:
     assert (config.vision.head_dim, config.vision.fullatt_block_indexes) == (80, (7, 15, 23, 31))
 
 
+# Qwen2-VL-Instruct, flat: (width of the language model, tied); the towers are the same but for what they give.
+OLDER = {"2B": (1536, 8960, 28, 12, 2, 151936, True), "7B": SIZES["7B"], "72B": SIZES["72B"]}
+
+
+def older(size: str) -> dict[str, Any]:
+    hidden, intermediate, layers, heads, key_heads, vocabulary, tied = OLDER[size]
+    shared = published("7B") | {"hidden_size": hidden, "intermediate_size": intermediate, "model_type": "qwen2_vl"}
+    shared |= {"num_hidden_layers": layers, "num_attention_heads": heads, "num_key_value_heads": key_heads}
+    shared |= {"vocab_size": vocabulary, "tie_word_embeddings": tied, "max_position_embeddings": 32768}
+    tower = {"depth": 32, "embed_dim": 1280, "mlp_ratio": 4, "num_heads": 16, "in_chans": 3, "hidden_size": hidden}
+    tower |= {"patch_size": 14, "spatial_merge_size": 2, "spatial_patch_size": 14, "temporal_patch_size": 2}
+    return shared | {"architectures": ["Qwen2VLForConditionalGeneration"], "vision_config": tower}
+
+
+def older_split(flat: dict[str, Any]) -> dict[str, Any]:
+    """As transformers 5.23.0 writes Qwen2-VL."""
+    raw = split(flat)
+    raw["text_config"]["model_type"] = "qwen2_vl_text"
+    rope = {"rope_theta": 10000.0, "rope_type": "axial"}
+    raw["vision_config"] |= {"model_type": "qwen2_vl_vision", "hidden_act": "quick_gelu", "rope_parameters": rope}
+    return raw
+
+
+@pytest.mark.parametrize("size", OLDER)
+@pytest.mark.parametrize("spelling", [copy.deepcopy, older_split], ids=["published", "5.23"])
+def test_published_qwen2_vl_configs_are_read(size: str, spelling: Any) -> None:
+    config = nets.Config.from_dict(spelling(older(size)))
+    hidden, _, layers, *_, tied = OLDER[size]
+    assert (config.family, config.text.hidden_size, config.text.num_hidden_layers) == ("qwen2-vl", hidden, layers)
+    assert (config.vision.hidden_size, config.vision.intermediate_size, config.vision.head_dim) == (1280, 5120, 80)
+    assert (config.vision.out_hidden_size, config.vision.window_size, config.tie_word_embeddings) == (
+        hidden,
+        None,
+        tied,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"hidden_act": "gelu"}, "'gelu'"),
+        ({"mlp_ratio": 3.0001}, "mlp_ratio 3.0001"),
+        ({"mlp_ratio": 1e308}, "mlp_ratio"),
+        ({"mlp_ratio": 0}, "mlp_ratio is 0"),
+        ({"layer_norm_eps": 1e-5}, "layer_norm_eps is 1e-05"),
+        ({"hidden_size": 128}, "128"),
+        ({"window_size": 112}, "window_size"),
+        ({"fullatt_block_indexes": [7]}, "fullatt_block_indexes"),
+    ],
+)
+def test_towers_of_qwen2_vl_with_other_arithmetic_are_refused(change: dict[str, Any], named: str) -> None:
+    raw = older("7B")
+    raw["vision_config"] |= change
+    with pytest.raises(InputError) as error:
+        nets.Config.from_dict(raw)
+    assert named in str(error.value)
+
+
+def conversion(flat: dict[str, Any]) -> dict[str, Any]:
+    """As mlx-vlm's conversions carry it: transformers 4.x's defaults, and mlx-vlm's own words for the tower."""
+    more = {"num_beams": 1, "temperature": 1.0, "return_dict_in_generate": False, "is_decoder": False, "prefix": None}
+    more |= {"vision_feature_layer": -2, "vision_feature_select_strategy": "default", "ignore_index": -100}
+    table = {"group_size": 64, "bits": 4, "language_model.lm_head": {"group_size": 64, "bits": 6}}
+    tower = {
+        **flat["vision_config"],
+        "skip_vision": True,
+        "image_size": 384,
+        "layer_norm_eps": 1e-6,
+        "vocab_size": 32000,
+    }
+    return {**flat, **more, "quantization": table, "quantization_config": table, "vision_config": tower}
+
+
+@pytest.mark.parametrize("flat", [published("7B"), older("7B")], ids=["qwen2.5-vl", "qwen2-vl"])
+def test_configs_of_conversions_are_read_and_what_is_ignored_is_listed(flat: dict[str, Any]) -> None:
+    config = nets.Config.from_dict(conversion(flat))
+    assert config.quantisation is not None
+    assert config.quantisation.form("lm_head").bits == 6
+    assert config.quantisation.form("model.layers.0.mlp.up_proj").bits == 4
+    assert {"num_beams", "vision_feature_layer", "vision_config.skip_vision", "sliding_window"} <= set(config.ignored)
+    assert not {"hidden_size", "prefix", "quantization", "vision_config.depth"} & set(config.ignored)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"auto_map": {"AutoModel": "modeling.Evil"}}, "auto_map is {'AutoModel': 'modeling.Evil'}"),
+        ({"model_file": "model.py"}, "model_file is 'model.py'"),
+        ({"text_config": {"hidden_size": 1024}}, "hidden_size is 2048 and, in text_config, 1024"),
+        ({"text_config": {"rope_theta": 1.0}}, "rope_theta is 1000000.0 and, in text_config, 1.0"),
+        ({"text_config": [1]}, "text_config is [1]"),
+        ({"rope_parameters": {"rope_type": "yarn"}}, "rope_type is 'yarn'"),
+        ({"rope_parameters": {"mrope_section": [24, 20, 20]}}, "mrope_section is [24, 20, 20] and"),
+        ({"rope_traditional": True}, "rope_traditional is True"),
+    ],
+)
+def test_what_would_run_code_or_contradicts_itself_is_refused(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError) as error:
+        nets.Config.from_dict(published("3B") | change)
+    assert named in str(error.value)
+
+
 @pytest.mark.parametrize("spelling", [copy.deepcopy, split], ids=["published", "5.23"])
 @pytest.mark.parametrize(
     ("key", "value"),

@@ -31,7 +31,7 @@ class Engine:
         vision = self.model.config.vision
         pixels = nets.preprocessor.read(folder, vision)
         self.family = replace(
-            families.get("qwen2.5-vl"),
+            families.get(self.model.config.family),
             patch_size=vision.patch_size,
             merge_size=vision.spatial_merge_size,
             temporal_patch_size=vision.temporal_patch_size,

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL in MLX: `load(path)` gives a `Model` with transformers' argument names and layouts."""
+"""Qwen2-VL and Qwen2.5-VL in MLX: `load(path)` gives a `Model` with transformers' argument names and layouts."""
 
 from saccade.nets import preprocessor
 from saccade.nets.batches import Prompt, join

@@ -1,9 +1,4 @@
-"""From a checkpoint folder to a `Model`: which files, which keys, which shapes, which precision.
-
-Three layouts of keys are read, told apart by their prefixes: `visual.` and `model.` (published Qwen2.5-VL, and what
-transformers writes), `model.visual.` and `model.language_model.` (transformers 4.52 and later in memory), and
-`vision_tower.` and `language_model.model.` (mlx-community, whose convolution weight has its channels last).
-"""
+"""From a checkpoint folder to a `Model`: which keys, which shapes, which precision."""
 
 from __future__ import annotations
 
@@ -14,27 +9,22 @@ from mlx.utils import tree_flatten
 
 from saccade.backend import device, mx
 from saccade.errors import InputError
-from saccade.nets import preprocessor
+from saccade.nets import preprocessor, quantised
 from saccade.nets.config import Config, token_ids
 from saccade.nets.folder import optional_json, read_json
+from saccade.nets.layouts import published_name
 from saccade.nets.model import Model
 
 __all__ = ["choose_dtype", "load"]
 
 _FLOATS = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
-# (prefix in the file, prefix here), the longest first.
-_PREFIXES = (
-    ("model.language_model.", "model."),
-    ("language_model.lm_head.", "lm_head."),
-    ("language_model.model.", "model."),
-    ("model.visual.", "visual."),
-    ("vision_tower.", "visual."),
-)
+# Endings of tensors that other schemes of quantisation write: FP8, GPTQ and AWQ, bitsandbytes.
+_FOREIGN = (".weight_scale", ".weight_scale_inv", ".qweight", ".absmax")
 _CONVOLUTION = "visual.patch_embed.proj.weight"
 
 
 def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> Model:
-    """Load a Qwen2.5-VL checkpoint.
+    """Load a Qwen2-VL or Qwen2.5-VL checkpoint, its weights float or quantised as mlx-community does it.
 
     Args:
         path: folder with config.json and model.safetensors, or shards with model.safetensors.index.json;
@@ -48,7 +38,7 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> M
     Raises:
         FileNotFoundError: no such folder, or no config, preprocessor config or weights in it.
         InputError: another architecture, a config value that is not implemented, tensors that are missing,
-            unexpected, of another shape or quantised; the message names file and key.
+            unexpected, of another shape or quantised otherwise; the message names file and key.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -57,11 +47,13 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> M
         raise InputError(f"compute_dtype {compute_dtype!r} is unknown; choose one of {', '.join(_FLOATS)}")
     model = Model(_config(folder))
     pixels = preprocessor.read(folder, model.config.vision)
-    wanted = dict(tree_flatten(model.parameters()))
-    weights = _rename(_tensors(folder), folder, tied=model.config.tie_word_embeddings)
-    _check(weights, wanted, folder)
-    dtype = choose_dtype(compute_dtype, weights["model.embed_tokens.weight"].dtype, device())
-    model.load_weights([(key, value.astype(dtype)) for key, value in weights.items()])
+    convolution = model.visual.patch_embed.proj.weight.shape
+    weights = _rename(tensors(folder), folder, convolution, tied=model.config.tie_word_embeddings)
+    quantised.install(model, model.config.quantisation, weights, str(folder))
+    _check(weights, dict(tree_flatten(model.parameters())), folder)
+    dtype = choose_dtype(compute_dtype, weights["model.norm.weight"].dtype, device())
+    floats = {key: value if value.dtype == mx.uint32 else value.astype(dtype) for key, value in weights.items()}
+    model.load_weights(list(floats.items()))
     model.visual.patch_embed.fold(pixels.mean, pixels.std)
     model.eval()
     mx.eval(model.parameters(), model.visual.patch_embed.folded)
@@ -103,7 +95,7 @@ def _config(folder: Path) -> Config:
     return Config.from_dict(raw, source=str(path))
 
 
-def _tensors(folder: Path) -> dict[str, mx.array]:
+def tensors(folder: Path) -> dict[str, mx.array]:
     """All tensors by their key in the files; nothing is read from disk before it is used."""
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     if single.is_file():
@@ -113,17 +105,17 @@ def _tensors(folder: Path) -> dict[str, mx.array]:
     table = read_json(index).get("weight_map")
     if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
         raise InputError(f"{index}: weight_map is missing or malformed; download the file again")
-    tensors: dict[str, mx.array] = {}
+    found: dict[str, mx.array] = {}
     for name in sorted(set(table.values())):
         if Path(name).name != name:
             raise InputError(f"{index}: weight_map names {name!r}, which is not a file of this folder")
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder / name}: no such file, though {index.name} names it; download it")
-        tensors.update(_shard(folder / name))
-    absent = sorted(set(table) - set(tensors))
+        found.update(_shard(folder / name))
+    absent = sorted(set(table) - set(found))
     if absent:
         raise InputError(f"{index}: {absent[0]} is not in {table[absent[0]]}; download both files again")
-    return tensors
+    return found
 
 
 def _shard(path: Path) -> dict[str, mx.array]:
@@ -136,33 +128,46 @@ def _shard(path: Path) -> dict[str, mx.array]:
     return tensors
 
 
-def _rename(tensors: dict[str, mx.array], folder: Path, *, tied: bool) -> dict[str, mx.array]:
-    """Bring the keys, and the convolution of the mlx layout, to the published form."""
-    channels_last = any(key.startswith("vision_tower.") for key in tensors)
+def _rename(
+    found: dict[str, mx.array], folder: Path, convolution: tuple[int, ...], *, tied: bool
+) -> dict[str, mx.array]:
+    """Bring the keys, and a convolution weight whose channels are last, to the published form."""
+    channels_last = (convolution[0], *convolution[2:], convolution[1])
+    mlx = any(key.startswith("vision_tower.") for key in found)
     weights: dict[str, mx.array] = {}
-    for key, value in tensors.items():
-        name = next((new + key[len(old) :] for old, new in _PREFIXES if key.startswith(old)), key)
+    for key, value in found.items():
+        name = published_name(key)
         if name.endswith("rotary_emb.inv_freq") or name.endswith("rotary_pos_emb.inv_freq"):
             continue  # old exports store these constants
         if name in weights:
             raise InputError(f"{folder}: {key} and another key both mean {name}; keep one of them")
-        if name == _CONVOLUTION and channels_last and value.ndim == 5:
+        # The shape tells, unless both are the same; then the layout of the keys does.
+        if name == _CONVOLUTION and value.shape == channels_last and (mlx or channels_last != convolution):
             value = value.transpose(0, 4, 1, 2, 3)
         weights[name] = value
-    if tied and "lm_head.weight" in weights:
-        head, embedding = weights.pop("lm_head.weight"), weights.get("model.embed_tokens.weight")
-        if embedding is None or head.shape != embedding.shape or not mx.array_equal(head, embedding):
-            raise InputError(
-                f"{folder}: config.json ties the head to the embedding, but lm_head.weight differs from it; "
-                "set tie_word_embeddings to false or remove lm_head.weight"
-            )
+    if tied:
+        _drop_tied_head(weights, folder)
     return weights
 
 
+def _drop_tied_head(weights: dict[str, mx.array], folder: Path) -> None:
+    """Take out a head that repeats the embedding; one that differs is refused."""
+    for key in [key for key in weights if key.startswith("lm_head.")]:
+        head, embedding = weights.pop(key), weights.get(key.replace("lm_head", "model.embed_tokens"))
+        if embedding is None or head.shape != embedding.shape or not mx.array_equal(head, embedding):
+            raise InputError(
+                f"{folder}: config.json ties the head to the embedding, but {key} differs from it; "
+                "set tie_word_embeddings to false or remove the head"
+            )
+
+
 def _check(weights: dict[str, mx.array], wanted: dict[str, mx.array], folder: Path) -> None:
-    scales = sorted(key for key in weights if key.endswith((".scales", ".weight_scale", ".qweight")))
-    if scales:
-        raise InputError(f"{folder}: {scales[0]} is of quantised weights, which are not read yet; give float weights")
+    foreign = sorted(key for key in weights if key.endswith(_FOREIGN))
+    if foreign:
+        raise InputError(
+            f"{folder}: {foreign[0]} is of weights quantised in a way that is not read; give float weights, or an MLX "
+            "conversion"
+        )
     missing = sorted(set(wanted) - set(weights))
     if missing:
         raise InputError(f"{folder}: {_some(missing)} missing from the weights; download the checkpoint again, whole")
@@ -172,14 +177,16 @@ def _check(weights: dict[str, mx.array], wanted: dict[str, mx.array], folder: Pa
             f"{folder}: {_some(unexpected)} not part of the model that config.json describes; "
             "check that config and weights belong together"
         )
-    for key, value in weights.items():
+    for key, value in sorted(weights.items()):
         if value.shape != wanted[key].shape:
             raise InputError(
                 f"{folder}: {key} has shape {tuple(value.shape)}, config.json asks for {tuple(wanted[key].shape)}; "
                 "check that config and weights belong together"
             )
-        if value.dtype not in _FLOATS.values():
-            raise InputError(f"{folder}: {key} is {value.dtype}; weights have to be float32, bfloat16 or float16")
+        packed = wanted[key].dtype == mx.uint32
+        if value.dtype not in ((mx.uint32,) if packed else _FLOATS.values()):
+            kinds = "uint32, as a quantised layer's are" if packed else "float32, bfloat16 or float16"
+            raise InputError(f"{folder}: {key} is {value.dtype}; weights have to be {kinds}")
 
 
 def _some(keys: list[str]) -> str:

@@ -1,70 +1,37 @@
-"""What a Qwen2.5-VL config.json says, checked, in one form.
+"""What the config.json of a Qwen2-VL or Qwen2.5-VL checkpoint says, checked, in one form.
 
 Two spellings exist. The flat one, of the published checkpoints, has the language model's values at the top with
 `rope_theta` and `rope_scaling`; the nested one, which transformers 5 writes, has them in `text_config` with
 `rope_parameters`. Values that a file leaves out are the reference's defaults (transformers 5.23.0,
-models/qwen2_5_vl/configuration_qwen2_5_vl.py); values that this code does not implement are refused.
+models/qwen2_vl/configuration_qwen2_vl.py and models/qwen2_5_vl/configuration_qwen2_5_vl.py); values that this code
+does not implement are refused.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
 from saccade.errors import InputError
+from saccade.nets import config_keys, quantisation
+from saccade.nets.layouts import published_name
+from saccade.nets.quantisation import Quantisation
+from saccade.nets.reading import Reader
 
 __all__ = ["Config", "TextConfig", "VisionConfig"]
 
-Value = TypeVar("Value")
-
-_ARCHITECTURE = "qwen2_5_vl"
-# Bounds against a damaged file, far above any checkpoint: a network is laid out before its weights are compared.
-_LAYERS = {"depth", "num_hidden_layers"}
-_MOST_LAYERS, _MOST = 1024, 2**24
-_VISION_SIZES = (
-    "depth",
-    "hidden_size",
-    "intermediate_size",
-    "num_heads",
-    "out_hidden_size",
-    "in_channels",
-    "patch_size",
-    "temporal_patch_size",
-    "spatial_merge_size",
-    "window_size",
-)
-_VISION_KNOWN = {*_VISION_SIZES, "fullatt_block_indexes", "hidden_act", "rope_parameters", "tokens_per_second"}
-_TEXT_KNOWN = {
-    *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
-    *("num_key_value_heads", "rms_norm_eps", "rope_theta", "rope_parameters", "rope_scaling", "head_dim"),
-    *("hidden_act", "attention_bias", "layer_types", "use_sliding_window", "max_position_embeddings"),
-    *("eos_token_id", "tie_word_embeddings"),
-}
-_TOP_KNOWN = {
-    *("model_type", "text_config", "vision_config", "quantization", "quantization_config"),
-    *("image_token_id", "video_token_id", "vision_start_token_id"),
-}
-# Keys that say nothing about a forward pass; names that start with "_" are bookkeeping too, and null says nothing.
-_NOTES = {
-    *("architectures", "attention_dropout", "auto_map", "bos_token_id", "chunk_size_feed_forward", "dtype"),
-    *("id2label", "initializer_range", "is_encoder_decoder", "label2id", "model_type", "output_attentions"),
-    *("output_hidden_states", "pad_token_id", "problem_type", "return_dict", "torch_dtype", "transformers_version"),
-    *("unsloth_fixed", "unsloth_version", "use_cache"),
-}
-_VISION_NOTES = {"in_chans", "spatial_patch_size"}
-# max_window_layers and sliding_window act through use_sliding_window and layer_types only, which are checked.
-_TEXT_NOTES = {
-    *("image_token_id", "max_window_layers", "sliding_window", "video_token_id", "vision_end_token_id"),
-    *("vision_start_token_id", "vision_token_id"),
-}
-_ROPE_KNOWN = {"mrope_section", "rope_theta", "rope_type", "type"}
+# model_type of config.json -> name of the family.
+_FAMILIES = {"qwen2_vl": "qwen2-vl", "qwen2_5_vl": "qwen2.5-vl"}
+_NORM_EPS = 1e-6  # of the towers' norms, a constant of the reference
 
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """The vision tower. Sizes of patches and windows are in pixels of the resized image."""
+    """The vision tower. Sizes of patches and windows are in pixels of the resized image.
+
+    Without windows (`window_size` None, Qwen2-VL) every block attends over the whole frame.
+    """
 
     depth: int = 32
     hidden_size: int = 3584
@@ -75,7 +42,7 @@ class VisionConfig:
     patch_size: int = 14
     temporal_patch_size: int = 2
     spatial_merge_size: int = 2
-    window_size: int = 112
+    window_size: int | None = 112
     fullatt_block_indexes: tuple[int, ...] = (7, 15, 23, 31)
     tokens_per_second: int = 4
     rope_theta: float = 10000.0
@@ -119,7 +86,13 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole checkpoint's architecture."""
+    """A whole checkpoint's architecture.
+
+    Attributes:
+        family: "qwen2-vl" or "qwen2.5-vl", by model_type: which tower, and what `saccade.families` knows of it.
+        quantisation: None where all weights are float.
+        ignored: keys of the file that change nothing, as "key" or "object.key".
+    """
 
     vision: VisionConfig
     text: TextConfig
@@ -128,6 +101,9 @@ class Config:
     vision_start_token_id: int = 151652
     tie_word_embeddings: bool = False
     eos_token_ids: tuple[int, ...] = ()
+    family: str = "qwen2.5-vl"
+    quantisation: Quantisation | None = None
+    ignored: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any], *, source: str = "config.json") -> Config:
@@ -140,30 +116,37 @@ class Config:
         Raises:
             InputError: another architecture, or a value that is missing, malformed or not implemented.
         """
-        reader = _Reader(source)
-        if raw.get("model_type") != _ARCHITECTURE:
+        reader = Reader(source)
+        family = _FAMILIES.get(str(raw.get("model_type")))
+        if family is None:
             raise InputError(
-                f"{source}: model_type is {raw.get('model_type')!r}, and nets knows {_ARCHITECTURE!r} only; "
-                "give a Qwen2.5-VL checkpoint"
+                f"{source}: model_type is {raw.get('model_type')!r}, and nets knows {' and '.join(_FAMILIES)} only; "
+                "give a Qwen2-VL or Qwen2.5-VL checkpoint"
             )
-        for key in ("quantization", "quantization_config"):
+        for key in ("auto_map", "model_file"):
             if raw.get(key):
-                raise InputError(f"{source}: {key} is set; quantised weights are not read yet, give a float checkpoint")
-        nested = raw.get("text_config")
-        text = nested if isinstance(nested, Mapping) and "hidden_size" in nested else raw
+                raise InputError(
+                    f"{source}: {key} is {raw[key]!r}, code of the checkpoint's own, which is never run; "
+                    f"if the weights are plain {family}, remove the key"
+                )
         vision = raw.get("vision_config")
         if not isinstance(vision, Mapping):
             raise InputError(f"{source}: vision_config is missing; give the config.json of a vision checkpoint")
+        text = _text_values(raw, source)
+        read_vision = _plain_vision if family == "qwen2-vl" else _windowed_vision
         config = cls(
-            vision=_vision(reader, vision),
-            text=_text(reader, text),
+            vision=read_vision(reader, vision),
+            text=_text(reader, text, "" if text is raw else "text_config"),
             image_token_id=reader.integer(raw, "image_token_id", cls.image_token_id),
             video_token_id=reader.integer(raw, "video_token_id", cls.video_token_id),
             vision_start_token_id=reader.integer(raw, "vision_start_token_id", cls.vision_start_token_id),
             tie_word_embeddings=bool(raw.get("tie_word_embeddings") or text.get("tie_word_embeddings")),
             eos_token_ids=_ends(raw if raw.get("eos_token_id") is not None else text, source),
+            family=family,
+            quantisation=quantisation.read(raw, source, published_name),
         )
-        reader.unknown(raw, _TOP_KNOWN | _TEXT_KNOWN | _TEXT_NOTES, "it")
+        reader.keys(raw, config_keys.TOP | config_keys.TEXT, config_keys.TOP_NOTES)
+        object.__setattr__(config, "ignored", tuple(sorted(reader.ignored)))
         if config.vision.out_hidden_size != config.text.hidden_size:
             raise InputError(
                 f"{source}: the tower gives {config.vision.out_hidden_size} values a token (out_hidden_size), "
@@ -196,63 +179,45 @@ def _ends(raw: Mapping[str, Any], source: str) -> tuple[int, ...]:
     return ids
 
 
-class _Reader:
-    """Takes checked values out of parsed JSON, naming file and key when one will not do."""
+# What two spellings of the language model in one file have to agree on.
+_SHARED = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 
-    def __init__(self, source: str) -> None:
-        self.source = source
 
-    def integer(self, raw: Mapping[str, Any], key: str, default: int) -> int:
-        value = raw.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise InputError(f"{self.source}: {key} is {value!r}; write a whole number of at least 0")
-        return value
-
-    def size(self, raw: Mapping[str, Any], key: str, default: int) -> int:
-        value, most = self.integer(raw, key, default), _MOST_LAYERS if key in _LAYERS else _MOST
-        if not 1 <= value <= most:
-            raise InputError(f"{self.source}: {key} is {value}; write a whole number in 1..{most}")
-        return value
-
-    def table(self, raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-        value = raw.get(key) or {}
-        if not isinstance(value, Mapping):
-            raise InputError(f"{self.source}: {key} is {value!r}; write an object")
-        return value
-
-    def number(self, raw: Mapping[str, Any], key: str, default: float) -> float:
-        value = raw.get(key, default)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= sys.float_info.max:
-            raise InputError(f"{self.source}: {key} is {value!r}; write a finite number above 0")
-        return float(value)
-
-    def only(self, raw: Mapping[str, Any], key: str, known: tuple[Any, ...]) -> None:
-        if key in raw and raw[key] not in known:
-            named = " or ".join(repr(value) for value in known)
-            raise InputError(f"{self.source}: {key} is {raw[key]!r}, which is not implemented; it has to be {named}")
-
-    def unknown(self, raw: Mapping[str, Any], known: set[str], where: str) -> None:
-        extra = sorted(key for key in set(raw) - known - _NOTES if raw[key] is not None and not key.startswith("_"))
-        if extra:
+def _text_values(raw: Mapping[str, Any], source: str) -> Mapping[str, Any]:
+    """The object that holds the language model's values: `text_config` where it is whole, else the file itself."""
+    nested = raw.get("text_config")
+    if nested is None or nested == {}:
+        return raw
+    if not isinstance(nested, Mapping):
+        raise InputError(f"{source}: text_config is {nested!r}; write an object")
+    whole = "hidden_size" in nested
+    for key in _SHARED if whole else sorted(config_keys.TEXT):
+        if raw.get(key) is not None and nested.get(key) is not None and raw[key] != nested[key]:
             raise InputError(
-                f"{self.source}: {where} has the unknown key {extra[0]!r}, which is {raw[extra[0]]!r}; "
-                "remove it if it does nothing"
+                f"{source}: {key} is {raw[key]!r} and, in text_config, {nested[key]!r}; remove the one that is wrong"
             )
-
-    def heads(self, width: int, heads: int, key: str) -> None:
-        if width % heads or (width // heads) % 2:
-            raise InputError(f"{self.source}: {key} {heads} does not split the width {width} into even heads")
+    return nested if whole else {**raw, **nested, "model_type": raw["model_type"]}
 
 
-def _vision(reader: _Reader, raw: Mapping[str, Any]) -> VisionConfig:
-    reader.unknown(raw, _VISION_KNOWN | _VISION_NOTES, "vision_config")
-    reader.only(raw, "hidden_act", ("silu",))
+def _shape(reader: Reader, raw: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Sizes of a tower that both families name alike, and those of `names`."""
     raw = {**raw, "in_channels": raw.get("in_channels", raw.get("in_chans", 3))}
-    sizes = {name: reader.size(raw, name, getattr(VisionConfig, name)) for name in _VISION_SIZES}
+    shared = ("depth", "num_heads", "in_channels", "patch_size", "temporal_patch_size", "spatial_merge_size")
+    found: dict[str, Any] = {name: reader.size(raw, name, getattr(VisionConfig, name)) for name in (*shared, *names)}
     rope = reader.table(raw, "rope_parameters")
-    reader.unknown(rope, _ROPE_KNOWN - {"mrope_section"}, "vision_config's rope_parameters")
+    reader.keys(rope, config_keys.ROPE - {"mrope_section"}, (), "vision_config's rope_parameters")
     for key in ("rope_type", "type"):
         reader.only(rope, key, ("axial", "default"))
+    reader.only(raw, "layer_norm_eps", (_NORM_EPS, None))
+    return {**found, "rope_theta": reader.number(rope, "rope_theta", VisionConfig.rope_theta)}
+
+
+def _windowed_vision(reader: Reader, raw: Mapping[str, Any]) -> VisionConfig:
+    """Qwen2.5-VL's tower."""
+    reader.keys(raw, config_keys.VISION["qwen2.5-vl"], config_keys.VISION_NOTES["qwen2.5-vl"], "vision_config")
+    reader.only(raw, "hidden_act", ("silu",))
+    names = ("hidden_size", "intermediate_size", "out_hidden_size", "window_size")
+    sizes = _shape(reader, raw, names)
     blocks = raw.get("fullatt_block_indexes", VisionConfig.fullatt_block_indexes)
     if not isinstance(blocks, list | tuple) or not all(type(block) is int for block in blocks):
         raise InputError(f"{reader.source}: fullatt_block_indexes is {blocks!r}; write a list of block numbers")
@@ -267,12 +232,30 @@ def _vision(reader: _Reader, raw: Mapping[str, Any]) -> VisionConfig:
             f"{reader.source}: window_size is {sizes['window_size']}; a window holds at least one token of "
             f"{token} pixels (patch_size x spatial_merge_size)"
         )
+    seconds = reader.integer(raw, "tokens_per_second", VisionConfig.tokens_per_second)
+    return _checked(reader, VisionConfig(**sizes, fullatt_block_indexes=tuple(blocks), tokens_per_second=seconds))
+
+
+def _plain_vision(reader: Reader, raw: Mapping[str, Any]) -> VisionConfig:
+    """Qwen2-VL's tower: its width is `embed_dim`, and `hidden_size` is what it gives to the language model."""
+    reader.keys(raw, config_keys.VISION["qwen2-vl"], config_keys.VISION_NOTES["qwen2-vl"], "vision_config")
+    reader.only(raw, "hidden_act", ("quick_gelu",))
+    width = reader.size(raw, "embed_dim", 1280)
+    wide = width * reader.number(raw, "mlp_ratio", 4)
+    if wide % 1:
+        raise InputError(f"{reader.source}: mlp_ratio {raw['mlp_ratio']!r} x embed_dim {width} is no whole width")
     config = VisionConfig(
-        **sizes,
-        fullatt_block_indexes=tuple(blocks),
-        tokens_per_second=reader.integer(raw, "tokens_per_second", VisionConfig.tokens_per_second),
-        rope_theta=reader.number(rope, "rope_theta", VisionConfig.rope_theta),
+        **_shape(reader, raw, ()),
+        hidden_size=width,
+        intermediate_size=reader.size({"mlp_ratio x embed_dim": int(wide)}, "mlp_ratio x embed_dim", 1),
+        out_hidden_size=reader.size(raw, "hidden_size", VisionConfig.out_hidden_size),
+        window_size=None,
+        fullatt_block_indexes=(),
     )
+    return _checked(reader, config)
+
+
+def _checked(reader: Reader, config: VisionConfig) -> VisionConfig:
     reader.heads(config.hidden_size, config.num_heads, "num_heads")
     if config.head_dim % 4:
         raise InputError(
@@ -281,9 +264,10 @@ def _vision(reader: _Reader, raw: Mapping[str, Any]) -> VisionConfig:
     return config
 
 
-def _text(reader: _Reader, raw: Mapping[str, Any]) -> TextConfig:
+def _text(reader: Reader, raw: Mapping[str, Any], where: str) -> TextConfig:
     reader.only(raw, "hidden_act", ("silu",))
-    reader.unknown(raw, _TOP_KNOWN | _TEXT_KNOWN | _TEXT_NOTES, "the text config")
+    reader.keys(raw, config_keys.TOP | config_keys.TEXT, config_keys.TOP_NOTES, where)
+    reader.only(raw, "rope_traditional", (False, None))
     reader.only(raw, "use_sliding_window", (False, None))
     reader.only(raw, "attention_bias", (True, None))  # of query, key and value; the reference has no other form
     layers = raw.get("layer_types")
@@ -295,10 +279,7 @@ def _text(reader: _Reader, raw: Mapping[str, Any]) -> TextConfig:
     key_heads = heads  # what an explicit null means
     if raw.get("num_key_value_heads", 0) is not None:
         key_heads = reader.size(raw, "num_key_value_heads", TextConfig.num_key_value_heads)
-    rope = reader.table(raw, "rope_parameters") or reader.table(raw, "rope_scaling")
-    reader.unknown(rope, _ROPE_KNOWN, "rope_parameters or rope_scaling")
-    for key in ("rope_type", "type"):
-        reader.only(rope, key, ("default", "mrope"))
+    rope = _rope(reader, raw)
     section = rope.get("mrope_section", list(TextConfig.mrope_section))
     config = TextConfig(
         vocab_size=reader.size(raw, "vocab_size", TextConfig.vocab_size),
@@ -324,7 +305,21 @@ def _text(reader: _Reader, raw: Mapping[str, Any]) -> TextConfig:
     return config
 
 
-def _section(reader: _Reader, value: object) -> tuple[int, int, int]:
+def _rope(reader: Reader, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The rotary values of either spelling, or of both where they agree."""
+    found: dict[str, Any] = {}
+    for name in ("rope_parameters", "rope_scaling"):
+        table = reader.table(raw, name)
+        reader.keys(table, config_keys.ROPE, (), name)
+        for key in ("rope_type", "type"):
+            reader.only(table, key, ("default", "mrope"))
+        for key in ("mrope_section", "rope_theta"):
+            if key in table and found.setdefault(key, table[key]) != table[key]:
+                raise InputError(f"{reader.source}: {key} is {found[key]!r} and, in {name}, {table[key]!r}; keep one")
+    return found
+
+
+def _section(reader: Reader, value: object) -> tuple[int, int, int]:
     if not isinstance(value, list) or len(value) != 3 or not all(type(size) is int and size >= 0 for size in value):
         raise InputError(f"{reader.source}: mrope_section is {value!r}; write three whole numbers: time, height, width")
     return value[0], value[1], value[2]

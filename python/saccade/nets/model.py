@@ -1,6 +1,7 @@
-"""Qwen2.5-VL: the tower's vectors stand where the prompt's image tokens are, and the language model reads on.
+"""The whole network: the tower's vectors stand where the prompt's image tokens are, and the language model reads on.
 
-Follows `Qwen2_5_VLForConditionalGeneration` of transformers 5.23.0, with its argument names and layouts.
+Follows `Qwen2_5_VLForConditionalGeneration` and `Qwen2VLForConditionalGeneration` of transformers 5.23.0, with their
+argument names and layouts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from saccade.errors import InputError
 from saccade.nets.batches import Prompt, Shown, join, share
 from saccade.nets.config import Config
 from saccade.nets.language import KVCache, LanguageModel
+from saccade.nets.qwen2_vision import PlainVisionModel
 from saccade.nets.vision import Grid, VisionModel
 
 __all__ = ["Choose", "Model", "Prompt", "answer_length", "greedy"]
@@ -34,7 +36,8 @@ class Model(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.visual = VisionModel(config.vision)
+        tower = PlainVisionModel if config.family == "qwen2-vl" else VisionModel
+        self.visual: VisionModel = tower(config.vision)
         self.model = LanguageModel(config.text)
         if not config.tie_word_embeddings:
             self.lm_head = nn.Linear(config.text.hidden_size, config.text.vocab_size, bias=False)
@@ -58,7 +61,8 @@ class Model(nn.Module):
             image_grid_thw: [images, 3], (frames, rows, columns) in patches.
             pixel_values_videos: float [patches, 1176], as `pixel_values`.
             video_grid_thw: [videos, 3].
-            second_per_grid_ts: seconds from one grid frame to the next, one a video; None: 1.0 each.
+            second_per_grid_ts: seconds from one grid frame to the next, one a video; None: 1.0 each. Qwen2-VL does not
+                count seconds, and takes none.
             attention_mask: of input_ids' shape: 0 for padding, which is on the left, else 1. None: no padding.
 
         Returns:
@@ -115,7 +119,7 @@ class Model(nn.Module):
         """Embed a prompt; `image_features` is what the method gave, in place of `pixel_values`; else as in a call."""
         ids, keep = _ids(input_ids, attention_mask, self.config.text.vocab_size)
         images, videos = _grids(image_grid_thw, "image_grid_thw"), _grids(video_grid_thw, "video_grid_thw")
-        seconds = _seconds(second_per_grid_ts, len(videos))
+        seconds = _seconds(second_per_grid_ts, len(videos), self.config.family)
         if image_features is None and pixel_values is not None:
             image_features = self.image_features(pixel_values, images)
         video_features = None
@@ -297,7 +301,12 @@ def _ids(value: Any, attention_mask: Any, vocabulary: int) -> tuple[np.ndarray, 
     return np.where(keep, ids, 0).astype(np.int32), keep
 
 
-def _seconds(value: Any, videos: int) -> list[float]:
+def _seconds(value: Any, videos: int, family: str) -> list[float]:
+    """One a video; empty for Qwen2-VL, whose frames are one position apart."""
+    if family == "qwen2-vl":
+        if value is not None:
+            raise InputError("second_per_grid_ts: Qwen2-VL's video frames have no time in seconds; leave it out")
+        return []
     if value is None:
         return [1.0] * videos
     seconds = [float(item) for item in _numbers(value, "second_per_grid_ts").reshape(-1)]

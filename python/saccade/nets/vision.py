@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,15 +50,18 @@ def layout(grids: Sequence[Grid], config: VisionConfig) -> Layout:
 
     Args:
         grids: (frames, rows, columns) in patches, one an image.
-        config: gives patch, merge and window sizes.
+        config: gives patch, merge and window sizes; without windows a window is a frame.
     """
     unit = config.spatial_merge_size**2
+    frame_sizes = [rows * columns for frames, rows, columns in grids for _ in range(frames)]
+    if config.window_size is None:
+        order = np.arange(sum(frame_sizes) // unit, dtype=np.int32)
+        return Layout(order=order, from_windows=None, windows=_runs(frame_sizes), frames=_runs(frame_sizes))
     index, bounds = positions.window_index(
         grids, merge_size=config.spatial_merge_size, window_size=config.window_size, patch_size=config.patch_size
     )
     edges = np.asarray(bounds, dtype=np.int64)
     starts, lengths = edges[:-1], np.diff(edges)
-    frame_sizes = [rows * columns for frames, rows, columns in grids for _ in range(frames)]
     frame_of = np.searchsorted(np.cumsum(frame_sizes), starts, side="right")
     by_size = np.lexsort((-lengths, frame_of))  # stable: windows of a size keep their order
     moved = np.concatenate([np.arange(starts[w], starts[w] + lengths[w], unit) // unit for w in by_size])
@@ -162,25 +166,31 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """Attention, then MLP, each on the normalised stream and added to it."""
 
+    norm_type: ClassVar[Any] = nn.RMSNorm
+    mlp_type: ClassVar[Any] = MLP
+
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
-        self.norm1 = nn.RMSNorm(config.hidden_size, eps=_NORM_EPS)
-        self.norm2 = nn.RMSNorm(config.hidden_size, eps=_NORM_EPS)
+        self.norm1 = self.norm_type(config.hidden_size, eps=_NORM_EPS)
+        self.norm2 = self.norm_type(config.hidden_size, eps=_NORM_EPS)
         self.attn = Attention(config)
-        self.mlp = MLP(config)
+        self.mlp = self.mlp_type(config)
 
     def __call__(self, x: mx.array, runs: Sequence[Run], cos: mx.array, sin: mx.array) -> mx.array:
         x = x + self.attn(self.norm1(x), runs, cos, sin)
-        return x + self.mlp(self.norm2(x))
+        out: mx.array = x + self.mlp(self.norm2(x))
+        return out
 
 
 class PatchMerger(nn.Module):
     """Each merge block of 2 x 2 neighbouring patches becomes one token of the language model's width."""
 
+    norm_type: ClassVar[Any] = nn.RMSNorm
+
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.width = config.hidden_size * config.spatial_merge_size**2
-        self.ln_q = nn.RMSNorm(config.hidden_size, eps=_NORM_EPS)
+        self.ln_q = self.norm_type(config.hidden_size, eps=_NORM_EPS)
         self.mlp = [nn.Linear(self.width, self.width), nn.GELU(), nn.Linear(self.width, config.out_hidden_size)]
 
     def __call__(self, x: mx.array) -> mx.array:
@@ -193,12 +203,15 @@ class PatchMerger(nn.Module):
 class VisionModel(nn.Module):
     """The tower."""
 
+    block_type: ClassVar[type[Block]] = Block
+    merger_type: ClassVar[type[PatchMerger]] = PatchMerger
+
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.config = config
         self.patch_embed = PatchEmbed(config)
-        self.blocks = [Block(config) for _ in range(config.depth)]
-        self.merger = PatchMerger(config)
+        self.blocks = [self.block_type(config) for _ in range(config.depth)]
+        self.merger = self.merger_type(config)
 
     def __call__(self, patches: mx.array, grids: Sequence[Grid]) -> mx.array:
         """Run the tower.

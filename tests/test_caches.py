@@ -273,29 +273,22 @@ def test_threads_leave_the_books_in_order() -> None:
 # -- names -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_source_is_its_bytes_and_how_they_are_read() -> None:
+def test_an_image_before_decoding_is_its_bytes_how_they_are_read_and_what_the_plan_shows() -> None:
     policy = {"icc": True, "background": (255, 255, 255)}
-    one = keys.source(b"image", policy)
-    assert one == keys.source(b"image", dict(reversed(policy.items())))
-    pixels = np.frombuffer(b"image!", np.uint8).reshape(1, 2, 3)
+    plan = saccade.plan((333, 200), budget=50)
+    one = keys.planned(b"image", policy, plan, MODEL)
+    assert one == keys.planned(b"image", dict(reversed(policy.items())), plan, MODEL)
+    assert one == keys.planned(b"image", policy, saccade.plan((333, 200), budget="39200px"), MODEL)
     others = [
-        keys.source(b"imagf", policy),
-        keys.source(b"", policy),
-        keys.source(b"image", {**policy, "icc": False}),
-        keys.source(pixels, policy),
-        keys.source(pixels.reshape(2, 1, 3), policy),
-        keys.source(b"image!", policy),
+        keys.planned(b"imagf", policy, plan, MODEL),
+        keys.planned(b"", policy, plan, MODEL),
+        keys.planned(b"image", {**policy, "icc": False}, plan, MODEL),
+        keys.planned(b"image", policy, saccade.plan((333, 200), budget=40), MODEL),
+        keys.planned(b"image", policy, saccade.plan((333, 201), budget=50), MODEL),
+        keys.planned(b"image", policy, saccade.plan((333, 200), budget=50, family="qwen2-vl"), MODEL),
+        keys.planned(b"image", policy, plan, b"n" * 32),
     ]
-    assert len({one, *others}) == 7
-
-
-def test_a_plan_is_what_it_shows_not_what_was_asked() -> None:
-    source = keys.source(b"image", {})
-    one = keys.planned(source, saccade.plan((333, 200), budget=50))
-    assert one == keys.planned(source, saccade.plan((333, 200), budget="39200px"))
-    assert one != keys.planned(source, saccade.plan((333, 200), budget=40))
-    assert one != keys.planned(source, saccade.plan((333, 200), budget=50), "horizontal")
-    assert one != keys.planned(keys.source(b"other", {}), saccade.plan((333, 200), budget=50))
+    assert len({one, *others}) == 8
 
 
 def test_content_is_every_value_the_tower_reads() -> None:
@@ -334,8 +327,8 @@ def test_rows_tell_equal_text_with_other_images_apart() -> None:
 def test_counts_add_up_and_subtract() -> None:
     counters = caches.Counters()
     counters.add(decodes=2, patches=100)
-    before = counters.read(held=10, evictions=1)
+    before = counters.read(bytes=10, evictions=1)
     counters.add(decodes=1)
-    spent = counters.read(held=30, evictions=1) - before
+    spent = counters.read(bytes=30, evictions=1) - before
     assert (spent.decodes, spent.patches, spent.bytes, spent.evictions) == (1, 0, 20, 0)
     assert before.as_dict()["patches"] == 100

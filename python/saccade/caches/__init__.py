@@ -11,5 +11,18 @@ from saccade.caches.features import Features
 from saccade.caches.keys import Key
 from saccade.caches.ledger import Entry, Ledger
 from saccade.caches.prefixes import Prefixes
+from saccade.caches.store import FOLDER_LIMIT, MEMORY_LIMIT, Store
 
-__all__ = ["Counters", "Counts", "Disk", "Entry", "Features", "Key", "Ledger", "Prefixes"]
+__all__ = [
+    "FOLDER_LIMIT",
+    "MEMORY_LIMIT",
+    "Counters",
+    "Counts",
+    "Disk",
+    "Entry",
+    "Features",
+    "Key",
+    "Ledger",
+    "Prefixes",
+    "Store",
+]

@@ -67,7 +67,7 @@ class Counters:
             for name, count in counts.items():
                 self._counts[name] = self._counts.get(name, 0) + count
 
-    def read(self, *, held: int, evictions: int) -> Counts:
-        """The counts now, with the bytes held and the evictions that a ledger knows."""
+    def read(self, **others: int) -> Counts:
+        """The counts now, with those that are counted elsewhere."""
         with self._lock:
-            return Counts(**self._counts, bytes=held, evictions=evictions)
+            return Counts(**self._counts, **others)

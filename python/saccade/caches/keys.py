@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import PIL
+
+from saccade import _core
 
 if TYPE_CHECKING:
     from saccade.budget import Plan
 
-__all__ = ["Key", "content", "planned", "rows", "source"]
+__all__ = ["Key", "content", "planned", "rows"]
 
 Key = bytes
 """32 bytes."""
+
+# A later Pillow may decode a file to other values; so may a later version of this package.
+_DECODERS = (PIL.__version__, _core.version())
 
 
 def _digest(kind: str, *parts: bytes | memoryview) -> Key:
@@ -36,42 +42,36 @@ def _array(values: npt.NDArray[Any]) -> tuple[bytes, memoryview]:
     return f"{packed.dtype.str} {packed.shape}".encode(), packed.reshape(-1).view(np.uint8).data
 
 
-def source(image: bytes | npt.NDArray[np.uint8], policy: Mapping[str, Any]) -> Key:
-    """An image before it is decoded.
-
-    Args:
-        image: the encoded file; or decoded pixels uint8 [height, width, 3].
-        policy: how it is decoded (colour, background, orientation); decides what the same bytes look like.
-    """
-    said = repr(sorted(policy.items())).encode()
-    if isinstance(image, bytes):
-        return _digest("encoded", said, image)
-    return _digest("pixels", said, *_array(image))
-
-
-def planned(source_key: Key, plan: Plan, pass_order: str = "pillow13") -> Key:
-    """A source as it will be shown: resized by this plan, cut for this geometry.
+def planned(encoded: bytes, policy: Mapping[str, Any], plan: Plan, tower: Key) -> Key:
+    """An image as it will be shown, named before it is decoded.
 
     The budget itself is not in it, only what it leads to: two budgets that give one size give one picture.
+
+    Args:
+        encoded: the whole file.
+        policy: how it is decoded (colour, background, orientation): what makes the same bytes look otherwise.
+        plan: how it is resized and cut.
+        tower: that will look at it.
     """
     family = plan.family
-    shown = (plan.resized_size, family.patch_size, family.merge_size, family.window_size, pass_order)
-    return _digest("planned", source_key, repr(shown).encode())
+    shown = (plan.source_size, plan.resized_size, family.patch_size, family.merge_size, family.window_size)
+    said = (sorted(policy.items()), shown, _DECODERS)
+    return _digest("planned", tower, repr(said).encode(), encoded)
 
 
-def content(patches: npt.NDArray[Any], grid_thw: Sequence[int], model: Key, timing: float | None = None) -> Key:
+def content(patches: npt.NDArray[Any], grid_thw: Sequence[int], tower: Key, timing: float | None = None) -> Key:
     """The features of one image or video.
 
     Args:
         patches: what the tower reads, in either layout: every decision before it (decoding, budget, colour,
             orientation, order of the passes) is in these values.
         grid_thw: (frames, rows, columns) in patches.
-        model: the tower's own name (weights, precision, device).
+        tower: its own name (`fingerprint.tower`).
         timing: seconds from one grid frame to the next of a video; it moves no feature, but what the language model
             makes of them.
     """
     grid = tuple(int(extent) for extent in grid_thw)
-    return _digest("content", model, repr((grid, timing)).encode(), *_array(patches))
+    return _digest("content", tower, repr((grid, timing)).encode(), *_array(patches))
 
 
 def rows(

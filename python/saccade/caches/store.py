@@ -1,0 +1,104 @@
+"""One engine's cache: features and prompts under one limit, a folder behind them, and the counts of what was spared."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import numpy as np
+
+from saccade import byte_sizes
+from saccade.backend import mx, nn
+from saccade.caches import fingerprint
+from saccade.caches.counters import Counters, Counts
+from saccade.caches.disk import Disk
+from saccade.caches.features import Features
+from saccade.caches.keys import Key
+from saccade.caches.ledger import Ledger
+from saccade.caches.prefixes import Prefixes
+
+__all__ = ["FOLDER_LIMIT", "MEMORY_LIMIT", "Store"]
+
+MEMORY_LIMIT = "512MB"
+"""Of the cache in memory: seven screens of 1,280 tokens with their keys and values in a 7B model at half precision."""
+
+FOLDER_LIMIT = "4GB"
+
+
+class Store:
+    """What an engine keeps between requests."""
+
+    def __init__(
+        self,
+        visual: nn.Module,
+        *,
+        memory: int | str = MEMORY_LIMIT,
+        folder: str | os.PathLike[str] | None = None,
+        folder_size: int | str = FOLDER_LIMIT,
+    ) -> None:
+        """Begin empty, but for what the folder holds.
+
+        Args:
+            visual: the tower whose features are kept.
+            memory: most bytes kept in memory, as `byte_sizes.parse`; 0 keeps nothing there.
+            folder: of features on disk; None: none.
+            folder_size: most bytes in the folder.
+
+        Raises:
+            InputError: an amount that is none, or a folder that cannot be used.
+        """
+        self.ledger = Ledger(byte_sizes.parse(memory, "cache_memory"))
+        self.counters = Counters()
+        self.prefixes = Prefixes(self.ledger)
+        self._features = Features(self.ledger)
+        self._disk = None if folder is None else Disk(folder, byte_sizes.parse(folder_size, "cache_dir_size"))
+        # Without a folder nobody else can meet these keys, so nothing has to be read to name the tower.
+        self.tower: Key = secrets.token_bytes(32) if folder is None else fingerprint.tower(visual)
+
+    @property
+    def on(self) -> bool:
+        """Whether anything can be kept."""
+        return self.ledger.limit > 0 or self._disk is not None
+
+    def counts(self) -> Counts:
+        """What was done and spared so far."""
+        faults = 0 if self._disk is None else self._disk.faults
+        held, evictions = self.ledger.used, self.ledger.evictions
+        return self.counters.read(bytes=held, evictions=evictions, disk_faults=faults)
+
+    def clear(self) -> None:
+        """Forget everything in memory; the folder keeps its files."""
+        self.ledger.trim(0)
+
+    def features(self, content: Key) -> mx.array | None:
+        """Features [tokens, hidden] of a content, from memory or the folder; None where they have to be computed."""
+        found = self._features.get(content)
+        if found is None and self._disk is not None:
+            found = self._disk.get(content)
+            if found is not None:
+                self.counters.add(disk_hits=1)
+                self._features.put(content, found)
+        self.counters.add(**{"feature_misses" if found is None else "feature_hits": 1})
+        return found
+
+    def keep_features(self, content: Key, features: mx.array) -> None:
+        """Keep evaluated features in memory and in the folder."""
+        self._features.put(content, features)
+        if self._disk is not None:
+            self._disk.put(content, features)
+
+    def content_of(self, planned: Key) -> Key | None:
+        """The content that a planned source had before, or None."""
+        found = self._features.content_of(planned)
+        if found is None and self._disk is not None:
+            stored = self._disk.get(planned)
+            if stored is not None and stored.dtype == mx.uint8 and stored.size == len(planned):
+                found = np.asarray(stored).tobytes()
+                self._features.link(planned, found)
+        return found
+
+    def link(self, planned: Key, content: Key) -> None:
+        """Remember that this source under this plan has this content."""
+        self._features.link(planned, content)
+        if self._disk is not None:
+            self._disk.put(planned, mx.array(list(content), dtype=mx.uint8))

@@ -16,7 +16,7 @@ import saccade
 from saccade import caches
 from saccade.caches import keys
 
-MODEL = b"m" * 32
+TOWER = b"m" * 32
 TOKEN = 2 * 2 * 2 * 3 * 4 + 8 * 8  # bytes of a token in `state`, and of its row
 
 
@@ -44,14 +44,14 @@ def prefixes(tokens: int = 10_000) -> tuple[caches.Prefixes, caches.Ledger]:
     return caches.Prefixes(ledger), ledger
 
 
-def insert(kept: caches.Prefixes, *numbers: int, model: bytes = MODEL) -> None:
+def insert(kept: caches.Prefixes, *numbers: int) -> None:
     prompt = rows(*numbers)
-    kept.insert(model, prompt, export(prompt))
+    kept.insert(prompt, export(prompt))
 
 
-def longest(kept: caches.Prefixes, *numbers: int, model: bytes = MODEL) -> int:
+def longest(kept: caches.Prefixes, *numbers: int) -> int:
     """Length of the beginning that is kept; its contents are checked."""
-    length, found = kept.longest(model, rows(*numbers))
+    length, found = kept.longest(rows(*numbers))
     if length:
         assert found is not None
         assert (np.asarray(found) == np.asarray(state(numbers[:length]))).all()
@@ -71,7 +71,6 @@ def test_the_longest_beginning_is_found() -> None:
     assert longest(kept, 1, 2, 9, 4) == 2
     assert longest(kept, 7, 1, 2) == 0
     assert longest(kept) == 0
-    assert longest(kept, 1, 2, 3, model=b"n" * 32) == 0
 
 
 def test_a_beginning_is_held_once() -> None:
@@ -96,8 +95,8 @@ def test_only_what_is_new_is_exported() -> None:
         asked.append((start, stop))
         return state(prompt[start:stop, 0])
 
-    kept.insert(MODEL, prompt, recorded)
-    kept.insert(MODEL, prompt[:2], recorded)
+    kept.insert(prompt, recorded)
+    kept.insert(prompt[:2], recorded)
     assert asked == [(3, 5)]
 
 
@@ -105,7 +104,7 @@ def test_what_comes_out_can_be_written_to() -> None:
     kept, _ = prefixes()
     insert(kept, 1, 2, 3, 4)
     for count in (4, 2):
-        _, found = kept.longest(MODEL, rows(*range(1, count + 1)))
+        _, found = kept.longest(rows(*range(1, count + 1)))
         assert found is not None
         found[:] = 77.0
         mx.eval(found)
@@ -115,7 +114,7 @@ def test_what_comes_out_can_be_written_to() -> None:
 def test_what_went_in_can_be_written_to() -> None:
     kept, _ = prefixes()
     live = state([1, 2, 3, 4, 0, 0])
-    kept.insert(MODEL, rows(1, 2, 3, 4), lambda start, stop: live[:, :, :, start:stop])
+    kept.insert(rows(1, 2, 3, 4), lambda start, stop: live[:, :, :, start:stop])
     live[:] = 77.0
     mx.eval(live)
     assert longest(kept, 1, 2, 3, 4) == 4
@@ -276,16 +275,16 @@ def test_threads_leave_the_books_in_order() -> None:
 def test_an_image_before_decoding_is_its_bytes_how_they_are_read_and_what_the_plan_shows() -> None:
     policy = {"icc": True, "background": (255, 255, 255)}
     plan = saccade.plan((333, 200), budget=50)
-    one = keys.planned(b"image", policy, plan, MODEL)
-    assert one == keys.planned(b"image", dict(reversed(policy.items())), plan, MODEL)
-    assert one == keys.planned(b"image", policy, saccade.plan((333, 200), budget="39200px"), MODEL)
+    one = keys.planned(b"image", policy, plan, TOWER)
+    assert one == keys.planned(b"image", dict(reversed(policy.items())), plan, TOWER)
+    assert one == keys.planned(b"image", policy, saccade.plan((333, 200), budget="39200px"), TOWER)
     others = [
-        keys.planned(b"imagf", policy, plan, MODEL),
-        keys.planned(b"", policy, plan, MODEL),
-        keys.planned(b"image", {**policy, "icc": False}, plan, MODEL),
-        keys.planned(b"image", policy, saccade.plan((333, 200), budget=40), MODEL),
-        keys.planned(b"image", policy, saccade.plan((333, 201), budget=50), MODEL),
-        keys.planned(b"image", policy, saccade.plan((333, 200), budget=50, family="qwen2-vl"), MODEL),
+        keys.planned(b"imagf", policy, plan, TOWER),
+        keys.planned(b"", policy, plan, TOWER),
+        keys.planned(b"image", {**policy, "icc": False}, plan, TOWER),
+        keys.planned(b"image", policy, saccade.plan((333, 200), budget=40), TOWER),
+        keys.planned(b"image", policy, saccade.plan((333, 201), budget=50), TOWER),
+        keys.planned(b"image", policy, saccade.plan((333, 200), budget=50, family="qwen2-vl"), TOWER),
         keys.planned(b"image", policy, plan, b"n" * 32),
     ]
     assert len({one, *others}) == 8
@@ -293,17 +292,17 @@ def test_an_image_before_decoding_is_its_bytes_how_they_are_read_and_what_the_pl
 
 def test_content_is_every_value_the_tower_reads() -> None:
     patches = np.arange(24 * 588, dtype=np.int64).astype(np.uint8).reshape(24, 588)
-    one = keys.content(patches, (1, 4, 6), MODEL)
-    assert one == keys.content(patches.copy(), np.array([1, 4, 6]), MODEL)  # type: ignore[arg-type]
+    one = keys.content(patches, (1, 4, 6), TOWER)
+    assert one == keys.content(patches.copy(), np.array([1, 4, 6]), TOWER)  # type: ignore[arg-type]
     touched = patches.copy()
     touched[23, 587] ^= 1
     others = [
-        keys.content(touched, (1, 4, 6), MODEL),
-        keys.content(patches, (1, 6, 4), MODEL),
-        keys.content(patches.reshape(12, 1176), (1, 4, 6), MODEL),
-        keys.content(patches.view(np.int8), (1, 4, 6), MODEL),
+        keys.content(touched, (1, 4, 6), TOWER),
+        keys.content(patches, (1, 6, 4), TOWER),
+        keys.content(patches.reshape(12, 1176), (1, 4, 6), TOWER),
+        keys.content(patches.view(np.int8), (1, 4, 6), TOWER),
         keys.content(patches, (1, 4, 6), b"n" * 32),
-        keys.content(patches, (1, 4, 6), MODEL, timing=1.0),
+        keys.content(patches, (1, 4, 6), TOWER, timing=1.0),
     ]
     assert len({one, *others}) == 7
 

@@ -5,6 +5,7 @@ Keys say what a thing is made of, never where it came from; one limit in bytes h
 
 from __future__ import annotations
 
+from saccade.caches import keys
 from saccade.caches.counters import Counters, Counts
 from saccade.caches.disk import Disk
 from saccade.caches.features import Features
@@ -25,4 +26,5 @@ __all__ = [
     "Ledger",
     "Prefixes",
     "Store",
+    "keys",
 ]

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from saccade.backend import mx
-from saccade.caches.keys import Key
 from saccade.caches.ledger import Entry, Ledger
 
 __all__ = ["Prefixes", "Rows"]
@@ -44,17 +43,16 @@ class _Node(Entry):
 
 
 class Prefixes:
-    """The trees of all models, within the ledger's limit."""
+    """The tree of one model's prompts, within the ledger's limit."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._roots: dict[Key, _Node] = {}
+        self._root = _Node(None, np.zeros((0, 0), np.int64), None)
 
-    def longest(self, model: Key, rows: Rows) -> tuple[int, mx.array | None]:
+    def longest(self, rows: Rows) -> tuple[int, mx.array | None]:
         """The longest beginning of a prompt that was read before.
 
         Args:
-            model: whose keys and values they are.
             rows: of the prompt.
 
         Returns:
@@ -62,24 +60,23 @@ class Prefixes:
             there is none.
         """
         with self._ledger.lock:
-            path = self._walk(model, rows)
+            path = self._walk(rows)
             self._touch([node for node, _ in path])
             parts = [_tokens(node.state, 0, count) for node, count in path if node.state is not None]
         if not parts:
             return 0, None
         return sum(count for _, count in path), mx.concatenate(parts, axis=_TOKENS)
 
-    def insert(self, model: Key, rows: Rows, export: Export) -> None:
+    def insert(self, rows: Rows, export: Export) -> None:
         """Keep a prompt.
 
         Args:
-            model: whose keys and values they are.
             rows: of the prompt.
             export: gives the keys and values of the part that is not yet kept. A prompt that the whole cache could not
                 hold is not kept, and nothing is dropped for it.
         """
         with self._ledger.lock:
-            path = self._walk(model, rows)
+            path = self._walk(rows)
             known = sum(count for _, count in path)
             state = mx.contiguous(export(known, len(rows))) if known < len(rows) else None
             if state is None or self._held(path) + rows[known:].nbytes + state.nbytes > self._ledger.limit:
@@ -87,7 +84,7 @@ class Prefixes:
                 return
             if path and path[-1][1] < len(path[-1][0].rows):
                 path[-1] = (self._split(*path[-1]), path[-1][1])
-            parent = path[-1][0] if path else self._root(model)
+            parent = path[-1][0] if path else self._root
             mx.eval(state)
             leaf = _Node(parent, rows[known:].copy(), state)
             parent.children[_first(leaf.rows)] = leaf
@@ -95,13 +92,10 @@ class Prefixes:
             self._touch([*(node for node, _ in path), leaf])
             self._ledger.trim()
 
-    def _root(self, model: Key) -> _Node:
-        return self._roots.setdefault(model, _Node(None, np.zeros((0, 0), np.int64), None))
-
-    def _walk(self, model: Key, rows: Rows) -> list[tuple[_Node, int]]:
+    def _walk(self, rows: Rows) -> list[tuple[_Node, int]]:
         """The nodes that a prompt begins with, and how many rows of each; all but the last are whole."""
         path: list[tuple[_Node, int]] = []
-        node, start = self._root(model), 0
+        node, start = self._root, 0
         while start < len(rows):
             child = node.children.get(_first(rows[start:]))
             if child is None:

@@ -8,7 +8,7 @@ import secrets
 import numpy as np
 
 from saccade import byte_sizes
-from saccade.backend import mx, nn
+from saccade.backend import mx
 from saccade.caches import fingerprint
 from saccade.caches.counters import Counters, Counts
 from saccade.caches.disk import Disk
@@ -16,6 +16,7 @@ from saccade.caches.features import Features
 from saccade.caches.keys import Key
 from saccade.caches.ledger import Ledger
 from saccade.caches.prefixes import Prefixes
+from saccade.nets.vision import VisionModel
 
 __all__ = ["FOLDER_LIMIT", "MEMORY_LIMIT", "Store"]
 
@@ -30,7 +31,7 @@ class Store:
 
     def __init__(
         self,
-        visual: nn.Module,
+        visual: VisionModel,
         *,
         memory: int | str = MEMORY_LIMIT,
         folder: str | os.PathLike[str] | None = None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saccade import families, grounding, nets
+from saccade import caches, families, grounding, nets
 from saccade.budget import Plan
 from saccade.engine import speech
 from saccade.engine.answer import Answer, Shown
@@ -24,7 +25,15 @@ _LOCATE = "Locate {}, output its bbox coordinates using JSON format."
 class Engine:
     """A loaded checkpoint with its tokenizer; `load` makes one."""
 
-    def __init__(self, folder: Path, *, compute_dtype: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        compute_dtype: str | None = None,
+        cache_memory: int | str = caches.MEMORY_LIMIT,
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_dir_size: int | str = caches.FOLDER_LIMIT,
+    ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
         self.model = nets.load(folder, compute_dtype=compute_dtype)
         self.prompts = Prompts(folder, self.model.config.image_token_id)
@@ -39,7 +48,13 @@ class Engine:
             mean=pixels.mean,
             std=pixels.std,
         )
-        self.sight = Sight(self.model, self.family, pixels.pixel_limits)
+        self.store = caches.Store(self.model.visual, memory=cache_memory, folder=cache_dir, folder_size=cache_dir_size)
+        self.sight = Sight(self.model, self.family, pixels.pixel_limits, self.store)
+
+    @property
+    def counts(self) -> caches.Counts:
+        """What all requests so far took, and what the cache spared them."""
+        return self.store.counts()
 
     def plan(self, image: Any, *, budget: int | str | None = None) -> Plan:
         """What this checkpoint would be shown of an image; reads the header only. As `saccade.plan`."""
@@ -110,8 +125,8 @@ class Engine:
         plans = [self.plan(image, budget=budget) for image in images]
         ids = self.prompts.encode(messages, [plan.tokens for plan in plans])
         self._check_length(len(ids), plans, max_tokens)
-        features = self.sight.look(images, plans, clock)
-        read = speech.prefill(self.model, ids, plans, features, clock)
+        views = self.sight.look(images, plans, clock)
+        read = speech.prefill(self.model, self.store, ids, plans, views, clock)
         tokens = list(speech.tokens(self.model, read, max_tokens, clock))
         stopped = tokens[-1] in self.model.config.eos_token_ids
         text = self.prompts.decode(tokens[:-1] if stopped else tokens)

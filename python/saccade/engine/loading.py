@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 
-from saccade import hub
+from saccade import caches, hub
 from saccade.engine.engine import Engine
 
 __all__ = ["load"]
 
 
-def load(path_or_id: str | os.PathLike[str] | None = None, *, compute_dtype: str | None = None) -> Engine:
+def load(
+    path_or_id: str | os.PathLike[str] | None = None,
+    *,
+    compute_dtype: str | None = None,
+    cache_memory: int | str = caches.MEMORY_LIMIT,
+    cache_dir: str | os.PathLike[str] | None = None,
+    cache_dir_size: int | str = caches.FOLDER_LIMIT,
+) -> Engine:
     """Load a checkpoint with its tokenizer, template and size limits.
 
     Args:
@@ -19,11 +26,23 @@ def load(path_or_id: str | os.PathLike[str] | None = None, *, compute_dtype: str
         compute_dtype: "float32", "bfloat16" or "float16"; None: float32 for the packaged checkpoint, which is small;
             else as `saccade.nets.load`: float32 on the CPU, on a GPU the checkpoint's own, but bfloat16 for a float16
             checkpoint, whose activations float16 does not hold on some images.
+        cache_memory: most bytes that features of images and prompts take while they are kept for later requests, as a
+            number or such as "512MB"; 0 keeps none. What was used longest ago goes first.
+        cache_dir: a folder where features are kept for later runs, which may be shared by processes and checkpoints;
+            made where it is missing. It tells what was on the images.
+        cache_dir_size: most bytes in that folder.
 
     Raises:
         FileNotFoundError: no such folder, or a file missing from it.
-        InputError: a checkpoint that cannot be used, or a hub id that cannot be downloaded.
+        InputError: a checkpoint that cannot be used, a hub id that cannot be downloaded, an amount of memory that is
+            none, or a cache folder that cannot be written.
     """
     if path_or_id is None and compute_dtype is None:
         compute_dtype = "float32"
-    return Engine(hub.find(path_or_id), compute_dtype=compute_dtype)
+    return Engine(
+        hub.find(path_or_id),
+        compute_dtype=compute_dtype,
+        cache_memory=cache_memory,
+        cache_dir=cache_dir,
+        cache_dir_size=cache_dir_size,
+    )

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from saccade.media.decode import FORMATS, MAX_PIXELS
 from saccade.media.frame import Frame
-from saccade.media.opening import Source, image_size, image_sizes, open_image
+from saccade.media.opening import Encoded, Source, encoded, image_size, image_sizes, open_image
 from saccade.media.sources import from_base64
 
-__all__ = ["FORMATS", "MAX_PIXELS", "Frame", "Source", "from_base64", "image_size", "image_sizes", "open_image"]
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "Encoded",
+    "Frame",
+    "Source",
+    "encoded",
+    "from_base64",
+    "image_size",
+    "image_sizes",
+    "open_image",
+]

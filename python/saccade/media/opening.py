@@ -19,10 +19,18 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Source", "image_size", "image_sizes", "open_image"]
+__all__ = ["Encoded", "Source", "encoded", "image_size", "image_sizes", "open_image"]
+
+
+class Encoded(NamedTuple):
+    """A file's bytes in memory, and the short name of where they came from."""
+
+    data: bytes
+    origin: str
+
 
 Source: TypeAlias = Union[
-    str, "os.PathLike[str]", bytes, bytearray, memoryview, Image.Image, "npt.NDArray[np.generic]", Frame
+    str, "os.PathLike[str]", bytes, bytearray, memoryview, Encoded, Image.Image, "npt.NDArray[np.generic]", Frame
 ]
 """A path, URL or data URI; encoded bytes; a Pillow image; an array; a frame."""
 
@@ -129,6 +137,23 @@ def image_sizes(
         return whole, upright_size(opened.image.size, turn)
 
 
+def encoded(source: Source, *, allow_url: bool = False) -> Encoded | None:
+    """Read a source's file whole, so that what is named and what is decoded are the same bytes.
+
+    Returns:
+        The bytes; None for a source that is pixels already (a `PIL.Image`, an array, a `Frame`).
+
+    Raises:
+        InputError: as `open_image`, where the source cannot be read.
+        FileNotFoundError: no such file.
+    """
+    if isinstance(source, (Encoded, Frame, Image.Image)) or _is_array(source):
+        return source if isinstance(source, Encoded) else None
+    stream, origin = _stream(source, allow_url)
+    with stream:
+        return Encoded(stream.read(), origin)
+
+
 def _stored(opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, icc: bool) -> npt.NDArray[np.uint8]:
     """The upright pixels as a frame stores them, with as few copies as there can be."""
     image = opened.image
@@ -189,6 +214,8 @@ def _opened(source: Any, *, allow_url: bool, max_pixels: int) -> Iterator[_Opene
 
 
 def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
+    if isinstance(source, Encoded):
+        return io.BytesIO(source.data), source.origin
     if isinstance(source, (bytes, bytearray, memoryview)):
         return io.BytesIO(source), "bytes"
     if isinstance(source, str):

@@ -6,7 +6,7 @@ Padding stands on the left, so that all rows end, and go on, at the same place o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,10 @@ class Prompt:
     position_ids: mx.array
     deltas: tuple[int, ...]
     padding: tuple[int, ...]
+
+    def after(self, start: int) -> Prompt:
+        """What is left to be read where a cache holds the first `start` tokens of every row already."""
+        return replace(self, embeddings=self.embeddings[:, start:], position_ids=self.position_ids[:, :, start:])
 
 
 @dataclass(frozen=True)

@@ -140,10 +140,17 @@ class Model(nn.Module):
         embeddings = self.model.embed_tokens(mx.array(ids))
         embeddings = _place(embeddings, ids == self.config.image_token_id, images.features)
         embeddings = _place(embeddings, ids == self.config.video_token_id, videos.features)
-        position_ids, delta = positions.mrope_positions(
+        position_ids, delta = self.places(ids, images.grids, videos.grids, seconds)
+        return Prompt(embeddings[None], mx.array(position_ids)[:, None], (delta,), (0,))
+
+    def places(
+        self, ids: Any, image_grids: Sequence[Grid], video_grids: Sequence[Grid] = (), seconds: Sequence[float] = ()
+    ) -> tuple[np.ndarray, int]:
+        """Where the tokens of one prompt stand: `saccade.mrope_positions` with what the checkpoint says."""
+        return positions.mrope_positions(
             ids,
-            image_grids=images.grids,
-            video_grids=videos.grids,
+            image_grids=image_grids,
+            video_grids=video_grids,
             seconds_per_grid=seconds,
             image_token_id=self.config.image_token_id,
             video_token_id=self.config.video_token_id,
@@ -151,10 +158,9 @@ class Model(nn.Module):
             merge_size=self.config.vision.spatial_merge_size,
             tokens_per_second=self.config.vision.tokens_per_second,
         )
-        return Prompt(embeddings[None], mx.array(position_ids)[:, None], (delta,), (0,))
 
     def prefill(self, prompt: Prompt, cache: Sequence[KVCache]) -> mx.array:
-        """Read a prompt into an empty cache: the logits [B, vocabulary] that follow its last token."""
+        """Read a prompt, or what is left of one, into its cache: the logits [B, vocabulary] after its last token."""
         *_, last = self._read(prompt, cache)
         return self._head(last[:, -1])
 

@@ -14,7 +14,7 @@ from saccade import dashboard, scenes, sweep
 from saccade.errors import InputError
 from saccade.grounding import Box
 
-SETUP = sweep.Setup(model="packaged", size=(320, 240), seeds=(1, 2), budgets=(16, 64), targets=2)
+SETUP = sweep.Setup(model="packaged", size=(320, 240), seeds=(1, 3), budgets=(16, 64), targets=2)
 
 
 def record(seed: int = 1, target: int = 0, budget: int = 16, share: float = 0.2, iou: float = 0.5) -> sweep.Record:
@@ -85,7 +85,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(engine.asked) == 5
     setup, records = journal.read()
     assert setup == SETUP
-    assert {r.key for r in records} == {(s, t, b) for s in (1, 2) for t in (0, 1) for b in (16, 64)}
+    assert {r.key for r in records} == {(s, t, b) for s in (1, 3) for t in (0, 1) for b in (16, 64)}
 
 
 def test_another_setup_does_not_mix_into_a_journal(tmp_path: Path) -> None:

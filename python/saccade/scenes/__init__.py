@@ -5,7 +5,20 @@ Example:
     scene.elements[0].description, scene.elements[0].box
 """
 
-from .scene import VERSION, Element, Scene, generate
+from .generator import annotate, generate
+from .scene import VERSION, Ambiguity, Element, Scene
 from .words import COLOURS, KINDS, NEUTRALS, WORDS, describe
 
-__all__ = ["COLOURS", "KINDS", "NEUTRALS", "VERSION", "WORDS", "Element", "Scene", "describe", "generate"]
+__all__ = [
+    "COLOURS",
+    "KINDS",
+    "NEUTRALS",
+    "VERSION",
+    "WORDS",
+    "Ambiguity",
+    "Element",
+    "Scene",
+    "annotate",
+    "describe",
+    "generate",
+]

@@ -1,9 +1,10 @@
-"""Colours: the eight named ones, and the neutral surfaces of light and dark themes."""
+"""Colours: the eight named ones, the three neutral ones, and the surfaces of light and dark themes."""
 
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
+from .dice import Dice
+from .words import NEUTRALS
 
 Colour = tuple[int, int, int]
 
@@ -16,19 +17,32 @@ NAMED: Final[dict[str, Colour]] = {
     "blue": (44, 92, 232),
     "purple": (128, 56, 196),
     "pink": (244, 112, 182),
+    "dark": (48, 50, 54),
+    "light": (232, 233, 236),
+    "grey": (142, 144, 148),
 }
 JITTER: Final = 12
+
+WHITE: Final[Colour] = (250, 250, 250)
+BLACK: Final[Colour] = (24, 26, 30)
+PAPER: Final[Colour] = (252, 252, 252)
+SLATE: Final[Colour] = (38, 40, 44)
+# Surfaces at least this bright carry dark writing.
+BRIGHT: Final = 128
+GLARING: Final = 180
+
+# How much of a container's body is the colour of its name, where that is no neutral; the rest is the theme's surface.
+TINT: Final[dict[str, float]] = {"window": 0.07, "panel": 0.78, "toolbar": 0.8, "row": 0.9, "tab": 0.35}
 
 
 @dataclass(frozen=True)
 class Theme:
-    """The neutral colours of one screen; `ink` stands out on `surface`."""
+    """The neutral colours of one screen: `surface` is what window bodies are made of."""
 
     dark: bool
     surface: Colour
-    ink: Colour
-    bar: Colour
-    wallpaper: tuple[Colour, Colour]
+    sky: tuple[Colour, Colour]
+    hills: tuple[Colour, ...]
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
@@ -37,26 +51,63 @@ def mix(first: Colour, second: Colour, share: float) -> Colour:
     return r, g, b
 
 
-def shade(rng: np.random.Generator, name: str) -> Colour:
+def _moved(dice: Dice, colour: Colour, most: int) -> Colour:
+    r, g, b = (min(255, max(0, value + dice.integer(-most, most))) for value in colour)
+    return r, g, b
+
+
+def shade(dice: Dice, name: str) -> Colour:
     """Return a named colour, moved a little so that no exact value can be relied on."""
-    shift = rng.integers(-JITTER, JITTER + 1, 3)
-    r, g, b = (min(255, max(0, base + int(move))) for base, move in zip(NAMED[name], shift, strict=True))
-    return r, g, b
+    if name in NEUTRALS:
+        move = dice.integer(-JITTER, JITTER)
+        r, g, b = (value + move for value in NAMED[name])
+        return r, g, b
+    return _moved(dice, NAMED[name], JITTER)
 
 
-def _grey(rng: np.random.Generator, low: int, high: int, tint: int = 10) -> Colour:
-    level = int(rng.integers(low, high))
-    r, g, b = (min(255, max(0, level + int(move))) for move in rng.integers(-tint, tint + 1, 3))
-    return r, g, b
+def bright(colour: Colour) -> bool:
+    """Whether dark writing is the readable one on a surface."""
+    return (2 * colour[0] + 5 * colour[1] + colour[2]) / 8 >= BRIGHT
 
 
-def draw_theme(rng: np.random.Generator) -> Theme:
-    """Choose a light or a dark theme, and a wallpaper that is plain half of the time."""
-    dark = bool(rng.random() < 0.4)
-    low, high = (18, 70) if dark else (176, 240)
-    start = _grey(rng, low, high, 16)
-    end = start if rng.random() < 0.5 else _grey(rng, low, high, 16)
-    surface = _grey(rng, 34, 60, 4) if dark else _grey(rng, 238, 252, 4)
-    ink = _grey(rng, 196, 236, 4) if dark else _grey(rng, 30, 80, 4)
-    bar = _grey(rng, 10, 34, 4) if dark else _grey(rng, 204, 232, 4)
-    return Theme(dark, surface, ink, bar, (start, end))
+def ink(ground: Colour) -> Colour:
+    """The colour of writing on a surface."""
+    return mix(ground, BLACK, 0.78) if bright(ground) else mix(ground, WHITE, 0.8)
+
+
+def mark(colour: Colour) -> Colour:
+    """The colour of what is drawn on a button: white, and black on yellow."""
+    return BLACK if 2 * colour[0] + 5 * colour[1] + colour[2] > 8 * GLARING else WHITE
+
+
+def paper(ground: Colour) -> Colour:
+    """The surface of what is written on, set in another surface: white in bright ones, nearly black in dark ones."""
+    return PAPER if bright(ground) else mix(ground, SLATE, 0.75)
+
+
+def body(kind: str, name: str, colour: Colour, theme: Theme, ground: Colour) -> Colour:
+    """The surface that a container or part lays under what stands in it."""
+    if kind in ("list", "table"):
+        return paper(ground)
+    if kind == "dialog":
+        return theme.surface
+    if kind == "window" and name in NEUTRALS:
+        return mix(colour, WHITE if name != "dark" else BLACK, 0.3)
+    if name in NEUTRALS or kind not in TINT:
+        return colour
+    return mix(theme.surface if kind != "tab" else paper(ground), colour, TINT[kind])
+
+
+def draw_theme(dice: Dice) -> Theme:
+    """Choose a light or a dark theme, and a wallpaper: a plain or shaded sky, and hills on half of the screens."""
+    dark = dice.chance(0.4)
+    low, high = (26, 74) if dark else (150, 222)
+    level = dice.integer(low, high)
+    # Muted, so that no wallpaper is mistaken for one of the eight colours.
+    hue = _moved(dice, (level, level, level), 28)
+    other = hue if dice.chance(0.3) else _moved(dice, mix(hue, BLACK if dark else WHITE, dice.uniform(0.1, 0.45)), 14)
+    count = dice.integer(1, 3) if dice.chance(0.5) else 0
+    shares = [0.1 + 0.1 * place for place in range(count)]
+    hills = [_moved(dice, mix(hue, BLACK if dice.chance(0.6) else WHITE, share), 8) for share in shares]
+    surface = _moved(dice, SLATE, 5) if dark else _moved(dice, (242, 243, 246), 6)
+    return Theme(dark, surface, (other, hue), tuple(hills))

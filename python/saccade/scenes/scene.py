@@ -1,94 +1,112 @@
-"""One generated screen: its pixels and the elements that can be asked for."""
+"""One generated screen: its pixels, the elements that can be asked for, and what may be asked about them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 
 from ..errors import InputError
-from .layout import Box, Slot, arrange
-from .palette import Colour, Theme, draw_theme, shade
-from .shapes import PAINTERS
-from .words import describe
+from .dice import Dice
+from .naming import matching
+from .raster import Box
+from .words import COLOURS, CONTAINERS, CONTROLS, DESKTOP, ICONS, KINDS, NEUTRALS, SURFACES, describe, within
 
 # Part of every seed: raise it when the same seed no longer gives the same screen.
-VERSION: Final = 1
-SIDES: Final = (56, 8192)
+VERSION: Final = 2
+ABSENT_TRIES: Final = 200
 
 
 @dataclass(frozen=True)
 class Element:
     """Something on the screen that can be asked for.
 
-    `box` is (x1, y1, x2, y2) in pixels, x right, y down, edges not centres: the element covers columns x1 to x2 - 1
-    and rows y1 to y2 - 1. `description` is unique on its screen; `kind` is one of `KINDS`.
+    Attributes:
+        box: (x1, y1, x2, y2) in pixels, x right, y down, edges not centres: the element covers columns x1 to x2 - 1 and
+            rows y1 to y2 - 1. Two boxes lie apart or one within the other.
+        description: a phrase that picks out this element alone, such as "the red star icon in the blue window".
+        kind: one of `KINDS`.
+        colour: one of `COLOURS` or `NEUTRALS`.
+        container: index of the innermost window, panel, dialog, toolbar, list, table or dock that it stands in; None
+            on the desktop.
+        relation: whether the description needs a side or a place because another element has the same colour and kind.
     """
 
     box: Box
     description: str
     kind: str
+    colour: str
+    container: int | None
+    relation: bool
+
+
+@dataclass(frozen=True)
+class Ambiguity:
+    """A description that fits two elements: their indices, lowest first, and their boxes in the same order."""
+
+    description: str
+    elements: tuple[int, int]
+    boxes: tuple[Box, Box]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A screen: `image` is uint8 RGB [height, width, 3]; `elements` are in drawing order, the topmost last."""
+    """A screen.
+
+    Attributes:
+        image: uint8 RGB [height, width, 3].
+        elements: in drawing order, the topmost last; containers come before what they contain.
+        ambiguous: descriptions that fit two elements; empty unless asked for.
+    """
 
     image: NDArray[np.uint8]
     elements: tuple[Element, ...]
+    ambiguous: tuple[Ambiguity, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self.image.shape[1], self.image.shape[0]
 
+    def at(self, x: float, y: float) -> Element | None:
+        """Return the topmost element whose box holds the point (x, y), in pixels; None on the bare desktop."""
+        for element in reversed(self.elements):
+            x1, y1, x2, y2 = element.box
+            if x1 <= x < x2 and y1 <= y < y2:
+                return element
+        return None
 
-def _check(seed: int, size: tuple[int, int], smallest: int) -> None:
-    if seed < 0:
-        raise InputError(f"[scenes] seed must not be negative; got {seed}")
-    if len(size) != 2 or any(not SIDES[0] <= side <= SIDES[1] for side in size):
-        raise InputError(f"[scenes] size is (width, height), each from {SIDES[0]} to {SIDES[1]} pixels; got {size}")
-    if not 4 <= smallest <= min(size) // 4:
-        raise InputError(f"[scenes] smallest must be from 4 to a quarter of the short side; got {smallest} for {size}")
+    def matching(self, description: str) -> tuple[Element, ...]:
+        """Return all elements that a description fits; none where it is not one of this world's phrases."""
+        return tuple(self.elements[index] for index in matching(self.elements, description))
 
+    def absent(self, seed: int | np.random.Generator) -> str:
+        """Return a description in the world's words that fits nothing on this screen.
 
-def _wallpaper(rng: np.random.Generator, theme: Theme, size: tuple[int, int]) -> Image.Image:
-    start, end = theme.wallpaper
-    if start == end:
-        return Image.new("RGB", size, start)
-    across = np.linspace(0, rng.random(), size[0], dtype=np.float32)[None, :, None]
-    down = np.linspace(0, rng.random(), size[1], dtype=np.float32)[:, None, None]
-    first, last = np.asarray(start, np.float32), np.asarray(end, np.float32)
-    return Image.fromarray((first + (last - first) * ((across + down) / 2)).astype(np.uint8))
+        Three in four name a colour and kind that no element has; the others a place where no such element is.
 
+        Args:
+            seed: any integer from 0, or a generator to draw one from.
+        """
+        number = seed if isinstance(seed, int) else int(seed.integers(2**32))
+        dice = Dice(f"absent {VERSION} {number}")
+        for _ in range(ABSENT_TRIES):
+            kind = dice.choose(KINDS)
+            colour = dice.choose((*COLOURS, *NEUTRALS) if kind in SURFACES else COLOURS)
+            phrase = describe(colour, kind)
+            if dice.chance(0.25) and self._movable:
+                element = self.elements[dice.choose(self._movable)]
+                place = dice.choose((DESKTOP, *self._places))
+                phrase = describe(element.colour, element.kind, place=place)
+            if not matching(self.elements, phrase):
+                return phrase
+        raise InputError("[scenes] nothing is absent from this screen: every colour of every kind is on it")
 
-def _paint(rng: np.random.Generator, image: Image.Image, slots: list[Slot], theme: Theme) -> None:
-    canvas = ImageDraw.Draw(image)
-    for slot in slots:
-        colour: Colour = theme.ink if slot.colour is None else shade(rng, slot.colour)
-        PAINTERS[slot.kind](canvas, slot.box, colour, theme)
+    @cached_property
+    def _movable(self) -> tuple[int, ...]:
+        return tuple(i for i, e in enumerate(self.elements) if e.kind in CONTROLS + ICONS)
 
-
-def generate(seed: int, size: tuple[int, int] = (3840, 2160), *, smallest: int | None = None) -> Scene:
-    """Draw a desktop-like screen; the same arguments always give the same screen.
-
-    Args:
-        seed: any integer from 0.
-        size: (width, height) in pixels, each side from 56 to 8192.
-        smallest: shortest side in pixels that an element may have; None is 1 % of the screen's short side, at least 8.
-
-    Raises:
-        InputError: a negative seed, a size out of range, or `smallest` under 4 or over a quarter of the short side.
-    """
-    if smallest is None:
-        smallest = max(8, min(size) // 100) if size else 8
-    _check(seed, size, smallest)
-    rng = np.random.default_rng([VERSION, seed, *size, smallest])
-    theme = draw_theme(rng)
-    image = _wallpaper(rng, theme, size)
-    slots = arrange(rng, size, smallest)
-    _paint(rng, image, slots, theme)
-    named = [(slot, slot.colour) for slot in slots if slot.colour is not None]
-    elements = tuple(Element(slot.box, describe(colour, slot.kind), slot.kind) for slot, colour in named)
-    return Scene(np.asarray(image), elements)
+    @cached_property
+    def _places(self) -> tuple[str, ...]:
+        return tuple(within(e.colour, e.kind) for e in self.elements if e.kind in CONTAINERS)

@@ -1,49 +1,36 @@
 """How each kind of element is drawn. Every drawing touches all four edges of its box and stays inside it."""
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from PIL import ImageDraw
-
-from .layout import Box, title_height
-from .palette import Colour, Theme, mix
-
-Canvas = ImageDraw.ImageDraw
-Point = tuple[float, float]
-
-WHITE: Final[Colour] = (250, 250, 250)
-BLACK: Final[Colour] = (16, 16, 16)
+from .glyphs import glyph_stamp
+from .palette import WHITE, Colour, bright, ink, mark, mix
+from .raster import Box, Canvas
+from .words import GLYPHS
+from .writing import write_centred, write_line, write_lines
 
 
-def _unit(points: list[Point]) -> list[Point]:
-    """Stretch a polygon so that it spans 0..1 both ways."""
-    xs, ys = [p[0] for p in points], [p[1] for p in points]
-    width, height = max(xs) - min(xs), max(ys) - min(ys)
-    return [((x - min(xs)) / width, (y - min(ys)) / height) for x, y in points]
+@dataclass(frozen=True)
+class Brush:
+    """What a drawing needs beside its box.
+
+    Attributes:
+        colour: the element's own.
+        body: the surface that it lays under its content; its colour where it is no container.
+        ground: the surface that it stands on.
+        unit: the usual side in pixels of a control around it.
+        look: any whole number; chooses among equals, such as where a slider's knob is.
+    """
+
+    colour: Colour
+    body: Colour
+    ground: Colour
+    unit: int
+    look: int
 
 
-def _star() -> list[Point]:
-    radii = [1.0 if i % 2 == 0 else 0.42 for i in range(10)]
-    return _unit([(r * math.sin(i * math.pi / 5), -r * math.cos(i * math.pi / 5)) for i, r in enumerate(radii)])
-
-
-THIRD: Final = 0.34
-POLYGONS: Final[dict[str, list[Point]]] = {
-    "triangle": [(0.5, 0), (1, 1), (0, 1)],
-    "star": _star(),
-    "cross": [
-        (THIRD, 0), (1 - THIRD, 0), (1 - THIRD, THIRD), (1, THIRD), (1, 1 - THIRD), (1 - THIRD, 1 - THIRD),
-        (1 - THIRD, 1), (THIRD, 1), (THIRD, 1 - THIRD), (0, 1 - THIRD), (0, THIRD), (THIRD, THIRD),
-    ],
-    "diamond": [(0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5)],
-    "arrow": [(0, 0.3), (0.5, 0.3), (0.5, 0), (1, 0.5), (0.5, 1), (0.5, 0.7), (0, 0.7)],
-}  # fmt: skip
-
-
-def _last(box: Box) -> tuple[int, int, int, int]:
-    """Pillow includes the last pixel; boxes here do not."""
-    return box[0], box[1], box[2] - 1, box[3] - 1
+Painter = Callable[[Canvas, Box, Brush], None]
 
 
 def _side(box: Box) -> int:
@@ -51,12 +38,7 @@ def _side(box: Box) -> int:
 
 
 def _line(box: Box, share: float) -> int:
-    return max(1, round(_side(box) * share))
-
-
-def _polygon(canvas: Canvas, box: Box, points: list[Point], fill: Colour) -> None:
-    x1, y1, x2, y2 = _last(box)
-    canvas.polygon([(x1 + x * (x2 - x1), y1 + y * (y2 - y1)) for x, y in points], fill=fill)
+    return max(1, round(share * _side(box)))
 
 
 def _sub(box: Box, left: float, top: float, right: float, bottom: float) -> Box:
@@ -64,102 +46,226 @@ def _sub(box: Box, left: float, top: float, right: float, bottom: float) -> Box:
     width, height = box[2] - box[0], box[3] - box[1]
     x1, y1 = box[0] + round(left * width), box[1] + round(top * height)
     x2, y2 = box[0] + round(right * width), box[1] + round(bottom * height)
+    x1, y1 = min(x1, box[2] - 1), min(y1, box[3] - 1)
     return x1, y1, max(x1 + 1, x2), max(y1 + 1, y2)
 
 
-def draw_window(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
-    """A frame and title bar in the colour, a tinted body, three neutral dots."""
-    line = max(1, title_height(box) // 6)
-    canvas.rectangle(_last(box), fill=mix(theme.surface, colour, 0.22), outline=colour, width=line)
-    height = title_height(box)
-    canvas.rectangle(_last((box[0], box[1], box[2], box[1] + height)), fill=colour)
-    radius = height // 4
-    for place in range(3):
-        x, y = box[2] - height * (place + 1), box[1] + height // 2
-        if radius >= 1 and x - radius > box[0]:
-            canvas.ellipse((x - radius, y - radius, x + radius, y + radius), fill=WHITE)
+def inset(box: Box, margin: int) -> Box:
+    """Shrink a box by `margin` pixels on every side."""
+    return box[0] + margin, box[1] + margin, box[2] - margin, box[3] - margin
 
 
-def draw_panel(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
-    """A flat rounded card, all in the colour."""
-    canvas.rounded_rectangle(_last(box), radius=_line(box, 0.05), fill=mix(colour, theme.surface, 0.25))
+def corner(unit: int) -> int:
+    """The radius of the corners of windows, panels and dialogs."""
+    return max(1, round(0.28 * unit))
 
 
-def draw_round_button(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
-    """A disc with a bright inner disc, so that it is not a ring."""
-    canvas.ellipse(_last(box), fill=colour)
-    canvas.ellipse(_last(_sub(box, 0.36, 0.36, 0.64, 0.64)), fill=WHITE)
+def draw_window(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A body with an outline in the colour; its title bar is an element of its own."""
+    canvas.rounded(box, corner(brush.unit), brush.colour)
+    line = max(1, round(0.09 * brush.unit))
+    canvas.rounded(inset(box, line), corner(brush.unit) - line, brush.body)
 
 
-def draw_square_button(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
-    """A rounded square with a bright bar across."""
-    canvas.rounded_rectangle(_last(box), radius=_line(box, 0.16), fill=colour)
-    canvas.rectangle(_last(_sub(box, 0.25, 0.43, 0.75, 0.57)), fill=WHITE)
-
-
-def draw_slider(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
-    """A thin track from edge to edge and a knob as high as the box."""
-    canvas.rectangle(_last(_sub(box, 0, 0.36, 1, 0.64)), fill=colour)
+def draw_title_bar(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A strip in the colour with round upper corners: three dots at one end, a title in the middle."""
+    canvas.rounded(box, corner(brush.unit), brush.colour, top_only=True)
     height = box[3] - box[1]
-    # The place of the knob hangs on the coordinates: drawing stays a pure function of the slot.
-    x = box[0] + round((0.1 + 0.8 * ((box[0] * 7 + box[1] * 13) % 97) / 97) * (box[2] - box[0] - height))
-    canvas.ellipse(_last((x, box[1], x + height, box[3])), fill=mix(colour, WHITE if theme.dark else BLACK, 0.3))
+    dot = max(2, round(0.34 * height))
+    over = mix(brush.colour, ink(brush.colour), 0.75)
+    for place in range(3):
+        away = round(height * (0.5 + 0.62 * place))
+        x = box[0] + away if brush.look % 2 else box[2] - away - dot
+        y = box[1] + (height - dot) // 2
+        if box[0] <= x and x + dot <= box[2]:
+            canvas.ellipse((x, y, x + dot, y + dot), over)
+    if box[2] - box[0] > 8 * height:
+        write_centred(canvas, _sub(box, 0.3, 0, 0.7, 1), round(0.5 * height), over, brush.look)
 
 
-def draw_check_box(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
+def draw_panel(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A flat card with round corners, all in the colour."""
+    canvas.rounded(box, corner(brush.unit), brush.body)
+
+
+def draw_dialog(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A thick frame with round corners, a plain body, and a foot in a lighter shade of the colour."""
+    canvas.rounded(box, 2 * corner(brush.unit), brush.colour)
+    line = max(2, round(0.2 * brush.unit))
+    canvas.rounded(inset(box, line), 2 * corner(brush.unit) - line, brush.body)
+
+
+def draw_toolbar(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A strip in the colour with a darker rule under it and a grip of dots at its left end."""
+    canvas.fill(box, brush.body)
+    rule = max(1, round(0.06 * brush.unit))
+    canvas.fill((box[0], box[3] - rule, box[2], box[3]), mix(brush.body, ink(brush.body), 0.35))
+    height = box[3] - box[1]
+    dot = max(1, round(0.1 * height))
+    over = mix(brush.body, ink(brush.body), 0.7)
+    for column in range(2):
+        for row in range(3):
+            x, y = box[0] + dot * (1 + 2 * column), box[1] + height // 2 + dot * (2 * row - 3)
+            canvas.fill((x, max(y, box[1]), min(x + dot, box[2]), min(y + dot, box[3])), over)
+
+
+def draw_tab(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A tinted tongue with round upper corners, a band of the colour along its top, and a word."""
+    canvas.rounded(box, corner(brush.unit), brush.body, top_only=True)
+    height = box[3] - box[1]
+    band = box[0], box[1], box[2], box[1] + max(2, round(0.26 * height))
+    canvas.rounded(band, corner(brush.unit), brush.colour, top_only=True)
+    write_line(canvas, _sub(box, 0.14, 0.34, 0.86, 0.94), round(0.5 * height), ink(brush.body), brush.look)
+
+
+def draw_list(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """Paper with a frame in the colour and a wide band of it along the left."""
+    canvas.fill(box, brush.body)
+    canvas.frame(box, max(1, round(0.1 * brush.unit)), brush.colour)
+    canvas.fill((box[0], box[1], min(box[0] + max(2, round(0.24 * brush.unit)), box[2]), box[3]), brush.colour)
+
+
+def draw_table(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """Paper with a frame in the colour; head and rules are laid over it."""
+    canvas.fill(box, brush.body)
+    canvas.frame(box, max(1, round(0.1 * brush.unit)), brush.colour)
+
+
+def draw_row(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A marked line of a list or table: a flat strip in the colour, with writing."""
+    canvas.fill(box, brush.body)
+    height = box[3] - box[1]
+    line = (box[0] + height // 2, box[1], min(box[0] + 10 * height, box[2] - height // 4), box[3])
+    write_line(canvas, line, round(0.5 * height), mark(brush.body), brush.look)
+
+
+def draw_dock(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A neutral strip; it has round corners where it does not reach the edges of the screen."""
+    height, width = canvas.words.shape
+    floating = box[0] > 0 and box[1] > 0 and box[2] < width and box[3] < height
+    canvas.rounded(box, 2 * corner(brush.unit) if floating else 0, brush.body)
+
+
+def draw_round_button(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A disc with an inner disc, so that it is not a ring."""
+    canvas.ellipse(box, brush.colour)
+    canvas.ellipse(_sub(box, 0.36, 0.36, 0.64, 0.64), mark(brush.colour))
+
+
+def draw_square_button(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A square with round corners and a bar across."""
+    canvas.rounded(box, _line(box, 0.16), brush.colour)
+    canvas.fill(_sub(box, 0.25, 0.43, 0.75, 0.57), mark(brush.colour))
+
+
+def draw_push_button(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A wide block with round corners and a word."""
+    canvas.rounded(box, _line(box, 0.22), brush.colour)
+    write_centred(canvas, _sub(box, 0.12, 0, 0.88, 1), round(0.62 * (box[3] - box[1])), mark(brush.colour), brush.look)
+
+
+def draw_slider(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A thin track from edge to edge and a darker knob as high as the box."""
+    canvas.rounded(_sub(box, 0, 0.36, 1, 0.64), _line(box, 0.14), brush.colour)
+    height = box[3] - box[1]
+    x = box[0] + round((0.1 + 0.8 * (brush.look % 97) / 97) * (box[2] - box[0] - height))
+    canvas.ellipse((x, box[1], x + height, box[3]), mix(brush.colour, ink(brush.ground), 0.35))
+
+
+def draw_check_box(canvas: Canvas, box: Box, brush: Brush) -> None:
     """A square outline with a tick."""
-    canvas.rectangle(_last(box), fill=theme.surface, outline=colour, width=_line(box, 0.14))
-    width, height = box[2] - box[0], box[3] - box[1]
-    tick = [(0.25, 0.5), (0.45, 0.7), (0.78, 0.28)]
-    points = [(box[0] + x * width, box[1] + y * height) for x, y in tick]
-    canvas.line(points, fill=colour, width=_line(box, 0.12))
+    line = _line(box, 0.14)
+    canvas.rounded(box, line, brush.colour)
+    canvas.fill(inset(box, line), mix(brush.ground, WHITE if bright(brush.ground) else (0, 0, 0), 0.6))
+    inner = _sub(box, 0.22, 0.24, 0.8, 0.78)
+    canvas.stamp(inner[0], inner[1], glyph_stamp("tick", inner[2] - inner[0], inner[3] - inner[1]), brush.colour)
 
 
-def draw_text_field(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
-    """A long outline on the neutral surface, with a line of writing that does not fill it."""
-    canvas.rectangle(_last(box), fill=theme.surface, outline=colour, width=_line(box, 0.13))
-    canvas.rectangle(_last(_sub(box, 0.08, 0.42, 0.55, 0.58)), fill=theme.ink)
+def draw_text_field(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A long outline around paper, with a line of writing that does not fill it."""
+    line = _line(box, 0.12)
+    canvas.rounded(box, line, brush.colour)
+    fill = mix(brush.ground, WHITE if bright(brush.ground) else (0, 0, 0), 0.6)
+    canvas.fill(inset(box, line), fill)
+    write_line(canvas, _sub(box, 0.08, 0, 0.6, 1), round(0.52 * (box[3] - box[1])), ink(fill), brush.look)
 
 
-def draw_toggle_switch(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
-    """A pill with a bright knob at its right end."""
-    canvas.rounded_rectangle(_last(box), radius=_side(box) // 2, fill=colour)
+def draw_toggle_switch(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """A pill with a knob at one end."""
+    canvas.rounded(box, _side(box) // 2, brush.colour)
     height = box[3] - box[1]
     inner = max(1, height // 7)
-    canvas.ellipse(_last((box[2] - height + inner, box[1] + inner, box[2] - inner, box[3] - inner)), fill=WHITE)
+    x = box[2] - height if brush.look % 3 else box[0]
+    canvas.ellipse((x + inner, box[1] + inner, x + height - inner, box[3] - inner), mark(brush.colour))
 
 
-def draw_ring_icon(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
-    """A circle that lets the background through."""
-    canvas.ellipse(_last(box), outline=colour, width=_line(box, 0.2))
+def draw_text(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """Decoration: as many lines of writing as find room, `unit` pixels high each."""
+    write_lines(canvas, box, brush.unit, brush.colour, brush.look)
 
 
-def draw_text(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
-    """Neutral decoration: three lines of writing."""
-    for row, length in enumerate((1.0, 0.8, 0.55)):
-        canvas.rectangle(_last(_sub(box, 0, row * 0.4, length, row * 0.4 + 0.2)), fill=colour)
+def draw_one_line(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """Decoration: one line of writing, halfway down the box."""
+    write_line(canvas, box, brush.unit, brush.colour, brush.look)
 
 
-def draw_bar(canvas: Canvas, box: Box, colour: Colour, theme: Theme) -> None:
-    """Neutral decoration: the dock's strip."""
-    canvas.rectangle(_last(box), fill=theme.bar)
+def draw_caption(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """Decoration: a word or two in the middle of the box."""
+    write_centred(canvas, box, brush.unit, brush.colour, brush.look)
 
 
-def _polygon_painter(points: list[Point]) -> Callable[[Canvas, Box, Colour, Theme], None]:
-    return lambda canvas, box, colour, theme: _polygon(canvas, box, points, colour)
+def draw_head(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """Decoration: the head of a table, with writing all along it."""
+    canvas.fill(box, brush.colour)
+    inner = (box[0] + brush.unit // 2, box[1], box[2] - brush.unit // 2, box[3])
+    write_line(canvas, inner, round(0.7 * (box[3] - box[1])), mix(brush.colour, ink(brush.colour), 0.85), brush.look)
 
 
-PAINTERS: Final[dict[str, Callable[[Canvas, Box, Colour, Theme], None]]] = {
+def draw_block(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """Decoration: a plain rectangle."""
+    canvas.fill(box, brush.colour)
+
+
+def draw_foot(canvas: Canvas, box: Box, brush: Brush) -> None:
+    """Decoration: the foot of a dialog, with the round lower corners of its inside."""
+    x1, y1, x2, y2 = box
+    radius = 2 * corner(brush.unit) - max(2, round(0.2 * brush.unit))
+    canvas.rounded(box, radius, brush.colour)
+    canvas.fill((x1, y1, x2, max(y1, y2 - max(0, radius))), brush.colour)
+
+
+def _icon_painter(glyph: str) -> Painter:
+    def draw(canvas: Canvas, box: Box, brush: Brush) -> None:
+        canvas.stamp(box[0], box[1], glyph_stamp(glyph, box[2] - box[0], box[3] - box[1]), brush.colour)
+
+    return draw
+
+
+PAINTERS: Final[dict[str, Painter]] = {
     "window": draw_window,
     "panel": draw_panel,
+    "dialog": draw_dialog,
+    "toolbar": draw_toolbar,
+    "list": draw_list,
+    "table": draw_table,
+    "dock": draw_dock,
+    "title bar": draw_title_bar,
+    "tab": draw_tab,
+    "row": draw_row,
     "round button": draw_round_button,
     "square button": draw_square_button,
+    "push button": draw_push_button,
     "slider": draw_slider,
     "check box": draw_check_box,
     "text field": draw_text_field,
     "toggle switch": draw_toggle_switch,
-    "ring icon": draw_ring_icon,
+    **{f"{glyph} icon": _icon_painter(glyph) for glyph in GLYPHS},
+}
+DECORATIONS: Final[dict[str, Painter]] = {
     "text": draw_text,
-    "bar": draw_bar,
-    **{f"{name} icon": _polygon_painter(points) for name, points in POLYGONS.items()},
+    "line": draw_one_line,
+    "caption": draw_caption,
+    "foot": draw_foot,
+    **dict.fromkeys(("rule", "strip"), draw_block),
+    "head": draw_head,
 }

@@ -1,0 +1,125 @@
+"""From a seed to a screen: the checks, the layout, the names of what is in it, the pixels."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from ..errors import InputError
+from .desktop import arrange
+from .dice import Dice
+from .layout import Layout
+from .naming import Relation, place_of, tell_apart
+from .paint import draw, prepare
+from .scene import VERSION, Ambiguity, Element, Scene
+from .words import describe
+
+SIDES: Final = (56, 8192)
+LEAST: Final = 20
+LEAST_RANGE: Final = (1, 70)
+# Highest share of elements that need a relation.
+TWINS: Final = 0.2
+AMBIGUOUS_TWINS: Final = 0.5
+
+
+def _check(seed: int, size: Sequence[int], smallest: int | None, least: int) -> int:
+    """Refuse what cannot be drawn; return `smallest`, or its default."""
+    for value in (seed, *size, least, *(() if smallest is None else (smallest,))):
+        if not isinstance(value, int | np.integer):
+            raise InputError(f"[scenes] seed, size, smallest and least are whole numbers; got {value!r}")
+    if seed < 0:
+        raise InputError(f"[scenes] seed must not be negative; got {seed}")
+    if len(size) != 2 or any(not SIDES[0] <= side <= SIDES[1] for side in size):
+        raise InputError(f"[scenes] size is (width, height), each from {SIDES[0]} to {SIDES[1]} pixels; got {size}")
+    if not LEAST_RANGE[0] <= least <= LEAST_RANGE[1]:
+        raise InputError(f"[scenes] least must be from {LEAST_RANGE[0]} to {LEAST_RANGE[1]} elements; got {least}")
+    if smallest is None:
+        return max(8, min(size) // 100)
+    if not 4 <= smallest <= min(size) // 4:
+        raise InputError(f"[scenes] smallest must be from 4 to a quarter of the short side; got {smallest} for {size}")
+    return smallest
+
+
+def _elements(layout: Layout) -> tuple[Element, ...]:
+    """Name what has been laid out."""
+    chosen = [index for index, slot in enumerate(layout.slots) if slot.colour is not None]
+    place = {index: position for position, index in enumerate(chosen)}
+    relations: dict[int, Relation] = {}
+    for group in layout.groups.values():
+        if len(group) == 2:
+            told = tell_apart(layout.stand(group[0]), layout.stand(group[1]))
+            assert told is not None
+            relations |= zip(group, told, strict=True)
+    found: list[Element] = []
+    for index in chosen:
+        slot = layout.slots[index]
+        assert slot.colour is not None
+        outer = layout.containers(slot.parent)
+        found.append(Element(slot.box, describe(slot.colour, slot.kind), slot.kind, slot.colour,
+                             place[outer[0]] if outer else None, index in relations))  # fmt: skip
+    for index, relation in relations.items():
+        element = found[place[index]]
+        inner = relation if relation.container is None else Relation(container=place[relation.container])
+        phrase = describe(element.colour, element.kind, side=relation.side, place=place_of(found, inner))
+        found[place[index]] = replace(element, description=phrase)
+    return tuple(found)
+
+
+def _ambiguities(elements: tuple[Element, ...]) -> tuple[Ambiguity, ...]:
+    pairs: dict[str, list[int]] = {}
+    for index, element in enumerate(elements):
+        if element.relation:
+            pairs.setdefault(describe(element.colour, element.kind), []).append(index)
+    return tuple(
+        Ambiguity(phrase, (first, second), (elements[first].box, elements[second].box))
+        for phrase, (first, second) in pairs.items()
+    )
+
+
+def _plan(seed: int, size: tuple[int, int], smallest: int | None, least: int, ambiguous: bool) -> tuple[Dice, Layout]:
+    """Lay a screen out; the dice go on to its colours."""
+    smallest = _check(seed, size, smallest, least)
+    # Plain integers: NumPy's would give another key, and boxes that JSON does not take.
+    width, height = (int(side) for side in size)
+    dice = Dice(f"{VERSION} {seed} {width}x{height} {smallest} {least} {bool(ambiguous)}")
+    return dice, arrange(dice, (width, height), int(smallest), int(least), AMBIGUOUS_TWINS if ambiguous else TWINS)
+
+
+def generate(
+    seed: int,
+    size: tuple[int, int] = (3840, 2160),
+    *,
+    smallest: int | None = None,
+    least: int = LEAST,
+    ambiguous: bool = False,
+) -> Scene:
+    """Draw a desktop-like screen; the same arguments always give the same screen, bit for bit.
+
+    Args:
+        seed: any integer from 0.
+        size: (width, height) in pixels, each side from 56 to 8192.
+        smallest: shortest side in pixels that an element may have; None is 1 % of the screen's short side, at least 8.
+        least: how many elements the screen should have, from 1 to 70; fewer come where there is no room for them.
+        ambiguous: give many elements a twin of the same colour and kind, and list what fits both in `ambiguous`.
+
+    Raises:
+        InputError: a negative seed, a size or `least` out of range, `smallest` under 4 or over a quarter of the short
+            side, or anything but whole numbers.
+    """
+    dice, layout = _plan(seed, size, smallest, least, ambiguous)
+    elements = _elements(layout)
+    return Scene(draw(layout, prepare(dice, layout)), elements, _ambiguities(elements) if ambiguous else ())
+
+
+def annotate(
+    seed: int,
+    size: tuple[int, int] = (3840, 2160),
+    *,
+    smallest: int | None = None,
+    least: int = LEAST,
+    ambiguous: bool = False,
+) -> tuple[tuple[Element, ...], tuple[Ambiguity, ...]]:
+    """Return `elements` and `ambiguous` of what `generate` draws from the same arguments, without drawing it."""
+    elements = _elements(_plan(seed, size, smallest, least, ambiguous)[1])
+    return elements, _ambiguities(elements) if ambiguous else ()

@@ -12,7 +12,7 @@ import math
 import operator
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from saccade import _core, families, runtimes
@@ -22,7 +22,7 @@ from saccade.families import Family
 if TYPE_CHECKING:
     from saccade.media import Frame, Source
 
-__all__ = ["DEFAULT_TOKENS", "Plan", "plan", "smart_resize"]
+__all__ = ["DEFAULT_TOKENS", "Plan", "limits", "plan", "smart_resize", "source_size", "within"]
 
 DEFAULT_TOKENS = 1280
 _MIN_TOKENS = 4
@@ -59,7 +59,7 @@ def smart_resize(
 
 @dataclass(frozen=True)
 class Plan:
-    """What an image becomes. Sizes are (width, height).
+    """What an image, or each frame of a video, becomes. Sizes are (width, height).
 
     Attributes:
         family: geometry and conventions.
@@ -69,8 +69,9 @@ class Plan:
         max_pixels: upper limit that was used.
         budget: what was asked, in words, and where it came from.
         decoded_size: that a JPEG is decoded at by its own transform, as asked for with `reduced_jpeg`; None: whole.
-        grid_thw: (1, rows, columns) in patches.
-        patches: rows x columns.
+        frames: of the grid: 1 for an image, for a video its frames / temporal_patch_size, rounded up.
+        grid_thw: (frames, rows, columns) in patches.
+        patches: frames x rows x columns.
         tokens: patches after merging.
         windows: attention windows, none of them empty; 0 for a family without windows.
         scale: (x, y) source pixels for one model pixel.
@@ -83,6 +84,7 @@ class Plan:
     max_pixels: int
     budget: str
     decoded_size: tuple[int, int] | None = None
+    frames: int = 1
     grid_thw: tuple[int, int, int] = field(init=False)
     patches: int = field(init=False)
     tokens: int = field(init=False)
@@ -100,10 +102,10 @@ class Plan:
             side = max(1, self.family.window_size // merge // patch)  # in tokens, as `saccade.window_index` counts
             windows = -(-rows // merge // side) * -(-columns // merge // side)
         derived = {
-            "grid_thw": (1, rows, columns),
-            "patches": rows * columns,
-            "tokens": rows * columns // merge**2,
-            "windows": windows,
+            "grid_thw": (self.frames, rows, columns),
+            "patches": self.frames * rows * columns,
+            "tokens": self.frames * rows * columns // merge**2,
+            "windows": self.frames * windows,
             "scale": (self.source_size[0] / width, self.source_size[1] / height),
         }
         for name, value in derived.items():
@@ -160,9 +162,25 @@ def plan(
         FileNotFoundError: no such file.
     """
     family = families.get(family)
-    source_size = _source_size(image_or_size)
+    size = source_size(image_or_size)
     lower = None if min_tokens is None else _whole(min_tokens, "min_tokens", "a whole number of tokens, at least 1")
-    least, most, said = _limits(family, budget, lower, checkpoint_pixels)
+    made = within(size, family, *limits(family, budget, lower, checkpoint_pixels))
+    return replace(made, decoded_size=_decoded_size(image_or_size, made.resized_size)) if reduced_jpeg else made
+
+
+def within(source_size: tuple[int, int], family: Family, least: int, most: int, said: str) -> Plan:
+    """What an image of a size becomes within limits on the pixels of the result.
+
+    Args:
+        source_size: (width, height), each at least 1.
+        family: geometry and conventions.
+        least: min_pixels.
+        most: max_pixels.
+        said: what the limits are, in words.
+
+    Raises:
+        InputError: a ratio of the sides over 200, or limits that the reference's arithmetic cannot keep.
+    """
     width, height = source_size
     ratio = max(width, height) / min(width, height)
     if ratio > _MAX_RATIO:
@@ -173,8 +191,7 @@ def plan(
     resized = _resized(source_size, family, least, most)
     if resized[0] * resized[1] > most:
         raise InputError(_too_small(source_size, family, least, most, said))
-    decoded = _decoded_size(image_or_size, resized) if reduced_jpeg else None
-    return Plan(family, source_size, resized, least, most, said, decoded)
+    return Plan(family, source_size, resized, least, most, said)
 
 
 def _resized(size: tuple[int, int], family: Family, least: int, most: int) -> tuple[int, int]:
@@ -202,10 +219,23 @@ _BUDGETS = (
 )
 
 
-def _limits(
+def limits(
     family: Family, budget: int | str | None, lower: int | None, checkpoint_pixels: tuple[int, int] | None
 ) -> tuple[int, int, str]:
-    """(min_pixels, max_pixels, in words) of a budget."""
+    """What a budget stands for.
+
+    Args:
+        family: geometry and limits of its checkpoints.
+        budget: as `plan` takes it.
+        lower: `min_tokens` of `plan`.
+        checkpoint_pixels: as `plan` takes them.
+
+    Returns:
+        (min_pixels, max_pixels, in words).
+
+    Raises:
+        InputError: as `plan`, but for what depends on the image.
+    """
     area = family.factor**2
     checkpoint = _checkpoint(family, checkpoint_pixels)
     floor = _MIN_TOKENS if lower is None else lower
@@ -275,8 +305,13 @@ def _whole(value: Any, name: str, wanted: str) -> int:
     return number
 
 
-def _source_size(image_or_size: Any) -> tuple[int, int]:
-    """(width, height) of what `plan` was given."""
+def source_size(image_or_size: Any) -> tuple[int, int]:
+    """(width, height) of what `plan` takes: a size, or an image whose header is read.
+
+    Raises:
+        InputError: no size, or what `media.image_size` refuses.
+        FileNotFoundError: no such file.
+    """
     if isinstance(image_or_size, (tuple, list)):
         if len(image_or_size) != 2:
             raise InputError(f"a size is (width, height); got {len(image_or_size)} values")

@@ -30,8 +30,13 @@ _STAND_INS = re.compile("\ue000([0-9]+)\ue001")
 class Prompts:
     """Template and tokenizer of one checkpoint."""
 
-    def __init__(self, folder: Path, image_token_id: int) -> None:
+    def __init__(self, folder: Path, image_token_id: int, video_token_id: int | None = None) -> None:
         """Read tokenizer.json, tokenizer_config.json and the chat template of a checkpoint folder.
+
+        Args:
+            folder: of the checkpoint.
+            image_token_id: stands for an image in the template's text, and then for each of its tokens.
+            video_token_id: the same for videos; None for a checkpoint that is shown none.
 
         Raises:
             FileNotFoundError: no tokenizer.json.
@@ -40,7 +45,7 @@ class Prompts:
         path = folder / "tokenizer.json"
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such file; download the checkpoint's tokenizer")
-        self._folder, self._image = folder, image_token_id
+        self._folder, self._image, self._video = folder, image_token_id, video_token_id
         self._tokenizer, self._literal = _tokenizer(path), _tokenizer(path)
         self._literal.encode_special_tokens = True  # "<|im_end|>" is ten characters to this one
         added = self._tokenizer.get_added_tokens_decoder()
@@ -55,19 +60,22 @@ class Prompts:
         self._specials = re.compile("(" + "|".join(map(re.escape, names)) + ")") if names else None
         self._template, self._template_path, self._constants = _template(folder)
 
-    def encode(self, messages: Sequence[Message], image_tokens: Sequence[int]) -> list[int]:
+    def encode(
+        self, messages: Sequence[Message], image_tokens: Sequence[int], video_tokens: Sequence[int] = ()
+    ) -> list[int]:
         """Token ids of a conversation up to where the assistant begins.
 
         Args:
-            messages: in order; each image part stands where the image is to be seen.
+            messages: in order; each image or video part stands where it is to be seen.
             image_tokens: how many tokens each image has, in order.
+            video_tokens: the same of videos.
 
         Returns:
             The ids; equal to what transformers gives, unless a text holds a special token, which stays text here.
 
         Raises:
             InputError: messages of another form, text that is not Unicode, a template that fails on them, or that
-                does not show as many images as are given.
+                does not show as many images and videos as are given.
         """
         _check(messages)
         texts = [part["text"] for message in messages for part in _parts(message) if "text" in part]
@@ -75,21 +83,29 @@ class Prompts:
             ids = self._encode_literally(messages, texts)
         else:
             ids = self._tokenizer.encode(self.render(messages), add_special_tokens=False).ids
-        shown = ids.count(self._image)
-        if shown != len(image_tokens):
-            asked = sum(part.get("type") == "image" for message in messages for part in _parts(message))
-            why = "check the messages"
-            if asked == len(image_tokens):
-                why = (
-                    f"the messages hold {asked}: its image token is not {self._image_name} {self._image}, as "
-                    "image_token_id of config.json and tokenizer.json have it, or the template leaves images out"
-                )
-            raise InputError(
-                f"{self._template_path}: the chat template shows {shown} images where {len(image_tokens)} are given; "
-                f"{why}"
+        self._check_shown(ids, messages, "image", self._image, len(image_tokens))
+        if self._video is not None:
+            self._check_shown(ids, messages, "video", self._video, len(video_tokens))
+        elif video_tokens:
+            raise InputError(f"{self._folder}: the checkpoint has no video token; give images")
+        counts = {self._image: iter(image_tokens), self._video: iter(video_tokens)}
+        return [copy for token in ids for copy in [token] * (next(counts[token]) if token in counts else 1)]
+
+    def _check_shown(self, ids: Sequence[int], messages: Sequence[Message], kind: str, token: int, given: int) -> None:
+        shown = ids.count(token)
+        if shown == given:
+            return
+        asked = sum(part.get("type") == kind for message in messages for part in _parts(message))
+        why = "check the messages"
+        if asked == given:
+            name = self._image_name if kind == "image" else f"{kind} token"
+            why = (
+                f"the messages hold {asked}: its {kind} token is not {name} {token}, as {kind}_token_id of config.json "
+                f"and tokenizer.json have it, or the template leaves {kind}s out"
             )
-        counts = iter(image_tokens)
-        return [copy for token in ids for copy in [token] * (next(counts) if token == self._image else 1)]
+        raise InputError(
+            f"{self._template_path}: the chat template shows {shown} {kind}s where {given} are given; {why}"
+        )
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of generated ids, special tokens written out."""

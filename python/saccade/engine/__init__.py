@@ -5,8 +5,8 @@ answer = engine.locate("screen.png", "the red round button")
 answer.boxes[0].xyxy        # in pixels of screen.png
 """
 
-from saccade.engine.answer import Answer, Shown
+from saccade.engine.answer import Answer, Piece, Shown
 from saccade.engine.engine import Engine
 from saccade.engine.loading import load
 
-__all__ = ["Answer", "Engine", "Shown", "load"]
+__all__ = ["Answer", "Engine", "Piece", "Shown", "load"]

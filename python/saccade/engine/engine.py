@@ -3,41 +3,59 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
-from saccade import caches, families, grounding, nets
+from saccade import budget as budgets
+from saccade import caches, families, nets
 from saccade.budget import Plan
-from saccade.engine import speech
-from saccade.engine.answer import Answer, Shown
+from saccade.engine import options, request, settings
+from saccade.engine.answer import Answer, Piece
 from saccade.engine.clock import Clock
+from saccade.engine.options import Budget
+from saccade.engine.request import Request
+from saccade.engine.running import Ready, Runner
 from saccade.engine.sight import Sight
 from saccade.errors import InputError
 from saccade.prompts import Message, Prompts
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from saccade.engine.settings import Options
+
 __all__ = ["Engine"]
 
 _LOCATE = "Locate {}, output its bbox coordinates using JSON format."
+_LOCATE_TOKENS, _ASK_TOKENS = 256, 512
 
 
 class Engine:
-    """A loaded checkpoint with its tokenizer; `load` makes one."""
+    """A loaded checkpoint with its tokenizer; `load` makes one.
+
+    All questions take the options of `saccade.engine.settings.Options`: max_tokens, temperature, top_p, top_k, min_p,
+    repetition_penalty, seed, stop, progress. A `budget` is what `saccade.plan` takes, or a mapping in one of the
+    spellings of `saccade.engine.options`; an image's own goes before the request's, and that before the engine's.
+    """
 
     def __init__(
         self,
         folder: Path,
         *,
         compute_dtype: str | None = None,
+        budget: Budget = None,
         cache_memory: int | str = caches.MEMORY_LIMIT,
         cache_dir: str | os.PathLike[str] | None = None,
         cache_dir_size: int | str = caches.FOLDER_LIMIT,
     ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
+        default = options.read(budget, "budget of the engine")
         self.model = nets.load(folder, compute_dtype=compute_dtype)
-        self.prompts = Prompts(folder, self.model.config.image_token_id)
-        vision = self.model.config.vision
+        config = self.model.config
+        self.prompts = Prompts(folder, config.image_token_id, config.video_token_id)
+        vision = config.vision
         pixels = nets.preprocessor.read(folder, vision)
         self.family = replace(
             families.get(self.model.config.family),
@@ -49,57 +67,100 @@ class Engine:
             std=pixels.std,
         )
         self.store = caches.Store(self.model.visual, memory=cache_memory, folder=cache_dir, folder_size=cache_dir_size)
-        self.sight = Sight(self.model, self.family, pixels.pixel_limits, self.store)
+        self.sight = Sight(self.model, self.family, pixels.pixel_limits, default, self.store)
+        self.runner = Runner(self.model, self.prompts, self.sight)
 
     @property
     def counts(self) -> caches.Counts:
         """What all requests so far took, and what the cache spared them."""
         return self.store.counts()
 
-    def plan(self, image: Any, *, budget: int | str | None = None) -> Plan:
-        """What this checkpoint would be shown of an image; reads the header only. As `saccade.plan`."""
-        return self.sight.plan(image, budget)
+    def plan(self, image: Any, *, budget: Budget = None) -> Plan:
+        """What this checkpoint would be shown of an image, or of a (width, height); reads the header only."""
+        levels = [options.read(budget, "budget"), self.sight.default]
+        return options.choose(budgets.source_size(image), self.family, levels, self.sight.pixel_limits)
 
+    @overload
     def locate(
         self,
         image: Any,
         description: str,
         *,
-        budget: int | str | None = None,
-        max_tokens: int = 256,
+        budget: Budget = None,
         image_first: bool = True,
-    ) -> Answer:
-        """Find what a description names.
+        fit: bool = False,
+        **how: Unpack[Options],
+    ) -> Answer: ...
+
+    @overload
+    def locate(
+        self,
+        image: Any,
+        description: Sequence[str],
+        *,
+        budget: Budget = None,
+        image_first: bool = True,
+        fit: bool = False,
+        **how: Unpack[Options],
+    ) -> list[Answer]: ...
+
+    def locate(
+        self,
+        image: Any,
+        description: str | Sequence[str],
+        *,
+        budget: Budget = None,
+        image_first: bool = True,
+        fit: bool = False,
+        **how: Unpack[Options],
+    ) -> Answer | list[Answer]:
+        """Find what a description names, or each of several.
 
         Args:
             image: what `saccade.media.open_image` takes.
-            description: such as "the red round button". Special tokens in it are plain text.
-            budget: as `saccade.plan`.
-            max_tokens: an answer longer than this is cut off.
+            description: such as "the red round button", or a list of those: the image is then looked at once. Special
+                tokens in it are plain text.
+            budget: of the image.
             image_first: False puts the words before the image, as Qwen's cookbook did.
+            fit: let the image take fewer tokens where the model cannot read as many.
+            how: as all questions; an answer has at most 256 tokens unless `max_tokens` says otherwise.
 
         Returns:
-            The answer; one without a box has `found` false, and its text says what the model said instead.
+            The answer, or one a description; one without a box has `found` false, and its text says what the model
+            said instead.
 
         Raises:
-            InputError: an empty description, an image or budget that cannot be used, or more tokens than the model
-                can read.
+            InputError: an empty description, an image, budget or option that cannot be used, or more tokens than the
+                model can read.
             FileNotFoundError: no such image.
         """
-        if not isinstance(description, str) or not description.strip():
-            raise InputError(f"description is {description!r}; say in words what to find")
-        words = {"type": "text", "text": _LOCATE.format(description.strip())}
-        content = [{"type": "image"}, words] if image_first else [words, {"type": "image"}]
-        return self._answer([image], [{"role": "user", "content": content}], budget, max_tokens)
+        descriptions = [description] if isinstance(description, str) else _descriptions(description)
+        made, asked = settings.read(how, _LOCATE_TOKENS), options.read(budget, "budget")
+        requests = [_locating(image, words, image_first=image_first) for words in descriptions]
+        ready = [self.runner.prepare(one, asked, made, fit=fit) for one in requests]
+        answers = self._share_sight(ready)
+        return answers[0] if isinstance(description, str) else answers
 
-    def ask(self, images: Any, text: str, *, budget: int | str | None = None, max_tokens: int = 512) -> Answer:
+    def ask(
+        self,
+        images: Any,
+        text: str,
+        *,
+        budget: Budget = None,
+        system: str | None = None,
+        fit: bool = False,
+        **how: Unpack[Options],
+    ) -> Answer:
         """Ask about images, which are put before the text.
 
         Args:
-            images: one image, or a list of them (an empty one asks without).
+            images: one image, or a list of them (an empty one asks without); of each, also a part of a message as
+                `chat` takes it, which may have its own budget or be a video.
             text: the question.
-            budget: of each image, as `saccade.plan`.
-            max_tokens: as `locate`.
+            budget: of each image without its own.
+            system: a system message in place of the template's own.
+            fit: let images take fewer tokens where the model cannot read as many.
+            how: as all questions; an answer has at most 512 tokens unless `max_tokens` says otherwise.
 
         Returns:
             The answer; boxes are read where there is exactly one image, since the text does not say whose they are.
@@ -107,56 +168,104 @@ class Engine:
         Raises:
             InputError, FileNotFoundError: as `locate`.
         """
-        pictures = _several(images)
-        return self._answer(pictures, [_question(pictures, text)], budget, max_tokens)
+        return _last(self._start(request.question(images, text, system), budget, fit, how))
 
-    def count_tokens(self, images: Any, text: str, *, budget: int | str | None = None) -> int:
-        """Tokens of the prompt that `ask` would make; of files, only the headers are read."""
-        pictures = _several(images)
-        counts = [self.plan(picture, budget=budget).tokens for picture in pictures]
-        return len(self.prompts.encode([_question(pictures, text)], counts))
-
-    def _answer(
-        self, images: Sequence[Any], messages: Sequence[Message], budget: int | str | None, max_tokens: int
+    def chat(
+        self, messages: Sequence[Message], *, budget: Budget = None, fit: bool = False, **how: Unpack[Options]
     ) -> Answer:
-        """One request from end to end; what cannot run is refused before the first pixel is decoded."""
-        max_tokens = nets.answer_length(max_tokens, "max_tokens")
-        clock = Clock()
-        plans = [self.plan(image, budget=budget) for image in images]
-        ids = self.prompts.encode(messages, [plan.tokens for plan in plans])
-        self._check_length(len(ids), plans, max_tokens)
-        views = self.sight.look(images, plans, clock)
-        read = speech.prefill(self.model, self.store, ids, plans, views, clock)
-        tokens = list(speech.tokens(self.model, read, max_tokens, clock))
-        stopped = tokens[-1] in self.model.config.eos_token_ids
-        text = self.prompts.decode(tokens[:-1] if stopped else tokens)
-        return Answer(
-            boxes=grounding.read(text, plans[0]) if len(plans) == 1 else (),
-            text=text,
-            frames=tuple(Shown.of(plan) for plan in plans),
-            usage={"prompt": len(ids), "image": sum(plan.tokens for plan in plans), "answer": len(tokens)},
-            timings=clock.seconds,
-            finish="stop" if stopped else "length",
-        )
+        """Answer a conversation.
 
-    def _check_length(self, prompt: int, plans: Sequence[Plan], answer: int) -> None:
-        """Refuse what the language model cannot read to its end."""
-        most = self.model.config.text.max_position_embeddings
-        if prompt + answer <= most:
-            return
-        shares = ", ".join(str(plan.tokens) for plan in plans) or "none"
-        raise InputError(
-            f"the prompt takes {prompt} tokens (images: {shares}) and the answer up to {answer}, together "
-            f"{prompt + answer}; the model has {most} (max_position_embeddings): lower the budget, give fewer images "
-            "or less text, or lower max_tokens"
-        )
+        Args:
+            messages: [{"role": "user", "content": [{"type": "image", "image": ..., "budget": 512}, {"type": "text",
+                "text": ...}]}, ...]: the form and the options are those of `saccade.engine.request`, the order of the
+                parts is kept, and any turn may show images.
+            budget: of each image without its own.
+            fit: as `ask`.
+            how: as `ask`.
+
+        Returns:
+            As `ask`.
+
+        Raises:
+            InputError: as `locate`, and messages of another form.
+            FileNotFoundError: no such image.
+        """
+        return _last(self._start(request.conversation(messages), budget, fit, how))
+
+    def stream(
+        self,
+        images: Any,
+        text: str | None = None,
+        *,
+        budget: Budget = None,
+        system: str | None = None,
+        fit: bool = False,
+        **how: Unpack[Options],
+    ) -> Iterator[Piece]:
+        """Answer piece by piece: whole characters as they come, and the last piece carries the answer.
+
+        Args:
+            images: as `ask`; or, where there is no text, messages as `chat`.
+            text: as `ask`.
+            budget: as `ask`.
+            system: as `ask`.
+            fit: as `ask`.
+            how: as `ask`.
+
+        Raises:
+            InputError, FileNotFoundError: as `ask`, at once and not at the first piece.
+        """
+        return self._start(_either(images, text, system), budget, fit, how)
+
+    def count_tokens(
+        self, images: Any, text: str | None = None, *, budget: Budget = None, system: str | None = None
+    ) -> int:
+        """Tokens of the prompt that `ask` or `chat` would make, without running it; of files, only headers are read.
+
+        Arguments and errors as `stream`.
+        """
+        _, ids = self.runner.count(_either(images, text, system), options.read(budget, "budget"))
+        return len(ids)
+
+    def _start(self, asked: Request, budget: Budget, fit: bool, how: Mapping[str, Any]) -> Iterator[Piece]:
+        limits = options.read(budget, "budget")
+        ready = self.runner.prepare(asked, limits, settings.read(how, _ASK_TOKENS), fit=fit)
+        return self.runner.run(ready)
+
+    def _share_sight(self, ready: Sequence[Ready]) -> list[Answer]:
+        """Answers to questions about the same media; what they take to be seen counts to the first."""
+        answers, seen = [], {}
+        for one in ready:
+            clock, plans = Clock(), one.plans
+            if plans not in seen:  # `fit` may give a longer description a smaller image
+                seen[plans] = self.sight.look(one.request.media, plans, clock, one.settings.progress)
+            answers.append(_last(self.runner.run(one, seen=seen[plans], clock=clock)))
+        return answers
 
 
-def _several(images: Any) -> list[Any]:
-    return list(images) if isinstance(images, list | tuple) else [images]
+def _either(images: Any, text: str | None, system: str | None) -> Request:
+    if text is not None:
+        return request.question(images, text, system)
+    if system is not None:
+        raise InputError("system is given beside messages; make it the first of them")
+    return request.conversation(images)
 
 
-def _question(images: Sequence[Any], text: str) -> Message:
-    if not isinstance(text, str) or not text.strip():
-        raise InputError(f"text is {text!r}; ask something")
-    return {"role": "user", "content": [*({"type": "image"} for _ in images), {"type": "text", "text": text}]}
+def _last(pieces: Iterator[Piece]) -> Answer:
+    for piece in pieces:
+        if piece.answer is not None:
+            return piece.answer
+    raise RuntimeError("a run ends with its answer")
+
+
+def _descriptions(given: Any) -> list[str]:
+    if not isinstance(given, list | tuple) or not given:
+        raise InputError(f"description is {given!r}; say in words what to find, or give a list of those")
+    return list(given)
+
+
+def _locating(image: Any, description: Any, *, image_first: bool) -> Request:
+    if not isinstance(description, str) or not description.strip():
+        raise InputError(f"description is {description!r}; say in words what to find")
+    shown, words = {"type": "image", "image": image}, {"type": "text", "text": _LOCATE.format(description.strip())}
+    return request.conversation([{"role": "user", "content": [shown, words] if image_first else [words, shown]}])

@@ -6,6 +6,7 @@ import os
 
 from saccade import caches, hub
 from saccade.engine.engine import Engine
+from saccade.engine.options import Budget
 
 __all__ = ["load"]
 
@@ -14,6 +15,7 @@ def load(
     path_or_id: str | os.PathLike[str] | None = None,
     *,
     compute_dtype: str | None = None,
+    budget: Budget = None,
     cache_memory: int | str = caches.MEMORY_LIMIT,
     cache_dir: str | os.PathLike[str] | None = None,
     cache_dir_size: int | str = caches.FOLDER_LIMIT,
@@ -26,6 +28,7 @@ def load(
         compute_dtype: "float32", "bfloat16" or "float16"; None: float32 for the packaged checkpoint, which is small;
             else as `saccade.nets.load`: float32 on the CPU, on a GPU the checkpoint's own, but bfloat16 for a float16
             checkpoint, whose activations float16 does not hold on some images.
+        budget: of images in requests that give none; as `Engine` takes it.
         cache_memory: most bytes that features of images and prompts take while they are kept for later requests, as a
             number or such as "512MB"; 0 keeps none. What was used longest ago goes first.
         cache_dir: a folder where features are kept for later runs, which may be shared by processes and checkpoints;
@@ -42,6 +45,7 @@ def load(
     return Engine(
         hub.find(path_or_id),
         compute_dtype=compute_dtype,
+        budget=budget,
         cache_memory=cache_memory,
         cache_dir=cache_dir,
         cache_dir_size=cache_dir_size,

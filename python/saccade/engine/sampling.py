@@ -125,7 +125,8 @@ def _likeliest(values: NDArray[np.float64], tokens: NDArray[np.int64], count: in
     least = np.partition(own, len(own) - count)[len(own) - count]
     above, level = np.flatnonzero(own > least), np.flatnonzero(own == least)
     kept = np.concatenate([above[np.argsort(-own[above], kind="stable")], level])[:count]
-    return tokens[kept]
+    chosen: NDArray[np.int64] = tokens[kept]
+    return chosen
 
 
 def _nucleus(tokens: NDArray[np.int64], shares: NDArray[np.float64], wanted: float) -> NDArray[np.int64]:

@@ -1,25 +1,28 @@
-"""From an image to what the language model reads of it: plan, decode, patches, vision.
+"""From an image or video to what the language model reads of it: plan, decode, patches, vision.
 
-One image at a time, so that memory is the largest image's and what was computed for one is kept for the next request
-that shows it.
+One at a time, so that memory is the largest one's and what was computed for one is kept for the next request that
+shows it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from saccade import budget as budgets
 from saccade import caches, media, patches
 from saccade.backend import mx
 from saccade.budget import Plan
 from saccade.caches import keys
+from saccade.engine import options
 from saccade.engine.clock import Clock
+from saccade.engine.options import Limits
+from saccade.engine.request import Medium
+from saccade.engine.settings import Progress
 from saccade.families import Family
 from saccade.nets import Model
 
@@ -31,51 +34,89 @@ _POLICY: dict[str, Any] = {}
 
 @dataclass(frozen=True)
 class View:
-    """One image as the language model reads it.
+    """One image or video as the language model reads it.
 
     Attributes:
+        kind: "image" or "video".
         content: its name (`caches.keys.content`); empty where nothing is kept.
-        tokens: how many it takes.
+        plan: what it became.
+        seconds: from one frame of a video's grid to the next; None where the model does not count them.
         features: gives the tower's output, [tokens, hidden], evaluated; runs the tower only where it has to.
     """
 
+    kind: str
     content: caches.Key
-    tokens: int
+    plan: Plan
+    seconds: float | None
     features: Callable[[], mx.array]
 
 
 class Sight:
     """The half of an engine that sees."""
 
-    def __init__(self, model: Model, family: Family, pixel_limits: tuple[int, int] | None, store: caches.Store) -> None:
-        """Take what a checkpoint says.
+    def __init__(
+        self,
+        model: Model,
+        family: Family,
+        pixel_limits: tuple[int, int] | None,
+        default: Limits,
+        store: caches.Store,
+    ) -> None:
+        """Take what a checkpoint and its user say.
 
         Args:
             model: the network.
             family: geometry and conventions of the checkpoint.
             pixel_limits: (min_pixels, max_pixels) of the checkpoint, None where it does not say.
+            default: the engine's limits, for requests that have none.
             store: keeps features, and counts.
         """
-        self.model, self.family, self.pixel_limits, self.store = model, family, pixel_limits, store
+        self.model, self.family, self.pixel_limits = model, family, pixel_limits
+        self.default, self.store = default, store
 
-    def plan(self, image: Any, budget: int | str | None) -> Plan:
-        """What an image becomes; reads its header only."""
-        return budgets.plan(image, family=self.family, budget=budget, checkpoint_pixels=self.pixel_limits)
-
-    def look(self, images: Sequence[Any], plans: Sequence[Plan], clock: Clock) -> list[View]:
-        """See each image, or recognise it: one whose file and plan were seen before is not even decoded.
+    def plan(self, medium: Medium, asked: Limits, *, most: int | None = None) -> Plan:
+        """What a medium becomes; of files, only headers are read.
 
         Args:
-            images: what `saccade.media.open_image` takes.
-            plans: one an image, made for it.
-            clock: is given "decode", "patches" and "vision".
+            medium: its own limits go first.
+            asked: the request's, which go before the engine's.
+            most: tokens it may take at most, whatever else is said; of a video all its frames together.
         """
-        return [self._look(image, plan, clock) for image, plan in zip(images, plans, strict=True)]
+        frames = 1
+        if isinstance(medium.source, media.Video):
+            frames = len(medium.source.groups(self.family.temporal_patch_size))
+        levels = [medium.limits, asked, self.default]
+        if most is not None:
+            levels.insert(0, Limits(upper=most // frames))
+        moving = medium.kind == "video"
+        plan = options.choose(medium.size, self.family, levels, self.pixel_limits, moving=moving)
+        return replace(plan, frames=frames)
+
+    def look(
+        self, shown: Sequence[Medium], plans: Sequence[Plan], clock: Clock, progress: Progress | None = None
+    ) -> list[View]:
+        """See each medium, or recognise it: an image whose file and plan were seen before is not even decoded.
+
+        Args:
+            shown: images and videos.
+            plans: one a medium, made for it.
+            clock: is given "decode", "patches" and "vision".
+            progress: is told of "vision", in media.
+        """
+        views: list[View] = []
+        for medium, plan in zip(shown, plans, strict=True):
+            if progress is not None:
+                progress("vision", len(views), len(plans))
+            if isinstance(medium.source, media.Video):
+                views.append(self._watch(medium.source, plan, clock))
+            else:
+                views.append(self._look(medium.source, plan, clock))
+        return views
 
     def _look(self, image: Any, plan: Plan, clock: Clock) -> View:
         if not self.store.on:
             features = self._encode(self._cut(image, plan, clock), plan, clock)
-            return View(b"", plan.tokens, lambda: features)
+            return View("image", b"", plan, None, lambda: features)
         planned, content = None, None
         with clock.stage("decode"):
             encoded = media.encoded(image)
@@ -90,13 +131,24 @@ class Sight:
             if planned is not None:
                 self.store.link(planned, content)
             features = self._features(content, plan, clock, lambda: cut)
-            return View(content, plan.tokens, lambda: features)
+            return View("image", content, plan, None, lambda: features)
         recall = partial(self._features, content, plan, clock, lambda: self._cut(image, plan, clock))
-        return View(content, plan.tokens, recall)
+        return View("image", content, plan, None, recall)
 
-    def _features(
-        self, content: caches.Key, plan: Plan, clock: Clock, cut: Callable[[], npt.NDArray[np.uint8]]
-    ) -> mx.array:
+    def _watch(self, video: media.Video, plan: Plan, clock: Clock) -> View:
+        """Frames come from many files, or none: a video is known by its pixels alone."""
+        # Qwen2-VL's frames are one position apart, however long that was.
+        timed = self.family.name != "qwen2-vl"
+        seconds = self.family.temporal_patch_size / video.fps if timed else None
+        cut = self._cut_moving(video, plan, clock)
+        if not self.store.on:
+            features = self._encode(cut, plan, clock)
+            return View("video", b"", plan, seconds, lambda: features)
+        with clock.stage("patches"):
+            content = keys.content(cut, plan.grid_thw, self.store.tower, seconds)
+        return View("video", content, plan, seconds, partial(self._features, content, plan, clock, lambda: cut))
+
+    def _features(self, content: caches.Key, plan: Plan, clock: Clock, cut: Callable[[], npt.NDArray[Any]]) -> mx.array:
         with clock.stage("vision"):
             kept = self.store.features(content)
         if kept is not None:
@@ -108,15 +160,32 @@ class Sight:
     def _cut(self, image: Any, plan: Plan, clock: Clock) -> npt.NDArray[np.uint8]:
         """Native patches of an image."""
         with clock.stage("decode"):
-            frame = media.open_image(image, **_POLICY)
-        if not isinstance(image, media.Frame | np.ndarray):
-            self.store.counters.add(decodes=1)
+            frame = self._open(image)
         with clock.stage("patches"):
             cut: npt.NDArray[np.uint8] = patches.patchify(frame, plan)
         self.store.counters.add(resizes=1)
         return cut
 
-    def _encode(self, cut: npt.NDArray[np.uint8], plan: Plan, clock: Clock) -> mx.array:
+    def _cut_moving(self, video: media.Video, plan: Plan, clock: Clock) -> npt.NDArray[np.float32]:
+        """Reference patches of a video: each holds the same place of temporal_patch_size frames."""
+        still, family = replace(plan, frames=1), plan.family
+        split = (still.patches, 3, family.temporal_patch_size, family.patch_size**2)
+        cut = np.empty((plan.frames, *split), np.float32)
+        for joined, group in zip(cut, video.groups(family.temporal_patch_size), strict=True):
+            for place, source in enumerate(group):
+                with clock.stage("decode"):
+                    frame = self._open(source)
+                with clock.stage("patches"):
+                    joined[:, :, place] = patches.patchify(frame, still, "reference").reshape(split)[:, :, place]
+        self.store.counters.add(resizes=plan.frames * family.temporal_patch_size)
+        return cut.reshape(plan.patches, -1)
+
+    def _open(self, image: Any) -> media.Frame:
+        if not isinstance(image, media.Frame | np.ndarray):
+            self.store.counters.add(decodes=1)
+        return media.open_image(image, **_POLICY)
+
+    def _encode(self, cut: npt.NDArray[Any], plan: Plan, clock: Clock) -> mx.array:
         """The tower's output, evaluated."""
         with clock.stage("vision"):
             features = self.model.image_features(mx.array(cut), [plan.grid_thw])

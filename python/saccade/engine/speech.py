@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from saccade import caches
 from saccade.backend import mx
-from saccade.budget import Plan
 from saccade.engine.clock import Clock
 from saccade.engine.recall import Memo, restore
+from saccade.engine.sampling import Sampler, Sampling
+from saccade.engine.settings import Progress
 from saccade.engine.sight import View
-from saccade.nets import KVCache, Model, Prompt
+from saccade.nets import Choose, KVCache, Model, Prompt, greedy
 
-__all__ = ["Read", "prefill", "tokens"]
+__all__ = ["Allowed", "Read", "chooser", "prefill", "tokens"]
 
-Grid = tuple[int, int, int]
+Allowed = Callable[[Sequence[int]], NDArray[np.int64]]
+"""From the tokens of an answer so far to those that may come next."""
 
 
 @dataclass(frozen=True)
@@ -38,32 +41,36 @@ class Read:
 
 
 def prefill(
-    model: Model, store: caches.Store, ids: Sequence[int], plans: Sequence[Plan], views: Sequence[View], clock: Clock
+    model: Model,
+    store: caches.Store,
+    ids: Sequence[int],
+    views: Sequence[View],
+    clock: Clock,
+    progress: Progress | None = None,
 ) -> Read:
     """Read a prompt, evaluated; its longest beginning that was read before is recalled.
 
     Args:
         model: the network.
         store: keeps prompts, and counts.
-        ids: of the prompt, each image as many image tokens as its plan says.
-        plans: one an image.
-        views: one an image.
+        ids: of the prompt, each image and video as many tokens as its plan says.
+        views: in the order of the prompt.
         clock: is given "prefill", and what the views take.
+        progress: is told of "prefill", in tokens.
     """
     with clock.stage("prefill"):
-        grids = [plan.grid_thw for plan in plans]
-        memo = _memo(model, store, ids, grids, views)
+        memo = _memo(model, store, ids, views)
         # The last token is read in any case: what follows it is the answer.
         known, state = (0, None) if memo is None else memo.prefixes.longest(memo.rows[:-1])
     features = _features(model, ids, views, known)
     with clock.stage("prefill"):
-        table = np.array(grids, np.int64).reshape(-1, 3)
-        together = mx.concatenate(features) if features else None
-        prompt = model.prompt(ids, image_grid_thw=table, image_features=together)
+        prompt = _embed(model, ids, views, features)
         cache = model.model.make_cache(prompt.padding)
         if state is not None:
             restore(cache, state)
-        logits = model.prefill(prompt.after(known), cache)
+        total = len(ids)
+        told = None if progress is None else lambda done, _: progress("prefill", known + done, total)
+        logits = model.prefill(prompt.after(known), cache, told)
         mx.eval(logits)
         if memo is not None:
             memo.keep(cache)
@@ -72,35 +79,12 @@ def prefill(
     return Read(prompt, cache, logits, memo)
 
 
-def _memo(
-    model: Model, store: caches.Store, ids: Sequence[int], grids: Sequence[Grid], views: Sequence[View]
-) -> Memo | None:
-    """How a prompt is named; None where prompts are not kept."""
-    if not store.ledger.limit:
-        return None
-    position_ids, delta = model.places(ids, grids)
-    contents, lengths = [view.content for view in views], [view.tokens for view in views]
-    rows = caches.keys.rows(ids, position_ids, contents, lengths, [model.config.image_token_id])
-    return Memo(store.prefixes, rows, delta)
-
-
-def _features(model: Model, ids: Sequence[int], views: Sequence[View], known: int) -> list[mx.array]:
-    """Features of each image; nothing but zeros where all of its tokens are recalled, since nobody reads those."""
-    places = np.flatnonzero(np.asarray(ids) == model.config.image_token_id)
-    ends = np.cumsum([view.tokens for view in views], dtype=np.int64) - 1
-    width = model.config.vision.out_hidden_size
-    return [
-        mx.zeros((view.tokens, width)) if places[end] < known else view.features()
-        for view, end in zip(views, ends, strict=True)
-    ]
-
-
-def tokens(model: Model, read: Read, max_tokens: int, clock: Clock) -> Iterator[int]:
+def tokens(model: Model, read: Read, max_tokens: int, choose: Choose, clock: Clock) -> Iterator[int]:
     """Yield the answer's tokens as they are found, at most `max_tokens`, the last an end token if it ends by itself.
 
     The clock is given "answer", what the caller does between two tokens left out.
     """
-    stream = model.follow(read.prompt, read.cache, read.logits, max_tokens)
+    stream = model.follow(read.prompt, read.cache, read.logits, max_tokens, choose)
     said: list[int] = []
     try:
         while True:
@@ -113,3 +97,80 @@ def tokens(model: Model, read: Read, max_tokens: int, clock: Clock) -> Iterator[
     finally:  # also where the caller has heard enough
         if read.memo is not None:
             read.memo.keep(read.cache, said)
+
+
+def chooser(sampling: Sampling, ids: Sequence[int], allowed: Allowed | None = None) -> Choose:
+    """What picks the tokens of one answer.
+
+    Args:
+        sampling: how.
+        ids: of the prompt, for the repetition penalty.
+        allowed: which tokens may come next; None: all.
+    """
+    if sampling.greedy and allowed is None:
+        return greedy
+    sampler = Sampler(sampling, ids)
+    made: list[int] = []
+
+    def choose(logits: mx.array) -> int:
+        values = np.array(logits.astype(mx.float32))
+        if allowed is not None:
+            masked = np.full_like(values, -np.inf)
+            kept = allowed(made)
+            masked[kept] = values[kept]
+            values = masked
+        made.append(sampler(values))
+        return made[-1]
+
+    return choose
+
+
+def _embed(model: Model, ids: Sequence[int], views: Sequence[View], features: Sequence[mx.array]) -> Prompt:
+    """A prompt with its images and videos in their places; features are one a view."""
+
+    def together(kind: str) -> mx.array | None:
+        chosen = [rows for view, rows in zip(views, features, strict=True) if view.kind == kind]
+        return mx.concatenate(chosen) if chosen else None
+
+    return model.prompt(
+        ids,
+        image_grid_thw=_grids(views, "image"),
+        image_features=together("image"),
+        video_grid_thw=_grids(views, "video"),
+        video_features=together("video"),
+        second_per_grid_ts=_seconds(views) or None,
+    )
+
+
+def _grids(views: Sequence[View], kind: str) -> NDArray[np.int64]:
+    return np.array([view.plan.grid_thw for view in views if view.kind == kind], np.int64).reshape(-1, 3)
+
+
+def _seconds(views: Sequence[View]) -> list[float]:
+    return [view.seconds for view in views if view.seconds is not None]
+
+
+def _memo(model: Model, store: caches.Store, ids: Sequence[int], views: Sequence[View]) -> Memo | None:
+    """How a prompt is named; None where prompts are not kept."""
+    if not store.ledger.limit:
+        return None
+    stills, films = ([view.plan.grid_thw for view in views if view.kind == kind] for kind in ("image", "video"))
+    position_ids, delta = model.places(ids, stills, films, _seconds(views))
+    contents, lengths = [view.content for view in views], [view.plan.tokens for view in views]
+    rows = caches.keys.rows(ids, position_ids, contents, lengths, _media_tokens(model))
+    return Memo(store.prefixes, rows, delta)
+
+
+def _media_tokens(model: Model) -> list[int]:
+    return [model.config.image_token_id, model.config.video_token_id]
+
+
+def _features(model: Model, ids: Sequence[int], views: Sequence[View], known: int) -> list[mx.array]:
+    """Features of each medium; nothing but zeros where all of its tokens are recalled, since nobody reads those."""
+    places = np.flatnonzero(np.isin(ids, _media_tokens(model)))
+    ends = np.cumsum([view.plan.tokens for view in views], dtype=np.int64) - 1
+    width = model.config.vision.out_hidden_size
+    return [
+        mx.zeros((view.plan.tokens, width)) if places[end] < known else view.features()
+        for view, end in zip(views, ends, strict=True)
+    ]

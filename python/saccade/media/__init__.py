@@ -6,6 +6,7 @@ from saccade.media.decode import FORMATS, MAX_PIXELS
 from saccade.media.frame import Frame
 from saccade.media.opening import Encoded, Source, encoded, image_size, image_sizes, open_image
 from saccade.media.sources import from_base64
+from saccade.media.video import Video
 
 __all__ = [
     "FORMATS",
@@ -13,6 +14,7 @@ __all__ = [
     "Encoded",
     "Frame",
     "Source",
+    "Video",
     "encoded",
     "from_base64",
     "image_size",

@@ -115,15 +115,15 @@ class Model(nn.Module):
         attention_mask: Any = None,
         *,
         image_features: mx.array | None = None,
+        video_features: mx.array | None = None,
     ) -> Prompt:
-        """Embed a prompt; `image_features` is what the method gave, in place of `pixel_values`; else as in a call."""
+        """Embed a prompt; as in a call, but features that `image_features` gave may take the place of pixels."""
         ids, keep = _ids(input_ids, attention_mask, self.config.text.vocab_size)
         images, videos = _grids(image_grid_thw, "image_grid_thw"), _grids(video_grid_thw, "video_grid_thw")
         seconds = _seconds(second_per_grid_ts, len(videos), self.config.family)
         if image_features is None and pixel_values is not None:
             image_features = self.image_features(pixel_values, images)
-        video_features = None
-        if pixel_values_videos is not None:
+        if video_features is None and pixel_values_videos is not None:
             video_features = self.image_features(pixel_values_videos, videos)
         unit = self.config.vision.spatial_merge_size**2
         image_rows = share(ids == self.config.image_token_id, image_features, images, unit, "image")
@@ -159,9 +159,21 @@ class Model(nn.Module):
             tokens_per_second=self.config.vision.tokens_per_second,
         )
 
-    def prefill(self, prompt: Prompt, cache: Sequence[KVCache]) -> mx.array:
-        """Read a prompt, or what is left of one, into its cache: the logits [B, vocabulary] after its last token."""
-        *_, last = self._read(prompt, cache)
+    def prefill(
+        self, prompt: Prompt, cache: Sequence[KVCache], progress: Callable[[int, int], None] | None = None
+    ) -> mx.array:
+        """Read a prompt into an empty cache: the logits [B, vocabulary] that follow its last token.
+
+        Args:
+            prompt: one or several.
+            cache: from `make_cache(prompt.padding)`.
+            progress: is told (tokens read, of how many) after each pass.
+        """
+        length, done = prompt.embeddings.shape[1], 0
+        for hidden in self._read(prompt, cache):
+            last, done = hidden, done + hidden.shape[1]
+            if progress is not None:
+                progress(done, length)
         return self._head(last[:, -1])
 
     def decode(self, tokens: Sequence[int], deltas: Sequence[int], cache: Sequence[KVCache]) -> mx.array:

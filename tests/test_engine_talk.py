@@ -1,0 +1,224 @@
+"""Conversations, streams, videos and several descriptions, on a seeded checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import checkpoints
+import numpy as np
+import pytest
+
+import saccade
+from saccade import media
+from saccade.engine import Engine
+from saccade.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    return saccade.load(checkpoints.write_whole(tmp_path_factory.mktemp("talk")))
+
+
+def noise(width: int, height: int, seed: int = 0) -> np.ndarray:
+    return np.random.RandomState(seed).randint(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def user(*parts: Any) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": list(parts)}]
+
+
+def image(picture: np.ndarray, **options: Any) -> dict[str, Any]:
+    return {"type": "image", "image": picture, **options}
+
+
+def words(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def test_a_conversation_of_one_turn_is_a_question(loaded: Engine) -> None:
+    picture = noise(90, 60)
+    asked = loaded.ask(picture, "what?", max_tokens=6)
+    talked = loaded.chat(user(image(picture), words("what?")), max_tokens=6)
+    assert (talked.text, talked.usage, talked.frames) == (asked.text, asked.usage, asked.frames)
+
+
+def test_a_system_message_comes_first(loaded: Engine) -> None:
+    plain = loaded.count_tokens([], "hello")
+    brief = loaded.count_tokens([], "hello", system="Be brief.")
+    assert brief == plain - len("You are a helpful assistant.") + len("Be brief.")
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}]
+    assert loaded.ask([], "hello", system="Be brief.", max_tokens=5).text == loaded.chat(messages, max_tokens=5).text
+    with pytest.raises(InputError, match="system is given beside messages"):
+        loaded.stream(messages, system="Be brief.")
+
+
+def test_a_stream_is_the_answer_in_pieces(loaded: Engine) -> None:
+    picture = noise(90, 60)
+    whole = loaded.ask(picture, "what?", max_tokens=40)
+    pieces = list(loaded.stream(picture, "what?", max_tokens=40))
+    assert "".join(piece.text for piece in pieces) == whole.text
+    assert [piece.answer for piece in pieces[:-1]] == [None] * (len(pieces) - 1)
+    last = pieces[-1].answer
+    assert last is not None
+    assert (last.text, last.usage, last.finish) == (whole.text, whole.usage, "length")
+    assert len(pieces) > 10
+
+
+def test_a_stop_string_ends_the_answer_and_is_not_in_it(loaded: Engine) -> None:
+    whole = loaded.ask([], "hello", max_tokens=40)
+    stop = whole.text[10:13]
+    cut = loaded.ask([], "hello", max_tokens=40, stop=stop)
+    assert cut.finish == "stop string"
+    assert cut.text == whole.text[: whole.text.index(stop)]
+    assert cut.usage["answer"] < whole.usage["answer"] == 40
+
+
+def test_sampling_is_by_seed_and_greedy_by_default(loaded: Engine) -> None:
+    def said(**how: Any) -> str:
+        return loaded.ask([], "hello", max_tokens=12, **how).text
+
+    assert said() == said(temperature=0.0) == said(temperature=1.0, top_k=1)
+    assert said(temperature=1.0, seed=1) == said(temperature=1.0, seed=1) != said(temperature=1.0, seed=2)
+
+
+def test_unknown_options_are_named(loaded: Engine) -> None:
+    with pytest.raises(InputError, match="unknown option 'max_new_tokens'; known: max_tokens"):
+        loaded.ask([], "hello", max_new_tokens=5)  # type: ignore[call-arg]
+    with pytest.raises(InputError, match=r"message 0, part 0: unknown option 'max_pixel'"):
+        loaded.chat(user(image(noise(56, 56), max_pixel=3136), words("?")))
+
+
+@pytest.mark.parametrize(
+    ("messages", "named"),
+    [
+        ([], "at least one message"),
+        ("hello", "at least one message"),
+        (["hello"], "message 0: 'hello' is none"),
+        ([{"role": "user"}], "message 0: content is None"),
+        ([{"role": "robot", "content": "x"}], "role is 'robot'"),
+        ([{"role": "user", "content": "x", "name": "me"}], "unknown key 'name'"),
+        ([{"role": "user", "content": ["x"]}], "message 0, part 0: 'x' is none"),
+        ([{"role": "user", "content": [{"type": "audio"}]}], "type is 'audio'"),
+        ([{"role": "user", "content": [{"type": "image"}]}], "has no 'image'"),
+        ([{"role": "user", "content": [{"type": "text", "text": "x", "bold": 1}]}], "unknown option 'bold'"),
+        ([{"role": "user", "content": [{"type": "text", "text": 7}]}], "text is 7"),
+        ([{"role": "user", "content": [{"type": "video", "video": [], "fps": 1}]}], "part 0: video: there is no frame"),
+    ],
+)
+def test_messages_of_another_form_are_refused(loaded: Engine, messages: Any, named: str) -> None:
+    with pytest.raises(InputError) as error:
+        loaded.chat(messages)
+    assert named in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_several_descriptions_look_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = saccade.load(checkpoints.write_whole(tmp_path), cache_memory=0)
+    picture, seen = noise(200, 120), []
+    image_features = loaded.model.image_features
+
+    def counted(*arguments: Any) -> Any:
+        seen.append(arguments)
+        return image_features(*arguments)
+
+    alone = [loaded.locate(picture, words, max_tokens=6) for words in ("the red bar", "it")]
+    monkeypatch.setattr(loaded.model, "image_features", counted)
+    both = loaded.locate(picture, ["the red bar", "it"], max_tokens=6)
+    assert len(seen) == 1
+    assert [answer.text for answer in both] == [answer.text for answer in alone]
+    assert both[0].timings["vision"] > 0 == both[1].timings["vision"]
+    with pytest.raises(InputError, match="description is ' '"):
+        loaded.locate(picture, ["it", " "])
+    with pytest.raises(InputError, match="description is \\[\\]"):
+        loaded.locate(picture, [])
+
+
+def film(count: int, size: tuple[int, int] = (90, 60)) -> list[np.ndarray]:
+    return [noise(*size, seed=number) for number in range(count)]
+
+
+def test_a_video_is_grids_of_two_frames_in_time(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    prompt = loaded.model.prompt
+
+    def recorded(ids: Any, **inputs: Any) -> Any:
+        given.update(inputs, ids=ids)
+        return prompt(ids, **inputs)
+
+    monkeypatch.setattr(loaded.model, "prompt", recorded)
+    shown = {"type": "video", "video": film(5), "fps": 4.0, "budget": 6}
+    answer = loaded.chat(user(image(noise(60, 60)), shown, words("what moves?")), max_tokens=3)
+    still, moving = answer.frames
+    assert still.fps is None
+    assert moving.fps == 4.0
+    assert moving.grid_thw[0] == 3
+    assert moving.tokens == np.prod(moving.grid_thw) // 4 <= 18
+    assert given["video_grid_thw"].tolist() == [list(moving.grid_thw)]
+    assert given["second_per_grid_ts"] == [0.5]
+    assert given["ids"].count(1005) == moving.tokens == answer.usage["video"]
+    assert given["ids"].count(1004) == still.tokens == answer.usage["image"]
+    assert answer.usage["prompt"] == len(given["ids"])
+
+
+def test_the_pixels_of_a_video_are_its_frames_in_pairs(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[np.ndarray] = []
+    image_features = loaded.model.image_features
+
+    def recorded(pixels: Any, grids: Any) -> Any:
+        taken.append(np.array(pixels))
+        return image_features(pixels, grids)
+
+    monkeypatch.setattr(loaded.model, "image_features", recorded)
+    frames = film(3)
+    answer = loaded.ask({"video": frames, "fps": 2.0}, "what?", max_tokens=1)
+    plan = saccade.plan((90, 60), budget=f"{answer.frames[0].tokens // 2}")
+    assert plan.resized_size == answer.frames[0].processed_size
+    stills = [saccade.patchify(frame, plan, "reference").reshape(-1, 3, 2, 196) for frame in frames]
+    pairs = taken[0].reshape(2, -1, 3, 2, 196)
+    for number, (first, second) in enumerate([(0, 1), (2, 2)]):
+        assert (pairs[number][:, :, 0] == stills[first][:, :, 0]).all()
+        assert (pairs[number][:, :, 1] == stills[second][:, :, 1]).all()
+
+
+def test_a_film_comes_in_every_form(loaded: Engine, tmp_path: Path) -> None:
+    from PIL import Image
+
+    frames = film(4)
+    paths = []
+    for number, frame in enumerate(frames):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(frame).save(paths[-1])
+    forms = [np.stack(frames), frames, tuple(frames), paths]
+    asked = [{"type": "video", "video": form, "fps": 1} for form in forms]
+    asked.append({"type": "video", "video": media.Video(frames, 1)})
+    texts = {loaded.chat(user(form, words("what?")), max_tokens=5).text for form in asked}
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [
+        ({"video": np.zeros((4, 28, 28, 3), np.uint8)}, "no rate"),
+        ({"video": [np.zeros((28, 28, 3), np.uint8)]}, "no rate"),
+        ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": 0}, "fps is 0"),
+        ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": True}, "fps is True"),
+        ({"video": np.zeros((28, 28), np.uint8), "fps": 1}, "shape (28, 28)"),
+        ({"video": "film.mp4", "fps": 1}, "not read yet"),
+        ({"video": [np.zeros((28, 28, 3), np.uint8), np.zeros((28, 56, 3), np.uint8)], "fps": 1}, "frame 1 is 56x28"),
+        ({"video": 7, "fps": 1}, "holds no frames"),
+    ],
+)
+def test_what_is_no_video_is_refused(loaded: Engine, part: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError) as error:
+        loaded.chat(user({"type": "video", **part}, words("?")))
+    assert named in str(error.value)
+
+
+def test_progress_is_told_of_every_stage(loaded: Engine) -> None:
+    told: list[tuple[str, int, int]] = []
+    answer = loaded.ask(noise(90, 60), "what?", max_tokens=3, progress=lambda *now: told.append(now))
+    assert told[0] == ("vision", 0, 1)
+    prompt = answer.usage["prompt"]
+    assert ("prefill", prompt, prompt) in told
+    assert told[-1] == ("answer", 3, 3)

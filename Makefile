@@ -119,15 +119,16 @@ arm64: $(STAMPS)/dev
 	$(EMULATE) cortex-a76 build/arm64/cpp/tests/test_kernels neon neon-dotprod; \
 	else echo "NOT RUN: the NEON kernels ($(ARM)-g++ or qemu-aarch64 is not on the path)"; fi
 
-# Not every clang has libFuzzer (Apple's has not); without it the fuzz targets still ran in `native`, on seeded inputs.
-FUZZ_SECONDS ?= 15
+# Five targets, a minute together. Not every clang has libFuzzer (Apple's has not); without it the fuzz targets still ran
+# in `native`, on the corpus and on seeded inputs.
+FUZZ_SECONDS ?= 12
 FUZZER_PROBE := int LLVMFuzzerTestOneInput(const unsigned char* d, unsigned long n) { return d == 0 && n == 1; }
 fuzz: $(STAMPS)/dev
 	@if echo '$(FUZZER_PROBE)' | clang -fsanitize=fuzzer -x c - -o build/fuzzer-probe 2>/dev/null; then \
 	CC=clang CXX=clang++ $(CONFIGURE) -B build/fuzz -DSACCADE_FUZZ=ON -DSACCADE_FUZZ_SECONDS=$(FUZZ_SECONDS) \
 		-DSACCADE_SANITIZE=address,undefined && \
 	$(BIN)/cmake --build build/fuzz && $(BIN)/ctest --test-dir build/fuzz --output-on-failure -R fuzz; \
-	else echo "NOT RUN: libFuzzer (no clang on the path that links it); seeded inputs ran in 'make native'"; fi
+	else echo "NOT RUN: libFuzzer (no clang on the path that links it); the corpus ran in 'make native'"; fi
 
 swift:
 	@if command -v swift >/dev/null; then swift test --scratch-path .build --disable-swift-testing; \

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saccade import scenes
+from saccade.scenes.glyphs import OUTLINES
 from saccade.scenes.naming import Relation, Stand, tell_apart
 from saccade.scenes.palette import NAMED
-from saccade.scenes.raster import Canvas
+from saccade.scenes.raster import Canvas, Stamp, ellipse_coverage, polygon_coverage
 from saccade.scenes.shapes import PAINTERS, Brush
 from saccade.scenes.words import COLOURS, CONTAINERS, CONTROLS, DESKTOP, ICONS, NEUTRALS, SURFACES
 
@@ -210,6 +211,43 @@ def test_a_drawing_fills_its_box_and_no_more(
     changed = (canvas.image() != BACKGROUND).any(-1)
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
     assert (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1) == box
+
+
+@pytest.mark.parametrize("name", sorted(OUTLINES))
+@pytest.mark.parametrize(("width", "height"), [(9, 9), (23, 14), (40, 51)])
+def test_coverage_of_outlines_equals_counting_points(name: str, width: int, height: int) -> None:
+    """Against 32 x 32 points a pixel, each inside or not; coverage samples a pixel by four lines, hence the tolerance."""
+    x, y = np.meshgrid((np.arange(width * 32) + 0.5) / 32, (np.arange(height * 32) + 0.5) / 32)
+    points = [(a * (width + 1) - 0.5, b * (height + 1) - 0.5) for a, b in OUTLINES[name]]
+    inside = np.zeros(x.shape, bool)
+    for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
+        if y0 != y1:
+            inside ^= ((y0 > y) != (y1 > y)) & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0))
+    counted = inside.reshape(height, 32, width, 32).mean((1, 3))
+    difference = np.abs(polygon_coverage(OUTLINES[name], width, height) - counted)
+    assert difference.max() < 0.27
+    assert difference.mean() < 0.02
+
+
+def test_coverage_of_ellipses_equals_counting_points() -> None:
+    for width, height in ((6, 6), (17, 17), (40, 12)):
+        x, y = (np.arange(side * 8) / 8 + 1 / 16 for side in (width, height))
+        held = ((x[None] / width * 2 - 1) ** 2 + (y[:, None] / height * 2 - 1) ** 2) <= 1
+        counted = held.reshape(height, 8, width, 8).mean((1, 3))
+        assert np.abs(ellipse_coverage(width, height) - counted).max() < 0.13
+
+
+@given(st.lists(st.floats(0, 1), min_size=6, max_size=6), st.tuples(*[st.integers(0, 255)] * 3))
+def test_a_stamp_blends_by_its_share(shares: list[float], colour: tuple[int, int, int]) -> None:
+    canvas = Canvas((5, 4))
+    canvas.fill((0, 0, 5, 4), BACKGROUND)
+    coverage = np.array(shares).reshape(2, 3)
+    canvas.stamp(1, 2, Stamp.of(coverage), colour)
+    exact = np.array(BACKGROUND) + (np.array(colour) - BACKGROUND) * coverage[:, :, None]
+    image = canvas.image()
+    assert np.abs(image[2:4, 1:4] - exact).max() <= 1.01
+    image[2:4, 1:4] = BACKGROUND
+    assert (image == BACKGROUND).all()
 
 
 @pytest.mark.parametrize("size", [(588, 336), (1280, 800)])

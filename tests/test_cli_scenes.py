@@ -1,0 +1,136 @@
+"""`saccade scenes` as a process: ScreenSpot-Pro's format, resuming, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from saccade import scenes
+from saccade.cli.scenes import Job
+
+PROGRAM = [sys.executable, "-m", "saccade", "scenes"]
+SIZE = (320, 240)
+
+
+def write(out: Path, *words: str) -> dict[str, Any]:
+    command = [*PROGRAM, "--out", str(out), "--size", "320x240", "--json", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_annotations_are_screenspot_pros(tmp_path: Path) -> None:
+    written = write(tmp_path, "--n", "2", "--seed", "5")
+    entries = json.loads((tmp_path / "annotations.json").read_text())
+    assert written["targets"] == len(entries)
+    assert written["screens"] == written["drawn"] == 2
+    assert len({entry["id"] for entry in entries}) == len(entries)
+    drawn = [(seed, element) for seed in (5, 6) for element in scenes.generate(seed, SIZE).elements]
+    for entry, (seed, element) in zip(entries, drawn, strict=True):
+        assert entry["img_filename"] == f"scene-{seed:06d}.png"
+        assert entry["img_size"] == [320, 240]
+        assert tuple(entry["bbox"]) == element.box
+        assert entry["instruction"] == element.description
+        assert entry["ui_type"] in ("icon", "text")
+        assert {entry["application"], entry["platform"], entry["group"]} >= {"saccade-scenes", element.kind}
+    with Image.open(tmp_path / "scene-000006.png") as image:
+        assert (np.asarray(image) == scenes.generate(6, SIZE).image).all()
+    assert sorted(contents(tmp_path)) == ["annotations.json", "scene-000005.png", "scene-000006.png"]
+
+
+def test_ambiguous_descriptions_come_with_both_boxes(tmp_path: Path) -> None:
+    written = write(tmp_path, "--n", "1", "--ambiguous")
+    entries = json.loads((tmp_path / "ambiguous.json").read_text())
+    pairs = scenes.generate(0, SIZE, ambiguous=True).ambiguous
+    assert written["pairs"] == len(entries) == len(pairs) > 0
+    for entry, pair in zip(entries, pairs, strict=True):
+        assert entry["instruction"] == pair.description
+        assert [tuple(box) for box in entry["bboxes"]] == list(pair.boxes)
+        assert entry["bbox"] == entry["bboxes"][0]
+
+
+def test_processes_write_what_one_writes(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    write(one, "--n", "9", "--jobs", "1")
+    write(two, "--n", "9", "--jobs", "2")
+    assert contents(one) == contents(two)
+
+
+def test_whole_files_of_the_same_screen_are_kept_and_others_drawn_again(tmp_path: Path) -> None:
+    write(tmp_path, "--n", "5")
+    before = contents(tmp_path)
+    paths = [tmp_path / f"scene-{seed:06d}.png" for seed in range(5)]
+    paths[0].write_bytes(before[paths[0].name][:-7])
+    paths[1].write_bytes(b"")
+    paths[2].write_bytes(before[paths[3].name])
+    Image.fromarray(scenes.generate(3, SIZE).image).save(paths[3])
+    (tmp_path / "annotations.json").unlink()
+    inode = paths[4].stat().st_ino
+    written = write(tmp_path, "--n", "5")
+    assert (written["drawn"], written["kept"]) == (4, 1)
+    assert paths[4].stat().st_ino == inode
+    assert contents(tmp_path) == before
+    assert write(tmp_path, "--n", "5", "--ambiguous")["kept"] == 0
+    assert write(tmp_path, "--n", "6")["kept"] == 0
+
+
+def test_another_version_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job(tmp_path, SIZE, False)
+    job.draw(1)
+    assert job.kept(1)
+    monkeypatch.setattr(scenes, "VERSION", scenes.VERSION + 1)
+    assert not job.kept(1)
+
+
+def test_ctrl_c_to_all_processes_leaves_whole_files_alone(tmp_path: Path) -> None:
+    command = [*PROGRAM, "--n", "9000", "--jobs", "2", "--size", "320x240", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("scene-*.png"))) < 8 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err == "saccade: interrupted\n"
+    written = sorted(tmp_path.iterdir())
+    job = Job(tmp_path, SIZE, False)
+    assert len(written) >= 8
+    assert all(path.suffix == ".png" and job.kept(int(path.stem[-6:])) for path in written)
+    time.sleep(0.2)
+    assert sorted(tmp_path.iterdir()) == written  # nobody goes on drawing
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "scene-000003.png").mkdir()
+    command = [*PROGRAM, "--n", "9", "--jobs", "2", "--size", "320x240", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "scene-000003.png" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--jobs", "0"), ("--n", "-1"), ("--seed", "-1"), ("--size", "55x400")])
+def test_mistakes_are_one_line_and_make_nothing(words: tuple[str, ...], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [*PROGRAM, "--out", str(out), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("saccade: ") and done.stderr.count("\n") == 1
+    assert words[1].split("x")[0] in done.stderr
+    assert not out.exists()

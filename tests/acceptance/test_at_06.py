@@ -289,7 +289,7 @@ def test_three_pages_asked_eight_questions_are_seen_once(warm: Engine, tmp_path:
 
 def test_an_agents_screens_are_each_seen_once(warm: Engine, cold: Engine) -> None:
     """Twenty steps of which the last three screens are shown; older ones become a word."""
-    steps = [turn(f"step {number}", picture(number)) for number in range(20)]
+    steps = [turn(f"step {number}", picture(number, 90, 60)) for number in range(20)]
     with counted(warm) as spent:
         for now in range(1, 21):
             shown = [steps[n] if n >= now - 3 else turn(f"step {n}: a screen") for n in range(now)]

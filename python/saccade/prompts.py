@@ -13,6 +13,7 @@ import jinja2
 import jinja2.ext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel
 
 from saccade.errors import InputError
 from saccade.nets.folder import optional_json, optional_text
@@ -25,6 +26,17 @@ Message = dict[str, Any]
 # Stands for a user's text while the template is rendered; private-use characters, which no template writes.
 _STAND_IN = "\ue000{}\ue001"
 _STAND_INS = re.compile("\ue000([0-9]+)\ue001")
+
+
+def _byte_letters() -> dict[str, int]:
+    """The letters that byte-level tokenizers write bytes as: printable ones stand for themselves (GPT-2's table)."""
+    own = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    letters = {chr(byte): byte for byte in own}
+    others = (byte for byte in range(0x100) if byte not in own)
+    return letters | {chr(0x100 + place): byte for place, byte in enumerate(others)}
+
+
+_BYTES = _byte_letters()
 
 
 class Prompts:
@@ -111,6 +123,26 @@ class Prompts:
         """Text of generated ids, special tokens written out."""
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=False)
         return text
+
+    def token_bytes(self) -> list[bytes | None]:
+        """What each token writes, by id; None for special tokens and ids without one.
+
+        Raises:
+            InputError: a tokenizer that is not byte-level, whose tokens alone do not say what they write.
+        """
+        if not isinstance(self._tokenizer.decoder, ByteLevel):
+            raise InputError(
+                f"{self._folder / 'tokenizer.json'}: is not byte-level, so what a token writes depends on the others"
+            )
+        words: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=True)
+        added = self._tokenizer.get_added_tokens_decoder()
+        table: list[bytes | None] = [None] * (max(words.values(), default=-1) + 1)
+        for word, number in words.items():
+            if number in added:
+                table[number] = None if added[number].special else word.encode()
+            elif all(letter in _BYTES for letter in word):
+                table[number] = bytes(_BYTES[letter] for letter in word)
+        return table
 
     def render(self, messages: Sequence[Message]) -> str:
         """The template's text, the assistant's turn opened."""

@@ -14,6 +14,7 @@ from saccade.budget import Plan
 from saccade.engine import options, request, settings
 from saccade.engine.answer import Answer, Piece
 from saccade.engine.clock import Clock
+from saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
 from saccade.engine.options import Budget
 from saccade.engine.request import Request
 from saccade.engine.running import Ready, Runner
@@ -69,6 +70,7 @@ class Engine:
         self.store = caches.Store(self.model.visual, memory=cache_memory, folder=cache_dir, folder_size=cache_dir_size)
         self.sight = Sight(self.model, self.family, pixels.pixel_limits, default, self.store)
         self.runner = Runner(self.model, self.prompts, self.sight)
+        self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
 
     @property
     def counts(self) -> caches.Counts:
@@ -88,6 +90,7 @@ class Engine:
         *,
         budget: Budget = None,
         image_first: bool = True,
+        constrained: bool = False,
         fit: bool = False,
         **how: Unpack[Options],
     ) -> Answer: ...
@@ -100,6 +103,7 @@ class Engine:
         *,
         budget: Budget = None,
         image_first: bool = True,
+        constrained: bool = False,
         fit: bool = False,
         **how: Unpack[Options],
     ) -> list[Answer]: ...
@@ -111,6 +115,7 @@ class Engine:
         *,
         budget: Budget = None,
         image_first: bool = True,
+        constrained: bool = False,
         fit: bool = False,
         **how: Unpack[Options],
     ) -> Answer | list[Answer]:
@@ -122,6 +127,7 @@ class Engine:
                 tokens in it are plain text.
             budget: of the image.
             image_first: False puts the words before the image, as Qwen's cookbook did.
+            constrained: let the model write nothing but one box with its label, inside the image, or [].
             fit: let the image take fewer tokens where the model cannot read as many.
             how: as all questions; an answer has at most 256 tokens unless `max_tokens` says otherwise.
 
@@ -138,7 +144,7 @@ class Engine:
         made, asked = settings.read(how, _LOCATE_TOKENS), options.read(budget, "budget")
         requests = [_locating(image, words, image_first=image_first) for words in descriptions]
         ready = [self.runner.prepare(one, asked, made, fit=fit) for one in requests]
-        answers = self._share_sight(ready)
+        answers = self._share_sight(ready, constrained=constrained)
         return answers[0] if isinstance(description, str) else answers
 
     def ask(
@@ -232,15 +238,27 @@ class Engine:
         ready = self.runner.prepare(asked, limits, settings.read(how, _ASK_TOKENS), fit=fit)
         return self.runner.run(ready)
 
-    def _share_sight(self, ready: Sequence[Ready]) -> list[Answer]:
+    def _share_sight(self, ready: Sequence[Ready], *, constrained: bool) -> list[Answer]:
         """Answers to questions about the same media; what they take to be seen counts to the first."""
         answers, seen = [], {}
         for one in ready:
             clock, plans = Clock(), one.plans
             if plans not in seen:  # `fit` may give a longer description a smaller image
                 seen[plans] = self.sight.look(one.request.media, plans, clock, one.settings.progress)
-            answers.append(_last(self.runner.run(one, seen=seen[plans], clock=clock)))
+            allowed = self._only_boxes(plans[0]) if constrained else None
+            answers.append(_last(self.runner.run(one, seen=seen[plans], allowed=allowed, clock=clock)))
         return answers
+
+    def _only_boxes(self, plan: Plan) -> Constraint:
+        """What may come next in an answer that is one box of a plan's image, in its family's convention."""
+        if self._vocabulary is None:
+            tokens = self.prompts.token_bytes()
+            self._vocabulary = Vocabulary(tokens, self.model.config.eos_token_ids), tokens
+        vocabulary, tokens = self._vocabulary
+        limits = {"absolute": plan.resized_size, "thousandths": (1000, 1000)}
+        if plan.family.convention not in limits:
+            raise InputError(f"constrained: {plan.family.convention} are no whole numbers; leave it out")
+        return Constraint(BoxGrammar(limits[plan.family.convention]), vocabulary, tokens)
 
 
 def _either(images: Any, text: str | None, system: str | None) -> Request:

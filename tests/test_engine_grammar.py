@@ -138,7 +138,7 @@ def test_every_walk_by_a_tokenizer_is_a_box_inside(make: Callable[[Path], Prompt
             assert set(one) == {"bbox_2d", "label"}
             assert all(0 <= value <= limit for value, limit in zip(one["bbox_2d"], LIMITS * 2, strict=True))
             assert all(type(value) is int for value in one["bbox_2d"])
-    assert len(seen) > 5
+    assert len(seen) > 2
 
 
 def test_allowed_tokens_are_those_whose_bytes_are(tmp_path: Path) -> None:

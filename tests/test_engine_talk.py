@@ -222,3 +222,37 @@ def test_progress_is_told_of_every_stage(loaded: Engine) -> None:
     prompt = answer.usage["prompt"]
     assert ("prefill", prompt, prompt) in told
     assert told[-1] == ("answer", 3, 3)
+
+
+def test_a_batch_answers_as_each_alone(loaded: Engine) -> None:
+    small, large = noise(60, 60), noise(200, 120)
+    questions: list[Any] = [
+        (small, "what?"),
+        user(words("compare"), image(large), image(small, budget=4)),
+        ([], "hello"),
+        ({"video": film(3), "fps": 2.0}, "what moves?"),
+    ]
+    how: dict[str, Any] = {"max_tokens": 12, "temperature": 0.7, "seed": 5, "repetition_penalty": 1.1}
+    for options in ({"max_tokens": 12}, how):
+        together = loaded.ask_batch(questions, **options)
+        for asked, answer in zip(questions, together, strict=True):
+            alone = loaded.ask(*asked, **options) if isinstance(asked, tuple) else loaded.chat(asked, **options)
+            assert (answer.text, answer.usage, answer.frames) == (alone.text, alone.usage, alone.frames)
+            assert answer.finish == alone.finish == "length"
+
+
+def test_rows_of_a_batch_stop_on_their_own(loaded: Engine) -> None:
+    questions: list[Any] = [([], "hello"), ([], "another question")]
+    first, second = loaded.ask_batch(questions, max_tokens=30)
+    starts = range(20, len(first.text) - 4)
+    stop = next(first.text[n : n + 4] for n in starts if first.text[n : n + 4] not in second.text)
+    cut, whole = loaded.ask_batch(questions, max_tokens=30, stop=stop)
+    assert (cut.text, cut.finish) == (first.text[: first.text.index(stop)], "stop string")
+    assert (whole.text, whole.finish) == (second.text, "length")
+
+
+def test_a_question_that_cannot_be_asked_is_named(loaded: Engine) -> None:
+    with pytest.raises(InputError, match="question 1: text is ' '"):
+        loaded.ask_batch([([], "hello"), ([], " ")])
+    with pytest.raises(InputError, match="questions: give a list"):
+        loaded.ask_batch([])

@@ -23,7 +23,7 @@ __all__ = [
     "towers",
 ]
 
-Convention = Literal["absolute", "thousandths"]
+Convention = Literal["absolute", "thousandths", "fractions"]
 
 SCORE_BYTES = 64 * 2**20
 """Attention scores that exist at one time where no kernel is fused, in bytes: a tenth of what the 3B tower's other
@@ -47,7 +47,8 @@ class Family:
         max_pixels: the checkpoints' own upper limit on the resized image.
         mean: what normalisation takes from red, green, blue in 0..1.
         std: what it then divides by.
-        convention: the answer's coordinates: "absolute" pixels of the resized image, or "thousandths" of its sides.
+        convention: the answer's coordinates: "absolute" pixels of the resized image, or "thousandths" or "fractions"
+            (0..1) of its sides.
     """
 
     name: str

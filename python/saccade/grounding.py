@@ -88,14 +88,15 @@ def to_source(boxes: Sequence[Box], plan: Plan) -> tuple[Box, ...]:
 
     Args:
         boxes: in pixels of the resized image for a family of convention "absolute", in thousandths of its sides for
-            "thousandths".
+            "thousandths", in 0..1 for "fractions".
         plan: of that image.
     """
     width, height = plan.source_size
+    whole = {"thousandths": 1000, "fractions": 1}.get(plan.family.convention)
     mapped = []
     for box in boxes:
-        if plan.family.convention == "thousandths":
-            x1, y1, x2, y2 = (value * side / 1000 for value, side in zip(box.xyxy, (width, height) * 2, strict=True))
+        if whole is not None:
+            x1, y1, x2, y2 = (value * side / whole for value, side in zip(box.xyxy, (width, height) * 2, strict=True))
         else:
             x1, y1, x2, y2 = plan.to_source(box.xyxy)
         if x1 < width and y1 < height and x2 > 0 and y2 > 0:

@@ -120,6 +120,33 @@ class Runner:
         rest = pieces.finish()
         yield Piece(rest, self.answer(ready, pieces, count, clock, ended=ended))
 
+    def run_rows(self, rows: Sequence[Ready]) -> list[Answer]:
+        """Answer several requests at once; the timings of each are those of all."""
+        clock, progress = Clock(), rows[0].settings.progress
+        seen = [self.sight.look(row.request.media, row.plans, clock, progress) for row in rows]
+        given = [(row.ids, views) for row, views in zip(rows, seen, strict=True)]
+        read = speech.prefill_rows(self.model, self.sight.store, given, clock, progress)
+        pieces = [Pieces(self.prompts.decode, row.settings.stop) for row in rows]
+        counts, ended, done = [0] * len(rows), [False] * len(rows), set[int]()
+        choose = [speech.chooser(row.settings.sampling, row.ids) for row in rows]
+        most = rows[0].settings.max_tokens
+        with clock.stage("answer"):
+            for row, token in self.model.follow_rows(read.prompt, read.cache, read.logits, most, choose, done):
+                counts[row] += 1
+                ended[row] = token in self.model.config.eos_token_ids
+                if not ended[row]:
+                    pieces[row].add(token)
+                if pieces[row].stopped is not None:
+                    done.add(row)
+                if progress is not None:
+                    progress("answer", max(counts), most)
+        for text in pieces:
+            text.finish()
+        return [
+            self.answer(row, text, count, clock, ended=end)
+            for row, text, count, end in zip(rows, pieces, counts, ended, strict=True)
+        ]
+
     def _tokens(self, ready: Ready, read: Read, allowed: Allowed | None, clock: Clock) -> Iterator[int]:
         choose = speech.chooser(ready.settings.sampling, ready.ids, allowed)
         return speech.tokens(self.model, read, ready.settings.max_tokens, choose, clock)

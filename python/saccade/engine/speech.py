@@ -15,9 +15,9 @@ from saccade.engine.recall import Memo, restore
 from saccade.engine.sampling import Sampler, Sampling
 from saccade.engine.settings import Progress
 from saccade.engine.sight import View
-from saccade.nets import Choose, KVCache, Model, Prompt, greedy
+from saccade.nets import Choose, KVCache, Model, Prompt, greedy, join
 
-__all__ = ["Allowed", "Read", "chooser", "prefill", "tokens"]
+__all__ = ["Allowed", "Read", "chooser", "prefill", "prefill_rows", "tokens"]
 
 Allowed = Callable[[Sequence[int]], NDArray[np.int64]]
 """From the tokens of an answer so far to those that may come next."""
@@ -30,7 +30,7 @@ class Read:
     Attributes:
         prompt: its embeddings and positions.
         cache: keys and values of its tokens, one a layer.
-        logits: [1, vocabulary], of the token after its last.
+        logits: [B, vocabulary], of the token after its last; B is 1 but for `prefill_rows`.
         memo: keeps it and its answer; None where nothing is kept.
     """
 
@@ -77,6 +77,34 @@ def prefill(
     hit = {"prefix_hits" if known else "prefix_misses": 1}
     store.counters.add(prefill_tokens=len(ids) - known, reused_tokens=known, **hit)
     return Read(prompt, cache, logits, memo)
+
+
+def prefill_rows(
+    model: Model,
+    store: caches.Store,
+    rows: Sequence[tuple[Sequence[int], Sequence[View]]],
+    clock: Clock,
+    progress: Progress | None = None,
+) -> Read:
+    """Read several prompts at once, evaluated, the shorter ones padded on the left; nothing is recalled or kept.
+
+    Args:
+        model: the network.
+        store: counts.
+        rows: ids and views of each prompt, as `prefill` takes them.
+        clock: is given "prefill", and what the views take.
+        progress: is told of "prefill", in tokens of the longest.
+    """
+    features = [[view.features() for view in views] for _, views in rows]
+    with clock.stage("prefill"):
+        prompts = [_embed(model, ids, views, seen) for (ids, views), seen in zip(rows, features, strict=True)]
+        prompt = join(prompts)
+        cache = model.model.make_cache(prompt.padding)
+        told = None if progress is None else lambda done, total: progress("prefill", done, total)
+        logits = model.prefill(prompt, cache, told)
+        mx.eval(logits)
+    store.counters.add(prefill_tokens=sum(len(ids) for ids, _ in rows), prefix_misses=len(rows))
+    return Read(prompt, cache, logits, None)
 
 
 def tokens(model: Model, read: Read, max_tokens: int, choose: Choose, clock: Clock) -> Iterator[int]:

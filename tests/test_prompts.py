@@ -117,8 +117,8 @@ RECURSIVE = "{% macro again(n) %}{{ again(n + 1) }}{% endmacro %}{{ again(0) }}"
         ("{{ 1 / 0 }}", "division"),
         ("{{ messages[0].content[0] / 0 }}", "unsupported operand"),
         (RECURSIVE, "recursion"),
-        ("{{ ''.join(1) }}", "can only join"),
-        ("{{ '%d' % 'x' }}", "format"),
+        ("{{ ''.join(1) }}", "not iterable"),
+        ("{{ '%d' % 'x' }}", "not offered"),
         ("{{ raise_exception('two\\nlines') }}", "two"),
     ],
 )

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import jinja2.ext
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel
 
 from saccade.errors import InputError
-from saccade.nets.folder import optional_json, optional_text
+from saccade.nets.folder import check_size, optional_json, optional_text
+from saccade.templates import ChatTemplate
 
 __all__ = ["Message", "Prompts"]
 
@@ -70,7 +66,7 @@ class Prompts:
         self._image_name = added[image_token_id].content
         names = sorted(self._special, key=len, reverse=True)
         self._specials = re.compile("(" + "|".join(map(re.escape, names)) + ")") if names else None
-        self._template, self._template_path, self._constants = _template(folder)
+        self._template, self._constants = _template(folder)
 
     def encode(
         self, messages: Sequence[Message], image_tokens: Sequence[int], video_tokens: Sequence[int] = ()
@@ -116,7 +112,7 @@ class Prompts:
                 f"and tokenizer.json have it, or the template leaves {kind}s out"
             )
         raise InputError(
-            f"{self._template_path}: the chat template shows {shown} {kind}s where {given} are given; {why}"
+            f"{self._template.where}: the chat template shows {shown} {kind}s where {given} are given; {why}"
         )
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -146,12 +142,7 @@ class Prompts:
 
     def render(self, messages: Sequence[Message]) -> str:
         """The template's text, the assistant's turn opened."""
-        try:
-            return self._template.render(messages=list(messages), add_generation_prompt=True, **self._constants)
-        except Exception as error:  # a template is a program of the checkpoint's: it can raise anything
-            raise InputError(
-                f"{self._template_path}: the chat template fails on these messages: {_line(error)}"
-            ) from None
+        return self._template.render(messages, **self._constants)
 
     def _encode_literally(self, messages: Sequence[Message], texts: Sequence[str]) -> list[int]:
         """Encode with every special token of the template, and none of the users."""
@@ -208,33 +199,24 @@ def _replace_texts(message: Message, stand_in: Any) -> Message:
 
 
 def _tokenizer(path: Path) -> Tokenizer:
+    check_size(path)
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception for every fault of the file
         raise InputError(f"{path}: is not a tokenizer ({_line(error)}); download it again") from None
 
 
-def _template(folder: Path) -> tuple[jinja2.Template, Path, dict[str, str]]:
-    """The compiled chat template, its file, and the token strings it may name."""
+def _template(folder: Path) -> tuple[ChatTemplate, dict[str, str]]:
+    """The compiled chat template, and the token strings it may name."""
     raw = optional_json(folder / "tokenizer_config.json") or {}
     source, where = _template_source(folder, raw)
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
-    )
-    environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
-    environment.globals["raise_exception"] = _refuse
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    try:
-        template = environment.from_string(source)
-    except Exception as error:  # beside its own errors, RecursionError and what constant folding raises
-        raise InputError(f"{where}: the chat template is broken: {_line(error)}") from None
     constants = {}
     for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
         value = raw.get(name)
         value = value.get("content") if isinstance(value, dict) else value
         if isinstance(value, str):
             constants[name] = value
-    return template, where, constants
+    return ChatTemplate(source, str(where)), constants
 
 
 def _template_source(folder: Path, tokenizer_config: dict[str, Any]) -> tuple[str, Path]:
@@ -255,7 +237,3 @@ def _template_source(folder: Path, tokenizer_config: dict[str, Any]) -> tuple[st
             f"{folder}: no chat template (chat_template.jinja); give the checkpoint of an instruction-tuned model"
         )
     return source, where
-
-
-def _refuse(message: str) -> None:
-    raise jinja2.TemplateError(message)

@@ -11,21 +11,29 @@ from saccade.errors import InputError
 
 __all__ = ["find"]
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+# What is read. Pickles (.bin, .pt) are not downloaded, nor sub-folders, which hold other exports.
 _FILES = ("*.json", "*.jinja", "*.safetensors")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-def find(path_or_id: str | os.PathLike[str] | None) -> Path:
+def find(
+    path_or_id: str | os.PathLike[str] | None, *, revision: str | None = None, local_files_only: bool = False
+) -> Path:
     """The folder of a checkpoint.
 
     Args:
-        path_or_id: a local folder; a hub id ("owner/name"), downloaded unless the cache has it; None: the packaged
-            checkpoint.
+        path_or_id: a local folder; a hub id ("owner/name"), downloaded unless the hub's cache on this machine has it;
+            None: the packaged checkpoint.
+        revision: branch, tag or commit of a hub id; None: its main branch.
+        local_files_only: take a hub id from the cache alone, without a look at the network.
 
     Raises:
         FileNotFoundError: no such folder, or this installation has no packaged checkpoint.
-        InputError: a hub id that cannot be downloaded.
+        InputError: a hub id that cannot be downloaded, or is not in the cache where only that was to be asked; a
+            revision of something that is no hub id.
     """
+    if revision is not None and (path_or_id is None or Path(path_or_id).is_dir()):
+        raise InputError(f"revision {revision!r}: a folder has none; give a hub id, owner/name, or leave it out")
     if path_or_id is None:
         folder = Path(str(importlib.resources.files("saccade"))) / "assets" / "tiny"
         if not (folder / "config.json").is_file():
@@ -43,18 +51,27 @@ def find(path_or_id: str | os.PathLike[str] | None) -> Path:
         raise InputError(f"{folder}: is a file; name the folder that holds config.json and the weights")
     if not _HUB_ID.fullmatch(os.fspath(path_or_id)):
         raise FileNotFoundError(f"{folder}: no such folder; name a checkpoint folder or a hub id, owner/name")
-    return _download(os.fspath(path_or_id))
+    return _download(os.fspath(path_or_id), revision, local_files_only)
 
 
-def _download(name: str) -> Path:
+def _download(name: str, revision: str | None, local_files_only: bool) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        return Path(snapshot_download(name, allow_patterns=list(_FILES)))
+        found = snapshot_download(
+            name,
+            revision=revision,
+            local_files_only=local_files_only,
+            allow_patterns=list(_FILES),
+            ignore_patterns=["*/*"],
+        )
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        how = f"hf download {name}" + (f" --revision {revision}" if revision else "")
+        where = "it is not in the hub's cache on this machine" if local_files_only else "the hub did not give it"
         raise InputError(
-            f"{name}: no such folder here, and the hub did not give it ({reason}); "
-            f"run `hf download {name}` where there is a network, or name a folder"
+            f"{name}: no such folder here, and {where} ({reason}); "
+            f"run `{how}` where there is a network, or name a folder"
         ) from None
+    return Path(found)

@@ -15,6 +15,8 @@ def load(
     path_or_id: str | os.PathLike[str] | None = None,
     *,
     compute_dtype: str | None = None,
+    revision: str | None = None,
+    local_files_only: bool = False,
     budget: Budget = None,
     cache_memory: int | str = caches.MEMORY_LIMIT,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -28,6 +30,8 @@ def load(
         compute_dtype: "float32", "bfloat16" or "float16"; None: float32 for the packaged checkpoint, which is small;
             else as `saccade.nets.load`: float32 on the CPU, on a GPU the checkpoint's own, but bfloat16 for a float16
             checkpoint, whose activations float16 does not hold on some images.
+        revision: branch, tag or commit of a hub id; None: its main branch.
+        local_files_only: take a hub id from the hub's cache on this machine alone.
         budget: of images in requests that give none; as `Engine` takes it.
         cache_memory: most bytes that features of images and prompts take while they are kept for later requests, as a
             number or such as "512MB"; 0 keeps none. What was used longest ago goes first.
@@ -43,7 +47,7 @@ def load(
     if path_or_id is None and compute_dtype is None:
         compute_dtype = "float32"
     return Engine(
-        hub.find(path_or_id),
+        hub.find(path_or_id, revision=revision, local_files_only=local_files_only),
         compute_dtype=compute_dtype,
         budget=budget,
         cache_memory=cache_memory,

@@ -14,6 +14,7 @@ from saccade.nets.config import Config, token_ids
 from saccade.nets.folder import optional_json, read_json
 from saccade.nets.layouts import published_name
 from saccade.nets.model import Model
+from saccade.nets.weights import tensors
 
 __all__ = ["choose_dtype", "load"]
 
@@ -93,39 +94,6 @@ def _config(folder: Path) -> Config:
     if ends is not None:
         raw["eos_token_id"] = ends
     return Config.from_dict(raw, source=str(path))
-
-
-def tensors(folder: Path) -> dict[str, mx.array]:
-    """All tensors by their key in the files; nothing is read from disk before it is used."""
-    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if single.is_file():
-        return _shard(single)
-    if not index.is_file():
-        raise FileNotFoundError(f"{single}: no such file, nor {index.name}; only safetensors are read, convert others")
-    table = read_json(index).get("weight_map")
-    if not isinstance(table, dict) or not all(isinstance(name, str) for name in table.values()):
-        raise InputError(f"{index}: weight_map is missing or malformed; download the file again")
-    found: dict[str, mx.array] = {}
-    for name in sorted(set(table.values())):
-        if Path(name).name != name:
-            raise InputError(f"{index}: weight_map names {name!r}, which is not a file of this folder")
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder / name}: no such file, though {index.name} names it; download it")
-        found.update(_shard(folder / name))
-    absent = sorted(set(table) - set(found))
-    if absent:
-        raise InputError(f"{index}: {absent[0]} is not in {table[absent[0]]}; download both files again")
-    return found
-
-
-def _shard(path: Path) -> dict[str, mx.array]:
-    try:
-        tensors = mx.load(str(path), format="safetensors")
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "unreadable"
-        raise InputError(f"{path}: is not a whole safetensors file ({reason}); download it again") from None
-    assert isinstance(tensors, dict)
-    return tensors
 
 
 def _rename(

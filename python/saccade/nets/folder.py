@@ -8,7 +8,10 @@ from typing import Any
 
 from saccade.errors import InputError
 
-__all__ = ["optional_json", "optional_text", "read_json"]
+__all__ = ["check_size", "optional_json", "optional_text", "read_json"]
+
+# Several times the largest file beside the weights, a tokenizer of 11 MB.
+_LARGEST = 64 * 2**20
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -42,11 +45,27 @@ def optional_text(path: Path) -> str | None:
     return _text(path) if _exists(path) else None
 
 
+def check_size(path: Path) -> None:
+    """Refuse, before it is read, what is no ordinary file or no file of a checkpoint's.
+
+    Raises:
+        InputError: a folder, a pipe or device, or more than 64 MiB.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: cannot be read as a file; download it again")
+    size = path.stat().st_size
+    if size > _LARGEST:
+        raise InputError(
+            f"{path}: has {size:,} bytes, over the {_LARGEST:,} of any file beside the weights; download it again"
+        )
+
+
 def _exists(path: Path) -> bool:
     return path.exists() or path.is_symlink()  # a link to nothing is a fault, not an absence
 
 
 def _text(path: Path) -> str:
+    check_size(path)
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

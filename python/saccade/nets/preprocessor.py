@@ -78,6 +78,10 @@ def read(folder: Path, vision: VisionConfig) -> Preprocessor:
     factor = raw.get("rescale_factor", _RESCALE)
     if not isinstance(factor, float) or not math.isclose(factor, _RESCALE, rel_tol=1e-6):
         raise InputError(f"{path}: rescale_factor is {factor!r}, which is not implemented; it has to be 1/255")
+    if raw.get("auto_map"):
+        raise InputError(
+            f"{path}: auto_map is {raw['auto_map']!r}, code of the checkpoint's own, which is never run; remove the key"
+        )
     for key, name, default in _SHAPES:
         value, tower = raw.get(key, default), getattr(vision, name)
         if isinstance(value, bool) or value != tower:

@@ -1,0 +1,61 @@
+"""Hub ids: what the cache on this machine holds is found without a network, by revision; what it lacks is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saccade import hub
+from saccade.errors import InputError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+OTHER = "fedcba9876543210fedcba9876543210fedcba98"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache as `hf download` leaves it, with two revisions of one repository."""
+    import huggingface_hub.constants
+
+    repository = tmp_path / "models--owner--name"
+    for reference, commit in (("main", COMMIT), ("older", OTHER)):
+        (repository / "snapshots" / commit).mkdir(parents=True)
+        (repository / "snapshots" / commit / "config.json").write_text("{}")
+        (repository / "refs").mkdir(exist_ok=True)
+        (repository / "refs" / reference).write_text(commit)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("revision", "commit"), [(None, COMMIT), ("main", COMMIT), ("older", OTHER), (OTHER, OTHER)])
+def test_a_cached_revision_is_found_without_a_network(cache: Path, revision: str | None, commit: str) -> None:
+    assert hub.find("owner/name", revision=revision, local_files_only=True).name == commit
+
+
+def test_what_the_cache_lacks_is_said_with_how_to_get_it(cache: Path) -> None:
+    with pytest.raises(InputError) as error:
+        hub.find("owner/absent", revision="v2", local_files_only=True)
+    assert "owner/absent" in str(error.value)
+    assert "not in the hub's cache" in str(error.value)
+    assert "hf download owner/absent --revision v2" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_only_what_is_read_is_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import huggingface_hub
+
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(
+        huggingface_hub, "snapshot_download", lambda name, **options: asked.update(options, name=name) or str(tmp_path)
+    )
+    assert hub.find("owner/name", revision="main") == tmp_path
+    assert (asked["name"], asked["revision"], asked["local_files_only"]) == ("owner/name", "main", False)
+    assert not {"*.bin", "*.pt", "*.py"} & set(asked["allow_patterns"])
+
+
+@pytest.mark.parametrize("path", [None, "."])
+def test_a_folder_has_no_revision(path: str | None) -> None:
+    with pytest.raises(InputError, match="revision 'main'"):
+        hub.find(path, revision="main")

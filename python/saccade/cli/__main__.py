@@ -17,7 +17,9 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "demo": "find six things on the packaged 4K screenshot with the packaged checkpoint",
     "plan": "say what an image will become before any model is loaded",
-    "locate": "find what a description names, as a box in the image's own pixels",
+    "locate": "find what descriptions name, as boxes in the image's own pixels",
+    "ask": "ask a question about images",
+    "chat": "talk about images on the terminal",
     "runtimes": "compare the default budgets of known runtimes on one image",
     "recommend": "say what to spend on a target of a known size, from a published table",
     "sizes": "show how sizes fill attention windows, and what becomes of small images",

@@ -1,0 +1,99 @@
+"""What the commands that ask a model have in common: its options, loading it, and what an answer cost."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from saccade.cli import output
+from saccade.cli.plan import add_budget_arguments
+from saccade.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from saccade.engine import Answer, Engine
+
+__all__ = ["add_answer_arguments", "add_model_arguments", "how", "load", "print_cost", "with_point"]
+
+TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model for a real one"
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model is asked, and what it is shown."""
+    parser.add_argument("--model", metavar="PATH|ID", help="a checkpoint folder or hub id (default: the packaged one)")
+    parser.add_argument("--verbose", action="store_true", help="say on standard error what was shown and what it took")
+    parser.add_argument(
+        "--fit", action="store_true", help="show images with fewer tokens where the model cannot read as many"
+    )
+    add_budget_arguments(parser)
+
+
+def add_answer_arguments(parser: argparse.ArgumentParser, *, max_tokens: int) -> None:
+    """How the answer is made."""
+    parser.add_argument(
+        "--max-tokens",
+        type=int,
+        default=max_tokens,
+        metavar="N",
+        help=f"cut the answer off there (default {max_tokens})",
+    )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="0 (default) for the likeliest words, higher for others",
+    )
+    parser.add_argument(
+        "--top-p", type=float, default=1.0, metavar="P", help="draw from the likeliest words of share P"
+    )
+    parser.add_argument("--top-k", type=int, metavar="K", help="draw from the K likeliest words")
+    parser.add_argument("--min-p", type=float, default=0.0, metavar="P", help="no word below P times the likeliest one")
+    parser.add_argument(
+        "--repetition-penalty",
+        type=float,
+        default=1.0,
+        metavar="R",
+        help="above 1, words already there are less likely",
+    )
+    parser.add_argument("--seed", type=int, metavar="S", help="the same seed gives the same answer")
+    parser.add_argument("--stop", action="append", metavar="TEXT", help="end the answer before TEXT; may be repeated")
+
+
+def how(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """The options of `add_answer_arguments` as an engine takes them."""
+    names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop")
+    return {**{name: getattr(options, name) for name in names}, "progress": progress}
+
+
+def load(options: argparse.Namespace) -> Engine:
+    """The engine that `add_model_arguments` names."""
+    from saccade import engine
+
+    if options.model is None:
+        output.note(TINY_NOTE)
+    return engine.load(options.model)
+
+
+def with_point(answer: Answer) -> dict[str, Any]:
+    """An answer for JSON, with the point to click: the centre of its first box in source pixels, or None."""
+    point = list(answer.boxes[0].centre) if answer.boxes else None
+    return {**answer.as_dict(), "point": point}
+
+
+def print_cost(answer: Answer) -> None:
+    """Say on standard error what was shown and what it took."""
+    lines = []
+    for number, frame in enumerate(answer.frames, 1):
+        (width, height), (wide, high) = frame.source_size, frame.processed_size
+        of = "" if frame.grid_thw[0] == 1 else f", {frame.grid_thw[0]} times"
+        lines.append((f"shown {number}", f"{width} x {height} as {wide} x {high}{of}: {frame.tokens} tokens"))
+        lines.append(("budget", frame.budget))
+        if frame.tokens < frame.wanted:
+            lines.append(("cut down", f"from {frame.wanted} tokens, so that the prompt fits"))
+    used = answer.usage
+    lines.append(("tokens", f"{used['prompt']} read, {used['answer']} written; ended by {answer.finish}"))
+    lines.append(("seconds", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in answer.timings.items())))
+    width = max(len(name) for name, _ in lines) + 2
+    for name, value in lines:
+        print(f"{name:<{width}}{value}", file=sys.stderr)

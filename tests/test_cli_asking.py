@@ -1,0 +1,216 @@
+"""`saccade locate`, `ask` and `chat` from the outside, with the packaged checkpoint."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import saccade
+import saccade.engine
+from saccade.cli.__main__ import main
+from saccade.cli.progress import Progress
+
+FOUND = "the red round button"
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("asking") / "screen.png"
+    scene = saccade.scenes.generate(3, (640, 400))
+    Image.fromarray(scene.image).save(path)
+    return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def loaded_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saccade.engine, "load", functools.cache(saccade.engine.load))
+        yield
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]:
+    code = main([str(word) for word in words])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_locate_takes_several_descriptions(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "locate", picture, FOUND, "the window", "--json")
+    assert code == 0
+    answers = json.loads(out)["answers"]
+    assert [answer["description"] for answer in answers] == [FOUND, "the window"]
+    alone = json.loads(run(capsys, "locate", picture, "the window", "--json")[1])
+    assert {key: alone[key] for key in ("boxes", "text")} == {key: answers[1][key] for key in ("boxes", "text")}
+
+
+def test_locate_prints_where_to_click(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(run(capsys, "locate", picture, "the window", "--json", "--constrained")[1])
+    assert found["found"]
+    x1, y1, x2, y2 = found["boxes"][0]["xyxy"]
+    assert found["point"] == [(x1 + x2) / 2, (y1 + y2) / 2]
+    _, out, _ = run(capsys, "locate", picture, "the window", "--point", "--constrained")
+    assert f": {found['point'][0]:.0f}, {found['point'][1]:.0f}\n" in out
+    assert "x, y of the middle in the pixels of the 640 x 400 source" in out
+
+
+def test_locate_draws_all_boxes(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = []
+    for words in (["the window"], ["the window", "the taskbar"]):
+        out = tmp_path / f"{len(words)}.png"
+        assert run(capsys, "locate", picture, *words, "--constrained", "--save", out)[0] == 0
+        with Image.open(out) as image:
+            changed.append(image.tobytes())
+    assert changed[0] != changed[1]
+
+
+def test_ask_takes_images_and_words(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "Locate the window, output its bbox coordinates using JSON format."
+    located = json.loads(run(capsys, "locate", picture, "the window", "--json")[1])
+    asked = json.loads(run(capsys, "ask", picture, words, "--json")[1])
+    assert asked["text"] == located["text"]
+    code, out, err = run(capsys, "ask", picture, words, "--verbose")
+    assert (code, out) == (0, located["text"] + "\n")
+    assert "640 x 400 as " in err
+    assert "seconds" in err
+    two = json.loads(run(capsys, "ask", picture, picture, "what differs?", "--json", "--max-tokens", "3")[1])
+    assert len(two["frames"]) == 2
+    assert two["usage"]["answer"] <= 3
+    none = json.loads(run(capsys, "ask", "hello", "--json", "--max-tokens", "3")[1])
+    assert none["frames"] == []
+
+
+def test_sampling_options_reach_the_model(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def said(*options: str) -> str:
+        return str(json.loads(run(capsys, "ask", picture, "hm", "--json", "--max-tokens", "9", *options)[1])["text"])
+
+    hot = ("--temperature", "30", "--seed")
+    assert said(*hot, "1") == said(*hot, "1") != said(*hot, "2")
+    assert said("--temperature", "30", "--top-k", "1") == said()
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("ask", "nothere.png", "what?"), "nothere.png"),
+        (("ask", " "), "text is ' '"),
+        (("ask", "x", "--temperature", "-1"), "temperature is -1.0"),
+        (("ask", "x", "--max-tokens", "0"), "max_tokens is 0"),
+        (("ask", "x", "--seed", "-1"), "seed is -1"),
+        (("ask", "x", "--stop", ""), "stop is"),
+        (("ask", "x", "--max-tokens", "99999"), "32768 (max_position_embeddings)"),
+        (("chat", "nothere.png"), "nothere.png"),
+        (("locate", "nothere.png", "x", "--top-p", "2"), "top_p is 2.0"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(
+    words: tuple[str, ...], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, *words)
+    lines = [line for line in err.splitlines() if "generated screens only" not in line]
+    assert (code, out, len(lines)) == (2, "", 1)
+    assert named in lines[0]
+
+
+def talk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], said: str, *words: Any) -> Any:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(said.encode("utf-8", "surrogateescape")), "utf-8"))
+    return run(capsys, "chat", *words)
+
+
+def test_a_talk_remembers_its_turns(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--json", "--max-tokens", "4", "--system", "Be brief.")
+    code, out, _ = talk(monkeypatch, capsys, "what is this?\n\n/help\nand now?\n", picture, *options)
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert code == 0
+    assert len(first["frames"]) == len(second["frames"]) == 1
+    engine = saccade.load()
+    shown = {"type": "image", "image": picture}
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [shown, {"type": "text", "text": "what is this?"}]},
+        {"role": "assistant", "content": first["text"]},
+        {"role": "user", "content": "and now?"},
+    ]
+    assert second["usage"]["prompt"] == engine.count_tokens(messages)
+    assert second["text"] == engine.chat(messages, max_tokens=4).text
+
+
+@pytest.mark.parametrize("said", ["", "/quit\nnot this\n", "\n  \n"])
+def test_a_talk_ends_without_a_word(
+    said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = talk(monkeypatch, capsys, said)
+    assert (code, out) == (0, "")
+
+
+def test_a_talk_survives_a_bad_line_and_a_question_that_is_too_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "word " * 40_000
+    code, out, err = talk(monkeypatch, capsys, f"{long}\nhello\n", "--json", "--max-tokens", "2")
+    assert code == 0
+    assert len(out.splitlines()) == 1
+    assert "max_position_embeddings" in err
+
+
+def read_until(screen: int, wanted: str, seconds: float = 30) -> str:
+    seen, end = "", time.monotonic() + seconds
+    while wanted not in seen:
+        if not select.select([screen], [], [], max(0, end - time.monotonic()))[0]:
+            pytest.fail(f"waited for {wanted!r}, saw {seen!r}")
+        seen += os.read(screen, 4096).decode("utf-8", "replace")
+    return seen
+
+
+def test_ctrl_c_stops_an_answer_and_then_leaves() -> None:
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "saccade", "chat", "--max-tokens", "20000", "--temperature", "50", "--seed", "1"]
+    program = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
+    try:
+        read_until(screen, "> ")
+        os.write(screen, b"talk on\n")
+        read_until(screen, "talk on\r\n")
+        assert os.read(screen, 1)  # the first words of an answer that goes on for hundreds
+        program.send_signal(signal.SIGINT)
+        assert "[stopped]" in read_until(screen, "> ")
+        os.write(screen, b"/quit\n")
+        assert program.wait(timeout=20) == 0
+    finally:
+        program.kill()
+        os.close(screen)
+        os.close(terminal)
+
+
+def test_a_bar_appears_only_after_a_while_and_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr("saccade.cli.progress.SECONDS", 30)
+    with Progress("loading") as quick:
+        quick("prefill", 1, 2)
+    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
+    monkeypatch.setattr("saccade.cli.progress.SECONDS", 0)
+    with Progress("loading") as slow:
+        time.sleep(0.3)
+        slow("prefill", 512, 1300)
+        time.sleep(0.3)
+    shown = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "reading tokens" in shown
+    assert "512/1300" in shown

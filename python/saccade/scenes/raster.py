@@ -160,14 +160,18 @@ class Canvas:
         x1, y1, x2, y2 = box
         left, top = max(0, x1 - reach), max(0, y1 - reach)
         right, bottom = min(width, x2 + reach), min(height, y2 + reach)
-        across = _falloff(x1, x2, left, right, reach)
+        # One value a byte rather than a pixel: then the product runs along whole rows.
+        across = np.repeat(_falloff(x1, x2, left, right, reach), 4)
+        rows = self.bytes.reshape(height, 4 * width)
         down = _falloff(y1, y2, top, bottom, reach) * np.float32(256 * depth)
         x1, y1, x2, y2 = x1 + radius, y1 + radius, x2 - radius, y2 - radius
         for a, b, c, d in ((left, top, right, y1), (left, y2, right, bottom), (left, y1, x1, y2), (x2, y1, right, y2)):
             if c > a and d > b:
-                kept = 256 - (down[b - top : d - top, None] * across[None, a - left : c - left]).astype(np.uint16)
-                region = self.bytes[b:d, a:c]
-                region[:] = (region * kept[:, :, None]) >> 8
+                kept = 256 - (down[b - top : d - top, None] * across[None, 4 * (a - left) : 4 * (c - left)]).astype(
+                    np.uint16
+                )
+                region = rows[b:d, 4 * a : 4 * c]
+                region[:] = (region * kept) >> 8
 
 
 def _falloff(low: int, high: int, start: int, end: int, reach: int) -> NDArray[np.float32]:

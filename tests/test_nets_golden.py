@@ -144,8 +144,7 @@ def interleave_sections(model: nets.Model, patch: pytest.MonkeyPatch) -> None:
     def interleaved(ids: mx.array, head_dim: int, theta: float, sections: Any) -> tuple[mx.array, mx.array]:
         frequencies = 1.0 / theta ** (mx.arange(0, head_dim, 2) / head_dim)
         angles = ids.astype(mx.float32)[..., None] * frequencies
-        mixed = mx.stack([angles[i % 3, ..., i] for i in range(head_dim // 2)], axis=-1)
-        mixed = mx.concatenate([mixed, mixed], axis=-1)[:, None]
+        mixed = mx.stack([angles[i % 3, ..., i] for i in range(head_dim // 2)], axis=-1)[:, None]
         return mx.cos(mixed), mx.sin(mixed)
 
     patch.setattr(nets.rotary, "mrope", interleaved)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import saccade
 from saccade import families, nets
-from saccade.nets import attention
+from saccade.nets import attention, cpu
 from saccade.nets.attention import Run, is_fused, pieces
+from saccade.nets.pace import Pace
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -44,6 +45,7 @@ def test_the_peak_grows_with_the_patches_and_not_with_their_square() -> None:
 
 
 def test_a_smaller_bound_is_a_smaller_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "applies", lambda *which: False)
     visual = saccade.load().model.visual
     wide = peak(visual, 40, 40)
     monkeypatch.setattr(attention, "is_fused", lambda *which: False)
@@ -58,12 +60,13 @@ def test_many_images_share_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [Run(start * 1024, 1, 1024 - 4 * (start % 2)) for start in range(8)]  # 32 MB of scores each, none joined
     mx.reset_peak_memory()
     before = mx.get_active_memory()
-    mx.eval(attention.attend(q, k, v, runs, 1.0))
+    mx.eval(attention.attend_in_mlx(q, k, v, runs, 1.0, Pace(10**9, 1, 1), [0] * 8))
     assert mx.get_peak_memory() - before < families.SCORE_BYTES + 40 * 2**20
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.images], ids=lambda case: case.name.replace(" ", "-"))
 def test_pieces_equal_the_reference(case: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "applies", lambda *which: False)
     monkeypatch.setattr(attention, "is_fused", lambda *which: False)
     monkeypatch.setattr(families, "SCORE_BYTES", 4 * 2 * 64 * 70)  # 70 queries of a window, 13 of an image
     with np.load(GOLDEN / "model_random.npz") as golden:

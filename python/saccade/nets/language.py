@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from saccade.backend import mx, nn
-from saccade.nets import rotary
+from saccade.nets import gates, rotary
+from saccade.nets.attention import Mask, attend_causally
 from saccade.nets.config import TextConfig
 
 __all__ = ["KVCache", "LanguageModel"]
-
-
-Mask = mx.array | str | None
 
 
 def attention_mask(length: int, offset: int, padding: Sequence[int]) -> Mask:
@@ -99,8 +97,7 @@ class Attention(nn.Module):
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
         k, v = cache.append(rotary.rotate(k, cos, sin), v)
-        mixed = mx.fast.scaled_dot_product_attention(rotary.rotate(q, cos, sin), k, v, scale=self.scale, mask=mask)
-        return self.o_proj(mixed.swapaxes(1, 2).reshape(batch, length, -1))
+        return self.o_proj(attend_causally(rotary.rotate(q, cos, sin), k, v, self.scale, mask))
 
 
 class MLP(nn.Module):
@@ -113,7 +110,8 @@ class MLP(nn.Module):
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
 
     def __call__(self, x: mx.array) -> mx.array:
-        return self.down_proj(nn.silu(self.gate_proj(x)) * self.up_proj(x))
+        """[..., D] -> [..., D]."""
+        return self.down_proj(gates.swiglu(self.gate_proj(x), self.up_proj(x)))
 
 
 class DecoderLayer(nn.Module):

@@ -7,6 +7,7 @@ names are the checkpoint's keys. Symbols in shapes: N patches, D width.
 from __future__ import annotations
 
 from saccade.backend import mx, nn
+from saccade.nets import gates
 from saccade.nets.config import VisionConfig
 from saccade.nets.vision import Block, PatchMerger, VisionModel
 
@@ -22,8 +23,10 @@ class MLP(nn.Module):
         self.fc2 = nn.Linear(config.intermediate_size, config.hidden_size)
 
     def __call__(self, x: mx.array) -> mx.array:
-        """[N, D] -> [N, D]."""
-        return self.fc2(nn.gelu_fast_approx(self.fc1(x)))
+        """[N, D] -> [N, D]; in float32 from the first layer on where x is float16, as in Qwen2.5-VL."""
+        wide = self.fc1(x)
+        out: mx.array = self.fc2(gates.quick_gelu(wide.astype(mx.float32) if x.dtype == mx.float16 else wide))
+        return out
 
 
 class PlainBlock(Block):

@@ -18,9 +18,11 @@ import numpy as np
 from saccade import positions
 from saccade.backend import mx, nn
 from saccade.errors import InputError
-from saccade.nets import rotary
+from saccade.nets import cpu, gates, rotary
 from saccade.nets.attention import Run, attend
 from saccade.nets.config import VisionConfig
+from saccade.nets.pace import PATCH_LAYERS, QUARTERS, Pace, Progress
+from saccade.nets.rows import ROWS, fill
 
 __all__ = ["Layout", "Run", "VisionModel", "layout"]
 
@@ -87,6 +89,10 @@ def _runs(lengths: Sequence[int]) -> tuple[Run, ...]:
     return tuple(runs)
 
 
+def _attention_work(runs: Sequence[Run], work: Sequence[int]) -> int:
+    return sum(run.count * run.length * cost for run, cost in zip(runs, work, strict=True))
+
+
 class PatchProjection(nn.Module):
     """The convolution whose stride is its kernel: a matrix on flattened patches."""
 
@@ -134,7 +140,7 @@ class PatchEmbed(nn.Module):
 
 
 class Attention(nn.Module):
-    """Attention inside each segment, none across."""
+    """Attention inside each segment, none across; its parts, for `Block` to take piece by piece."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -143,11 +149,15 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.proj = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def __call__(self, x: mx.array, runs: Sequence[Run], cos: mx.array, sin: mx.array) -> mx.array:
-        n = len(x)
-        q, k, v = mx.split(self.qkv(x).reshape(n, 3 * self.num_heads, -1), 3, axis=1)  # each [N, H, d]
-        q, k = rotary.rotate(q, cos, sin), rotary.rotate(k, cos, sin)
-        return self.proj(attend(q, k, v, runs, self.scale))
+    def project(self, x: mx.array, cos: mx.array, sin: mx.array) -> mx.array:
+        """[N, D] -> query, key and value, the first two turned: [N, 3, H, d]."""
+        qkv = self.qkv(x).reshape(len(x), 3, self.num_heads, -1)
+        return rotary.rotate_beginning(qkv, 2, cos, sin)
+
+    def mix(self, qkv: mx.array, runs: Sequence[Run], pace: Pace, work: Sequence[int]) -> mx.array:
+        """[N, 3, H, d] -> [N, D], before `proj`; `work` as `attend`."""
+        q, k, v = (qkv[:, part] for part in range(3))
+        return attend(q, k, v, runs, self.scale, pace, work)
 
 
 class MLP(nn.Module):
@@ -160,7 +170,12 @@ class MLP(nn.Module):
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size)
 
     def __call__(self, x: mx.array) -> mx.array:
-        return self.down_proj(nn.silu(self.gate_proj(x)) * self.up_proj(x))
+        """[N, D] -> [N, D]; in float32 from the gate on where x is float16, which real activations outgrow there."""
+        gate, up = self.gate_proj(x), self.up_proj(x)
+        if x.dtype == mx.float16:
+            gate, up = gate.astype(mx.float32), up.astype(mx.float32)
+        out: mx.array = self.down_proj(gates.swiglu(gate, up))
+        return out
 
 
 class Block(nn.Module):
@@ -176,10 +191,36 @@ class Block(nn.Module):
         self.attn = Attention(config)
         self.mlp = self.mlp_type(config)
 
-    def __call__(self, x: mx.array, runs: Sequence[Run], cos: mx.array, sin: mx.array) -> mx.array:
-        x = x + self.attn(self.norm1(x), runs, cos, sin)
-        out: mx.array = x + self.mlp(self.norm2(x))
-        return out
+    def __call__(
+        self, x: mx.array, runs: Sequence[Run], cos: mx.array, sin: mx.array, pace: Pace, work: Sequence[int]
+    ) -> mx.array:
+        """[N, D] -> [N, D]; what is no attention goes by rows, so that its memory does not grow with N.
+
+        Args:
+            x: the stream: float32 where the weights are float16, else in their precision.
+            runs: segments that attend.
+            cos: [N, 1, d/2].
+            sin: as cos.
+            pace: is told of each step.
+            work: as `attend`.
+        """
+
+        def project(rows: slice) -> mx.array:
+            return self.attn.project(_normalise(self.norm1, x[rows]), cos[rows], sin[rows])
+
+        def rest(rows: slice) -> mx.array:
+            part = x[rows] + self.attn.proj(mixed[rows])
+            out: mx.array = part + self.mlp(_normalise(self.norm2, part))
+            return out
+
+        mixed = self.attn.mix(fill(len(x), project, pace, 1), runs, pace, work)
+        return fill(len(x), rest, pace, QUARTERS - 1)
+
+
+def _normalise(norm: nn.Module, x: mx.array) -> mx.array:
+    """In the precision of the weights, whatever the stream's."""
+    out: mx.array = norm(x).astype(norm.weight.dtype)
+    return out
 
 
 class PatchMerger(nn.Module):
@@ -194,7 +235,7 @@ class PatchMerger(nn.Module):
         self.mlp = [nn.Linear(self.width, self.width), nn.GELU(), nn.Linear(self.width, config.out_hidden_size)]
 
     def __call__(self, x: mx.array) -> mx.array:
-        x = self.ln_q(x).reshape(-1, self.width)  # [tokens, 4 D]
+        x = _normalise(self.ln_q, x).reshape(-1, self.width)  # [tokens, 4 D]
         for layer in self.mlp:
             x = layer(x)
         return x
@@ -212,27 +253,56 @@ class VisionModel(nn.Module):
         self.patch_embed = PatchEmbed(config)
         self.blocks = [self.block_type(config) for _ in range(config.depth)]
         self.merger = self.merger_type(config)
+        self.patch_layers = PATCH_LAYERS
+        """Limit of one evaluation on a GPU, in patches times blocks; a step of `rows.ROWS` patches is the least."""
 
-    def __call__(self, patches: mx.array, grids: Sequence[Grid]) -> mx.array:
+    def __call__(self, patches: mx.array, grids: Sequence[Grid], progress: Progress | None = None) -> mx.array:
         """Run the tower.
 
         Args:
             patches: uint8 [N, 588] in window order, or float [N, 1176] in merge-block order.
             grids: (frames, rows, columns) in patches, one an image.
+            progress: told (tokens done, tokens in all) after each evaluation.
 
         Returns:
-            [N / 4, out_hidden_size], tokens row by row, image after image.
+            [N / 4, out_hidden_size], tokens row by row, image after image, evaluated.
         """
         place = layout(grids, self.config)
         native = patches.dtype == mx.uint8
-        x = self._permute(patches, place.from_windows if native else place.order)
-        x = self.patch_embed(x)
+        patches = self._permute(patches, place.from_windows if native else place.order)
         coordinates = mx.array(positions.vision_positions(grids, self.config.spatial_merge_size))
         cos, sin = rotary.plane(self._permute(coordinates, place.order), self.config.head_dim, self.config.rope_theta)
-        for number, block in enumerate(self.blocks):
-            runs = place.frames if number in self.config.fullatt_block_indexes else place.windows
-            x = block(x, runs, cos, sin)
-        return self.merger(x)[mx.array(np.argsort(place.order))]
+        schedule = [self._runs(place, number) for number in range(len(self.blocks))]
+        total = sum(len(patches) * QUARTERS + _attention_work(runs, work) for runs, work in schedule)
+        # On the CPU each step by itself: NumPy has its operands evaluated anyway.
+        limit = 0 if cpu.applies(self.merger.ln_q.weight) else self.patch_layers
+        pace = Pace(limit, total, len(place.order), progress)
+        x = fill(len(patches), lambda rows: self._embed(patches[rows]), pace)
+        for block, (runs, work) in zip(self.blocks, schedule, strict=True):
+            x = block(x, runs, cos, sin, pace, work)
+            pace.made(x)
+        features = fill(len(place.order), lambda rows: self._merge(x, rows), pace, step=ROWS // 4)
+        return pace.finish(features[mx.array(np.argsort(place.order))])
+
+    def _embed(self, patches: mx.array) -> mx.array:
+        """The beginning of the stream: float32 where the weights are float16, whose 65,504 real streams outgrow."""
+        x = self.patch_embed(patches)
+        return x.astype(mx.float32) if x.dtype == mx.float16 else x
+
+    def _merge(self, x: mx.array, tokens: slice) -> mx.array:
+        """Some tokens of the stream's end [N, D]."""
+        unit = self.config.spatial_merge_size**2
+        features: mx.array = self.merger(x[tokens.start * unit : tokens.stop * unit])
+        return features
+
+    def _runs(self, place: Layout, number: int) -> tuple[tuple[Run, ...], list[int]]:
+        """The segments of a block, and what a query costs in each run, in quarters of a patch-layer.
+
+        Scores and their products are 4 L D operations a query, the matrices 2 (4 D^2 + 3 D I).
+        """
+        runs = place.frames if number in self.config.fullatt_block_indexes else place.windows
+        matrices = 4 * self.config.hidden_size + 3 * self.config.intermediate_size
+        return runs, [round(2 * QUARTERS * run.length / matrices) for run in runs]
 
     def _permute(self, rows: mx.array, order: np.ndarray | None) -> mx.array:
         """Reorder merge blocks of rows: [N, ...] -> [N, ...]."""

@@ -1,0 +1,306 @@
+"""The engine beside mlx-vlm with the same weights and inputs in one process: vision, prefill, decode, end to end.
+
+    python -m pytest benchmarks/test_engine.py          pytest-benchmark's statistics, a group for each stage
+    python benchmarks/test_engine.py [CHECKPOINT ...]   one table: seconds, times faster, where the time goes
+
+Two checkpoints: the packaged one, and a random one with the widths of 3B and two blocks and layers of 36. Both compute
+in float32. Outputs are compared before a stage is timed. A peer that is not installed is shown as missing.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import sys
+import tempfile
+import time
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import saccade
+from saccade import nets, positions
+from saccade.backend import mx
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import checkpoints
+
+try:
+    import mlx_vlm
+    from mlx.utils import tree_map
+    from mlx_vlm.generate import generate_step
+    from mlx_vlm.utils import load_model
+except ImportError:
+    mlx_vlm = None
+
+BUDGETS = (256, 1280, 4096)
+STAGES = ("vision", "prefill", "decode", "end to end")
+DECODED = 8
+
+WIDE = {
+    "hidden_size": 2048,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 2,
+    "vocab_size": 8192,
+    "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
+    "tie_word_embeddings": True,
+}
+WIDE_TOWER = {
+    "depth": 2,
+    "hidden_size": 1280,
+    "num_heads": 16,
+    "intermediate_size": 3420,
+    "out_hidden_size": 2048,
+    "fullatt_block_indexes": [1],
+}
+
+
+@functools.cache
+def folder(name: str) -> Path:
+    """A checkpoint: "packaged" or "wide"."""
+    if name == "packaged":
+        return Path(str(resources.files("saccade") / "assets" / "tiny"))
+    raw = checkpoints.config(**WIDE)
+    raw["vision_config"] |= WIDE_TOWER
+    place = Path(tempfile.mkdtemp(prefix="saccade-wide-"))
+    tensors = {key: value.astype(np.float16) for key, value in checkpoints.weights(raw).items()}
+    return checkpoints.write(place, raw, tensors)
+
+
+class Inputs:
+    """A 4K screen of noise at a budget, in a prompt with words on both sides."""
+
+    def __init__(self, model: nets.Model, budget: int) -> None:
+        plan = saccade.plan((3840, 2160), budget=budget)
+        self.grids, self.tokens = [plan.grid_thw], plan.tokens
+        random = np.random.RandomState(0)
+        self.pixels = mx.array(random.standard_normal((plan.patches, 1176)).astype(np.float32))
+        words = random.randint(0, 900, 40)
+        image = [model.config.vision_start_token_id, *[model.config.image_token_id] * plan.tokens]
+        self.ids = np.array([*words[:20], *image, *words[20:]])
+        mx.eval(self.pixels)
+
+
+class Ours:
+    """saccade's stages, each returning what the peer's returns."""
+
+    def __init__(self, name: str) -> None:
+        self.model = nets.load(folder(name), compute_dtype="float32")
+        self.model.config = _endless(self.model.config)
+
+    def vision(self, given: Inputs) -> mx.array:
+        return self.model.image_features(given.pixels, given.grids)
+
+    def prefill(self, given: Inputs, features: mx.array) -> mx.array:
+        prompt = self.model.prompt(given.ids, image_grid_thw=given.grids, image_features=features)
+        return self.model.prefill(prompt, self.model.model.make_cache())[0]
+
+    def stream(self, given: Inputs, features: mx.array | None) -> Any:
+        """Tokens, greedy, from features or from pixels."""
+        pixels = None if features is not None else given.pixels
+        prompt = self.model.prompt(given.ids, pixels, image_grid_thw=given.grids, image_features=features)
+        cache = self.model.model.make_cache()
+        return self.model.follow(prompt, cache, self.model.prefill(prompt, cache), DECODED + 1)
+
+
+class Theirs:
+    """mlx-vlm's."""
+
+    def __init__(self, name: str) -> None:
+        self.model = load_model(folder(name))
+        self.model.update(tree_map(lambda weight: weight.astype(mx.float32), self.model.parameters()))
+        mx.eval(self.model.parameters())
+
+    def vision(self, given: Inputs) -> mx.array:
+        return self.model.vision_tower(given.pixels, mx.array(given.grids), output_hidden_states=False)
+
+    def prefill(self, given: Inputs, features: mx.array) -> mx.array:
+        return next(self._steps(given, features))[1]
+
+    def stream(self, given: Inputs, features: mx.array | None) -> Any:
+        return (int(np.asarray(token)) for token, _ in self._steps(given, features))
+
+    def _steps(self, given: Inputs, features: mx.array | None) -> Any:
+        self.model.language_model._position_ids = None
+        return generate_step(
+            mx.array(given.ids)[None],
+            self.model,
+            given.pixels,
+            None,
+            image_grid_thw=mx.array(given.grids),
+            cached_image_features=features,
+            max_tokens=DECODED + 1,
+            temperature=0.0,
+        )
+
+
+def _endless(config: nets.Config) -> nets.Config:
+    """Without end tokens, so that both sides decode the same number of tokens."""
+    from dataclasses import replace
+
+    return replace(config, eos_token_ids=())
+
+
+def log_softmax(logits: mx.array) -> mx.array:
+    """What the peer returns in place of logits."""
+    return logits - mx.logsumexp(logits, keepdims=True)
+
+
+def agree(name: str, found: Any, wanted: Any) -> None:
+    """Stops unless two outputs are equal but for rounding."""
+    difference = float(np.abs(np.asarray(found) - np.asarray(wanted).reshape(np.asarray(found).shape)).max())
+    assert difference <= 2e-3 * float(np.abs(np.asarray(wanted)).max()), f"{name}: outputs differ by {difference}"
+
+
+def seconds(stage: str, side: Ours | Theirs, given: Inputs, features: mx.array) -> float:
+    """One run of a stage."""
+    gc.collect()
+    if stage == "decode":
+        stream = side.stream(given, features)
+        next(stream)
+    start = time.perf_counter()
+    if stage == "vision":
+        mx.eval(side.vision(given))
+    elif stage == "prefill":
+        mx.eval(side.prefill(given, features))
+    elif stage == "decode":
+        assert len(list(stream)) == DECODED
+    else:
+        assert len(list(side.stream(given, None))) == DECODED + 1
+    taken = time.perf_counter() - start
+    return taken / DECODED if stage == "decode" else taken
+
+
+@functools.cache
+def side(kind: type[Ours | Theirs], name: str) -> Any:
+    return kind(name)
+
+
+@functools.cache
+def prepared(name: str, budget: int) -> tuple[Inputs, mx.array]:
+    ours = side(Ours, name)
+    given = Inputs(ours.model, budget)
+    features = ours.vision(given)
+    mx.eval(features)
+    return given, features
+
+
+@functools.cache
+def verified(name: str, budget: int) -> None:
+    """Compares all outputs of both sides, once."""
+    given, features = prepared(name, budget)
+    ours, theirs = side(Ours, name), side(Theirs, name)
+    agree("vision", features, theirs.vision(given))
+    agree("prefill", log_softmax(ours.prefill(given, features)), theirs.prefill(given, features))
+    assert list(ours.stream(given, features)) == list(theirs.stream(given, features)), "decode: tokens differ"
+
+
+@pytest.mark.parametrize("who", ["saccade", "mlx-vlm"])
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("budget", BUDGETS[:2])
+@pytest.mark.parametrize("name", ["packaged", "wide"])
+def test_stage(benchmark: Any, name: str, budget: int, stage: str, who: str) -> None:
+    benchmark.group = f"{name}, {budget} tokens, {stage}"
+    if who == "mlx-vlm" and mlx_vlm is None:
+        pytest.skip("missing: mlx-vlm is not installed")
+    if mlx_vlm is not None and budget == BUDGETS[0]:
+        verified(name, budget)
+    given, features = prepared(name, budget)
+    chosen = side(Ours if who == "saccade" else Theirs, name)
+    benchmark.pedantic(seconds, args=(stage, chosen, given, features), rounds=2, warmup_rounds=0)
+
+
+# -- as a table -------------------------------------------------------------------------------------------------------
+
+
+def matmul_peak() -> float:
+    """FLOP/s of MLX's matrix product, 2,048 x 2,048."""
+    size = 2048
+    a = mx.random.normal((size, size))
+    mx.eval(a @ a)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        mx.eval(a @ a)
+        times.append(time.perf_counter() - start)
+    return 2 * size**3 / min(times)
+
+
+def vision_flops(config: nets.VisionConfig, grid: tuple[int, int, int]) -> float:
+    """Operations of all matrix products of the tower."""
+    _, rows, columns = grid
+    patches, wide = rows * columns, config.hidden_size * config.spatial_merge_size**2
+    _, bounds = positions.window_index([grid])
+    windowed = float((np.diff(np.asarray(bounds, dtype=np.int64)) ** 2).sum())
+    full = len(config.fullatt_block_indexes)
+    pairs = full * float(patches) ** 2 + (config.depth - full) * windowed
+    matrices = 4 * config.hidden_size**2 + 3 * config.hidden_size * config.intermediate_size
+    merger = patches // config.spatial_merge_size**2 * wide * (wide + config.out_hidden_size)
+    embedding = patches * config.patch_width * config.hidden_size
+    return 2.0 * (config.depth * patches * matrices + 2 * pairs * config.hidden_size + merger + embedding)
+
+
+def text_flops(config: nets.TextConfig, tokens: int, before: int) -> float:
+    """Operations of the matrix products that read `tokens` after `before` others, and of one head."""
+    d, keys = config.hidden_size, config.head_dim * config.num_key_value_heads
+    matrices = 2 * d * d + 2 * d * keys + 3 * d * config.intermediate_size
+    pairs = tokens * before + tokens * (tokens + 1) / 2
+    return 2.0 * (config.num_hidden_layers * (tokens * matrices + 2 * pairs * d) + d * config.vocab_size)
+
+
+def flops(model: nets.Model, stage: str, given: Inputs) -> float:
+    length = len(given.ids)
+    parts = {
+        "vision": vision_flops(model.config.vision, given.grids[0]),
+        "prefill": text_flops(model.config.text, length, 0),
+        "decode": text_flops(model.config.text, 1, length),
+    }
+    return parts.get(stage, parts["vision"] + parts["prefill"] + DECODED * parts["decode"])
+
+
+def best(stage: str, sides: list[Any], given: Inputs, features: mx.array, budget: float) -> list[float]:
+    """Seconds of the fastest run of each side, in turn, as many as fit into a budget of seconds, at least one."""
+    times: list[list[float]] = []
+    until = time.perf_counter() + budget
+    while not times or (time.perf_counter() < until and len(times) < 20):
+        times.append([seconds(stage, one, given, features) for one in sides])
+    return [min(runs) for runs in zip(*times, strict=True)]
+
+
+def table(name: str, budget: int) -> None:
+    """Rows of one checkpoint at one budget."""
+    given, features = prepared(name, budget)
+    ours = side(Ours, name)
+    if mlx_vlm is not None and budget == BUDGETS[0]:
+        verified(name, budget)
+    peak = matmul_peak()
+    sides = [ours] if mlx_vlm is None else [ours, side(Theirs, name)]
+    for stage in STAGES:
+        own, *peers = best(stage, sides, given, features, 6.0)
+        work = flops(ours.model, stage, given)
+        cells = f"{name:<9}{given.tokens:>6,}  {stage:<11}{own:>9.4f}"
+        cells += "".join(f"{peer:>10.4f}{peer / own:>8.2f}" for peer in peers) or f"{'missing':>10}{'':>8}"
+        print(f"{cells}{work / own / 1e9:>10.1f}{100 * work / peak / own:>9.0f} %", flush=True)
+
+
+def main(names: list[str], budgets: list[int]) -> None:
+    version = mlx_vlm.__version__ if mlx_vlm is not None else "missing"
+    print(
+        f"mlx {mx.__version__} on {mx.default_device()}; mlx-vlm {version}; float32 matmul {matmul_peak() / 1e9:.0f} GFLOP/s"
+    )
+    print(
+        f"{'checkpoint':<9}{'tokens':>6}  {'stage':<11}{'saccade':>8}{'mlx-vlm':>10}{'times':>8}{'GFLOP/s':>10}{'of peak':>11}"
+    )
+    for name in names or ["packaged", "wide"]:
+        for budget in budgets or BUDGETS:
+            table(name, budget)
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    main([word for word in words if not word.isdigit()], [int(word) for word in words if word.isdigit()])

@@ -5,14 +5,23 @@
 namespace saccade {
 namespace {
 
-/// Calls visit(top, left, height, width) for each window of a frame, in order. All in tokens.
-template <typename Visit>
-void for_each_window(const WindowedFrame& frame, Visit visit) {
-    for (std::int64_t top = 0; top < frame.rows; top += frame.side) {
-        for (std::int64_t left = 0; left < frame.columns; left += frame.side) {
-            visit(top, left, std::min(frame.side, frame.rows - top), std::min(frame.side, frame.columns - left));
+/// The tokens of a band of windows, `height` rows of `columns` from token `first` on, window by window.
+void band_of_windows(std::int64_t first, std::int64_t height, std::int64_t columns, std::int64_t side,
+                     std::int32_t* out) {
+    for (std::int64_t left = 0; left < columns; left += side) {
+        const std::int64_t width = std::min(side, columns - left);
+        for (std::int64_t row = 0; row < height; ++row) {
+            for (std::int64_t column = 0; column < width; ++column) {
+                *out++ = static_cast<std::int32_t>(first + row * columns + left + column);
+            }
         }
     }
+}
+
+/// A band as high as the one above it: the same, `count` tokens on. The two do not overlap, which the compiler has to
+/// know to take many at once.
+void band_below(const std::int32_t* __restrict above, std::int32_t count, std::int32_t* __restrict out) {
+    for (std::int32_t i = 0; i < count; ++i) out[i] = above[i] + count;
 }
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -42,22 +51,27 @@ std::int64_t window_count(const Grids& grids, std::int64_t merge_size, std::int6
 
 void window_index(const Grids& grids, std::int64_t merge_size, std::int64_t side, std::int32_t* index,
                   std::int32_t* boundaries) {
-    std::int64_t origin = 0;    // token at which the frame begins
+    std::int64_t first = 0;     // token with which the band begins
     std::int64_t boundary = 0;  // in patches
     *boundaries++ = 0;
     for (std::int64_t i = 0; i < grids.size(); ++i) {
-        const auto [frames, rows, columns] = grids[i];
-        const WindowedFrame layout{rows / merge_size, columns / merge_size, side};
-        for (std::int64_t frame = 0; frame < frames; ++frame, origin += layout.rows * layout.columns) {
-            for_each_window(layout, [&](auto top, auto left, auto height, auto width) {
-                for (std::int64_t row = top; row < top + height; ++row) {
-                    for (std::int64_t column = left; column < left + width; ++column) {
-                        *index++ = static_cast<std::int32_t>(origin + row * layout.columns + column);
-                    }
+        const auto [frames, patch_rows, patch_columns] = grids[i];
+        const std::int64_t rows = patch_rows / merge_size, columns = patch_columns / merge_size;
+        for (std::int64_t frame = 0; frame < frames; ++frame) {
+            for (std::int64_t top = 0; top < rows; top += side) {
+                const std::int64_t height = std::min(side, rows - top), count = height * columns;
+                if (top > 0 && height == side) {
+                    band_below(index - count, static_cast<std::int32_t>(count), index);
+                } else {
+                    band_of_windows(first, height, columns, side, index);
                 }
-                boundary += height * width * merge_size * merge_size;
-                *boundaries++ = static_cast<std::int32_t>(boundary);
-            });
+                index += count;
+                first += count;
+                for (std::int64_t left = 0; left < columns; left += side) {
+                    boundary += height * std::min(side, columns - left) * merge_size * merge_size;
+                    *boundaries++ = static_cast<std::int32_t>(boundary);
+                }
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long lint types native install-check tsan arm64 fuzz swift stub stub-check bench golden develop clean
+.PHONY: demo test check check-long lint types native install-check tsan arm64 fuzz swift stub stub-check bench peers golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/saccade demo
@@ -142,8 +142,15 @@ check-long: $(STAMPS)/test
 
 # -- measuring and making ---------------------------------------------------------------------------------------------
 
+# Every table with the peers that are installed, ratios last; those that are not are shown as missing. Of a part:
+# make bench TABLES=benchmarks/test_whole_call.py
+TABLES ?= benchmarks
 bench: $(STAMPS)/dev
-	$(BIN)/python -m pytest benchmarks
+	$(BIN)/python -m pytest -q --benchmark-columns=min,median,stddev,rounds $(TABLES)
+
+# What the tables compare with: torch, transformers, mlx-vlm, resizers; several GB.
+peers: $(STAMPS)/dev
+	$(PIP) install "$$(echo $(WHEELS)/saccade-*.whl)[bench]"
 
 # Needs torch (CPU) and transformers in the Python that runs it; versions are pinned at the head of the script.
 golden:

@@ -1,0 +1,62 @@
+"""Peak memory of one call beyond its source and its output, in a process of its own.
+
+    python benchmarks/peak.py SIDE TOKENS      prints bytes: the highest resident size during the call, less the size
+                                               before it and less the output's
+
+Linux only: the kernel's high-water mark is set back before the call (proc(5), clear_refs).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import peers
+from pictures import noise
+
+import saccade
+
+SIZE = (3840, 2160)
+
+
+def resident(mark: str) -> int:
+    """Bytes of VmRSS (now) or VmHWM (the most so far)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(mark)))
+
+
+def saccade_layout(layout: Any) -> Callable[[Any, int], peers.Work]:
+    def make(pixels: Any, tokens: int) -> peers.Work:
+        plan = saccade.plan((pixels.shape[1], pixels.shape[0]), budget=tokens)
+        return lambda: saccade.patchify(pixels, plan, layout)
+
+    return make
+
+
+def pillow(pixels: Any, tokens: int) -> peers.Work:
+    return peers.pillow_resize(pixels, saccade.plan(SIZE, budget=tokens).resized_size)
+
+
+SIDES = {
+    "saccade, native": saccade_layout("native"),
+    "saccade, reference": saccade_layout("reference"),
+    "Pillow, resize alone": pillow,
+    **peers.WHOLE_CALLS,
+}
+
+
+def main() -> None:
+    side, tokens = sys.argv[1], int(sys.argv[2])
+    SIDES[side](noise((280, 280)), 64)()  # imports, thread pools and tables are there from now on
+    work = SIDES[side](noise(SIZE), tokens)
+    before = resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")
+    output = np.asarray(work())
+    print(max(0, resident("VmHWM") - before - output.nbytes))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""What others do from the same array, each as a call without arguments. A peer that is not installed is an ImportError.
+
+The whole calls give transformers' pixel values, float32 [patches, 1176]; the resizers uint8 [height, width, 3].
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from saccade import families
+
+Work = Callable[[], Any]
+FAMILY = families.get("qwen2.5-vl")
+MEAN, STD = list(FAMILY.mean), list(FAMILY.std)
+LEAST = 4 * 28 * 28
+
+
+def pillow_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
+    image = Image.fromarray(pixels)
+    return lambda: image.resize(size, Image.Resampling.BICUBIC)
+
+
+# -- whole calls: arrays in, the model's input out ------------------------------------------------------------------
+
+
+def transformers_pillow(pixels: NDArray[np.uint8], tokens: int) -> Work:
+    import torchvision_import  # noqa: F401
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    limits = {"shortest_edge": LEAST, "longest_edge": tokens * 28 * 28}
+    processor = Qwen2VLImageProcessorPil(size=limits, image_mean=MEAN, image_std=STD)
+    image = Image.fromarray(pixels)
+    return lambda: processor(images=image, return_tensors="np")["pixel_values"]
+
+
+def transformers_batch(images: list[NDArray[np.uint8]], tokens: int) -> Work:
+    import torchvision_import  # noqa: F401
+    from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
+
+    limits = {"shortest_edge": LEAST, "longest_edge": tokens * 28 * 28}
+    processor = Qwen2VLImageProcessor(size=limits, image_mean=MEAN, image_std=STD)
+    # Channels first already, so that its copy into that order is not counted.
+    planes = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
+    return lambda: processor(images=planes, input_data_format="channels_first", return_tensors="pt")["pixel_values"]
+
+
+def mlx_vlm_batch(images: list[NDArray[np.uint8]], tokens: int) -> Work:
+    # It imports transformers, which imports torchvision where it finds it; nothing is lost where it does not.
+    with contextlib.suppress(ImportError):
+        import torchvision_import  # noqa: F401
+    from mlx_vlm.models.qwen3_vl.processing_qwen3_vl import Qwen3VLImageProcessor  # also for Qwen2.5-VL
+
+    limits = {"min_pixels": LEAST, "max_pixels": tokens * 28 * 28}
+    processor = Qwen3VLImageProcessor(patch_size=14, image_mean=MEAN, image_std=STD, **limits)
+    planes = [np.ascontiguousarray(image.transpose(2, 0, 1)) for image in images]
+    return lambda: processor(planes)["pixel_values"]
+
+
+WHOLE_CALLS = {
+    "transformers, torchvision": lambda pixels, tokens: transformers_batch([pixels], tokens),
+    "transformers, Pillow": transformers_pillow,
+    "mlx-vlm": lambda pixels, tokens: mlx_vlm_batch([pixels], tokens),
+}
+BATCHES = {"transformers, torchvision": transformers_batch, "mlx-vlm": mlx_vlm_batch}
+
+
+# -- resizers ---------------------------------------------------------------------------------------------------------
+
+
+def torchvision_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
+    import torch
+    from torchvision_import import torchvision
+
+    function = torchvision.transforms.v2.functional
+    # A view of the same memory: torch keeps the channels last.
+    planes = torch.from_numpy(pixels).permute(2, 0, 1)
+    bicubic = function.InterpolationMode.BICUBIC
+    return lambda: function.resize(planes, [size[1], size[0]], bicubic, antialias=True).permute(1, 2, 0)
+
+
+def fast_image_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
+    import cykooz_resizer as fir
+
+    source, target = Image.fromarray(pixels), Image.new("RGB", size)
+    resizer, pool = fir.Resizer(), fir.ResizerThreadPool(os.cpu_count())
+    options = fir.ResizeOptions(fir.ResizeAlg.convolution(fir.FilterType.catmull_rom), thread_pool=pool)
+
+    def work() -> Image.Image:
+        resizer.resize_pil(source, target, options)
+        return target
+
+    return work
+
+
+def opencv_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
+    import cv2
+
+    return lambda: cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def vips_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
+    import pyvips
+
+    height, width = pixels.shape[:2]
+    image = pyvips.Image.new_from_memory(pixels.data, width, height, 3, "uchar")
+    factors = size[0] / width, size[1] / height
+    return lambda: image.resize(factors[0], vscale=factors[1], kernel="cubic").numpy()
+
+
+RESIZERS = {
+    "Pillow": pillow_resize,
+    "fast_image_resize": fast_image_resize,
+    "torchvision": torchvision_resize,
+    "OpenCV, area (no antialiased cubic)": opencv_resize,
+    "libvips": vips_resize,
+}

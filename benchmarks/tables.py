@@ -1,0 +1,67 @@
+"""What was measured, as Markdown tables: a row each case, a column each side, in brackets times the first column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Entry", "Table", "Tables"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell: a number in the table's unit, or None with the reason why there is none."""
+
+    value: float | None
+    note: str = ""
+
+
+@dataclass
+class Table:
+    """Entries by row and side, both in the order in which they came."""
+
+    unit: str
+    cells: dict[tuple[str, str], Entry] = field(default_factory=dict)
+
+    def markdown(self, title: str) -> str:
+        rows = list(dict.fromkeys(row for row, _ in self.cells))
+        sides = list(dict.fromkeys(side for _, side in self.cells))
+        lines = [f"**{title}** ({self.unit})", "", "| | " + " | ".join(sides) + " |", "|---" * (len(sides) + 1) + "|"]
+        for row in rows:
+            first = self.cells.get((row, sides[0]))
+            texts = [self._text(self.cells.get((row, side)), None if side == sides[0] else first) for side in sides]
+            lines.append(f"| {row} | " + " | ".join(texts) + " |")
+        return "\n".join([*lines, *self._notes(sides)])
+
+    @staticmethod
+    def _text(entry: Entry | None, first: Entry | None) -> str:
+        if entry is None:
+            return ""
+        if entry.value is None:
+            return "missing"
+        number = f"{entry.value:.3g}" if entry.value < 100 else f"{entry.value:,.0f}"
+        return number if first is None or not first.value else f"{number} ({entry.value / first.value:.3g})"
+
+    def _notes(self, sides: list[str]) -> list[str]:
+        """What is to be said of each side; once, where it holds for all its rows."""
+        lines: list[str] = []
+        for side in sides:
+            by_note: dict[str, list[str]] = {}
+            for (row, other), entry in self.cells.items():
+                if other == side and entry.note:
+                    by_note.setdefault(entry.note, []).append(row)
+            for note, rows in by_note.items():
+                lines.append(f"- {side}{'' if len(by_note) == 1 else ' at ' + ', '.join(rows)}: {note}")
+        return ["", *lines] if lines else []
+
+
+class Tables:
+    """All tables of a run, by title."""
+
+    def __init__(self) -> None:
+        self.by_title: dict[str, Table] = {}
+
+    def put(self, title: str, row: str, side: str, entry: Entry, unit: str) -> None:
+        self.by_title.setdefault(title, Table(unit)).cells[row, side] = entry
+
+    def markdown(self) -> str:
+        return "\n\n".join(table.markdown(title) for title, table in self.by_title.items())

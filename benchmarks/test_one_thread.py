@@ -1,0 +1,42 @@
+"""One thread against all that the process may use, and what twenty idle milliseconds before a call cost."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from conftest import MILLISECONDS, Cell
+from numpy.typing import NDArray
+from pictures import BUDGETS
+
+import saccade
+from saccade import _core
+
+TITLE = "Threads, native layout of 3840x2160"
+ALL = _core.threads()
+
+
+@pytest.mark.parametrize("row", BUDGETS)
+@pytest.mark.parametrize("threads", sorted({ALL, 1}, reverse=True))
+def test_busy(cell: Cell, screen: NDArray[np.uint8], threads: int, row: str) -> None:
+    plan = saccade.plan((3840, 2160), budget=BUDGETS[row])
+    _core.limit_threads(threads)
+    side = f"{threads} threads" if threads > 1 else "1 thread"
+    cell.time(TITLE, row, side, lambda: saccade.patchify(screen, plan), rounds=40)
+
+
+@pytest.mark.parametrize("row", BUDGETS)
+def test_idle(cell: Cell, screen: NDArray[np.uint8], row: str) -> None:
+    """A service is idle between requests: helpers sleep and clocks fall. The median, since that is what it sees."""
+    plan = saccade.plan((3840, 2160), budget=BUDGETS[row])
+    saccade.patchify(screen, plan)
+    times = []
+    for _ in range(40):
+        time.sleep(0.02)
+        start = time.perf_counter()
+        saccade.patchify(screen, plan)
+        times.append(time.perf_counter() - start)
+    side = f"{ALL} threads after 20 ms idle"
+    note = f"the median; the fastest was {1000 * min(times):.2f}"
+    cell.put(TITLE, row, side, 1000 * sorted(times)[len(times) // 2], MILLISECONDS, note)

@@ -1,0 +1,38 @@
+"""Resize alone, 3840x2160 to 1316x728, beside the resizers that are used for it, and copying the source."""
+
+from __future__ import annotations
+
+import numpy as np
+import peers
+import pytest
+from conftest import Cell
+from numpy.typing import NDArray
+from pictures import PILLOW_ORDER
+
+import saccade
+
+TITLE = "Resize alone"
+SIZE = (1316, 728)
+ROW = f"3840x2160 to {SIZE[0]}x{SIZE[1]}"
+
+
+def test_saccade(cell: Cell, screen: NDArray[np.uint8]) -> None:
+    cell.time(TITLE, ROW, "saccade", lambda: saccade.resize(screen, SIZE, pass_order=PILLOW_ORDER), rounds=40)
+
+
+@pytest.mark.parametrize("side", peers.RESIZERS)
+def test_peers(cell: Cell, screen: NDArray[np.uint8], side: str) -> None:
+    try:
+        work = peers.RESIZERS[side](screen, SIZE)
+    except ImportError as error:
+        cell.missing(TITLE, ROW, side, error)
+    ours = saccade.resize(screen, SIZE, pass_order=PILLOW_ORDER).astype(int)
+    most = np.abs(np.asarray(work()).astype(int) - ours).max()
+    assert side != "Pillow" or most == 0
+    note = "the same bits" if most == 0 else f"differs by up to {most}/255"
+    cell.time(TITLE, ROW, side, work, note, rounds=8)
+
+
+def test_copying_the_source(cell: Cell, screen: NDArray[np.uint8]) -> None:
+    target = np.empty_like(screen)
+    cell.time(TITLE, ROW, "copying the source", lambda: np.copyto(target, screen), "NumPy, one thread", rounds=30)

@@ -1,0 +1,55 @@
+"""Twelve shapes beside Pillow: wide and tall, 2 to 40 times smaller, larger, a few pixels wide or high, small.
+
+saccade makes patches, plan and all; Pillow only resizes. saccade's resize has to equal Pillow's before it is timed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import peers
+import pytest
+from conftest import Cell
+from pictures import PILLOW_ORDER, noise
+
+from saccade import _core
+
+TITLE = "Twelve shapes"
+SHAPES = {
+    "2 times smaller": ((3840, 2160), (1904, 1092)),
+    "3 times smaller": ((3840, 2160), (1316, 728)),
+    "3 times smaller, upright": ((2160, 3840), (728, 1316)),
+    "7 times smaller": ((9000, 6000), (1204, 812)),
+    "40 times smaller": ((7680, 4320), (196, 112)),
+    "long page": ((1080, 8000), (392, 2912)),
+    "panorama": ((8000, 1080), (2912, 392)),
+    "a little larger": ((1920, 1080), (1932, 1092)),
+    "twice as large": ((640, 480), (1288, 952)),
+    "9 pixels wide": ((9, 4000), (28, 4004)),
+    "9 pixels high": ((4000, 9), (4004, 28)),
+    "small": ((200, 200), (196, 196)),
+}
+
+
+def name(row: str) -> str:
+    (width, height), (new_width, new_height) = SHAPES[row]
+    return f"{row}: {width}x{height} to {new_width}x{new_height}"
+
+
+@pytest.mark.parametrize("row", SHAPES)
+def test_saccade(cell: Cell, row: str) -> None:
+    source, size = SHAPES[row]
+    pixels = noise(source)
+    resized = _core.resize(pixels, *size, PILLOW_ORDER)
+    patches = _core.native_patches(pixels, *size, PILLOW_ORDER, 14, 2, 112)
+    assert np.array_equal(patches, _core.patchify_native(resized, 14, 2, 112))
+    work = lambda: _core.native_patches(pixels, *size, PILLOW_ORDER, 14, 2, 112)  # noqa: E731
+    cell.time(TITLE, name(row), "saccade", work, rounds=30)
+
+
+@pytest.mark.parametrize("row", SHAPES)
+def test_pillow(cell: Cell, row: str) -> None:
+    source, size = SHAPES[row]
+    pixels = noise(source)
+    work = peers.pillow_resize(pixels, size)
+    assert np.array_equal(np.asarray(work()), _core.resize(pixels, *size, PILLOW_ORDER))
+    cell.time(TITLE, name(row), "Pillow, resize alone", work, "the same bits", rounds=6, warmup_rounds=1)

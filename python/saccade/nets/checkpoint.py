@@ -16,7 +16,7 @@ from saccade.nets.layouts import published_name
 from saccade.nets.model import Model
 from saccade.nets.weights import tensors
 
-__all__ = ["choose_dtype", "load"]
+__all__ = ["choose_dtype", "load", "read"]
 
 _FLOATS = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
 # Endings of tensors that other schemes of quantisation write: FP8, GPTQ and AWQ, bitsandbytes.
@@ -41,17 +41,9 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> M
         InputError: another architecture, a config value that is not implemented, tensors that are missing,
             unexpected, of another shape or quantised otherwise; the message names file and key.
     """
-    folder = Path(path)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; give a folder with config.json and model.safetensors")
     if compute_dtype is not None and compute_dtype not in _FLOATS:
         raise InputError(f"compute_dtype {compute_dtype!r} is unknown; choose one of {', '.join(_FLOATS)}")
-    model = Model(_config(folder))
-    pixels = preprocessor.read(folder, model.config.vision)
-    convolution = model.visual.patch_embed.proj.weight.shape
-    weights = _rename(tensors(folder), folder, convolution, tied=model.config.tie_word_embeddings)
-    quantised.install(model, model.config.quantisation, weights, str(folder))
-    _check(weights, dict(tree_flatten(model.parameters())), folder)
+    model, weights, pixels = read(Path(path))
     dtype = choose_dtype(compute_dtype, weights["model.norm.weight"].dtype, device())
     floats = {key: value if value.dtype == mx.uint32 else value.astype(dtype) for key, value in weights.items()}
     model.load_weights(list(floats.items()))
@@ -59,6 +51,27 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> M
     model.eval()
     mx.eval(model.parameters(), model.visual.patch_embed.folded)
     return model
+
+
+def read(folder: Path) -> tuple[Model, dict[str, mx.array], preprocessor.Preprocessor]:
+    """Read and check everything but the tensors' data.
+
+    Returns:
+        The network without its weights; the weights, by published names, not yet read from disk; what the checkpoint
+        wants of pixels.
+
+    Raises:
+        FileNotFoundError, InputError: as `load`.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give a folder with config.json and model.safetensors")
+    model = Model(_config(folder))
+    pixels = preprocessor.read(folder, model.config.vision)
+    convolution = model.visual.patch_embed.proj.weight.shape
+    weights = _rename(tensors(folder), folder, convolution, tied=model.config.tie_word_embeddings)
+    quantised.install(model, model.config.quantisation, weights, str(folder))
+    _check(weights, dict(tree_flatten(model.parameters())), folder)
+    return model, weights, pixels
 
 
 def choose_dtype(asked: str | None, own: mx.Dtype, device: str) -> mx.Dtype:

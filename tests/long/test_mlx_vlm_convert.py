@@ -1,0 +1,81 @@
+"""What `saccade convert` writes, in mlx-vlm: it loads there, and both give the same logits and the same answers.
+
+Not part of the suite, because mlx-vlm brings a gigabyte of packages with it: `make check-long`.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx.utils import tree_map
+from mlx_vlm import generate, load
+from mlx_vlm.utils import load_model
+
+import saccade
+from saccade import nets
+from saccade.integrations import mlx_vlm
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import checkpoints
+
+ASSETS = resources.files("saccade") / "assets"
+SCREEN = str(ASSETS / "demo" / "screen.png")
+QUESTION = "Locate {}, output its bbox coordinates using JSON format."
+DESCRIPTIONS = ("the red window", "the orange diamond icon", "the cyan ring icon", "the yellow star icon")
+
+
+def wide(model: Any) -> Any:
+    """In float32, as the engine computes on the CPU."""
+    model.update(
+        tree_map(lambda x: x.astype(mx.float32) if mx.issubdtype(x.dtype, mx.floating) else x, model.parameters())
+    )
+    return model
+
+
+@pytest.mark.parametrize("form", [{"bits": 8, "vision_bits": None}, {"bits": 6, "vision_bits": 8}])
+def test_the_packaged_checkpoint_answers_alike(tmp_path: Path, form: dict[str, Any]) -> None:
+    saccade.convert(ASSETS / "tiny", tmp_path / "new", group_size=32, **form)
+    model, processor = load(str(tmp_path / "new"))
+    wide(model)
+    mlx_vlm.enable(model, processor)
+    engine = saccade.load(tmp_path / "new", compute_dtype="float32")
+    try:
+        for description in DESCRIPTIONS:
+            content = [{"type": "image"}, {"type": "text", "text": QUESTION.format(description)}]
+            prompt = processor.apply_chat_template(
+                [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+            )
+            said = generate(model, processor, prompt, image=SCREEN, max_tokens=60, temperature=0.0, verbose=False)
+            assert said.text == engine.locate(SCREEN, description).text
+    finally:
+        mlx_vlm.disable()
+
+
+@pytest.mark.parametrize("family", ["qwen2.5-vl", "qwen2-vl"])
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("form", [{"bits": 4, "group_size": 64}, {"bits": 3, "group_size": 32, "vision_bits": 4}])
+def test_seeded_checkpoints_give_the_same_logits(
+    tmp_path: Path, family: str, nested: bool, tied: bool, form: dict[str, Any]
+) -> None:
+    base = checkpoints.CONFIG if family == "qwen2.5-vl" else checkpoints.QWEN2_VL
+    flat = checkpoints.config(base, tie_word_embeddings=tied)
+    raw = checkpoints.nested(flat) if nested else flat
+    checkpoints.write(tmp_path / "old", raw, checkpoints.weights(flat))
+    saccade.convert(tmp_path / "old", tmp_path / "new", **form)
+    theirs = wide(load_model(tmp_path / "new"))
+    ours = nets.load(tmp_path / "new")
+    random = np.random.RandomState(4)
+    pixels = random.standard_normal((240, 1176)).astype(np.float32)
+    ids = np.array([[5, 6, 1002, *[1004] * 60, 1003, 7, 8, 9]])
+    grid = np.array([[1, 20, 12]])
+    wanted = np.asarray(ours(ids, pixels, grid))
+    found = theirs(mx.array(ids), pixel_values=mx.array(pixels), image_grid_thw=mx.array(grid))
+    assert np.abs(np.asarray(found.logits) - wanted).max() <= 5e-3
+    assert (np.asarray(found.logits).argmax(-1) == wanted.argmax(-1)).all()

@@ -20,7 +20,6 @@ COMMANDS = {
     "locate": "find what descriptions name, as boxes in the image's own pixels",
     "ask": "ask a question about images",
     "chat": "talk about images on the terminal",
-    "locate": "find what a description names, as a box in the image's own pixels",
     "convert": "quantise a checkpoint, in the form that mlx-vlm reads too",
     "runtimes": "compare the default budgets of known runtimes on one image",
     "recommend": "say what to spend on a target of a known size, from a published table",

@@ -291,10 +291,12 @@ def table(name: str, budget: int) -> None:
 def main(names: list[str], budgets: list[int]) -> None:
     version = mlx_vlm.__version__ if mlx_vlm is not None else "missing"
     print(
-        f"mlx {mx.__version__} on {mx.default_device()}; mlx-vlm {version}; float32 matmul {matmul_peak() / 1e9:.0f} GFLOP/s"
+        f"mlx {mx.__version__} on {mx.default_device()}; mlx-vlm {version}; "
+        f"float32 matmul {matmul_peak() / 1e9:.0f} GFLOP/s"
     )
     print(
-        f"{'checkpoint':<9}{'tokens':>6}  {'stage':<11}{'saccade':>8}{'mlx-vlm':>10}{'times':>8}{'GFLOP/s':>10}{'of peak':>11}"
+        f"{'checkpoint':<9}{'tokens':>6}  {'stage':<11}{'saccade':>8}{'mlx-vlm':>10}{'times':>8}"
+        f"{'GFLOP/s':>10}{'of peak':>11}"
     )
     for name in names or ["packaged", "wide"]:
         for budget in budgets or BUDGETS:

@@ -216,7 +216,7 @@ def test_a_drawing_fills_its_box_and_no_more(
 @pytest.mark.parametrize("name", sorted(OUTLINES))
 @pytest.mark.parametrize(("width", "height"), [(9, 9), (23, 14), (40, 51)])
 def test_coverage_of_outlines_equals_counting_points(name: str, width: int, height: int) -> None:
-    """Against 32 x 32 points a pixel, each inside or not; coverage samples a pixel by four lines, hence the tolerance."""
+    """Against 32 x 32 points a pixel, each inside or not; coverage samples a pixel by four lines: the tolerance."""
     x, y = np.meshgrid((np.arange(width * 32) + 0.5) / 32, (np.arange(height * 32) + 0.5) / 32)
     points = [(a * (width + 1) - 0.5, b * (height + 1) - 0.5) for a, b in OUTLINES[name]]
     inside = np.zeros(x.shape, bool)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from saccade.budget import Plan, plan, smart_resize
     from saccade.engine import Answer, Engine, load
     from saccade.errors import InputError
-    from saccade.nets.conversion import convert
+    from saccade.nets import convert
     from saccade.patches import patchify, resize
     from saccade.positions import mrope_positions, vision_positions, window_index
 
@@ -25,7 +25,7 @@ _NAMES = {
     "InputError": "errors",
     "Plan": "budget",
     "Recommendation": "advice",
-    "convert": "nets.conversion",
+    "convert": "nets",
     "load": "engine",
     "mrope_positions": "positions",
     "patchify": "patches",

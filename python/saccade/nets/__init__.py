@@ -4,6 +4,7 @@ from saccade.nets import preprocessor
 from saccade.nets.batches import Prompt, join
 from saccade.nets.checkpoint import load
 from saccade.nets.config import Config, TextConfig, VisionConfig
+from saccade.nets.conversion import Conversion, convert
 from saccade.nets.language import KVCache
 from saccade.nets.model import Choose, Model, answer_length, greedy
 from saccade.nets.preprocessor import pixel_limits
@@ -11,12 +12,14 @@ from saccade.nets.preprocessor import pixel_limits
 __all__ = [
     "Choose",
     "Config",
+    "Conversion",
     "KVCache",
     "Model",
     "Prompt",
     "TextConfig",
     "VisionConfig",
     "answer_length",
+    "convert",
     "greedy",
     "join",
     "load",

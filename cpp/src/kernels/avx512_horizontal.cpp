@@ -61,155 +61,185 @@ class PixelWeights {
 
 // -- horizontal pass, dense -------------------------------------------------------------------------------------------
 
-/// Sixteen columns (5 1/3 pixels) of a row at a time. The samples of their first four taps lie within 64 bytes, or 128,
-/// which one vpermb, or vpermi2b, brings into the order of the weights:
+/// Sixteen columns (5 1/3 pixels) of a row at a time. vpermb brings the samples of their first four taps, out of 64
+/// bytes of the row, into the order of the weights:
 ///
 ///     source   r0 g0 b0 r1 g1 b1 r2 g2 b2 r3 g3 b3 r4 ..
 ///     lanes    r0 r1 r2 r3 | g0 g1 g2 g3 | b0 b1 b2 b3 | next pixel's ..
 ///
-/// The next four taps lie 12 bytes further, in the same order.
+/// The next four taps lie 12 bytes further, in the same order. Where the samples of a block lie further apart than 64
+/// bytes, they come out of two or three windows of 64, a vpermb each: cheaper than one of 128, which is three
+/// operations.
 class Dense final : public HorizontalPass {
   public:
     explicit Dense(const AxisWeights& axis) : weights_(axis), width_(std::ssize(axis.spans)) {
-        const std::int64_t blocks = (kChannels * width_ + kLanes - 1) / kLanes;
-        index_.get(blocks * kVector);
-        for (std::int64_t b = 0; b < blocks; ++b) {
-            const std::int64_t start = first_sample(axis, b * kLanes / kChannels) * kChannels;
-            start_.push_back(start);
-            for (std::int64_t lane = 0; lane < kLanes; ++lane) {
-                const std::int64_t column = std::min(b * kLanes + lane, kChannels * width_ - 1);
-                const std::int64_t first = first_sample(axis, column / kChannels) * kChannels + column % kChannels;
-                for (std::int64_t k = 0; k < kTaps; ++k) {
-                    const std::int64_t at = first + k * kChannels - start;
-                    reach_ = std::max(reach_, at);
-                    index_.data()[b * kVector + lane * kTaps + k] = static_cast<std::uint8_t>(at);
-                }
-            }
-        }
+        const std::int64_t count = (kChannels * width_ + kLanes - 1) / kLanes;
+        order_.get(count * kVector);
+        blocks_.reserve(static_cast<std::size_t>(count));
+        for (std::int64_t b = 0; b < count && windows_ <= kMostWindows; ++b) add_block(axis, b);
     }
 
     /// Whether the samples are near enough to each other for this form.
-    bool fits() const { return reach_ < 2 * kVector; }
+    bool fits() const { return windows_ <= kMostWindows; }
 
     SACCADE_AVX512 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
         for (std::int64_t i = 0; i < weights_.runs(); ++i) {
             const int terms = weights_.terms(i);
-            if (reach_ >= kVector) {
-                pixels<0, true>(i, rows, groups);
+            if (windows_ == 3) {
+                pixels<0, 3>(i, rows, groups);
+            } else if (windows_ == 2) {
+                pixels<0, 2>(i, rows, groups);
             } else if (terms == 1) {
-                pixels<1, false>(i, rows, groups);
+                pixels<1, 1>(i, rows, groups);
             } else if (terms == 2) {
-                pixels<2, false>(i, rows, groups);
+                pixels<2, 1>(i, rows, groups);
             } else if (terms == 3) {
-                pixels<3, false>(i, rows, groups);
+                pixels<3, 1>(i, rows, groups);
             } else {
-                pixels<0, false>(i, rows, groups);
+                pixels<0, 1>(i, rows, groups);
             }
         }
     }
 
   private:
+    static constexpr int kMostWindows = 3;
+
+    struct Block {
+        std::int64_t start[kMostWindows];  // of each window, in bytes of a row
+        __mmask64 bytes[kMostWindows];     // that it fills
+    };
+
     static std::int64_t first_sample(const AxisWeights& axis, std::int64_t x) {
-        return axis.spans[static_cast<std::size_t>(x)].first;
+        return kChannels * axis.spans[static_cast<std::size_t>(x)].first;
     }
 
-    /// Up to sixteen output pixels: three blocks. Terms 0: any number. Wide: samples within 128 bytes.
-    template <int Terms, bool Wide>
+    /// Lanes go by pixels, so a window takes as many as it reaches, and the next one begins at the next pixel.
+    void add_block(const AxisWeights& axis, std::int64_t b) {
+        Block block{};
+        int window = 0;
+        block.start[0] = first_sample(axis, b * kLanes / kChannels);
+        for (std::int64_t lane = 0; lane < kLanes; ++lane) {
+            const std::int64_t column = std::min(b * kLanes + lane, kChannels * width_ - 1);
+            const std::int64_t pixel = first_sample(axis, column / kChannels), first = pixel + column % kChannels;
+            if (first + (kTaps - 1) * kChannels - block.start[window] >= kVector) {
+                if (++window == kMostWindows) break;
+                block.start[window] = pixel;
+            }
+            for (std::int64_t k = 0; k < kTaps; ++k) {
+                const std::int64_t at = lane * kTaps + k;
+                order_.data()[b * kVector + at] = static_cast<std::uint8_t>(first + k * kChannels - block.start[window]);
+                block.bytes[window] |= __mmask64{1} << at;
+            }
+        }
+        windows_ = std::max(windows_, window + 1);
+        for (int i = window + 1; i < kMostWindows; ++i) block.start[i] = block.start[0];
+        blocks_.push_back(block);
+    }
+
+    /// Up to sixteen output pixels: three blocks. Terms 0: any number.
+    template <int Terms, int Windows>
     SACCADE_AVX512_INLINE void pixels(std::int64_t run, const std::uint8_t* const* rows,
                                       std::uint8_t* const* groups) const {
-        const auto blocks = std::ssize(start_);
+        const auto blocks = std::ssize(blocks_);
         std::int64_t b = 3 * run;
-        block<Terms, Wide, 0>(b, run, rows, groups);
-        if (++b < blocks) block<Terms, Wide, 1>(b, run, rows, groups);
-        if (++b < blocks) block<Terms, Wide, 2>(b, run, rows, groups);
+        block<Terms, Windows, 0>(b, run, rows, groups);
+        if (++b < blocks) block<Terms, Windows, 1>(b, run, rows, groups);
+        if (++b < blocks) block<Terms, Windows, 2>(b, run, rows, groups);
     }
 
     /// Columns 16 * Part and following of the 48 that share weights: column c is of pixel c / 3.
-    template <int Terms, bool Wide, int Part>
+    template <int Terms, int Windows, int Part>
     SACCADE_AVX512_INLINE void block(std::int64_t b, std::int64_t run, const std::uint8_t* const* rows,
                                      std::uint8_t* const* groups) const {
         constexpr int c = 16 * Part;
         const __m512i pixel = _mm512_setr_epi32(c / 3, (c + 1) / 3, (c + 2) / 3, (c + 3) / 3, (c + 4) / 3, (c + 5) / 3,
                                                 (c + 6) / 3, (c + 7) / 3, (c + 8) / 3, (c + 9) / 3, (c + 10) / 3,
                                                 (c + 11) / 3, (c + 12) / 3, (c + 13) / 3, (c + 14) / 3, (c + 15) / 3);
-        const __m512i order = load(index_.data() + b * kVector);
-        const std::int64_t start = start_[static_cast<std::size_t>(b)];
+        const __m512i order = load(order_.data() + b * kVector);
+        const Block& block = blocks_[static_cast<std::size_t>(b)];
         std::uint8_t* const to[2] = {groups[0] + b * kVector, groups[1] + b * kVector};
         if constexpr (Terms != 0) {
-            by_rows<Terms, Wide>(weights_.of(run), pixel, order, start, rows, to);
+            by_digits<Terms>(weights_.of(run), pixel, order, block.start[0], rows, to);
         } else {
-            by_terms<Wide>(weights_.of(run), weights_.terms(run), pixel, order, start, rows, to);
+            by_terms<Windows>(weights_.of(run), weights_.terms(run), pixel, order, block, rows, to);
         }
     }
 
-    template <bool Wide>
-    SACCADE_AVX512_INLINE static __m512i samples(const std::uint8_t* from, __m512i order) {
-        if constexpr (Wide) return _mm512_permutex2var_epi8(load(from), order, load(from + kVector));
-        return _mm512_permutexvar_epi8(order, load(from));
-    }
-
-    /// Few terms: all their weights stay in registers, and rows are finished one after the other.
-    template <int Terms, bool Wide>
-    SACCADE_AVX512_INLINE static void by_rows(const std::uint8_t* stored, __m512i pixel, __m512i order,
-                                              std::int64_t start, const std::uint8_t* const* rows,
-                                              std::uint8_t* const* to) {
+    /// Few terms: all their weights and samples stay in registers. The digits are summed one after the other, from the
+    /// highest, shifting in between: ((half + high) * 256 + middle) * 256 + low. Four rows at a time, side by side: the
+    /// additions of one row wait for each other.
+    template <int Terms>
+    SACCADE_AVX512_INLINE static void by_digits(const std::uint8_t* stored, __m512i pixel, __m512i order,
+                                                std::int64_t start, const std::uint8_t* const* rows,
+                                                std::uint8_t* const* to) {
         Weights weights[Terms];
         for (int i = 0; i < Terms; ++i) weights[i] = expanded(stored + 3 * i * kVector, pixel);
         for (int g = 0; g < kRowsInCall / kRowsInGroup; ++g, rows += kRowsInGroup) {
-            const __m512i a = row<Terms, Wide>(rows[0] + start, order, weights);
-            const __m512i b = row<Terms, Wide>(rows[1] + start, order, weights);
-            const __m512i c = row<Terms, Wide>(rows[2] + start, order, weights);
-            const __m512i d = row<Terms, Wide>(rows[3] + start, order, weights);
-            _mm512_store_si512(to[g], interleaved(packed(a, b, c, d)));
+            __m512i taps[Terms][kRowsInGroup], sums[kRowsInGroup], lows[kRowsInGroup];
+            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = half().high, lows[r] = _mm512_setzero_si512();
+            for (int i = 0; i < Terms; ++i) {
+                for (int r = 0; r < kRowsInGroup; ++r) {
+                    taps[i][r] = _mm512_permutexvar_epi8(order, load(rows[r] + start + i * kTaps * kChannels));
+                    sums[r] = _mm512_dpbusd_epi32(sums[r], taps[i][r], weights[i].high);
+                    lows[r] = _mm512_dpbusd_epi32(lows[r], taps[i][r], weights[i].low);
+                }
+            }
+            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = _mm512_slli_epi32(sums[r], 8);
+            for (int i = 0; i < Terms; ++i) {
+                for (int r = 0; r < kRowsInGroup; ++r) {
+                    sums[r] = _mm512_dpbusd_epi32(sums[r], taps[i][r], weights[i].middle);
+                }
+            }
+            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = _mm512_add_epi32(_mm512_slli_epi32(sums[r], 8), lows[r]);
+            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = _mm512_srai_epi32(sums[r], kWeightBits);
+            _mm512_store_si512(to[g], interleaved(packed(sums[0], sums[1], sums[2], sums[3])));
         }
-    }
-
-    /// The digits are summed one after the other, from the highest, shifting in between:
-    /// ((half + high) * 256 + middle) * 256 + low.
-    template <int Terms, bool Wide>
-    SACCADE_AVX512_INLINE static __m512i row(const std::uint8_t* from, __m512i order, const Weights* weights) {
-        __m512i taps[Terms];
-        for (int i = 0; i < Terms; ++i) taps[i] = samples<Wide>(from + i * kTaps * kChannels, order);
-        __m512i sum = half().high;
-        for (int i = 0; i < Terms; ++i) sum = _mm512_dpbusd_epi32(sum, taps[i], weights[i].high);
-        sum = _mm512_slli_epi32(sum, 8);
-        for (int i = 0; i < Terms; ++i) sum = _mm512_dpbusd_epi32(sum, taps[i], weights[i].middle);
-        sum = _mm512_slli_epi32(sum, 8);
-        for (int i = 0; i < Terms; ++i) sum = _mm512_dpbusd_epi32(sum, taps[i], weights[i].low);
-        return _mm512_srai_epi32(sum, kWeightBits);
     }
 
     /// Many terms: the sums of all rows stay in registers, 24 of the 32.
-    template <bool Wide>
+    template <int Windows>
     SACCADE_AVX512_INLINE static void by_terms(const std::uint8_t* stored, int terms, __m512i pixel, __m512i order,
-                                               std::int64_t start, const std::uint8_t* const* rows,
+                                               const Block& block, const std::uint8_t* const* rows,
                                                std::uint8_t* const* to) {
-        FourSums first = four_halves(), second = four_halves();
-        for (int i = 0; i < terms; ++i, stored += 3 * kVector, start += kTaps * kChannels) {
+        Sum sums[kRowsInCall];
+        const std::uint8_t* row[kRowsInCall];
+        for (int r = 0; r < kRowsInCall; ++r) sums[r] = half(), row[r] = rows[r];
+        std::int64_t at[kMostWindows] = {block.start[0], block.start[1], block.start[2]};
+        const __mmask64 second = block.bytes[1], third = block.bytes[2];
+        const std::uint8_t* const end = stored + 3 * kVector * terms;
+        for (; stored < end; stored += 3 * kVector) {
             const Weights weights = expanded(stored, pixel);
-            add(first.a, samples<Wide>(rows[0] + start, order), weights);
-            add(first.b, samples<Wide>(rows[1] + start, order), weights);
-            add(first.c, samples<Wide>(rows[2] + start, order), weights);
-            add(first.d, samples<Wide>(rows[3] + start, order), weights);
-            add(second.a, samples<Wide>(rows[4] + start, order), weights);
-            add(second.b, samples<Wide>(rows[5] + start, order), weights);
-            add(second.c, samples<Wide>(rows[6] + start, order), weights);
-            add(second.d, samples<Wide>(rows[7] + start, order), weights);
+            for (int r = 0; r < kRowsInCall; ++r) {
+                __m512i taps = _mm512_permutexvar_epi8(order, load(row[r] + at[0]));
+                if (Windows > 1) taps = _mm512_mask_permutexvar_epi8(taps, second, order, load(row[r] + at[1]));
+                if (Windows > 2) taps = _mm512_mask_permutexvar_epi8(taps, third, order, load(row[r] + at[2]));
+                add(sums[r], taps, weights);
+            }
+            for (int i = 0; i < Windows; ++i) {
+                at[i] += kTaps * kChannels;
+                keep(at[i]);
+            }
         }
-        _mm512_store_si512(to[0], interleaved(packed(first)));
-        _mm512_store_si512(to[1], interleaved(packed(second)));
+        for (int g = 0; g < kRowsInCall / kRowsInGroup; ++g) {
+            const Sum* four = sums + kRowsInGroup * g;
+            _mm512_store_si512(to[g], interleaved(packed(whole(four[0]), whole(four[1]), whole(four[2]), whole(four[3]))));
+        }
     }
+
+    /// Makes compilers add this to each row's address in the load itself, instead of keeping their sums in registers,
+    /// of which there are too few.
+    static void keep(std::int64_t& offset) { __asm__("" : "+r"(offset)); }
 
     PixelWeights weights_;
     std::int64_t width_;
-    AlignedBytes index_;               // a vector for each block: which byte goes where
-    std::vector<std::int64_t> start_;  // of each block's samples, in bytes of a row
-    std::int64_t reach_ = 0;           // largest of all indices
+    AlignedBytes order_;  // a vector for each block: which byte of its window goes where
+    std::vector<Block> blocks_;
+    int windows_ = 1;  // of the block that needs most
 };
 
 // -- horizontal pass, spread ------------------------------------------------------------------------------------------
 
-/// Four pixels at a time, each in a quarter of the vector, wherever its samples lie: for shrinking more than 7 times.
+/// Four pixels at a time, each in a quarter of the vector, wherever its samples lie: for shrinking more than 17 times.
 ///
 ///     quarter   r0 r1 r2 r3 | g0 g1 g2 g3 | b0 b1 b2 b3 | nothing
 class Spread final : public HorizontalPass {

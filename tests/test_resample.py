@@ -202,3 +202,16 @@ def test_impossible_sizes(size: object, message: str) -> None:
 def test_unknown_pass_order() -> None:
     with pytest.raises(InputError, match="pass_order is 'vertical'; it must be 'pillow13' or 'horizontal'"):
         saccade.resize(np.zeros((4, 4, 3), np.uint8), (2, 2), pass_order="vertical")  # type: ignore[arg-type]
+
+
+def test_memory_of_large_results_is_used_again_only_after_they_are_gone() -> None:
+    image, size = picture(5, 300, 200, "noise"), (2100, 1400)  # 8.8 MB each
+    kept = [saccade.resize(image, size) for _ in range(3)]
+    addresses = {array.ctypes.data for array in kept}
+    assert len(addresses) == 3
+    expected, part = kept[0].copy(), kept[1][:7]
+    del kept[1:]
+    for _ in range(4):
+        saccade.resize(255 - image, size)
+    assert np.array_equal(kept[0], expected)
+    assert np.array_equal(part, expected[:7])

@@ -4,10 +4,6 @@
 #include <sstream>
 #include <utility>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 namespace binding {
 namespace {
 
@@ -41,23 +37,6 @@ std::int32_t parse_format(const std::string& name) {
 }
 
 }  // namespace
-
-void* allocate(std::size_t bytes) {
-    constexpr std::size_t large_page = std::size_t{2} << 20;
-    void* memory = nullptr;
-#if defined(__linux__)
-    if (bytes >= 4 * large_page) {
-        if (posix_memalign(&memory, large_page, bytes) != 0) throw std::bad_alloc();
-        madvise(memory, bytes, MADV_HUGEPAGE);  // a wish: where it is not granted, all works as before
-        return memory;
-    }
-#else
-    static_cast<void>(large_page);
-#endif
-    memory = std::malloc(std::max<std::size_t>(bytes, 1));
-    if (memory == nullptr) throw std::bad_alloc();
-    return memory;
-}
 
 void raise_input_error(const std::string& message) {
     const nb::object type = nb::module_::import_("saccade.errors").attr("InputError");

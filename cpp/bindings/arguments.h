@@ -8,13 +8,15 @@
 
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "output_memory.h"
 #include "saccade.h"
 
 namespace binding {
@@ -48,10 +50,6 @@ struct Image {
 inline const std::int64_t* flat(const Grids& grids) { return grids.empty() ? nullptr : grids.front().data(); }
 inline std::int64_t count(const Grids& grids) { return static_cast<std::int64_t>(grids.size()); }
 
-/// Memory for an output, not yet filled. Throws std::bad_alloc. Large ones ask for large pages: the first touch of
-/// ordinary ones, 4 KiB at a time, can cost more than the work that fills them.
-void* allocate(std::size_t bytes);
-
 /// A new NumPy array, not yet filled.
 template <typename T, std::size_t Rank>
 class NewArray {
@@ -62,29 +60,27 @@ class NewArray {
         for (const std::size_t extent : shape) size_ *= extent;
         try {
             if (size_ > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw std::bad_alloc();
-            data_.reset(static_cast<T*>(allocate(size_ * sizeof(T))));
+            memory_.emplace(size_ * sizeof(T));
         } catch (const std::bad_alloc&) {
             raise_memory_error(size_, sizeof(T));
         }
     }
-    T* data() { return data_.get(); }
+    T* data() { return static_cast<T*>(memory_->data()); }
     std::int64_t size() const { return static_cast<std::int64_t>(size_); }
 
     /// Hands the memory over to Python.
     Shaped release() {
-        T* data = data_.get();
-        nb::capsule owner(data, [](void* memory) noexcept { std::free(memory); });
-        data_.release();
-        return Shaped(data, Rank, shape_.data(), owner);
+        T* values = data();
+        auto memory = std::make_unique<OutputMemory>(std::move(*memory_));
+        nb::capsule owner(memory.get(), [](void* held) noexcept { delete static_cast<OutputMemory*>(held); });
+        memory.release();
+        return Shaped(values, Rank, shape_.data(), owner);
     }
 
   private:
     std::array<std::size_t, Rank> shape_;
     std::size_t size_ = 1;
-    struct Free {
-        void operator()(T* memory) const { std::free(memory); }
-    };
-    std::unique_ptr<T[], Free> data_;
+    std::optional<OutputMemory> memory_;
 };
 
 void bind_kernels(nb::module_& module);

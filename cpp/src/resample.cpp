@@ -5,6 +5,7 @@
 #include <cstring>
 #include <optional>
 
+#include "recent_passes.h"
 #include "strips.h"
 
 namespace saccade {
@@ -36,24 +37,6 @@ void check_resize(const Image& source, const ImageSize& size, PassOrder order) {
     checked_multiply(kChannels * width, height, "size");
     if (order != PassOrder::kHorizontal && order != PassOrder::kPillow13) {
         reject("pass_order is ", static_cast<std::int32_t>(order), "; it must be 0 (horizontal) or 1 (pillow13)");
-    }
-}
-
-VerticalPass::VerticalPass(const Kernel& kernel, const AxisWeights& axis) {
-    const std::int64_t in_group = kernel.rows_in_group;
-    spans.reserve(axis.spans.size());
-    std::vector<std::int32_t> padded;  // a span's weights, with zeros for the rows of its groups that it does not use
-    for (const auto& span : axis.spans) {
-        const std::int64_t first = span.first / in_group;
-        const std::int64_t count = (span.first + span.count - 1) / in_group - first + 1;
-        padded.assign(static_cast<std::size_t>(count * in_group), 0);
-        std::copy_n(axis.weights.begin() + span.offset, span.count, padded.begin() + (span.first - first * in_group));
-        spans.push_back({first, count, static_cast<std::int64_t>(words.size())});
-        words.resize(words.size() + static_cast<std::size_t>(count * kernel.words_a_group));
-        for (std::int64_t i = 0; i < count; ++i) {
-            kernel.pack(padded.data() + i * in_group, words.data() + spans.back().offset + i * kernel.words_a_group);
-        }
-        most = std::max(most, count);
     }
 }
 
@@ -111,11 +94,10 @@ Resampling::Resampling(const Kernel& kernel, const Image& source, const ImageSiz
     vertical_first_ =
         order == PassOrder::kPillow13 && height < source.height && source.height - height > 2 * (source.width - width);
     if (width != source.width) {
-        horizontal_weights_ = bicubic_weights(source.width, width);
-        horizontal_ = kernel.horizontal(horizontal_weights_);
+        horizontal_ = RecentPasses<RowPass>::of_thread().get(kernel, source.width, width);
     }
     if (height != source.height) {
-        vertical_ = std::make_unique<VerticalPass>(kernel, bicubic_weights(source.height, height));
+        vertical_ = RecentPasses<VerticalPass>::of_thread().get(kernel, source.height, height);
     }
 }
 
@@ -158,7 +140,7 @@ void Resampling::copy(std::int64_t first, std::int64_t end, Workspace& workspace
 /// The vertical pass over the source, or over what the horizontal pass makes of it: rows one after the other.
 class Resampling::Columns {
   public:
-    Columns(const Resampling& plan, const HorizontalPass* horizontal, std::int64_t width, std::int64_t first,
+    Columns(const Resampling& plan, const RowPass* horizontal, std::int64_t width, std::int64_t first,
             Workspace& workspace)
         : kernel_(plan.kernel_),
           horizontal_(horizontal),
@@ -166,16 +148,16 @@ class Resampling::Columns {
           samples_(kChannels * width),
           rows_in_step_(horizontal != nullptr ? kernel_.rows_in_call : kernel_.rows_in_group),
           source_(kernel_, plan.source_, workspace.fetched),
-          ring_(kernel_, samples_, vertical_.most + rows_in_step_ / kernel_.rows_in_group, workspace.groups),
-          used_(static_cast<std::size_t>(vertical_.most)),
-          made_(vertical_.spans[static_cast<std::size_t>(first)].first) {}
+          ring_(kernel_, samples_, vertical_.most() + rows_in_step_ / kernel_.rows_in_group, workspace.groups),
+          used_(static_cast<std::size_t>(vertical_.most())),
+          made_(vertical_.span(first).first) {}
 
     /// Row y, which is not before one already asked for.
     void row(std::int64_t y, std::uint8_t* out) {
-        const auto& span = vertical_.spans[static_cast<std::size_t>(y)];
+        const auto& span = vertical_.span(y);
         while (made_ < span.first + span.count) step();
         for (std::int64_t i = 0; i < span.count; ++i) used_[static_cast<std::size_t>(i)] = ring_[span.first + i];
-        kernel_.vertical(vertical_.words.data() + span.offset, used_.data(), span.count, samples_, out);
+        kernel_.vertical(vertical_.words(span), used_.data(), span.count, samples_, out);
     }
 
   private:
@@ -188,7 +170,7 @@ class Resampling::Columns {
         const int count = rows_in_step_ / kernel_.rows_in_group;
         for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = ring_[made_ + i];
         if (horizontal_ != nullptr) {
-            horizontal_->run(rows.data(), groups.data());
+            (**horizontal_).run(rows.data(), groups.data());
         } else {
             kernel_.join(rows.data(), samples_, groups[0]);
         }
@@ -196,7 +178,7 @@ class Resampling::Columns {
     }
 
     const Kernel& kernel_;
-    const HorizontalPass* horizontal_;
+    const RowPass* horizontal_;
     const VerticalPass& vertical_;
     std::int64_t samples_;
     int rows_in_step_;
@@ -244,7 +226,7 @@ void Resampling::horizontal_last(std::int64_t first, std::int64_t end, Workspace
             groups[slot] = results[i];
             out[slot] = i < wanted ? sink.row(y + i) : unwanted;
         }
-        horizontal_->run(rows.data(), groups.data());
+        (**horizontal_).run(rows.data(), groups.data());
         for (int i = 0; i < wanted; i += in_group) {
             const auto slot = static_cast<std::size_t>(i);
             kernel_.split(groups[slot / static_cast<std::size_t>(in_group)], samples, out.data() + slot);

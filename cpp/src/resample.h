@@ -7,7 +7,7 @@
 
 #include "image.h"
 #include "kernels/kernel.h"
-#include "resample_weights.h"
+#include "resample_passes.h"
 #include "workspace.h"
 
 namespace saccade {
@@ -32,20 +32,6 @@ class RowSink {
     /// Where row y goes, packed RGB. Several may be asked for before the first is done.
     virtual std::uint8_t* row(std::int64_t y) = 0;
     virtual void done(std::int64_t y) = 0;
-};
-
-/// A vertical pass: which groups of rows make up each output row, and the words its kernel multiplies them with.
-struct VerticalPass {
-    struct Span {
-        std::int64_t first;   // group
-        std::int64_t count;   // groups
-        std::int64_t offset;  // of its first word
-    };
-    VerticalPass(const Kernel& kernel, const AxisWeights& axis);
-
-    std::vector<Span> spans;  // one for each output row
-    std::vector<std::int32_t> words;
-    std::int64_t most = 0;  // groups of a span
 };
 
 /// Throws InputError unless the image, the size and the order can be used.
@@ -81,9 +67,8 @@ class Resampling {
     Image source_;
     ImageSize size_;
     bool vertical_first_;
-    AxisWeights horizontal_weights_;
-    std::unique_ptr<HorizontalPass> horizontal_;  // none where the width stays: its weights would be one 1 each
-    std::unique_ptr<VerticalPass> vertical_;      // none where the height stays
+    std::shared_ptr<const RowPass> horizontal_;     // none where the width stays: its weights would be one 1 each
+    std::shared_ptr<const VerticalPass> vertical_;  // none where the height stays
 };
 
 /// Resamples `source` into `target`, packed RGB. The contract is in saccade.h.

@@ -2,6 +2,7 @@
 //     test_kernels [NAME...]      fails unless each of these kernels is there and ran
 #include <memory>
 
+#include "../src/kernels/kernel.h"
 #include "check.h"
 #include "kernels.h"
 #include "reference.h"
@@ -54,6 +55,34 @@ void compare(const Case& c, const std::string& kernel) {
         if (!CHECK(resized(c, pixels, order, kernel) == resized(c, pixels, order, "scalar"))) {
             std::fprintf(stderr, "  %s: %dx%d to %dx%d, order %d\n", kernel.c_str(), c.width, c.height, c.new_width,
                          c.new_height, order);
+        }
+    }
+}
+
+/// Weights that are computed several at a time against the plain ones.
+void test_weights(const std::string& name) {
+    const kernels::Using use(name);
+    const saccade::Kernel& kernel = saccade::selected_kernel();
+    const auto compare_axis = [&](std::int64_t input, std::int64_t output) {
+        const saccade::AxisWeights made = kernel.weights(input, output),
+                                   plain = saccade::bicubic_weights(input, output);
+        bool same = made.weights == plain.weights && made.spans.size() == plain.spans.size();
+        for (std::size_t i = 0; same && i < plain.spans.size(); ++i) {
+            const auto &a = made.spans[i], &b = plain.spans[i];
+            same = a.first == b.first && a.count == b.count && a.offset == b.offset;
+        }
+        if (!CHECK(same)) {
+            std::fprintf(stderr, "  %s: weights from %lld to %lld\n", name.c_str(), static_cast<long long>(input),
+                         static_cast<long long>(output));
+        }
+    };
+    for (std::int64_t input = 1; input < 120; ++input) {
+        for (std::int64_t output = 1; output < 120; ++output) compare_axis(input, output);
+    }
+    for (const std::int64_t side : {588, 1316, 2160, 2380, 3836, 3840, 4004, 100003}) {
+        for (const std::int64_t other : {1, 28, 336, 728, 1344, 2156, 4000, 9000}) {
+            compare_axis(side, other);
+            compare_axis(other, side);
         }
     }
 }
@@ -145,6 +174,7 @@ int main(int count, char** names) {
         std::printf("%s\n", kernel.c_str());
         test_formats(kernel);
         if (kernel == "scalar") continue;
+        test_weights(kernel);
         test_sizes(kernel);
         test_patches(kernel);
     }

@@ -10,6 +10,7 @@
 #include "../image.h"
 #include "../workspace.h"
 #include "kernel.h"
+#include "weights_in_lanes.h"
 
 #define SACCADE_AVX2 __attribute__((target("avx2")))
 #define SACCADE_AVX2_INLINE SACCADE_AVX2 __attribute__((always_inline)) inline
@@ -45,12 +46,23 @@ SACCADE_AVX2_INLINE __m256i whole(const Sum& sum) {
 
 // -- coefficients -----------------------------------------------------------------------------------------------------
 
-void pack(const std::int32_t* weights, std::int32_t* words) {
+void pack_two(const std::int32_t* weights, std::int32_t* words) {
     const WeightHalves a = halves(weights[0]), b = halves(weights[1]);
     const std::int16_t high[2] = {a.high, b.high}, low[2] = {a.low, b.low};
     std::memcpy(words, high, 4);
     std::memcpy(words + 1, low, 4);
 }
+
+void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
+          std::int32_t* words) {
+    for (std::int64_t i = 0; i < groups; ++i, words += 2) {
+        std::int32_t two[2];
+        copy_weights<2>(weights, count, 2 * i - skip, two);
+        pack_two(two, words);
+    }
+}
+
+SACCADE_AVX2 AxisWeights weights(std::int64_t input, std::int64_t output) { return weights_in_lanes(input, output); }
 
 // -- horizontal pass --------------------------------------------------------------------------------------------------
 
@@ -128,15 +140,9 @@ class Horizontal final : public HorizontalPass {
     /// Where the pixel's first pair lies among the turned ones, and the words of its pairs, zeros for what it lacks.
     void pack_pixel(const AxisWeights& axis, const AxisWeights::Span& span, const Chunk& chunk) {
         first_.push_back(static_cast<std::int32_t>(span.first / 2 - 2 * chunk.quad));
-        for (std::int64_t pair = span.first / 2; pair < span.first / 2 + chunk.pairs; ++pair) {
-            std::int32_t weights[2], words[2];
-            for (std::int64_t k = 0; k < 2; ++k) {
-                const std::int64_t i = 2 * pair + k - span.first;
-                weights[k] = i < 0 || i >= span.count ? 0 : axis.weights[static_cast<std::size_t>(span.offset + i)];
-            }
-            pack(weights, words);
-            words_.insert(words_.end(), words, words + 2);
-        }
+        const std::size_t at = words_.size();
+        words_.resize(at + static_cast<std::size_t>(2 * chunk.pairs));
+        pack(axis.weights.data() + span.offset, span.count, span.first % 2, chunk.pairs, words_.data() + at);
     }
 
     /// Turns quads of pixels [quad, end) of eight rows.
@@ -396,6 +402,7 @@ const Kernel kAvx2Kernel = {
     .rows_in_call = kRowsInCall,
     .bytes_a_column = 4,
     .words_a_group = 2,
+    .weights = weights,
     .horizontal = horizontal,
     .pack = pack,
     .vertical = vertical,

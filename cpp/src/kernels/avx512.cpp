@@ -3,7 +3,10 @@
 
 #include "avx512.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "weights_in_lanes.h"
 
 namespace saccade {
 namespace avx512 {
@@ -11,14 +14,23 @@ namespace {
 
 // -- coefficients -----------------------------------------------------------------------------------------------------
 
-void pack(const std::int32_t* weights, std::int32_t* words) {
-    std::int8_t bytes[3][kTaps];
-    for (int k = 0; k < kTaps; ++k) {
-        const WeightDigits digit = digits(weights[k]);
-        bytes[0][k] = digit.high, bytes[1][k] = digit.middle, bytes[2][k] = digit.low;
+/// Words of four groups at a time: their high, middle and low digits, interleaved.
+SACCADE_AVX512 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
+                         std::int32_t* words) {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 0, 0, 0, 0);
+    for (std::int64_t left = groups; left > 0; left -= 4, words += 12, skip = 0) {
+        const std::int64_t taken = std::min(count, 4 * kTaps - skip);
+        const auto lanes = static_cast<__mmask16>(((1U << taken) - 1) << skip);
+        const FourDigits digit = four_digits(_mm512_maskz_expandloadu_epi32(lanes, weights));
+        const __m512i both = _mm512_inserti32x4(_mm512_castsi128_si512(digit.high), digit.middle, 1);
+        const __m512i all = _mm512_inserti32x4(both, digit.low, 2);
+        const auto wanted = static_cast<__mmask16>((1U << (3 * std::min<std::int64_t>(4, left))) - 1);
+        _mm512_mask_storeu_epi32(words, wanted, _mm512_permutexvar_epi32(order, all));
+        weights += taken, count -= taken;
     }
-    std::memcpy(words, bytes, sizeof bytes);
 }
+
+SACCADE_AVX512 AxisWeights weights(std::int64_t input, std::int64_t output) { return weights_in_lanes(input, output); }
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
@@ -176,6 +188,7 @@ const Kernel kAvx512Kernel = {
     .rows_in_call = avx512::kRowsInCall,
     .bytes_a_column = 4,
     .words_a_group = 3,
+    .weights = avx512::weights,
     .horizontal = avx512::horizontal,
     .pack = avx512::pack,
     .vertical = avx512::vertical,

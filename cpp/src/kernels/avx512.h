@@ -53,6 +53,17 @@ SACCADE_AVX512_INLINE void add(Sum& sum, __m512i samples, const Weights& weights
 #endif
 }
 
+/// The digits of sixteen weights: of each four of them, in a word.
+struct FourDigits {
+    __m128i high, middle, low;
+};
+SACCADE_AVX512_INLINE FourDigits four_digits(__m512i weights) {
+    const __m512i carry = broadcast(128);  // makes the digit below a signed one
+    const __m512i rest = _mm512_srai_epi32(_mm512_add_epi32(weights, carry), 8);
+    const __m512i highest = _mm512_srai_epi32(_mm512_add_epi32(rest, carry), 8);
+    return {_mm512_cvtepi32_epi8(highest), _mm512_cvtepi32_epi8(rest), _mm512_cvtepi32_epi8(weights)};
+}
+
 /// Weights stored for 16 pixels, each given to the lanes that are columns of its pixel.
 SACCADE_AVX512_INLINE Weights expanded(const std::uint8_t* stored, __m512i pixel) {
     return {_mm512_permutexvar_epi32(pixel, load(stored)), _mm512_permutexvar_epi32(pixel, load(stored + kVector)),

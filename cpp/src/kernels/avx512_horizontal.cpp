@@ -31,17 +31,12 @@ class PixelWeights {
             runs_.push_back({static_cast<int>(terms), vectors});
             vectors += 3 * terms;
         }
-        auto* bytes = reinterpret_cast<std::int8_t*>(data_.get(vectors * kVector));
-        std::memset(bytes, 0, static_cast<std::size_t>(vectors * kVector));
+        auto* words = reinterpret_cast<std::int32_t*>(data_.get((vectors + 9) * kVector));
         for (std::int64_t x = 0; x < width; ++x) {
             const auto& span = axis.spans[static_cast<std::size_t>(x)];
             const Run& run = runs_[static_cast<std::size_t>(x / kPixels)];
-            std::int8_t* first = bytes + run.offset * kVector + x % kPixels * kTaps;
-            for (std::int64_t k = 0; k < span.count; ++k) {
-                const WeightDigits digit = digits(axis.weights[static_cast<std::size_t>(span.offset + k)]);
-                std::int8_t* at = first + k / kTaps * 3 * kVector + k % kTaps;
-                at[0] = digit.high, at[kVector] = digit.middle, at[2 * kVector] = digit.low;
-            }
+            store_pixel(axis.weights.data() + span.offset, span.count, run.terms,
+                        words + run.offset * kLanes + x % kPixels);
         }
     }
     std::int64_t runs() const { return std::ssize(runs_); }
@@ -55,6 +50,23 @@ class PixelWeights {
         int terms;
         std::int64_t offset;  // in vectors
     };
+
+    /// Four terms at a time; what is written past the last one is overwritten by the next run.
+    SACCADE_AVX512 static void store_pixel(const std::int32_t* weights, std::int64_t count, int terms,
+                                           std::int32_t* words) {
+        for (int term = 0; term < terms; term += 4, weights += 4 * kTaps, count -= 4 * kTaps, words += 12 * kLanes) {
+            const auto there = static_cast<__mmask16>((1U << std::clamp<std::int64_t>(count, 0, 16)) - 1);
+            const FourDigits digit = four_digits(_mm512_maskz_loadu_epi32(there, weights));
+            const __m128i digits[3] = {digit.high, digit.middle, digit.low};
+            for (int d = 0; d < 3; ++d) {
+                std::int32_t* to = words + d * kLanes;
+                to[0] = _mm_extract_epi32(digits[d], 0);
+                to[3 * kLanes] = _mm_extract_epi32(digits[d], 1);
+                to[6 * kLanes] = _mm_extract_epi32(digits[d], 2);
+                to[9 * kLanes] = _mm_extract_epi32(digits[d], 3);
+            }
+        }
+    }
     std::vector<Run> runs_;
     AlignedBytes data_;
 };
@@ -115,22 +127,23 @@ class Dense final : public HorizontalPass {
 
     /// Lanes go by pixels, so a window takes as many as it reaches, and the next one begins at the next pixel.
     void add_block(const AxisWeights& axis, std::int64_t b) {
+        constexpr std::int64_t reach = (kTaps - 1) * kChannels;
         Block block{};
         int window = 0;
+        std::uint32_t lanes[kLanes] = {};
         block.start[0] = first_sample(axis, b * kLanes / kChannels);
         for (std::int64_t lane = 0; lane < kLanes; ++lane) {
             const std::int64_t column = std::min(b * kLanes + lane, kChannels * width_ - 1);
             const std::int64_t pixel = first_sample(axis, column / kChannels), first = pixel + column % kChannels;
-            if (first + (kTaps - 1) * kChannels - block.start[window] >= kVector) {
+            if (first + reach - block.start[window] >= kVector) {
                 if (++window == kMostWindows) break;
                 block.start[window] = pixel;
             }
-            for (std::int64_t k = 0; k < kTaps; ++k) {
-                const std::int64_t at = lane * kTaps + k;
-                order_.data()[b * kVector + at] = static_cast<std::uint8_t>(first + k * kChannels - block.start[window]);
-                block.bytes[window] |= __mmask64{1} << at;
-            }
+            const auto at = static_cast<std::uint32_t>(first - block.start[window]);
+            lanes[lane] = 0x01010101U * at + 0x09060300U;  // bytes at, at + 3, at + 6, at + 9
+            block.bytes[window] |= __mmask64{0xf} << (kTaps * lane);
         }
+        std::memcpy(order_.data() + b * kVector, lanes, sizeof lanes);
         windows_ = std::max(windows_, window + 1);
         for (int i = window + 1; i < kMostWindows; ++i) block.start[i] = block.start[0];
         blocks_.push_back(block);
@@ -222,7 +235,8 @@ class Dense final : public HorizontalPass {
         }
         for (int g = 0; g < kRowsInCall / kRowsInGroup; ++g) {
             const Sum* four = sums + kRowsInGroup * g;
-            _mm512_store_si512(to[g], interleaved(packed(whole(four[0]), whole(four[1]), whole(four[2]), whole(four[3]))));
+            _mm512_store_si512(to[g],
+                               interleaved(packed(whole(four[0]), whole(four[1]), whole(four[2]), whole(four[3]))));
         }
     }
 

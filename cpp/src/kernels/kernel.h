@@ -46,10 +46,15 @@ struct Kernel {
     int bytes_a_column;  // of a group: those of one sample of each of its rows
     int words_a_group;   // of vertical weights
 
+    /// bicubic_weights or a faster form of it.
+    AxisWeights (*weights)(std::int64_t input, std::int64_t output);
+
     std::unique_ptr<HorizontalPass> (*horizontal)(const AxisWeights& axis);
 
-    /// Brings rows_in_group weights into the words that `vertical` reads.
-    void (*pack)(const std::int32_t* weights, std::int32_t* words);
+    /// Brings `count` weights, the first of them for row `skip` of the first of `groups` groups, into the words that
+    /// `vertical` reads; rows without a weight get 0.
+    void (*pack)(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
+                 std::int32_t* words);
 
     /// One output row out of `count` groups. words: words_a_group a group.
     void (*vertical)(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count,
@@ -112,6 +117,12 @@ struct WeightHalves {
 inline WeightHalves halves(std::int32_t weight) {
     const std::int32_t low = ((weight & 2047) ^ 1024) - 1024;
     return {static_cast<std::int16_t>((weight - low) >> 11), static_cast<std::int16_t>(low)};
+}
+
+/// Copies weights [first, first + Count), 0 where there is none.
+template <int Count>
+inline void copy_weights(const std::int32_t* weights, std::int64_t count, std::int64_t first, std::int32_t* to) {
+    for (std::int64_t i = 0; i < Count; ++i) to[i] = first + i < 0 || first + i >= count ? 0 : weights[first + i];
 }
 
 /// The plain conversion, from pixel `first` on: for the pixels that are left after whole vectors.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "../image.h"
+#include "weights_in_lanes.h"
 
 #if defined(__linux__)
 #include <sys/auxv.h>
@@ -69,6 +70,8 @@ bool has_i8mm() {
     return false;
 #endif
 }
+
+AxisWeights weights(std::int64_t input, std::int64_t output) { return weights_in_lanes(input, output); }
 
 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out) {
     std::int64_t x = 0;
@@ -140,7 +143,9 @@ class Horizontal final : public HorizontalPass {
 
 std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std::make_unique<Horizontal>(axis); }
 
-void pack(const std::int32_t* weights, std::int32_t* words) { words[0] = weights[0]; }
+void pack(const std::int32_t* weights, std::int64_t count, std::int64_t, std::int64_t, std::int32_t* words) {
+    std::copy_n(weights, count, words);
+}
 
 void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
               std::uint8_t* out) {
@@ -178,6 +183,7 @@ const Kernel kNeonKernel = {
     .rows_in_call = kRowsInCall,
     .bytes_a_column = 1,
     .words_a_group = 1,
+    .weights = neon::weights,
     .horizontal = horizontal,
     .pack = pack,
     .vertical = vertical,

@@ -15,6 +15,9 @@ namespace saccade::neon {
 bool has_dotprod();
 bool has_i8mm();
 
+/// Weights of an axis, several at a time.
+AxisWeights weights(std::int64_t input, std::int64_t output);
+
 /// Brings a row of another format into RGB, 16 pixels at a time.
 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out);
 

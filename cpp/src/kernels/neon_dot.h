@@ -38,7 +38,7 @@ SACCADE_DOT_INLINE int8x16_t repeated(std::int32_t word) { return vreinterpretq_
 
 // -- coefficients -----------------------------------------------------------------------------------------------------
 
-inline void pack(const std::int32_t* weights, std::int32_t* words) {
+inline void pack_four(const std::int32_t* weights, std::int32_t* words) {
     std::int8_t bytes[3][kTaps];
     std::uint32_t sum = 0;
     for (int k = 0; k < kTaps; ++k) {
@@ -48,6 +48,15 @@ inline void pack(const std::int32_t* weights, std::int32_t* words) {
     }
     std::memcpy(words, bytes, sizeof bytes);
     words[3] = static_cast<std::int32_t>(kBias * sum);
+}
+
+inline void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
+                 std::int32_t* words) {
+    for (std::int64_t i = 0; i < groups; ++i, words += kWords) {
+        std::int32_t four[kTaps];
+        copy_weights<kTaps>(weights, count, kTaps * i - skip, four);
+        pack_four(four, words);
+    }
 }
 
 // -- horizontal pass --------------------------------------------------------------------------------------------------
@@ -62,13 +71,8 @@ class Horizontal final : public HorizontalPass {
         for (const auto& span : axis.spans) {
             const std::int64_t terms = (span.count + kTaps - 1) / kTaps;
             pixels_.push_back({kChannels * span.first, terms, words_.size()});
-            for (std::int64_t i = 0; i < terms; ++i) {
-                std::int32_t weights[kTaps] = {}, words[kWords];
-                std::copy_n(axis.weights.begin() + span.offset + kTaps * i,
-                            std::min<std::int64_t>(kTaps, span.count - kTaps * i), weights);
-                pack(weights, words);
-                words_.insert(words_.end(), words, words + kWords);
-            }
+            words_.resize(words_.size() + static_cast<std::size_t>(kWords * terms));
+            pack(axis.weights.data() + span.offset, span.count, 0, terms, words_.data() + pixels_.back().offset);
         }
     }
 

@@ -31,6 +31,7 @@ const Kernel kNeonDotprodKernel = {
     .rows_in_call = dotprod::kRowsInCall,
     .bytes_a_column = 4,
     .words_a_group = dotprod::kWords,
+    .weights = neon::weights,
     .horizontal = dotprod::horizontal,
     .pack = dotprod::pack,
     .vertical = dotprod::vertical,

@@ -30,6 +30,7 @@ const Kernel kNeonI8mmKernel = {
     .rows_in_call = i8mm::kRowsInCall,
     .bytes_a_column = 4,
     .words_a_group = i8mm::kWords,
+    .weights = neon::weights,
     .horizontal = i8mm::horizontal,
     .pack = i8mm::pack,
     .vertical = i8mm::vertical,

@@ -47,7 +47,9 @@ class Horizontal final : public HorizontalPass {
 
 std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std::make_unique<Horizontal>(axis); }
 
-void pack(const std::int32_t* weights, std::int32_t* words) { words[0] = weights[0]; }
+void pack(const std::int32_t* weights, std::int64_t count, std::int64_t, std::int64_t, std::int32_t* words) {
+    std::copy_n(weights, count, words);
+}
 
 void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
               std::uint8_t* out) {
@@ -115,6 +117,7 @@ const Kernel kScalarKernel = {
     .rows_in_call = 1,
     .bytes_a_column = 1,
     .words_a_group = 1,
+    .weights = bicubic_weights,
     .horizontal = horizontal,
     .pack = pack,
     .vertical = vertical,

@@ -1,0 +1,91 @@
+#include "output_memory.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace binding {
+namespace {
+
+constexpr std::size_t kLargePage = std::size_t{2} << 20;
+constexpr std::size_t kLarge = 2 * kLargePage;
+
+/// Blocks that wait to be used again. Nobody waits for its lock: who does not get it does without, also in the child of
+/// a fork that happened while another thread held it.
+class Spare {
+  public:
+    /// A block of at least `bytes`, and not much more, with its size; nothing where there is none.
+    std::pair<void*, std::size_t> take(std::size_t bytes) {
+        std::pair<void*, std::size_t> found{nullptr, 0};
+        if (busy_.test_and_set(std::memory_order_acquire)) return found;
+        for (auto& block : blocks_) {
+            if (block.first == nullptr || block.second < bytes || block.second / 2 > bytes) continue;
+            found = std::exchange(block, {nullptr, 0});
+            break;
+        }
+        busy_.clear(std::memory_order_release);
+        return found;
+    }
+
+    /// Keeps a block in place of the one that has waited longest; returns the one to be freed.
+    void* give(void* data, std::size_t size) {
+        if (size > kMost || busy_.test_and_set(std::memory_order_acquire)) return data;
+        void* unwanted = std::exchange(blocks_[next_], {data, size}).first;
+        next_ = (next_ + 1) % blocks_.size();
+        busy_.clear(std::memory_order_release);
+        return unwanted;
+    }
+
+  private:
+    static constexpr std::size_t kMost = std::size_t{64} << 20;
+    std::array<std::pair<void*, std::size_t>, 2> blocks_{};
+    std::size_t next_ = 0;
+    std::atomic_flag busy_;
+};
+
+Spare& spare() {
+    static Spare blocks;
+    return blocks;
+}
+
+}  // namespace
+
+OutputMemory::OutputMemory(std::size_t bytes) : data_(nullptr), size_(std::max<std::size_t>(bytes, 1)) {
+#if defined(__linux__)
+    if (bytes >= kLarge) {
+        const auto [data, size] = spare().take(bytes);
+        if (data != nullptr) {
+            data_ = data, size_ = size;
+            return;
+        }
+        size_ = (bytes + kLargePage - 1) / kLargePage * kLargePage;
+        if (size_ < bytes || posix_memalign(&data_, kLargePage, size_) != 0) throw std::bad_alloc();
+        madvise(data_, size_, MADV_HUGEPAGE);  // a wish: where it is not granted, all works as before
+        return;
+    }
+#endif
+    data_ = std::malloc(size_);
+    if (data_ == nullptr) throw std::bad_alloc();
+}
+
+OutputMemory::OutputMemory(OutputMemory&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+OutputMemory::~OutputMemory() {
+#if defined(__linux__)
+    if (data_ != nullptr && size_ >= kLarge) {
+        madvise(data_, size_, MADV_FREE);
+        data_ = spare().give(data_, size_);
+    }
+#endif
+    std::free(data_);
+}
+
+}  // namespace binding

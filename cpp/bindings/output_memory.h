@@ -1,0 +1,27 @@
+// Memory for the arrays that go to Python.
+#pragma once
+
+#include <cstddef>
+
+namespace binding {
+
+/// Memory for an output, not yet filled. Large blocks come in large pages, and a few of them that Python has let go of
+/// wait for the next call: the first touch of fresh pages, which the system clears, costs more than the work that fills
+/// them. The system may take waiting ones back whenever it needs memory.
+class OutputMemory {
+  public:
+    /// Throws std::bad_alloc.
+    explicit OutputMemory(std::size_t bytes);
+    OutputMemory(OutputMemory&& other) noexcept;
+    OutputMemory(const OutputMemory&) = delete;
+    OutputMemory& operator=(const OutputMemory&) = delete;
+    ~OutputMemory();
+
+    void* data() const { return data_; }
+
+  private:
+    void* data_;
+    std::size_t size_;
+};
+
+}  // namespace binding

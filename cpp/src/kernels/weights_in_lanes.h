@@ -1,0 +1,79 @@
+// Weights of an axis, several output samples side by side: for the file that includes it and whose functions may be
+// compiled for wider vectors. The operations on a sample are those of bicubic_weights, in the same order, so the
+// weights are the same.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "../resample_weights.h"
+
+#include "../exact_float.h"
+
+namespace saccade {
+
+inline constexpr int kWeightLanes = 16;
+
+/// Output samples [first, first + kWeightLanes) of an axis; those beyond its end take no samples.
+struct WeightLanes {
+    double center[kWeightLanes];
+    double start[kWeightLanes];
+    double sum[kWeightLanes];
+    std::int32_t count[kWeightLanes];
+    std::int32_t most;
+
+    __attribute__((always_inline)) inline void place(const BicubicAxis& axis, std::int64_t first) {
+        most = 0;
+        for (int lane = 0; lane < kWeightLanes; ++lane) {
+            center[lane] = axis.center(first + lane);
+            const std::int64_t begin = axis.begin(center[lane]);
+            start[lane] = static_cast<double>(begin);
+            sum[lane] = 0.0;
+            count[lane] = first + lane < axis.output ? static_cast<std::int32_t>(axis.end(center[lane]) - begin) : 0;
+            most = std::max(most, count[lane]);
+        }
+    }
+
+    /// Tap i of each sample, added to its sum; 0 where it has fewer.
+    __attribute__((always_inline)) inline void tap(const BicubicAxis& axis, std::int32_t i, double* taps) {
+        for (int lane = 0; lane < kWeightLanes; ++lane) {
+            const double value = cubic((start[lane] + i - center[lane] + 0.5) * axis.inverse);
+            taps[lane] = i < count[lane] ? value : 0.0;
+            sum[lane] += taps[lane];
+        }
+    }
+};
+
+__attribute__((always_inline)) inline AxisWeights weights_in_lanes(std::int64_t input, std::int64_t output) {
+    const BicubicAxis axis(input, output);
+    AxisWeights weights;
+    weights.spans.resize(static_cast<std::size_t>(output));
+    weights.weights.reserve(axis.reserved());
+    std::vector<double> taps;
+    std::vector<std::int32_t> fixed;
+    WeightLanes lanes;
+    for (std::int64_t x = 0; x < output; x += kWeightLanes) {
+        lanes.place(axis, x);
+        const std::size_t size = static_cast<std::size_t>(kWeightLanes) * static_cast<std::size_t>(lanes.most);
+        if (taps.size() < size) taps.resize(size), fixed.resize(size);
+        for (std::int32_t i = 0; i < lanes.most; ++i) lanes.tap(axis, i, taps.data() + kWeightLanes * i);
+        for (double& sum : lanes.sum) sum = sum != 0.0 ? sum : 1.0;
+        for (std::int32_t i = 0; i < lanes.most; ++i) {
+            for (int lane = 0; lane < kWeightLanes; ++lane) {
+                const std::int64_t at = std::int64_t{kWeightLanes} * i + lane;
+                fixed.data()[at] = to_fixed(taps.data()[at] / lanes.sum[lane]);
+            }
+        }
+        for (int lane = 0; lane < std::min<std::int64_t>(kWeightLanes, output - x); ++lane) {
+            const auto offset = static_cast<std::int64_t>(weights.weights.size());
+            weights.spans[static_cast<std::size_t>(x + lane)] = {static_cast<std::int64_t>(lanes.start[lane]),
+                                                                 lanes.count[lane], offset};
+            weights.weights.resize(weights.weights.size() + static_cast<std::size_t>(lanes.count[lane]));
+            std::int32_t* to = weights.weights.data() + offset;
+            for (std::int32_t i = 0; i < lanes.count[lane]; ++i) to[i] = fixed.data()[kWeightLanes * i + lane];
+        }
+    }
+    return weights;
+}
+
+}  // namespace saccade

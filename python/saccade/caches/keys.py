@@ -54,7 +54,8 @@ def planned(encoded: bytes, policy: Mapping[str, Any], plan: Plan, tower: Key) -
         tower: that will look at it.
     """
     family = plan.family
-    shown = (plan.source_size, plan.resized_size, family.patch_size, family.merge_size, family.window_size)
+    sizes = (plan.source_size, plan.decoded_size, plan.resized_size)
+    shown = (sizes, family.patch_size, family.merge_size, family.window_size)
     said = (sorted(policy.items()), shown, _DECODERS)
     return _digest("planned", tower, repr(said).encode(), encoded)
 

@@ -1,0 +1,312 @@
+"""Mistakes that engines of this kind have shipped, each with an ordinary test that has to see it.
+
+A mutant changes what the library computes, by replacing a function of it; the test it names is run as it is. Where
+the mistake has been seen in the wild is said beside it; the projects named were read in their public issue trackers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+from PIL import Image
+from pytest import MonkeyPatch
+
+import saccade
+from saccade import _core, budget, media, nets, positions, prompts
+from saccade.caches import fingerprint, keys
+from saccade.media import colour, opening
+from saccade.nets import batches, language, rotary
+
+__all__ = ["MUTANTS", "Mutant"]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A mistake.
+
+    Attributes:
+        apply: makes it.
+        test: that has to turn red, as pytest names it.
+        error: how: "AssertionError", or the exception that the library itself raises over what came out.
+    """
+
+    apply: Callable[[MonkeyPatch], None]
+    test: str
+    error: str = "AssertionError"
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        return self.apply.__name__.replace("_", " ")
+
+
+MUTANTS: list[Mutant] = []
+
+
+def seen_by(test: str, error: str = "AssertionError") -> Callable[[Callable[[MonkeyPatch], None]], None]:
+    return lambda apply: MUTANTS.append(Mutant(apply, test, error))
+
+
+# -- the tower ---------------------------------------------------------------------------------------------------------
+
+
+@seen_by("tests/test_nets_golden.py::test_logits_equal_the_reference[partial-windows]")
+def the_window_mask_is_dropped(patch: MonkeyPatch) -> None:
+    """vllm 0.8.1, mlx-swift-lm: a tenth of the words on a page went missing."""
+    right = nets.vision.layout
+
+    def joined(*arguments: Any) -> Any:
+        place = right(*arguments)
+        return replace(place, windows=place.frames)
+
+    patch.setattr(nets.vision, "layout", joined)
+
+
+@seen_by("tests/test_nets_golden.py::test_logits_equal_the_reference[partial-windows]")
+def the_blocks_of_full_attention_are_shifted_by_one(patch: MonkeyPatch) -> None:
+    right = nets.load
+
+    def shifted(*arguments: Any, **named: Any) -> Any:
+        model = right(*arguments, **named)
+        blocks = tuple(block - 1 for block in model.config.vision.fullatt_block_indexes)
+        object.__setattr__(model.config.vision, "fullatt_block_indexes", blocks)
+        return model
+
+    patch.setattr(nets, "load", shifted)
+
+
+@seen_by("tests/test_nets_golden.py::test_logits_equal_the_reference[partial-windows]")
+def rows_and_columns_of_patches_are_swapped(patch: MonkeyPatch) -> None:
+    right = positions.vision_positions
+    patch.setattr(positions, "vision_positions", lambda *arguments: np.fliplr(right(*arguments)).copy())
+
+
+@seen_by("tests/test_nets_golden.py::test_image_features_equal_the_reference[reference-partial-windows]")
+def red_and_blue_are_swapped(patch: MonkeyPatch) -> None:
+    right = nets.load
+
+    def swapped(*arguments: Any, **named: Any) -> Any:
+        model = right(*arguments, **named)
+        model.visual.patch_embed.proj.weight = model.visual.patch_embed.proj.weight[:, ::-1]
+        return model
+
+    patch.setattr(nets, "load", swapped)
+
+
+# -- positions of the language model -----------------------------------------------------------------------------------
+
+
+@seen_by("tests/test_nets_golden.py::test_logits_equal_the_reference[partial-windows]")
+def sections_of_m_rope_are_interleaved_instead_of_sliced(patch: MonkeyPatch) -> None:
+    """mlx-swift-lm: boxes 30 pixels off."""
+
+    right = rotary.mrope
+
+    def interleaved(ids: mx.array, head_dim: int, theta: float, sections: Any) -> tuple[mx.array, ...]:
+        axes = [right(mx.broadcast_to(ids[axis], ids.shape), head_dim, theta, sections) for axis in range(3)]
+        turns = [i % (head_dim // 2) % 3 for i in range(axes[0][0].shape[-1])]
+        return tuple(mx.stack([axes[t][part][..., i] for i, t in enumerate(turns)], axis=-1) for part in range(2))
+
+    patch.setattr(rotary, "mrope", interleaved)
+
+
+@seen_by("tests/test_nets_golden.py::test_greedy_tokens_equal_the_reference[partial-windows]")
+def decoding_goes_on_at_the_index_of_the_token(patch: MonkeyPatch) -> None:
+    """rope_deltas taken for 0: right up to the first word of every answer."""
+    right = nets.Model.decode
+    patch.setattr(
+        nets.Model, "decode", lambda self, tokens, deltas, *rest: right(self, tokens, [0 for _ in deltas], *rest)
+    )
+
+
+@seen_by("tests/test_nets_golden.py::test_a_prompt_in_many_chunks_reads_as_one")
+def positions_are_not_sliced_with_the_chunks_of_a_prompt(patch: MonkeyPatch) -> None:
+    """mlx-vlm 0.6.4 to 0.6.7: nothing but noise after 2,048 tokens."""
+    right = language.LanguageModel.__call__
+    whole: list[mx.array] = []
+
+    def unsliced(self: Any, embeddings: mx.array, position_ids: mx.array, cache: Any, *rest: Any) -> mx.array:
+        length = embeddings.shape[1]
+        if cache[0].offset == 0:
+            whole[:] = [position_ids]
+        elif length > 1:
+            position_ids = whole[0][:, :, :length]
+        return right(self, embeddings, position_ids, cache, *rest)
+
+    patch.setattr(language.LanguageModel, "__call__", unsliced)
+
+
+@seen_by("tests/test_nets_golden.py::test_logits_equal_the_reference[video]")
+def the_seconds_of_a_video_are_ignored(patch: MonkeyPatch) -> None:
+    right = positions.mrope_positions
+
+    def ignoring(ids: Any, **named: Any) -> Any:
+        return right(ids, **{**named, "seconds_per_grid": [1.0 for _ in named.get("seconds_per_grid", ())]})
+
+    patch.setattr(positions, "mrope_positions", ignoring)
+
+
+@seen_by("tests/acceptance/test_at_13.py::test_a_batch_equals_the_references")
+def padding_on_the_left_is_attended_to(patch: MonkeyPatch) -> None:
+    right = language.attention_mask
+    patch.setattr(language, "attention_mask", lambda length, offset, padding: right(length, offset, ()))
+
+
+# -- prompts and answers -----------------------------------------------------------------------------------------------
+
+
+@seen_by("tests/test_engine.py::test_the_image_stands_before_the_words_unless_asked")
+def the_text_goes_before_the_image(patch: MonkeyPatch) -> None:
+    """Several engines collect media first and build the prompt anew; it moved boxes by 9 pixels."""
+    right = prompts.Prompts.encode
+
+    def rebuilt(self: Any, messages: Any, *counts: Any) -> Any:
+        def sort(content: Any) -> Any:
+            return content if isinstance(content, str) else sorted(content, key=lambda part: part["type"] != "text")
+
+        return right(self, [{**one, "content": sort(one["content"])} for one in messages], *counts)
+
+    patch.setattr(prompts.Prompts, "encode", rebuilt)
+
+
+@seen_by("tests/test_engine.py::test_a_box_comes_back_in_source_pixels")
+def boxes_stay_in_the_pixels_of_the_resized_image(patch: MonkeyPatch) -> None:
+    """What most clients of these models got from their servers."""
+    patch.setattr(budget.Plan, "to_source", lambda self, xy: tuple(xy))
+
+
+# -- pixels ------------------------------------------------------------------------------------------------------------
+
+PIXELS = "tests/test_patches.py::test_pixel_values_are_the_references[3]"
+
+
+def resized_by(patch: MonkeyPatch, resample: Callable[[np.ndarray, tuple[int, int]], np.ndarray]) -> None:
+    """Put another resampling before the compiled functions, which then find nothing left to resize."""
+
+    def first(batch: Callable[..., Any]) -> Callable[..., Any]:
+        def run(arrays: Any, sizes: Any, pass_order: str, *rest: Any) -> Any:
+            *cut, formats = rest
+            made = [resample(array, size) for array, size in zip(arrays, sizes, strict=True)]
+            return batch(made, sizes, pass_order, *cut, ["rgb" for _ in formats])
+
+        return run
+
+    for name in ("native_patches_batch", "reference_patches_batch"):
+        patch.setattr(_core, name, first(getattr(_core, name)))
+    patch.setattr(_core, "resize", lambda array, width, height, *_: resample(array, (width, height)))
+
+
+@seen_by(PIXELS)
+def images_are_resized_in_linear_light(patch: MonkeyPatch) -> None:
+    """Apple's own decoders do; letters come out bolder or thinner."""
+
+    def linear(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        light = ((array[:, :, :3] / 255.0) ** 2.2).astype(np.float32)
+        bands = [Image.fromarray(light[:, :, band]).resize(size, Image.Resampling.BICUBIC) for band in range(3)]
+        made = np.stack([np.asarray(band) for band in bands], axis=2)
+        return np.rint(255 * made.clip(0, 1) ** (1 / 2.2)).astype(np.uint8)
+
+    resized_by(patch, linear)
+
+
+@seen_by(PIXELS)
+def images_are_resized_bilinearly(patch: MonkeyPatch) -> None:
+    resized_by(
+        patch,
+        lambda array, size: np.asarray(
+            Image.fromarray(np.ascontiguousarray(array[:, :, :3])).resize(size, Image.Resampling.BILINEAR)
+        ),
+    )
+
+
+@seen_by(PIXELS)
+def images_are_resized_without_antialiasing(patch: MonkeyPatch) -> None:
+    """A cubic through the four nearest pixels, however many are left out between them."""
+
+    def sparse(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        high, wide = array.shape[:2]
+        scale = (wide / size[0], 0, 0, 0, high / size[1], 0)
+        image = Image.fromarray(np.ascontiguousarray(array[:, :, :3]))
+        return np.asarray(image.transform(size, Image.Transform.AFFINE, scale, Image.Resampling.BICUBIC))
+
+    resized_by(patch, sparse)
+
+
+@seen_by("tests/test_smart_resize.py::test_halves_round_to_even")
+def halves_are_rounded_up(patch: MonkeyPatch) -> None:
+    """std::round; an 854-pixel video becomes 868 wide and not 840."""
+    right = _core.smart_resize
+
+    def rounded(height: int, width: int, factor: int, least: int, most: int) -> tuple[int, int]:
+        up = [max(factor, int(side / factor + 0.5) * factor) for side in (height, width)]
+        return (up[0], up[1]) if least <= up[0] * up[1] <= most else right(height, width, factor, least, most)
+
+    patch.setattr(_core, "smart_resize", rounded)
+
+
+@seen_by("tests/test_media_colour.py::test_what_lies_under_alpha_0_does_not_show")
+def alpha_is_dropped(patch: MonkeyPatch) -> None:
+    right = colour.to_rgb
+    patch.setattr(colour, "to_rgb", lambda *image, **named: right(*image, **{**named, "background": None}))
+
+
+@seen_by("tests/test_media_orientation.py::test_every_orientation[JPEG-<-6]")
+def the_exif_orientation_is_ignored(patch: MonkeyPatch) -> None:
+    patch.setattr(opening, "read_orientation", lambda *_: 1)
+
+
+# -- what is kept ------------------------------------------------------------------------------------------------------
+
+AT_6 = "tests/acceptance/test_at_06.py::"
+
+
+@seen_by(AT_6 + "test_new_bytes_under_the_same_name_are_another_image")
+def images_are_known_by_their_path(patch: MonkeyPatch) -> None:
+    """mlx-vlm: a blue image written over frame.jpg was answered "Red"."""
+    right, read, origins = keys.planned, media.encoded, {}
+
+    def encoded(source: Any) -> Any:
+        found = read(source)
+        if found is not None:
+            origins[found.data] = found.origin.encode()
+        return found
+
+    patch.setattr(media, "encoded", encoded)
+    patch.setattr(keys, "planned", lambda data, *rest: right(origins[data], *rest))
+
+
+@seen_by(AT_6 + "test_another_budget_is_another_image", error="InputError")
+def images_are_known_whatever_their_budget(patch: MonkeyPatch) -> None:
+    right, one = keys.planned, saccade.plan((100, 100))
+    patch.setattr(keys, "planned", lambda data, policy, plan, tower: right(data, policy, one, tower))
+
+
+@seen_by(AT_6 + "test_equal_words_about_another_image_are_another_question")
+def prompts_are_known_by_their_token_ids_alone(patch: MonkeyPatch) -> None:
+    """exo: every picture got the caption of the first."""
+    right = keys.rows
+
+    def blind(*prompt: Any) -> Any:
+        table = right(*prompt)
+        table[:, 1:5] = 0
+        return table
+
+    patch.setattr(keys, "rows", blind)
+
+
+@seen_by(AT_6 + "test_another_tower_finds_nothing_of_this_ones[an adapter]")
+def features_are_known_whatever_the_weights(patch: MonkeyPatch) -> None:
+    patch.setattr(fingerprint, "tower", lambda visual: b"0" * 32)
+
+
+@seen_by("tests/test_caches_engine.py::test_reading_on_from_any_place_equals_reading_it_all[25]")
+def what_is_left_of_a_prompt_is_read_as_if_it_began_there(patch: MonkeyPatch) -> None:
+    def from_the_start(self: Any, start: int) -> Any:
+        rest = self.embeddings[:, start:]
+        return replace(self, embeddings=rest, position_ids=self.position_ids[:, :, : rest.shape[1]])
+
+    patch.setattr(batches.Prompt, "after", from_the_start)

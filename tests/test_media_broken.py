@@ -166,6 +166,11 @@ def test_a_closed_pillow_image_is_an_error() -> None:
         media.open_image(image)
 
 
+def test_a_handling_of_colour_that_there_is_not() -> None:
+    with pytest.raises(InputError, match="color is 'srgb'; it is 'convert' or 'ignore'"):
+        media.open_image(FILES["PNG"], color="srgb")
+
+
 @pytest.mark.parametrize("background", ["white", (1, 2), (1, 2, 256), (1, 2, -1), (1, 2, 3.0), 7, (True, 1, 1)])
 def test_a_background_that_is_no_colour(background: object) -> None:
     with pytest.raises(InputError, match="is no colour"):

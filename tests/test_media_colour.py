@@ -177,7 +177,7 @@ def test_profiles_are_converted_to_srgb(colorants: tuple, gamma: float | None, f
     converted = media.open_image(data).pixels
     assert distance(converted, pictures.to_srgb(pixels, colorants, gamma)) <= 1
     assert distance(converted, pixels) > 20
-    np.testing.assert_array_equal(media.open_image(data, icc=False).pixels, pixels)
+    np.testing.assert_array_equal(media.open_image(data, color="ignore").pixels, pixels)
 
 
 def test_a_display_p3_red_is_brighter_than_any_srgb_red() -> None:
@@ -241,7 +241,7 @@ def test_cmyk_profiles() -> None:
     image = Image.new("CMYK", (16, 16), (0, 255, 0, 0))
     pixels = opened(image, "JPEG", quality=95, icc_profile=pictures.cmyk_profile())
     assert np.abs(pixels[8, 8].astype(int) - [0, 84, 32]).max() <= 12
-    naive = opened(image, "JPEG", quality=95, icc_profile=pictures.cmyk_profile(), icc=False)
+    naive = opened(image, "JPEG", quality=95, icc_profile=pictures.cmyk_profile(), color="ignore")
     assert naive[8, 8, 1] < 20
 
 
@@ -249,9 +249,9 @@ def test_cmyk_profiles() -> None:
 def test_a_broken_or_foreign_profile_is_an_error_that_says_how_to_go_on(profile: bytes) -> None:
     pixels = noise(8, 8)
     data = encoded(Image.fromarray(pixels), "TIFF", icc_profile=profile)
-    with pytest.raises(InputError, match=r"bytes: its colour profile .*icc=False"):
+    with pytest.raises(InputError, match=r"bytes: its colour profile .*color="ignore""):
         media.open_image(data)
-    np.testing.assert_array_equal(media.open_image(data, icc=False).pixels, pixels)
+    np.testing.assert_array_equal(media.open_image(data, color="ignore").pixels, pixels)
 
 
 @pytest.mark.parametrize("cut", range(20, 480, 23))
@@ -261,4 +261,4 @@ def test_truncated_profiles_never_end_in_anything_but_an_input_error(cut: int) -
     try:
         media.open_image(data)
     except InputError as error:
-        assert "icc=False" in str(error)
+        assert "color="ignore"" in str(error)

@@ -89,17 +89,18 @@ def test_every_format_is_the_same_with_them(name: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("orientation", "background", "icc"), itertools.product(range(1, 9), [(255, 255, 255), (9, 80, 200), None], [0, 1])
+    ("orientation", "background", "color"),
+    itertools.product(range(1, 9), [(255, 255, 255), (9, 80, 200), None], ["convert", "ignore"]),
 )
 def test_turns_alpha_and_profiles_come_after_them(
-    orientation: int, background: Any, icc: int, monkeypatch: pytest.MonkeyPatch
+    orientation: int, background: Any, color: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profile = pictures.rgb_profile(pictures.DISPLAY_P3, None)
     for image, name in ((RGBA, "PNG"), (PHOTO, "PNG"), (PHOTO, "JPEG")):
         data = encoded(image, name, exif=pictures.exif(orientation), icc_profile=profile)
         assert taken(data) is not None
-        agree(data, monkeypatch, background=background, icc=bool(icc))
-        agree(data, monkeypatch, background=background, icc=bool(icc), orientation=False)
+        agree(data, monkeypatch, background=background, color=color)
+        agree(data, monkeypatch, background=background, color=color, orientation=False)
 
 
 def test_opaque_alpha_is_stored_as_it_is() -> None:

@@ -20,7 +20,7 @@ from saccade.errors import InputError
 from saccade.families import Family
 
 if TYPE_CHECKING:
-    from saccade.media import Frame, Source
+    from saccade.media import Frame, Reading, Source
 
 __all__ = ["DEFAULT_TOKENS", "Plan", "limits", "plan", "smart_resize", "source_size", "within"]
 
@@ -305,8 +305,8 @@ def _whole(value: Any, name: str, wanted: str) -> int:
     return number
 
 
-def source_size(image_or_size: Any) -> tuple[int, int]:
-    """(width, height) of what `plan` takes: a size, or an image whose header is read.
+def source_size(image_or_size: Any, reading: Reading | None = None) -> tuple[int, int]:
+    """(width, height) of what `plan` takes: a size, or an image whose header is read, by default as any image.
 
     Raises:
         InputError: no size, or what `media.image_size` refuses.
@@ -319,7 +319,7 @@ def source_size(image_or_size: Any) -> tuple[int, int]:
         return width, height
     from saccade import media
 
-    return media.image_size(image_or_size)
+    return (reading or media.Reading()).size(image_or_size)
 
 
 def _decoded_size(image: Any, resized: tuple[int, int]) -> tuple[int, int] | None:

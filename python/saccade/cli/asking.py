@@ -7,13 +7,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from saccade.cli import output
-from saccade.cli.plan import add_budget_arguments
+from saccade.cli.plan import add_budget_arguments, add_url_argument
 from saccade.cli.progress import Progress
 
 if TYPE_CHECKING:
     from saccade.engine import Answer, Engine
+    from saccade.media import Reading
 
-__all__ = ["add_answer_arguments", "add_model_arguments", "how", "load", "print_cost", "with_point"]
+__all__ = ["add_answer_arguments", "add_model_arguments", "how", "load", "print_cost", "reading", "with_point"]
 
 TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model for a real one"
 
@@ -25,6 +26,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fit", action="store_true", help="show images with fewer tokens where the model cannot read as many"
     )
+    parser.add_argument(
+        "--color",
+        choices=("convert", "ignore"),
+        default="convert",
+        help="convert embedded colour profiles to sRGB (default), or ignore them as transformers does",
+    )
+    add_url_argument(parser)
     add_budget_arguments(parser)
 
 
@@ -66,13 +74,20 @@ def how(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     return {**{name: getattr(options, name) for name in names}, "progress": progress}
 
 
+def reading(options: argparse.Namespace) -> Reading:
+    """How `add_model_arguments` says that images are read."""
+    from saccade import media
+
+    return media.Reading(color=options.color, allow_url=options.allow_url)
+
+
 def load(options: argparse.Namespace) -> Engine:
     """The engine that `add_model_arguments` names."""
     from saccade import engine
 
     if options.model is None:
         output.note(TINY_NOTE)
-    return engine.load(options.model)
+    return engine.load(options.model, reading=reading(options))
 
 
 def with_point(answer: Answer) -> dict[str, Any]:

@@ -26,6 +26,11 @@ def add_budget_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_url_argument(parser: argparse.ArgumentParser) -> None:
+    """The option without which no command uses the network for an image."""
+    parser.add_argument("--allow-url", action="store_true", help="let an image be an http or https URL")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `saccade plan`."""
     parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160")
@@ -39,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="decode a JPEG at 1/2, 1/4 or 1/8 where the plan only shrinks that: faster, other bits than the reference",
     )
+    add_url_argument(parser)
     add_budget_arguments(parser)
 
 
@@ -100,14 +106,14 @@ def writable_picture(path: str, image: str) -> str:
     return image_format(path)
 
 
-def draw_plan(plan: budget.Plan, image: str | tuple[int, int], path: str, file_format: str) -> None:
+def draw_plan(plan: budget.Plan, image: Any, path: str, file_format: str) -> None:
     """Write the picture of a plan; a size without an image gets a plain ground."""
     from saccade import files
     from saccade.cli import picture
 
     picture.check_size(plan)
     pixels = None
-    if isinstance(image, str):
+    if not isinstance(image, tuple):
         from saccade import patches
 
         pixels = patches.resize(image, plan.resized_size)
@@ -116,8 +122,12 @@ def draw_plan(plan: budget.Plan, image: str | tuple[int, int], path: str, file_f
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan of one image or size."""
-    image = image_or_size(options.image)
+    image: Any = image_or_size(options.image)
     file_format = None if options.picture is None else writable_picture(options.picture, options.image)
+    if options.allow_url and isinstance(image, str):
+        from saccade import media
+
+        image = media.encoded(image, allow_url=True)  # fetched once, for the plan and for the picture
     plan = budget.plan(
         image,
         family=options.family,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 from saccade import budget as budgets
-from saccade import caches, families, nets
+from saccade import caches, families, media, nets
 from saccade.budget import Plan
 from saccade.engine import options, request, settings
 from saccade.engine.answer import Answer, Piece
@@ -51,6 +51,7 @@ class Engine:
         cache_memory: int | str = caches.MEMORY_LIMIT,
         cache_dir: str | os.PathLike[str] | None = None,
         cache_dir_size: int | str = caches.FOLDER_LIMIT,
+        reading: media.Reading | None = None,
     ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
         default = options.read(budget, "budget of the engine")
@@ -69,7 +70,7 @@ class Engine:
             std=pixels.std,
         )
         self.store = caches.Store(self.model.visual, memory=cache_memory, folder=cache_dir, folder_size=cache_dir_size)
-        self.sight = Sight(self.model, self.family, pixels.pixel_limits, default, self.store)
+        self.sight = Sight(self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.Reading())
         self.runner = Runner(self.model, self.prompts, self.sight)
         self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
 
@@ -81,7 +82,7 @@ class Engine:
     def plan(self, image: Any, *, budget: Budget = None) -> Plan:
         """What this checkpoint would be shown of an image, or of a (width, height); reads the header only."""
         levels = [options.read(budget, "budget"), self.sight.default]
-        return options.choose(budgets.source_size(image), self.family, levels, self.sight.pixel_limits)
+        return options.choose(budgets.source_size(image, self.sight.reading), self.family, levels, self.sight.pixel_limits)
 
     @overload
     def locate(

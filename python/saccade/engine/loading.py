@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from saccade import caches, hub
+from saccade import caches, hub, media
 from saccade.engine.engine import Engine
 from saccade.engine.options import Budget
 
@@ -21,6 +21,7 @@ def load(
     cache_memory: int | str = caches.MEMORY_LIMIT,
     cache_dir: str | os.PathLike[str] | None = None,
     cache_dir_size: int | str = caches.FOLDER_LIMIT,
+    reading: media.Reading | None = None,
 ) -> Engine:
     """Load a checkpoint with its tokenizer, template and size limits.
 
@@ -38,6 +39,8 @@ def load(
         cache_dir: a folder where features are kept for later runs, which may be shared by processes and checkpoints;
             made where it is missing. It tells what was on the images.
         cache_dir_size: most bytes in that folder.
+        reading: how images are read, such as `saccade.media.Reading(color="ignore", allow_url=True)`; None: profiles
+            are converted, alpha is laid over white, EXIF turns, URLs are refused.
 
     Raises:
         FileNotFoundError: no such folder, or a file missing from it.
@@ -53,4 +56,5 @@ def load(
         cache_memory=cache_memory,
         cache_dir=cache_dir,
         cache_dir_size=cache_dir_size,
+        reading=reading,
     )

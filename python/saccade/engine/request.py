@@ -38,10 +38,9 @@ class Medium:
     source: Any
     limits: Limits = options.NO_LIMITS
 
-    @property
-    def size(self) -> tuple[int, int]:
+    def size(self, reading: media.Reading) -> tuple[int, int]:
         """(width, height) of the upright image, or of each frame; of files, only headers are read."""
-        return self.source.size if isinstance(self.source, media.Video) else media.image_size(self.source)
+        return self.source.size if isinstance(self.source, media.Video) else reading.size(self.source)
 
     @property
     def fps(self) -> float | None:

@@ -28,9 +28,6 @@ from saccade.nets import Model
 
 __all__ = ["Sight", "View"]
 
-# How images are decoded, as far as it is a choice: what `media.open_image` is given.
-_POLICY: dict[str, Any] = {}
-
 
 @dataclass(frozen=True)
 class View:
@@ -61,6 +58,7 @@ class Sight:
         pixel_limits: tuple[int, int] | None,
         default: Limits,
         store: caches.Store,
+        reading: media.Reading,
     ) -> None:
         """Take what a checkpoint and its user say.
 
@@ -70,9 +68,10 @@ class Sight:
             pixel_limits: (min_pixels, max_pixels) of the checkpoint, None where it does not say.
             default: the engine's limits, for requests that have none.
             store: keeps features, and counts.
+            reading: how images are read; a video has its own.
         """
         self.model, self.family, self.pixel_limits = model, family, pixel_limits
-        self.default, self.store = default, store
+        self.default, self.store, self.reading = default, store, reading
 
     def plan(self, medium: Medium, asked: Limits, *, most: int | None = None) -> Plan:
         """What a medium becomes; of files, only headers are read.
@@ -89,7 +88,7 @@ class Sight:
         if most is not None:
             levels.insert(0, Limits(upper=most // frames))
         moving = medium.kind == "video"
-        plan = options.choose(medium.size, self.family, levels, self.pixel_limits, moving=moving)
+        plan = options.choose(medium.size(self.reading), self.family, levels, self.pixel_limits, moving=moving)
         return replace(plan, frames=frames)
 
     def look(
@@ -119,10 +118,10 @@ class Sight:
             return View("image", b"", plan, None, lambda: features)
         planned, content = None, None
         with clock.stage("decode"):
-            encoded = media.encoded(image)
+            encoded = self.reading.encoded(image)
             if encoded is not None:
                 image = encoded  # from here on the bytes that were named, whatever becomes of the file
-                planned = keys.planned(encoded.data, _POLICY, plan, self.store.tower)
+                planned = keys.planned(encoded.data, self.reading.look, plan, self.store.tower)
                 content = self.store.content_of(planned)
         if content is None:
             cut = self._cut(image, plan, clock)
@@ -160,7 +159,7 @@ class Sight:
     def _cut(self, image: Any, plan: Plan, clock: Clock) -> npt.NDArray[np.uint8]:
         """Native patches of an image."""
         with clock.stage("decode"):
-            frame = self._open(image)
+            frame = self._open(image, self.reading)
         with clock.stage("patches"):
             cut: npt.NDArray[np.uint8] = patches.patchify(frame, plan)
         self.store.counters.add(resizes=1)
@@ -174,16 +173,16 @@ class Sight:
         for joined, group in zip(cut, video.groups(family.temporal_patch_size), strict=True):
             for place, source in enumerate(group):
                 with clock.stage("decode"):
-                    frame = self._open(source)
+                    frame = self._open(source, video.reading)
                 with clock.stage("patches"):
                     joined[:, :, place] = patches.patchify(frame, still, "reference").reshape(split)[:, :, place]
         self.store.counters.add(resizes=plan.frames * family.temporal_patch_size)
         return cut.reshape(plan.patches, -1)
 
-    def _open(self, image: Any) -> media.Frame:
+    def _open(self, image: Any, reading: media.Reading) -> media.Frame:
         if not isinstance(image, media.Frame | np.ndarray):
             self.store.counters.add(decodes=1)
-        return media.open_image(image, **_POLICY)
+        return reading.open(image)
 
     def _encode(self, cut: npt.NDArray[Any], plan: Plan, clock: Clock) -> mx.array:
         """The tower's output, evaluated."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from saccade.media.decode import FORMATS, MAX_PIXELS
 from saccade.media.frame import Frame
 from saccade.media.opening import Encoded, Source, encoded, image_size, image_sizes, open_image
+from saccade.media.reading import Reading
 from saccade.media.sources import from_base64
 from saccade.media.video import Video
 
@@ -13,6 +14,7 @@ __all__ = [
     "MAX_PIXELS",
     "Encoded",
     "Frame",
+    "Reading",
     "Source",
     "Video",
     "encoded",

@@ -8,7 +8,7 @@ background (Pillow drops it). PNG's gAMA, cHRM and cICP chunks and EXIF's ColorS
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from PIL import Image, ImageChops
 
@@ -17,7 +17,10 @@ from saccade.errors import InputError
 if TYPE_CHECKING:
     from PIL import ImageCms
 
-__all__ = ["over", "to_rgb"]
+__all__ = ["Color", "over", "to_rgb"]
+
+Color: TypeAlias = Literal["convert", "ignore"]
+"""What becomes of an embedded colour profile: converted to sRGB, or ignored as transformers does."""
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
@@ -26,7 +29,7 @@ _SPACES = {"GRAY": "L", "RGB ": "RGB", "CMYK": "CMYK"}
 
 
 def to_rgb(
-    image: Image.Image, origin: str, *, background: tuple[int, int, int] | None = (255, 255, 255), icc: bool = True
+    image: Image.Image, origin: str, *, background: tuple[int, int, int] | None = (255, 255, 255), color: Color = "convert"
 ) -> Image.Image:
     """Convert a decoded image.
 
@@ -34,8 +37,8 @@ def to_rgb(
         image: any mode that Pillow decodes files to.
         origin: for messages.
         background: what shows through alpha, red, green, blue in 0..255; None drops alpha and shows what lies under it.
-        icc: whether an embedded profile is converted to sRGB; a profile that moves no colour by more than one level is
-            taken for sRGB itself, and the pixels stay as they are.
+        color: "convert" applies an embedded profile; one that moves no colour by more than one level is taken for sRGB
+            itself, and the pixels stay as they are. "ignore" never looks at it.
 
     Returns:
         Mode RGB.
@@ -43,7 +46,7 @@ def to_rgb(
     Raises:
         InputError: a mode without a stated range, or a profile that is broken or made for another mode.
     """
-    profile = image.info.get("icc_profile") if icc else None
+    profile = image.info.get("icc_profile") if color == "convert" else None
     image = _eight_bit(image, origin)
     alpha: Image.Image | None = None
     if image.mode in _ALPHA or "transparency" in image.info:
@@ -116,7 +119,7 @@ def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:
         space = str(source.profile.xcolor_space)
     except (OSError, ImportError, TypeError, ValueError) as error:
         raise InputError(
-            f"{origin}: its colour profile cannot be read ({error}); pass icc=False to ignore it"
+            f"{origin}: its colour profile cannot be read ({error}); pass color='ignore' (--color ignore) to leave it out"
         ) from None
     mode = _native_mode(image)
     if space == "RGB " and mode == "L":
@@ -124,7 +127,7 @@ def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:
     if _SPACES.get(space) != mode:
         raise InputError(
             f"{origin}: its colour profile is for {space.strip()}, its pixels are {image.mode}; "
-            "pass icc=False to ignore the profile"
+            "pass color='ignore' (--color ignore) to leave the profile out"
         )
     try:
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
@@ -133,7 +136,7 @@ def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:
         result = ImageCms.applyTransform(image if image.mode == mode else image.convert(mode), transform)
     except ImageCms.PyCMSError as error:
         raise InputError(
-            f"{origin}: its colour profile cannot be applied ({error}); pass icc=False to ignore it"
+            f"{origin}: its colour profile cannot be applied ({error}); pass color='ignore' (--color ignore) to leave it out"
         ) from None
     assert result is not None
     return result

@@ -6,12 +6,13 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, TypeGuard, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, TypeGuard, Union, get_args
 
 from PIL import Image
 
 from saccade.errors import InputError
 from saccade.media import colour, decode, faster, sources
+from saccade.media.colour import Color
 from saccade.media.frame import Frame
 from saccade.media.orientation import read_orientation, turn_upright, upright_size
 
@@ -41,7 +42,7 @@ def open_image(
     source: Source,
     *,
     background: tuple[int, int, int] | None = _WHITE,
-    icc: bool = True,
+    color: Color = "convert",
     orientation: bool = True,
     allow_url: bool = False,
     max_pixels: int = decode.MAX_PIXELS,
@@ -58,7 +59,7 @@ def open_image(
         source: a path, URL or data URI; the bytes of a file; a `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or
             [h, w, 4] of uint8, uint16, bool or floats in 0..1; a `Frame`, which is returned as it is.
         background: what shows through alpha, red, green, blue in 0..255; None drops alpha, as mlx-vlm does.
-        icc: convert an embedded colour profile to sRGB; False ignores it, as transformers does.
+        color: "convert" an embedded colour profile to sRGB, or "ignore" it, as transformers does.
         orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
         allow_url: whether a URL may be fetched.
         max_pixels: refuse, before decoding, what has more pixels; arrays are not counted.
@@ -74,6 +75,8 @@ def open_image(
         FileNotFoundError: no such file.
     """
     _check_background(background)
+    if color not in get_args(Color):
+        raise InputError(f"color is {color!r}; it is 'convert' or 'ignore'")
     _check_max_pixels(max_pixels)
     if isinstance(source, Frame):
         return source
@@ -86,7 +89,7 @@ def open_image(
         turn = opened.turn if orientation else 1
         source_size = upright_size(opened.image.size, turn)
         _reduce(opened, at_least, turn)
-        stored = _stored(opened, turn, background=background, icc=icc)
+        stored = _stored(opened, turn, background=background, color=color)
         stored.flags.writeable = False
         return Frame(stored, source_size, opened.origin)
 
@@ -154,23 +157,23 @@ def encoded(source: Source, *, allow_url: bool = False) -> Encoded | None:
         return Encoded(stream.read(), origin)
 
 
-def _stored(opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, icc: bool) -> npt.NDArray[np.uint8]:
+def _stored(opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, color: Color) -> npt.NDArray[np.uint8]:
     """The upright pixels as a frame stores them, with as few copies as there can be."""
     image = opened.image
     array = None if opened.file is None else faster.pixels(opened.file, image)
     if array is None:
         decode.load(image, opened.origin)
-    if turn == 1 and _is_plain(image, array, background=background, icc=icc):
+    if turn == 1 and _is_plain(image, array, background=background, color=color):
         return _lent(image) if array is None else array
     if array is not None:
         image = Image.fromarray(array)
         image.info = dict(opened.image.info)
-    return _lent(turn_upright(colour.to_rgb(image, opened.origin, background=background, icc=icc), turn))
+    return _lent(turn_upright(colour.to_rgb(image, opened.origin, background=background, color=color), turn))
 
 
-def _is_plain(image: Image.Image, array: Any, *, background: tuple[int, int, int] | None, icc: bool) -> bool:
+def _is_plain(image: Image.Image, array: Any, *, background: tuple[int, int, int] | None, color: Color) -> bool:
     """Whether the first three channels of the image, decoded into `array` or itself, are the result already."""
-    if image.mode not in ("RGB", "RGBA") or (icc and "icc_profile" in image.info) or "transparency" in image.info:
+    if image.mode not in ("RGB", "RGBA") or (color == "convert" and "icc_profile" in image.info) or "transparency" in image.info:
         return False
     if image.mode == "RGB" or background is None:
         return True

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from saccade.errors import InputError
-from saccade.media.opening import Source, image_size
+from saccade.media.opening import Source
+from saccade.media.reading import Reading
 
 __all__ = ["Video"]
 
@@ -15,21 +16,23 @@ __all__ = ["Video"]
 class Video:
     """Frames with a rate. They are opened one at a time, when they are needed."""
 
-    def __init__(self, frames: Any, fps: float | None) -> None:
+    def __init__(self, frames: Any, fps: float | None, *, reading: Reading | None = None) -> None:
         """Take the frames.
 
         Args:
             frames: a list of what `open_image` takes, all of one size, or an array [frames, height, width] or
                 [frames, height, width, channels].
             fps: frames that make a second of the film, as they are given here: above 0.
+            reading: how they are read; None: as by default.
 
         Raises:
             InputError: no frames, frames of several sizes, something else than frames, or no rate.
             FileNotFoundError: a frame's file is missing.
         """
         self.fps = _rate(fps)
+        self.reading = reading or Reading()
         self.frames = _frames(frames)
-        sizes = [image_size(frame) for frame in self.frames]
+        sizes = [self.reading.size(frame) for frame in self.frames]
         self.size = sizes[0]
         for number, size in enumerate(sizes):
             if size != self.size:

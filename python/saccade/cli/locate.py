@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from saccade import files
 from saccade.cli import asking, output
@@ -33,9 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Find descriptions on one image; exit code 0 with or without a box (`--json` says which)."""
     file_format = None if options.save is None else _save_format(options)
+    # Read once: what is drawn on is what the model was shown, and a URL is not fetched again.
+    image = asking.reading(options).encoded(options.image)
     with Progress("loading the model") as progress:
         answers = asking.load(options).locate(
-            options.image,
+            image,
             options.descriptions,
             budget=options.budget,
             constrained=options.constrained,
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
             **asking.how(options, progress),
         )
     if file_format is not None:
-        _save(options, answers, file_format)
+        _save(options, image, answers, file_format)
     if options.verbose:
         for answer in answers:
             asking.print_cost(answer)
@@ -77,10 +79,9 @@ def _save_format(options: argparse.Namespace) -> str:
     return image_format(options.save)
 
 
-def _save(options: argparse.Namespace, answers: list[Answer], file_format: str) -> None:
-    from saccade import media
+def _save(options: argparse.Namespace, image: Any, answers: list[Answer], file_format: str) -> None:
     from saccade.cli.draw import draw_boxes
 
-    frame = media.open_image(options.image)
+    frame = asking.reading(options).open(image)
     boxes = [(box.xyxy, box.label) for answer in answers for box in answer.boxes]
     files.write_atomically(options.save, draw_boxes(frame.pixels, boxes, file_format=file_format))

@@ -70,7 +70,9 @@ class Engine:
             std=pixels.std,
         )
         self.store = caches.Store(self.model.visual, memory=cache_memory, folder=cache_dir, folder_size=cache_dir_size)
-        self.sight = Sight(self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.Reading())
+        self.sight = Sight(
+            self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.Reading()
+        )
         self.runner = Runner(self.model, self.prompts, self.sight)
         self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
 
@@ -82,7 +84,9 @@ class Engine:
     def plan(self, image: Any, *, budget: Budget = None) -> Plan:
         """What this checkpoint would be shown of an image, or of a (width, height); reads the header only."""
         levels = [options.read(budget, "budget"), self.sight.default]
-        return options.choose(budgets.source_size(image, self.sight.reading), self.family, levels, self.sight.pixel_limits)
+        return options.choose(
+            budgets.source_size(image, self.sight.reading), self.family, levels, self.sight.pixel_limits
+        )
 
     @overload
     def locate(

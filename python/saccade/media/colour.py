@@ -22,6 +22,7 @@ __all__ = ["Color", "over", "to_rgb"]
 Color: TypeAlias = Literal["convert", "ignore"]
 """What becomes of an embedded colour profile: converted to sRGB, or ignored as transformers does."""
 
+_LEAVE_OUT = "color='ignore' (--color ignore)"
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 _PLAIN = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV")
@@ -29,7 +30,11 @@ _SPACES = {"GRAY": "L", "RGB ": "RGB", "CMYK": "CMYK"}
 
 
 def to_rgb(
-    image: Image.Image, origin: str, *, background: tuple[int, int, int] | None = (255, 255, 255), color: Color = "convert"
+    image: Image.Image,
+    origin: str,
+    *,
+    background: tuple[int, int, int] | None = (255, 255, 255),
+    color: Color = "convert",
 ) -> Image.Image:
     """Convert a decoded image.
 
@@ -119,7 +124,7 @@ def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:
         space = str(source.profile.xcolor_space)
     except (OSError, ImportError, TypeError, ValueError) as error:
         raise InputError(
-            f"{origin}: its colour profile cannot be read ({error}); pass color='ignore' (--color ignore) to leave it out"
+            f"{origin}: its colour profile cannot be read ({error}); leave it out with {_LEAVE_OUT}"
         ) from None
     mode = _native_mode(image)
     if space == "RGB " and mode == "L":
@@ -127,7 +132,7 @@ def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:
     if _SPACES.get(space) != mode:
         raise InputError(
             f"{origin}: its colour profile is for {space.strip()}, its pixels are {image.mode}; "
-            "pass color='ignore' (--color ignore) to leave the profile out"
+            f"leave the profile out with {_LEAVE_OUT}"
         )
     try:
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
@@ -136,7 +141,7 @@ def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:
         result = ImageCms.applyTransform(image if image.mode == mode else image.convert(mode), transform)
     except ImageCms.PyCMSError as error:
         raise InputError(
-            f"{origin}: its colour profile cannot be applied ({error}); pass color='ignore' (--color ignore) to leave it out"
+            f"{origin}: its colour profile cannot be applied ({error}); leave it out with {_LEAVE_OUT}"
         ) from None
     assert result is not None
     return result

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, TypeGuard, Union, get_args
 
 from PIL import Image
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Encoded", "Source", "encoded", "image_size", "image_sizes", "open_image"]
 
 
-class Encoded(NamedTuple):
+@dataclass(frozen=True)
+class Encoded:
     """A file's bytes in memory, and the short name of where they came from."""
 
     data: bytes
@@ -157,7 +159,9 @@ def encoded(source: Source, *, allow_url: bool = False) -> Encoded | None:
         return Encoded(stream.read(), origin)
 
 
-def _stored(opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, color: Color) -> npt.NDArray[np.uint8]:
+def _stored(
+    opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, color: Color
+) -> npt.NDArray[np.uint8]:
     """The upright pixels as a frame stores them, with as few copies as there can be."""
     image = opened.image
     array = None if opened.file is None else faster.pixels(opened.file, image)
@@ -173,7 +177,11 @@ def _stored(opened: _Opened, turn: int, *, background: tuple[int, int, int] | No
 
 def _is_plain(image: Image.Image, array: Any, *, background: tuple[int, int, int] | None, color: Color) -> bool:
     """Whether the first three channels of the image, decoded into `array` or itself, are the result already."""
-    if image.mode not in ("RGB", "RGBA") or (color == "convert" and "icc_profile" in image.info) or "transparency" in image.info:
+    if (
+        image.mode not in ("RGB", "RGBA")
+        or (color == "convert" and "icc_profile" in image.info)
+        or "transparency" in image.info
+    ):
         return False
     if image.mode == "RGB" or background is None:
         return True

@@ -59,7 +59,9 @@ def open_text(source: str, *, allow_url: bool) -> tuple[BinaryIO, str]:
     if scheme[1].lower() not in ("http", "https"):
         raise InputError(f"{short(source)}: only http and https URLs are read; for a file give its path")
     if not allow_url:
-        raise InputError(f"{_public(source)}: is a URL; pass allow_url=True (--allow-url) to fetch it, or download it first")
+        raise InputError(
+            f"{_public(source)}: is a URL; pass allow_url=True (--allow-url) to fetch it, or download it first"
+        )
     return io.BytesIO(from_url(source)), _public(source)
 
 

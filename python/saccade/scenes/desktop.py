@@ -3,20 +3,15 @@
 import math
 from typing import Final
 
+from .boxes import Box, inset
 from .dice import Dice
 from .furnish import add_list, add_table, flow, icons, text_size
 from .layout import Layout
-from .raster import Box
 
 # A screen whose control unit is larger than this share of its area could not hold twenty elements.
 CELLS: Final = 130
 ATTEMPTS: Final = 6
 MOST: Final = 72
-
-
-def inset(box: Box, margin: int) -> Box:
-    """Shrink a box by `margin` pixels on every side."""
-    return box[0] + margin, box[1] + margin, box[2] - margin, box[3] - margin
 
 
 def _units(box: Box, unit: int) -> tuple[float, float]:

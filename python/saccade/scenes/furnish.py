@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+from .boxes import Box
 from .layout import Layout
-from .raster import Box
 from .words import ICONS
 
 # Width over height of the controls that are wider than high, lowest and highest.

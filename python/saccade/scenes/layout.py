@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from .boxes import Box
 from .dice import Dice
 from .naming import Stand, tell_apart
-from .raster import Box
 from .words import COLOURS, CONTAINERS, CONTROLS, ICONS, NEUTRALS, SURFACES
 
 # Share of surfaces that are dark, light or grey, while such a one is still free.

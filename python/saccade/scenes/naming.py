@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from .raster import Box
+from .boxes import Box, centre
 from .words import COLOURS, CONTAINERS, DESKTOP, KINDS, NEUTRALS, SIDES, within
 
 # One of two is "the left" one where they differ so many times more in x than in y.
@@ -68,11 +68,6 @@ def tell_apart(first: Stand, second: Stand) -> tuple[Relation, Relation] | None:
             earlier = first.box[low] < second.box[low]
             return Relation(names[not earlier]), Relation(names[earlier])
     return None
-
-
-def centre(box: Box) -> tuple[float, float]:
-    """The middle of a box."""
-    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
 def around(elements: Sequence[Described], index: int) -> list[int]:

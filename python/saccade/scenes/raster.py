@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .boxes import Box
 from .palette import Colour
 
-Box = tuple[int, int, int, int]
 Points = tuple[tuple[float, float], ...]
 
 # Lines sampled within each row of pixels; along a line coverage is exact.

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .boxes import Box
 from .dice import Dice
 from .naming import matching
-from .raster import Box
 from .words import COLOURS, CONTAINERS, CONTROLS, DESKTOP, ICONS, KINDS, NEUTRALS, SURFACES, describe, within
 
 # Part of every seed: raise it when the same seed no longer gives the same screen.
@@ -89,7 +89,7 @@ class Scene:
         Args:
             seed: any integer from 0, or a generator to draw one from.
         """
-        number = seed if isinstance(seed, int) else int(seed.integers(2**32))
+        number = int(seed.integers(2**32)) if isinstance(seed, np.random.Generator) else int(seed)
         dice = Dice(f"absent {VERSION} {number}")
         for _ in range(ABSENT_TRIES):
             kind = dice.choose(KINDS)

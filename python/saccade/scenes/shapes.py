@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from .boxes import Box, inset
 from .glyphs import glyph_stamp
 from .palette import WHITE, Colour, bright, ink, mark, mix
-from .raster import Box, Canvas
+from .raster import Canvas
 from .words import GLYPHS
 from .writing import write_centred, write_line, write_lines
 
@@ -48,11 +49,6 @@ def _sub(box: Box, left: float, top: float, right: float, bottom: float) -> Box:
     x2, y2 = box[0] + round(right * width), box[1] + round(bottom * height)
     x1, y1 = min(x1, box[2] - 1), min(y1, box[3] - 1)
     return x1, y1, max(x1 + 1, x2), max(y1 + 1, y2)
-
-
-def inset(box: Box, margin: int) -> Box:
-    """Shrink a box by `margin` pixels on every side."""
-    return box[0] + margin, box[1] + margin, box[2] - margin, box[3] - margin
 
 
 def corner(unit: int) -> int:

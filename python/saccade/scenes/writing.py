@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from .boxes import Box
 from .palette import Colour
-from .raster import Box, Canvas
+from .raster import Canvas
 
 # Lengths of words in a running text, in letters; where a line starts in it comes from its `look`.
 LETTERS: Final = (3, 6, 2, 8, 5, 4, 7, 3, 9, 2, 4, 6, 5, 3, 10, 4, 2, 7, 5, 3, 6, 4, 8, 3, 2, 5, 7, 4, 6, 3, 5)

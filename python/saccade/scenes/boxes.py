@@ -1,0 +1,13 @@
+"""Boxes: (x1, y1, x2, y2) in pixels, x right, y down, edges not centres."""
+
+Box = tuple[int, int, int, int]
+
+
+def inset(box: Box, margin: int) -> Box:
+    """Shrink a box by `margin` pixels on every side."""
+    return box[0] + margin, box[1] + margin, box[2] - margin, box[3] - margin
+
+
+def centre(box: Box) -> tuple[float, float]:
+    """The middle of a box."""
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

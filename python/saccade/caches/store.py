@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 
 import numpy as np
 
-from saccade import byte_sizes
 from saccade.backend import mx
 from saccade.caches import fingerprint
 from saccade.caches.counters import Counters, Counts
@@ -29,32 +27,21 @@ FOLDER_LIMIT = "4GB"
 class Store:
     """What an engine keeps between requests."""
 
-    def __init__(
-        self,
-        visual: VisionModel,
-        *,
-        memory: int | str = MEMORY_LIMIT,
-        folder: str | os.PathLike[str] | None = None,
-        folder_size: int | str = FOLDER_LIMIT,
-    ) -> None:
+    def __init__(self, visual: VisionModel, limit: int, disk: Disk | None = None) -> None:
         """Begin empty, but for what the folder holds.
 
         Args:
             visual: the tower whose features are kept.
-            memory: most bytes kept in memory, as `byte_sizes.parse`; 0 keeps nothing there.
-            folder: of features on disk; None: none.
-            folder_size: most bytes in the folder.
-
-        Raises:
-            InputError: an amount that is none, or a folder that cannot be used.
+            limit: most bytes kept in memory; 0 keeps nothing there.
+            disk: the folder; None: none.
         """
-        self.ledger = Ledger(byte_sizes.parse(memory, "cache_memory"))
+        self.ledger = Ledger(limit)
         self.counters = Counters()
         self.prefixes = Prefixes(self.ledger)
         self._features = Features(self.ledger)
-        self._disk = None if folder is None else Disk(folder, byte_sizes.parse(folder_size, "cache_dir_size"))
+        self._disk = disk
         # Without a folder nobody else can meet these keys, so nothing has to be read to name the tower.
-        self.tower: Key = secrets.token_bytes(32) if folder is None else fingerprint.tower(visual)
+        self.tower: Key = secrets.token_bytes(32) if disk is None else fingerprint.tower(visual)
 
     @property
     def on(self) -> bool:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from saccade.cli import output
+from saccade.cli import keeping, output
 from saccade.cli.plan import add_budget_arguments, add_url_argument
 from saccade.cli.progress import Progress
 
@@ -26,6 +26,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fit", action="store_true", help="show images with fewer tokens where the model cannot read as many"
     )
+    keeping.add_cache_arguments(parser)
     parser.add_argument(
         "--color",
         choices=("convert", "ignore"),
@@ -85,9 +86,10 @@ def load(options: argparse.Namespace) -> Engine:
     """The engine that `add_model_arguments` names."""
     from saccade import engine
 
+    kept = keeping.cache_options(options)
     if options.model is None:
         output.note(TINY_NOTE)
-    return engine.load(options.model, reading=reading(options))
+    return engine.load(options.model, reading=reading(options), **kept)
 
 
 def with_point(answer: Answer) -> dict[str, Any]:

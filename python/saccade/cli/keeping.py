@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from saccade import byte_sizes
+
 __all__ = ["add_cache_arguments", "cache_options"]
 
 
@@ -21,6 +23,14 @@ def add_cache_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def cache_options(options: argparse.Namespace) -> dict[str, Any]:
-    """What `saccade.load` is given."""
-    given = {"cache_memory": options.cache_memory, "cache_dir": options.cache_dir}
-    return {name: value for name, value in given.items() if value is not None}
+    """What `saccade.load` is given.
+
+    Raises:
+        InputError: an amount of memory that is none.
+    """
+    given: dict[str, Any] = {}
+    if options.cache_memory is not None:
+        given["cache_memory"] = byte_sizes.parse(options.cache_memory, "--cache-memory")
+    if options.cache_dir is not None:
+        given["cache_dir"] = options.cache_dir
+    return given

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 from saccade import budget as budgets
-from saccade import caches, families, media, nets
+from saccade import byte_sizes, caches, families, media, nets
 from saccade.budget import Plan
 from saccade.engine import options, request, settings
 from saccade.engine.answer import Answer, Piece
@@ -55,6 +55,9 @@ class Engine:
     ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
         default = options.read(budget, "budget of the engine")
+        limit = byte_sizes.parse(cache_memory, "cache_memory")
+        folder_limit = byte_sizes.parse(cache_dir_size, "cache_dir_size")
+        disk = None if cache_dir is None else caches.Disk(cache_dir, folder_limit)
         self.model = nets.load(folder, compute_dtype=compute_dtype)
         config = self.model.config
         self.prompts = Prompts(folder, config.image_token_id, config.video_token_id)
@@ -69,7 +72,7 @@ class Engine:
             mean=pixels.mean,
             std=pixels.std,
         )
-        self.store = caches.Store(self.model.visual, memory=cache_memory, folder=cache_dir, folder_size=cache_dir_size)
+        self.store = caches.Store(self.model.visual, limit, disk)
         self.sight = Sight(
             self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.Reading()
         )

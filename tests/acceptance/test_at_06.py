@@ -174,15 +174,19 @@ def test_another_orientation_is_another_image(warm: Engine, cold: Engine, tmp_pa
     same(warm, cold, asking(upright))
 
 
-@pytest.mark.parametrize("policy", [{"icc": False}, {"background": (0, 0, 0)}, {"background": None}])
-def test_another_colour_policy_is_another_image(warm: Engine, tmp_path: Path, policy: dict[str, Any]) -> None:
+@pytest.mark.parametrize("policy", [{"color": "ignore"}, {"background": (0, 0, 0)}, {"background": None}])
+def test_another_colour_policy_is_another_image(folder: Path, tmp_path: Path, policy: dict[str, Any]) -> None:
+    """Two engines meet in one cache folder, over one file that each reads in its own way."""
     rgba = np.concatenate([picture(0), picture(1)[:, :, :1]], axis=2)
-    profile = pictures.rgb_profile(pictures.DISPLAY_P3, None)
-    path = file_of(rgba, tmp_path / "a.png", icc_profile=profile)
-    for frame in (media.open_image(path), media.open_image(path, **policy)):
-        with counted(warm) as spent:
-            warm.ask(frame, QUESTION, max_tokens=1)
-        assert spent.counts.vision_calls == 1
+    path = file_of(rgba, tmp_path / "a.png", icc_profile=pictures.rgb_profile(pictures.DISPLAY_P3, None))
+    kept, reading = tmp_path / "kept", media.Reading(**policy)
+    saccade.load(folder, cache_dir=kept).ask(path, QUESTION, max_tokens=1)
+    other = saccade.load(folder, cache_dir=kept, reading=reading)
+    with counted(other) as spent:
+        found = logits(other, asking(path))
+    assert (spent.counts.decodes, spent.counts.vision_calls) == (1, 1)
+    wanted = logits(saccade.load(folder, cache_memory=0, reading=reading), asking(path))
+    assert np.abs(found - wanted).max() <= TOLERANCE
 
 
 @pytest.mark.parametrize("change", ["another model", "an adapter", "another precision"])

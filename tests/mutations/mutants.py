@@ -16,7 +16,7 @@ from PIL import Image
 from pytest import MonkeyPatch
 
 import saccade
-from saccade import _core, budget, media, nets, positions, prompts
+from saccade import _core, budget, nets, positions, prompts
 from saccade.caches import fingerprint, keys
 from saccade.media import colour, opening
 from saccade.nets import batches, language, rotary
@@ -267,15 +267,15 @@ AT_6 = "tests/acceptance/test_at_06.py::"
 @seen_by(AT_6 + "test_new_bytes_under_the_same_name_are_another_image")
 def images_are_known_by_their_path(patch: MonkeyPatch) -> None:
     """mlx-vlm: a blue image written over frame.jpg was answered "Red"."""
-    right, read, origins = keys.planned, media.encoded, {}
+    right, read, origins = keys.planned, opening.encoded, {}
 
-    def encoded(source: Any) -> Any:
-        found = read(source)
+    def encoded(source: Any, **named: Any) -> Any:
+        found = read(source, **named)
         if found is not None:
             origins[found.data] = found.origin.encode()
         return found
 
-    patch.setattr(media, "encoded", encoded)
+    patch.setattr(opening, "encoded", encoded)
     patch.setattr(keys, "planned", lambda data, *rest: right(origins[data], *rest))
 
 

@@ -18,8 +18,10 @@ std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + s
 class PackedSink final : public RowSink {
   public:
     PackedSink(std::uint8_t* target, std::int64_t width) : target_(target), pitch_(kChannels * width) {}
+    std::int64_t band() const override { return 8; }
+    std::int64_t tile() const override { return kTile; }
     std::uint8_t* row(std::int64_t y) override { return target_ + y * pitch_; }
-    void done(std::int64_t) override {}
+    void done(std::int64_t, std::int64_t, std::int64_t) override {}
 
   private:
     std::uint8_t* target_;
@@ -133,34 +135,74 @@ void Resampling::copy(std::int64_t first, std::int64_t end, Workspace& workspace
     SourceRows source(kernel_, source_, workspace.fetched);
     for (std::int64_t y = first; y < end; ++y) {
         std::memcpy(sink.row(y), source.get(y, 0), static_cast<std::size_t>(kChannels * size_.width));
-        sink.done(y);
+        sink.done(y, 0, kChannels * size_.width);
     }
 }
 
-/// The vertical pass over the source, or over what the horizontal pass makes of it: rows one after the other.
+/// The vertical pass over the source, or over what the horizontal pass makes of it, a band of rows at a time: first the
+/// groups that it needs, over their whole width, then the rows, tile by tile.
 class Resampling::Columns {
   public:
-    Columns(const Resampling& plan, const RowPass* horizontal, std::int64_t width, std::int64_t first,
-            Workspace& workspace)
+    Columns(const Resampling& plan, const RowPass* horizontal, std::int64_t width, std::int64_t first, std::int64_t end,
+            std::int64_t band, Workspace& workspace)
         : kernel_(plan.kernel_),
           horizontal_(horizontal),
           vertical_(*plan.vertical_),
           samples_(kChannels * width),
           rows_in_step_(horizontal != nullptr ? kernel_.rows_in_call : kernel_.rows_in_group),
+          band_(band),
           source_(kernel_, plan.source_, workspace.fetched),
-          ring_(kernel_, samples_, vertical_.most() + rows_in_step_ / kernel_.rows_in_group, workspace.groups),
+          ring_(kernel_, samples_, fit_band(first, end) + rows_in_step_ / kernel_.rows_in_group, workspace.groups),
           used_(static_cast<std::size_t>(vertical_.most())),
           made_(vertical_.span(first).first) {}
 
-    /// Row y, which is not before one already asked for.
-    void row(std::int64_t y, std::uint8_t* out) {
-        const auto& span = vertical_.span(y);
-        while (made_ < span.first + span.count) step();
-        for (std::int64_t i = 0; i < span.count; ++i) used_[static_cast<std::size_t>(i)] = ring_[span.first + i];
-        kernel_.vertical(vertical_.words(span), used_.data(), span.count, samples_, out);
+    /// Rows that the next call of `rows` makes, from y on.
+    std::int64_t rows_from(std::int64_t y, std::int64_t end) const {
+        return std::min(end, y - y % whole_band_ + round_up(y % whole_band_ + 1, band_)) - y;
+    }
+
+    /// Makes rows [y, end), which follow those made before: row y goes to out(y), done(y, x, count) hears of its
+    /// samples.
+    template <typename Out, typename Done>
+    void rows(std::int64_t y, std::int64_t end, std::int64_t tile, Out out, Done done) {
+        while (made_ < groups_end(end - 1)) step();
+        if (tile == 0) tile = samples_;
+        for (std::int64_t x = 0; x < samples_; x += tile) {
+            const std::int64_t count = std::min(tile, samples_ - x);
+            for (std::int64_t i = y; i < end; ++i) {
+                row(i, x, count, out(i) + x);
+                done(i, x, count);
+            }
+        }
     }
 
   private:
+    /// Of the groups of a band: more would not stay in the second cache.
+    static constexpr std::int64_t kMostBytes = std::int64_t{768} << 10;
+
+    std::int64_t groups_end(std::int64_t y) const { return vertical_.span(y).first + vertical_.span(y).count; }
+
+    /// Makes the band lower until its groups fit; returns how many there are at most.
+    std::int64_t fit_band(std::int64_t first, std::int64_t end) {
+        whole_band_ = band_;
+        for (;; band_ = (band_ + 1) / 2) {
+            std::int64_t most = 0;
+            for (std::int64_t y = first; y < end; y += band_) {
+                most = std::max(most, groups_end(std::min(end, y + band_) - 1) - vertical_.span(y).first);
+            }
+            // Bands that end early, at a multiple of the whole one, begin elsewhere and may need one group more.
+            if (band_ == 1 || (most + 1) * samples_ * kernel_.bytes_a_column <= kMostBytes) return most + 1;
+        }
+    }
+
+    void row(std::int64_t y, std::int64_t x, std::int64_t count, std::uint8_t* out) {
+        const auto& span = vertical_.span(y);
+        for (std::int64_t i = 0; i < span.count; ++i) {
+            used_[static_cast<std::size_t>(i)] = ring_[span.first + i] + x * kernel_.bytes_a_column;
+        }
+        kernel_.vertical(vertical_.words(span), used_.data(), span.count, count, out);
+    }
+
     void step() {
         std::array<const std::uint8_t*, kMostRowsInCall> rows;
         std::array<std::uint8_t*, kMostRowsInCall> groups;
@@ -182,6 +224,8 @@ class Resampling::Columns {
     const VerticalPass& vertical_;
     std::int64_t samples_;
     int rows_in_step_;
+    std::int64_t band_;        // rows
+    std::int64_t whole_band_;  // before it was made to fit
     SourceRows source_;
     GroupRing ring_;
     std::vector<const std::uint8_t*> used_;
@@ -190,10 +234,12 @@ class Resampling::Columns {
 
 /// Vertical alone, or horizontal and then vertical.
 void Resampling::vertical_last(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const {
-    Columns columns(*this, horizontal_.get(), size_.width, first, workspace);
-    for (std::int64_t y = first; y < end; ++y) {
-        columns.row(y, sink.row(y));
-        sink.done(y);
+    Columns columns(*this, horizontal_.get(), size_.width, first, end, sink.band(), workspace);
+    for (std::int64_t y = first, count; y < end; y += count) {
+        count = columns.rows_from(y, end);
+        columns.rows(
+            y, y + count, sink.tile(), [&](std::int64_t i) { return sink.row(i); },
+            [&](std::int64_t i, std::int64_t x, std::int64_t samples) { sink.done(i, x, samples); });
     }
 }
 
@@ -208,7 +254,7 @@ void Resampling::horizontal_last(std::int64_t first, std::int64_t end, Workspace
     std::optional<Columns> columns;
     std::optional<SourceRows> source;
     if (vertical_) {
-        columns.emplace(*this, nullptr, source_.width, first, workspace);
+        columns.emplace(*this, nullptr, source_.width, first, end, in_call, workspace);
     } else {
         source.emplace(kernel_, source_, workspace.fetched);
     }
@@ -218,9 +264,14 @@ void Resampling::horizontal_last(std::int64_t first, std::int64_t end, Workspace
     std::array<std::uint8_t*, kMostRowsInCall> out;
     for (std::int64_t y = first; y < end; y += in_call) {
         const int wanted = static_cast<int>(std::min<std::int64_t>(in_call, end - y));
+        for (std::int64_t i = y, count; vertical_ && i < y + wanted; i += count) {
+            count = columns->rows_from(i, y + wanted);
+            columns->rows(
+                i, i + count, kTile, [&](std::int64_t at) { return between + (at - y) * pitch; },
+                [](std::int64_t, std::int64_t, std::int64_t) {});
+        }
         for (int i = 0; i < in_call; ++i) {
             const auto slot = static_cast<std::size_t>(i);
-            if (i < wanted && vertical_) columns->row(y + i, between + i * pitch);
             rows[slot] =
                 vertical_ ? between + std::min(i, wanted - 1) * pitch : source->get(y + std::min(i, wanted - 1), i);
             groups[slot] = results[i];
@@ -231,7 +282,7 @@ void Resampling::horizontal_last(std::int64_t first, std::int64_t end, Workspace
             const auto slot = static_cast<std::size_t>(i);
             kernel_.split(groups[slot / static_cast<std::size_t>(in_group)], samples, out.data() + slot);
         }
-        for (int i = 0; i < wanted; ++i) sink.done(y + i);
+        for (int i = 0; i < wanted; ++i) sink.done(y + i, 0, samples);
     }
 }
 

@@ -25,13 +25,22 @@ struct ImageSize {
 /// Bytes from one working row to the next: its pixels and what kernels may read after them.
 constexpr std::int64_t row_pitch(std::int64_t width) { return (kChannels * width + kRowSlack + 63) / 64 * 64; }
 
+/// Samples of a row that are worked on together where a pass can: its working set then lies in the nearest cache. A
+/// multiple of all vectors, and of the width of patches of 14 and of 16 pixels.
+inline constexpr std::int64_t kTile = 1344;
+
 /// Takes the rows of a strip, in order.
 class RowSink {
   public:
     virtual ~RowSink() = default;
-    /// Where row y goes, packed RGB. Several may be asked for before the first is done.
+    /// Rows that are best made together, from a multiple of it on.
+    virtual std::int64_t band() const = 0;
+    /// Samples that are best made together; the whole row where it is 0.
+    virtual std::int64_t tile() const = 0;
+    /// Where row y goes, packed RGB. Those of a band, and kMostRowsInCall, may be asked for before the first is done.
     virtual std::uint8_t* row(std::int64_t y) = 0;
-    virtual void done(std::int64_t y) = 0;
+    /// Samples [x, x + count) of row y are there. Those of a band may come tile by tile.
+    virtual void done(std::int64_t y, std::int64_t x, std::int64_t count) = 0;
 };
 
 /// Throws InputError unless the image, the size and the order can be used.

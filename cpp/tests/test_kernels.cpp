@@ -105,6 +105,16 @@ void test_sizes(const std::string& kernel) {
     }
 }
 
+/// So wide, and shrunk so far, that the groups of a band of rows would not fit into the cache: it is made lower.
+void test_low_bands(const std::string& kernel) {
+    for (const auto& [width, height] : {std::pair{3900, 420}, {9000, 420}}) {
+        const Case c{width, height, 3892, 42, 0};
+        compare(c, kernel);
+        const Pixels pixels(c, 3);
+        CHECK(patches(c, pixels, 14, kernel) == patches(c, pixels, 14, "scalar"));
+    }
+}
+
 void test_patches(const std::string& kernel) {
     for (const int patch : {1, 3, 13, 14, 15, 16, 17}) {
         for (const int count : {1, 2, 5}) {
@@ -177,6 +187,7 @@ int main(int count, char** names) {
         test_weights(kernel);
         test_sizes(kernel);
         test_patches(kernel);
+        test_low_bands(kernel);
     }
     return check::finish();
 }

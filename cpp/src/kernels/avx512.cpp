@@ -34,10 +34,38 @@ SACCADE_AVX512 AxisWeights weights(std::int64_t input, std::int64_t output) { re
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
+/// Few groups: their samples and weights stay in registers, and the digits are summed one after the other, which saves
+/// the additions that bring three sums together.
+template <int Count>
+SACCADE_AVX512_INLINE __m512i by_digits(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t x) {
+    constexpr int vectors = 4;
+    __m512i samples[Count][vectors], sums[vectors];
+    for (int j = 0; j < vectors; ++j) sums[j] = half().high;
+    for (int digit = 0; digit < 3; ++digit) {
+        for (int i = 0; i < Count; ++i) {
+            const __m512i weights = broadcast(words[3 * i + digit]);
+            for (int j = 0; j < vectors; ++j) {
+                if (digit == 0) samples[i][j] = _mm512_load_si512(groups[i] + 4 * x + kVector * j);
+                sums[j] = _mm512_dpbusd_epi32(sums[j], samples[i][j], weights);
+            }
+        }
+        if (digit == 2) break;
+        for (int j = 0; j < vectors; ++j) sums[j] = _mm512_slli_epi32(sums[j], 8);
+    }
+    for (int j = 0; j < vectors; ++j) sums[j] = _mm512_srai_epi32(sums[j], kWeightBits);
+    return packed(sums[0], sums[1], sums[2], sums[3]);
+}
+
 /// 64 columns of one row. Count 0: any number of groups.
 template <int Count>
 SACCADE_AVX512_INLINE void columns64(const std::int32_t* words, const std::uint8_t* const* groups, int count,
                                      std::int64_t x, std::uint8_t* out) {
+    // Packing works on quarters of vectors; the permutation brings the columns back into order.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    if constexpr (Count >= 1 && Count <= 3) {
+        store(out, _mm512_permutexvar_epi32(order, by_digits<Count>(words, groups, x)));
+        return;
+    }
     FourSums sums = four_halves();
     for (int i = 0; i < (Count != 0 ? Count : count); ++i) {
         const Weights weights = {broadcast(words[3 * i]), broadcast(words[3 * i + 1]), broadcast(words[3 * i + 2])};
@@ -47,8 +75,6 @@ SACCADE_AVX512_INLINE void columns64(const std::int32_t* words, const std::uint8
         add(sums.c, _mm512_load_si512(from + 2 * kVector), weights);
         add(sums.d, _mm512_load_si512(from + 3 * kVector), weights);
     }
-    // Packing works on quarters of vectors; the permutation brings the columns back into order.
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     store(out, _mm512_permutexvar_epi32(order, packed(sums)));
 }
 
@@ -149,9 +175,10 @@ SACCADE_AVX512 void cut_of(const std::uint8_t* const* rows, std::int64_t count, 
     for (int i = 0; i < 48; ++i) index[i] = static_cast<std::uint8_t>(3 * (i % 16) + i / 16);
     const __m512i order = _mm512_load_si512(index);
     for (std::int64_t i = 0; i < count; ++i) {
+        std::uint8_t* const patch = patches[i];  // bytes written might be this pointer, for all a compiler knows
         for (std::int64_t y = 0; y < Side; ++y) {
             const __m512i planes = _mm512_permutexvar_epi8(order, load(rows[y] + kChannels * Side * i));
-            std::uint8_t* out = patches[i] + y * Side;
+            std::uint8_t* out = patch + y * Side;
             const __m128i red = _mm512_castsi512_si128(planes), green = _mm512_extracti32x4_epi32(planes, 1);
             const __m128i blue = _mm512_extracti32x4_epi32(planes, 2);
             if (Side == 16 || y + 1 < Side) {

@@ -188,13 +188,12 @@ class Dense final : public HorizontalPass {
         Weights weights[Terms];
         for (int i = 0; i < Terms; ++i) weights[i] = expanded(stored + 3 * i * kVector, pixel);
         for (int g = 0; g < kRowsInCall / kRowsInGroup; ++g, rows += kRowsInGroup) {
-            __m512i taps[Terms][kRowsInGroup], sums[kRowsInGroup], lows[kRowsInGroup];
-            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = half().high, lows[r] = _mm512_setzero_si512();
+            __m512i taps[Terms][kRowsInGroup], sums[kRowsInGroup];
+            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = half().high;
             for (int i = 0; i < Terms; ++i) {
                 for (int r = 0; r < kRowsInGroup; ++r) {
                     taps[i][r] = _mm512_permutexvar_epi8(order, load(rows[r] + start + i * kTaps * kChannels));
                     sums[r] = _mm512_dpbusd_epi32(sums[r], taps[i][r], weights[i].high);
-                    lows[r] = _mm512_dpbusd_epi32(lows[r], taps[i][r], weights[i].low);
                 }
             }
             for (int r = 0; r < kRowsInGroup; ++r) sums[r] = _mm512_slli_epi32(sums[r], 8);
@@ -203,7 +202,12 @@ class Dense final : public HorizontalPass {
                     sums[r] = _mm512_dpbusd_epi32(sums[r], taps[i][r], weights[i].middle);
                 }
             }
-            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = _mm512_add_epi32(_mm512_slli_epi32(sums[r], 8), lows[r]);
+            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = _mm512_slli_epi32(sums[r], 8);
+            for (int i = 0; i < Terms; ++i) {
+                for (int r = 0; r < kRowsInGroup; ++r) {
+                    sums[r] = _mm512_dpbusd_epi32(sums[r], taps[i][r], weights[i].low);
+                }
+            }
             for (int r = 0; r < kRowsInGroup; ++r) sums[r] = _mm512_srai_epi32(sums[r], kWeightBits);
             _mm512_store_si512(to[g], interleaved(packed(sums[0], sums[1], sums[2], sums[3])));
         }

@@ -256,3 +256,15 @@ def test_a_question_that_cannot_be_asked_is_named(loaded: Engine) -> None:
         loaded.ask_batch([([], "hello"), ([], " ")])
     with pytest.raises(InputError, match="questions: give a list"):
         loaded.ask_batch([])
+
+
+def test_the_other_family_answers_in_thousandths(tmp_path: Path) -> None:
+    other = saccade.load(checkpoints.write_whole(tmp_path, checkpoints.QWEN2_VL))
+    picture = noise(200, 120)
+    located = other.locate(picture, "it", max_tokens=4)
+    assert located.frames[0].convention == "thousandths"
+    assert other._only_boxes(other.plan(picture))._grammar.limits == (1000, 1000)
+    film_and_still = other.ask([{"video": film(3), "fps": 2.0}, picture], "what?", max_tokens=4)
+    assert film_and_still.usage["video"] > 0
+    again = other.ask([{"video": film(3), "fps": 8.0}, picture], "what?", max_tokens=4)
+    assert again.text == film_and_still.text, "this family does not count seconds"

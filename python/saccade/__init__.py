@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from saccade import families, grounding, integrations, media, nets, policies, runtimes, scenes, sizes
     from saccade.advice import Recommendation, recommend
     from saccade.budget import Plan, plan, smart_resize
-    from saccade.engine import Answer, Engine, load
+    from saccade.engine import Answer, Engine, Piece, load
     from saccade.errors import InputError
     from saccade.nets import convert
     from saccade.patches import patchify, resize
@@ -23,6 +23,7 @@ _NAMES = {
     "Answer": "engine",
     "Engine": "engine",
     "InputError": "errors",
+    "Piece": "engine",
     "Plan": "budget",
     "Recommendation": "advice",
     "convert": "nets",
@@ -41,6 +42,7 @@ __all__ = [
     "Answer",
     "Engine",
     "InputError",
+    "Piece",
     "Plan",
     "Recommendation",
     "__version__",

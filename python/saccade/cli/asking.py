@@ -22,6 +22,7 @@ TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model is asked, and what it is shown."""
     parser.add_argument("--model", metavar="PATH|ID", help="a checkpoint folder or hub id (default: the packaged one)")
+    parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a hub id")
     parser.add_argument("--verbose", action="store_true", help="say on standard error what was shown and what it took")
     parser.add_argument(
         "--fit", action="store_true", help="show images with fewer tokens where the model cannot read as many"
@@ -89,7 +90,7 @@ def load(options: argparse.Namespace) -> Engine:
     kept = keeping.cache_options(options)
     if options.model is None:
         output.note(TINY_NOTE)
-    return engine.load(options.model, reading=reading(options), **kept)
+    return engine.load(options.model, revision=options.revision, reading=reading(options), **kept)
 
 
 def with_point(answer: Answer) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from saccade.errors import InputError
 __all__ = ["Pieces", "stop_strings"]
 
 _BROKEN = "\ufffd"
+# So many tokens are decoded together before those whose text is whole are left behind; else a long answer would take
+# the square of its length.
+_OPEN = 16
 
 
 def stop_strings(value: Any) -> tuple[str, ...]:
@@ -37,12 +40,13 @@ class Pieces:
         """Start an answer.
 
         Args:
-            decode: text of token ids; more ids may change no more than trailing U+FFFD of it.
+            decode: text of token ids. More ids may change no more than trailing U+FFFD of it, and after a text that has
+                none at its end the next ids decode alone as they do together, as with any byte-level tokenizer.
             stop: strings at which the answer ends; they are no part of it.
         """
         self._decode, self._stop = decode, stop
         self._ids: list[int] = []
-        self._given = ""
+        self._settled = self._given = ""
         self.stopped: str | None = None
 
     @property
@@ -53,11 +57,14 @@ class Pieces:
     def add(self, token: int) -> str:
         """The text that is certain with this token, "" if none is; nothing comes after a stop string was found."""
         self._ids.append(token)
-        return self._advance(self._decode(self._ids).rstrip(_BROKEN), final=False)
+        text = self._decode(self._ids)
+        if len(self._ids) >= _OPEN and not text.endswith(_BROKEN):
+            self._settled, self._ids, text = self._settled + text, [], ""
+        return self._advance((self._settled + text).rstrip(_BROKEN), final=False)
 
     def finish(self) -> str:
         """What was held back, when no token follows."""
-        return self._advance(self._decode(self._ids), final=True)
+        return self._advance(self._settled + self._decode(self._ids), final=True)
 
     def _advance(self, text: str, *, final: bool) -> str:
         if self.stopped is not None:

@@ -1,0 +1,105 @@
+"""saccade's binding beside the same one written with pybind11: what a call costs, an import, and the file's size.
+
+    make bench TABLES=benchmarks/binding
+
+Both are built here, in build/binding, from one static core, each as its own documentation recommends for a release.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Cell
+
+HERE = Path(__file__).parent
+BUILD = HERE.parents[1] / "build" / "binding"
+MODULES = {"nanobind": "_core", "pybind11": "saccade_pybind11"}
+CALLS, IMPORT, SIZE = "Binding, a call", "Binding, an import", "Binding, the file"
+
+PIXEL = np.zeros((1, 1, 3), np.uint8)
+IDS = np.arange(40)
+WORKS: dict[str, Callable[[Any], Any]] = {
+    "version(): nothing in, a word out": lambda core: core.version(),
+    "smart_resize: five integers in, two out": lambda core: core.smart_resize(2160, 3840, 28, 3136, 1003520),
+    "resize: an array of one pixel in, one out": lambda core: core.resize(PIXEL, 1, 1, "pillow13"),
+    "native_patches: 1 pixel to 4 patches of 1": lambda core: core.native_patches(PIXEL, 2, 2, "pillow13", 1, 2, 0),
+    "window_index: one grid in, two arrays out": lambda core: core.window_index([(1, 2, 2)], 2, 112, 14),
+    "mrope_positions: 40 words": lambda core: core.mrope_positions(IDS, [], [], [], 91, 92, 93, 2, 2),
+}
+
+
+@pytest.fixture(scope="session")
+def built() -> dict[str, ModuleType]:
+    """Both modules, compiled where they are not yet."""
+    if importlib.util.find_spec("pybind11") is None:
+        pytest.skip("NOT MEASURED: pybind11 is missing; `make peers` installs it")
+    scripts = Path(sys.executable).parent
+    cmake = shutil.which("cmake", path=str(scripts)) or "cmake"
+    words = [cmake, "-S", str(HERE), "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release"]
+    subprocess.run([*words, f"-DPython_EXECUTABLE={sys.executable}"], check=True, capture_output=True)
+    subprocess.run([cmake, "--build", str(BUILD), "--parallel", "2"], check=True, capture_output=True)
+    modules = {}
+    for side, name in MODULES.items():
+        spec = importlib.util.spec_from_file_location(name, file_of(name))
+        assert spec is not None
+        assert spec.loader is not None
+        modules[side] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(modules[side])
+    return modules
+
+
+def file_of(name: str) -> Path:
+    return next(path for path in BUILD.iterdir() if path.name.startswith(f"{name}.") and path.suffix in (".so", ".pyd"))
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(np.array_equal(a, b))
+
+
+@pytest.mark.parametrize("row", WORKS)
+@pytest.mark.parametrize("side", MODULES)
+def test_calls(cell: Cell, built: dict[str, ModuleType], side: str, row: str) -> None:
+    """Nanoseconds of the fastest of seven runs of 5,000 calls."""
+    core, work = built[side], WORKS[row]
+    assert same(work(core), work(built["nanobind"]))
+    runs = []
+    for _ in range(7):
+        start = time.perf_counter()
+        for _ in range(5000):
+            work(core)
+        runs.append((time.perf_counter() - start) / 5000)
+    cell.put(CALLS, row, side, 1e9 * min(runs), "nanoseconds")
+
+
+@pytest.mark.parametrize("side", MODULES)
+def test_import(cell: Cell, built: dict[str, ModuleType], side: str) -> None:
+    """The extension alone, in a fresh Python that has NumPy already; the fastest of twenty."""
+    name = MODULES[side]
+    script = f"""
+import sys, time
+import numpy
+sys.path.insert(0, {str(BUILD)!r})
+start = time.perf_counter()
+import {name}
+print(time.perf_counter() - start)
+"""
+    times = [float(subprocess.check_output([sys.executable, "-c", script])) for _ in range(20)]
+    cell.put(IMPORT, "fresh process, NumPy imported", side, 1000 * min(times), "milliseconds")
+
+
+@pytest.mark.parametrize("side", MODULES)
+def test_size(cell: Cell, built: dict[str, ModuleType], side: str) -> None:
+    """As installed: stripped, the core (which both contain) included."""
+    cell.put(SIZE, "stripped, core included", side, file_of(MODULES[side]).stat().st_size / 1024, "KiB")

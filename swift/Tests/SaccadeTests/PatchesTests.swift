@@ -1,0 +1,63 @@
+import XCTest
+
+@testable import Saccade
+
+final class PatchesTests: XCTestCase {
+    /// A picture whose pixel (x, y) is (x, y, x + y), as a screen gives it, with padding after each row.
+    func captured(_ size: Size, padding: Int = 8) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for y in 0..<size.height {
+            for x in 0..<size.width { bytes += [UInt8((x + y) % 256), UInt8(y % 256), UInt8(x % 256), 77] }
+            bytes += [UInt8](repeating: 99, count: padding)
+        }
+        return bytes
+    }
+
+    func patches(_ sizes: [Size], format: PixelFormat = .bgra, plans: [Plan]) throws -> [UInt8] {
+        let pictures = sizes.map { captured($0) }
+        let pointers = pictures.map { bytes in
+            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+            copy.copyBytes(from: bytes)
+            return UnsafeRawBufferPointer(copy)
+        }
+        defer { pointers.forEach { $0.deallocate() } }
+        let images = zip(pointers, sizes).map { Pixels(bytes: $0, size: $1, stride: 4 * $1.width + 8, format: format) }
+        return try nativePatches(images, plans: plans)
+    }
+
+    func testAPatchThatKeepsItsSizeIsThePicture() throws {
+        let size = Size(width: 56, height: 56)
+        let plan = try Plan(size: size)
+        XCTAssertEqual(plan.resizedSize, size)
+        let made = try patches([size], plans: [plan])
+        XCTAssertEqual(made.count, 16 * 588)
+        // The third patch is the first of the second row: (channel, y, x), red = x, green = y, blue = x + y.
+        let third = made[(2 * 588)..<(3 * 588)].map { Int($0) }
+        XCTAssertEqual(third, (0..<14).flatMap { _ in Array(0..<14) }
+            + (14..<28).flatMap { y in [Int](repeating: y, count: 14) }
+            + (14..<28).flatMap { y in (0..<14).map { $0 + y } })
+    }
+
+    func testABatchIsItsImagesOneAfterTheOther() throws {
+        let sizes = [Size(width: 300, height: 200), Size(width: 90, height: 410), Size(width: 640, height: 480)]
+        let plans = try sizes.map { try Plan(size: $0, maxTokens: 64) }
+        let alone = try zip(sizes, plans).flatMap { try patches([$0], plans: [$1]) }
+        XCTAssertEqual(try patches(sizes, plans: plans), alone)
+    }
+
+    func testWhatDoesNotFitIsRefused() throws {
+        let size = Size(width: 90, height: 60)
+        let plan = try Plan(size: size)
+        XCTAssertThrowsError(try patches([], plans: []))
+        XCTAssertThrowsError(try patches([size, size], plans: [plan]))
+        XCTAssertThrowsError(try patches([Size(width: 90, height: 61)], plans: [plan])) { error in
+            XCTAssertTrue("\(error)".contains("images[0]"), "\(error)")
+        }
+        XCTAssertThrowsError(try patches([size, size], plans: [plan, Plan(size: size, family: .qwen3VL)]))
+        let few = [UInt8](repeating: 0, count: 4 * 90 * 60 - 1)
+        try few.withUnsafeBytes { bytes in
+            XCTAssertThrowsError(
+                try nativePatches([Pixels(bytes: bytes, size: size, format: .bgra)], plans: [plan]))
+        }
+    }
+}

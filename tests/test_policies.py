@@ -40,9 +40,13 @@ class Scripted:
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
         self.shown: list[media.Frame] = []
+        self.how: list[dict[str, object]] = []
 
-    def locate(self, frame: media.Frame, description: str, *, budget: object = None) -> object:
+    open = staticmethod(media.open_image)
+
+    def locate(self, frame: media.Frame, description: str, *, budget: object = None, **how: object) -> object:
         self.shown.append(frame)
+        self.how.append({"budget": budget, **how})
         return self.answers.pop(0)
 
 
@@ -57,7 +61,8 @@ class Look:
 def test_second_look_is_mapped_back_to_the_whole_image() -> None:
     pixels = np.random.RandomState(0).randint(0, 256, (400, 800, 3), dtype=np.uint8)
     engine = Scripted(Look((700, 300, 720, 320)), Look((10, 20, 30, 40)))
-    found = policies.locate_with_zoom(engine, pixels, "it", share=0.5)
+    found = policies.locate_with_zoom(engine, pixels, "it", share=0.5, budget=64, constrained=True)
+    assert engine.how == [{"budget": 64, "constrained": True}] * 2
     assert found.crop == (400, 200, 800, 400)
     assert np.array_equal(engine.shown[1].pixels, pixels[200:400, 400:800])
     assert [box.xyxy for box in found.boxes] == [(410, 220, 430, 240)]

@@ -84,6 +84,10 @@ class Engine:
         """What all requests so far took, and what the cache spared them."""
         return self.store.counts()
 
+    def open(self, image: media.Source) -> media.Frame:
+        """The pixels of an image, read as this engine reads images; errors as `saccade.media.open_image`."""
+        return self.sight.reading.open(image)
+
     def plan(self, image: Any, *, budget: Budget = None) -> Plan:
         """What this checkpoint would be shown of an image, or of a (width, height); reads the header only."""
         levels = [options.read(budget, "budget"), self.sight.default]
@@ -169,8 +173,8 @@ class Engine:
         """Ask about images, which are put before the text.
 
         Args:
-            images: one image, or a list of them (an empty one asks without); of each, also a part of a message as
-                `chat` takes it, which may have its own budget or be a video.
+            images: one image or `saccade.media.Video`, or a list of them (an empty one asks without); of each, also a
+                part of a message as `chat` takes it, which may have its own budget.
             text: the question.
             budget: of each image without its own.
             system: a system message in place of the template's own.

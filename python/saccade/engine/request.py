@@ -74,7 +74,8 @@ def question(images: Any, text: str, system: str | None = None) -> Request:
     """One user's turn: the images, then the text.
 
     Args:
-        images: one image, or a list of them; of each, also a part of a message, for its own options, or a video.
+        images: one image or `saccade.media.Video`, or a list of them; of each, also a part of a message, for its own
+            options.
         text: not empty.
         system: a system message before it.
 
@@ -83,7 +84,7 @@ def question(images: Any, text: str, system: str | None = None) -> Request:
     """
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"text is {text!r}; ask something")
-    content = [image if isinstance(image, Mapping) else {"type": "image", "image": image} for image in several(images)]
+    content = [_shown(image) for image in several(images)]
     messages: list[Any] = [{"role": "user", "content": [*content, {"type": "text", "text": text}]}]
     if system is not None:
         messages.insert(0, {"role": "system", "content": system})
@@ -93,6 +94,14 @@ def question(images: Any, text: str, system: str | None = None) -> Request:
 def several(images: Any) -> list[Any]:
     """A list of images from one or from a list."""
     return list(images) if isinstance(images, list | tuple) else [images]
+
+
+def _shown(image: Any) -> Any:
+    """A part of a message from an image, a video, or such a part."""
+    if isinstance(image, Mapping):
+        return image
+    kind = "video" if isinstance(image, media.Video) else "image"
+    return {"type": kind, kind: image}
 
 
 def _message(message: Any, number: int, found: list[Medium]) -> Message:

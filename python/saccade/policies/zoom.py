@@ -8,7 +8,7 @@ side). A tiny target gains because the crop spends the same tokens on fewer pixe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from saccade import media
 from saccade.errors import InputError
@@ -76,6 +76,7 @@ def locate_with_zoom(
     *,
     budget: int | str | None = None,
     share: float = 0.5,
+    **how: Any,
 ) -> ZoomAnswer:
     """Look at the whole image, then at a crop around the first box, with the same budget for each look.
 
@@ -85,6 +86,7 @@ def locate_with_zoom(
         description: what to find.
         budget: of each look, as in `saccade.plan`.
         share: of each side that the crop keeps.
+        how: of each look, what else `Engine.locate` takes, such as constrained=True.
 
     Returns:
         The boxes in source pixels, with both answers.
@@ -92,13 +94,13 @@ def locate_with_zoom(
     Raises:
         InputError: as `Engine.locate`, and for a `share` outside its range.
     """
-    frame = media.open_image(image)
-    coarse = engine.locate(frame, description, budget=budget)
+    frame = engine.open(image)
+    coarse = engine.locate(frame, description, budget=budget, **how)
     tokens = sum(used.tokens for used in coarse.frames)
     if not coarse.boxes:
         return ZoomAnswer((), coarse, None, None, tokens)
     crop = crop_around(coarse.boxes[0].centre, frame.source_size, share)
-    fine = engine.locate(frame.crop(crop), description, budget=budget)
+    fine = engine.locate(frame.crop(crop), description, budget=budget, **how)
     tokens += sum(used.tokens for used in fine.frames)
     left, top = crop[:2]
     boxes = tuple(

@@ -88,6 +88,10 @@ class Engine:
         """The pixels of an image, read as this engine reads images; errors as `saccade.media.open_image`."""
         return self.sight.reading.open(image)
 
+    def forget(self) -> None:
+        """Drop what is kept in memory, as after a change of the weights; the cache folder keeps its files."""
+        self.store.clear()
+
     def plan(self, image: Any, *, budget: Budget = None) -> Plan:
         """What this checkpoint would be shown of an image, or of a (width, height); reads the header only."""
         levels = [options.read(budget, "budget"), self.sight.default]

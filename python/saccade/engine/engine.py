@@ -20,7 +20,7 @@ from saccade.engine.request import Request
 from saccade.engine.running import Ready, Runner
 from saccade.engine.settings import Settings
 from saccade.engine.sight import Sight
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 from saccade.prompts import Message, Prompts
 
 if TYPE_CHECKING:
@@ -340,12 +340,12 @@ def _last(pieces: Iterator[Piece]) -> Answer:
 
 def _descriptions(given: Any) -> list[str]:
     if not isinstance(given, list | tuple) or not given:
-        raise InputError(f"description is {given!r}; say in words what to find, or give a list of those")
+        raise InputError(f"description is {brief(given)}; say in words what to find, or give a list of those")
     return list(given)
 
 
 def _locating(image: Any, description: Any, *, image_first: bool) -> Request:
     if not isinstance(description, str) or not description.strip():
-        raise InputError(f"description is {description!r}; say in words what to find")
+        raise InputError(f"description is {brief(description)}; say in words what to find")
     shown, words = {"type": "image", "image": image}, {"type": "text", "text": _LOCATE.format(description.strip())}
     return request.conversation([{"role": "user", "content": [shown, words] if image_first else [words, shown]}])

@@ -44,11 +44,11 @@ def test_parameters_are_those_of_the_published_towers() -> None:
 
 def test_memory_is_linear_in_patches_with_fused_attention() -> None:
     tower = families.towers()[1]
-    one, two = (families.predict_memory(tower, patches) for patches in (4888, 9776))
+    one, two = (families.predict_memory(tower, patches) for patches in (16000, 32000))
     assert one.weights == two.weights == tower.parameters * 2
-    assert one.patches == 4888 * 588
-    assert one.residual == 2 * 4888 * 1280 * 2
-    assert one.activations == 4888 * 6840 * 2
+    assert one.patches == 16000 * 588
+    assert one.residual == 16000 * 1280 * 2
+    assert one.activations == 16000 * (4 * 1280 * 2 + 80 * 4)
     assert one.scores == 0
     assert two.total - two.weights == 2 * (one.total - one.weights)
     assert (one.dtype, one.attention) == ("bfloat16", "fused")
@@ -60,7 +60,7 @@ def test_memory_of_chunked_attention_in_float32() -> None:
     assert memory.weights == tower.parameters * 4
     assert memory.scores == 16 * 512 * 4888 * 4
     assert memory.total == memory.weights + memory.patches + memory.residual + memory.activations + memory.scores
-    assert families.predict_memory(tower, 16, query_chunk=512).scores == 16 * 16 * 16 * 4
+    assert families.predict_memory(tower, 3000, query_chunk=5000).scores == 16 * 3000 * 3000 * 4
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 
 __all__ = ["Entry", "Ledger"]
 
@@ -35,9 +34,6 @@ class Ledger:
 
     def __contains__(self, entry: Entry) -> bool:
         return entry in self._order
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(tuple(self._order))
 
     def __len__(self) -> int:
         return len(self._order)

@@ -35,6 +35,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="convert embedded colour profiles to sRGB (default), or ignore them as transformers does",
     )
     add_url_argument(parser)
+    parser.add_argument(
+        "--memory-limit",
+        metavar="SIZE",
+        help="refuse what would take more memory, such as 8GB (default: what MLX recommends for the GPU; on the CPU "
+        "three quarters of what is left)",
+    )
     add_budget_arguments(parser)
 
 
@@ -90,6 +96,7 @@ def load(options: argparse.Namespace) -> Engine:
     kept = keeping.cache_options(options)
     if options.model is None:
         output.note(TINY_NOTE)
+    kept["memory_limit"] = options.memory_limit
     return engine.load(options.model, revision=options.revision, reading=reading(options), **kept)
 
 

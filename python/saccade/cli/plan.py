@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saccade import budget, families
 from saccade.cli import output
 from saccade.errors import InputError
 
+if TYPE_CHECKING:
+    from saccade.nets import Model
+
 __all__ = ["add_arguments", "add_budget_arguments", "describe", "image_or_size", "parse_size", "run"]
 
+# Tokens of a question without its image, and of its answer, in predictions of memory.
+_WORDS, _ANSWER = 64, 512
 # More digits than any image has would only be slow to read.
 SIZE = re.compile(r"(\d{1,9})x(\d{1,9})")
 
@@ -45,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="decode a JPEG at 1/2, 1/4 or 1/8 where the plan only shrinks that: faster, other bits than the reference",
     )
     add_url_argument(parser)
+    parser.add_argument(
+        "--model", metavar="PATH|ID", help="plan for this checkpoint, and predict the memory of a question to it"
+    )
     add_budget_arguments(parser)
 
 
@@ -93,6 +101,23 @@ def predicted_peak(tower: families.VisionTower, patches: int) -> int:
     return families.predict_memory(tower, patches, query_chunk=chunk).total
 
 
+def outline(path_or_id: str) -> tuple[Model, tuple[int, int] | None]:
+    """A checkpoint without its weights' data, and its own limits in pixels."""
+    from saccade import hub, nets
+
+    folder = hub.find(path_or_id)
+    model = nets.outline(folder)
+    return model, nets.preprocessor.read(folder, model.config.vision).pixel_limits
+
+
+def question_bytes(model: Model, plan: budget.Plan) -> dict[str, int]:
+    """Predicted bytes of a short question about one image, beyond the weights but for those and the peak."""
+    from saccade.nets import memory
+
+    found = memory.estimate(model, [(plan.patches, plan.frames)], plan.tokens + _WORDS, _ANSWER)
+    return {"weights": found.weights, "vision": found.vision, "prefill": found.prefill, "peak": found.peak}
+
+
 def writable_picture(path: str, image: str) -> str:
     """Pillow's name of the format of a picture that can be written.
 
@@ -128,14 +153,18 @@ def run(options: argparse.Namespace) -> int:
         from saccade import media
 
         image = media.encoded(image, allow_url=True)  # fetched once, for the plan and for the picture
+    model, limits = (None, None) if options.model is None else outline(options.model)
     plan = budget.plan(
         image,
-        family=options.family,
+        family=options.family if model is None else model.config.family,
         budget=options.budget,
         min_tokens=options.min_tokens,
+        checkpoint_pixels=limits,
         reduced_jpeg=options.reduced_jpeg,
     )
     described = describe(plan)
+    if model is not None:
+        described["model_bytes"] = question_bytes(model, plan)
     if file_format is not None:
         draw_plan(plan, image, options.picture, file_format)
         described["picture"] = options.picture
@@ -166,6 +195,8 @@ def run(options: argparse.Namespace) -> int:
         lines.append(
             (f"{name} vision tower", f"{output.bytes_text(peak)} predicted peak in bfloat16, weights included")
         )
+    if model is not None:
+        lines += [(f"{part} memory", output.bytes_text(count)) for part, count in described["model_bytes"].items()]
     if options.picture is not None:
         lines.append(("picture", options.picture))
     output.facts(lines)

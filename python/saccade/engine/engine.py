@@ -17,10 +17,11 @@ from saccade.engine.clock import Clock
 from saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
 from saccade.engine.options import Budget, Limits
 from saccade.engine.request import Request
+from saccade.engine.room import Room, read_limit
 from saccade.engine.running import Ready, Runner
 from saccade.engine.settings import Settings
 from saccade.engine.sight import Sight
-from saccade.errors import InputError, brief
+from saccade.errors import InputError
 from saccade.prompts import Message, Prompts
 
 if TYPE_CHECKING:
@@ -52,12 +53,14 @@ class Engine:
         cache_dir: str | os.PathLike[str] | None = None,
         cache_dir_size: int | str = caches.FOLDER_LIMIT,
         reading: media.Reading | None = None,
+        memory_limit: int | str | None = None,
     ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
         default = options.read(budget, "budget of the engine")
         limit = byte_sizes.parse(cache_memory, "cache_memory")
         folder_limit = byte_sizes.parse(cache_dir_size, "cache_dir_size")
         disk = None if cache_dir is None else caches.Disk(cache_dir, folder_limit)
+        most = read_limit(memory_limit)  # before the weights take their part
         self.model = nets.load(folder, compute_dtype=compute_dtype)
         config = self.model.config
         self.prompts = Prompts(folder, config.image_token_id, config.video_token_id)
@@ -76,7 +79,8 @@ class Engine:
         self.sight = Sight(
             self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.Reading()
         )
-        self.runner = Runner(self.model, self.prompts, self.sight)
+        self.room = Room(self.model, most)
+        self.runner = Runner(self.model, self.prompts, self.sight, self.room)
         self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
 
     @property
@@ -87,10 +91,6 @@ class Engine:
     def open(self, image: media.Source) -> media.Frame:
         """The pixels of an image, read as this engine reads images; errors as `saccade.media.open_image`."""
         return self.sight.reading.open(image)
-
-    def forget(self) -> None:
-        """Drop what is kept in memory, as after a change of the weights; the cache folder keeps its files."""
-        self.store.clear()
 
     def plan(self, image: Any, *, budget: Budget = None) -> Plan:
         """What this checkpoint would be shown of an image, or of a (width, height); reads the header only."""
@@ -283,6 +283,29 @@ class Engine:
         _, ids = self.runner.count(_either(images, text, system), options.read(budget, "budget"))
         return len(ids)
 
+    def estimate(
+        self, images_or_sizes: Any, text: str = "", *, budget: Budget = None, max_tokens: int = _ASK_TOKENS
+    ) -> nets.Estimate:
+        """Bytes that a question would take, without running it; of files, only headers are read.
+
+        Args:
+            images_or_sizes: an image as `ask` takes it or its size (width, height), or a list of those.
+            text: the question.
+            budget: of each image.
+            max_tokens: of the answer.
+
+        Returns:
+            The prediction, in bytes of MLX's memory; `.peak` is what `memory_limit` bounds.
+
+        Raises:
+            InputError, FileNotFoundError: as `plan`.
+        """
+        several = isinstance(images_or_sizes, list)
+        plans = [self.plan(one, budget=budget) for one in (images_or_sizes if several else [images_or_sizes])]
+        parts = [*({"type": "image"} for _ in plans), {"type": "text", "text": text}]
+        ids = self.prompts.encode([{"role": "user", "content": parts}], [plan.tokens for plan in plans])
+        return self.room.estimate(plans, len(ids), nets.answer_length(max_tokens, "max_tokens"))
+
     def _start(self, asked: Request, budget: Budget, fit: bool, how: Mapping[str, Any]) -> Iterator[Piece]:
         limits = options.read(budget, "budget")
         ready = self.runner.prepare(asked, limits, settings.read(how, _ASK_TOKENS), fit=fit)
@@ -340,12 +363,12 @@ def _last(pieces: Iterator[Piece]) -> Answer:
 
 def _descriptions(given: Any) -> list[str]:
     if not isinstance(given, list | tuple) or not given:
-        raise InputError(f"description is {brief(given)}; say in words what to find, or give a list of those")
+        raise InputError(f"description is {given!r}; say in words what to find, or give a list of those")
     return list(given)
 
 
 def _locating(image: Any, description: Any, *, image_first: bool) -> Request:
     if not isinstance(description, str) or not description.strip():
-        raise InputError(f"description is {brief(description)}; say in words what to find")
+        raise InputError(f"description is {description!r}; say in words what to find")
     shown, words = {"type": "image", "image": image}, {"type": "text", "text": _LOCATE.format(description.strip())}
     return request.conversation([{"role": "user", "content": [shown, words] if image_first else [words, shown]}])

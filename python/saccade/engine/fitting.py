@@ -10,7 +10,7 @@ from saccade.engine.request import Medium
 from saccade.engine.sight import Sight
 from saccade.errors import InputError
 
-__all__ = ["fitted", "refusal"]
+__all__ = ["capped", "fitted", "refusal"]
 
 
 def refusal(prompt: int, media: Sequence[int], answer: int, most: int, *, fit: bool) -> InputError:
@@ -33,6 +33,17 @@ def refusal(prompt: int, media: Sequence[int], answer: int, most: int, *, fit: b
     )
 
 
+def capped(sight: Sight, media: Sequence[Medium], asked: Limits, plans: Sequence[Plan], most: int) -> list[Plan] | None:
+    """Plans of at most so many tokens each, those below it as they were; None where no plan of a shape is as small."""
+    try:
+        return [
+            plan if plan.tokens <= most else sight.plan(medium, asked, most=most)
+            for medium, plan in zip(media, plans, strict=True)
+        ]
+    except InputError:
+        return None
+
+
 def fitted(sight: Sight, media: Sequence[Medium], asked: Limits, plans: Sequence[Plan], room: int) -> list[Plan] | None:
     """Plans that take at most `room` tokens together: one cap for all, as high as it may be.
 
@@ -46,23 +57,12 @@ def fitted(sight: Sight, media: Sequence[Medium], asked: Limits, plans: Sequence
     Returns:
         One plan a medium, those below the cap as they were; None where no cap is low enough.
     """
-
-    def capped(most: int) -> list[Plan] | None:
-        try:
-            made = [
-                plan if plan.tokens <= most else sight.plan(medium, asked, most=most)
-                for medium, plan in zip(media, plans, strict=True)
-            ]
-        except InputError:  # no plan of this shape is as small
-            return None
-        return made if sum(plan.tokens for plan in made) <= room else None
-
     low, high = 0, max((plan.tokens for plan in plans), default=0)
     best = None
     while low < high:
         middle = (low + high + 1) // 2
-        found = capped(middle) if middle else None
-        if found is None:
+        found = capped(sight, media, asked, plans, middle)
+        if found is None or sum(plan.tokens for plan in found) > room:
             high = middle - 1
         else:
             low, best = middle, found

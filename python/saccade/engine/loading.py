@@ -22,6 +22,7 @@ def load(
     cache_dir: str | os.PathLike[str] | None = None,
     cache_dir_size: int | str = caches.FOLDER_LIMIT,
     reading: media.Reading | None = None,
+    memory_limit: int | str | None = None,
 ) -> Engine:
     """Load a checkpoint with its tokenizer, template and size limits.
 
@@ -41,6 +42,10 @@ def load(
         cache_dir_size: most bytes in that folder.
         reading: how images are read, such as `saccade.media.Reading(color="ignore", allow_url=True)`; None: profiles
             are converted, alpha is laid over white, EXIF turns, URLs are refused.
+        memory_limit: most bytes that one request may take, weights included, as a number or such as "8GB"; what would
+            take more is refused before it starts. What `cache_memory` keeps is not counted. None: what MLX says that
+            the GPU recommends; on the CPU three quarters of the memory that the process can have (control groups
+            counted).
 
     Raises:
         FileNotFoundError: no such folder, or a file missing from it.
@@ -57,4 +62,5 @@ def load(
         cache_dir=cache_dir,
         cache_dir_size=cache_dir_size,
         reading=reading,
+        memory_limit=memory_limit,
     )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from saccade import grounding
 from saccade.budget import Plan
 from saccade.engine import speech
 from saccade.engine.answer import Answer, Piece, Shown
 from saccade.engine.clock import Clock
-from saccade.engine.fitting import fitted, refusal
+from saccade.engine.fitting import capped, fitted, refusal
 from saccade.engine.options import Limits
 from saccade.engine.pieces import Pieces
 from saccade.engine.request import Request
+from saccade.engine.room import Room
 from saccade.engine.settings import Settings
 from saccade.engine.sight import Sight, View
 from saccade.engine.speech import Allowed, Read
@@ -45,9 +47,9 @@ class Ready:
 class Runner:
     """What an engine does with a request."""
 
-    def __init__(self, model: Model, prompts: Prompts, sight: Sight) -> None:
+    def __init__(self, model: Model, prompts: Prompts, sight: Sight, room: Room) -> None:
         """Take the parts of an engine."""
-        self.model, self.prompts, self.sight = model, prompts, sight
+        self.model, self.prompts, self.sight, self.room = model, prompts, sight, room
 
     def count(self, request: Request, asked: Limits) -> tuple[list[Plan], list[int]]:
         """Plans and prompt ids of a request; of files, only headers are read."""
@@ -71,7 +73,7 @@ class Runner:
             fit: let images take fewer tokens instead of refusing.
 
         Raises:
-            InputError: prompt and answer are longer than the model can read.
+            InputError: prompt and answer are longer than the model can read, or take more than the memory limit.
         """
         plans, ids = self.count(request, asked)
         wanted = tuple(plan.tokens for plan in plans)
@@ -83,6 +85,8 @@ class Runner:
         if len(ids) > room:
             most = self.model.config.text.max_position_embeddings
             raise refusal(len(ids), [plan.tokens for plan in plans], settings.max_tokens, most, fit=fit)
+        under = partial(capped, self.sight, request.media, asked, plans)
+        self.room.check(plans, len(ids), settings.max_tokens, under)
         return Ready(request, tuple(plans), wanted, ids, settings)
 
     def run(

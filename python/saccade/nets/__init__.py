@@ -1,11 +1,12 @@
 """Qwen2-VL and Qwen2.5-VL in MLX: `load(path)` gives a `Model` with transformers' argument names and layouts."""
 
-from saccade.nets import preprocessor
+from saccade.nets import memory, preprocessor
 from saccade.nets.batches import Prompt, join
-from saccade.nets.checkpoint import load
+from saccade.nets.checkpoint import load, outline
 from saccade.nets.config import Config, TextConfig, VisionConfig
 from saccade.nets.conversion import Conversion, convert
 from saccade.nets.language import KVCache
+from saccade.nets.memory import Estimate
 from saccade.nets.model import Choose, Model, answer_length, greedy
 from saccade.nets.preprocessor import pixel_limits
 
@@ -13,6 +14,7 @@ __all__ = [
     "Choose",
     "Config",
     "Conversion",
+    "Estimate",
     "KVCache",
     "Model",
     "Prompt",
@@ -23,6 +25,8 @@ __all__ = [
     "greedy",
     "join",
     "load",
+    "memory",
+    "outline",
     "pixel_limits",
     "preprocessor",
 ]

@@ -16,7 +16,7 @@ from saccade.nets.layouts import published_name
 from saccade.nets.model import Model
 from saccade.nets.weights import tensors
 
-__all__ = ["choose_dtype", "load", "read"]
+__all__ = ["choose_dtype", "load", "outline", "read"]
 
 _FLOATS = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
 # Endings of tensors that other schemes of quantisation write: FP8, GPTQ and AWQ, bitsandbytes.
@@ -41,6 +41,13 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> M
         InputError: another architecture, a config value that is not implemented, tensors that are missing,
             unexpected, of another shape or quantised otherwise; the message names file and key.
     """
+    model = outline(path, compute_dtype=compute_dtype)
+    mx.eval(model.parameters(), model.visual.patch_embed.folded)
+    return model
+
+
+def outline(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> Model:
+    """As `load`, but no weight is read from disk before it is used: for shapes, precision and sizes in bytes."""
     if compute_dtype is not None and compute_dtype not in _FLOATS:
         raise InputError(f"compute_dtype {compute_dtype!r} is unknown; choose one of {', '.join(_FLOATS)}")
     model, weights, pixels = read(Path(path))
@@ -49,7 +56,6 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> M
     model.load_weights(list(floats.items()))
     model.visual.patch_embed.fold(pixels.mean, pixels.std)
     model.eval()
-    mx.eval(model.parameters(), model.visual.patch_embed.folded)
     return model
 
 

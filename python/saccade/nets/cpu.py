@@ -15,11 +15,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from saccade import families
 from saccade.backend import device, mx
 
 __all__ = [
     "FEW",
-    "SCORE_BYTES",
     "applies",
     "attend",
     "attend_causally",
@@ -33,9 +33,6 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float32]
-
-SCORE_BYTES = 16 * 2**20
-"""Scores that exist at one time: 64 queries of one head against the largest image's 65,536 patches."""
 
 FEW = 2**15
 """Values up to which an evaluation in between costs more than MLX's own way."""
@@ -65,8 +62,8 @@ def zeros(*shape: int) -> mx.array:
 
 
 def queries(keys: int) -> int:
-    """Queries of one head whose scores against so many keys fit `SCORE_BYTES`; at least one."""
-    return max(1, min(_MOST_QUERIES, SCORE_BYTES // (4 * keys)))
+    """Queries of one head whose scores against so many keys fit `families.CPU_SCORE_BYTES`; at least one."""
+    return max(1, min(_MOST_QUERIES, families.CPU_SCORE_BYTES // (4 * keys)))
 
 
 def score_values(segments: int, length: int, heads: int) -> int:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from saccade.backend import mx
+from saccade.families import ROWS
 from saccade.nets.pace import Pace
 
 __all__ = ["ROWS", "fill"]
-
-ROWS = 2048
-"""Rows of one step: matrix products are as fast with more, and with the widths of 3B and 7B none of its arrays is above
-32 MB, from where on the C library's allocator asks the system for every array anew."""
 
 
 def fill(count: int, piece: Callable[[slice], mx.array], pace: Pace, work: int = 0, step: int = ROWS) -> mx.array:

@@ -268,8 +268,6 @@ class VisionModel(nn.Module):
             [N / 4, out_hidden_size], tokens row by row, image after image, evaluated.
         """
         place = layout(grids, self.config)
-        native = patches.dtype == mx.uint8
-        patches = self._permute(patches, place.from_windows if native else place.order)
         coordinates = mx.array(positions.vision_positions(grids, self.config.spatial_merge_size))
         cos, sin = rotary.plane(self._permute(coordinates, place.order), self.config.head_dim, self.config.rope_theta)
         schedule = [self._runs(place, number) for number in range(len(self.blocks))]
@@ -277,17 +275,22 @@ class VisionModel(nn.Module):
         # On the CPU each step by itself: NumPy has its operands evaluated anyway.
         limit = 0 if cpu.applies(self.merger.ln_q.weight) else self.patch_layers
         pace = Pace(limit, total, len(place.order), progress)
-        x = fill(len(patches), lambda rows: self._embed(patches[rows]), pace)
+        x = self._embed(patches, place, pace)
         for block, (runs, work) in zip(self.blocks, schedule, strict=True):
             x = block(x, runs, cos, sin, pace, work)
             pace.made(x)
         features = fill(len(place.order), lambda rows: self._merge(x, rows), pace, step=ROWS // 4)
         return pace.finish(features[mx.array(np.argsort(place.order))])
 
-    def _embed(self, patches: mx.array) -> mx.array:
-        """The beginning of the stream: float32 where the weights are float16, whose 65,504 real streams outgrow."""
-        x = self.patch_embed(patches)
-        return x.astype(mx.float32) if x.dtype == mx.float16 else x
+    def _embed(self, patches: mx.array, place: Layout, pace: Pace) -> mx.array:
+        """The stream's beginning [N, D]: float32 where the weights are float16, whose 65,504 real streams outgrow."""
+        ordered = self._permute(patches, place.from_windows if patches.dtype == mx.uint8 else place.order)
+
+        def embed(rows: slice) -> mx.array:
+            x: mx.array = self.patch_embed(ordered[rows])
+            return x.astype(mx.float32) if x.dtype == mx.float16 else x
+
+        return fill(len(patches), embed, pace)
 
     def _merge(self, x: mx.array, tokens: slice) -> mx.array:
         """Some tokens of the stream's end [N, D]."""

@@ -1,0 +1,94 @@
+"""The memory that requests may take: a limit, and the refusal of what would pass it before anything is allocated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from saccade import byte_sizes, nets
+from saccade.backend import device, mx
+from saccade.budget import Plan
+from saccade.errors import InputError
+from saccade.machine import available_memory
+from saccade.nets import Estimate, Model
+
+__all__ = ["Room", "default_limit", "read_limit"]
+
+_CPU_SHARE = 0.75
+
+
+def default_limit() -> int:
+    """Bytes: what MLX says that the GPU recommends; on the CPU three quarters of the memory the process can have."""
+    if device() == "cpu":
+        return int(_CPU_SHARE * (available_memory() + mx.get_active_memory()))
+    information = mx.device_info()
+    most = information.get("max_recommended_working_set_size") or information.get("memory_size")
+    return int(most) if most else int(_CPU_SHARE * available_memory())
+
+
+def read_limit(value: int | str | None) -> int:
+    """A limit that a user gave, in bytes; None: the default.
+
+    Raises:
+        InputError: no amount of memory.
+    """
+    return default_limit() if value is None else byte_sizes.parse(value, "memory_limit")
+
+
+class Room:
+    """Predicts requests, and refuses those that do not fit."""
+
+    def __init__(self, model: Model, limit: int) -> None:
+        """Take the model whose memory counts, and a limit in bytes."""
+        self.model, self.limit = model, limit
+
+    def estimate(self, plans: Sequence[Plan], prompt: int, answer: int) -> Estimate:
+        """What a request takes: its plans in order, tokens of its prompt and of its answer."""
+        media = [(plan.patches, plan.frames) for plan in plans]
+        return nets.memory.estimate(self.model, media, prompt, answer)
+
+    def check(
+        self, plans: Sequence[Plan], prompt: int, answer: int, capped: Callable[[int], Sequence[Plan] | None]
+    ) -> None:
+        """Refuse a request that would pass the limit.
+
+        Args:
+            plans: of its media.
+            prompt: tokens.
+            answer: tokens.
+            capped: the plans under a cap in tokens on each; None where there are none.
+
+        Raises:
+            InputError: it would; the message has both numbers, and the largest budget that fits.
+        """
+        wanted = self.estimate(plans, prompt, answer).peak
+        if wanted <= self.limit:
+            return
+        best = self._largest(plans, prompt, answer, capped)
+        shares = ", ".join(f"{plan.tokens:,}" for plan in plans) or "none"
+        if best is None:
+            advice = "no budget fits; raise memory_limit, or load a smaller or quantised checkpoint"
+        else:
+            advice = f"the largest budget that fits is {best} tokens an image; pass it, or raise memory_limit"
+        raise InputError(
+            f"the request would take {_megabytes(wanted)} with the weights (images: {shares} tokens), and the memory "
+            f"limit is {_megabytes(self.limit)}: {advice}"
+        )
+
+    def _largest(
+        self, plans: Sequence[Plan], prompt: int, answer: int, capped: Callable[[int], Sequence[Plan] | None]
+    ) -> int | None:
+        """The largest cap in tokens under which a request fits."""
+        words = prompt - sum(plan.tokens for plan in plans)
+        low, high = 0, max((plan.tokens for plan in plans), default=0)
+        while low < high:
+            middle = (low + high + 1) // 2
+            made = capped(middle)
+            fits = made is not None and self.limit >= (
+                self.estimate(made, words + sum(plan.tokens for plan in made), answer).peak
+            )
+            low, high = (middle, high) if fits else (low, middle - 1)
+        return low or None
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

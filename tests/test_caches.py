@@ -209,6 +209,37 @@ def test_a_full_tree_stays_in_its_limit_and_never_says_more_than_was_told(
     assert all(longest(kept, *prompt) == 0 for _, prompt in steps)
 
 
+@pytest.mark.parametrize("call", ["add", "touch", "resize", "trim"])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_an_insertion_that_is_broken_off_is_forgotten_whole(
+    monkeypatch: pytest.MonkeyPatch, call: str, count: int
+) -> None:
+    kept, ledger = prefixes()
+    insert(kept, 1, 2, 3, 4, 5)
+    insert(kept, 1, 2, 8)
+    right, calls = getattr(ledger, call), []
+
+    def interrupted(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == count:
+            raise KeyboardInterrupt
+        return right(*arguments)
+
+    broken = False
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, call, interrupted)
+        try:
+            insert(kept, 1, 2, 3, 9, 9)
+        except KeyboardInterrupt:
+            broken = True
+    assert broken == (len(calls) >= count)
+    assert longest(kept, 1, 2, 3, 4, 5) == (0 if broken else 5)
+    assert (ledger.used == 0) == broken
+    insert(kept, 1, 2, 3, 4, 5)
+    insert(kept, 1, 2, 3, 9, 9)
+    assert longest(kept, 1, 2, 3, 4, 5) == longest(kept, 1, 2, 3, 9, 9) == 5
+
+
 # -- features ----------------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,8 @@ from PIL import Image
 
 import saccade
 from saccade import caches, nets
-from saccade.engine import Engine, recall
+from saccade.engine import Engine, recall, speech
+from saccade.engine.clock import Clock
 from saccade.errors import InputError
 
 TOLERANCE = 1e-5
@@ -151,9 +152,9 @@ def spoken(loaded: Engine, ids: list[int]) -> Any:
     memo.keep(cache)
     said: list[int] = []
     for token in model.follow(prompt, cache, logits, 10):
+        memo.keep(cache, said)
         said.append(token)
         yield token
-        memo.keep(cache, said)
 
 
 def test_an_answer_is_kept_as_far_as_it_was_read(loaded: Engine) -> None:
@@ -189,6 +190,42 @@ def test_requests_of_several_threads_are_answered_as_one_after_another(loaded: E
     for thread in threads:
         thread.join()
     assert found == wanted
+
+
+def test_an_answer_that_is_broken_off_leaves_nothing_half_read(
+    loaded: Engine, cold: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the second of three layers reads the fifth token; then a prompt that goes on from there."""
+    ids, layer = list(range(5, 25)), loaded.model.model.layers[1]
+    right, calls = type(layer).__call__, []
+
+    def interrupted(self: Any, *arguments: Any) -> Any:
+        calls.append(self)
+        if sum(one is layer for one in calls) == 6 and self is layer:
+            raise KeyboardInterrupt
+        return right(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(layer), "__call__", interrupted)
+        read = speech.prefill(loaded.model, loaded.store, ids, [], Clock())
+        with pytest.raises(KeyboardInterrupt):
+            list(speech.tokens(loaded.model, read, 12, nets.greedy, Clock()))
+    longer = [*ids, *cold.model.generate(ids, 5), 7, 8]
+    before = loaded.counts
+    found, wanted = (speech.prefill(one.model, one.store, longer, [], Clock()).logits for one in (loaded, cold))
+    assert (loaded.counts - before).reused_tokens == len(ids) + 4
+    assert np.abs(array(found) - array(wanted)).max() <= TOLERANCE
+
+
+def test_an_answer_that_nobody_wants_to_hear_out_is_kept_as_far_as_it_went(loaded: Engine, cold: Engine) -> None:
+    image = pictures.noise(150, 110)
+    stream = loaded.stream(image, question("it"), max_tokens=12)
+    next(stream)
+    stream.close()
+    before = loaded.counts
+    wanted = cold.ask(image, question("it"), max_tokens=12).text
+    assert loaded.ask(image, question("it"), max_tokens=12).text == wanted
+    assert (loaded.counts - before).prefill_tokens == 1
 
 
 # -- the folder --------------------------------------------------------------------------------------------------------

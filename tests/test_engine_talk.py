@@ -8,6 +8,8 @@ from typing import Any
 import checkpoints
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import saccade
 from saccade import media
@@ -269,3 +271,29 @@ def test_the_other_family_answers_in_thousandths(tmp_path: Path) -> None:
     assert film_and_still.usage["video"] > 0
     again = other.ask([{"video": film(3), "fps": 8.0}, picture], "what?", max_tokens=4)
     assert again.text == film_and_still.text, "this family does not count seconds"
+
+
+plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
+anything = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner))
+names = st.sampled_from(
+    ["type", "text", "image", "video", "fps", "budget", "size", "max_pixels", "detail", "min_tokens"]
+)
+kinds = st.sampled_from(["text", "image", "video"])
+pictures = st.just(np.zeros((40, 30, 3), np.uint8))
+parts = st.dictionaries(names, kinds | anything | pictures | st.lists(pictures, max_size=3), max_size=5)
+messages_of_any_kind = st.lists(
+    anything
+    | st.fixed_dictionaries({"role": st.sampled_from(["user", "system", "x"]), "content": anything | st.lists(parts)}),
+    max_size=3,
+)
+
+
+@settings(max_examples=300)
+@given(messages_of_any_kind)
+def test_no_messages_do_worse_than_being_refused(loaded: Engine, messages: Any) -> None:
+    try:
+        counted = loaded.count_tokens(messages)
+    except (InputError, FileNotFoundError) as error:
+        assert "\n" not in str(error)
+    else:
+        assert counted > 0

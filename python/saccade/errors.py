@@ -7,8 +7,14 @@ and exits with 2; any other exception is a fault of saccade's own and keeps its 
 
 from __future__ import annotations
 
-__all__ = ["InputError"]
+__all__ = ["InputError", "brief"]
 
 
 class InputError(ValueError):
     """A value from outside that cannot be used; the message is one line: which input, what is wrong, what to do."""
+
+
+def brief(value: object, limit: int = 80) -> str:
+    """A value as a message shows it: on one line, and what is long by its kind alone."""
+    shown = repr(value)
+    return shown if len(shown) <= limit and "\n" not in shown else f"a {type(value).__name__}"

@@ -10,7 +10,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel
 
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 from saccade.nets.folder import check_size, optional_json, optional_text
 from saccade.templates import ChatTemplate
 
@@ -164,19 +164,19 @@ def _check(messages: Sequence[Message]) -> None:
     for message in messages:
         content = message.get("content") if isinstance(message, Mapping) else None
         if not isinstance(content, str | list) or not all(isinstance(part, Mapping) for part in _parts(message)):
-            raise InputError(f"message {message!r}: content has to be text or a list of parts with a type")
+            raise InputError(f"message {brief(message)}: content has to be text or a list of parts with a type")
         for part in _parts(message):
             _check_text(part.get("text", ""))
 
 
 def _check_text(text: Any) -> None:
     if not isinstance(text, str):
-        raise InputError(f"text is {text!r}; write it as a string")
+        raise InputError(f"text is {brief(text)}; write it as a string")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InputError(
-            f"text {text!r} has half a character at position {error.start} (a surrogate alone); decode it anew"
+            f"text {brief(text)} has half a character at position {error.start} (a surrogate alone); decode it anew"
         ) from None
 
 

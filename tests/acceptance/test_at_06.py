@@ -335,6 +335,16 @@ def test_the_cache_can_be_off(cold: Engine, tmp_path: Path) -> None:
     assert cold.counts.bytes == 0
 
 
+def test_what_is_forgotten_is_computed_anew(warm: Engine) -> None:
+    pixels = picture(0)
+    warm.ask(pixels, QUESTION, max_tokens=1)
+    warm.forget()
+    assert warm.counts.bytes == 0
+    with counted(warm) as spent:
+        warm.ask(pixels, QUESTION, max_tokens=1)
+    assert (spent.counts.vision_calls, spent.counts.reused_tokens) == (1, 0)
+
+
 def test_an_animation_that_stands_still_is_one_image(warm: Engine, cold: Engine) -> None:
     """The screen between two steps of an agent, encoded anew each time with other settings."""
     pixels = picture(3)

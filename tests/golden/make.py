@@ -1,6 +1,6 @@
 """Writes all golden files again; see the scripts for the versions they pin.
 
-python tests/golden/make.py              geometry and the seeded random checkpoint
+python tests/golden/make.py              geometry, the seeded checkpoints, pictures stage by stage
 python tests/golden/make.py --packaged   the packaged checkpoint's answers, after it has changed
 """
 
@@ -18,7 +18,7 @@ def main() -> int:
     """Run each script by itself and stop at the first that fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--packaged", action="store_true", help="the packaged checkpoint's answers only")
-    whole = [["geometry.py"], ["models.py"], ["conversations.py"]]
+    whole = [["geometry.py"], ["models.py"], ["acceptance.py"], ["conversations.py"]]
     commands = [["models.py", "--packaged"]] if parser.parse_args().packaged else whole
     for script, *arguments in commands:
         print(script, *arguments, flush=True)

@@ -61,9 +61,10 @@ def token_types(ids: torch.Tensor, config: Any) -> torch.Tensor:
 
 
 class Stages:
-    """Outputs of named modules while a forward pass runs."""
+    """Outputs of named modules while a forward pass runs, or what goes into them (`take` "input")."""
 
-    def __init__(self, modules: Iterable[tuple[str, Any]]) -> None:
+    def __init__(self, modules: Iterable[tuple[str, Any]], *, take: str = "output") -> None:
+        self.take = take
         self.rows: dict[str, np.ndarray] = {}
         self.hooks = [module.register_forward_hook(self.keep(name)) for name, module in modules]
 
@@ -71,7 +72,8 @@ class Stages:
         """A hook that stores one module's output."""
 
         def hook(module: Any, inputs: Any, output: Any) -> None:
-            self.rows[name] = (output[0] if isinstance(output, tuple) else output).detach().numpy().copy()
+            value = output if self.take == "output" else inputs
+            self.rows[name] = (value[0] if isinstance(value, tuple) else value).detach().numpy().copy()
 
         return hook
 
@@ -82,19 +84,19 @@ class Stages:
         return self.rows
 
 
-def tower(model: Any, inputs: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    """The tower's features, and rows of its stages in merge-block order."""
+def tower(model: Any, inputs: dict[str, torch.Tensor], *, rows: slice = ROWS) -> dict[str, np.ndarray]:
+    """The tower's features, and the chosen rows of its stages in merge-block order."""
     visual, grids = model.model.visual, inputs["image_grid_thw"]
     blocks = ((f"block{n}", block) for n, block in enumerate(visual.blocks))
     stages = Stages([("embed", visual.patch_embed), *blocks])
     features = model.model.get_image_features(inputs["pixel_values"], grids)
     found = {"features": torch.cat(list(features.pooler_output)).numpy()}
     windows = model.config.model_type == "qwen2_5_vl"
-    for name, rows in stages.close().items():
+    for name, values in stages.close().items():
         if windows and name != "embed":  # the blocks see window order
             back = torch.argsort(get_vision_window_index(grids, 2, 112, 14)[0]).numpy()
-            rows = rows.reshape(len(back), 4, -1)[back].reshape(rows.shape)
-        found[name] = rows[ROWS]
+            values = values.reshape(len(back), 4, -1)[back].reshape(values.shape)
+        found[name] = values[rows]
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 __all__ = ["Entry", "Ledger"]
 
@@ -34,6 +35,9 @@ class Ledger:
 
     def __contains__(self, entry: Entry) -> bool:
         return entry in self._order
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(tuple(self._order))
 
     def __len__(self) -> int:
         return len(self._order)

@@ -38,8 +38,8 @@ class _Node(Entry):
         return self.rows.nbytes + (0 if self.state is None else self.state.nbytes)
 
     def drop(self) -> None:
-        assert self.parent is not None and not self.children, "a node outlives what hangs on it"
-        del self.parent.children[_first(self.rows)]
+        assert self.parent is not None
+        self.parent.children.pop(_first(self.rows), None)
 
 
 class Prefixes:
@@ -76,21 +76,36 @@ class Prefixes:
                 hold is not kept, and nothing is dropped for it.
         """
         with self._ledger.lock:
-            path = self._walk(rows)
-            known = sum(count for _, count in path)
-            state = mx.contiguous(export(known, len(rows))) if known < len(rows) else None
-            if state is None or self._held(path) + rows[known:].nbytes + state.nbytes > self._ledger.limit:
-                self._touch([node for node, _ in path])
-                return
-            if path and path[-1][1] < len(path[-1][0].rows):
-                path[-1] = (self._split(*path[-1]), path[-1][1])
-            parent = path[-1][0] if path else self._root
-            mx.eval(state)
-            leaf = _Node(parent, rows[known:].copy(), state)
-            parent.children[_first(leaf.rows)] = leaf
-            self._ledger.add(leaf)
-            self._touch([*(node for node, _ in path), leaf])
-            self._ledger.trim()
+            try:
+                self._insert(rows, export)
+            except BaseException:  # Ctrl-C can come between any two steps: half a tree must not be believed
+                self.clear()
+                raise
+
+    def clear(self) -> None:
+        """Forget all prompts."""
+        with self._ledger.lock:
+            self._root.children.clear()
+            for entry in self._ledger:
+                if isinstance(entry, _Node):
+                    self._ledger.remove(entry)
+
+    def _insert(self, rows: Rows, export: Export) -> None:
+        path = self._walk(rows)
+        known = sum(count for _, count in path)
+        state = mx.contiguous(export(known, len(rows))) if known < len(rows) else None
+        if state is None or self._held(path) + rows[known:].nbytes + state.nbytes > self._ledger.limit:
+            self._touch([node for node, _ in path])
+            return
+        if path and path[-1][1] < len(path[-1][0].rows):
+            path[-1] = (self._split(*path[-1]), path[-1][1])
+        parent = path[-1][0] if path else self._root
+        mx.eval(state)
+        leaf = _Node(parent, rows[known:].copy(), state)
+        parent.children[_first(leaf.rows)] = leaf
+        self._ledger.add(leaf)
+        self._touch([*(node for node, _ in path), leaf])
+        self._ledger.trim()
 
     def _walk(self, rows: Rows) -> list[tuple[_Node, int]]:
         """The nodes that a prompt begins with, and how many rows of each; all but the last are whole."""

@@ -21,7 +21,7 @@ from saccade.engine.room import Room, read_limit
 from saccade.engine.running import Ready, Runner
 from saccade.engine.settings import Settings
 from saccade.engine.sight import Sight
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 from saccade.prompts import Message, Prompts
 
 if TYPE_CHECKING:
@@ -91,6 +91,10 @@ class Engine:
     def open(self, image: media.Source) -> media.Frame:
         """The pixels of an image, read as this engine reads images; errors as `saccade.media.open_image`."""
         return self.sight.reading.open(image)
+
+    def forget(self) -> None:
+        """Drop what is kept in memory, as after a change of the weights; the cache folder keeps its files."""
+        self.store.clear()
 
     def plan(self, image: Any, *, budget: Budget = None) -> Plan:
         """What this checkpoint would be shown of an image, or of a (width, height); reads the header only."""
@@ -363,12 +367,12 @@ def _last(pieces: Iterator[Piece]) -> Answer:
 
 def _descriptions(given: Any) -> list[str]:
     if not isinstance(given, list | tuple) or not given:
-        raise InputError(f"description is {given!r}; say in words what to find, or give a list of those")
+        raise InputError(f"description is {brief(given)}; say in words what to find, or give a list of those")
     return list(given)
 
 
 def _locating(image: Any, description: Any, *, image_first: bool) -> Request:
     if not isinstance(description, str) or not description.strip():
-        raise InputError(f"description is {description!r}; say in words what to find")
+        raise InputError(f"description is {brief(description)}; say in words what to find")
     shown, words = {"type": "image", "image": image}, {"type": "text", "text": _LOCATE.format(description.strip())}
     return request.conversation([{"role": "user", "content": [shown, words] if image_first else [words, shown]}])

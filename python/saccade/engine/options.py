@@ -18,7 +18,7 @@ from typing import Any
 
 from saccade import budget as budgets
 from saccade.budget import Plan
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 from saccade.families import Family
 
 __all__ = ["NAMES", "NO_LIMITS", "Budget", "Limits", "choose", "read"]
@@ -80,11 +80,11 @@ def read(given: Budget, where: str) -> Limits:
     if given is None:
         return NO_LIMITS
     if not isinstance(given, Mapping):
-        return Limits(upper=given)
+        return Limits(upper=_budget(given, where))
     options = _flat(given, where)
     unknown = [name for name in options if name not in NAMES]
     if unknown:
-        raise InputError(f"{where}: unknown option {unknown[0]!r}; known: {', '.join(NAMES)}")
+        raise InputError(f"{where}: unknown option {brief(unknown[0])}; known: {', '.join(NAMES)}")
     for group in (_UPPER, _LOWER):
         both = [name for name in group if name in options]
         if len(both) > 1:
@@ -173,10 +173,12 @@ def _flat(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     if size is None:
         return options
     if not isinstance(size, Mapping) or not size:
-        raise InputError(f"{where}: size is {size!r}; write {{'shortest_edge': ..., 'longest_edge': ...}}, in pixels")
+        raise InputError(
+            f"{where}: size is {brief(size)}; write {{'shortest_edge': ..., 'longest_edge': ...}}, in pixels"
+        )
     for name, value in size.items():
         if name not in _SIZE:
-            raise InputError(f"{where}: size has the unknown option {name!r}; known: {', '.join(_SIZE)}")
+            raise InputError(f"{where}: size has the unknown option {brief(name)}; known: {', '.join(_SIZE)}")
         if _SIZE[name] in options:
             raise InputError(f"{where}: size.{name} and {_SIZE[name]} limit the same; give one of them")
         options[_SIZE[name]] = value
@@ -185,8 +187,7 @@ def _flat(given: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _upper(options: Mapping[str, Any], where: str) -> int | str | None:
     if "budget" in options:
-        budget: int | str = options["budget"]
-        return budget
+        return _budget(options["budget"], where)
     if "max_tokens" in options:
         return _whole(options["max_tokens"], "max_tokens", where)
     if "max_pixels" in options:
@@ -194,9 +195,16 @@ def _upper(options: Mapping[str, Any], where: str) -> int | str | None:
     if "detail" in options:
         detail = options["detail"]
         if not isinstance(detail, str) or detail not in _DETAILS:
-            raise InputError(f"{where}: detail is {detail!r}; it is one of {', '.join(_DETAILS)}")
+            raise InputError(f"{where}: detail is {brief(detail)}; it is one of {', '.join(_DETAILS)}")
         return _DETAILS[detail]
     return None
+
+
+def _budget(given: Any, where: str) -> int | str:
+    """What `saccade.plan` looks into, once it is one of its kinds."""
+    if isinstance(given, str):
+        return given
+    return _whole(given, "budget", where)
 
 
 def _exact(options: Mapping[str, Any], where: str) -> tuple[int, int] | None:
@@ -220,5 +228,5 @@ def _whole(value: Any, name: str, where: str) -> int:
     except TypeError:
         number = 0
     if not 1 <= number < 10**12:
-        raise InputError(f"{where}: {name} is {value!r}; give a whole number of at least 1")
+        raise InputError(f"{where}: {name} is {brief(value)}; give a whole number of at least 1")
     return number

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 
 __all__ = ["Pieces", "stop_strings"]
 
@@ -29,7 +29,7 @@ def stop_strings(value: Any) -> tuple[str, ...]:
         return ()
     stops = (value,) if isinstance(value, str) else value
     if not isinstance(stops, list | tuple) or not all(isinstance(stop, str) and stop for stop in stops):
-        raise InputError(f"stop is {value!r}; give a string or a list of strings, none of them empty")
+        raise InputError(f"stop is {brief(value)}; give a string or a list of strings, none of them empty")
     return tuple(stops)
 
 

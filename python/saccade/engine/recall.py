@@ -17,7 +17,8 @@ __all__ = ["Memo", "export", "restore"]
 
 def export(cache: Sequence[KVCache], start: int, stop: int) -> mx.array:
     """Keys and values of one sequence's tokens, a copy: [layers, 2, K, stop - start, d]."""
-    return mx.stack([mx.stack([buffer[0, :, start:stop] for buffer in layer.state]) for layer in cache])
+    parts = mx.stack([buffer[0, :, start:stop] for layer in cache for buffer in layer.state])
+    return parts.reshape(len(cache), 2, *parts.shape[1:])
 
 
 def restore(cache: Sequence[KVCache], state: mx.array) -> None:
@@ -41,9 +42,9 @@ class Memo:
     delta: int
 
     def keep(self, cache: Sequence[KVCache], answer: Sequence[int] = ()) -> None:
-        """Keep the prompt and as much of its answer as the language model has read."""
-        read = cache[0].offset - len(self.rows)
-        later = np.zeros((max(read, 0), self.rows.shape[1]), np.int64)
-        later[:, 0] = np.asarray(answer[: len(later)], np.int64)
-        later[:, 5:] = (np.arange(len(self.rows), cache[0].offset) + self.delta)[:, None]
+        """Keep the prompt and those tokens of its answer, all of which the language model has read."""
+        start = len(self.rows)
+        later = np.zeros((len(answer), self.rows.shape[1]), np.int64)
+        later[:, 0] = answer
+        later[:, 5:] = (np.arange(start, start + len(answer)) + self.delta)[:, None]
         self.prefixes.insert(np.concatenate([self.rows, later]), lambda start, stop: export(cache, start, stop))

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from saccade import media
 from saccade.engine import options
 from saccade.engine.options import Limits
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 from saccade.prompts import Message
 
 __all__ = ["Medium", "Request", "conversation", "question", "several"]
@@ -64,7 +64,7 @@ def conversation(messages: Any) -> Request:
         FileNotFoundError: a frame's file is missing.
     """
     if not isinstance(messages, list | tuple) or not messages:
-        raise InputError(f"messages: a list of at least one message is expected; got {_short(messages)}")
+        raise InputError(f"messages: a list of at least one message is expected; got {brief(messages)}")
     media_found: list[Medium] = []
     kept = tuple(_message(message, number, media_found) for number, message in enumerate(messages))
     return Request(kept, tuple(media_found))
@@ -83,7 +83,7 @@ def question(images: Any, text: str, system: str | None = None) -> Request:
         InputError: an empty text, or parts as in `conversation`.
     """
     if not isinstance(text, str) or not text.strip():
-        raise InputError(f"text is {text!r}; ask something")
+        raise InputError(f"text is {brief(text)}; ask something")
     content = [_shown(image) for image in several(images)]
     messages: list[Any] = [{"role": "user", "content": [*content, {"type": "text", "text": text}]}]
     if system is not None:
@@ -107,34 +107,34 @@ def _shown(image: Any) -> Any:
 def _message(message: Any, number: int, found: list[Medium]) -> Message:
     where = f"message {number}"
     if not isinstance(message, Mapping):
-        raise InputError(f"{where}: {_short(message)} is none; write {{'role': ..., 'content': ...}}")
+        raise InputError(f"{where}: {brief(message)} is none; write {{'role': ..., 'content': ...}}")
     unknown = [key for key in message if key not in ("role", "content")]
     if unknown:
-        raise InputError(f"{where}: unknown key {unknown[0]!r}; a message has role and content")
+        raise InputError(f"{where}: unknown key {brief(unknown[0])}; a message has role and content")
     role, content = message.get("role"), message.get("content")
-    if role not in ROLES:
-        raise InputError(f"{where}: role is {role!r}; it is one of {', '.join(ROLES)}")
+    if not isinstance(role, str) or role not in ROLES:
+        raise InputError(f"{where}: role is {brief(role)}; it is one of {', '.join(ROLES)}")
     if isinstance(content, str):
         return {"role": role, "content": content}
     if not isinstance(content, list | tuple):
-        raise InputError(f"{where}: content is {_short(content)}; write text or a list of parts with a type")
+        raise InputError(f"{where}: content is {brief(content)}; write text or a list of parts with a type")
     return {"role": role, "content": [_part(part, f"{where}, part {n}", found) for n, part in enumerate(content)]}
 
 
 def _part(part: Any, where: str, found: list[Medium]) -> dict[str, Any]:
     if not isinstance(part, Mapping):
-        raise InputError(f"{where}: {_short(part)} is none; write {{'type': 'text', 'text': ...}} or an image")
+        raise InputError(f"{where}: {brief(part)} is none; write {{'type': 'text', 'text': ...}} or an image")
     kind = part.get("type")
     if kind is None:
         kind = next((name for name in ("text", "image", "video") if name in part), None)
-    if kind not in ("text", "image", "video"):
-        raise InputError(f"{where}: type is {kind!r}; it is text, image or video")
+    if not isinstance(kind, str) or kind not in ("text", "image", "video"):
+        raise InputError(f"{where}: type is {brief(kind)}; it is text, image or video")
     if kind not in part:
         raise InputError(f"{where}: has no {kind!r}, which its type asks for")
     rest = {key: value for key, value in part.items() if key not in ("type", kind)}
     if kind == "text":
         if rest:
-            raise InputError(f"{where}: unknown option {next(iter(rest))!r} beside text")
+            raise InputError(f"{where}: unknown option {brief(next(iter(rest)))} beside text")
         return {"type": "text", "text": part["text"]}
     found.append(_image(part, rest, where) if kind == "image" else _video(part, rest, where))
     return {"type": kind}
@@ -157,8 +157,3 @@ def _video(part: Mapping[str, Any], rest: Mapping[str, Any], where: str) -> Medi
     elif rest.get("fps") is not None:
         raise InputError(f"{where}: fps is given twice, here and in the video; give it once")
     return Medium("video", video, limits)
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"a {type(value).__name__}"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 
 __all__ = ["Sampler", "Sampling"]
 
@@ -57,7 +57,7 @@ class Sampling:
         for name, least in (("top_k", 1), ("seed", 0)):
             value = getattr(self, name)
             if value is not None and not _whole(value, least):
-                raise InputError(f"{name} is {value!r}; give a whole number of at least {least}, or None")
+                raise InputError(f"{name} is {brief(value)}; give a whole number of at least {least}, or None")
 
     @property
     def greedy(self) -> bool:
@@ -143,7 +143,7 @@ def _nucleus(tokens: NDArray[np.int64], shares: NDArray[np.float64], wanted: flo
 def _check(name: str, value: Any, wanted: str, fits: Any) -> None:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
     if not number or not math.isfinite(value) or not fits(value):
-        raise InputError(f"{name} is {value!r}; give {wanted}")
+        raise InputError(f"{name} is {brief(value)}; give {wanted}")
 
 
 def _whole(value: Any, least: int) -> bool:

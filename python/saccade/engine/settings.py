@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from saccade import nets
 from saccade.engine.pieces import stop_strings
 from saccade.engine.sampling import Sampling
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 
 __all__ = ["Options", "Progress", "Settings", "read"]
 
@@ -59,7 +59,7 @@ def read(options: Mapping[str, Any], max_tokens: int) -> Settings:
         raise InputError(f"unknown option {unknown[0]!r}; known: {', '.join(known)}")
     progress = options.get("progress")
     if progress is not None and not callable(progress):
-        raise InputError(f"progress is {progress!r}; give a function of (stage, done, of how many)")
+        raise InputError(f"progress is {brief(progress)}; give a function of (stage, done, of how many)")
     sampling = {field.name: options[field.name] for field in fields(Sampling) if field.name in options}
     return Settings(
         max_tokens=nets.answer_length(options.get("max_tokens", max_tokens), "max_tokens"),

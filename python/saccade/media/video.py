@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 from saccade.media.opening import Source
 from saccade.media.reading import Reading
 
@@ -52,7 +52,7 @@ def _rate(fps: Any) -> float:
     if fps is None:
         raise InputError("video: no rate; say with fps how many of these frames make a second")
     if isinstance(fps, bool) or not isinstance(fps, Real) or not math.isfinite(fps) or fps <= 0:
-        raise InputError(f"video: fps is {fps!r}; give the frames a second, a finite number above 0")
+        raise InputError(f"video: fps is {brief(fps)}; give the frames a second, a finite number above 0")
     return float(fps)
 
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "sizes": "show how sizes fill attention windows, and what becomes of small images",
     "scenes": "write generated screens with their known boxes",
     "sweep": "measure accuracy and latency against budget on generated screens",
+    "tiny": "measure the packaged checkpoint on held-out generated screens",
     "dashboard": "draw what a sweep found as one self-contained page",
     "bench": "time the preparation of an image on this machine, beside Pillow",
     "doctor": "print what matters when something is wrong",

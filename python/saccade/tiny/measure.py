@@ -1,0 +1,120 @@
+"""Asks what `asking` chose and scores the answers: plain rows, one an answer, unit after unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from saccade import grounding, media
+from saccade.grounding import Box, centre_inside
+from saccade.policies.zoom import crop_around
+from saccade.sweep import iou
+from saccade.tiny import asking, questions
+from saccade.tiny.asking import Target
+from saccade.tiny.sitting import Sitting
+
+if TYPE_CHECKING:
+    from saccade.engine import Engine
+
+__all__ = ["PARTS", "ZOOM_SHARES", "ambiguity", "in_range", "law"]
+
+Row = dict[str, Any]
+# What the crop of the second look keeps of each side.
+ZOOM_SHARES = (0.5, 0.25)
+
+
+def _score(found: Sequence[Box], target: Target) -> Row:
+    """How well the first box fits the best of the target's."""
+    best = max((iou(found[0].xyxy, box) for box in target.boxes), default=0.0) if found else 0.0
+    hit = bool(found) and any(centre_inside(found[0], box) for box in target.boxes)
+    return {"share": target.share, "iou": round(best, 4), "hit": hit, "found": bool(found)}
+
+
+def in_range(engine: Engine, unit: int) -> list[Row]:
+    """Places, absent things, points and boxes on one held-out screen; empty where the screen does not count."""
+    drawn = asking.screen(unit)
+    if drawn is None:
+        return []
+    scene, budget = drawn
+    sitting = Sitting(engine, scene.image, budget=budget)
+    plan, rng = sitting.plan, np.random.RandomState(unit)
+    elements = asking.in_range(scene, plan, unit)
+    size = scene.size
+    asked: list[tuple[str, Row]] = []
+    for element in elements:
+        row = {"asked": "place", "kind": element.kind, "relation": element.relation, "true": element.description}
+        asked.append((questions.locate(element.description), row))
+    for turn in range(2):
+        absent = scene.absent(2 * unit + turn)
+        asked.append((questions.locate(absent), {"asked": "absent", "true": absent}))
+    for element in elements[:3]:
+        row = {"kind": element.kind, "relation": element.relation, "true": element.description}
+        point = asking.inner_point(scene, element, plan, rng)
+        if point is not None:
+            asked.append((questions.what_is_at(point), {"asked": "point", **row}))
+        asked.append((questions.what_is_in(plan.to_model(element.box)), {"asked": "box", **row}))
+    texts = sitting.ask([question for question, _ in asked])
+    rows = []
+    for number, (text, (_, row)) in enumerate(zip(texts, asked, strict=True)):
+        row |= {"budget": budget, "tokens": plan.tokens}
+        if row["asked"] == "place":
+            element = elements[number]
+            target = Target(element.description, (element.box,), asking.share_of(element, size))
+            row |= _score(grounding.read(text, plan), target)
+        elif row["asked"] == "absent":
+            row["right"] = text == questions.NOTHING
+        else:
+            row |= {"right": text == row["true"], "said": text}
+        rows.append(row)
+    return rows
+
+
+def _places(engine: Engine, image: Any, targets: Sequence[Target], budget: int) -> tuple[list[tuple[Box, ...]], int]:
+    """Boxes in source pixels of each target at a budget, and the tokens spent on the image."""
+    sitting = Sitting(engine, image, budget=budget)
+    texts = sitting.ask([questions.locate(target.description) for target in targets])
+    return [grounding.read(text, sitting.plan) for text in texts], sitting.plan.tokens
+
+
+def law(engine: Engine, unit: int) -> list[Row]:
+    """Targets of all sizes on one 4K screen at every budget, and tiny ones once more by zooming at 256 tokens."""
+    scene, targets = asking.law_targets(unit)
+    rows = []
+    for budget in asking.LAW_BUDGETS:
+        found, tokens = _places(engine, scene.image, targets, budget)
+        for target, boxes in zip(targets, found, strict=True):
+            rows.append({"asked": "law", "budget": budget, "tokens": tokens, **_score(boxes, target)})
+            if budget == 256 and target.share < 0.001:
+                rows += list(_zoomed(engine, scene.image, target, boxes))
+    return rows
+
+
+def _zoomed(engine: Engine, image: np.ndarray, target: Target, first: Sequence[Box]) -> Iterator[Row]:
+    """The second look: a crop around the first answer, with the same budget; the first stands where it finds none."""
+    for share in ZOOM_SHARES:
+        found = list(first)
+        if first:
+            size = image.shape[1], image.shape[0]
+            x1, y1, x2, y2 = crop_around(first[0].centre, size, share)
+            boxes, _ = _places(engine, media.open_image(image[y1:y2, x1:x2]), [target], 256)
+            shift = (x1, y1, x1, y1)
+            moved = [tuple(value + off for value, off in zip(box.xyxy, shift, strict=True)) for box in boxes[0]]
+            found = [Box((b[0], b[1], b[2], b[3])) for b in moved] or found
+        yield {"asked": "zoom", "crop": share, **_score(found, target)}
+
+
+def ambiguity(engine: Engine, unit: int) -> list[Row]:
+    """Descriptions that fit two elements (either is right) and clean ones of like size, on one 4K screen."""
+    scene, doubled, single = asking.alike(unit)
+    rows = []
+    for budget in asking.LAW_BUDGETS[1:]:
+        found, tokens = _places(engine, scene.image, [*doubled, *single], budget)
+        for number, (target, boxes) in enumerate(zip([*doubled, *single], found, strict=True)):
+            which = {"asked": "ambiguity", "ambiguous": number < len(doubled), "target": number}
+            rows.append({**which, "budget": budget, "tokens": tokens, **_score(boxes, target)})
+    return rows
+
+
+PARTS = {"range": in_range, "law": law, "ambiguity": ambiguity}

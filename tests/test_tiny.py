@@ -1,0 +1,184 @@
+"""The evaluation of the packaged checkpoint: what is asked, how it is scored, kept and summed up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import saccade
+from saccade import tiny
+from saccade.cli.__main__ import main
+from saccade.engine import Engine
+from saccade.errors import InputError
+from saccade.scenes import generate
+from saccade.sweep import bin_of
+from saccade.tiny import asking, evaluation, questions, summary
+
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Engine:
+    return saccade.load()
+
+
+def test_a_sitting_answers_as_the_engine_does_one_by_one(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = generate(11, (640, 400))
+    texts = [questions.locate(element.description) for element in scene.elements[:5]]
+    texts += [questions.what_is_at((100, 60)), questions.what_is_in((10, 10.4, 90, 80)), questions.locate("it")]
+    monkeypatch.setattr("saccade.tiny.sitting.TOGETHER", 2)
+    together = tiny.Sitting(loaded, scene.image, budget=48).ask(texts, max_tokens=24)
+    assert together == [loaded.ask(scene.image, text, budget=48, max_tokens=24).text for text in texts]
+    assert len(set(together)) > 2
+
+
+def test_the_questions_words() -> None:
+    assert questions.what_is_at((3.4, 12.6)) == "what is at (3, 13)?"
+    assert questions.what_is_in((1, 2.2, 30.6, 4)) == "what is in the box [1, 2, 31, 4]?"
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 8))
+def test_targets_in_range_are_wide_enough_and_seldom_large(loaded: Engine, seed: int) -> None:
+    drawn = asking.screen(seed)
+    assert drawn is not None
+    scene, budget = drawn
+    plan = loaded.plan(scene.image, budget=budget)
+    chosen = asking.in_range(scene, plan, seed)
+    assert chosen == asking.in_range(scene, plan, seed)
+    assert len(chosen) <= asking.PLACES and len({element.box for element in chosen}) == len(chosen)
+    large = 0
+    for element in chosen:
+        x1, y1, x2, y2 = plan.to_model(element.box)
+        assert min(x2 - x1, y2 - y1) >= 28 - 1e-6
+        large += asking.share_of(element, scene.size) > 0.05
+    assert large <= 0.3 * len(chosen)
+
+
+def test_points_lie_on_what_they_ask_for(loaded: Engine) -> None:
+    scene = generate(5, (1280, 800))
+    plan, rng = loaded.plan(scene.image, budget=256), np.random.RandomState(0)
+    found = 0
+    for element in scene.elements:
+        point = asking.inner_point(scene, element, plan, rng)
+        if point is not None:
+            found += 1
+            assert scene.at(point[0] * plan.scale[0], point[1] * plan.scale[1]) is element
+    assert found > 10
+
+
+def test_law_targets_are_at_most_eight_of_a_size() -> None:
+    scene, targets = asking.law_targets(2)
+    sizes = [bin_of(target.share) for target in targets]
+    assert scene.size == (3840, 2160)
+    assert 1 <= max(map(sizes.count, sizes)) <= 8
+    for target in targets:
+        (x1, y1, x2, y2), *others = target.boxes
+        assert not others and [e.box for e in scene.matching(target.description)] == [(x1, y1, x2, y2)]
+
+
+def test_ambiguous_descriptions_fit_two_and_clean_ones_one() -> None:
+    scene, doubled, single = asking.alike(1)
+    assert doubled and len(single) <= len(doubled) <= 8
+    for targets, count in ((doubled, 2), (single, 1)):
+        for target in targets:
+            assert len(target.boxes) == count
+            assert {e.box for e in scene.matching(target.description)} == set(target.boxes)
+
+
+def rows(values: list[tuple[int, float]], **more: Any) -> list[tuple[int, Row]]:
+    return [
+        (screen, {"iou": value, "hit": value > 0.5, "found": True, "share": 0.0005, **more}) for screen, value in values
+    ]
+
+
+def test_the_interval_draws_whole_screens() -> None:
+    def mean(groups: list[list[Row]]) -> float:
+        return float(np.mean([row["iou"] for row in groups[0]]))
+
+    # Rows of a screen are equal: drawn one by one they would give a narrower interval than screens do.
+    few = rows([(screen, float(screen % 2)) for screen in range(10) for _ in range(20)])
+    many = rows([(place, value["iou"]) for place, (_, value) in enumerate(few)])
+    wide, narrow = summary.interval([few], mean), summary.interval([many], mean)
+    assert wide is not None and narrow is not None
+    assert wide[0] < narrow[0] < 0.5 < narrow[1] < wide[1]
+    assert summary.interval([rows([(3, 1.0)])], mean) is None
+
+
+def test_zooming_and_ambiguity_by_hand() -> None:
+    flat = rows([(0, 0.1), (1, 0.3)], asked="law", budget=256)
+    zoomed = rows([(0, 0.4), (1, 0.8)], asked="zoom", crop=0.5)
+    half, quarter = summary.zoom([*flat, *zoomed])
+    assert half["ratio"] == pytest.approx(3.0) and half["iou"] == pytest.approx(0.6)
+    assert quarter["n"] == 0 and quarter["ratio"] is None
+    told = {(True, 256): 0.8, (True, 1024): 0.2, (False, 256): 0.9, (False, 1024): 0.7}
+    asked = [
+        row for (kind, budget), iou in told.items() for row in rows([(0, iou), (1, iou)], ambiguous=kind, budget=budget)
+    ]
+    (found,) = summary.ambiguity(asked)
+    assert found["ambiguous_drop"] == pytest.approx(0.6) and found["clean_drop"] == pytest.approx(0.2)
+    assert found["excess"] == pytest.approx(0.4) and found["excess_interval"] == (0.4, 0.4)
+
+
+def test_a_journal_goes_on_and_drops_a_line_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    tiny.Journal(path, "a").add("law", 3, [{"iou": 1.0}])
+    with path.open("a") as stream:
+        stream.write('{"part": "law", "un')
+    again = tiny.Journal(path, "a")
+    assert again.units == {("law", 3): [{"iou": 1.0}]}
+    again.add("law", 4, [])
+    assert tiny.Journal(path, "a").rows("law", range(5)) == [(3, {"iou": 1.0})]
+    with pytest.raises(InputError, match="another model"):
+        tiny.Journal(path, "b")
+    (tmp_path / "x").write_text("no journal\n")
+    with pytest.raises(InputError, match="is no file of"):
+        tiny.Journal(tmp_path / "x", "a")
+
+
+def fake_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Parts that answer at once; the list fills with the units asked."""
+    asked: list[tuple[str, int]] = []
+    place = {"asked": "place", "relation": False, "budget": 64, "share": 0.02, "iou": 0.5, "hit": True, "found": True}
+
+    def part(name: str, row: Row) -> Any:
+        def ask(engine: Engine, unit: int) -> list[Row]:
+            asked.append((name, unit))
+            return [] if name == "range" and unit == 1 else [row]
+
+        return ask
+
+    law = {"asked": "law", "budget": 256, "share": 0.0001, "iou": 0.2, "hit": False, "found": True}
+    made = {"range": place, "law": law, "ambiguity": {**law, "ambiguous": True}}
+    monkeypatch.setattr(evaluation, "PARTS", {name: part(name, row) for name, row in made.items()})
+    return asked
+
+
+def test_screens_with_too_few_elements_are_passed_over_and_nothing_is_asked_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = fake_parts(monkeypatch)
+    done: list[int] = []
+    parts = tiny.evaluate(None, 3, tiny.Journal(tmp_path / "j", "m"), done.append)  # type: ignore[arg-type]
+    assert [screen for screen, _ in parts["range"]] == [0, 2, 3]
+    assert done == list(range(1, 3 + 2 * tiny.scenes_for(3) + 1))
+    count = len(asked)
+    assert tiny.evaluate(None, 3, tiny.Journal(tmp_path / "j", "m")) == parts  # type: ignore[arg-type]
+    assert len(asked) == count
+
+
+def test_the_command_prints_figures_and_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_parts(monkeypatch)
+    words = ["tiny", "evaluate", "--screens", "3", "--out", str(tmp_path / "j")]
+    assert main(words) == 0
+    assert "what is at a point" in capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["range"]["places"]["iou"] == 0.5 and found["law"][-3]["n"] == 2
+    assert main(["tiny", "evaluate", "--screens", "0", "--out", str(tmp_path / "k")]) == 2
+    assert not (tmp_path / "k").exists()

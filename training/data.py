@@ -1,43 +1,43 @@
-"""Batches: generated screens of one grid size, several questions each, and the dense labels of the image tokens."""
+"""Batches: screens of one grid, several questions each, and the dense labels of the image tokens."""
 
 import math
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import IterableDataset
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 import vocabulary
 from geometry import Questions
-from saccade.scenes import COLOURS, KINDS, Element, generate
-from saccade.scenes.words import CONTAINERS
+from questions import Asked, View, ask
+from saccade.scenes import COLOURS, KINDS, NEUTRALS
+from saccade.scenes.words import CONTAINERS, SURFACES
+from screens import ASPECTS, TOKEN, draw, simple, strip
 
-TOKEN: Final = 28
-LEAST_SIDE: Final = 8.0
-ASPECTS: Final = (4 / 3, 1.6, 16 / 9, 16 / 9, 2.0, 1.0, 0.75, 9 / 16)
-# Seeds below this are held out: evaluation and the demo use them, training never does.
-FIRST_TRAINING_SEED: Final = 1_000_000
+LEAST_SIDE: Final = 9.0
 
 TOKENIZER: Final = vocabulary.build()
 PAD: Final = TOKENIZER.token_to_id("<|endoftext|>")
 PREFIX: Final = tuple(TOKENIZER.encode(vocabulary.prompt_before_image()).ids)
 CLOSING: Final = TOKENIZER.token_to_id("<|vision_end|>")
-# Most blocks end before the fourth number, all there is to learn but the form; some batches have whole answers.
-SHORT: Final = Questions(len(PREFIX), 8, 17)
-WHOLE: Final = Questions(len(PREFIX), 6, 24)
+QUESTIONS: Final = 7
+# Most places end before the fourth number, all there is to learn but the form; some batches have whole answers.
 WHOLE_EVERY: Final = 8
-# Where the model reads (x1, y1), (x2, y2): the tokens before each of the four numbers.
+# Strips so long that every number is an answer: rows, and the most columns within 256 tokens and 2,604 px.
+STRIPS: Final = ((2, 93), (2, 93), (3, 85), (4, 64))
+STRIP_EVERY: Final = 12
+# Share of screens of which a part is shown, and, while grids have fewer than so many tokens, of simple ones.
+CROPPED: Final = 0.3
+SIMPLE: Final = 0.8
+STRIPS_FROM: Final = 60
+# The model reads (x1, y1), (x2, y2): a comma stands between each two numbers.
 NUMBER_STEP: Final = 2
-LABELS: Final = {f"the {c} {k}": i for i, (c, k) in enumerate((c, k) for c in COLOURS for k in KINDS)}
+# What the words of an answer teach: its form, whether there is anything, and what it is.
+NOT_TAUGHT, FORM, PRESENCE, NAME = range(4)
+_PAIRS: Final = [(c, k) for k in KINDS for c in COLOURS] + [(c, k) for k in SURFACES for c in NEUTRALS]
+LABELS: Final = {pair: index for index, pair in enumerate(_PAIRS)}
 
 
 @dataclass
@@ -45,9 +45,12 @@ class Batch:
     """B images of `rows` x `columns` tokens, Q questions each, N tokens an image.
 
     images: uint8 [B, H, W, 3]. tokens: [B, 1 + text] without the image. boxes: float [B, Q, 4] in model pixels.
-    pointing: [B, Q, 4] offset in the text of the token before each number. asked: [B, Q], 0 where a block is unused.
-    targets: [B, text] next tokens for the plain loss, -1 where there is none.
-    edges: bool [B, Q, 4, N]. kinds: [B, N, K]. distances: [B, N, 8]. covered: [B, N, 2].
+    pointing: [B, Q, 5] offsets in the text: the token before each number, or the first four of a name; then the last
+        before the answer.
+    placed: [B, Q], 1 where the answer is a place. looked: [B, Q], 1 where `edges` say where to look.
+    targets: [B, text] next tokens for the plain loss; roles: [B, text] what each teaches.
+    edges: bool [B, Q, 5, N], what each of `pointing` has to look at.
+    kinds: [B, N, K]. distances: [B, N, 8]. covered: [B, N, 2].
     """
 
     rows: int
@@ -57,24 +60,19 @@ class Batch:
     tokens: Tensor
     boxes: Tensor
     pointing: Tensor
-    asked: Tensor
+    placed: Tensor
+    looked: Tensor
     targets: Tensor
+    roles: Tensor
     edges: Tensor
     kinds: Tensor
     distances: Tensor
     covered: Tensor
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def encode(text: str) -> tuple[int, ...]:
     return tuple(TOKENIZER.encode(text).ids)
-
-
-def fit(image: Image.Image, elements: tuple[Element, ...], size: tuple[int, int]) -> tuple[Image.Image, np.ndarray]:
-    """Shrink a screen as the processor does; boxes come back as float [n, 4] in pixels of the new size."""
-    scale = np.array([size[0] / image.width, size[1] / image.height] * 2)
-    boxes = np.array([element.box for element in elements], dtype=np.float64).reshape(-1, 4) * scale
-    return image.resize(size, Image.Resampling.BICUBIC), boxes
 
 
 def _overlap(low: np.ndarray, high: np.ndarray, cells: int) -> np.ndarray:
@@ -89,15 +87,18 @@ def squeeze(distance: np.ndarray) -> np.ndarray:
     return np.sign(distance) * np.log1p(np.abs(distance) / TOKEN)
 
 
-def dense_labels(boxes: np.ndarray, elements: tuple[Element, ...], rows: int, columns: int) -> dict[str, np.ndarray]:
+def dense_labels(view: View, rows: int, columns: int) -> dict[str, np.ndarray]:
     """What each token shows: the kinds that touch it, and the edges of the element and of the container on it."""
+    boxes = view.boxes
     tall, wide = _overlap(boxes[:, 1], boxes[:, 3], rows), _overlap(boxes[:, 0], boxes[:, 2], columns)
-    cover = (tall[:, :, None] * wide[:, None]).reshape(len(boxes), -1)
+    cover = (tall[:, :, None] * wide[:, None]).reshape(len(boxes), rows * columns)
     kinds = np.zeros((rows * columns, len(LABELS)), np.float32)
-    for element, area in zip(elements, cover, strict=True):
-        kinds[area > 0, LABELS[element.description]] = 1
+    for element, box, area in zip(view.elements, boxes, cover, strict=True):
+        # The middle of a container does not show which it is.
+        shown = edge_tokens(box, rows, columns).any(0) if element.kind in CONTAINERS else area > 0
+        kinds[shown, LABELS[element.colour, element.kind]] = 1
     y, x = (np.indices((rows, columns)).reshape(2, -1) + 0.5) * TOKEN
-    inside = np.array([element.kind in CONTAINERS for element in elements])
+    inside = np.array([element.kind in CONTAINERS for element in view.elements], bool)
     distances, covered = np.zeros((rows * columns, 8), np.float32), np.zeros((rows * columns, 2), np.float32)
     for side, chosen in enumerate((~inside, inside)):
         if chosen.any():
@@ -110,7 +111,7 @@ def dense_labels(boxes: np.ndarray, elements: tuple[Element, ...], rows: int, co
 
 def edge_tokens(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """bool [4, rows * columns]: the tokens along the left, top, right and bottom edge of a box."""
-    left, top = int(box[0] // TOKEN), int(box[1] // TOKEN)
+    left, top = min(columns - 1, int(box[0] // TOKEN)), min(rows - 1, int(box[1] // TOKEN))
     right, bottom = min(columns - 1, math.ceil(box[2] / TOKEN) - 1), min(rows - 1, math.ceil(box[3] / TOKEN) - 1)
     marks = np.zeros((4, rows, columns), bool)
     marks[0, top : bottom + 1, left] = True
@@ -120,120 +121,133 @@ def edge_tokens(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return marks.reshape(4, -1)
 
 
-def question(box: np.ndarray, description: str, length: int) -> tuple[list[int], list[int], int]:
-    """One block: tokens, next tokens (-1 where none is taught), and the offset of the token before x1."""
-    rounded = [round(float(v)) for v in box]
-    asked = encode(vocabulary.prompt_after_image(description))
-    said = encode(vocabulary.answer((rounded[0], rounded[1], rounded[2], rounded[3]), description))
-    whole = (asked + said)[: length + 1]
-    following = [-1] * (len(asked) - 1) + list(whole[len(asked) :])
-    for number in range(4):
-        following[len(asked) + NUMBER_STEP * number] = -1  # numbers have their own, smooth loss
-    tokens = list(whole[:-1]) if len(whole) > len(following) else list(whole)
-    padding = length - len(tokens)
-    return tokens + [PAD] * padding, following + [-1] * (length - len(following)), len(asked)
+def box_tokens(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """bool [rows * columns]: the tokens that a box touches."""
+    area = _overlap(box[None, 1], box[None, 3], rows)[0][:, None] * _overlap(box[None, 0], box[None, 2], columns)[0]
+    return (area > 0).reshape(-1)
 
 
-Screen = tuple[np.ndarray, tuple[Element, ...], np.ndarray]
+@dataclass(frozen=True)
+class Block:
+    """One question as tokens: `following` is taught with `roles`; the answer begins at offset `first`."""
+
+    tokens: tuple[int, ...]
+    following: tuple[int, ...]
+    roles: tuple[int, ...]
+    first: int
 
 
-def draw_screen(rng: np.random.Generator, rows: int, columns: int) -> Screen:
-    """Generate a screen above the size of the model's image and shrink it to that: pixels, elements, boxes [n, 4]."""
-    zoom = rng.uniform(1.4, 2.6)
-    size = round(columns * TOKEN * zoom), round(rows * TOKEN * zoom)
-    smallest = min(round(math.exp(rng.uniform(math.log(7), math.log(20))) * zoom), min(size) // 6)
-    scene = generate(int(rng.integers(FIRST_TRAINING_SEED, 2**40)), size, smallest=max(4, smallest))
-    image, boxes = fit(Image.fromarray(scene.image), scene.elements, (columns * TOKEN, rows * TOKEN))
-    return np.asarray(image), scene.elements, boxes
+def block(asked: Asked, whole: bool) -> Block:
+    """Lay out one question; not `whole`: a place stops at the token before its last number."""
+    before = encode(vocabulary.prompt_after_image(asked.question))
+    said = encode(asked.answer)
+    placed = asked.box is not None
+    if placed and not whole:
+        said = said[: 2 + 3 * NUMBER_STEP]
+    tokens = before + said[:-1]
+    following = (PAD,) * (len(before) - 1) + said
+    roles = [NOT_TAUGHT] * (len(before) - 1) + [NAME if asked.names else FORM] * len(said)
+    if placed:
+        for number in range(4):
+            roles[len(before) + NUMBER_STEP * number] = NOT_TAUGHT  # numbers have their own, smooth loss
+    if not asked.names:
+        roles[len(before) - 1] = PRESENCE
+    return Block(tokens, following, tuple(roles), len(before))
 
 
-def pack(
-    rng: np.random.Generator, screens: list[Screen], rows: int, columns: int, least_side: float, layout: Questions
-) -> Batch:
-    """Ask about screens that share one grid; only elements of at least `least_side` model pixels both ways."""
-    collected: dict[str, list[np.ndarray]] = {f.name: [] for f in fields(Batch)[3:]}
-    for pixels, elements, boxes in screens:
-        dense = dense_labels(boxes, elements, rows, columns)
-        asked = ask(rng, boxes, elements, rows, columns, least_side, layout)
-        for name, value in ({"images": pixels} | dense | asked).items():
-            collected[name].append(value)
-    return Batch(rows, columns, layout, **{name: torch.from_numpy(np.stack(v)) for name, v in collected.items()})
-
-
-def make_batch(rng: np.random.Generator, rows: int, columns: int, images: int, layout: Questions = SHORT) -> Batch:
-    """Generate `images` screens with their questions and labels."""
-    screens = [draw_screen(rng, rows, columns) for _ in range(images)]
-    return pack(rng, screens, rows, columns, LEAST_SIDE, layout)
-
-
-def ask(
-    rng: np.random.Generator,
-    boxes: np.ndarray,
-    elements: tuple[Element, ...],
-    rows: int,
-    columns: int,
-    least_side: float,
-    layout: Questions,
-) -> dict[str, np.ndarray]:
-    """Choose questions about one screen and lay out their tokens and labels."""
-    sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    order = [int(i) for i in rng.permutation(len(boxes)) if sides[i] >= least_side][: layout.count]
-    tokens, targets = [*PREFIX, CLOSING], [-1] * (len(PREFIX) + 1)
-    asked, chosen = np.zeros(layout.count, np.float32), np.zeros((layout.count, 4), np.float32)
-    pointing, edges = np.zeros((layout.count, 4), np.int64), np.zeros((layout.count, 4, rows * columns), bool)
-    for place in range(layout.count):
-        start = len(tokens)
-        if place >= len(order):
-            tokens, targets = tokens + [PAD] * layout.length, targets + [-1] * layout.length
-            continue
-        box = boxes[order[place]]
-        block, following, first = question(box, elements[order[place]].description, layout.length)
-        tokens, targets = tokens + block, targets + following
-        pointing[place] = start + first + np.arange(4) * NUMBER_STEP
-        asked[place], chosen[place], edges[place] = 1, box, edge_tokens(box, rows, columns)
+def lay_out(asked: list[Asked], blocks: list[Block], layout: Questions, grid: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Tokens and labels of one screen's questions."""
+    count, length, N = layout.count, layout.length, grid[0] * grid[1]
+    start = len(PREFIX) + 1
+    tokens, targets = np.full(start + count * length, PAD), np.full(start + count * length, PAD)
+    tokens[:start], roles = [*PREFIX, CLOSING], np.zeros(start + count * length, np.int64)
+    placed, looked, boxes = np.zeros(count, np.float32), np.zeros(count, np.float32), np.zeros((count, 4), np.float32)
+    pointing, edges = np.zeros((count, 5), np.int64), np.zeros((count, 5, N), bool)
+    for place, (one, laid) in enumerate(zip(asked, blocks, strict=True)):
+        at = start + place * length
+        tokens[at : at + len(laid.tokens)] = laid.tokens
+        targets[at : at + len(laid.following)] = laid.following
+        roles[at : at + len(laid.roles)] = laid.roles
+        step = NUMBER_STEP if one.box is not None else 1
+        last = len(laid.tokens) - 1
+        pointing[place] = at + np.minimum([laid.first + step * n for n in range(4)] + [laid.first - 1], last)
+        if one.box is not None:
+            placed[place], boxes[place] = 1, one.box
+        if one.look is not None:
+            looked[place] = 1
+            borders = edge_tokens(one.look, *grid)
+            shown = borders.any(0) if one.hollow else box_tokens(one.look, *grid)
+            edges[place, :4] = borders if one.box is not None else shown
+            edges[place, 4] = shown
     return {
-        "tokens": np.array(tokens), "targets": np.array(targets), "asked": asked, "boxes": chosen,
+        "tokens": tokens, "targets": targets, "roles": roles, "placed": placed, "looked": looked, "boxes": boxes,
         "pointing": pointing, "edges": edges,
     }  # fmt: skip
 
 
-def draw_grid(rng: np.random.Generator, fewest: int, most: int) -> tuple[int, int]:
-    """Choose (rows, columns): the amount of tokens log-uniform, the aspect that of a screen."""
+def pack(views: list[View], asked: list[list[Asked]], rows: int, columns: int, *, whole: bool) -> Batch:
+    """Lay out screens of one grid with their questions, all blocks as long as the longest."""
+    # Room for as many questions as the screens have on average: the rest would mostly be padding.
+    count = max(1, math.ceil(sum(map(len, asked)) / len(asked)))
+    asked = [some[:count] for some in asked]
+    blocks = [[block(one, whole) for one in some] for some in asked]
+    longest = max((len(laid.tokens) for some in blocks for laid in some), default=1)
+    layout = Questions(len(PREFIX), count, longest)
+    collected: dict[str, list[np.ndarray]] = {f.name: [] for f in fields(Batch)[3:]}
+    for view, some, laid in zip(views, asked, blocks, strict=True):
+        labels = dense_labels(view, rows, columns) | lay_out(some, laid, layout, (rows, columns))
+        for name, value in ({"images": view.pixels} | labels).items():
+            collected[name].append(value)
+    return Batch(rows, columns, layout, **{name: torch.from_numpy(np.stack(v)) for name, v in collected.items()})
+
+
+def draw_grid(rng: np.random.Generator, fewest: int, most: int, aspect: float) -> tuple[int, int]:
+    """Choose (rows, columns) of about this aspect, the amount of tokens log-uniform."""
     while True:
         area = math.exp(rng.uniform(math.log(fewest), math.log(most + 1)))
-        aspect = ASPECTS[int(rng.integers(len(ASPECTS)))]
         rows, columns = math.floor(math.sqrt(area / aspect)), math.floor(math.sqrt(area * aspect))
         if rows >= 3 and columns >= 3 and fewest * 0.8 <= rows * columns <= most:
             return rows, columns
 
 
-class Screens(IterableDataset[Batch]):
-    """Endless batches; batch k depends on (seed, k, schedule) alone, so that a resumed run sees what it would have."""
-
-    def __init__(self, seed: int, first: int, last: int, schedule: "Schedule") -> None:
-        self.seed, self.first, self.last, self.schedule = seed, first, last, schedule
-
-    def __iter__(self) -> Iterator[Batch]:
-        for step in range(self.first, self.last):
-            rng = np.random.default_rng([self.seed, step])
-            fewest, most = self.schedule.tokens(step)
-            rows, columns = draw_grid(rng, fewest, most)
-            images = max(2, min(self.schedule.most_images, round(self.schedule.image_tokens / (rows * columns))))
-            yield make_batch(rng, rows, columns, images, SHORT if step % WHOLE_EVERY else WHOLE)
+def make_batch(seed: int, step: int, lane: int, schedule: "Schedule", share: float) -> Batch:
+    """The batch of one step, `share` of the run being over; from these arguments alone, so that a run can go on."""
+    rng = np.random.default_rng([seed, step])
+    fewest, most = schedule.tokens(share)
+    if step % STRIP_EVERY == STRIP_EVERY - 1 and most >= STRIPS_FROM:
+        rows, longest = STRIPS[int(rng.integers(len(STRIPS)))]
+        columns = longest - int(rng.integers(3)) if rng.random() < 0.7 else int(rng.integers(longest // 3, longest))
+        tall = rng.random() < 0.5
+        images = max(2, round(schedule.image_tokens / (rows * columns)))
+        if tall:
+            views = [strip(rng, columns, rows) for _ in range(images)]
+            rows, columns = columns, rows
+        else:
+            views = [strip(rng, rows, columns) for _ in range(images)]
+    else:
+        aspect = int(rng.integers(len(ASPECTS)))
+        rows, columns = draw_grid(rng, fewest, most, ASPECTS[aspect])
+        images = max(2, min(schedule.most_images, round(schedule.image_tokens / (rows * columns))))
+        size = columns * TOKEN, rows * TOKEN
+        early = most < STRIPS_FROM
+        views = [
+            simple(rng, size) if early and rng.random() < SIMPLE else draw(rng, step, lane, aspect, size, CROPPED)
+            for _ in range(images)
+        ]
+    asked = [ask(rng, view, LEAST_SIDE, QUESTIONS) for view in views]
+    return pack(views, asked, rows, columns, whole=step % WHOLE_EVERY == 0)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How sizes and rates go over a run of `steps` batches; `phases` are (until this share, fewest, most tokens)."""
+    """How sizes go over a run; `phases` are (until this share of it, fewest, most tokens of an image)."""
 
-    steps: int
     phases: tuple[tuple[float, int, int], ...]
     image_tokens: int
-    most_images: int = 16
+    most_images: int = 12
 
-    def tokens(self, step: int) -> tuple[int, int]:
-        """Fewest and most merged tokens an image may have at this step."""
-        share = step / self.steps
+    def tokens(self, share: float) -> tuple[int, int]:
+        """Fewest and most merged tokens an image may have when `share` of the run is over."""
         for until, fewest, most in self.phases:
             if share < until:
                 return fewest, most

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 import vocabulary
+from initial import exported
 from net import Net, Shape
 
 MOST_TOKENS: Final = 256
@@ -178,8 +179,7 @@ def load(path: Path) -> Net:
 def read(folder: Path) -> Net:
     """Read an exported checkpoint back, with the weights as they were stored."""
     net = Net(Shape(vocabulary.build().get_vocab_size()))
-    stored = {name: value.float() for name, value in load_file(folder / "model.safetensors").items()}
-    stored["visual.patch_embed.proj.weight"] = stored["visual.patch_embed.proj.weight"].sum(2).flatten(1)
+    stored = exported(folder)
     missing, unknown = net.load_state_dict(stored, strict=False)
     if unknown or any(not name.startswith("aux.") for name in missing):
         raise ValueError(f"{folder} is no checkpoint of this network: missing {missing}, unknown {unknown}")

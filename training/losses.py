@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data import TOKEN, Batch
+from data import FORM, NAME, NOT_TAUGHT, PRESENCE, Batch
 from geometry import Geometry
 from net import Net, Output
+from screens import TOKEN
 from vocabulary import NUMBERS
 
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]) * 255
@@ -32,7 +33,7 @@ class Weights:
 
 
 def sequence_rows(batch: Batch, geometry: Geometry) -> Tensor:
-    """[B, Q * 4] places in the whole sequence of the tokens before each number."""
+    """[B, Q * 5] places in the whole sequence of `Batch.pointing`."""
     rows = batch.pointing.flatten(1)
     return torch.where(rows > geometry.image_start, rows + geometry.tokens, rows)
 
@@ -43,29 +44,31 @@ def _mean(values: Tensor, weight: Tensor) -> Tensor:
 
 def _numbers(net: Net, hidden: Tensor, batch: Batch, rows: Tensor, width: float) -> Tensor:
     """Cross entropy against a Gaussian over the numbers around the true coordinate."""
-    B, Q = batch.asked.shape
-    taken = hidden[torch.arange(B)[:, None], rows]
-    logits = net.lm_head(taken).float().view(B, Q, 4, -1)
+    taken = hidden[torch.arange(len(rows))[:, None], rows].view(*batch.placed.shape, 5, -1)[batch.placed > 0][:, :4]
+    logits = net.lm_head(taken).float()
     near = min(NUMBERS, TOKEN * max(batch.rows, batch.columns) + round(4 * width))
-    goal = torch.softmax(-0.5 * ((torch.arange(near) - batch.boxes[..., None]) / width) ** 2, -1)
+    true = batch.boxes[batch.placed > 0][..., None]
+    goal = torch.softmax(-0.5 * ((torch.arange(near) - true) / width) ** 2, -1)
     loss = logits.logsumexp(-1) - (goal * logits[..., :near]).sum(-1)
-    return _mean(loss.mean(-1), batch.asked)
+    return loss.sum() / max(1, loss.numel())
 
 
-def _text(net: Net, hidden: Tensor, batch: Batch, geometry: Geometry) -> Tensor:
-    """Plain cross entropy for everything in the answers that is no number."""
+def _words(net: Net, hidden: Tensor, batch: Batch, geometry: Geometry) -> dict[str, Tensor]:
+    """Plain cross entropy for everything in the answers that is no number, by what it teaches."""
     spoken = torch.cat([hidden[:, : geometry.image_start], hidden[:, geometry.image_start + geometry.tokens :]], 1)
-    taught = batch.targets >= 0
-    return F.cross_entropy(net.lm_head(spoken[taught]).float(), batch.targets[taught])
+    taught = batch.roles != NOT_TAUGHT
+    loss = F.cross_entropy(net.lm_head(spoken[taught]).float(), batch.targets[taught], reduction="none")
+    roles = batch.roles[taught]
+    parts = {"form": FORM, "presence": PRESENCE, "names": NAME}
+    return {name: _mean(loss, (roles == role).float()) for name, role in parts.items()}
 
 
 def _gaze(gaze: Tensor, batch: Batch, geometry: Geometry) -> Tensor:
     """Minus the logarithm of the attention that falls on the edge asked for."""
-    B, Q = batch.asked.shape
     start = geometry.image_start
-    on_image = gaze[:, :, start : start + geometry.tokens].view(B, Q, 4, -1)
+    on_image = gaze[:, :, start : start + geometry.tokens].view(*batch.looked.shape, 5, -1)
     seen = on_image.masked_fill(~batch.edges, -1e4).logsumexp(-1).mean(-1)
-    return -_mean(seen, batch.asked)
+    return -_mean(seen, batch.looked)
 
 
 def _dense(output: Output, batch: Batch) -> dict[str, Tensor]:
@@ -85,10 +88,11 @@ def losses(net: Net, batch: Batch, geometry: Geometry, weights: Weights, dtype: 
         output = net(inputs, batch.tokens, geometry, rows)
         parts = {
             "numbers": _numbers(net, output.hidden, batch, rows, weights.width),
-            "text": _text(net, output.hidden, batch, geometry),
+            **_words(net, output.hidden, batch, geometry),
             "gaze": _gaze(output.gaze, batch, geometry),
             **_dense(output, batch),
         }
+    words = 0.1 * parts["form"] + parts["presence"] + 1.5 * parts["names"]
     helpers = 0.5 * parts["gaze"] + 0.5 * parts["kinds"] + 2 * parts["boxes"] + 2 * parts["position"]
-    parts["total"] = parts["numbers"] + 0.3 * parts["text"] + weights.helpers * helpers
+    parts["total"] = parts["numbers"] + words + weights.helpers * helpers
     return parts

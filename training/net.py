@@ -5,7 +5,7 @@ B images, P patches, N = P / 4 merged tokens, S positions of the whole sequence.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -39,7 +39,7 @@ class Shape:
     rope_theta: float = 40.0
     mrope_section: tuple[int, ...] = (2, 7, 7)
     eps: float = 1e-6
-    kinds: int = field(default=112)
+    kinds: int = 223
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -1,45 +1,47 @@
-"""Train the packaged checkpoint from nothing: python training/train.py --out run
+"""Train the packaged checkpoint: python training/train.py --out run
 
-Killed, the same command goes on from where the run last saved. Batches depend on the seed and the step alone.
+Killed, the same command goes on from where the run last saved. Batches depend on the seed and the step alone. Several
+processes of one thread each, which take turns at the weights, get more out of a shared machine than threads that wait
+for one another.
 """
 
 import argparse
+import copy
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
-from data import TOKENIZER, Batch, Schedule, Screens, make_batch
-from evaluate import decode, iou
+from check import report
+from data import TOKENIZER, Batch, Schedule, make_batch
 from geometry import geometry
+from initial import restore
 from losses import Weights, losses
 from net import Net, Shape
 
 # Until this share of the run, an image has between so many merged tokens: small ones teach what an edge is, cheaply.
-PHASES: Final = ((0.2, 18, 42), (0.4, 24, 110), (0.8, 36, 256), (1.01, 56, 256))
+FROM_NOTHING: Final = ((0.2, 18, 42), (0.4, 24, 110), (0.8, 36, 256), (1.01, 56, 256))
+GOING_ON: Final = ((0.35, 15, 45), (0.6, 24, 110), (0.8, 36, 256), (1.01, 56, 256))
 WARM_UP: Final = 200
 DECAY: Final = 0.4
 SAVE_EVERY: Final = 100
-CHECK_EVERY: Final = 400
-CHECK_GRIDS: Final = ((5, 6), (7, 12), (12, 21))
+CHECK_EVERY: Final = 500
 
 
-def rate(step: int, steps: int, peak: float) -> float:
+def rate(step: int, share: float, peak: float) -> float:
     """Warm up, hold, and go down to nothing along a half cosine over the last part of the run."""
-    left = (steps - step) / (steps * DECAY)
+    left = (1 - share) / DECAY
     down = 1.0 if left >= 1 else 0.5 - 0.5 * math.cos(math.pi * max(0.0, left))
     return peak * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * down)
 
 
-def weights(step: int, steps: int) -> Weights:
+def weights(share: float, widest: float) -> Weights:
     """Number targets grow sharper and helpers count less as the run goes on."""
-    share = step / steps
-    return Weights(width=0.7 + 4.0 * max(0.0, 1 - share / 0.85), helpers=1 - 0.6 * share)
+    return Weights(width=0.7 + (widest - 0.7) * max(0.0, 1 - share / 0.85), helpers=1 - 0.6 * share)
 
 
 def optimiser(net: Net, peak: float) -> torch.optim.AdamW:
@@ -49,44 +51,55 @@ def optimiser(net: Net, peak: float) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98))
 
 
-@torch.no_grad()
-def check(net: Net, rows: int, columns: int, images: int = 12) -> tuple[float, float]:
-    """Mean IoU on unseen training-like screens: of all targets, and of those of at least 28 x 28 pixels."""
-    batch = make_batch(np.random.default_rng(rows * 100 + columns), rows, columns, images)
-    asked = batch.asked.numpy() > 0
-    true = batch.boxes.numpy()[asked]
-    values = iou(decode(net, batch).numpy()[asked], true)
-    wide = np.minimum(true[:, 2] - true[:, 0], true[:, 3] - true[:, 1]) >= 28
-    return float(values.mean()), float(values[wide].mean())
-
-
-class Run:
-    """A training run: network, optimiser, step, and the folder that keeps them."""
+class Shared:
+    """What all processes of a run work on, in shared memory: weights, moments of the optimiser, the count of steps."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self.arguments = arguments
-        self.folder: Path = arguments.out
-        self.folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(arguments.seed)
         self.net = Net(Shape(TOKENIZER.get_vocab_size()))
         self.optimiser = optimiser(self.net, arguments.rate)
-        self.step = 0
-        self.average: dict[str, float] = {}
-        self.started = time.monotonic()
-        self.images = 0
-        self._restore()
+        self.folder: Path = arguments.out
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.seconds = 0.0
+        first = self._restore(arguments.init)
+        self.lock = torch.multiprocessing.Lock()
+        self.step = torch.tensor(first).share_memory_()
+        self.images = torch.tensor(0).share_memory_()
+        self.arguments, self.before, self.started = arguments, self.seconds, time.monotonic()
+        self._allocate()
 
-    def _restore(self) -> None:
+    def _restore(self, init: Path | None) -> int:
         latest = self.folder / "latest.pt"
-        source = latest if latest.exists() else self.arguments.init
-        if source is None:
-            return
-        state: dict[str, Any] = torch.load(source, weights_only=True)
-        self.net.load_state_dict(state["net"])
-        if source == latest:
+        if latest.exists():
+            state: dict[str, Any] = torch.load(latest, weights_only=True)
+            self.net.load_state_dict(state["net"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.step = state["step"]
-        self.say(f"continuing from {source} at step {self.step}")
+            self.seconds = state["seconds"]
+            self.say(f"continuing from {latest} at step {state['step']}, {self.seconds:.0f} s")
+            return int(state["step"])
+        if init is not None:
+            self.say(restore(self.net, init))
+        return 0
+
+    def _allocate(self) -> None:
+        """Put everything that a step changes where every process sees it."""
+        self.net.share_memory()
+        for parameter in self.net.parameters():
+            state = self.optimiser.state[parameter]
+            state.setdefault("step", torch.tensor(0.0))
+            state.setdefault("exp_avg", torch.zeros_like(parameter))
+            state.setdefault("exp_avg_sq", torch.zeros_like(parameter))
+            for value in state.values():
+                value.share_memory_()
+
+    def elapsed(self) -> float:
+        """Seconds that the run has taken, those before it was stopped included."""
+        return self.before + time.monotonic() - self.started
+
+    def share(self) -> float:
+        """How much of the run is over."""
+        minutes, steps = self.arguments.minutes, self.arguments.steps
+        return self.elapsed() / (60 * minutes) if minutes else int(self.step) / steps
 
     def say(self, text: str) -> None:
         print(text, flush=True)
@@ -95,60 +108,115 @@ class Run:
 
     def save(self) -> None:
         """Write beside, then rename: a kill never leaves half a file."""
-        state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.step}
-        torch.save(state, self.folder / "latest.tmp")
+        with self.lock:
+            state = {
+                "net": self.net.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "step": int(self.step),
+                "seconds": self.elapsed(),
+            }
+            torch.save(state, self.folder / "latest.tmp")
         (self.folder / "latest.tmp").rename(self.folder / "latest.pt")
 
-    def learn(self, batch: Batch) -> None:
+
+class Worker:
+    """One process of a run: it computes gradients on weights of its own and applies them to the shared ones."""
+
+    def __init__(self, shared: Shared, lane: int, arguments: argparse.Namespace) -> None:
+        self.shared, self.lane, self.arguments = shared, lane, arguments
+        self.net = copy.deepcopy(shared.net)
+        self.average: dict[str, float] = {}
+
+    def _apply(self) -> int:
+        """Take one step with this process's gradients; returns how many the run has taken."""
+        a, shared = self.arguments, self.shared
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        with shared.lock, torch.no_grad():
+            for group in shared.optimiser.param_groups:
+                group["lr"] = rate(int(shared.step), shared.share(), a.rate)
+            for ours, theirs in zip(self.net.parameters(), shared.net.parameters(), strict=True):
+                theirs.grad = ours.grad
+            shared.optimiser.step()
+            for ours, theirs in zip(self.net.parameters(), shared.net.parameters(), strict=True):
+                ours.copy_(theirs)
+            shared.step += 1
+            return int(shared.step)
+
+    def learn(self, batch: Batch) -> int:
         a = self.arguments
         grid = geometry(batch.rows, batch.columns, batch.layout)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate(self.step, a.steps, a.rate)
         dtype = torch.bfloat16 if a.bfloat16 else torch.float32
-        parts: dict[str, Tensor] = losses(self.net, batch, grid, weights(self.step, a.steps), dtype)
-        self.optimiser.zero_grad(set_to_none=True)
-        parts["total"].backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        self.optimiser.step()
-        self.step += 1
-        self.images += len(batch.images)
+        sharpness = weights(self.shared.share(), a.widest)
+        parts: dict[str, Tensor] = losses(self.net, batch, grid, sharpness, dtype)
         for name, value in parts.items():
             now = float(value.detach())
             if not math.isfinite(now):
-                raise FloatingPointError(f"{name} is {now} at step {self.step}")
+                raise FloatingPointError(f"{name} is {now} at step {int(self.shared.step)}")
             self.average[name] = self.average.get(name, now) * 0.98 + now * 0.02
+        self.net.zero_grad(set_to_none=True)
+        parts["total"].backward()
+        self.shared.images += len(batch.images)
+        return self._apply()
 
-    def report(self) -> None:
+    def report(self, step: int) -> None:
         shown = " ".join(f"{name} {value:.3f}" for name, value in self.average.items())
-        seconds = time.monotonic() - self.started
-        self.say(f"{self.step} {seconds:.0f}s {self.images} images | {shown}")
-        if self.step % CHECK_EVERY == 0:
-            grids = [(r, c) for r, c in CHECK_GRIDS if r * c <= 2 * self.arguments.most(self.step)]
-            results = [(f"{r}x{c}", *check(self.net, r, c)) for r, c in grids]
-            self.say("    held-out IoU all / 28 px: " + ", ".join(f"{g} {a:.3f} / {w:.3f}" for g, a, w in results))
+        self.shared.say(f"{step} {self.shared.elapsed():.0f}s {int(self.shared.images)} images | {shown}")
+
+    def run(self) -> None:
+        """Learn until the run's last step; the first process reports and saves."""
+        a = self.arguments
+        torch.set_num_threads(a.threads)
+        parent, step = os.getppid(), int(self.shared.step)
+        own, saved, checked = step - step % a.workers + self.lane, step, step
+        schedule = Schedule(GOING_ON if a.init else FROM_NOTHING, a.image_tokens)
+        while self.shared.share() < 1 and (self.lane == 0 or os.getppid() == parent):
+            step = self.learn(make_batch(a.seed, own, self.lane, schedule, self.shared.share()))
+            own += a.workers
+            if self.lane == 0 and step - saved >= SAVE_EVERY:
+                saved = step
+                self.report(step)
+                self.shared.save()
+            if self.lane == 0 and step - checked >= CHECK_EVERY:
+                checked = step
+                self.shared.say("    " + report(self.net))
+        if self.lane == 0:
+            self.report(step)
+            self.shared.save()
+            self.shared.say("    " + report(self.net))
+
+
+def work(shared: Shared, lane: int, arguments: argparse.Namespace) -> None:
+    """What a process beside the first does; Linux shares its processors between sessions, so it has one of its own."""
+    os.setsid()
+    Worker(shared, lane, arguments).run()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: state and log")
-    parser.add_argument("--steps", type=int, default=4500, help="length of the whole run in batches")
-    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
-    parser.add_argument("--init", type=Path, help="start from the weights of another run's latest.pt")
+    parser.add_argument("--steps", type=int, default=5400, help="length of the whole run in batches")
+    parser.add_argument("--minutes", type=float, help="length of the whole run by the clock, in place of --steps")
+    parser.add_argument("--rate", type=float, help="peak learning rate; default 2e-3, after --init 1e-3")
+    parser.add_argument("--init", type=Path, help="an exported checkpoint, or another run's latest.pt, to start from")
     parser.add_argument("--image-tokens", type=int, default=1000, help="image tokens a batch")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--float32", dest="bfloat16", action="store_false", help="for processors without bfloat16")
+    parser.add_argument("--workers", type=int, default=2, help="processes; with one, a run repeats bit by bit")
+    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--bfloat16", action="store_true", help="for processors with AMX or AVX-512 BF16")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    schedule = Schedule(arguments.steps, PHASES, arguments.image_tokens)
-    arguments.most = lambda step: schedule.tokens(step)[1]
-    run = Run(arguments)
-    batches = Screens(arguments.seed, run.step, arguments.steps, schedule)
-    for batch in DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=6):
-        run.learn(batch)
-        if run.step % SAVE_EVERY == 0 or run.step == arguments.steps:
-            run.report()
-            run.save()
+    torch.set_num_threads(1)  # a process that has had threads must not fork
+    if arguments.rate is None:
+        arguments.rate = 2e-3 if arguments.init is None else 1e-3
+    arguments.widest = 4.7 if arguments.init is None else 2.0
+    shared = Shared(arguments)
+    fork = torch.multiprocessing.get_context("fork")
+    lanes = range(1, arguments.workers)
+    others = [fork.Process(target=work, args=(shared, lane, arguments), daemon=True) for lane in lanes]
+    for other in others:
+        other.start()
+    Worker(shared, 0, arguments).run()
+    for other in others:
+        other.join()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Check an exported checkpoint with transformers alone: same logits as our network, whole answers as a user gets them.
+"""Check an exported checkpoint with transformers alone: same logits as our network, and answers for others to repeat.
 
-python training/verify.py python/saccade/assets/tiny --screens 10
+python training/verify.py python/saccade/assets/tiny --answers answers.json
 """
 
 import argparse
-import re
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,20 +16,28 @@ from PIL import Image
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
 import vocabulary
-from data import WHOLE, Batch, fit, pack
-from evaluate import BUDGETS, SIZES, iou, model_grid
+from data import pack
 from export import read
 from geometry import geometry
 from losses import patches
 from net import Net
-from saccade.scenes import generate
+from questions import Asked, View
+from saccade.scenes import Scene, generate
 
-ANSWER: Final = re.compile(r'\[\{"bbox_2d": \[(\d+), (\d+), (\d+), (\d+)\], "label": "([^"]*)"\}\]<\|im_end\|>')
+# Some smaller than 256 tokens, so that grids differ, some shrunk to it.
+SIZES: Final = ((336, 196), (448, 252), (560, 336), (308, 420), (1280, 720))
 SYSTEM: Final = {"role": "system", "content": vocabulary.SYSTEM}
+MOST_TOKENS: Final = 48
+LEAST_SIDE: Final = 20
 
 
-def question(description: str) -> str:
-    return f"Locate {description}, output its bbox coordinates using JSON format."
+@dataclass(frozen=True)
+class Prompt:
+    """A question about the held-out screen of a seed and a size."""
+
+    seed: int
+    size: tuple[int, int]
+    question: str
 
 
 class Reference:
@@ -50,54 +60,67 @@ class Reference:
         return {"input_ids": ids["input_ids"], "mm_token_type_ids": types, **seen}
 
     @torch.no_grad()
-    def answer(self, inputs: dict[str, Any]) -> str:
-        """What the model says, greedily, special tokens included."""
-        out = self.model.generate(**inputs, max_new_tokens=48, do_sample=False)
-        return str(self.tokenizer.decode(out[0, inputs["input_ids"].shape[1] :]))
+    def answer(self, inputs: dict[str, Any]) -> list[int]:
+        """What the model says, greedily, its end token included."""
+        out = self.model.generate(**inputs, max_new_tokens=MOST_TOKENS, do_sample=False)
+        said: list[int] = out[0, inputs["input_ids"].shape[1] :].tolist()
+        return said
 
 
 @torch.no_grad()
-def difference(reference: Reference, net: Net, batch: Batch, image: Image.Image, description: str, said: str) -> float:
-    """Largest distance of the two networks' logits over the first question of a batch of one."""
-    grid = geometry(batch.rows, batch.columns, batch.layout)
+def difference(reference: Reference, net: Net, scene: Scene, question: str, said: str) -> float:
+    """Largest distance of the two networks' logits over one question and its answer, on the resized image."""
+    inputs = reference.inputs(Image.fromarray(scene.image), question, said)
+    _, rows, columns = (inputs["image_grid_thw"][0] // 2).tolist()
+    resized = Image.fromarray(scene.image).resize((columns * 28, rows * 28), Image.Resampling.BICUBIC)
+    nothing = np.zeros((0, 4))
+    view = View(scene, np.asarray(resized), (), nothing, np.zeros(0, bool), (), False)
+    batch = pack([view], [[Asked(question, said, names=True)]], rows, columns, whole=True)
+    grid = geometry(rows, columns, batch.layout)
     ours = net.lm_head(net(patches(batch.images, grid), batch.tokens, grid).hidden)[0]
-    inputs = reference.inputs(image, question(description), said)
     theirs = reference.model(**inputs).logits[0]
     length = len(theirs) - 1  # nobody asks what follows the end
     return float((ours[:length] - theirs[:length]).abs().max())
 
 
+def prompts(count: int) -> Iterator[tuple[Scene, Prompt]]:
+    """Questions about held-out screens: two places, something absent, and a point each."""
+    for seed in range(-(-count // 4)):
+        size = SIZES[seed % len(SIZES)]
+        scene, rng = generate(seed, size), np.random.RandomState(seed)
+        wide = [e for e in scene.elements if min(e.box[2] - e.box[0], e.box[3] - e.box[1]) >= LEAST_SIDE]
+        chosen = [(wide or list(scene.elements))[i] for i in rng.permutation(len(wide or scene.elements))[:2]]
+        x1, y1, x2, y2 = chosen[0].box
+        for question in (
+            *(vocabulary.locate(element.description) for element in chosen),
+            vocabulary.locate(scene.absent(seed)),
+            vocabulary.what_is_at(min((x1 + x2) // 2, 600), min((y1 + y2) // 2, 300)),
+        ):
+            yield scene, Prompt(seed, size, question)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--screens", type=int, default=10)
-    parser.add_argument("--least-side", type=float, default=28)
+    parser.add_argument("--prompts", type=int, default=200)
+    parser.add_argument("--logits", type=int, default=20, help="of so many prompts the logits are compared too")
+    parser.add_argument("--answers", type=Path, help="where the answers go, for agree.py")
     arguments = parser.parse_args()
+    torch.set_num_threads(2)
     reference, net = Reference(arguments.checkpoint), read(arguments.checkpoint)
-    values, odd, apart = [], 0, 0.0
-    for seed in range(arguments.screens):
-        size, budget = SIZES[seed % len(SIZES)], BUDGETS[seed % len(BUDGETS)]
-        rows, columns = model_grid(size, budget)
-        scene = generate(seed, size)
-        image, boxes = fit(Image.fromarray(scene.image), scene.elements, (columns * 28, rows * 28))
-        for element, box in zip(scene.elements, boxes, strict=True):
-            if min(box[2] - box[0], box[3] - box[1]) < arguments.least_side:
-                continue
-            inputs = reference.inputs(
-                image, f"Locate {element.description}, output its bbox coordinates using JSON format."
-            )
-            match = ANSWER.fullmatch(reference.answer(inputs))
-            if match is None or match[5] != element.description:
-                odd += 1
-                values.append(0.0)
-            else:
-                values.append(float(iou(np.array([match.groups()[:4]], float), box[None])[0]))
-            whole = tuple(round(float(v)) for v in box)
-            screen = np.asarray(image), (element,), box[None]
-            batch = pack(np.random.default_rng(0), [screen], rows, columns, 0, WHOLE)
-            said = vocabulary.answer((whole[0], whole[1], whole[2], whole[3]), element.description)
-            apart = max(apart, difference(reference, net, batch, image, element.description, said))
-    print(f"{len(values)} targets: mean IoU {np.mean(values):.3f}, {odd} answers not of the taught form")
+    rows, apart = [], 0.0
+    for scene, prompt in prompts(arguments.prompts):
+        inputs = reference.inputs(Image.fromarray(scene.image), prompt.question)
+        tokens = reference.answer(inputs)
+        text = str(reference.tokenizer.decode(tokens))
+        if len(rows) < arguments.logits:
+            apart = max(apart, difference(reference, net, scene, prompt.question, text))
+        row = {"seed": prompt.seed, "size": prompt.size, "question": prompt.question, "text": text}
+        rows.append({**row, "prompt": inputs["input_ids"][0].tolist(), "tokens": tokens})
+    if arguments.answers:
+        arguments.answers.write_text(json.dumps(rows) + "\n")
+    ended = sum(row["tokens"][-1] == reference.tokenizer.eos_token_id for row in rows)
+    print(f"{len(rows)} prompts, {ended} answers end by themselves")
     print(f"largest difference of logits from our network: {apart:.1e}")
     if apart > 1e-3:
         raise SystemExit("the export does not compute what was trained")

@@ -1,4 +1,4 @@
-"""The tokenizer: whole words, whole numbers and the fixed pieces of prompt and answer, over single bytes."""
+"""The tokenizer: whole words, whole numbers and the fixed pieces of prompts and answers, over single bytes."""
 
 import sys
 from pathlib import Path
@@ -14,10 +14,18 @@ HIGHEST_NUMBER: Final = 2600
 # The number n has token id n: targets over coordinates are then a slice of the vocabulary.
 NUMBERS: Final = HIGHEST_NUMBER + 1
 SYSTEM: Final = "You are a helpful assistant."
+END: Final = "<|im_end|>"
+NOTHING: Final = "[]"
+# In the order in which they are looked for: "[" alone would hide what begins with it.
 PIECES: Final = (
     SYSTEM,
     ", output its bbox coordinates using JSON format.",
     "Locate",
+    "what is at (",
+    ")?",
+    "what is in the box [",
+    "]?",
+    NOTHING,
     '[{"bbox_2d": [',
     '], "label": "',
     '"}]',
@@ -31,6 +39,8 @@ SPECIAL: Final = (
     "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
     "<|image_pad|>", "<|video_pad|>",
 )  # fmt: skip
+
+Corners = tuple[int, int, int, int]
 
 
 def byte_alphabet() -> list[str]:
@@ -46,7 +56,7 @@ def _spelled(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(f"\\{char}" if char in '[]{}().|"\\' else char for char in text).replace("\n", "\\n")
+    return "".join(f"\\{char}" if char in '[]{}().|?"\\' else char for char in text).replace("\n", "\\n")
 
 
 def build() -> Tokenizer:
@@ -69,15 +79,29 @@ def build() -> Tokenizer:
 
 def prompt_before_image() -> str:
     """The chat up to and including the token that opens the image."""
-    return f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n<|vision_start|>"
+    return f"<|im_start|>system\n{SYSTEM}{END}\n<|im_start|>user\n<|vision_start|>"
 
 
-def prompt_after_image(description: str) -> str:
-    """The question, from after the closing token of the image to where the answer begins."""
-    question = f"Locate {description}, output its bbox coordinates using JSON format."
-    return f"{question}<|im_end|>\n<|im_start|>assistant\n"
+def prompt_after_image(question: str) -> str:
+    """A question's tail of the chat, from after the closing token of the image to where the answer begins."""
+    return f"{question}{END}\n<|im_start|>assistant\n"
 
 
-def answer(box: tuple[int, int, int, int], description: str) -> str:
-    """What the model is taught to say, end token included."""
-    return f'[{{"bbox_2d": [{", ".join(map(str, box))}], "label": "{description}"}}]<|im_end|>'
+def locate(description: str) -> str:
+    """Where is it? The same words as the real model is asked with."""
+    return f"Locate {description}, output its bbox coordinates using JSON format."
+
+
+def what_is_at(x: int, y: int) -> str:
+    """What lies on top at a point of the model's image, in its pixels?"""
+    return f"what is at ({x}, {y})?"
+
+
+def what_is_in(box: Corners) -> str:
+    """What is it that this box of the model's image holds?"""
+    return f"what is in the box [{', '.join(map(str, box))}]?"
+
+
+def located(box: Corners, description: str) -> str:
+    """What is said of something found, end token included."""
+    return f'[{{"bbox_2d": [{", ".join(map(str, box))}], "label": "{description}"}}]{END}'

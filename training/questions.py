@@ -1,0 +1,177 @@
+"""What is asked about a screen, and what is to be said: places of descriptions, descriptions of places, and nothing."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+import vocabulary
+from saccade.scenes import COLOURS, KINDS, Element, Scene, describe
+from saccade.scenes.words import CONTAINERS, SURFACES
+from vocabulary import END, NOTHING, Corners
+
+# Shares of the questions: absent descriptions, points, boxes; the rest are places of descriptions.
+ABSENT: Final = 0.12
+POINTS: Final = 0.12
+BOXES: Final = 0.08
+# Shortest side in model pixels of what is pointed at.
+POINTED_SIDE: Final = 12.0
+# Elements under so many model pixels come first in a shuffle less often: the exponent of their place in it.
+SMALL_SIDE: Final = 24.0
+SMALL_SHARE: Final = 0.3
+TRIES: Final = 12
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question and its answer, end token included.
+
+    box: float [4] in model pixels where the answer gives a place, else None.
+    look: the box that holds what has to be looked at to answer, None where that is everywhere.
+    hollow: whether `look` is a container, which shows what it is at its border alone.
+    names: whether the answer is a description.
+    """
+
+    question: str
+    answer: str
+    box: np.ndarray | None = None
+    look: np.ndarray | None = None
+    hollow: bool = False
+    names: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """A screen, or a part of one, as the model gets it.
+
+    scene: the whole screen. pixels: uint8 [h, w, 3].
+    elements and boxes (float [n, 4], model pixels, clipped to the image): all that shows, in drawing order.
+    whole: bool [n], what no edge of the image cuts. gone: descriptions of what the image does not show.
+    cropped: whether this is a part only.
+    """
+
+    scene: Scene
+    pixels: np.ndarray
+    elements: tuple[Element, ...]
+    boxes: np.ndarray
+    whole: np.ndarray
+    gone: tuple[str, ...]
+    cropped: bool
+
+    @property
+    def sides(self) -> np.ndarray:
+        """[n] the shorter side of each box."""
+        return (self.boxes[:, 2:] - self.boxes[:, :2]).min(1) if len(self.boxes) else np.zeros(0)
+
+    def top(self, x: float, y: float) -> int | None:
+        """Index of the topmost element at a point in model pixels."""
+        holds = (self.boxes[:, :2] <= (x, y)).all(1) & (self.boxes[:, 2:] > (x, y)).all(1)
+        return int(np.flatnonzero(holds)[-1]) if holds.any() else None
+
+
+def corners(box: np.ndarray) -> Corners:
+    """A box in whole pixels."""
+    x1, y1, x2, y2 = (round(float(v)) for v in box)
+    return x1, y1, x2, y2
+
+
+def _hollow(element: Element) -> bool:
+    return element.kind in CONTAINERS and element.kind != "panel"
+
+
+def _locate(view: View, index: int) -> Asked:
+    box, element = view.boxes[index], view.elements[index]
+    said = vocabulary.located(corners(box), element.description)
+    return Asked(vocabulary.locate(element.description), said, box, box, _hollow(element))
+
+
+def look_alike(rng: np.random.Generator, view: View) -> str:
+    """A description that fits nothing on the image.
+
+    Half of them share a colour or a kind with something on it, some name what a crop has left out, the rest are the
+    screen's own.
+    """
+    for _ in range(TRIES):
+        kind = rng.random()
+        if view.gone and kind < 0.25:
+            return view.gone[int(rng.integers(len(view.gone)))]
+        if kind > 0.6:
+            break
+        element = view.elements[int(rng.integers(len(view.elements)))]
+        if rng.random() < 0.5:
+            kinds = KINDS if element.colour in COLOURS else SURFACES
+            description = describe(element.colour, kinds[int(rng.integers(len(kinds)))])
+        else:
+            description = describe(COLOURS[int(rng.integers(len(COLOURS)))], element.kind)
+        if not view.scene.matching(description):
+            return description
+    return view.scene.absent(rng)
+
+
+def _absent(rng: np.random.Generator, view: View) -> Asked:
+    return Asked(vocabulary.locate(look_alike(rng, view)), NOTHING + END)
+
+
+def _point(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
+    """Ask for what is on top at a point; one in ten points is anywhere, so that some show nothing."""
+    width, height = view.pixels.shape[1], view.pixels.shape[0]
+    for _ in range(TRIES):
+        if rng.random() < 0.1 or not order:
+            x, y = int(rng.integers(1, width)), int(rng.integers(1, height))
+        else:
+            box = view.boxes[order[int(rng.integers(len(order)))]]
+            inner = rng.uniform(0.1, 0.9, 2)
+            x, y = (round(float(v)) for v in box[:2] + inner * (box[2:] - box[:2]))
+        index = view.top(x, y)
+        if index is None:
+            return Asked(vocabulary.what_is_at(x, y), NOTHING + END, look=np.array([x, y, x + 1, y + 1], float))
+        if index in order:
+            element, box = view.elements[index], view.boxes[index]
+            return Asked(vocabulary.what_is_at(x, y), element.description + END, None, box, _hollow(element), True)
+    return None
+
+
+def _box(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
+    """Ask for what a box holds: an element's own, a pixel or two off."""
+    if not order:
+        return None
+    index = order[int(rng.integers(len(order)))]
+    box = view.boxes[index]
+    shown = np.clip(np.round(box + rng.normal(0, 1.0, 4)), 0, [*view.pixels.shape[1::-1]] * 2)
+    element = view.elements[index]
+    question = vocabulary.what_is_in(corners(shown))
+    return Asked(question, element.description + END, None, box, _hollow(element), True)
+
+
+def _order(rng: np.random.Generator, view: View, least_side: float) -> list[int]:
+    """Whole elements of `least_side` model pixels both ways, shuffled so that small ones tend to come late."""
+    sides = view.sides
+    late = rng.random(len(sides)) ** np.where(sides < SMALL_SIDE, SMALL_SHARE, 1.0)
+    return [int(i) for i in np.argsort(late) if view.whole[i] and sides[i] >= least_side]
+
+
+def ask(rng: np.random.Generator, view: View, least_side: float, count: int) -> list[Asked]:
+    """Choose at most `count` questions; places are asked of whole elements of `least_side` model pixels both ways."""
+    sides = view.sides
+    order = _order(rng, view, least_side)[::-1]  # taken from the end
+    pointable = [i for i in order if sides[i] >= POINTED_SIDE]
+    asked: list[Asked] = []
+    for kind in rng.random(count):
+        one: Asked | None = None
+        if kind < ABSENT and view.elements:
+            one = _absent(rng, view)
+        elif kind < ABSENT + POINTS and not view.cropped:
+            one = _point(rng, view, pointable)
+        elif ABSENT + POINTS <= kind < ABSENT + POINTS + BOXES and not view.cropped:
+            one = _box(rng, view, pointable)
+        if one is None and order:
+            one = _locate(view, order.pop())
+        if one is not None:
+            asked.append(one)
+    return asked
+
+
+def places(view: View, least_side: float, count: int, rng: np.random.Generator) -> list[Asked]:
+    """Ask for the places of up to `count` elements and nothing else, for measuring."""
+    order = [int(i) for i in rng.permutation(len(view.boxes)) if view.whole[i] and view.sides[i] >= least_side]
+    return [_locate(view, index) for index in order[:count]]

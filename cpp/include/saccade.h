@@ -12,8 +12,10 @@
  *
  * Image sides run from 1 to SACCADE_MAX_SIDE. An image is read where it lies, never copied whole: pixel (x, y) at
  * pixels + y * stride + x * (bytes of its format), stride in bytes and at least a row's. Rows may lie apart (a crop, a
- * buffer with padding); what is between them is not read. Grids are triples (t, h, w) in patches: frames, rows,
+ * buffer with padding); what is between them makes no difference. Grids are triples (t, h, w) in patches: frames, rows,
  * columns; h and w are multiples of merge_size.
+ *
+ * To link: cc program.c $(pkg-config --cflags --libs saccade); in CMake find_package(saccade), saccade::saccade.
  *
  *     int64_t height, width, patches, values;
  *     if (saccade_smart_resize(2160, 3840, 28, 3136, 1003520, &height, &width) != SACCADE_OK) ..;    728 x 1316

@@ -15,6 +15,7 @@ import numpy as np
 from saccade import positions
 from saccade.backend import mx, nn
 from saccade.errors import InputError
+from saccade.nets import guard
 from saccade.nets.batches import Prompt, Shown, join, share
 from saccade.nets.config import Config
 from saccade.nets.language import KVCache, LanguageModel
@@ -168,13 +169,18 @@ class Model(nn.Module):
             prompt: one or several.
             cache: from `make_cache(prompt.padding)`.
             progress: is told (tokens read, of how many) after each pass.
+
+        Raises:
+            InputError: logits that are no numbers; the message names the layer where they began.
         """
         length, done = prompt.embeddings.shape[1], 0
         for hidden in self._read(prompt, cache):
             last, done = hidden, done + hidden.shape[1]
             if progress is not None:
                 progress(done, length)
-        return self._head(last[:, -1])
+        logits = self._head(last[:, -1])
+        guard.check_logits(logits, cache)
+        return logits
 
     def decode(self, tokens: Sequence[int], deltas: Sequence[int], cache: Sequence[KVCache]) -> mx.array:
         """Read one more token a row: the logits [B, vocabulary] that follow; `deltas` are of these rows."""
@@ -213,6 +219,9 @@ class Model(nn.Module):
             max_new_tokens: of each row, at least 1; an end token of the checkpoint ends a row before that.
             choose: one a row; None: the likeliest token.
             done: rows that the caller wants no more of, which it may add to on the way.
+
+        Raises:
+            InputError: as `prefill`, where NaN makes token 0 the likeliest.
         """
         chosen = [greedy] * len(prompt.deltas) if choose is None else choose
         rows = list(range(len(prompt.deltas)))
@@ -220,6 +229,8 @@ class Model(nn.Module):
             tokens, alive = [], []
             for place, row in enumerate(rows):
                 token = chosen[row](logits[place])
+                if token == 0:  # what NaN gives
+                    guard.check_logits(logits, cache)
                 yield row, token
                 if token not in self.config.eos_token_ids and row not in done:
                     tokens.append(token)

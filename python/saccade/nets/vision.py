@@ -18,7 +18,7 @@ import numpy as np
 from saccade import positions
 from saccade.backend import mx, nn
 from saccade.errors import InputError
-from saccade.nets import cpu, gates, rotary
+from saccade.nets import cpu, gates, guard, rotary
 from saccade.nets.attention import Run, attend
 from saccade.nets.config import VisionConfig
 from saccade.nets.pace import PATCH_LAYERS, QUARTERS, Pace, Progress
@@ -266,7 +266,20 @@ class VisionModel(nn.Module):
 
         Returns:
             [N / 4, out_hidden_size], tokens row by row, image after image, evaluated.
+
+        Raises:
+            InputError: values that are no longer finite; the message names the block.
         """
+        features = self._run(patches, grids, progress)
+        if not guard.is_finite(features):
+            self._run(patches, grids, None, guarded=True)
+            raise guard.refusal("the vision tower", features.dtype)
+        return features
+
+    def _run(
+        self, patches: mx.array, grids: Sequence[Grid], progress: Progress | None, *, guarded: bool = False
+    ) -> mx.array:
+        """One pass; `guarded` refuses the first block whose output is not finite."""
         place = layout(grids, self.config)
         coordinates = mx.array(positions.vision_positions(grids, self.config.spatial_merge_size))
         cos, sin = rotary.plane(self._permute(coordinates, place.order), self.config.head_dim, self.config.rope_theta)
@@ -276,9 +289,12 @@ class VisionModel(nn.Module):
         limit = 0 if cpu.applies(self.merger.ln_q.weight) else self.patch_layers
         pace = Pace(limit, total, len(place.order), progress)
         x = self._embed(patches, place, pace)
-        for block, (runs, work) in zip(self.blocks, schedule, strict=True):
+        for number, (block, (runs, work)) in enumerate(zip(self.blocks, schedule, strict=True)):
             x = block(x, runs, cos, sin, pace, work)
             pace.made(x)
+            if guarded:
+                name = f"block {number} of the vision tower"
+                guard.check_stage(name, x, self.merger.ln_q.weight.dtype)
         features = fill(len(place.order), lambda rows: self._merge(x, rows), pace, step=ROWS // 4)
         return pace.finish(features[mx.array(np.argsort(place.order))])
 

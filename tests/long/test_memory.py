@@ -19,7 +19,7 @@ from saccade.backend import mx
 from saccade.nets import memory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import checkpoints  # noqa: E402
+import checkpoints
 
 # The tower of 7B with one windowed and one full block, over a small language model.
 WIDE: dict[str, Any] = copy.deepcopy(checkpoints.CONFIG)

@@ -271,6 +271,22 @@ def test_the_same_weights_elsewhere_are_the_same_tower(folder: Path, tmp_path: P
     assert elsewhere.counts.vision_calls == 0
 
 
+@pytest.mark.parametrize("kind", ["qwen2-vl", "quantised tower"])
+def test_every_kind_of_tower_is_known_again(folder: Path, tmp_path: Path, kind: str) -> None:
+    """And by its own weights: features of the plain tower over the same image lie in the same folder."""
+    kept, image, where = tmp_path / "kept", pictures.noise(150, 110), tmp_path / "other"
+    if kind == "qwen2-vl":
+        where.mkdir()
+        checkpoints.write_whole(where, checkpoints.QWEN2_VL)
+    else:
+        nets.convert(folder, where, bits=4, group_size=32, vision_bits=8)
+    saccade.load(folder, cache_dir=kept).ask(image, "what is it?", max_tokens=1)
+    first, second = (saccade.load(where, cache_dir=kept) for _ in range(2))
+    said = [engine.ask(image, "what is it?", max_tokens=6).text for engine in (first, second)]
+    assert (first.counts.vision_calls, second.counts.vision_calls) == (1, 0)
+    assert said == [saccade.load(where, cache_memory=0).ask(image, "what is it?", max_tokens=6).text] * 2
+
+
 @pytest.mark.parametrize("options", [{"cache_memory": "lots"}, {"cache_memory": -1}, {"cache_dir_size": "1 XB"}])
 def test_an_amount_that_is_none_is_refused(folder: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     (name,) = options

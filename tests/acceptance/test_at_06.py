@@ -335,6 +335,15 @@ def test_the_cache_can_be_off(cold: Engine, tmp_path: Path) -> None:
     assert cold.counts.bytes == 0
 
 
+def test_rows_of_a_batch_share_what_they_show(warm: Engine, cold: Engine) -> None:
+    first, second = picture(0), picture(1, 120, 90)
+    asked = [(first, "one"), (second, "two"), ([first, second], "three")]
+    with counted(warm) as spent:
+        found = [answer.text for answer in warm.ask_batch(asked, max_tokens=4)]
+    assert spent.counts.vision_calls == 2
+    assert found == [cold.ask(images, text, max_tokens=4).text for images, text in asked]
+
+
 def test_what_is_forgotten_is_computed_anew(warm: Engine) -> None:
     pixels = picture(0)
     warm.ask(pixels, QUESTION, max_tokens=1)

@@ -84,12 +84,17 @@ class Model(nn.Module):
         cache = self.model.make_cache(prompt.padding)
         return self._head(mx.concatenate(list(self._read(prompt, cache)), axis=1))
 
-    def image_features(self, pixel_values: Any, image_grid_thw: Any) -> mx.array:
-        """The tower's output, [tokens, hidden], images one after another; arguments and errors as in a call."""
+    def image_features(
+        self, pixel_values: Any, image_grid_thw: Any, progress: Callable[[int, int], None] | None = None
+    ) -> mx.array:
+        """The tower's output, [tokens, hidden], images one after another; arguments and errors as in a call.
+
+        `progress` is told (tokens done, tokens in all) on the way.
+        """
         grids = _grids(image_grid_thw, "image_grid_thw")
         patches = _array(pixel_values, "pixel_values")
         self.visual.check(patches, grids)
-        return self.visual(patches, grids)
+        return self.visual(patches, grids, progress)
 
     def generate(self, input_ids: Any, max_new_tokens: int, **inputs: Any) -> list[int] | list[list[int]]:
         """Greedy continuation: at most `max_new_tokens` ids, up to and including an end token of the checkpoint.

@@ -60,7 +60,7 @@ def test_answers_are_the_references(engine: Engine, golden: dict[str, np.ndarray
     assert len(answer.frames) == number + 1
 
 
-@pytest.mark.parametrize("number", [0, 3, 7])
+@pytest.mark.parametrize("number", [0, 7])
 def test_logits_and_places_are_the_references(engine: Engine, golden: dict[str, np.ndarray], number: int) -> None:
     ids = np.array(STORED[number])
     plans = [engine.plan(picture) for picture in pictures(number)]

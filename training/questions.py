@@ -12,7 +12,7 @@ from vocabulary import END, NOTHING, Corners
 
 # Shares of the questions: absent descriptions, points, boxes; the rest are places of descriptions.
 ABSENT: Final = 0.12
-POINTS: Final = 0.12
+POINTS: Final = 0.13
 BOXES: Final = 0.08
 # Shortest side in model pixels of what is pointed at.
 POINTED_SIDE: Final = 12.0

@@ -23,7 +23,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model is asked, and what it is shown."""
     parser.add_argument("--model", metavar="PATH|ID", help="a checkpoint folder or hub id (default: the packaged one)")
     parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a hub id")
-    parser.add_argument("--verbose", action="store_true", help="say on standard error what was shown and what it took")
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="say on standard error what was shown, what it took and which keys of config.json change nothing",
+    )
     parser.add_argument(
         "--fit", action="store_true", help="show images with fewer tokens where the model cannot read as many"
     )
@@ -97,7 +101,11 @@ def load(options: argparse.Namespace) -> Engine:
     if options.model is None:
         output.note(TINY_NOTE)
     kept["memory_limit"] = options.memory_limit
-    return engine.load(options.model, revision=options.revision, reading=reading(options), **kept)
+    loaded = engine.load(options.model, revision=options.revision, reading=reading(options), **kept)
+    ignored = loaded.model.config.ignored
+    if options.verbose and ignored:
+        output.note(f"config.json says more that changes nothing: {', '.join(ignored)}")
+    return loaded
 
 
 def with_point(answer: Answer) -> dict[str, Any]:

@@ -107,6 +107,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[TABLES] = Tables()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All sides of a row one after the other: a machine that slows down meanwhile then slows down all of them."""
+    places: dict[tuple[Path, Any], int] = {}
+
+    def place(item: pytest.Item) -> int:
+        callspec = getattr(item, "callspec", None)
+        row = callspec.params.get("row") if callspec is not None else None
+        return places.setdefault((item.path, row), len(places))
+
+    items.sort(key=place)
+
+
 @pytest.hookimpl(trylast=True)  # after pytest-benchmark's own, so that the ratios stand last
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     tables = config.stash[TABLES]

@@ -25,5 +25,5 @@ def test_kernel(cell: Cell, screen: NDArray[np.uint8], kernel: str, threads: int
     assert np.array_equal(saccade.patchify(screen, plan), expected)
     assert _core.last_kernel() == kernel
     title = f"Kernels, native layout of 3840x2160, {threads} thread{'s' if threads > 1 else ''}"
-    rounds = 4 if kernel == "scalar" else 25
+    rounds = 4 if kernel == "scalar" else 80
     cell.time(title, row, kernel, lambda: saccade.patchify(screen, plan), rounds=rounds, warmup_rounds=1)

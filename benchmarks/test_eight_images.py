@@ -35,7 +35,7 @@ def test_saccade(cell: Cell, screens: list[NDArray[np.uint8]], side: str, row: s
         return np.concatenate(made)
 
     assert np.array_equal(one_call(), eight_calls())
-    cell.time(TITLE, row, side, one_call if side.endswith("one call") else eight_calls, rounds=15)
+    cell.time(TITLE, row, side, one_call if side.endswith("one call") else eight_calls, rounds=30)
 
 
 @pytest.mark.parametrize("side", peers.BATCHES)

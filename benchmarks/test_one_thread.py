@@ -23,7 +23,7 @@ def test_busy(cell: Cell, screen: NDArray[np.uint8], threads: int, row: str) -> 
     plan = saccade.plan((3840, 2160), budget=BUDGETS[row])
     _core.limit_threads(threads)
     side = f"{threads} threads" if threads > 1 else "1 thread"
-    cell.time(TITLE, row, side, lambda: saccade.patchify(screen, plan), rounds=40)
+    cell.time(TITLE, row, side, lambda: saccade.patchify(screen, plan), rounds=150)
 
 
 @pytest.mark.parametrize("row", BUDGETS)

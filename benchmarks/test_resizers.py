@@ -17,7 +17,7 @@ ROW = f"3840x2160 to {SIZE[0]}x{SIZE[1]}"
 
 
 def test_saccade(cell: Cell, screen: NDArray[np.uint8]) -> None:
-    cell.time(TITLE, ROW, "saccade", lambda: saccade.resize(screen, SIZE, pass_order=PILLOW_ORDER), rounds=40)
+    cell.time(TITLE, ROW, "saccade", lambda: saccade.resize(screen, SIZE, pass_order=PILLOW_ORDER), rounds=200)
 
 
 @pytest.mark.parametrize("side", peers.RESIZERS)

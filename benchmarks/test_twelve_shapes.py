@@ -43,7 +43,7 @@ def test_saccade(cell: Cell, row: str) -> None:
     patches = _core.native_patches(pixels, *size, PILLOW_ORDER, 14, 2, 112)
     assert np.array_equal(patches, _core.patchify_native(resized, 14, 2, 112))
     work = lambda: _core.native_patches(pixels, *size, PILLOW_ORDER, 14, 2, 112)  # noqa: E731
-    cell.time(TITLE, name(row), "saccade", work, rounds=30)
+    cell.time(TITLE, name(row), "saccade", work, rounds=80)
 
 
 @pytest.mark.parametrize("row", SHAPES)

@@ -43,7 +43,7 @@ def difference(theirs: Any, ours: NDArray[np.float32]) -> str:
 
 @pytest.mark.parametrize("row", BUDGETS)
 def test_saccade(cell: Cell, screen: NDArray[np.uint8], row: str) -> None:
-    cell.time(TITLE, row, "saccade", lambda: whole_call(screen, BUDGETS[row]), rounds=40)
+    cell.time(TITLE, row, "saccade", lambda: whole_call(screen, BUDGETS[row]), rounds=200)
 
 
 @pytest.mark.parametrize("row", BUDGETS)

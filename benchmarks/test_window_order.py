@@ -28,7 +28,7 @@ OURS = {
 
 @pytest.mark.parametrize("row", OURS)
 def test_saccade(cell: Cell, row: str) -> None:
-    cell.time(TITLE, row, "saccade", OURS[row], rounds=50)
+    cell.time(TITLE, row, "saccade", OURS[row], rounds=200)
 
 
 @pytest.mark.parametrize("row", OURS)
@@ -39,7 +39,7 @@ def test_peers(cell: Cell, side: str, row: str) -> None:
     except ImportError as error:
         cell.missing(TITLE, row, side, error)
     note = peers.compared(side, row, works[row](), OURS[row]())
-    cell.time(TITLE, row, side, works[row], note, rounds=10)
+    cell.time(TITLE, row, side, works[row], note, rounds=60)
 
 
 def test_an_order_is_one() -> None:

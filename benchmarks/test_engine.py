@@ -281,7 +281,7 @@ def table(name: str, budget: int) -> None:
     peak = matmul_peak()
     sides = [ours] if mlx_vlm is None else [ours, side(Theirs, name)]
     for stage in STAGES:
-        own, *peers = best(stage, sides, given, features, 6.0)
+        own, *peers = best(stage, sides, given, features, 4.0)
         work = flops(ours.model, stage, given)
         cells = f"{name:<9}{given.tokens:>6,}  {stage:<11}{own:>9.4f}"
         cells += "".join(f"{peer:>10.4f}{peer / own:>8.2f}" for peer in peers) or f"{'missing':>10}{'':>8}"

@@ -94,9 +94,9 @@ def test_every_chunk_size_reads_the_same(
     seen: list[np.ndarray] = []
     read = type(model.model).__call__
 
-    def recorded(self: Any, embeddings: mx.array, position_ids: mx.array, cache: Any) -> mx.array:
+    def recorded(self: Any, embeddings: mx.array, position_ids: mx.array, cache: Any, **named: Any) -> mx.array:
         seen.append(np.array(position_ids[:, 0]))
-        return read(self, embeddings, position_ids, cache)
+        return read(self, embeddings, position_ids, cache, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(model.model), "__call__", recorded)

@@ -90,13 +90,20 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(width, config.num_key_value_heads * d)
         self.o_proj = nn.Linear(config.num_attention_heads * d, width, bias=False)
 
-    def __call__(self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache, mask: Mask) -> mx.array:
+    def __call__(
+        self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache, mask: Mask, last_only: bool = False
+    ) -> mx.array:
+        """[B, L, D] -> the same, or [B, 1, D], of the last token alone; keys and values are kept of all."""
         batch, length, _ = x.shape
+        asked = x[:, -1:] if last_only else x
         q, k, v = (
-            project(x).reshape(batch, length, -1, self.head_dim).swapaxes(1, 2)  # [B, H or K, L, d]
-            for project in (self.q_proj, self.k_proj, self.v_proj)
+            project(given).reshape(batch, given.shape[1], -1, self.head_dim).swapaxes(1, 2)  # [B, H or K, L, d]
+            for project, given in ((self.q_proj, asked), (self.k_proj, x), (self.v_proj, x))
         )
         k, v = cache.append(rotary.rotate(k, cos, sin), v)
+        if last_only and length > 1:
+            cos, sin = cos[:, :, -1:], sin[:, :, -1:]
+            mask = mask[:, :, -1:] if isinstance(mask, mx.array) else None
         return self.o_proj(attend_causally(rotary.rotate(q, cos, sin), k, v, self.scale, mask))
 
 
@@ -124,8 +131,12 @@ class DecoderLayer(nn.Module):
         self.input_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
-    def __call__(self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache, mask: Mask) -> mx.array:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, cache, mask)
+    def __call__(
+        self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache, mask: Mask, last_only: bool = False
+    ) -> mx.array:
+        """As `Attention`."""
+        mixed = self.self_attn(self.input_layernorm(x), cos, sin, cache, mask, last_only)
+        x = (x[:, -1:] if last_only else x) + mixed
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -143,22 +154,25 @@ class LanguageModel(nn.Module):
         """An empty cache; `padding` as `KVCache`."""
         return [KVCache(padding) for _ in self.layers]
 
-    def __call__(self, embeddings: mx.array, position_ids: mx.array, cache: Sequence[KVCache]) -> mx.array:
+    def __call__(
+        self, embeddings: mx.array, position_ids: mx.array, cache: Sequence[KVCache], *, last_only: bool = False
+    ) -> mx.array:
         """Hidden states of the new tokens, which are appended to the cache.
 
         Args:
             embeddings: [B, L, D], of tokens or of images in their place.
             position_ids: integer [3, B, L].
             cache: one a layer, from `make_cache`, holding the tokens before these.
+            last_only: the last token's state alone is wanted, so that the last layer computes no other.
 
         Returns:
-            [B, L, D], normalised.
+            [B, L, D], normalised; [B, 1, D] with `last_only`.
         """
         config = self.config
         cos, sin = rotary.mrope(position_ids, config.head_dim, config.rope_theta, config.mrope_section)
         mask = attention_mask(embeddings.shape[1], cache[0].offset, cache[0].padding)
         x = embeddings
         for layer, seen in zip(self.layers, cache, strict=True):
-            x = layer(x, cos, sin, seen, mask)
+            x = layer(x, cos, sin, seen, mask, last_only and layer is self.layers[-1])
         hidden: mx.array = self.norm(x)
         return hidden

@@ -179,8 +179,8 @@ class Model(nn.Module):
             InputError: logits that are no numbers; the message names the layer where they began.
         """
         length, done = prompt.embeddings.shape[1], 0
-        for hidden in self._read(prompt, cache):
-            last, done = hidden, done + hidden.shape[1]
+        for hidden in self._read(prompt, cache, last_only=True):
+            last, done = hidden, min(done + PREFILL_CHUNK, length)
             if progress is not None:
                 progress(done, length)
         logits = self._head(last[:, -1])
@@ -248,11 +248,12 @@ class Model(nn.Module):
                     layer.keep(alive)
             logits = self.decode(tokens, [prompt.deltas[row] for row in rows], cache)
 
-    def _read(self, prompt: Prompt, cache: Sequence[KVCache]) -> Iterator[mx.array]:
-        """Hidden states [B, <= PREFILL_CHUNK, hidden], chunk by chunk."""
+    def _read(self, prompt: Prompt, cache: Sequence[KVCache], *, last_only: bool = False) -> Iterator[mx.array]:
+        """Hidden states [B, <= PREFILL_CHUNK, hidden], chunk by chunk; or only that of each chunk's last token."""
         for start in range(0, prompt.embeddings.shape[1], PREFILL_CHUNK):
             part = slice(start, start + PREFILL_CHUNK)
-            hidden = self.model(prompt.embeddings[:, part], prompt.position_ids[:, :, part], cache)
+            embeddings, position_ids = prompt.embeddings[:, part], prompt.position_ids[:, :, part]
+            hidden = self.model(embeddings, position_ids, cache, last_only=last_only)
             # Evaluated here, or the graph of all chunks would be alive at once.
             mx.eval(hidden, [layer.state for layer in cache])
             yield hidden

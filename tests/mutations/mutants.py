@@ -129,13 +129,13 @@ def positions_are_not_sliced_with_the_chunks_of_a_prompt(patch: MonkeyPatch) -> 
     right = language.LanguageModel.__call__
     whole: list[mx.array] = []
 
-    def unsliced(self: Any, embeddings: mx.array, position_ids: mx.array, cache: Any, *rest: Any, **named: Any) -> mx.array:
+    def unsliced(self: Any, embeddings: mx.array, position_ids: mx.array, cache: Any, **named: Any) -> mx.array:
         length = embeddings.shape[1]
         if cache[0].offset == 0:
             whole[:] = [position_ids]
         elif length > 1:
             position_ids = whole[0][:, :, :length]
-        return right(self, embeddings, position_ids, cache, *rest, **named)
+        return right(self, embeddings, position_ids, cache, **named)
 
     patch.setattr(language.LanguageModel, "__call__", unsliced)
 

@@ -70,8 +70,9 @@ int32_t saccade_abi_version(void);
 const char* saccade_version(void);
 
 /*
- * Kernels are the same integer arithmetic for different instruction sets ("scalar", "avx2", ..): they differ in speed,
- * never in a bit. A process uses the best its CPU has, or the one that the environment's SACCADE_KERNEL names.
+ * Kernels are the same integer arithmetic for different instruction sets: they differ in speed, never in a bit. A
+ * process uses the best its CPU has, or the one that the environment's SACCADE_KERNEL names: "scalar"; "avx2",
+ * "avx512-bw" (AVX-512 without VNNI and VBMI) or "avx512"; "neon", "neon-dotprod" or "neon-i8mm".
  *
  * saccade_kernel: name of the one that the calling thread uses. NULL where SACCADE_KERNEL names one that this build or
  * CPU does not have; saccade_last_message() then says so, and whatever needs a kernel fails with SACCADE_ERROR_INPUT.

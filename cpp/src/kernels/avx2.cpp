@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
 
 #include "../image.h"
 #include "../workspace.h"
+#include "avx2.h"
 #include "kernel.h"
 #include "weights_in_lanes.h"
 
@@ -16,10 +16,10 @@
 #define SACCADE_AVX2_INLINE SACCADE_AVX2 __attribute__((always_inline)) inline
 
 namespace saccade {
+namespace avx2 {
 namespace {
 
 constexpr int kRowsInCall = 8;
-constexpr int kHalfBits = 11;
 
 SACCADE_AVX2_INLINE __m256i load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
 SACCADE_AVX2_INLINE void store(void* to, __m256i value) { _mm256_storeu_si256(static_cast<__m256i*>(to), value); }
@@ -53,6 +53,8 @@ void pack_two(const std::int32_t* weights, std::int32_t* words) {
     std::memcpy(words + 1, low, 4);
 }
 
+}  // namespace
+
 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
           std::int32_t* words) {
     for (std::int64_t i = 0; i < groups; ++i, words += 2) {
@@ -64,6 +66,8 @@ void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, st
 
 SACCADE_AVX2 AxisWeights weights(std::int64_t input, std::int64_t output) { return weights_in_lanes(input, output); }
 
+namespace {
+
 // -- horizontal pass --------------------------------------------------------------------------------------------------
 
 /// Eight rows are turned so that they lie in the lanes of a vector, a pair of neighbouring pixels in each lane:
@@ -73,33 +77,15 @@ SACCADE_AVX2 AxisWeights weights(std::int64_t input, std::int64_t output) { retu
 /// Then the weights of an output pixel are broadcasts, and nothing has to be added across lanes.
 class Horizontal final : public HorizontalPass {
   public:
-    explicit Horizontal(const AxisWeights& axis) : width_(std::ssize(axis.spans)) {
-        // As many output pixels at a time as keep the turned samples, 96 bytes a pair, in the nearest cache.
-        constexpr std::int64_t pixels_in_cache = 448;
-        const std::int64_t scale = std::max<std::int64_t>(1, axis.input_end() / width_);
-        chunk_ = std::clamp<std::int64_t>(pixels_in_cache / scale / 4 * 4, 4, 64);
-        for (std::int64_t x = 0; x < width_; x += chunk_) {
-            const std::int64_t end = std::min(width_, x + chunk_);
-            Chunk chunk{axis.spans[static_cast<std::size_t>(x)].first / 4, 0, 0, std::ssize(words_)};
-            for (std::int64_t i = x; i < end; ++i) {
-                const auto& span = axis.spans[static_cast<std::size_t>(i)];
-                chunk.pairs = std::max(chunk.pairs, static_cast<int>(last_pair(span) - span.first / 2 + 1));
-                chunk.end_quad = last_pair(span) / 2 + 1;
-            }
-            for (std::int64_t i = x; i < end; ++i) pack_pixel(axis, axis.spans[static_cast<std::size_t>(i)], chunk);
-            most_quads_ = std::max(most_quads_, chunk.end_quad - chunk.quad);
-            most_pairs_ = std::max(most_pairs_, chunk.pairs);
-            chunks_.push_back(chunk);
-        }
-    }
+    explicit Horizontal(const AxisWeights& axis) : weights_(axis, 448) {}  // 96 bytes a pair of pixels
 
     SACCADE_AVX2 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
         thread_local AlignedBytes memory;
-        auto* turned = reinterpret_cast<__m256i*>(memory.get((6 * most_quads_ + 3 * most_pairs_) * 32));
+        auto* turned = reinterpret_cast<__m256i*>(memory.get(weights_.most_turned() * 32));
         std::int64_t x = 0;
-        for (const Chunk& chunk : chunks_) {
+        for (const Chunk& chunk : weights_.chunks()) {
             turn(rows, chunk.quad, chunk.end_quad, turned);
-            const std::int64_t end = std::min(width_, x + chunk_);
+            const std::int64_t end = weights_.end(x);
             switch (chunk.pairs) {
                 case 2:
                     pixels<2>(turned, chunk, x, end, groups);
@@ -127,23 +113,7 @@ class Horizontal final : public HorizontalPass {
     }
 
   private:
-    /// Output pixels that are made together, from the same turned samples and with the same number of pairs each.
-    struct Chunk {
-        std::int64_t quad;      // first of four input pixels
-        std::int64_t end_quad;  // one past the last
-        int pairs;              // of each output pixel
-        std::int64_t offset;    // of the first word
-    };
-
-    static std::int64_t last_pair(const AxisWeights::Span& span) { return (span.first + span.count - 1) / 2; }
-
-    /// Where the pixel's first pair lies among the turned ones, and the words of its pairs, zeros for what it lacks.
-    void pack_pixel(const AxisWeights& axis, const AxisWeights::Span& span, const Chunk& chunk) {
-        first_.push_back(static_cast<std::int32_t>(span.first / 2 - 2 * chunk.quad));
-        const std::size_t at = words_.size();
-        words_.resize(at + static_cast<std::size_t>(2 * chunk.pairs));
-        pack(axis.weights.data() + span.offset, span.count, span.first % 2, chunk.pairs, words_.data() + at);
-    }
+    using Chunk = PairWeights::Chunk;
 
     /// Turns quads of pixels [quad, end) of eight rows.
     SACCADE_AVX2 static void turn(const std::uint8_t* const* rows, std::int64_t quad, std::int64_t end,
@@ -193,12 +163,12 @@ class Horizontal final : public HorizontalPass {
     template <int Count>
     SACCADE_AVX2_INLINE void pixels(const __m256i* turned, const Chunk& chunk, std::int64_t x, std::int64_t end,
                                     std::uint8_t* const* groups) const {
-        const std::int32_t* words = words_.data() + chunk.offset;
+        const std::int32_t* words = weights_.words(chunk);
         const std::int64_t words_a_pixel = 2 * chunk.pairs;
         __m256i column[12] = {};
         for (; x < end; x += 4) {
             for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, words += words_a_pixel) {
-                pixel<Count>(turned + 3 * first_[static_cast<std::size_t>(x + j)], words, chunk.pairs, column + 3 * j);
+                pixel<Count>(turned + 3 * weights_.first(x + j), words, chunk.pairs, column + 3 * j);
             }
             store_columns(column, x, groups);
         }
@@ -224,13 +194,7 @@ class Horizontal final : public HorizontalPass {
         }
     }
 
-    std::int64_t width_;
-    std::int64_t chunk_;  // output pixels in a chunk
-    std::vector<Chunk> chunks_;
-    std::vector<std::int32_t> first_;  // pair of each output pixel, among those turned
-    std::vector<std::int32_t> words_;
-    std::int64_t most_quads_ = 0;
-    int most_pairs_ = 0;
+    PairWeights weights_;
 };
 
 std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std::make_unique<Horizontal>(axis); }
@@ -284,6 +248,8 @@ void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std:
 
 // -- rows, groups, patches --------------------------------------------------------------------------------------------
 
+}  // namespace
+
 SACCADE_AVX2 void join(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
     for (std::int64_t x = 0; x < samples; x += 16) {
         const __m128i a = load16(rows[0] + x), b = load16(rows[1] + x);
@@ -291,6 +257,8 @@ SACCADE_AVX2 void join(const std::uint8_t* const* rows, std::int64_t samples, st
         store(group + 4 * x + 32, _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b)));
     }
 }
+
+namespace {
 
 /// 32 columns of a group, those of its row 0 and of its row 1.
 SACCADE_AVX2_INLINE void split32(const std::uint8_t* group, std::uint8_t* even, std::uint8_t* odd) {
@@ -306,6 +274,8 @@ SACCADE_AVX2_INLINE void split32(const std::uint8_t* group, std::uint8_t* even, 
     store(odd, _mm256_permutevar8x32_epi32(
                    _mm256_packus_epi16(_mm256_packus_epi32(b[0], b[1]), _mm256_packus_epi32(b[2], b[3])), order));
 }
+
+}  // namespace
 
 SACCADE_AVX2 void split(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
     std::int64_t x = 0;
@@ -338,6 +308,8 @@ SACCADE_AVX2 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64
     }
     to_rgb_plain(row, format, x, width, out);
 }
+
+namespace {
 
 /// Where the bytes of one channel lie among the 48 of 16 pixels, for each third of them; -1: in another third.
 SACCADE_AVX2_INLINE __m256i third(int channel, int part) {
@@ -385,31 +357,36 @@ SACCADE_AVX2 void cut_of(const std::uint8_t* const* rows, std::int64_t count, st
     }
 }
 
+}  // namespace
+
 void cut(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count, std::uint8_t* const* patches) {
     if (patch_size == 14) return cut_of<14>(rows, count, patches);
     if (patch_size == 16) return cut_of<16>(rows, count, patches);
     cut_plain(rows, patch_size, count, patches);
 }
 
+namespace {
+
 bool supported() { return __builtin_cpu_supports("avx2") != 0; }
 
 }  // namespace
+}  // namespace avx2
 
 const Kernel kAvx2Kernel = {
     .name = "avx2",
-    .supported = supported,
+    .supported = avx2::supported,
     .rows_in_group = 2,
-    .rows_in_call = kRowsInCall,
+    .rows_in_call = avx2::kRowsInCall,
     .bytes_a_column = 4,
     .words_a_group = 2,
-    .weights = weights,
-    .horizontal = horizontal,
-    .pack = pack,
-    .vertical = vertical,
-    .join = join,
-    .split = split,
-    .to_rgb = to_rgb,
-    .cut = cut,
+    .weights = avx2::weights,
+    .horizontal = avx2::horizontal,
+    .pack = avx2::pack,
+    .vertical = avx2::vertical,
+    .join = avx2::join,
+    .split = avx2::split,
+    .to_rgb = avx2::to_rgb,
+    .cut = avx2::cut,
 };
 
 }  // namespace saccade

@@ -12,6 +12,7 @@ namespace {
 constexpr const Kernel* kKernels[] = {
 #if defined(__x86_64__)
     &kAvx512Kernel,
+    &kAvx512BwKernel,
     &kAvx2Kernel,
 #elif defined(__aarch64__)
     &kNeonI8mmKernel,

@@ -1,0 +1,249 @@
+// AVX-512 without VNNI or VBMI, as in Skylake-X and Cascade Lake: the way of the AVX2 kernel, twice as wide.
+#if defined(__x86_64__)
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"  // false, in gcc 12's own headers: its bug 105593
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "../image.h"
+#include "../workspace.h"
+#include "avx2.h"
+#include "kernel.h"
+
+#define SACCADE_BW __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+#define SACCADE_BW_INLINE SACCADE_BW __attribute__((always_inline)) inline
+
+namespace saccade {
+namespace avx512_bw {
+namespace {
+
+using avx2::PairWeights;
+
+constexpr int kRowsInCall = 16;
+constexpr std::int64_t kVector = 64;  // bytes
+
+SACCADE_BW_INLINE __m512i load(const void* from) { return _mm512_loadu_si512(from); }
+SACCADE_BW_INLINE void store(void* to, __m512i value) { _mm512_storeu_si512(to, value); }
+SACCADE_BW_INLINE __m128i load16(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
+SACCADE_BW_INLINE void store16(void* to, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
+
+/// Two sums of products, one for each half of the weights: see avx2.cpp.
+struct Sum {
+    __m512i high, low;
+};
+SACCADE_BW_INLINE Sum half() { return {_mm512_setzero_si512(), _mm512_set1_epi32(1 << (kWeightBits - 1))}; }
+SACCADE_BW_INLINE void add(Sum& sum, __m512i samples, __m512i high, __m512i low) {
+    sum.high = _mm512_add_epi32(sum.high, _mm512_madd_epi16(samples, high));
+    sum.low = _mm512_add_epi32(sum.low, _mm512_madd_epi16(samples, low));
+#if !defined(__clang__)
+    __asm__("" : "+v"(sum.high), "+v"(sum.low));  // else gcc adds the products up in another order
+#endif
+}
+SACCADE_BW_INLINE __m512i whole(const Sum& sum) {
+    return _mm512_srai_epi32(_mm512_add_epi32(_mm512_slli_epi32(sum.high, avx2::kHalfBits), sum.low), kWeightBits);
+}
+
+// -- horizontal pass --------------------------------------------------------------------------------------------------
+
+/// Sixteen rows at a time, turned into the lanes of a vector, a pair of neighbouring pixels in each lane.
+class Horizontal final : public HorizontalPass {
+  public:
+    explicit Horizontal(const AxisWeights& axis) : weights_(axis, 224) {}  // 192 bytes a pair of pixels
+
+    SACCADE_BW void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+        thread_local AlignedBytes memory;
+        auto* turned = reinterpret_cast<__m512i*>(memory.get(weights_.most_turned() * kVector));
+        std::int64_t x = 0;
+        for (const Chunk& chunk : weights_.chunks()) {
+            turn(rows, chunk.quad, chunk.end_quad, turned);
+            const std::int64_t end = weights_.end(x);
+            switch (chunk.pairs) {
+                case 2:
+                    pixels<2>(turned, chunk, x, end, groups);
+                    break;
+                case 3:
+                    pixels<3>(turned, chunk, x, end, groups);
+                    break;
+                case 4:
+                    pixels<4>(turned, chunk, x, end, groups);
+                    break;
+                case 7:
+                    pixels<7>(turned, chunk, x, end, groups);
+                    break;
+                default:
+                    pixels<0>(turned, chunk, x, end, groups);
+            }
+            x = end;
+        }
+    }
+
+  private:
+    using Chunk = PairWeights::Chunk;
+
+    /// Sixteen bytes of rows i, i + 4, i + 8 and i + 12, a quarter each.
+    SACCADE_BW_INLINE static __m512i four_rows(const std::uint8_t* const* rows, int i, std::int64_t at) {
+        __m512i four = _mm512_castsi128_si512(load16(rows[i] + at));
+        four = _mm512_mask_broadcast_i32x4(four, 0x00f0, load16(rows[i + 4] + at));
+        four = _mm512_mask_broadcast_i32x4(four, 0x0f00, load16(rows[i + 8] + at));
+        return _mm512_mask_broadcast_i32x4(four, 0xf000, load16(rows[i + 12] + at));
+    }
+
+    /// Turns quads of pixels [quad, end) of sixteen rows.
+    SACCADE_BW static void turn(const std::uint8_t* const* rows, std::int64_t quad, std::int64_t end, __m512i* turned) {
+        // Four pixels RGBRGBRGBRGB.... to RRRRGGGGBBBB, in each quarter.
+        const __m512i planes =
+            _mm512_broadcast_i32x4(_mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1));
+        // Bytes to 16 bits, the first and the second pair of each row's four pixels.
+        const __m512i first_pair =
+            _mm512_broadcast_i32x4(_mm_setr_epi8(0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1));
+        const __m512i second_pair =
+            _mm512_broadcast_i32x4(_mm_setr_epi8(2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1));
+        for (; quad < end; ++quad, turned += 6) {
+            __m512i row[4];
+            for (int i = 0; i < 4; ++i) row[i] = _mm512_shuffle_epi8(four_rows(rows, i, 12 * quad), planes);
+            const __m512i rg01 = _mm512_unpacklo_epi32(row[0], row[1]), rg23 = _mm512_unpacklo_epi32(row[2], row[3]);
+            const __m512i b01 = _mm512_unpackhi_epi32(row[0], row[1]), b23 = _mm512_unpackhi_epi32(row[2], row[3]);
+            const __m512i red = _mm512_unpacklo_epi64(rg01, rg23), green = _mm512_unpackhi_epi64(rg01, rg23);
+            const __m512i blue = _mm512_unpacklo_epi64(b01, b23);
+            _mm512_store_si512(turned + 0, _mm512_shuffle_epi8(red, first_pair));
+            _mm512_store_si512(turned + 1, _mm512_shuffle_epi8(green, first_pair));
+            _mm512_store_si512(turned + 2, _mm512_shuffle_epi8(blue, first_pair));
+            _mm512_store_si512(turned + 3, _mm512_shuffle_epi8(red, second_pair));
+            _mm512_store_si512(turned + 4, _mm512_shuffle_epi8(green, second_pair));
+            _mm512_store_si512(turned + 5, _mm512_shuffle_epi8(blue, second_pair));
+        }
+    }
+
+    /// One output pixel of sixteen rows. Count 0: any number of pairs.
+    template <int Count>
+    SACCADE_BW_INLINE static void pixel(const __m512i* turned, const std::int32_t* words, int count, __m512i* out) {
+        Sum red = half(), green = half(), blue = half();
+        for (int i = 0; i < (Count != 0 ? Count : count); ++i, turned += 3, words += 2) {
+            const __m512i high = _mm512_set1_epi32(words[0]), low = _mm512_set1_epi32(words[1]);
+            add(red, turned[0], high, low);
+            add(green, turned[1], high, low);
+            add(blue, turned[2], high, low);
+        }
+        out[0] = whole(red), out[1] = whole(green), out[2] = whole(blue);
+    }
+
+    template <int Count>
+    SACCADE_BW_INLINE void pixels(const __m512i* turned, const Chunk& chunk, std::int64_t x, std::int64_t end,
+                                  std::uint8_t* const* groups) const {
+        const std::int32_t* words = weights_.words(chunk);
+        __m512i column[12] = {};
+        for (; x < end; x += 4) {
+            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, words += 2 * chunk.pairs) {
+                pixel<Count>(turned + 3 * weights_.first(x + j), words, chunk.pairs, column + 3 * j);
+            }
+            store_columns(column, x, groups);
+        }
+    }
+
+    /// Twelve columns, of four output pixels, into eight groups. Quarter q of `even` is four columns of rows 4 q and
+    /// 4 q + 1, group 2 q; of `odd`, of the group after it.
+    SACCADE_BW_INLINE static void store_columns(const __m512i* column, std::int64_t x, std::uint8_t* const* groups) {
+        const __m512i most = _mm512_set1_epi16(255);
+        for (int k = 0; k < 3; ++k) {
+            const __m512i* c = column + 4 * k;
+            const __m512 a = _mm512_castsi512_ps(_mm512_min_epu16(_mm512_packus_epi32(c[0], c[1]), most));
+            const __m512 b = _mm512_castsi512_ps(_mm512_min_epu16(_mm512_packus_epi32(c[2], c[3]), most));
+            const __m512i even = _mm512_castps_si512(_mm512_shuffle_ps(a, b, 0x88));
+            const __m512i odd = _mm512_castps_si512(_mm512_shuffle_ps(a, b, 0xdd));
+            const std::int64_t at = 12 * x + 16 * k;
+            store16(groups[0] + at, _mm512_castsi512_si128(even));
+            store16(groups[1] + at, _mm512_castsi512_si128(odd));
+            store16(groups[2] + at, _mm512_extracti32x4_epi32(even, 1));
+            store16(groups[3] + at, _mm512_extracti32x4_epi32(odd, 1));
+            store16(groups[4] + at, _mm512_extracti32x4_epi32(even, 2));
+            store16(groups[5] + at, _mm512_extracti32x4_epi32(odd, 2));
+            store16(groups[6] + at, _mm512_extracti32x4_epi32(even, 3));
+            store16(groups[7] + at, _mm512_extracti32x4_epi32(odd, 3));
+        }
+    }
+
+    PairWeights weights_;
+};
+
+std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std::make_unique<Horizontal>(axis); }
+
+// -- vertical pass ----------------------------------------------------------------------------------------------------
+
+/// 64 columns of one row. Count 0: any number of groups.
+template <int Count>
+SACCADE_BW_INLINE void columns64(const std::int32_t* words, const std::uint8_t* const* groups, int count,
+                                 std::int64_t x, std::uint8_t* out) {
+    // Packing works on quarters of vectors; the permutation brings the columns back into order.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    Sum sums[4] = {half(), half(), half(), half()};
+    for (int i = 0; i < (Count != 0 ? Count : count); ++i) {
+        const __m512i high = _mm512_set1_epi32(words[2 * i]), low = _mm512_set1_epi32(words[2 * i + 1]);
+        for (int j = 0; j < 4; ++j) add(sums[j], load(groups[i] + 4 * x + kVector * j), high, low);
+    }
+    const __m512i packed = _mm512_packus_epi16(_mm512_packs_epi32(whole(sums[0]), whole(sums[1])),
+                                               _mm512_packs_epi32(whole(sums[2]), whole(sums[3])));
+    store(out, _mm512_permutexvar_epi32(order, packed));
+}
+
+template <int Count>
+SACCADE_BW void vertical_of(const std::int32_t* words, const std::uint8_t* const* groups, int count,
+                            std::int64_t samples, std::uint8_t* out) {
+    std::int64_t x = 0;
+    for (; x + kVector <= samples; x += kVector) columns64<Count>(words, groups, count, x, out + x);
+    if (x < samples) {
+        std::uint8_t tail[kVector];
+        columns64<Count>(words, groups, count, x, tail);
+        std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
+    }
+}
+
+void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
+              std::uint8_t* out) {
+    switch (count) {
+        case 2:
+            return vertical_of<2>(words, groups, 2, samples, out);
+        case 3:
+            return vertical_of<3>(words, groups, 3, samples, out);
+        case 4:
+            return vertical_of<4>(words, groups, 4, samples, out);
+        case 7:
+            return vertical_of<7>(words, groups, 7, samples, out);
+        default:
+            return vertical_of<0>(words, groups, static_cast<int>(count), samples, out);
+    }
+}
+
+bool supported() {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+}  // namespace
+}  // namespace avx512_bw
+
+const Kernel kAvx512BwKernel = {
+    .name = "avx512-bw",
+    .supported = avx512_bw::supported,
+    .rows_in_group = 2,
+    .rows_in_call = avx512_bw::kRowsInCall,
+    .bytes_a_column = 4,
+    .words_a_group = 2,
+    .weights = avx2::weights,
+    .horizontal = avx512_bw::horizontal,
+    .pack = avx2::pack,
+    .vertical = avx512_bw::vertical,
+    .join = avx2::join,
+    .split = avx2::split,
+    .to_rgb = avx2::to_rgb,
+    .cut = avx2::cut,
+};
+
+}  // namespace saccade
+
+#endif

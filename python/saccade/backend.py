@@ -16,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["blas_kernels", "device", "mx", "nn", "openblas"]
+__all__ = ["blas", "blas_kernels", "device", "mx", "nn", "openblas"]
 
 _LIBRARY = "libopenblas.so.0"
 _CORE_TYPE = "OPENBLAS_CORETYPE"
@@ -56,13 +56,13 @@ def _load_openblas() -> ctypes.CDLL | None:
             del os.environ[_CORE_TYPE]
 
 
-_blas = _load_openblas()
-openblas = None if _blas is None else _LIBRARY
+blas = _load_openblas()
+openblas = None if blas is None else _LIBRARY
 
 
 def blas_kernels() -> str | None:
     """The CPU whose kernels OpenBLAS runs, in its words ("SkylakeX"); None without OpenBLAS, or if it does not say."""
-    name = getattr(_blas, "openblas_get_corename", None)
+    name = getattr(blas, "openblas_get_corename", None)
     if name is None:
         return None
     name.restype = ctypes.c_char_p

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from saccade import families
 from saccade.backend import device, mx
+from saccade.nets.products import multiply
 
 __all__ = [
     "FEW",
@@ -125,7 +126,7 @@ def attend_causally(
         for head in range(heads):
             keys = head * key_heads // heads
             held = scores[: count * until].reshape(count, until)
-            np.matmul(q[head, rows] * np.float32(scale), k[keys, :until].T, out=held)
+            multiply(q[head, rows], k[keys, :until].T, held, scale)
             np.copyto(held[:, until - hidden.shape[1] :], -np.inf, where=hidden)
             _mix(held, v[keys, :until], out[rows, head])
 
@@ -134,7 +135,7 @@ def _attend(q: Floats, k: Floats, v: Floats, out: Floats, *, scale: float, score
     """[..., Q, d], [..., L, d], [..., L, d] -> out [..., Q, d]."""
     shape = (*q.shape[:-1], k.shape[-2])
     held = scores[: int(np.prod(shape))].reshape(shape)
-    np.matmul(q * np.float32(scale), k.swapaxes(-1, -2), out=held)
+    multiply(q, k.swapaxes(-1, -2), held, scale)
     _mix(held, v, out)
 
 
@@ -142,7 +143,8 @@ def _mix(scores: Floats, v: Floats, out: Floats) -> None:
     """Softmax of scores [..., Q, L], which are overwritten, times v [..., L, d] -> out [..., Q, d]."""
     scores -= scores.max(axis=-1, keepdims=True)
     np.exp(scores, out=scores)
-    np.divide(scores @ v, scores.sum(axis=-1, keepdims=True), out=out)
+    multiply(scores, v, out)
+    out /= scores.sum(axis=-1, keepdims=True)
 
 
 def rotate_in_place(x: Floats, cos: Floats, sin: Floats) -> None:

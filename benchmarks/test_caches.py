@@ -9,6 +9,7 @@ keeps nothing.
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 
@@ -19,12 +20,12 @@ from saccade import hub
 
 BUDGET = 1280
 ROUNDS = 3
-WORDS = ("the pink window", "the red square button", "the yellow star icon")
 # To the first token, and with an answer as long as one box takes.
 LENGTHS = {"first token": 1, "one box": 32}
 
-
-SCREEN = hub.find(None).parent / "demo" / "screen.png"
+DEMO = hub.find(None).parent / "demo"
+SCREEN = DEMO / "screen.png"
+WORDS = [target["description"] for target in json.loads((DEMO / "targets.json").read_text())["targets"]][:3]
 
 
 def seconds(engine: saccade.Engine, words: str, length: int) -> tuple[float, str]:

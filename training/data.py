@@ -22,7 +22,7 @@ TOKENIZER: Final = vocabulary.build()
 PAD: Final = TOKENIZER.token_to_id("<|endoftext|>")
 PREFIX: Final = tuple(TOKENIZER.encode(vocabulary.prompt_before_image()).ids)
 CLOSING: Final = TOKENIZER.token_to_id("<|vision_end|>")
-QUESTIONS: Final = 7
+QUESTIONS: Final = 8
 # Most places end before the fourth number, all there is to learn but the form; some batches have whole answers.
 WHOLE_EVERY: Final = 8
 # Strips so long that every number is an answer: rows, and the most columns within 256 tokens and 2,604 px.

@@ -11,9 +11,9 @@ from saccade.scenes.words import CONTAINERS, SURFACES
 from vocabulary import END, NOTHING, Corners
 
 # Shares of the questions: absent descriptions, points, boxes; the rest are places of descriptions.
-ABSENT: Final = 0.12
-POINTS: Final = 0.13
-BOXES: Final = 0.08
+ABSENT: Final = 0.13
+POINTS: Final = 0.16
+BOXES: Final = 0.1
 # Shortest side in model pixels of what is pointed at.
 POINTED_SIDE: Final = 12.0
 # Elements under so many model pixels come first in a shuffle less often: the exponent of their place in it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -177,17 +178,28 @@ def batch_inputs(rows: tuple[Case, ...] = BATCH) -> dict[str, Any]:
     return made
 
 
-# Pieces (left, top, right, bottom) of the demo's screenshot, and what the packaged checkpoint is asked to find there.
-SCREENS = (
-    ((0, 0, 3840, 2160), "the pink window"),
-    ((0, 0, 3840, 2160), "the orange diamond icon"),
-    ((0, 0, 3840, 2160), "the yellow star icon"),
-    ((0, 0, 1481, 874), "the orange diamond icon"),
-    ((2361, 429, 3594, 1647), "the red square button"),
-    ((700, 700, 2100, 1700), "the red window"),
-    ((3000, 100, 3257, 113), "the blue bar"),
-    ((771, 765, 784, 1022), "the window"),
-)
+DEMO = Path(__file__).resolve().parents[2] / "python" / "saccade" / "assets" / "demo"
+FRAME = (0, 0, 3840, 2160)
+
+
+def _around(box: list[int]) -> tuple[int, int, int, int]:
+    """A box and half its size on each side, inside the frame."""
+    x1, y1, x2, y2 = box
+    wide, high = (x2 - x1) // 2, (y2 - y1) // 2
+    return max(0, x1 - wide), max(0, y1 - high), min(FRAME[2], x2 + wide), min(FRAME[3], y2 + high)
+
+
+def _screens() -> tuple[tuple[tuple[int, int, int, int], str], ...]:
+    """Pieces (left, top, right, bottom) of the demo's screenshot, and what is asked for there, present or not."""
+    targets = json.loads((DEMO / "targets.json").read_text())["targets"]
+    names, boxes = [target["description"] for target in targets], [target["box"] for target in targets]
+    whole = tuple((FRAME, names[number]) for number in (0, 2, 5))
+    pieces = tuple((_around(boxes[number]), names[number]) for number in (1, 2, 4))
+    odd = (((3000, 100, 3257, 113), "the blue bar"), ((771, 765, 784, 1022), "the window"))
+    return (*whole, *pieces, (_around(boxes[3]), names[0]), *odd)
+
+
+SCREENS = _screens()
 LOCATE = "Locate {}, output its bbox coordinates using JSON format."
 PACKAGED_TOKENS = 48
 

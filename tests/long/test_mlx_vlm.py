@@ -5,6 +5,7 @@ Not part of the suite, because mlx-vlm brings a gigabyte of packages with it: `m
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from importlib import resources
 from typing import Any
@@ -20,7 +21,8 @@ from saccade.integrations import mlx_vlm
 ASSETS = resources.files("saccade") / "assets"
 SCREEN = str(ASSETS / "demo" / "screen.png")
 QUESTION = "Locate {}, output its bbox coordinates using JSON format."
-DESCRIPTIONS = ("the red window", "the orange diamond icon", "the cyan ring icon", "the yellow star icon")
+TARGETS = json.loads((ASSETS / "demo" / "targets.json").read_text())["targets"]
+DESCRIPTIONS = tuple(target["description"] for target in TARGETS)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ Not part of the suite, because mlx-vlm brings a gigabyte of packages with it: `m
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import resources
 from pathlib import Path
@@ -27,7 +28,8 @@ import checkpoints
 ASSETS = resources.files("saccade") / "assets"
 SCREEN = str(ASSETS / "demo" / "screen.png")
 QUESTION = "Locate {}, output its bbox coordinates using JSON format."
-DESCRIPTIONS = ("the red window", "the orange diamond icon", "the cyan ring icon", "the yellow star icon")
+TARGETS = json.loads((ASSETS / "demo" / "targets.json").read_text())["targets"]
+DESCRIPTIONS = tuple(target["description"] for target in TARGETS)
 
 
 def wide(model: Any) -> Any:

@@ -10,6 +10,8 @@ import copy
 import math
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,6 +103,18 @@ class Shared:
         minutes, steps = self.arguments.minutes, self.arguments.steps
         return self.elapsed() / (60 * minutes) if minutes else int(self.step) / steps
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the lock; who waits for a process that was killed while it held it does not wait for ever."""
+        parent = os.getppid()
+        while not self.lock.acquire(timeout=10):
+            if os.getppid() != parent:
+                raise SystemExit("the process that began this run is gone")
+        try:
+            yield
+        finally:
+            self.lock.release()
+
     def say(self, text: str) -> None:
         print(text, flush=True)
         with (self.folder / "log.txt").open("a") as log:
@@ -108,7 +122,7 @@ class Shared:
 
     def save(self) -> None:
         """Write beside, then rename: a kill never leaves half a file."""
-        with self.lock:
+        with self.alone():
             state = {
                 "net": self.net.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
@@ -131,7 +145,7 @@ class Worker:
         """Take one step with this process's gradients; returns how many the run has taken."""
         a, shared = self.arguments, self.shared
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
-        with shared.lock, torch.no_grad():
+        with shared.alone(), torch.no_grad():
             for group in shared.optimiser.param_groups:
                 group["lr"] = rate(int(shared.step), shared.share(), a.rate)
             for ours, theirs in zip(self.net.parameters(), shared.net.parameters(), strict=True):

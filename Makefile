@@ -134,7 +134,8 @@ swift:
 	@if command -v swift >/dev/null; then swift test --scratch-path .build --disable-swift-testing; \
 	else echo "NOT RUN: the Swift tests (swift is not on the path)"; fi
 
-# What is too large for the suite: mlx-vlm itself over the packaged checkpoint. Installs about 1 GB.
+# What is too large for the suite: mlx-vlm itself over the packaged checkpoint, which installs about 1 GB, and the memory
+# of a tower with the widths of 7B at 16,384 tokens, which takes minutes and 2.5 GB.
 # Last seen, 2026-11-21, mlx-vlm 0.7.10, mlx 0.32.4 on Linux: 9 passed, every answer equal.
 check-long: $(STAMPS)/test
 	$(PIP) install mlx-vlm==0.7.10

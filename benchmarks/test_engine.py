@@ -246,11 +246,15 @@ def vision_flops(config: nets.VisionConfig, grid: tuple[int, int, int]) -> float
 
 
 def text_flops(config: nets.TextConfig, tokens: int, before: int) -> float:
-    """Operations of the matrix products that read `tokens` after `before` others, and of one head."""
+    """Operations of the matrix products that read `tokens` after `before` others, and of one head.
+
+    The last layer needs keys and values of all, and the rest of the last token alone.
+    """
     d, keys = config.hidden_size, config.head_dim * config.num_key_value_heads
     matrices = 2 * d * d + 2 * d * keys + 3 * d * config.intermediate_size
     pairs = tokens * before + tokens * (tokens + 1) / 2
-    return 2.0 * (config.num_hidden_layers * (tokens * matrices + 2 * pairs * d) + d * config.vocab_size)
+    last = matrices + 2 * (before + tokens) * d + (tokens - 1) * 2 * d * keys
+    return 2.0 * ((config.num_hidden_layers - 1) * (tokens * matrices + 2 * pairs * d) + last + d * config.vocab_size)
 
 
 def flops(model: nets.Model, stage: str, given: Inputs) -> float:

@@ -62,7 +62,7 @@ class Shared:
         self.optimiser = optimiser(self.net, arguments.rate)
         self.folder: Path = arguments.out
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.seconds = 0.0
+        self.seconds, self.main = 0.0, os.getpid()
         first = self._restore(arguments.init)
         self.lock = torch.multiprocessing.Lock()
         self.step = torch.tensor(first).share_memory_()
@@ -103,12 +103,15 @@ class Shared:
         minutes, steps = self.arguments.minutes, self.arguments.steps
         return self.elapsed() / (60 * minutes) if minutes else int(self.step) / steps
 
+    def orphaned(self) -> bool:
+        """Whether the process that began the run is gone."""
+        return self.main not in (os.getpid(), os.getppid())
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the lock; who waits for a process that was killed while it held it does not wait for ever."""
-        parent = os.getppid()
         while not self.lock.acquire(timeout=10):
-            if os.getppid() != parent:
+            if self.orphaned():
                 raise SystemExit("the process that began this run is gone")
         try:
             yield
@@ -180,10 +183,10 @@ class Worker:
         """Learn until the run's last step; the first process reports and saves."""
         a = self.arguments
         torch.set_num_threads(a.threads)
-        parent, step = os.getppid(), int(self.shared.step)
+        step = int(self.shared.step)
         own, saved, checked = step - step % a.workers + self.lane, step, step
         schedule = Schedule(GOING_ON if a.init else FROM_NOTHING, a.image_tokens)
-        while self.shared.share() < 1 and (self.lane == 0 or os.getppid() == parent):
+        while self.shared.share() < 1 and not self.shared.orphaned():
             step = self.learn(make_batch(a.seed, own, self.lane, schedule, self.shared.share()))
             own += a.workers
             if self.lane == 0 and step - saved >= SAVE_EVERY:

@@ -18,7 +18,7 @@ TEXT = README.read_text(encoding="utf-8")
 def test_python_examples_run_in_order() -> None:
     names: dict[str, Any] = {}
     examples = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 5
     for example in examples:
         exec(compile(example, str(README), "exec"), names)
     assert names["answer"].frames[0].tokens <= 256

@@ -91,7 +91,8 @@ def test_the_command_line_has_the_same_choices(
     assert main(["locate", address, *words]) == 2
     assert "--allow-url" in capsys.readouterr().err
     assert main(["locate", address, *words, "--allow-url", "--save", str(drawn)]) == 0
-    assert Image.open(drawn).size == (64, 40)
+    with Image.open(drawn) as image:
+        assert image.size == (64, 40)
     capsys.readouterr()
     assert main(["plan", address]) == 2
     assert main(["plan", address, "--allow-url", "--picture", str(drawn)]) == 0

@@ -14,22 +14,26 @@ import saccade
 from saccade import _core
 from saccade.errors import InputError
 
-PILLOW = tuple(int(part) for part in PIL.__version__.split(".")[:2])
-
 
 def pillow(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
 
 
-def as_installed(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """saccade's resize with the passes in the order of the installed Pillow."""
-    if PILLOW >= (13, 0):
+def as_version(version: str, image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """saccade's resize with the passes in the order of a version of Pillow."""
+    number = tuple(int(part) for part in version.split(".")[:2])
+    if number >= (13, 0):
         return saccade.resize(image, size)
     height, width = image.shape[:2]
-    if PILLOW >= (12, 2) and height > 100 * width and size[1] < height:
+    if number >= (12, 2) and height > 100 * width and size[1] < height:
         # 12.2 and 12.3 take these strips, and nothing else, vertically first.
         image = saccade.resize(image, (width, size[1]), pass_order="horizontal")
     return saccade.resize(image, size, pass_order="horizontal")
+
+
+def as_installed(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The same of the installed Pillow."""
+    return as_version(PIL.__version__, image, size)
 
 
 def picture(seed: int, width: int, height: int, kind: str) -> NDArray[np.uint8]:

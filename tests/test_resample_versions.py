@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from test_resample import as_installed, pillow
+from test_resample import as_installed, as_version, pillow
 
 import saccade
 from saccade import _core
@@ -24,17 +23,6 @@ import pillow as recorded  # noqa: E402
 
 HASHES = json.loads((GOLDEN / "pillow.json").read_text(encoding="utf-8"))
 ORDERS = get_args(PassOrder)
-
-
-def as_version(version: str, image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """saccade's resize with the passes in the order of a version of Pillow."""
-    major, minor, _ = map(int, version.split("."))
-    if major >= 13:
-        return saccade.resize(image, size)
-    height, width = image.shape[:2]
-    if (major, minor) >= (12, 2) and height > 100 * width and size[1] < height:
-        image = saccade.resize(image, (width, size[1]), pass_order="horizontal")
-    return saccade.resize(image, size, pass_order="horizontal")
 
 
 @pytest.mark.parametrize("version", sorted(HASHES))

@@ -16,7 +16,7 @@ from saccade.engine import Engine
 from saccade.errors import InputError
 from saccade.scenes import generate
 from saccade.sweep import bin_of
-from saccade.tiny import asking, evaluation, questions, summary
+from saccade.tiny import asking, questions, summary, workers
 
 Row = dict[str, Any]
 
@@ -153,7 +153,7 @@ def fake_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
     law = {"asked": "law", "budget": 256, "share": 0.0001, "iou": 0.2, "hit": False, "found": True}
     made = {"range": place, "law": law, "ambiguity": {**law, "ambiguous": True}}
-    monkeypatch.setattr(evaluation, "PARTS", {name: part(name, row) for name, row in made.items()})
+    monkeypatch.setattr(workers, "PARTS", {name: part(name, row) for name, row in made.items()})
     return asked
 
 
@@ -162,11 +162,11 @@ def test_screens_with_too_few_elements_are_passed_over_and_nothing_is_asked_twic
 ) -> None:
     asked = fake_parts(monkeypatch)
     done: list[int] = []
-    parts = tiny.evaluate(None, 3, tiny.Journal(tmp_path / "j", "m"), done.append)  # type: ignore[arg-type]
+    parts = tiny.evaluate(tiny.alone(None), 3, tiny.Journal(tmp_path / "j", "m"), done.append)  # type: ignore[arg-type]
     assert [screen for screen, _ in parts["range"]] == [0, 2, 3]
-    assert done == list(range(1, 3 + 2 * tiny.scenes_for(3) + 1))
+    assert done == sorted(done) and done[-1] == 3 + 2 * tiny.scenes_for(3)
     count = len(asked)
-    assert tiny.evaluate(None, 3, tiny.Journal(tmp_path / "j", "m")) == parts  # type: ignore[arg-type]
+    assert tiny.evaluate(tiny.alone(None), 3, tiny.Journal(tmp_path / "j", "m")) == parts  # type: ignore[arg-type]
     assert len(asked) == count
 
 
@@ -182,3 +182,14 @@ def test_the_command_prints_figures_and_json(
     assert found["range"]["places"]["iou"] == 0.5 and found["law"][-3]["n"] == 2
     assert main(["tiny", "evaluate", "--screens", "0", "--out", str(tmp_path / "k")]) == 2
     assert not (tmp_path / "k").exists()
+    assert main([*words, "--parts", "law", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"journal", "screens", "law", "zoom"}
+    for wrong in (["--parts", "law,lore"], ["--processes", "0"]):
+        assert main([*words, *wrong]) == 2
+        assert wrong[1] in capsys.readouterr().err
+
+
+def test_several_processes_say_what_one_says(loaded: Engine) -> None:
+    units = [0, 4, 8]
+    with tiny.together(None, 2) as ask:
+        assert dict(ask("range", units)) == dict(tiny.alone(loaded)("range", units))

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from saccade.cli import output
+from saccade.errors import InputError
+
+if TYPE_CHECKING:
+    from saccade.tiny.workers import Ask
 
 __all__ = ["add_arguments", "run"]
 
@@ -16,29 +21,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--screens", type=int, default=30, metavar="N", help="screens in its range (default 30)")
     parser.add_argument("--out", default="saccade-tiny.jsonl", metavar="FILE", help="journal; a stopped one goes on")
     parser.add_argument("--model", metavar="PATH|ID", help="another checkpoint, such as a conversion of it")
+    parser.add_argument("--parts", default="range,law,ambiguity", metavar="NAMES", help="parts of it (default all)")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="ask in so many at once (default 1)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Ask what the journal does not hold yet, then print the figures of everything it holds."""
     from rich.progress import Progress
 
-    from saccade import engine, tiny
+    from saccade import tiny
 
-    total = options.screens + 2 * tiny.scenes_for(options.screens)
+    parts = _parts(options.parts, list(tiny.PARTS))
+    total = sum(tiny.units_of(part, options.screens) for part in parts)
     journal = tiny.Journal(options.out, tiny.digest(options.model))
-    loaded = engine.load(options.model)
     screen = output.console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
+    with (
+        _asking(options.model, options.processes) as ask,
+        Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress,
+    ):
         task = progress.add_task("asking", total=total)
-        parts = tiny.evaluate(loaded, options.screens, journal, lambda done: progress.update(task, completed=done))
-    figures = tiny.summarise(parts)
+        told = tiny.evaluate(ask, options.screens, journal, lambda done: progress.update(task, completed=done), parts)
+    figures = tiny.summarise(told)
     if options.json:
         output.print_json({"journal": options.out, "screens": options.screens, **figures})
         return 0
-    _print_range(figures["range"])
-    _print_law(figures)
+    if "range" in figures:
+        _print_range(figures["range"])
+    if "law" in figures:
+        _print_law(figures)
+    if "ambiguity" in figures:
+        _print_ambiguity(figures["ambiguity"])
     print(f"answers in {options.out}")
     return 0
+
+
+def _parts(text: str, known: list[str]) -> list[str]:
+    """The parts named in a list with commas, in the order of `known`."""
+    named = [name.strip() for name in text.split(",")]
+    for name in named:
+        if name not in known:
+            raise InputError(f"--parts {text}: there is no part {name!r}; give some of {', '.join(known)}")
+    return [name for name in known if name in named]
+
+
+def _asking(model: str | None, processes: int) -> AbstractContextManager[Ask]:
+    from saccade import engine, tiny
+
+    if processes < 1:
+        raise InputError(f"--processes {processes}: ask for at least one")
+    return nullcontext(tiny.alone(engine.load(model))) if processes == 1 else tiny.together(model, processes)
 
 
 def _value(cell: dict[str, Any], name: str) -> str:
@@ -91,11 +122,14 @@ def _print_law(figures: dict[str, Any]) -> None:
         [(str(z["crop"]), str(z["n"]), _value(z["flat"], "iou"), _value(z, "iou"), _value(z, "ratio"))
          for z in figures["zoom"]],
     )  # fmt: skip
+
+
+def _print_ambiguity(found: list[dict[str, Any]]) -> None:
     print("\nIoU lost from 256 tokens on, where a description fits two elements and where it fits one")
     output.table(
         [("to", "left"), ("n", "right"), ("ambiguous", "right"), ("clean", "right"), ("difference", "right")],
         [(f"{a['budget']} tokens", f"{a['n'][0]} / {a['n'][1]}",
           *(_value({name: a[key], f"{name}_interval": a[interval]}, name) for name, key, interval in (
               ("a", "ambiguous_drop", "ambiguous_interval"), ("c", "clean_drop", "clean_interval"),
-              ("d", "excess", "excess_interval")))) for a in figures["ambiguity"]],
+              ("d", "excess", "excess_interval")))) for a in found],
     )  # fmt: skip

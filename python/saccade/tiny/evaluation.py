@@ -1,22 +1,19 @@
-"""The whole evaluation: units one after another, those already in the journal left out."""
+"""The whole evaluation: part after part, units already in the journal left out."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from saccade import hub
 from saccade.errors import InputError
-from saccade.tiny.journal import Journal
+from saccade.tiny.journal import Journal, Row
 from saccade.tiny.measure import PARTS
 from saccade.tiny.summary import Rows
+from saccade.tiny.workers import Ask
 
-if TYPE_CHECKING:
-    from saccade.engine import Engine
-
-__all__ = ["digest", "evaluate", "scenes_for"]
+__all__ = ["digest", "evaluate", "scenes_for", "units_of"]
 
 # 4K screens for each so many in-range ones: 1,000 give 25, with a hundred targets and more of each size.
 SCREENS_A_SCENE = 40
@@ -37,30 +34,60 @@ def scenes_for(screens: int) -> int:
     return max(2, screens // SCREENS_A_SCENE)
 
 
+def units_of(part: str, screens: int) -> int:
+    """How many units of a part go with so many in-range screens."""
+    return screens if part == "range" else scenes_for(screens)
+
+
 def evaluate(
-    engine: Engine, screens: int, journal: Journal, progress: Callable[[int], None] = lambda done: None
+    ask: Ask,
+    screens: int,
+    journal: Journal,
+    progress: Callable[[int], None] = lambda done: None,
+    parts: Sequence[str] = tuple(PARTS),
 ) -> dict[str, Rows]:
     """Ask what the journal does not hold; the rows of each part, by screen.
 
     Args:
-        engine: whose checkpoint is evaluated.
+        ask: who answers for the checkpoint that is evaluated.
         screens: in-range screens that count; those with too few elements are passed over.
         journal: gets the rows unit by unit.
-        progress: is told how many units are done, of `screens` + 2 x `scenes_for(screens)`.
+        progress: is told how many units are done, of the sum of `units_of` over the parts.
+        parts: of `PARTS`.
     """
     done = 0
-    parts: dict[str, Rows] = {}
-    for part, ask in PARTS.items():
-        wanted = screens if part == "range" else scenes_for(screens)
-        units: list[int] = []
-        unit = 0
-        while len(units) < wanted:
-            if (part, unit) not in journal.units:
-                journal.add(part, unit, ask(engine, unit))
-            if journal.units[part, unit] or part != "range":
-                units.append(unit)
-                done += 1
-                progress(done)
-            unit += 1
-        parts[part] = journal.rows(part, units)
-    return parts
+    found: dict[str, Rows] = {}
+    for part in parts:
+        wanted = units_of(part, screens)
+        while True:
+            counted, missing = _counted(journal, part, wanted)
+            progress(done + len(counted))
+            if not missing:
+                break
+            told = done + len(counted)
+            for unit, rows in ask(part, missing):
+                journal.add(part, unit, rows)
+                told += _counts(part, rows)
+                progress(told)
+        done += wanted
+        found[part] = journal.rows(part, counted)
+    return found
+
+
+def _counts(part: str, rows: list[Row]) -> bool:
+    return part != "range" or bool(rows)
+
+
+def _counted(journal: Journal, part: str, wanted: int) -> tuple[list[int], list[int]]:
+    """The units of the journal that count, in order, and those to ask next: as many as are wanted if all count."""
+    counted: list[int] = []
+    missing: list[int] = []
+    unit = 0
+    while len(counted) + len(missing) < wanted:
+        rows = journal.units.get((part, unit))
+        if rows is None:
+            missing.append(unit)
+        elif _counts(part, rows):
+            counted.append(unit)
+        unit += 1
+    return counted, missing

@@ -142,10 +142,12 @@ def ambiguity(rows: Rows) -> list[Figure]:
 
 
 def summarise(parts: dict[str, Rows]) -> Figure:
-    """Everything `saccade tiny evaluate` says, from the rows of its parts."""
-    return {
-        "range": in_range(parts["range"]),
-        "law": law(parts["law"]),
-        "zoom": zoom(parts["law"]),
-        "ambiguity": ambiguity(parts["ambiguity"]),
-    }
+    """What `saccade tiny evaluate` says, from the rows of the parts that were asked."""
+    figures: Figure = {}
+    if "range" in parts:
+        figures["range"] = in_range(parts["range"])
+    if "law" in parts:
+        figures |= {"law": law(parts["law"]), "zoom": zoom(parts["law"])}
+    if "ambiguity" in parts:
+        figures["ambiguity"] = ambiguity(parts["ambiguity"])
+    return figures

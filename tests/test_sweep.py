@@ -28,7 +28,8 @@ class Perfect:
         self.asked: list[tuple[str, int]] = []
         self.known = {}
         for seed in SETUP.seeds:
-            self.known.update({e.description: e.box for e in scenes.generate(seed, SETUP.size).elements[:2]})
+            picked = sweep.chosen(scenes.generate(seed, SETUP.size), seed, SETUP.targets)
+            self.known.update({e.description: e.box for e in picked})
 
     def locate(self, image: object, description: str, *, budget: int) -> object:
         self.asked.append((description, budget))
@@ -59,6 +60,23 @@ def test_iou_equals_counting_pixels(a: tuple[int, ...], b: tuple[int, ...]) -> N
 )
 def test_bins(share: float, size: str) -> None:
     assert sweep.bin_of(share) == size
+
+
+@given(st.integers(0, 40), st.integers(1, 30))
+def test_targets_are_of_all_sizes_and_chosen_once(seed: int, targets: int) -> None:
+    scene = scenes.generate(seed, (640, 400))
+    picked = sweep.chosen(scene, seed, targets)
+    assert picked == sweep.chosen(scene, seed, targets + 5)[:targets]
+    assert len(picked) == min(targets, len(scene.elements)) == len({e.box for e in picked})
+    there, taken = (
+        [sweep.bin_of((e.box[2] - e.box[0]) * (e.box[3] - e.box[1]) / (640 * 400)) for e in elements]
+        for elements in (scene.elements, picked)
+    )
+    if targets >= len(set(there)):
+        assert set(taken) == set(there)
+    least = {size: taken.count(size) for size in set(there)}
+    for size, count in least.items():
+        assert count == there.count(size) or count >= max(least.values()) - 1
 
 
 def test_measure_asks_everything_once_and_scores_it() -> None:

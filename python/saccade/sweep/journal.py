@@ -14,7 +14,7 @@ from saccade.sweep.measure import Record, Setup
 
 __all__ = ["Journal"]
 
-FORMAT = 1
+FORMAT = 2  # 1 asked for elements in drawing order
 
 
 class Journal:

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from saccade.advice import row_of
 from saccade.errors import InputError
 from saccade.grounding import centre_inside
 
 if TYPE_CHECKING:
     from saccade.engine import Engine
+    from saccade.scenes import Element, Scene
 
-__all__ = ["Record", "Setup", "bin_of", "iou", "measure"]
+__all__ = ["Record", "Setup", "bin_of", "chosen", "iou", "measure"]
 
 Box = Sequence[float]
 
@@ -27,7 +30,7 @@ class Setup:
         size: (width, height) of the screens in pixels.
         seeds: seeds of the screens.
         budgets: visual tokens at most, for each run.
-        targets: elements asked for on each screen, the first ones in the generator's order.
+        targets: elements asked for on each screen, as `chosen` picks them.
     """
 
     model: str
@@ -76,6 +79,26 @@ def iou(a: Box, b: Box) -> float:
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
+def chosen(scene: Scene, seed: int, targets: int) -> list[Element]:
+    """Up to `targets` elements of a screen by lot, one of each size class in turn.
+
+    Drawing order would take the dock's icons before anything else.
+    """
+    width, height = scene.size
+    waiting: dict[str, list[Element]] = {}
+    for index in np.random.RandomState(seed).permutation(len(scene.elements)):
+        element = scene.elements[index]
+        x1, y1, x2, y2 = element.box
+        waiting.setdefault(bin_of((x2 - x1) * (y2 - y1) / (width * height)), []).append(element)
+    picked: list[Element] = []
+    while waiting and len(picked) < targets:
+        for size in sorted(waiting):
+            picked.append(waiting[size].pop())
+            if not waiting[size]:
+                del waiting[size]
+    return picked[:targets]
+
+
 def measure(engine: Engine, setup: Setup, done: set[tuple[int, int, int]] | None = None) -> Iterator[Record]:
     """Ask what has not been asked.
 
@@ -96,7 +119,7 @@ def measure(engine: Engine, setup: Setup, done: set[tuple[int, int, int]] | None
         if done.issuperset(wanted):
             continue
         scene = scenes.generate(seed, setup.size)
-        for target, element in enumerate(scene.elements[: setup.targets]):
+        for target, element in enumerate(chosen(scene, seed, setup.targets)):
             for budget in setup.budgets:
                 if (seed, target, budget) in done:
                     continue

@@ -12,6 +12,7 @@ import pytest
 
 from saccade import nets
 from saccade.errors import InputError
+from saccade.nets import steps
 
 GRID = [(1, 12, 10)]
 NEW_TOKENS = 8
@@ -94,6 +95,20 @@ def test_a_float16_language_model_that_overflows_names_its_layer(tmp_path: Path)
 def test_numbers_that_go_wrong_on_the_way_are_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = nets.load(checkpoints.write(tmp_path))
     right = model.decode
+    monkeypatch.setattr(steps, "applies", lambda *which: False)
     monkeypatch.setattr(nets.Model, "decode", lambda self, *given: right(*given) * mx.array(np.nan))
     with pytest.raises(InputError, match="of the language model, or its head"):
+        model.generate(IDS[:3], 5)
+
+
+@pytest.mark.parametrize("by_numpy", [True, False])
+def test_a_token_whose_vector_is_no_numbers_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_numpy: bool
+) -> None:
+    if not by_numpy:
+        monkeypatch.setattr(steps, "applies", lambda *which: False)
+    model = nets.load(checkpoints.write(tmp_path))
+    _, second = model.generate(IDS[:3], 2)
+    model.model.embed_tokens.weight[second] = np.nan
+    with pytest.raises(InputError, match="the embeddings of the language model"):
         model.generate(IDS[:3], 5)

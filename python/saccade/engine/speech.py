@@ -113,19 +113,19 @@ def tokens(model: Model, read: Read, max_tokens: int, choose: Choose, clock: Clo
     The clock is given "answer", what the caller does between two tokens left out.
     """
     stream = model.follow(read.prompt, read.cache, read.logits, max_tokens, choose)
-    prompt, said, heard = read.cache[0].offset, [], 0
+    said: list[int] = []
     try:
         while True:
             with clock.stage("answer"):
                 token = next(stream, None)
-            heard = read.cache[0].offset - prompt  # not counted where Ctrl-C has left half the layers with a token more
             if token is None:
                 return
             said.append(token)
             yield token
     finally:  # also where the caller has heard enough
         if read.memo is not None:
-            read.memo.keep(read.cache, said[:heard])
+            # The last may have been read or not, after Ctrl-C by half the layers.
+            read.memo.keep(read.cache, said[:-1])
 
 
 def chooser(sampling: Sampling, ids: Sequence[int], allowed: Allowed | None = None) -> Choose:

@@ -5,9 +5,10 @@ from saccade.nets.batches import Prompt, join
 from saccade.nets.checkpoint import load, outline
 from saccade.nets.config import Config, TextConfig, VisionConfig
 from saccade.nets.conversion import Conversion, convert
+from saccade.nets.decoding import Choose, greedy
 from saccade.nets.language import KVCache
 from saccade.nets.memory import Estimate
-from saccade.nets.model import Choose, Model, answer_length, greedy
+from saccade.nets.model import Model, answer_length
 from saccade.nets.preprocessor import pixel_limits
 
 __all__ = [

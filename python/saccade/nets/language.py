@@ -66,14 +66,29 @@ class KVCache:
         self._values = self._store(self._values, values, start)
         return self._keys[:, :, : self.offset], self._values[:, :, : self.offset]
 
-    def _store(self, buffer: mx.array | None, new: mx.array, start: int) -> mx.array:
+    def extend(self, count: int) -> list[mx.array]:
+        """Count so many tokens more, and return the buffers [B, K, capacity, d], for the caller to write them into.
+
+        The buffers are evaluated, in C order and nobody else's; the cache holds a token already.
+        """
+        assert self._keys is not None and self._values is not None
+        self.offset += count
+        if self.offset > self._keys.shape[2]:
+            self._keys, self._values = self._grown(self._keys, self._keys), self._grown(self._values, self._values)
+            mx.eval(self._keys, self._values)
+        return [self._keys, self._values]
+
+    def _grown(self, buffer: mx.array | None, like: mx.array) -> mx.array:
+        """A buffer with room for all tokens, of the shape and type of `like` but for their number."""
+        batch, heads, _, width = like.shape
         room = 0 if buffer is None else buffer.shape[2]
-        if self.offset > room:
-            batch, heads, _, width = new.shape
-            steps = -(-(self.offset - room) // self.STEP)
-            more = mx.zeros((batch, heads, steps * self.STEP, width), dtype=new.dtype)
-            buffer = more if buffer is None else mx.concatenate([buffer, more], axis=2)
-        assert buffer is not None
+        steps = -(-(self.offset - room) // self.STEP)
+        more = mx.zeros((batch, heads, steps * self.STEP, width), dtype=like.dtype)
+        return more if buffer is None else mx.concatenate([buffer, more], axis=2)
+
+    def _store(self, buffer: mx.array | None, new: mx.array, start: int) -> mx.array:
+        if buffer is None or self.offset > buffer.shape[2]:
+            buffer = self._grown(buffer, new)
         buffer[:, :, start : self.offset] = new
         return buffer
 

@@ -15,20 +15,18 @@ import numpy as np
 from saccade import positions
 from saccade.backend import mx, nn
 from saccade.errors import InputError
-from saccade.nets import guard
+from saccade.nets import decoding, guard
 from saccade.nets.batches import Prompt, Shown, join, share
 from saccade.nets.config import Config
+from saccade.nets.decoding import Choose, greedy
 from saccade.nets.language import KVCache, LanguageModel
 from saccade.nets.qwen2_vision import PlainVisionModel
 from saccade.nets.vision import Grid, VisionModel
 
-__all__ = ["Choose", "Model", "Prompt", "answer_length", "greedy"]
+__all__ = ["Model", "Prompt", "answer_length"]
 
 # Prompt tokens that one pass of the language model takes; what a pass allocates grows with this times the prompt.
 PREFILL_CHUNK = 512
-
-Choose = Callable[[mx.array], int]
-"""From the logits [vocabulary] of the next token to that token."""
 
 
 class Model(nn.Module):
@@ -187,12 +185,12 @@ class Model(nn.Module):
         guard.check_logits(logits, cache)
         return logits
 
-    def decode(self, tokens: Sequence[int], deltas: Sequence[int], cache: Sequence[KVCache]) -> mx.array:
+    def decode(self, tokens: Sequence[int] | mx.array, deltas: Sequence[int], cache: Sequence[KVCache]) -> mx.array:
         """Read one more token a row: the logits [B, vocabulary] that follow; `deltas` are of these rows."""
         places = mx.array([cache[0].offset + delta for delta in deltas], dtype=mx.int32)
         position_ids = mx.broadcast_to(places[None, :, None], (3, len(deltas), 1))
-        embeddings = self.model.embed_tokens(mx.array(list(tokens))[:, None])
-        return self._head(self.model(embeddings, position_ids, cache)[:, -1])
+        ids = tokens if isinstance(tokens, mx.array) else mx.array(list(tokens))
+        return self._head(self.model(self.model.embed_tokens(ids[:, None]), position_ids, cache)[:, -1])
 
     def follow(
         self,
@@ -219,7 +217,8 @@ class Model(nn.Module):
 
         Args:
             prompt: as it was read.
-            cache: holds the prompt; grows by the tokens yielded, but for the last, and loses the rows that have ended.
+            cache: holds the prompt; grows by the tokens yielded, the last of which it may hold or not, and loses the
+                rows that have ended.
             logits: [B, vocabulary], as `prefill` gave them.
             max_new_tokens: of each row, at least 1; an end token of the checkpoint ends a row before that.
             choose: one a row; None: the likeliest token.
@@ -229,24 +228,7 @@ class Model(nn.Module):
             InputError: as `prefill`, where NaN makes token 0 the likeliest.
         """
         chosen = [greedy] * len(prompt.deltas) if choose is None else choose
-        rows = list(range(len(prompt.deltas)))
-        for count in range(max_new_tokens):
-            tokens, alive = [], []
-            for place, row in enumerate(rows):
-                token = chosen[row](logits[place])
-                if token == 0:  # what NaN gives
-                    guard.check_logits(logits, cache)
-                yield row, token
-                if token not in self.config.eos_token_ids and row not in done:
-                    tokens.append(token)
-                    alive.append(place)
-            if not alive or count + 1 == max_new_tokens:
-                return
-            if len(alive) < len(rows):
-                rows = [rows[place] for place in alive]
-                for layer in cache:
-                    layer.keep(alive)
-            logits = self.decode(tokens, [prompt.deltas[row] for row in rows], cache)
+        return decoding.follow_rows(self, prompt, cache, logits, max_new_tokens, chosen, done)
 
     def _read(self, prompt: Prompt, cache: Sequence[KVCache], *, last_only: bool = False) -> Iterator[mx.array]:
         """Hidden states [B, <= PREFILL_CHUNK, hidden], chunk by chunk; or only that of each chunk's last token."""
@@ -258,15 +240,15 @@ class Model(nn.Module):
             mx.eval(hidden, [layer.state for layer in cache])
             yield hidden
 
+    @property
+    def head(self) -> nn.Module:
+        """What holds the weights [vocabulary, hidden] of the last product: a layer of its own, or the embedding."""
+        return self.model.embed_tokens if self.config.tie_word_embeddings else self.lm_head
+
     def _head(self, hidden: mx.array) -> mx.array:
         tied = self.config.tie_word_embeddings
         logits: mx.array = self.model.embed_tokens.as_linear(hidden) if tied else self.lm_head(hidden)
         return logits
-
-
-def greedy(logits: mx.array) -> int:
-    """The likeliest token, the first of equals; logits are [vocabulary]."""
-    return int(np.asarray(mx.argmax(logits)))
 
 
 def answer_length(value: Any, name: str) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from saccade.backend import mx
 from saccade.nets import cpu
 
-__all__ = ["mrope", "plane", "rotate", "rotate_beginning"]
+__all__ = ["frequencies", "mrope", "plane", "rotate", "rotate_beginning"]
 
 
 def plane(coordinates: mx.array, head_dim: int, theta: float) -> tuple[mx.array, mx.array]:
@@ -46,14 +46,18 @@ def mrope(position_ids: mx.array, head_dim: int, theta: float, sections: Sequenc
     Returns:
         Two float32 [B, 1, L, d/2].
     """
-    frequencies = 1.0 / theta ** (mx.arange(0, head_dim, 2, dtype=mx.float32) / head_dim)
-    angles = position_ids.astype(mx.float32)[..., None] * frequencies  # [3, B, L, d/2]
+    angles = position_ids.astype(mx.float32)[..., None] * frequencies(head_dim, theta)  # [3, B, L, d/2]
     parts, start = [], 0
     for axis, size in enumerate(sections):
         parts.append(angles[axis, :, :, start : start + size])
         start += size
     turned = mx.concatenate(parts, axis=-1)[:, None]
     return mx.cos(turned), mx.sin(turned)
+
+
+def frequencies(head_dim: int, theta: float) -> mx.array:
+    """Of M-RoPE, float32 [d/2]."""
+    return 1.0 / theta ** (mx.arange(0, head_dim, 2, dtype=mx.float32) / head_dim)
 
 
 def rotate(x: mx.array, cos: mx.array, sin: mx.array) -> mx.array:

@@ -24,33 +24,18 @@ from geometry import geometry
 from initial import restore
 from losses import Weights, losses
 from net import Net, Shape
+from optimiser import allocate, optimisers, rate
 
 # Until this share of the run, an image has between so many merged tokens: small ones teach what an edge is, cheaply.
 FROM_NOTHING: Final = ((0.2, 18, 42), (0.4, 24, 110), (0.8, 36, 256), (1.01, 56, 256))
 GOING_ON: Final = ((0.45, 15, 45), (0.63, 24, 110), (0.85, 36, 256), (1.01, 56, 256))
-WARM_UP: Final = 200
-DECAY: Final = 0.35
 SAVE_EVERY: Final = 100
 CHECK_EVERY: Final = 500
-
-
-def rate(step: int, share: float, peak: float) -> float:
-    """Warm up, hold, and go down to nothing along a half cosine over the last part of the run."""
-    left = (1 - share) / DECAY
-    down = 1.0 if left >= 1 else 0.5 - 0.5 * math.cos(math.pi * max(0.0, left))
-    return peak * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * down)
 
 
 def weights(share: float, widest: float) -> Weights:
     """Number targets grow sharper and helpers count less as the run goes on."""
     return Weights(width=0.7 + (widest - 0.7) * max(0.0, 1 - share / 0.85), helpers=1 - 0.6 * share)
-
-
-def optimiser(net: Net, peak: float) -> torch.optim.AdamW:
-    matrices = [p for p in net.parameters() if p.dim() == 2]
-    others = [p for p in net.parameters() if p.dim() != 2]
-    groups = [{"params": matrices, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98))
 
 
 class Shared:
@@ -59,14 +44,15 @@ class Shared:
     def __init__(self, arguments: argparse.Namespace) -> None:
         torch.manual_seed(arguments.seed)
         self.net = Net(Shape(TOKENIZER.get_vocab_size()))
-        self.optimiser = optimiser(self.net, arguments.rate)
+        self.optimisers = optimisers(self.net, arguments.rate)
         self.folder: Path = arguments.out
         self.folder.mkdir(parents=True, exist_ok=True)
         self.seconds, self.main = 0.0, os.getpid()
+        self.images = torch.tensor(0)
         first = self._restore(arguments.init)
         self.lock = torch.multiprocessing.Lock()
         self.step = torch.tensor(first).share_memory_()
-        self.images = torch.tensor(0).share_memory_()
+        self.images.share_memory_()
         self.arguments, self.before, self.started = arguments, self.seconds, time.monotonic()
         self._allocate()
 
@@ -75,8 +61,10 @@ class Shared:
         if latest.exists():
             state: dict[str, Any] = torch.load(latest, weights_only=True)
             self.net.load_state_dict(state["net"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            for ours, saved in zip(self.optimisers, state["optimisers"], strict=True):
+                ours.load_state_dict(saved)
             self.seconds = state["seconds"]
+            self.images.fill_(state.get("images", 0))
             self.say(f"continuing from {latest} at step {state['step']}, {self.seconds:.0f} s")
             return int(state["step"])
         if init is not None:
@@ -86,13 +74,8 @@ class Shared:
     def _allocate(self) -> None:
         """Put everything that a step changes where every process sees it."""
         self.net.share_memory()
-        for parameter in self.net.parameters():
-            state = self.optimiser.state[parameter]
-            state.setdefault("step", torch.tensor(0.0))
-            state.setdefault("exp_avg", torch.zeros_like(parameter))
-            state.setdefault("exp_avg_sq", torch.zeros_like(parameter))
-            for value in state.values():
-                value.share_memory_()
+        for value in allocate(self.optimisers):
+            value.share_memory_()
 
     def elapsed(self) -> float:
         """Seconds that the run has taken, those before it was stopped included."""
@@ -128,8 +111,9 @@ class Shared:
         with self.alone():
             state = {
                 "net": self.net.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
                 "step": int(self.step),
+                "images": int(self.images),
                 "seconds": self.elapsed(),
             }
             torch.save(state, self.folder / "latest.tmp")
@@ -149,11 +133,12 @@ class Worker:
         a, shared = self.arguments, self.shared
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         with shared.alone(), torch.no_grad():
-            for group in shared.optimiser.param_groups:
+            for group in (g for optimiser in shared.optimisers for g in optimiser.param_groups):
                 group["lr"] = rate(int(shared.step), shared.share(), a.rate)
             for ours, theirs in zip(self.net.parameters(), shared.net.parameters(), strict=True):
                 theirs.grad = ours.grad
-            shared.optimiser.step()
+            for optimiser in shared.optimisers:
+                optimiser.step()
             for ours, theirs in zip(self.net.parameters(), shared.net.parameters(), strict=True):
                 ours.copy_(theirs)
             shared.step += 1

@@ -60,6 +60,22 @@ def longest(kept: caches.Prefixes, *numbers: int) -> int:
     return length
 
 
+def test_what_others_need_is_left_to_them() -> None:
+    kept, ledger = prefixes(10)
+    insert(kept, 1, 2, 3, 4, 5)
+    insert(kept, 7, 8, 9)
+    assert (ledger.most, ledger.used) == (10 * TOKEN, 8 * TOKEN)
+    ledger.leave(4 * TOKEN)
+    assert (ledger.most, ledger.used) == (4 * TOKEN, 3 * TOKEN)
+    insert(kept, 1, 2, 3, 4, 5)
+    assert (longest(kept, 7, 8, 9), longest(kept, 1, 2)) == (3, 0)
+    ledger.leave(-1)
+    assert (ledger.most, ledger.used, ledger.limit) == (0, 0, 10 * TOKEN)
+    ledger.leave(10**9)
+    insert(kept, 1, 2, 3, 4, 5)
+    assert (ledger.most, longest(kept, 1, 2, 3, 4, 5)) == (10 * TOKEN, 5)
+
+
 # -- prompts -----------------------------------------------------------------------------------------------------------
 
 

@@ -57,6 +57,21 @@ def test_locate_takes_several_descriptions(picture: Path, capsys: pytest.Capture
     assert {key: alone[key] for key in ("boxes", "text")} == {key: answers[1][key] for key in ("boxes", "text")}
 
 
+@pytest.mark.parametrize("command", ["ask", "locate"])
+def test_tokens_are_counted_while_they_are_seen_and_read(
+    picture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    told: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(Progress, "__call__", lambda self, *now: told.append(now))
+    code, out, _ = run(capsys, command, picture, FOUND, "--json", "--cache-memory", "0", "--max-tokens", "2")
+    assert code in (0, 1)  # 1: nothing was found
+    usage = json.loads(out)["usage"]
+    for stage, total in (("vision", usage["image"]), ("prefill", usage["prompt"])):
+        done = [count for name, count, of in told if name == stage and of == total]
+        assert done == sorted(done), stage
+        assert done[-1] == total, stage
+
+
 def test_locate_prints_where_to_click(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(run(capsys, "locate", picture, "the window", "--json", "--constrained")[1])
     assert found["found"]

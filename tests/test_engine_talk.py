@@ -221,10 +221,35 @@ def test_what_is_no_video_is_refused(loaded: Engine, part: dict[str, Any], named
 def test_progress_is_told_of_every_stage(loaded: Engine) -> None:
     told: list[tuple[str, int, int]] = []
     answer = loaded.ask(noise(90, 60), "what?", max_tokens=3, progress=lambda *now: told.append(now))
-    assert told[0] == ("vision", 0, 1)
-    prompt = answer.usage["prompt"]
+    prompt, seen = answer.usage["prompt"], answer.usage["image"]
+    assert told[0] == ("vision", 0, seen)
+    assert ("vision", seen, seen) in told
     assert ("prefill", prompt, prompt) in told
     assert told[-1] == ("answer", 3, 3)
+
+
+def test_progress_counts_the_tokens_of_all_images_as_they_are_seen(
+    loaded: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaded.model.visual, "patch_layers", 0)  # every step by itself
+    loaded.forget()
+    told: list[tuple[int, int]] = []
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage == "vision":
+            told.append((done, total))
+
+    shown = [noise(200, 120), noise(90, 60)]
+    first, second = (loaded.plan(one).tokens for one in shown)
+    loaded.ask(shown, "what?", max_tokens=1, progress=progress)
+    done = [count for count, _ in told]
+    assert done == sorted(done)
+    assert {total for _, total in told} == {first + second}
+    assert {0, first, first + second} <= set(done)
+    assert sum(0 < count < first for count in set(done)) >= loaded.model.config.vision.depth
+    told.clear()
+    loaded.ask(shown, "what else?", max_tokens=1, progress=progress)
+    assert [count for count, _ in told] == [0, first, first + second], "what is kept is not seen again"
 
 
 def test_a_batch_answers_as_each_alone(loaded: Engine) -> None:

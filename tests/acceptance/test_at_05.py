@@ -16,6 +16,7 @@ import pytest
 import saccade
 from saccade import Engine, nets
 from saccade.backend import mx
+from saccade.engine import options, request
 from saccade.nets import cpu, memory
 
 HEADS = checkpoints.CONFIG["vision_config"]["num_heads"]
@@ -124,6 +125,60 @@ def test_what_does_not_fit_is_refused_before_anything_is_allocated(folder: Path,
     assert engine.ask(screen, "what?", budget=largest, max_tokens=1).usage["answer"] == 1
     with pytest.raises(saccade.InputError, match="memory limit"):
         engine.ask(screen, "what?", budget=largest + 40)
+
+
+def test_what_is_kept_counts_and_gives_way(folder: Path) -> None:
+    """A limit with room for one question and two thirds of what the three before it left behind."""
+    screens = [np.random.RandomState(seed).randint(0, 256, (700, 700, 3)).astype(np.uint8) for seed in range(4)]
+    cold, engine = loaded(folder), saccade.load(folder)
+    wanted = [cold.ask(one, "what?", budget=300, max_tokens=2).text for one in screens]
+    for one in screens[:3]:
+        engine.ask(one, "what?", budget=300, max_tokens=2)
+    peak, kept = engine.estimate(screens[0], "what?", budget=300, max_tokens=2).peak, engine.counts.bytes
+    del cold
+    gc.collect()
+    outside = mx.get_active_memory() - kept - engine.estimate((28, 28)).weights
+    engine.room.limit = peak + kept * 2 // 3
+    for _ in range(2):
+        for one, text in zip(screens, wanted, strict=True):
+            gc.collect()
+            mx.reset_peak_memory()
+            assert engine.ask(one, "what?", budget=300, max_tokens=2).text == text
+            assert 0 < engine.counts.bytes <= engine.room.limit - peak
+            assert mx.get_peak_memory() - outside <= engine.room.limit * 1.1
+    assert engine.counts.evictions > 0
+    engine.room.limit = peak
+    assert engine.ask(screens[0], "what?", budget=300, max_tokens=2).text == wanted[0]
+    assert engine.counts.bytes == 0, "what is kept was not given up for a question that needs it all"
+    engine.room.limit = peak + kept
+    for one in screens[:3]:
+        engine.ask(one, "what?", budget=300, max_tokens=2)
+    assert engine.counts.bytes == kept
+
+
+def test_questions_at_once_are_refused_together(folder: Path, screen: np.ndarray) -> None:
+    engine = loaded(folder)
+    engine.room.limit = engine.estimate(screen, "what?", budget=300, max_tokens=2).peak * 5 // 4
+    questions = [(screen, "what?")] * 8
+    gc.collect()
+    mx.reset_peak_memory()
+    before = mx.get_active_memory()
+    with pytest.raises(saccade.InputError, match=r"the 8 questions at once would take \d+ MB .*limit is \d+ MB"):
+        engine.ask_batch(questions, budget=300, max_tokens=2)
+    assert mx.get_peak_memory() - before < 2**16
+    assert len(engine.ask_batch(questions[:1], budget=300, max_tokens=2)) == 1
+
+
+@pytest.mark.parametrize("rows", [2, 6])
+def test_a_batch_takes_what_was_estimated(folder: Path, screen: np.ndarray, rows: int) -> None:
+    engine = loaded(folder)
+    ready = engine.runner.count(request.question(screen, "what?", None), options.read(300, "budget"))
+    gc.collect()
+    outside = mx.get_active_memory() - engine.estimate((28, 28)).weights
+    mx.reset_peak_memory()
+    engine.ask_batch([(screen, "what?")] * rows, budget=300, max_tokens=2)
+    estimate = engine.room.check_rows([(ready[0], len(ready[1]))] * rows, 2)
+    assert 0.8 < estimate / (mx.get_peak_memory() - outside) < 1.3
 
 
 def test_no_budget_fits_where_the_weights_do_not(folder: Path, screen: np.ndarray) -> None:

@@ -50,7 +50,7 @@ class Features:
     def put(self, content: Key, features: mx.array) -> None:
         """Keep evaluated features; what is larger than the whole cache is not kept."""
         with self._ledger.lock:
-            if content in self._features or features.nbytes + _LINK_BYTES > self._ledger.limit:
+            if content in self._features or features.nbytes + _LINK_BYTES > self._ledger.most:
                 return
             self._features[content] = _Kept(self._features, content, features)
             self._ledger.add(self._features[content])
@@ -68,7 +68,7 @@ class Features:
     def link(self, planned: Key, content: Key) -> None:
         """Remember the content of a planned source."""
         with self._ledger.lock:
-            if planned in self._links or self._ledger.limit < _LINK_BYTES:
+            if planned in self._links or self._ledger.most < _LINK_BYTES:
                 return
             self._links[planned] = _Link(self._links, planned, content)
             self._ledger.add(self._links[planned])

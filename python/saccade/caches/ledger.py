@@ -28,6 +28,7 @@ class Ledger:
     def __init__(self, limit: int) -> None:
         """`limit` is the most bytes kept; 0 keeps nothing."""
         self.limit = limit
+        self._left: int | None = None
         self.lock = threading.RLock()
         self.used = 0
         self.evictions = 0
@@ -41,6 +42,17 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._order)
+
+    @property
+    def most(self) -> int:
+        """The most bytes kept now: the limit, or less where others need the memory."""
+        return self.limit if self._left is None else min(self.limit, self._left)
+
+    def leave(self, left: int) -> None:
+        """Until the next call, keep at most so many bytes, however much more the limit is; the rest is dropped."""
+        with self.lock:
+            self._left = max(0, left)
+            self.trim()
 
     def add(self, entry: Entry) -> None:
         """Take in an entry as the one used last; `trim` is the caller's to call."""
@@ -67,9 +79,9 @@ class Ledger:
             self.used -= self._order.pop(entry, 0)
 
     def trim(self, limit: int | None = None) -> None:
-        """Drop the entries used longest ago until those left fit `limit` bytes (None: the ledger's own)."""
+        """Drop the entries used longest ago until those left fit `limit` bytes (None: `most`)."""
         with self.lock:
-            most = self.limit if limit is None else limit
+            most = self.most if limit is None else limit
             while self.used > most and self._order:
                 oldest = next(iter(self._order))
                 self.remove(oldest)

@@ -94,7 +94,7 @@ class Prefixes:
         path = self._walk(rows)
         known = sum(count for _, count in path)
         state = mx.contiguous(export(known, len(rows))) if known < len(rows) else None
-        if state is None or self._held(path) + rows[known:].nbytes + state.nbytes > self._ledger.limit:
+        if state is None or self._held(path) + rows[known:].nbytes + state.nbytes > self._ledger.most:
             self._touch([node for node, _ in path])
             return
         if path and path[-1][1] < len(path[-1][0].rows):

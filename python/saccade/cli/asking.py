@@ -42,8 +42,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory-limit",
         metavar="SIZE",
-        help="refuse what would take more memory, such as 8GB (default: what MLX recommends for the GPU; on the CPU "
-        "three quarters of what is left)",
+        help="refuse what would take more memory, such as 8GB, what is kept of earlier questions dropped first "
+        "(default: what MLX recommends for the GPU; on the CPU three quarters of what is left)",
     )
     add_budget_arguments(parser)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress"]
 
 SECONDS = 1.5
-WORDS = {"vision": "looking at images", "prefill": "reading tokens", "answer": "answering"}
+WORDS = {"vision": "seeing tokens", "prefill": "reading tokens", "answer": "answering"}
 
 
 class Progress:

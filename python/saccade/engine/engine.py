@@ -79,7 +79,7 @@ class Engine:
         self.sight = Sight(
             self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.Reading()
         )
-        self.room = Room(self.model, most)
+        self.room = Room(self.model, self.store.ledger, most)
         self.runner = Runner(self.model, self.prompts, self.sight, self.room)
         self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
 
@@ -329,7 +329,7 @@ class Engine:
         for one in ready:
             clock, plans = Clock(), one.plans
             if plans not in seen:  # `fit` may give a longer description a smaller image
-                seen[plans] = self.sight.look(one.request.media, plans, clock, one.settings.progress)
+                seen[plans] = self.runner.look(one, clock)
             allowed = self._only_boxes(plans[0]) if constrained else None
             answers.append(_last(self.runner.run(one, seen=seen[plans], allowed=allowed, clock=clock)))
         return answers

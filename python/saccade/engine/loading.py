@@ -42,10 +42,10 @@ def load(
         cache_dir_size: most bytes in that folder.
         reading: how images are read, such as `saccade.media.Reading(color="ignore", allow_url=True)`; None: profiles
             are converted, alpha is laid over white, EXIF turns, URLs are refused.
-        memory_limit: most bytes that one request may take, weights included, as a number or such as "8GB"; what would
-            take more is refused before it starts. What `cache_memory` keeps is not counted. None: what MLX says that
-            the GPU recommends; on the CPU three quarters of the memory that the process can have (control groups
-            counted).
+        memory_limit: most bytes of the weights, of one request (or batch) at a time, and of what `cache_memory` keeps,
+            together; a number or such as "8GB". What is kept is dropped where a request needs its place, and a request
+            that would take more without it is refused before it starts. None: what MLX says that the GPU recommends;
+            on the CPU three quarters of the memory that the process can have (control groups counted).
 
     Raises:
         FileNotFoundError: no such folder, or a file missing from it.

@@ -1,10 +1,13 @@
-"""The memory that requests may take: a limit, and the refusal of what would pass it before anything is allocated."""
+"""The memory that requests may take: a limit, and the refusal of what would pass it before anything is allocated.
+
+What is kept of earlier requests counts, and gives way: it is dropped before a request that fits without it runs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from saccade import byte_sizes, nets
+from saccade import byte_sizes, caches, nets
 from saccade.backend import device, mx
 from saccade.budget import Plan
 from saccade.errors import InputError
@@ -37,18 +40,37 @@ def read_limit(value: int | str | None) -> int:
 class Room:
     """Predicts requests, and refuses those that do not fit."""
 
-    def __init__(self, model: Model, limit: int) -> None:
-        """Take the model whose memory counts, and a limit in bytes."""
-        self.model, self.limit = model, limit
+    def __init__(self, model: Model, kept: caches.Ledger, limit: int) -> None:
+        """Take the model whose memory counts, what is kept of earlier requests, and a limit in bytes."""
+        self.model, self.kept, self.limit = model, kept, limit
 
     def estimate(self, plans: Sequence[Plan], prompt: int, answer: int) -> Estimate:
         """What a request takes: its plans in order, tokens of its prompt and of its answer."""
         media = [(plan.patches, plan.frames) for plan in plans]
         return nets.memory.estimate(self.model, media, prompt, answer)
 
+    def make(self, peak: int) -> None:
+        """Have no more kept, until another request runs, than one that takes `peak` bytes leaves of the limit."""
+        before = self.kept.used
+        self.kept.leave(self.limit - peak)
+        if self.kept.used < before:
+            mx.clear_cache()
+
+    def check_rows(self, rows: Sequence[tuple[Sequence[Plan], int]], answer: int) -> int:
+        """As `check`, of requests that are read at once; (plans, tokens of the prompt) of each."""
+        media = [(plan.patches, plan.frames) for plans, _ in rows for plan in plans]
+        longest = max(prompt for _, prompt in rows)
+        wanted = nets.memory.estimate(self.model, media, longest, answer, rows=len(rows)).peak
+        if wanted <= self.limit:
+            return wanted
+        raise InputError(
+            f"the {len(rows)} questions at once would take {_megabytes(wanted)} with the weights, and the memory limit "
+            f"is {_megabytes(self.limit)}: ask fewer at a time, lower the budget, or raise memory_limit"
+        )
+
     def check(
         self, plans: Sequence[Plan], prompt: int, answer: int, capped: Callable[[int], Sequence[Plan] | None]
-    ) -> None:
+    ) -> int:
         """Refuse a request that would pass the limit.
 
         Args:
@@ -57,12 +79,15 @@ class Room:
             answer: tokens.
             capped: the plans under a cap in tokens on each; None where there are none.
 
+        Returns:
+            What it will take, in bytes, with the weights and without what is kept of others.
+
         Raises:
             InputError: it would; the message has both numbers, and the largest budget that fits.
         """
         wanted = self.estimate(plans, prompt, answer).peak
         if wanted <= self.limit:
-            return
+            return wanted
         best = self._largest(plans, prompt, answer, capped)
         shares = ", ".join(f"{plan.tokens:,}" for plan in plans) or "none"
         if best is None:

@@ -35,6 +35,7 @@ class Ready:
         wanted: tokens that each medium would have taken, had its plan not been made to fit.
         ids: of the prompt.
         settings: how it is answered.
+        peak: bytes that it takes, with the weights.
     """
 
     request: Request
@@ -42,6 +43,7 @@ class Ready:
     wanted: tuple[int, ...]
     ids: list[int]
     settings: Settings
+    peak: int
 
 
 class Runner:
@@ -86,8 +88,13 @@ class Runner:
             most = self.model.config.text.max_position_embeddings
             raise refusal(len(ids), [plan.tokens for plan in plans], settings.max_tokens, most, fit=fit)
         under = partial(capped, self.sight, request.media, asked, plans)
-        self.room.check(plans, len(ids), settings.max_tokens, under)
-        return Ready(request, tuple(plans), wanted, ids, settings)
+        peak = self.room.check(plans, len(ids), settings.max_tokens, under)
+        return Ready(request, tuple(plans), wanted, ids, settings, peak)
+
+    def look(self, ready: Ready, clock: Clock) -> list[View]:
+        """See a request's media; `clock` as `Sight.look`."""
+        self.room.make(ready.peak)
+        return self.sight.look(ready.request.media, ready.plans, clock, ready.settings.progress)
 
     def run(
         self,
@@ -107,7 +114,8 @@ class Runner:
         """
         clock, settings = clock or Clock(), ready.settings
         if seen is None:
-            seen = self.sight.look(ready.request.media, ready.plans, clock, settings.progress)
+            seen = self.look(ready, clock)
+        self.room.make(ready.peak)
         read = speech.prefill(self.model, self.sight.store, ready.ids, seen, clock, settings.progress)
         pieces = Pieces(self.prompts.decode, settings.stop)
         count, ended = 0, False
@@ -125,15 +133,19 @@ class Runner:
         yield Piece(rest, self.answer(ready, pieces, count, clock, ended=ended))
 
     def run_rows(self, rows: Sequence[Ready]) -> list[Answer]:
-        """Answer several requests at once; the timings of each are those of all."""
-        clock, progress = Clock(), rows[0].settings.progress
+        """Answer several requests at once; the timings of each are those of all.
+
+        Raises:
+            InputError: they take more than the memory limit.
+        """
+        clock, progress, most = Clock(), rows[0].settings.progress, rows[0].settings.max_tokens
+        self.room.make(self.room.check_rows([(row.plans, len(row.ids)) for row in rows], most))
         seen = [self.sight.look(row.request.media, row.plans, clock, progress) for row in rows]
         given = [(row.ids, views) for row, views in zip(rows, seen, strict=True)]
         read = speech.prefill_rows(self.model, self.sight.store, given, clock, progress)
         pieces = [Pieces(self.prompts.decode, row.settings.stop) for row in rows]
         counts, ended, done = [0] * len(rows), [False] * len(rows), set[int]()
         choose = [speech.chooser(row.settings.sampling, row.ids) for row in rows]
-        most = rows[0].settings.max_tokens
         with clock.stage("answer"):
             for row, token in self.model.follow_rows(read.prompt, read.cache, read.logits, most, choose, done):
                 counts[row] += 1

@@ -14,7 +14,7 @@ from saccade.errors import InputError, brief
 __all__ = ["Options", "Progress", "Settings", "read"]
 
 Progress = Callable[[str, int, int], None]
-"""Is told (stage, done, of how many): images of "vision", tokens of "prefill", tokens of "answer"."""
+"""Is told (stage, done, of how many) in tokens: of the images for "vision", of the prompt for "prefill", "answer"."""
 
 
 class Options(TypedDict, total=False):

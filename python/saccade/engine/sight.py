@@ -25,6 +25,7 @@ from saccade.engine.request import Medium
 from saccade.engine.settings import Progress
 from saccade.families import Family
 from saccade.nets import Model
+from saccade.nets.pace import Progress as Told
 
 __all__ = ["Sight", "View"]
 
@@ -100,21 +101,26 @@ class Sight:
             shown: images and videos.
             plans: one a medium, made for it.
             clock: is given "decode", "patches" and "vision".
-            progress: is told of "vision", in media.
+            progress: is told of "vision", in tokens of all media.
         """
         views: list[View] = []
+        done, total = 0, sum(plan.tokens for plan in plans)
         for medium, plan in zip(shown, plans, strict=True):
-            if progress is not None:
-                progress("vision", len(views), len(plans))
+            told = None if progress is None else partial(_add, progress, done, total)
+            if told is not None:
+                told(0, plan.tokens)
             if isinstance(medium.source, media.Video):
-                views.append(self._watch(medium.source, plan, clock))
+                views.append(self._watch(medium.source, plan, clock, told))
             else:
-                views.append(self._look(medium.source, plan, clock))
+                views.append(self._look(medium.source, plan, clock, told))
+            done += plan.tokens
+        if progress is not None and plans:
+            progress("vision", done, total)
         return views
 
-    def _look(self, image: Any, plan: Plan, clock: Clock) -> View:
+    def _look(self, image: Any, plan: Plan, clock: Clock, told: Told | None) -> View:
         if not self.store.on:
-            features = self._encode(self._cut(image, plan, clock), plan, clock)
+            features = self._encode(self._cut(image, plan, clock), plan, clock, told)
             return View("image", b"", plan, None, lambda: features)
         planned, content = None, None
         with clock.stage("decode"):
@@ -129,30 +135,37 @@ class Sight:
                 content = keys.content(cut, plan.grid_thw, self.store.tower)
             if planned is not None:
                 self.store.link(planned, content)
-            features = self._features(content, plan, clock, lambda: cut)
+            features = self._features(content, plan, clock, lambda: cut, told)
             return View("image", content, plan, None, lambda: features)
-        recall = partial(self._features, content, plan, clock, lambda: self._cut(image, plan, clock))
+        recall = partial(self._features, content, plan, clock, lambda: self._cut(image, plan, clock), told)
         return View("image", content, plan, None, recall)
 
-    def _watch(self, video: media.Video, plan: Plan, clock: Clock) -> View:
+    def _watch(self, video: media.Video, plan: Plan, clock: Clock, told: Told | None) -> View:
         """Frames come from many files, or none: a video is known by its pixels alone."""
         # Qwen2-VL's frames are one position apart, however long that was.
         timed = self.family.name != "qwen2-vl"
         seconds = self.family.temporal_patch_size / video.fps if timed else None
         cut = self._cut_moving(video, plan, clock)
         if not self.store.on:
-            features = self._encode(cut, plan, clock)
+            features = self._encode(cut, plan, clock, told)
             return View("video", b"", plan, seconds, lambda: features)
         with clock.stage("patches"):
             content = keys.content(cut, plan.grid_thw, self.store.tower, seconds)
-        return View("video", content, plan, seconds, partial(self._features, content, plan, clock, lambda: cut))
+        return View("video", content, plan, seconds, partial(self._features, content, plan, clock, lambda: cut, told))
 
-    def _features(self, content: caches.Key, plan: Plan, clock: Clock, cut: Callable[[], npt.NDArray[Any]]) -> mx.array:
+    def _features(
+        self,
+        content: caches.Key,
+        plan: Plan,
+        clock: Clock,
+        cut: Callable[[], npt.NDArray[Any]],
+        told: Told | None,
+    ) -> mx.array:
         with clock.stage("vision"):
             kept = self.store.features(content)
         if kept is not None:
             return kept
-        features = self._encode(cut(), plan, clock)
+        features = self._encode(cut(), plan, clock, told)
         self.store.keep_features(content, features)
         return features
 
@@ -184,10 +197,15 @@ class Sight:
             self.store.counters.add(decodes=1)
         return reading.open(image)
 
-    def _encode(self, cut: npt.NDArray[Any], plan: Plan, clock: Clock) -> mx.array:
+    def _encode(self, cut: npt.NDArray[Any], plan: Plan, clock: Clock, told: Told | None) -> mx.array:
         """The tower's output, evaluated."""
         with clock.stage("vision"):
-            features = self.model.image_features(mx.array(cut), [plan.grid_thw])
+            features = self.model.image_features(mx.array(cut), [plan.grid_thw], told)
             mx.eval(features)
         self.store.counters.add(vision_calls=1, patches=len(cut))
         return features
+
+
+def _add(progress: Progress, before: int, total: int, done: int, _: int) -> None:
+    """Tell of one medium's tokens, those of the media before it added."""
+    progress("vision", before + done, total)

@@ -53,14 +53,15 @@ def weight_bytes(model: Model) -> int:
     return sum(int(array.nbytes) for _, array in named) + sum(part.nbytes for part in folded)
 
 
-def estimate(model: Model, media: Sequence[tuple[int, int]], prompt: int, answer: int) -> Estimate:
-    """Predict a request.
+def estimate(model: Model, media: Sequence[tuple[int, int]], prompt: int, answer: int, *, rows: int = 1) -> Estimate:
+    """Predict a request, or several that are read at once.
 
     Args:
         model: loaded.
         media: (patches, frames) of each image and video, in order; the patches of all its frames.
-        prompt: tokens, media included.
+        prompt: tokens, media included; of several, the longest's.
         answer: tokens it may have.
+        rows: how many are read at once; `media` are those of all.
     """
     config, dtype = model.config, model.visual.merger.ln_q.weight.dtype
     unit = config.vision.spatial_merge_size**2
@@ -68,7 +69,7 @@ def estimate(model: Model, media: Sequence[tuple[int, int]], prompt: int, answer
     for patches, frames in media:
         vision = max(vision, seen + tower_bytes(config.vision, patches, frames, dtype))
         seen += patches // unit * config.vision.out_hidden_size * dtype.size
-    return Estimate(weight_bytes(model), vision, prefill_bytes(config, prompt, answer, dtype) + seen)
+    return Estimate(weight_bytes(model), vision, rows * prefill_bytes(config, prompt, answer, dtype) + seen)
 
 
 def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype) -> int:

@@ -167,9 +167,9 @@ def test_the_pixels_of_a_video_are_its_frames_in_pairs(loaded: Engine, monkeypat
     taken: list[np.ndarray] = []
     image_features = loaded.model.image_features
 
-    def recorded(pixels: Any, grids: Any) -> Any:
+    def recorded(pixels: Any, grids: Any, progress: Any) -> Any:
         taken.append(np.array(pixels))
-        return image_features(pixels, grids)
+        return image_features(pixels, grids, progress)
 
     monkeypatch.setattr(loaded.model, "image_features", recorded)
     frames = film(3)

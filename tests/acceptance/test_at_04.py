@@ -1,6 +1,7 @@
 """AT-4: pictures, from their pixels to the answer, equal transformers at every stage.
 
-The reference's values are in tests/golden/acceptance.npz: 1, 2 and 5 images; whole, partial and many windows.
+The reference's values are in tests/golden/acceptance.npz: 1, 2 and 5 images; whole, partial and many windows; what its
+torchvision path resizes to, in resized.npz.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from saccade import nets
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
-from screens import NEW_TOKENS, ROWS, SCREENS, Prompt, ids  # noqa: E402
+from screens import NEW_TOKENS, ROWS, SCREENS, SHRUNK, Picture, Prompt, ids  # noqa: E402
 
 RELATIVE = 1e-4
 
@@ -69,6 +70,30 @@ def test_grids_and_pixels_are_the_references_bit_for_bit(golden: dict[str, np.nd
     assert inputs["pixel_values"].dtype == np.float32
     digest = hashlib.sha256(np.ascontiguousarray(inputs["pixel_values"]).tobytes()).digest()
     assert digest == golden[f"{prompt.name}/pixels"].tobytes()
+
+
+RESIZED = [
+    (f"{prompt.name}/{number}", picture)
+    for prompt in (*SCREENS, *SHRUNK)
+    for number, picture in enumerate(prompt.pictures)
+    if not picture.stays
+]
+
+
+@pytest.mark.parametrize(("name", "picture"), RESIZED, ids=[name.replace(" ", "-") for name, _ in RESIZED])
+def test_the_torchvision_path_is_a_level_away_at_most(name: str, picture: Picture) -> None:
+    """But for noise that is enlarged: torchvision's weights have fewer bits than Pillow's, whose bits are ours."""
+    with np.load(GOLDEN / "resized.npz") as stored:
+        assert len(stored.files) == len(RESIZED)
+        wanted = stored[name].astype(int)
+    plan = saccade.plan((picture.width, picture.height), budget=picture.most_tokens)
+    found = saccade.resize(picture.pixels(), plan.resized_size).astype(int)
+    assert found.shape == wanted.shape
+    away = np.abs(found - wanted)
+    if picture == Picture("noise", 29, 29):  # to 56 x 56: one value of 9,408
+        assert np.sort(away.ravel())[-2:].tolist() == [1, 2]
+    else:
+        assert away.max() <= 1
 
 
 def test_every_stage_of_the_tower(model: nets.Model, golden: dict[str, np.ndarray], prompt: Prompt) -> None:

@@ -26,6 +26,12 @@ class Picture:
     height: int
     most_tokens: int = 400
 
+    @property
+    def stays(self) -> bool:
+        """Whether it needs no resizing: whole tokens, within the limits."""
+        tokens = self.width * self.height / 28**2
+        return not (self.width % 28 or self.height % 28) and 4 <= tokens <= self.most_tokens
+
     def pixels(self) -> np.ndarray:
         """uint8 [height, width, 3]."""
         return contents.CONTENTS[self.content](self.width, self.height)
@@ -63,6 +69,13 @@ SCREENS = (
             Picture("bars", 1, 1),
         ),
     ),
+)
+
+# Screens that become much smaller, where the ways of resizing differ most.
+SHRUNK = (
+    Prompt("shrunk noise", (Picture("noise", 1512, 982, 64),)),
+    Prompt("shrunk lines", (Picture("lines", 1481, 874, 100),)),
+    Prompt("shrunk bars", (Picture("bars", 1920, 1080, 200),)),
 )
 
 

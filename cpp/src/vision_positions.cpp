@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "kernels/kernel.h"
 #include "positions.h"
 
 namespace saccade {
@@ -25,21 +24,36 @@ void blocks_below(const std::int32_t* __restrict above, std::int64_t count, std:
     }
 }
 
+/// Where sixteen words are whole merge blocks, of one patch or of two by two: blocks, and then the same some columns
+/// on.
+void frame_in_ramps(std::int64_t rows, std::int64_t columns, std::int64_t merge_size, std::int32_t* out) {
+    const auto merge = static_cast<std::int32_t>(merge_size);
+    const std::int64_t in_blocks = 2 * columns * merge_size;
+    Ramps ramps{{}, {0, 8 / merge}, {merge, 0}, rows / merge_size, in_blocks, in_blocks};
+    first_blocks(8 / merge_size, merge_size, ramps.first);
+    selected_kernel().ramps(ramps, out);
+}
+
+void frame_by_blocks(std::int64_t rows, std::int64_t columns, std::int64_t merge_size, std::int32_t* out) {
+    const std::int64_t in_blocks = 2 * columns * merge_size;
+    first_blocks(columns, merge_size, out);
+    for (std::int64_t row = merge_size; row < rows; row += merge_size, out += in_blocks) {
+        blocks_below(out, in_blocks, static_cast<std::int32_t>(merge_size), out + in_blocks);
+    }
+}
+
 }  // namespace
 
 void vision_positions(const Grids& grids, std::int64_t merge_size, std::int32_t* positions) {
     for (std::int64_t i = 0; i < grids.size(); ++i) {
         const auto [frames, rows, columns] = grids[i];
-        const std::int64_t in_blocks = 2 * columns * merge_size, in_frame = 2 * rows * columns;
-        first_blocks(columns, merge_size, positions);
-        for (std::int64_t at = in_blocks; at < in_frame; at += in_blocks) {
-            std::int32_t* out = positions + at;
-            blocks_below(out - in_blocks, in_blocks, static_cast<std::int32_t>(merge_size), out);
+        for (std::int64_t frame = 0; frame < frames; ++frame, positions += 2 * rows * columns) {
+            if (merge_size <= 2) {
+                frame_in_ramps(rows, columns, merge_size, positions);
+            } else {
+                frame_by_blocks(rows, columns, merge_size, positions);
+            }
         }
-        for (std::int64_t frame = 1; frame < frames; ++frame) {
-            std::copy_n(positions, in_frame, positions + frame * in_frame);
-        }
-        positions += frames * in_frame;
     }
 }
 

@@ -1,14 +1,16 @@
 #include "windows.h"
 
 #include "checked.h"
+#include "kernels/kernel.h"
 
 namespace saccade {
 namespace {
 
-/// The tokens of a band of windows, `height` rows of `columns` from token `first` on, window by window.
-void band_of_windows(std::int64_t first, std::int64_t height, std::int64_t columns, std::int64_t side,
-                     std::int32_t* out) {
-    for (std::int64_t left = 0; left < columns; left += side) {
+/// The tokens of a band of windows, `height` rows of `columns` from token `first` on, window by window, from column
+/// `left` on.
+void band_of_windows(std::int64_t first, std::int64_t height, std::int64_t columns, std::int64_t left,
+                     std::int64_t side, std::int32_t* out) {
+    for (; left < columns; left += side) {
         const std::int64_t width = std::min(side, columns - left);
         for (std::int64_t row = 0; row < height; ++row) {
             for (std::int64_t column = 0; column < width; ++column) {
@@ -22,6 +24,54 @@ void band_of_windows(std::int64_t first, std::int64_t height, std::int64_t colum
 /// know to take many at once.
 void band_below(const std::int32_t* __restrict above, std::int32_t count, std::int32_t* __restrict out) {
     for (std::int32_t i = 0; i < count; ++i) out[i] = above[i] + count;
+}
+
+/// Bands of windows of four by four tokens, as the Qwen2.5 models have them: sixteen tokens, and then the same four
+/// columns on.
+void bands_of_four(std::int64_t first, std::int64_t bands, std::int64_t columns, std::int32_t* out) {
+    constexpr std::int64_t side = 4;
+    const std::int64_t whole = columns - columns % side, in_band = side * columns;
+    const auto below = static_cast<std::int32_t>(in_band);
+    Ramps ramps{{}, {side, side}, {below, below}, bands, side * whole, in_band};
+    for (std::int64_t i = 0; i < Ramps::kPeriod; ++i) {
+        ramps.first[i] = static_cast<std::int32_t>(first + i / side * columns + i % side);
+    }
+    selected_kernel().ramps(ramps, out);
+    for (std::int64_t band = 0; whole < columns && band < bands; ++band, first += in_band, out += in_band) {
+        band_of_windows(first, side, columns, whole, side, out + side * whole);
+    }
+}
+
+/// The tokens of a frame from token `first` on.
+void frame_of_windows(std::int64_t first, std::int64_t rows, std::int64_t columns, std::int64_t side,
+                      std::int32_t* out) {
+    std::int64_t top = 0;
+    if (side == 4) {
+        bands_of_four(first, rows / side, columns, out);
+        top = rows - rows % side;
+    }
+    for (; top < rows; top += side) {
+        const std::int64_t height = std::min(side, rows - top), count = height * columns;
+        std::int32_t* band = out + top * columns;
+        if (top > 0 && height == side) {
+            band_below(band - count, static_cast<std::int32_t>(count), band);
+        } else {
+            band_of_windows(first + top * columns, height, columns, 0, side, band);
+        }
+    }
+}
+
+/// Where each window of a frame ends, in patches, of which `boundary` come before.
+std::int32_t* ends_of_windows(std::int64_t& boundary, std::int64_t rows, std::int64_t columns, std::int64_t side,
+                              std::int64_t patches_a_token, std::int32_t* out) {
+    for (std::int64_t top = 0; top < rows; top += side) {
+        const std::int64_t height = std::min(side, rows - top);
+        for (std::int64_t left = 0; left < columns; left += side) {
+            boundary += height * std::min(side, columns - left) * patches_a_token;
+            *out++ = static_cast<std::int32_t>(boundary);
+        }
+    }
+    return out;
 }
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -51,27 +101,16 @@ std::int64_t window_count(const Grids& grids, std::int64_t merge_size, std::int6
 
 void window_index(const Grids& grids, std::int64_t merge_size, std::int64_t side, std::int32_t* index,
                   std::int32_t* boundaries) {
-    std::int64_t first = 0;     // token with which the band begins
+    std::int64_t first = 0;     // token with which the frame begins
     std::int64_t boundary = 0;  // in patches
     *boundaries++ = 0;
     for (std::int64_t i = 0; i < grids.size(); ++i) {
         const auto [frames, patch_rows, patch_columns] = grids[i];
         const std::int64_t rows = patch_rows / merge_size, columns = patch_columns / merge_size;
         for (std::int64_t frame = 0; frame < frames; ++frame) {
-            for (std::int64_t top = 0; top < rows; top += side) {
-                const std::int64_t height = std::min(side, rows - top), count = height * columns;
-                if (top > 0 && height == side) {
-                    band_below(index - count, static_cast<std::int32_t>(count), index);
-                } else {
-                    band_of_windows(first, height, columns, side, index);
-                }
-                index += count;
-                first += count;
-                for (std::int64_t left = 0; left < columns; left += side) {
-                    boundary += height * std::min(side, columns - left) * merge_size * merge_size;
-                    *boundaries++ = static_cast<std::int32_t>(boundary);
-                }
-            }
+            frame_of_windows(first, rows, columns, side, index + first);
+            first += rows * columns;
+            boundaries = ends_of_windows(boundary, rows, columns, side, merge_size * merge_size, boundaries);
         }
     }
 }

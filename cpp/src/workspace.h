@@ -53,12 +53,13 @@ class Workspace {
     AlignedBytes fetched;  // source rows, brought into the form kernels read
     AlignedBytes results;  // groups after the last pass
     AlignedBytes patches;  // uint8 patches of a row, that wait to be normalised
+    AlignedBytes floats;   // a patch that has been
     AlignedBytes band;     // output rows that wait to be cut into patches
 
     /// Gives back what is more than worth keeping.
     void trim() {
         constexpr std::int64_t kept = std::int64_t{4} << 20;
-        for (AlignedBytes* bytes : {&groups, &rows, &fetched, &results, &patches, &band}) {
+        for (AlignedBytes* bytes : {&groups, &rows, &fetched, &results, &patches, &floats, &band}) {
             if (bytes->size() > kept) bytes->release();
         }
     }

@@ -1,5 +1,6 @@
 // Every kernel against the scalar one, on sizes around the widths of vectors, in memory without a byte to spare.
 //     test_kernels [NAME...]      fails unless each of these kernels is there and ran
+#include <cstring>
 #include <memory>
 
 #include "../src/kernels/kernel.h"
@@ -127,6 +128,75 @@ void test_patches(const std::string& kernel) {
     }
 }
 
+std::vector<float> reference_patches(const Case& c, const Pixels& pixels, int patch, const double* mean,
+                                     const double* std, const std::string& kernel) {
+    const kernels::Using use(kernel);
+    std::vector<float> out(static_cast<std::size_t>(6 * c.new_width * c.new_height));
+    CHECK(saccade_reference_patches(pixels.bytes.get(), c.width, c.height, pixels.stride, 0, c.new_width, c.new_height,
+                                    1, patch, 2, 2, mean, std, out.data(),
+                                    static_cast<std::int64_t>(out.size())) == SACCADE_OK);
+    return out;
+}
+
+/// Bits of the floats, with the means and deviations that models have and with some that arithmetic cannot follow.
+void test_reference_patches(const std::string& kernel) {
+    const double usual[4][3] = {{0.48145466, 0.4578275, 0.40821073},
+                                {0.26862954, 0.26130258, 0.27577711},
+                                {0.485, 0.456, 0.406},
+                                {0.229, 0.224, 0.225}};
+    const double half[3] = {0.5, 0.5, 0.5}, unusual[3] = {1e-39, -3e38, 1e-45}, large[3] = {3e38, -1e-42, 0.0};
+    const std::pair<const double*, const double*> cases[] = {
+        {usual[0], usual[1]}, {usual[2], usual[3]}, {half, half}, {half, unusual}, {large, usual[1]}, {large, unusual}};
+    for (const int patch : {1, 3, 4, 14, 16}) {
+        const Case c{70, 50, 6 * patch, 4 * patch, 0};
+        const Pixels pixels(c, 4);
+        for (const auto& [mean, std] : cases) {
+            const auto made = reference_patches(c, pixels, patch, mean, std, kernel);
+            const auto plain = reference_patches(c, pixels, patch, mean, std, "scalar");
+            CHECK(std::memcmp(made.data(), plain.data(), made.size() * sizeof(float)) == 0);
+        }
+    }
+}
+
+/// What is computed where the scalar form looks it up: all bytes, any count, and right for the usual deviations, which
+/// would else be looked up too.
+void test_normalize(const std::string& name) {
+    const kernels::Using use(name);
+    const saccade::Kernel& kernel = saccade::selected_kernel();
+    if (!CHECK(kernel.normalize != nullptr)) return;
+    const std::pair<double, double> usual[] = {
+        {0.48145466, 0.26862954}, {0.4578275, 0.26130258}, {0.40821073, 0.27577711}, {0.5, 0.5},
+        {0.485, 0.229},           {0.456, 0.224},          {0.406, 0.225},           {0.0, 1.0}};
+    for (const auto& [mean, std] : usual) {
+        for (int first = 0; first < 256; ++first) {
+            const int count = 256 - first;
+            const auto bytes = std::make_unique<std::uint8_t[]>(static_cast<std::size_t>(count));
+            const auto out = std::make_unique<float[]>(static_cast<std::size_t>(count));
+            for (int i = 0; i < count; ++i) bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(first + i);
+            kernel.normalize(static_cast<float>(mean), static_cast<float>(std), bytes.get(), count, out.get());
+            for (int i = 0; i < count; ++i) {
+                const auto rescaled = static_cast<float>((first + i) * (1.0 / 255.0));
+                const float expected = (rescaled - static_cast<float>(mean)) / static_cast<float>(std);
+                CHECK(std::memcmp(&out[static_cast<std::size_t>(i)], &expected, sizeof expected) == 0);
+            }
+        }
+    }
+}
+
+void test_ramps(const std::string& name) {
+    const kernels::Using use(name);
+    const saccade::Kernel& kernel = saccade::selected_kernel();
+    for (int count = 0; count < 70; ++count) {
+        saccade::Ramps ramps{{}, {count, -3}, {7, 100 - count}, 1 + count % 4, count, count + count % 3};
+        for (int i = 0; i < 16; ++i) ramps.first[i] = (i * 7919 + count) % 1000 - 500;
+        const auto size = static_cast<std::size_t>((ramps.rows - 1) * ramps.stride + count);
+        const auto made = std::make_unique<std::int32_t[]>(size), plain = std::make_unique<std::int32_t[]>(size);
+        kernel.ramps(ramps, made.get());
+        saccade::ramps_plain(ramps, plain.get());
+        CHECK(std::equal(made.get(), made.get() + size, plain.get()));
+    }
+}
+
 /// Other formats, in memory of exactly their size, against the same pixels as RGB.
 void test_formats(const std::string& kernel) {
     for (const int width : {1, 3, 15, 16, 17, 33, 70}) {
@@ -188,6 +258,9 @@ int main(int count, char** names) {
         test_sizes(kernel);
         test_patches(kernel);
         test_low_bands(kernel);
+        test_normalize(kernel);
+        test_reference_patches(kernel);
+        test_ramps(kernel);
     }
     return check::finish();
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "check.h"
+#include "kernels.h"
 #include "reference.h"
 
 namespace {
@@ -26,13 +27,40 @@ Windows windows(const std::vector<std::int64_t>& grids, std::int64_t merge, std:
 }
 
 void test_window_order() {
-    for (const int rows : {1, 3, 4, 5, 9}) {
-        for (const int columns : {1, 4, 7, 8}) {
+    for (const int rows : {1, 3, 4, 5, 9, 12}) {
+        for (const int columns : {1, 4, 7, 8, 18}) {
             for (const int side : {1, 2, 4}) {
-                const auto [index, boundaries] = windows({1, 2 * rows, 2 * columns}, 2, 28 * side, 14);
-                const auto order = reference::window_order(rows, columns, side);
-                CHECK(index == Places(order.begin(), order.end()));
-                CHECK(boundaries.front() == 0 && boundaries.back() == 4 * rows * columns);
+                for (const std::string& kernel : kernels::available()) {
+                    const kernels::Using use(kernel);
+                    const auto [index, boundaries] = windows({1, 2 * rows, 2 * columns}, 2, 28 * side, 14);
+                    const auto order = reference::window_order(rows, columns, side);
+                    CHECK(index == Places(order.begin(), order.end()));
+                    CHECK(boundaries.front() == 0 && boundaries.back() == 4 * rows * columns);
+                }
+            }
+        }
+    }
+}
+
+/// Row and column of patch after patch, block after block, frame after frame.
+void test_positions() {
+    for (const int merge : {1, 2, 3, 4}) {
+        for (const int across : {1, 2, 3, 4, 7, 9}) {
+            const int frames = 1 + across % 2, rows = 3 * merge, columns = across * merge;
+            const std::vector<std::int64_t> grid{frames, rows, columns};
+            Places expected;
+            for (int i = 0; i < frames * rows * columns; ++i) {
+                const int patch = i % (rows * columns), block = patch / (merge * merge),
+                          inner = patch % (merge * merge);
+                expected.push_back(block / across * merge + inner / merge);
+                expected.push_back(block % across * merge + inner % merge);
+            }
+            for (const std::string& kernel : kernels::available()) {
+                const kernels::Using use(kernel);
+                Places made(expected.size());
+                const auto room = static_cast<std::int64_t>(made.size());
+                CHECK(saccade_vision_positions(grid.data(), 1, merge, made.data(), room) == SACCADE_OK);
+                CHECK(made == expected);
             }
         }
     }
@@ -117,6 +145,7 @@ void test_refusals() {
 
 int main() {
     test_window_order();
+    test_positions();
     test_frames_and_packs();
     test_native_patches();
     test_reference_patches();

@@ -10,6 +10,7 @@
 #include "../workspace.h"
 #include "avx2.h"
 #include "kernel.h"
+#include "normalize.h"
 #include "weights_in_lanes.h"
 
 #define SACCADE_AVX2 __attribute__((target("avx2")))
@@ -367,7 +368,7 @@ void cut(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t 
 
 namespace {
 
-bool supported() { return __builtin_cpu_supports("avx2") != 0; }
+bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
 }  // namespace
 }  // namespace avx2
@@ -387,6 +388,8 @@ const Kernel kAvx2Kernel = {
     .split = avx2::split,
     .to_rgb = avx2::to_rgb,
     .cut = avx2::cut,
+    .normalize = normalize_avx2,
+    .ramps = ramps_avx2,
 };
 
 }  // namespace saccade

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "normalize.h"
 #include "weights_in_lanes.h"
 
 namespace saccade {
@@ -223,6 +224,8 @@ const Kernel kAvx512Kernel = {
     .split = avx512::split,
     .to_rgb = avx512::to_rgb,
     .cut = avx512::cut,
+    .normalize = normalize_avx512,
+    .ramps = ramps_avx512,
 };
 
 }  // namespace saccade

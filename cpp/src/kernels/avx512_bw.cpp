@@ -15,6 +15,7 @@
 #include "../workspace.h"
 #include "avx2.h"
 #include "kernel.h"
+#include "normalize.h"
 
 #define SACCADE_BW __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #define SACCADE_BW_INLINE SACCADE_BW __attribute__((always_inline)) inline
@@ -242,6 +243,8 @@ const Kernel kAvx512BwKernel = {
     .split = avx2::split,
     .to_rgb = avx2::to_rgb,
     .cut = avx2::cut,
+    .normalize = normalize_avx512,
+    .ramps = ramps_avx512,
 };
 
 }  // namespace saccade

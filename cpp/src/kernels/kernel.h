@@ -18,6 +18,7 @@
 
 #include "../image.h"
 #include "../resample_weights.h"
+#include "ramps.h"
 
 namespace saccade {
 
@@ -70,6 +71,13 @@ struct Kernel {
     /// Cuts patch_size rows of RGB (kRowSlack readable bytes after each) into `count` patches (channel, y, x).
     void (*cut)(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
                 std::uint8_t* const* patches);
+
+    /// `count` bytes as floats, (byte / 255 - mean) / std, by arithmetic that a table of all bytes has to confirm for
+    /// this mean and std (normalize.h). NULL: the kernel has none.
+    void (*normalize)(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out);
+
+    /// Rows of integers that count up.
+    void (*ramps)(const Ramps& ramps, std::int32_t* out);
 };
 
 extern const Kernel kScalarKernel;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "../image.h"
+#include "normalize.h"
 #include "weights_in_lanes.h"
 
 #if defined(__linux__)
@@ -191,6 +192,8 @@ const Kernel kNeonKernel = {
     .split = split,
     .to_rgb = neon::to_rgb,
     .cut = neon::cut,
+    .normalize = normalize_neon,
+    .ramps = ramps_neon,
 };
 
 }  // namespace saccade

@@ -5,6 +5,7 @@
 
 #include "../image.h"
 #include "neon.h"
+#include "normalize.h"
 
 #define SACCADE_DOT __attribute__((target("arch=armv8.2-a+dotprod")))
 #define SACCADE_DOT_NAMESPACE dotprod
@@ -39,6 +40,8 @@ const Kernel kNeonDotprodKernel = {
     .split = dotprod::split,
     .to_rgb = neon::to_rgb,
     .cut = neon::cut,
+    .normalize = normalize_neon,
+    .ramps = ramps_neon,
 };
 
 }  // namespace saccade

@@ -5,6 +5,7 @@
 
 #include "../image.h"
 #include "neon.h"
+#include "normalize.h"
 
 #define SACCADE_DOT __attribute__((target("arch=armv8.2-a+i8mm")))
 #define SACCADE_DOT_NAMESPACE i8mm
@@ -38,6 +39,8 @@ const Kernel kNeonI8mmKernel = {
     .split = i8mm::split,
     .to_rgb = neon::to_rgb,
     .cut = neon::cut,
+    .normalize = normalize_neon,
+    .ramps = ramps_neon,
 };
 
 }  // namespace saccade

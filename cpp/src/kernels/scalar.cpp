@@ -125,6 +125,8 @@ const Kernel kScalarKernel = {
     .split = split,
     .to_rgb = to_rgb,
     .cut = cut_plain,
+    .normalize = nullptr,
+    .ramps = ramps_plain,
 };
 
 }  // namespace saccade

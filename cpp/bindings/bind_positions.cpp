@@ -1,5 +1,6 @@
 #include <nanobind/stl/pair.h>
 
+#include <optional>
 #include <utility>
 
 #include "arguments.h"
@@ -13,6 +14,18 @@ namespace {
 using Int32Vector = NewArray<std::int32_t, 1>;
 using Int32Matrix = NewArray<std::int32_t, 2>;
 
+/// Gives up the GIL for what takes longer than that does.
+class Unlocked {
+  public:
+    explicit Unlocked(std::int64_t elements) {
+        constexpr std::int64_t some_microseconds = std::int64_t{1} << 18;
+        if (elements > some_microseconds) release_.emplace();
+    }
+
+  private:
+    std::optional<nb::gil_scoped_release> release_;
+};
+
 std::pair<Int32Vector::Shaped, Int32Vector::Shaped> window_index(const Grids& grids, std::int64_t merge_size,
                                                                  std::int64_t window_size, std::int64_t patch_size) {
     std::int64_t tokens = 0, boundaries = 0;
@@ -22,7 +35,7 @@ std::pair<Int32Vector::Shaped, Int32Vector::Shaped> window_index(const Grids& gr
     Int32Vector cumulative({static_cast<std::size_t>(boundaries)});
     std::int32_t status = SACCADE_OK;
     {
-        const nb::gil_scoped_release unlocked;
+        const Unlocked unlocked(index.size());
         status = saccade_window_index(flat(grids), count(grids), merge_size, window_size, patch_size, index.data(),
                                       index.size(), cumulative.data(), cumulative.size());
     }
@@ -36,7 +49,7 @@ Int32Matrix::Shaped vision_positions(const Grids& grids, std::int64_t merge_size
     Int32Matrix positions({static_cast<std::size_t>(patches), 2});
     std::int32_t status = SACCADE_OK;
     {
-        const nb::gil_scoped_release unlocked;
+        const Unlocked unlocked(positions.size());
         status = saccade_vision_positions(flat(grids), count(grids), merge_size, positions.data(), positions.size());
     }
     check(status);

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t kLargePage = std::size_t{2} << 20;
 constexpr std::size_t kLarge = 2 * kLargePage;
+constexpr std::size_t kCacheLine = 64;
 
 /// Blocks that wait to be used again. Nobody waits for its lock: who does not get it does without, also in the child of
 /// a fork that happened while another thread held it.
@@ -57,35 +59,43 @@ Spare& spare() {
 
 }  // namespace
 
-OutputMemory::OutputMemory(std::size_t bytes) : data_(nullptr), size_(std::max<std::size_t>(bytes, 1)) {
+OutputMemory::OutputMemory(std::size_t bytes)
+    : block_(nullptr), data_(nullptr), size_(std::max<std::size_t>(bytes, 1)) {
 #if defined(__linux__)
     if (bytes >= kLarge) {
         const auto [data, size] = spare().take(bytes);
         if (data != nullptr) {
-            data_ = data, size_ = size;
+            data_ = block_ = data, size_ = size;
             return;
         }
         size_ = (bytes + kLargePage - 1) / kLargePage * kLargePage;
-        if (size_ < bytes || posix_memalign(&data_, kLargePage, size_) != 0) throw std::bad_alloc();
+        if (size_ < bytes || posix_memalign(&block_, kLargePage, size_) != 0) throw std::bad_alloc();
+        data_ = block_;
         madvise(data_, size_, MADV_HUGEPAGE);  // a wish: where it is not granted, all works as before
         return;
     }
 #endif
-    data_ = std::malloc(size_);
-    if (data_ == nullptr) throw std::bad_alloc();
+    // Whole cache lines: vectors that lie across two of them are written at half the speed.
+    std::size_t room = size_ + kCacheLine;
+    block_ = room < size_ ? nullptr : std::malloc(room);
+    if (block_ == nullptr) throw std::bad_alloc();
+    data_ = block_;
+    std::align(kCacheLine, size_, data_, room);
 }
 
 OutputMemory::OutputMemory(OutputMemory&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : block_(std::exchange(other.block_, nullptr)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 OutputMemory::~OutputMemory() {
 #if defined(__linux__)
-    if (data_ != nullptr && size_ >= kLarge) {
-        madvise(data_, size_, MADV_FREE);
-        data_ = spare().give(data_, size_);
+    if (block_ != nullptr && size_ >= kLarge) {
+        madvise(block_, size_, MADV_FREE);
+        block_ = spare().give(block_, size_);
     }
 #endif
-    std::free(data_);
+    std::free(block_);
 }
 
 }  // namespace binding

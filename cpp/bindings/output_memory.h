@@ -20,7 +20,8 @@ class OutputMemory {
     void* data() const { return data_; }
 
   private:
-    void* data_;
+    void* block_;  // as allocated
+    void* data_;   // in whole cache lines
     std::size_t size_;
 };
 

@@ -83,6 +83,10 @@ def window_index(
     Raises:
         InputError: no grid, a grid that is not positive or not divisible, a window smaller than a token.
     """
+    try:  # the core converts faster, but cannot say what is wrong
+        return _core.window_index(grids, merge_size, window_size, patch_size)  # type: ignore[arg-type]
+    except TypeError:
+        pass
     return _core.window_index(
         _grids(grids, "grids"),
         _integer(merge_size, "merge_size"),
@@ -104,6 +108,10 @@ def vision_positions(grids: Grids, merge_size: int = 2) -> NDArray[np.int32]:
     Raises:
         InputError: no grid, or a grid that is not positive or not divisible.
     """
+    try:  # as above
+        return _core.vision_positions(grids, merge_size)  # type: ignore[arg-type]
+    except TypeError:
+        pass
     return _core.vision_positions(_grids(grids, "grids"), _integer(merge_size, "merge_size"))
 
 

@@ -36,9 +36,12 @@ class Spare {
         return found;
     }
 
-    /// Keeps a block in place of the one that has waited longest; returns the one to be freed.
+    /// Keeps a block in place of the one that has waited longest; returns the one to be freed. The system may take back
+    /// what waits, but for the newest block of moderate size: offering that costs as much as a tenth of a call.
     void* give(void* data, std::size_t size) {
         if (size > kMost || busy_.test_and_set(std::memory_order_acquire)) return data;
+        for (const auto& [waiting, extent] : blocks_) offer(waiting, extent);
+        if (size > kMostHeld) offer(data, size);
         void* unwanted = std::exchange(blocks_[next_], {data, size}).first;
         next_ = (next_ + 1) % blocks_.size();
         busy_.clear(std::memory_order_release);
@@ -47,6 +50,14 @@ class Spare {
 
   private:
     static constexpr std::size_t kMost = std::size_t{64} << 20;
+    static constexpr std::size_t kMostHeld = kMost / 2;
+
+    static void offer([[maybe_unused]] void* data, [[maybe_unused]] std::size_t size) {
+#if defined(__linux__)
+        if (data != nullptr) madvise(data, size, MADV_FREE);
+#endif
+    }
+
     std::array<std::pair<void*, std::size_t>, 2> blocks_{};
     std::size_t next_ = 0;
     std::atomic_flag busy_;
@@ -90,10 +101,7 @@ OutputMemory::OutputMemory(OutputMemory&& other) noexcept
 
 OutputMemory::~OutputMemory() {
 #if defined(__linux__)
-    if (block_ != nullptr && size_ >= kLarge) {
-        madvise(block_, size_, MADV_FREE);
-        block_ = spare().give(block_, size_);
-    }
+    if (block_ != nullptr && size_ >= kLarge) block_ = spare().give(block_, size_);
 #endif
     std::free(block_);
 }

@@ -7,7 +7,7 @@ namespace binding {
 
 /// Memory for an output, not yet filled. Large blocks come in large pages, and a few of them that Python has let go of
 /// wait for the next call: the first touch of fresh pages, which the system clears, costs more than the work that fills
-/// them. The system may take waiting ones back whenever it needs memory.
+/// them. All but one of at most 32 MB the system may take back whenever it needs memory.
 class OutputMemory {
   public:
     /// Throws std::bad_alloc.

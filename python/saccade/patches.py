@@ -39,7 +39,9 @@ class _Pixels:
 
 def _pixels(image: Any, pixel_format: str, at_least: tuple[int, int] | None = None) -> _Pixels:
     """Of an array, a frame, or anything that media opens; copied only where pixels do not lie together."""
-    if not (hasattr(image, "__array_interface__") or hasattr(image, "__dlpack__")) or hasattr(image, "convert"):
+    if type(image) is not np.ndarray and (
+        not (hasattr(image, "__array_interface__") or hasattr(image, "__dlpack__")) or hasattr(image, "convert")
+    ):
         if pixel_format != "rgb":
             raise InputError(f"pixel_format is {pixel_format!r} and image no array; media opens other forms as 'rgb'")
         from saccade import media

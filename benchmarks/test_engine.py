@@ -5,8 +5,8 @@
     python benchmarks/test_engine.py packaged --tokens 4096 --stages vision decode --seconds 60     a part of it
 
 Two checkpoints: the packaged one, and a random one with the widths of 3B and two blocks and layers of 36. Both compute
-in float32. Outputs are compared before a stage is timed. A peer that is not installed is shown as missing. One run of
-mlx-vlm over 4,096 tokens takes minutes.
+in float32. Outputs are compared before a stage is timed. A peer that is not installed is shown as missing. One pass
+of mlx-vlm over 4,096 tokens takes half a minute and more.
 """
 
 from __future__ import annotations

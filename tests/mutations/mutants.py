@@ -17,9 +17,9 @@ from pytest import MonkeyPatch
 
 import saccade
 from saccade import _core, budget, nets, positions, prompts
-from saccade.caches import fingerprint, keys
+from saccade.caches import Ledger, fingerprint, keys
 from saccade.media import colour, opening
-from saccade.nets import batches, language, rotary
+from saccade.nets import batches, language, rotary, steps
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -117,9 +117,11 @@ def sections_of_m_rope_are_interleaved_instead_of_sliced(patch: MonkeyPatch) -> 
 @seen_by("tests/test_nets_golden.py::test_greedy_tokens_equal_the_reference[partial-windows]")
 def decoding_goes_on_at_the_index_of_the_token(patch: MonkeyPatch) -> None:
     """rope_deltas taken for 0: right up to the first word of every answer."""
-    right = nets.Model.decode
+    right = steps.Steps.__call__
     patch.setattr(
-        nets.Model, "decode", lambda self, tokens, deltas, *rest: right(self, tokens, [0 for _ in deltas], *rest)
+        steps.Steps,
+        "__call__",
+        lambda self, tokens, places, cache: right(self, tokens, [cache[0].offset for _ in places], cache),
     )
 
 
@@ -154,6 +156,20 @@ def the_seconds_of_a_video_are_ignored(patch: MonkeyPatch) -> None:
 def padding_on_the_left_is_attended_to(patch: MonkeyPatch) -> None:
     right = language.attention_mask
     patch.setattr(language, "attention_mask", lambda length, offset, padding: right(length, offset, ()))
+
+
+@seen_by("tests/test_nets_steps.py::test_a_step_equals_the_plain_form[BLAS-pairs-2]")
+def padding_on_the_left_is_attended_to_while_decoding(patch: MonkeyPatch) -> None:
+    right = steps.Steps.attend
+    patch.setattr(steps.Steps, "attend", lambda self, keys, values, padding: right(self, keys, values, ()))
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+
+@seen_by("tests/acceptance/test_at_05.py::test_what_is_kept_counts_and_gives_way")
+def what_is_kept_of_earlier_questions_does_not_count(patch: MonkeyPatch) -> None:
+    patch.setattr(Ledger, "leave", lambda self, left: None)
 
 
 # -- prompts and answers -----------------------------------------------------------------------------------------------

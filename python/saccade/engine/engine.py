@@ -269,7 +269,8 @@ class Engine:
             One answer a question; the timings of each are those of all.
 
         Raises:
-            InputError, FileNotFoundError: as `ask`, for the first question that cannot be asked; none is then answered.
+            InputError, FileNotFoundError: as `ask`, for the first question that cannot be asked, or where all at once
+                take more than the memory limit; none is then answered.
         """
         if not isinstance(questions, list | tuple) or not questions:
             raise InputError("questions: give a list of (images, text) or of messages, at least one")

@@ -34,7 +34,7 @@ class Steps:
     """Reads one more token of each of B rows, again and again."""
 
     def __init__(self, model: LanguageModel, head: nn.Module, rows: int) -> None:
-        """Take a decoder and its head, to which `applies`; weights changed in place count, others do not."""
+        """Take a decoder and its head, to which `applies`; weights put in their place later do not count."""
         config = model.config
         self.heads, self.key_heads, self.width = config.num_attention_heads, config.num_key_value_heads, config.head_dim
         self.eps = np.float32(config.rms_norm_eps)
@@ -46,9 +46,8 @@ class Steps:
         self.k, self.v = np.empty((2, rows, config.num_key_value_heads * config.head_dim), np.float32)
         self.gate, self.up = np.empty((2, rows, config.intermediate_size), np.float32)
         self.layers = [_Layer(layer, self) for layer in model.layers]
-        weight = cpu.view(head.weight)
-        self.logits = np.empty((rows, len(weight)), np.float32)
-        self.head = products.again(self.normed, weight, self.logits)
+        self.logits = np.empty((rows, len(head.weight)), np.float32)
+        self.head = _product(head, self.normed, self.logits)
 
     def __call__(self, tokens: Sequence[int], places: Sequence[int], cache: Sequence[KVCache]) -> list[mx.array]:
         """Read the tokens.
@@ -158,4 +157,5 @@ class _Affine:
 
 
 def _product(module: Any, x: Floats, out: Floats) -> Again:
-    return products.again(x, cpu.view(module.weight), out)
+    # Copied only where somebody has put a turned array in place of what was loaded.
+    return products.again(x, np.ascontiguousarray(cpu.view(module.weight)), out)

@@ -66,6 +66,12 @@ class Resampling::SourceRows {
         return row;
     }
 
+    /// How many bytes `count` rows are behind those before them, which begin at row y; 0 where they are not read in
+    /// place.
+    std::int64_t ahead(std::int64_t y, std::int64_t count) const {
+        return y + 2 * count <= in_place_ ? count * source_.stride : 0;
+    }
+
   private:
     const Kernel& kernel_;
     Image source_;
@@ -206,13 +212,12 @@ class Resampling::Columns {
     void step() {
         std::array<const std::uint8_t*, kMostRowsInCall> rows;
         std::array<std::uint8_t*, kMostRowsInCall> groups;
-        for (int i = 0; i < rows_in_step_; ++i) {
-            rows[static_cast<std::size_t>(i)] = source_.get(made_ * kernel_.rows_in_group + i, i);
-        }
+        const std::int64_t first = made_ * kernel_.rows_in_group;
+        for (int i = 0; i < rows_in_step_; ++i) rows[static_cast<std::size_t>(i)] = source_.get(first + i, i);
         const int count = rows_in_step_ / kernel_.rows_in_group;
         for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = ring_[made_ + i];
         if (horizontal_ != nullptr) {
-            (**horizontal_).run(rows.data(), groups.data());
+            (**horizontal_).run(rows.data(), groups.data(), source_.ahead(first, rows_in_step_));
         } else {
             kernel_.join(rows.data(), samples_, groups[0]);
         }
@@ -277,7 +282,7 @@ void Resampling::horizontal_last(std::int64_t first, std::int64_t end, Workspace
             groups[slot] = results[i];
             out[slot] = i < wanted ? sink.row(y + i) : unwanted;
         }
-        (**horizontal_).run(rows.data(), groups.data());
+        (**horizontal_).run(rows.data(), groups.data(), source ? source->ahead(y, in_call) : 0);
         for (int i = 0; i < wanted; i += in_group) {
             const auto slot = static_cast<std::size_t>(i);
             kernel_.split(groups[slot / static_cast<std::size_t>(in_group)], samples, out.data() + slot);

@@ -80,7 +80,7 @@ class Horizontal final : public HorizontalPass {
   public:
     explicit Horizontal(const AxisWeights& axis) : weights_(axis, 448) {}  // 96 bytes a pair of pixels
 
-    SACCADE_AVX2 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+    SACCADE_AVX2 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t) const override {
         thread_local AlignedBytes memory;
         auto* turned = reinterpret_cast<__m256i*>(memory.get(weights_.most_turned() * 32));
         std::int64_t x = 0;

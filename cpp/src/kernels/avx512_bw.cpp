@@ -57,7 +57,7 @@ class Horizontal final : public HorizontalPass {
   public:
     explicit Horizontal(const AxisWeights& axis) : weights_(axis, 224) {}  // 192 bytes a pair of pixels
 
-    SACCADE_BW void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+    SACCADE_BW void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t) const override {
         thread_local AlignedBytes memory;
         auto* turned = reinterpret_cast<__m512i*>(memory.get(weights_.most_turned() * kVector));
         std::int64_t x = 0;

@@ -94,9 +94,11 @@ class Dense final : public HorizontalPass {
     /// Whether the samples are near enough to each other for this form.
     bool fits() const { return windows_ <= kMostWindows; }
 
-    SACCADE_AVX512 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+    SACCADE_AVX512 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups,
+                            std::int64_t ahead) const override {
         for (std::int64_t i = 0; i < weights_.runs(); ++i) {
             const int terms = weights_.terms(i);
+            if (ahead != 0 && terms <= kTermsThatWait) fetch(i, rows, ahead);
             if (windows_ == 3) {
                 pixels<0, 3>(i, rows, groups);
             } else if (windows_ == 2) {
@@ -115,6 +117,10 @@ class Dense final : public HorizontalPass {
 
   private:
     static constexpr int kMostWindows = 3;
+    static constexpr std::int64_t kLine = 64;
+
+    /// With so few terms there is less arithmetic than memory to wait for.
+    static constexpr int kTermsThatWait = 2;
 
     struct Block {
         std::int64_t start[kMostWindows];  // of each window, in bytes of a row
@@ -123,6 +129,16 @@ class Dense final : public HorizontalPass {
 
     static std::int64_t first_sample(const AxisWeights& axis, std::int64_t x) {
         return kChannels * axis.spans[static_cast<std::size_t>(x)].first;
+    }
+
+    /// Asks for the cache lines of the rows `ahead` that lie behind those of a run. Into the second cache: they would
+    /// push out of the first what is worked on.
+    void fetch(std::int64_t run, const std::uint8_t* const* rows, std::int64_t ahead) const {
+        const auto first = static_cast<std::size_t>(3 * run), next = std::min(first + 3, blocks_.size() - 1);
+        const std::int64_t end = blocks_[next].start[0] / kLine;
+        for (std::int64_t line = blocks_[first].start[0] / kLine; line < end; ++line) {
+            for (int r = 0; r < kRowsInCall; ++r) __builtin_prefetch(rows[r] + ahead + kLine * line, 0, 2);
+        }
     }
 
     /// Lanes go by pixels, so a window takes as many as it reaches, and the next one begins at the next pixel.
@@ -268,7 +284,7 @@ class Spread final : public HorizontalPass {
         while (start_.size() % 4 != 0) start_.push_back(start_.back());
     }
 
-    SACCADE_AVX512 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+    SACCADE_AVX512 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t) const override {
         for (std::int64_t x = 0; x < width_; x += 4) {
             const int terms = weights_.terms(x / kPixels);
             const std::uint8_t* weights = weights_.of(x / kPixels);

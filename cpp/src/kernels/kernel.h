@@ -34,8 +34,9 @@ class HorizontalPass {
     virtual ~HorizontalPass() = default;
 
     /// Resamples Kernel::rows_in_call rows (kRowSlack readable bytes after each) into as many rows' worth of groups
-    /// (64-byte aligned, kGroupSlack writable samples after each).
-    virtual void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const = 0;
+    /// (64-byte aligned, kGroupSlack writable samples after each). The rows of the next call lie `ahead` bytes behind
+    /// these; 0: not known. A kernel may ask for them meanwhile.
+    virtual void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t ahead) const = 0;
 };
 
 struct Kernel {

@@ -111,7 +111,7 @@ class Horizontal final : public HorizontalPass {
   public:
     explicit Horizontal(const AxisWeights& axis) : axis_(axis) {}
 
-    void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+    void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t) const override {
         for (std::size_t x = 0; x < axis_.spans.size(); ++x) {
             const auto& span = axis_.spans[x];
             const std::int32_t* weights = axis_.weights.data() + span.offset;

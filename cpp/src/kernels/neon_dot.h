@@ -76,7 +76,7 @@ class Horizontal final : public HorizontalPass {
         }
     }
 
-    SACCADE_DOT void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+    SACCADE_DOT void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t) const override {
         static constexpr std::uint8_t planes[16] = {0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, 255, 255, 255, 255};
         // Four rows of (r g b nothing) to (four reds, greens, blues, nothings).
         static constexpr std::uint8_t turned[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};

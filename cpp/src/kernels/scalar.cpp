@@ -24,7 +24,7 @@ class Horizontal final : public HorizontalPass {
   public:
     explicit Horizontal(const AxisWeights& axis) : axis_(axis) {}
 
-    void run(const std::uint8_t* const* rows, std::uint8_t* const* groups) const override {
+    void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t) const override {
         std::uint8_t* target = groups[0];
         for (const auto& span : axis_.spans) {
             const std::uint8_t* sample = rows[0] + kChannels * span.first;

@@ -11,13 +11,21 @@ namespace {
 /// Work, in products of a weight and a sample, below which waking a helper costs more than it saves: some 0.1 ms.
 constexpr double kWorthSharing = 4e6;
 
-constexpr std::int64_t kStripsAThread = 4;  // so that a thread which is interrupted holds up the others less
+/// So that a thread which is interrupted, or begins late, holds up the others less. More would overlap more.
+constexpr std::int64_t kStripsAThread = 3;
 
 /// Strips overlap: each resamples again the rows between the passes that the one before also needed. They are at least
 /// so many times as high as the overlap.
 constexpr std::int64_t kOverlaps = 12;
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// Where strip i of `strips` begins, in units. The first third of them, one a thread, are twice as high: fewer strips
+/// overlap less, and low ones at the end let the threads finish together.
+std::int64_t begin_of_strip(std::int64_t i, std::int64_t strips, std::int64_t units) {
+    const std::int64_t high = strips / 3;
+    return units * (i + std::min(i, high)) / (strips + high);
+}
 
 /// Strips of one job, where it may have so many; `share` is its part of what keeps the threads busy.
 std::int64_t strips_of(const StripJob& job, int threads, double share) {
@@ -45,7 +53,8 @@ void run_strips(const std::vector<StripJob>& jobs) {
         const std::int64_t before = at == 0 ? 0 : ends[at - 1], strips = ends[at] - before, i = strip - before;
         const std::int64_t height = job.plan->size().height, units = divide_up(height, job.unit);
         Workspace& workspace = Workspace::of_thread();
-        job.work(units * i / strips * job.unit, std::min(height, units * (i + 1) / strips * job.unit), workspace);
+        const std::int64_t begin = begin_of_strip(i, strips, units), end = begin_of_strip(i + 1, strips, units);
+        if (begin < end) job.work(begin * job.unit, std::min(height, end * job.unit), workspace);
         workspace.trim();
     });
     if (!jobs.empty()) note_last_kernel(jobs.back().plan->kernel());

@@ -12,6 +12,8 @@
 #include <arm_neon.h>
 #endif
 
+#include "../exact_float.h"
+
 namespace saccade {
 namespace {
 

@@ -19,6 +19,7 @@ import saccade
 from saccade.engine import Engine
 from saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
 from saccade.errors import InputError
+from saccade.nets.steps import Steps
 from saccade.prompts import Prompts
 
 LIMITS = (1288, 28)
@@ -175,8 +176,10 @@ def test_a_constrained_answer_is_a_box_in_the_image(tmp_path: Path, monkeypatch:
     free = loaded.locate(image, "it", max_tokens=60)
     assert not free.found
     # Quotes are made likely, or random weights would stay inside the label.
-    head, quote = loaded.model._head, loaded.prompts.token_bytes().index(b'"')
-    monkeypatch.setattr(loaded.model, "_head", lambda hidden: head(hidden) + 1e3 * (mx.arange(1024) == quote))
+    likely = 1e3 * (mx.arange(1024) == loaded.prompts.token_bytes().index(b'"'))
+    head, step = loaded.model._head, Steps.__call__
+    monkeypatch.setattr(loaded.model, "_head", lambda hidden: head(hidden) + likely)
+    monkeypatch.setattr(Steps, "__call__", lambda steps, *read: [logits + likely for logits in step(steps, *read)])
     answer = loaded.locate(image, "it", constrained=True, max_tokens=120)
     assert answer.finish == "stop"
     read = json.loads(answer.text)

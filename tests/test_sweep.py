@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade import dashboard, scenes, sweep
@@ -62,6 +62,7 @@ def test_bins(share: float, size: str) -> None:
     assert sweep.bin_of(share) == size
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 40), st.integers(1, 30))
 def test_targets_are_of_all_sizes_and_chosen_once(seed: int, targets: int) -> None:
     scene = scenes.generate(seed, (640, 400))

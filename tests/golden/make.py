@@ -1,7 +1,7 @@
 """Writes all golden files again; see the scripts for the versions they pin.
 
 python tests/golden/make.py              geometry, the seeded checkpoints, pictures stage by stage
-python tests/golden/make.py --packaged   the packaged checkpoint's answers, after it has changed
+python tests/golden/make.py --packaged   what hangs on the packaged checkpoint, after it has changed
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ HERE = Path(__file__).resolve().parent
 def main() -> int:
     """Run each script by itself and stop at the first that fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--packaged", action="store_true", help="the packaged checkpoint's answers only")
+    parser.add_argument("--packaged", action="store_true", help="what hangs on the packaged checkpoint only")
     whole = [["geometry.py"], ["models.py"], ["acceptance.py"], ["resized.py"], ["conversations.py"]]
-    commands = [["models.py", "--packaged"]] if parser.parse_args().packaged else whole
+    packaged = [["models.py", "--packaged"], ["conversations.py", "--packaged"]]
+    commands = packaged if parser.parse_args().packaged else whole
     for script, *arguments in commands:
         print(script, *arguments, flush=True)
         code = subprocess.run([sys.executable, str(HERE / script), *arguments], check=False).returncode

@@ -1,6 +1,6 @@
 """Write a trained network as an ordinary Hugging Face checkpoint: helper heads dropped, float16, classic keys.
 
-python training/export.py run/latest.pt python/saccade/assets/tiny
+python training/export.py run/latest.pt python/saccade/assets/tiny --heads
 """
 
 import argparse
@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+import heads
 import vocabulary
 from initial import exported
 from net import Net, Shape
@@ -190,8 +191,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("state", type=Path, help="latest.pt of a training run")
     parser.add_argument("folder", type=Path, help="where the checkpoint goes")
+    parser.add_argument("--heads", action="store_true", help=f"write {heads.HEADS.name}, for runs that go on from it")
     arguments = parser.parse_args()
-    print(f"{export(load(arguments.state), arguments.folder):,} bytes")
+    net = load(arguments.state)
+    print(f"{export(net, arguments.folder):,} bytes")
+    if arguments.heads:
+        heads.keep(net, arguments.folder)
 
 
 if __name__ == "__main__":

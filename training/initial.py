@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+import heads
 import vocabulary
 from net import Net
 
@@ -26,7 +27,7 @@ def exported(folder: Path) -> dict[str, Tensor]:
 def adopt(net: Net, folder: Path) -> list[str]:
     """Start from an exported checkpoint: rows of tokens go where this vocabulary has them.
 
-    Returns the tokens that start fresh. Helper heads, which no checkpoint has, start fresh as well. Raises ValueError
+    Returns the tokens that start fresh. Helper heads, which no checkpoint has, are left alone. Raises ValueError
     where the folder holds another network.
     """
     stored = exported(folder)
@@ -50,7 +51,8 @@ def restore(net: Net, source: Path) -> str:
     """Begin from a folder (an exported checkpoint) or a file (a run's state); says what was done."""
     if source.is_dir():
         fresh = adopt(net, source)
-        return f"starting from {source}, {len(fresh)} new tokens"
+        kept = "with their helper heads" if heads.take(net, source) else "helper heads start fresh"
+        return f"starting from {source}, {len(fresh)} new tokens, {kept}"
     state = torch.load(source, weights_only=True)["net"]
     here = net.state_dict()
     fitting = {name: value for name, value in state.items() if here[name].shape == value.shape}

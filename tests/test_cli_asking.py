@@ -84,7 +84,7 @@ def test_locate_prints_where_to_click(picture: Path, capsys: pytest.CaptureFixtu
 
 def test_locate_draws_all_boxes(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changed = []
-    for words in (["the window"], ["the window", "the taskbar"]):
+    for words in (["the light window"], ["the light window", "the blue window"]):
         out = tmp_path / f"{len(words)}.png"
         assert run(capsys, "locate", picture, *words, "--constrained", "--save", out)[0] == 0
         with Image.open(out) as image:

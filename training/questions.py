@@ -16,9 +16,13 @@ POINTS: Final = 0.16
 BOXES: Final = 0.1
 # Shortest side in model pixels of what is pointed at.
 POINTED_SIDE: Final = 12.0
-# Elements under so many model pixels come first in a shuffle less often: the exponent of their place in it.
-SMALL_SIDE: Final = 24.0
-SMALL_SHARE: Final = 0.3
+# From so many model pixels on an element is plain to see. Plain ones are asked for first, small ones last: the exponent
+# of an element's place in a shuffle.
+PLAIN_SIDE: Final = 28.0
+SMALL_SIDE: Final = 16.0
+PLAIN, MIDDLING, SMALL = 2.0, 0.7, 0.3
+# Share of the points and boxes that are of plain elements, where there are any.
+PLAIN_POINTED: Final = 0.7
 TRIES: Final = 12
 
 
@@ -112,6 +116,13 @@ def _absent(rng: np.random.Generator, view: View) -> Asked:
     return Asked(vocabulary.locate(look_alike(rng, view)), NOTHING + END)
 
 
+def _pointed(rng: np.random.Generator, view: View, order: list[int]) -> int:
+    """One of some elements, more often a plain one."""
+    plain = [index for index in order if view.sides[index] >= PLAIN_SIDE]
+    some = plain if plain and rng.random() < PLAIN_POINTED else order
+    return some[int(rng.integers(len(some)))]
+
+
 def _point(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
     """Ask for what is on top at a point; one in ten points is anywhere, so that some show nothing."""
     width, height = view.pixels.shape[1], view.pixels.shape[0]
@@ -119,7 +130,7 @@ def _point(rng: np.random.Generator, view: View, order: list[int]) -> Asked | No
         if rng.random() < 0.1 or not order:
             x, y = int(rng.integers(1, width)), int(rng.integers(1, height))
         else:
-            box = view.boxes[order[int(rng.integers(len(order)))]]
+            box = view.boxes[_pointed(rng, view, order)]
             inner = rng.uniform(0.1, 0.9, 2)
             x, y = (round(float(v)) for v in box[:2] + inner * (box[2:] - box[:2]))
         index = view.top(x, y)
@@ -135,7 +146,7 @@ def _box(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None
     """Ask for what a box holds: an element's own, a pixel or two off."""
     if not order:
         return None
-    index = order[int(rng.integers(len(order)))]
+    index = _pointed(rng, view, order)
     box = view.boxes[index]
     shown = np.clip(np.round(box + rng.normal(0, 1.0, 4)), 0, [*view.pixels.shape[1::-1]] * 2)
     element = view.elements[index]
@@ -146,7 +157,8 @@ def _box(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None
 def _order(rng: np.random.Generator, view: View, least_side: float) -> list[int]:
     """Whole elements of `least_side` model pixels both ways, shuffled so that small ones tend to come late."""
     sides = view.sides
-    late = rng.random(len(sides)) ** np.where(sides < SMALL_SIDE, SMALL_SHARE, 1.0)
+    exponents = np.where(sides >= PLAIN_SIDE, PLAIN, np.where(sides < SMALL_SIDE, SMALL, MIDDLING))
+    late = rng.random(len(sides)) ** exponents
     return [int(i) for i in np.argsort(late) if view.whole[i] and sides[i] >= least_side]
 
 

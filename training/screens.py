@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 from questions import View
+from saccade.patches import resize
 from saccade.scenes import Scene, generate
 
 TOKEN: Final = 28
@@ -19,7 +19,7 @@ Box = tuple[int, int, int, int]
 ASPECTS: Final = (16 / 9, 4 / 3, 1.6, 16 / 9, 21 / 9, 1.0, 1.6, 0.75, 16 / 9, 0.5)
 # Seeds below this are held out: evaluation and the demo use them, training never does.
 FIRST_TRAINING_SEED: Final = 1_000_000
-AREA: Final = (0.45e6, 1.3e6)
+AREA: Final = (0.6e6, 8.3e6)
 # Of each shape so many screens are alive at a time, and each stays for so many steps: it is used some four times.
 POOL: Final = 8
 STAY: Final = 50
@@ -38,10 +38,9 @@ def view(scene: Scene, size: tuple[int, int], part: Box | None = None) -> View:
     boxes = (np.array([e.box for e in elements], np.float64).reshape(-1, 4) - [x1, y1, x1, y1]) * scale
     clipped = np.clip(boxes, 0, [*size, *size])
     shown = (clipped[:, 2:] - clipped[:, :2] > 0.5).all(1)
-    pixels = Image.fromarray(scene.image[y1:y2, x1:x2]).resize(size, Image.Resampling.BICUBIC)
     return View(
         scene,
-        np.asarray(pixels),
+        resize(scene.image[y1:y2, x1:x2], size),
         tuple(e for e, kept in zip(elements, shown, strict=True) if kept),
         clipped[shown],
         (np.abs(clipped - boxes) < 1e-6).all(1)[shown],

@@ -27,8 +27,8 @@ from net import Net, Shape
 from optimiser import allocate, optimisers, rate
 
 # Until this share of the run, an image has between so many merged tokens: small ones teach what an edge is, cheaply.
-FROM_NOTHING: Final = ((0.2, 18, 42), (0.4, 24, 110), (0.8, 36, 256), (1.01, 56, 256))
-GOING_ON: Final = ((0.45, 15, 45), (0.63, 24, 110), (0.85, 36, 256), (1.01, 56, 256))
+FROM_NOTHING: Final = ((0.2, 18, 42), (0.4, 24, 110), (0.55, 36, 256), (1.01, 64, 256))
+GOING_ON: Final = ((0.1, 24, 144), (1.01, 64, 256))
 SAVE_EVERY: Final = 100
 CHECK_EVERY: Final = 500
 

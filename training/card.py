@@ -6,6 +6,7 @@ python training/card.py figures.json --trained "..." --agreement "..." > python/
 
 import argparse
 import json
+import textwrap
 from pathlib import Path
 from typing import Any, Final
 
@@ -150,7 +151,8 @@ def main() -> None:
         f"elements of\nlike size on the same screens:\n\n{ambiguity(found['ambiguity'])}"
     )
     print(
-        f"## Elsewhere\n\n{arguments.agreement}\n\nThe demo screen is the first held-out seed that has two targets of "
+        f"## Elsewhere\n\n{textwrap.fill(arguments.agreement, 120)}\n\n"
+        "The demo screen is the first held-out seed that has two targets of "
         "every size class named by colour and kind alone; no model\nhad a say in it. All screens judged come from the "
         "generator that training draws from: the numbers say nothing about\nscreens of any other kind."
     )

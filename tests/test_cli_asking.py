@@ -73,11 +73,11 @@ def test_tokens_are_counted_while_they_are_seen_and_read(
 
 
 def test_locate_prints_where_to_click(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = json.loads(run(capsys, "locate", picture, "the window", "--json", "--constrained")[1])
+    found = json.loads(run(capsys, "locate", picture, "the light window", "--json", "--constrained")[1])
     assert found["found"]
     x1, y1, x2, y2 = found["boxes"][0]["xyxy"]
     assert found["point"] == [(x1 + x2) / 2, (y1 + y2) / 2]
-    _, out, _ = run(capsys, "locate", picture, "the window", "--point", "--constrained")
+    _, out, _ = run(capsys, "locate", picture, "the light window", "--point", "--constrained")
     assert f": {found['point'][0]:.0f}, {found['point'][1]:.0f}\n" in out
     assert "x, y of the middle in the pixels of the 640 x 400 source" in out
 

@@ -1,19 +1,13 @@
 // AVX-512 without VNNI or VBMI, as in Skylake-X and Cascade Lake: the way of the AVX2 kernel, twice as wide.
 #if defined(__x86_64__)
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"  // false, in gcc 12's own headers: its bug 105593
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
-#include <immintrin.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "../image.h"
 #include "../workspace.h"
 #include "avx2.h"
+#include "intrinsics.h"
 #include "kernel.h"
 #include "normalize.h"
 

@@ -15,7 +15,7 @@ from saccade.cli.__main__ import main
 from saccade.engine import Engine
 from saccade.errors import InputError
 from saccade.scenes import generate
-from saccade.sweep import bin_of
+from saccade.sweep import bin_of, share_of
 from saccade.tiny import asking, questions, summary, workers
 
 Row = dict[str, Any]
@@ -54,7 +54,7 @@ def test_targets_in_range_are_wide_enough_and_seldom_large(loaded: Engine, seed:
     for element in chosen:
         x1, y1, x2, y2 = plan.to_model(element.box)
         assert min(x2 - x1, y2 - y1) >= 28 - 1e-6
-        large += asking.share_of(element, scene.size) > 0.05
+        large += share_of(element, scene.size) > 0.05
     assert large <= 0.3 * len(chosen)
 
 
@@ -184,9 +184,9 @@ def test_the_command_prints_figures_and_json(
     assert not (tmp_path / "k").exists()
     assert main([*words, "--parts", "law", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"journal", "screens", "law", "zoom"}
-    for wrong in (["--parts", "law,lore"], ["--processes", "0"]):
+    for wrong in (["--parts", "law,lore"], ["--processes", "0"], ["--parts", "range", "--screens", "0"]):
         assert main([*words, *wrong]) == 2
-        assert wrong[1] in capsys.readouterr().err
+        assert " ".join(wrong[-2:]) in capsys.readouterr().err
 
 
 def test_several_processes_say_what_one_says(loaded: Engine) -> None:

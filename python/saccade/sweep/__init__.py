@@ -1,7 +1,7 @@
 """Accuracy and latency against budget, measured on screens whose boxes are known."""
 
 from saccade.sweep.journal import Journal
-from saccade.sweep.measure import Record, Setup, bin_of, chosen, iou, measure
+from saccade.sweep.measure import Record, Setup, bin_of, chosen, iou, measure, share_of
 from saccade.sweep.summary import BINS, Cell, summarise
 
-__all__ = ["BINS", "Cell", "Journal", "Record", "Setup", "bin_of", "chosen", "iou", "measure", "summarise"]
+__all__ = ["BINS", "Cell", "Journal", "Record", "Setup", "bin_of", "chosen", "iou", "measure", "share_of", "summarise"]

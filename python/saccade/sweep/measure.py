@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from saccade.engine import Engine
     from saccade.scenes import Element, Scene
 
-__all__ = ["Record", "Setup", "bin_of", "chosen", "iou", "measure"]
+__all__ = ["Record", "Setup", "bin_of", "chosen", "iou", "measure", "share_of"]
 
 Box = Sequence[float]
 
@@ -69,6 +69,12 @@ def bin_of(share: float) -> str:
     return row_of(share).size
 
 
+def share_of(element: Element, size: tuple[int, int]) -> float:
+    """Part of a frame of `size` (width, height) that an element covers."""
+    x1, y1, x2, y2 = element.box
+    return (x2 - x1) * (y2 - y1) / (size[0] * size[1])
+
+
 def iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes (x1, y1, x2, y2); 0 where either has no area."""
     width = min(a[2], b[2]) - max(a[0], b[0])
@@ -84,12 +90,10 @@ def chosen(scene: Scene, seed: int, targets: int) -> list[Element]:
 
     Drawing order would take the dock's icons before anything else.
     """
-    width, height = scene.size
     waiting: dict[str, list[Element]] = {}
     for index in np.random.RandomState(seed).permutation(len(scene.elements)):
         element = scene.elements[index]
-        x1, y1, x2, y2 = element.box
-        waiting.setdefault(bin_of((x2 - x1) * (y2 - y1) / (width * height)), []).append(element)
+        waiting.setdefault(bin_of(share_of(element, scene.size)), []).append(element)
     picked: list[Element] = []
     while waiting and len(picked) < targets:
         for size in sorted(waiting):
@@ -113,7 +117,6 @@ def measure(engine: Engine, setup: Setup, done: set[tuple[int, int, int]] | None
     from saccade import scenes
 
     done = done or set()
-    area = setup.size[0] * setup.size[1]
     for seed in setup.seeds:
         wanted = [(seed, target, budget) for target in range(setup.targets) for budget in setup.budgets]
         if done.issuperset(wanted):
@@ -125,14 +128,13 @@ def measure(engine: Engine, setup: Setup, done: set[tuple[int, int, int]] | None
                     continue
                 answer = engine.locate(scene.image, element.description, budget=budget)
                 box = answer.boxes[0] if answer.boxes else None
-                x1, y1, x2, y2 = element.box
                 yield Record(
                     seed=seed,
                     target=target,
                     description=element.description,
                     budget=budget,
                     tokens=sum(frame.tokens for frame in answer.frames),
-                    share=(x2 - x1) * (y2 - y1) / area,
+                    share=share_of(element, setup.size),
                     iou=iou(box.xyxy, element.box) if box else 0.0,
                     hit=box is not None and centre_inside(box, element.box),
                     seconds=sum(answer.timings.values()),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from saccade.scenes import Element, Scene, generate
-from saccade.sweep import bin_of
+from saccade.sweep import bin_of, share_of
 
 if TYPE_CHECKING:
     from saccade.budget import Plan
@@ -45,12 +45,6 @@ def screen(seed: int) -> tuple[Scene, int] | None:
     """A screen of the in-range part and its budget in tokens; None where it has too few elements."""
     scene = generate(seed, SIZES[seed % len(SIZES)])
     return (scene, BUDGETS[seed % len(BUDGETS)]) if len(scene.elements) >= LEAST_ELEMENTS else None
-
-
-def share_of(element: Element, size: tuple[int, int]) -> float:
-    """Part of the frame that an element covers."""
-    x1, y1, x2, y2 = element.box
-    return (x2 - x1) * (y2 - y1) / (size[0] * size[1])
 
 
 def _target(element: Element, size: tuple[int, int]) -> Target:

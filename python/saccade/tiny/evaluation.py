@@ -29,13 +29,13 @@ def digest(model: str | None) -> str:
 
 def scenes_for(screens: int) -> int:
     """How many 4K screens of each kind go with so many in-range screens."""
-    if screens < 1:
-        raise InputError(f"--screens {screens}: ask for at least one")
     return max(2, screens // SCREENS_A_SCENE)
 
 
 def units_of(part: str, screens: int) -> int:
-    """How many units of a part go with so many in-range screens."""
+    """How many units of a part go with so many in-range screens; raises InputError where none are asked for."""
+    if screens < 1:
+        raise InputError(f"--screens {screens}: ask for at least one")
     return screens if part == "range" else scenes_for(screens)
 
 

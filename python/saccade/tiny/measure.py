@@ -10,7 +10,7 @@ import numpy as np
 from saccade import grounding, media
 from saccade.grounding import Box, centre_inside
 from saccade.policies.zoom import crop_around
-from saccade.sweep import iou
+from saccade.sweep import iou, share_of
 from saccade.tiny import asking, questions
 from saccade.tiny.asking import Target
 from saccade.tiny.sitting import Sitting
@@ -61,7 +61,7 @@ def in_range(engine: Engine, unit: int) -> list[Row]:
         row |= {"budget": budget, "tokens": plan.tokens}
         if row["asked"] == "place":
             element = elements[number]
-            target = Target(element.description, (element.box,), asking.share_of(element, size))
+            target = Target(element.description, (element.box,), share_of(element, size))
             row |= _score(grounding.read(text, plan), target)
         elif row["asked"] == "absent":
             row["right"] = text == questions.NOTHING

@@ -119,40 +119,57 @@ def convert(
     if vision_bits is not None:
         _check_choice("vision_bits", vision_bits, BITS)
     folder, place = Path(source), _new_folder(Path(target))
-    model, weights, _ = checkpoint.read(folder)
-    if model.config.quantisation is not None:
-        raise InputError(f"{folder}: is quantised already; convert the float checkpoint that it was made from")
-    default = Form(bits, group_size)
-    layers = {name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Embedding)}
-    wanted = {name: form for name in layers if (form := _form(name, default, vision_bits))}
-    fits = {name: form for name, form in wanted.items() if weights[f"{name}.weight"].shape[1] % form.group_size == 0}
-    forms = {f"{name}.weight": form for name, form in fits.items()}
-    tensors = [_Tensor(name, value, forms.get(name)) for name, value in sorted(weights.items())]
-    config = _config(read_json(folder / "config.json"), model.config, default, fits, weights)
-    source_bytes = sum(int(tensor.value.nbytes) for tensor in tensors)
-    total = sum(tensor.bytes for tensor in tensors)
-    shards = _shards(tensors, shard_bytes)
-    # A tensor is in memory as long as something holds it, so from here on the shards alone do, one after another.
-    weights.clear()
-    tensors.clear()
+    work = _work(folder, Form(bits, group_size), vision_bits, shard_bytes)
     free = shutil.disk_usage(place.parent).free
-    if free < total + _MARGIN:
-        raise InputError(f"{place}: needs {total + _MARGIN:,} bytes, and the disk has {free:,}; name another place")
+    if free < work.bytes + _MARGIN:
+        needed = f"needs {work.bytes + _MARGIN:,} bytes, and the disk has {free:,}"
+        raise InputError(f"{place}: {needed}; name another place")
     part = Path(tempfile.mkdtemp(dir=place.parent, prefix=".saccade-", suffix=".part"))
     try:
-        files = _write_shards(part, shards, source_bytes, progress)
-        (part / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        files = _write_shards(part, work.shards, work.source_bytes, progress)
+        text = json.dumps(work.config, indent=2, ensure_ascii=False) + "\n"
+        (part / "config.json").write_text(text, encoding="utf-8")
         _copy_rest(folder, part)
         checkpoint.read(part)
         _publish(part, place)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    return Conversion(
-        folder=place,
-        files=files,
-        source_bytes=source_bytes,
-        bytes=total,
+    return Conversion(place, files, work.source_bytes, work.bytes, work.quantised, work.kept, work.ignored)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be written; the names of `Conversion` mean the same here.
+
+    shards: tensors, file by file. A tensor is in memory as long as something holds it, and these alone do.
+    config: of the new config.json.
+    """
+
+    shards: list[list[_Tensor]]
+    config: dict[str, Any]
+    source_bytes: int
+    bytes: int
+    quantised: Mapping[str, Form]
+    kept: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+def _work(folder: Path, default: Form, vision_bits: int | None, shard_bytes: int) -> _Work:
+    """Read a float checkpoint and choose what becomes of each of its tensors."""
+    model, weights, _ = checkpoint.read(folder)
+    if model.config.quantisation is not None:
+        raise InputError(f"{folder}: is quantised already; convert the float checkpoint that it was made from")
+    layers = {name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Embedding)}
+    wanted = {name: form for name in layers if (form := _form(name, default, vision_bits))}
+    fits = {name: form for name, form in wanted.items() if weights[f"{name}.weight"].shape[1] % form.group_size == 0}
+    forms = {f"{name}.weight": form for name, form in fits.items()}
+    tensors = [_Tensor(name, value, forms.get(name)) for name, value in sorted(weights.items())]
+    return _Work(
+        shards=_shards(tensors, shard_bytes),
+        config=_config(read_json(folder / "config.json"), model.config, default, fits, weights),
+        source_bytes=sum(int(tensor.value.nbytes) for tensor in tensors),
+        bytes=sum(tensor.bytes for tensor in tensors),
         quantised=dict(sorted(fits.items())),
         kept=tuple(sorted(set(wanted) - set(fits))),
         ignored=model.config.ignored,

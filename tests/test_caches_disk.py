@@ -139,6 +139,18 @@ def test_the_files_used_longest_ago_go_first(tmp_path: Path) -> None:
     assert kept.get(names[3]) is not None
 
 
+def test_a_checkpoint_in_the_folder_is_left_alone(tmp_path: Path) -> None:
+    """As with `--cache-dir` of the folder that the weights are in."""
+    weights = [tmp_path / "model.safetensors", tmp_path / f"{'G' * 64}.safetensors", tmp_path / "a.safetensors"]
+    for path in weights:
+        path.write_bytes(bytes(5000))
+        os.utime(path, (1000, 1000))
+    kept = Disk(tmp_path, 2000)
+    kept.put(KEY, mx.zeros((100,)))
+    assert all(path.stat().st_size == 5000 for path in weights)
+    assert kept.get(KEY) is not None
+
+
 def test_what_a_killed_process_left_is_cleared_away(kept: Disk) -> None:
     old, new, foreign = (kept.folder / name for name in (".saccade-a.part", ".saccade-b.part", "notes.txt"))
     for path in (old, new, foreign):

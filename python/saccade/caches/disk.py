@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import struct
 import time
 from pathlib import Path
@@ -29,6 +30,8 @@ FORMAT = 1
 """Of the files; a file of another format is not read."""
 
 _SUFFIX = ".safetensors"
+# What `Disk._path` makes of a key. Somebody's weights may lie in the folder too, and are not ours to delete.
+_NAME = re.compile(rf"[0-9a-f]{{64}}{re.escape(_SUFFIX)}")
 _HEADER_MOST = 4096
 _STALE_SECONDS = 3600.0
 _DTYPES = {"F32": mx.float32, "F16": mx.float16, "BF16": mx.bfloat16, "U8": mx.uint8}
@@ -89,12 +92,15 @@ class Disk:
             self.faults += 1
 
     def trim(self) -> None:
-        """Delete the files used longest ago until the rest fit the limit, and what a killed process left behind."""
+        """Delete the files used longest ago until the rest fit the limit, and what a killed process left behind.
+
+        Files of other names are neither counted nor touched.
+        """
         kept: list[tuple[float, int, Path]] = []
         for path in self.folder.iterdir():
             with contextlib.suppress(FileNotFoundError):  # another process was faster
                 found = path.lstat()
-                if path.suffix == _SUFFIX:
+                if _NAME.fullmatch(path.name):
                     kept.append((found.st_mtime, found.st_size, path))
                 elif path.name.startswith(".saccade-") and found.st_mtime < time.time() - _STALE_SECONDS:
                     path.unlink()

@@ -181,9 +181,20 @@ def test_a_batch_takes_what_was_estimated(folder: Path, screen: np.ndarray, rows
     assert 0.8 < estimate / (mx.get_peak_memory() - outside) < 1.3
 
 
-def test_no_budget_fits_where_the_weights_do_not(folder: Path, screen: np.ndarray) -> None:
+def test_no_budget_fits_where_the_weights_nearly_fill_the_limit(folder: Path, screen: np.ndarray) -> None:
+    limit = memory.weight_bytes(nets.outline(folder)) + 1000
     with pytest.raises(saccade.InputError, match="no budget fits; raise memory_limit"):
-        loaded(folder, memory_limit="1MB").ask(screen, "what?")
+        loaded(folder, memory_limit=limit).ask(screen, "what?")
+
+
+def test_weights_that_alone_pass_the_limit_are_not_read(folder: Path) -> None:
+    limit = memory.weight_bytes(nets.outline(folder)) - 1000
+    gc.collect()
+    mx.reset_peak_memory()
+    before = mx.get_active_memory()
+    with pytest.raises(saccade.InputError, match=r"weights alone take \d+ MB in float32, .* raise memory_limit"):
+        loaded(folder, memory_limit=limit)
+    assert mx.get_peak_memory() - before < limit // 4
 
 
 def test_a_failed_request_leaves_no_memory_behind(

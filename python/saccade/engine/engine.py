@@ -61,7 +61,7 @@ class Engine:
         folder_limit = byte_sizes.parse(cache_dir_size, "cache_dir_size")
         disk = None if cache_dir is None else caches.Disk(cache_dir, folder_limit)
         most = read_limit(memory_limit)  # before the weights take their part
-        self.model = nets.load(folder, compute_dtype=compute_dtype)
+        self.model = nets.load(folder, compute_dtype=compute_dtype, memory_limit=most)
         config = self.model.config
         self.prompts = Prompts(folder, config.image_token_id, config.video_token_id)
         vision = config.vision

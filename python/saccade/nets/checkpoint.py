@@ -13,6 +13,7 @@ from saccade.nets import preprocessor, quantised
 from saccade.nets.config import Config, token_ids
 from saccade.nets.folder import optional_json, read_json
 from saccade.nets.layouts import published_name
+from saccade.nets.memory import weight_bytes
 from saccade.nets.model import Model
 from saccade.nets.weights import tensors
 
@@ -24,7 +25,7 @@ _FOREIGN = (".weight_scale", ".weight_scale_inv", ".qweight", ".absmax")
 _CONVOLUTION = "visual.patch_embed.proj.weight"
 
 
-def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> Model:
+def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None, memory_limit: int | None = None) -> Model:
     """Load a Qwen2-VL or Qwen2.5-VL checkpoint, its weights float or quantised as mlx-community does it.
 
     Args:
@@ -32,6 +33,7 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> M
             preprocessor_config.json (mean and std, see `saccade.nets.preprocessor`); generation_config.json (end
             tokens) is read where it is.
         compute_dtype: "float32", "bfloat16" or "float16"; None: as `choose_dtype`, which never takes float16.
+        memory_limit: bytes that the weights may take; None: any.
 
     Returns:
         The model, its weights evaluated, native and reference patches both ready.
@@ -39,9 +41,17 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None) -> M
     Raises:
         FileNotFoundError: no such folder, or no config, preprocessor config or weights in it.
         InputError: another architecture, a config value that is not implemented, tensors that are missing,
-            unexpected, of another shape or quantised otherwise; the message names file and key.
+            unexpected, of another shape or quantised otherwise; the message names file and key. Or weights that take
+            more than the limit, which are not read then.
     """
     model = outline(path, compute_dtype=compute_dtype)
+    if memory_limit is not None and weight_bytes(model) > memory_limit:
+        dtype = str(model.visual.merger.ln_q.weight.dtype).rpartition(".")[2]
+        raise InputError(
+            f"{path}: the weights alone take {weight_bytes(model) / 1e6:,.0f} MB in {dtype}, and the memory limit is "
+            f"{memory_limit / 1e6:,.0f} MB: no budget fits; raise memory_limit, or load a smaller or quantised "
+            "checkpoint"
+        )
     mx.eval(model.parameters(), model.visual.patch_embed.folded)
     return model
 

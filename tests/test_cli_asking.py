@@ -142,6 +142,28 @@ def test_mistakes_are_one_line_and_exit_2(
     assert named in lines[0]
 
 
+def test_options_may_stand_anywhere(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    short = ("--max-tokens", "3")
+    wanted = json.loads(run(capsys, "ask", picture, picture, "what?", "--json", "--budget", "64", *short)[1])["usage"]
+    mixed = ("--json", picture, *short, picture, "--budget", "64", "what?")
+    assert json.loads(run(capsys, "ask", *mixed)[1])["usage"] == wanted
+    found = json.loads(run(capsys, "locate", picture, "a", *short, "b", "--json", "c")[1])["answers"]
+    assert [one["description"] for one in found] == ["a", "b", "c"]
+
+
+def test_after_two_dashes_nothing_is_an_option(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "-x.png: no such file" in run(capsys, "ask", "--max-tokens", "3", "--", "-x.png", "-what?")[2]
+    found = json.loads(run(capsys, "locate", "--json", "--max-tokens", "3", "--", picture, "-a")[1])
+    assert found["description"] == "-a"
+
+
+def test_a_question_is_not_forgotten(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ((picture,), (picture, picture), (picture, "--max-tokens", "3")):
+        code, out, err = run(capsys, "ask", *words)
+        assert (code, out) == (2, "")
+        assert "is a file, and no question comes after it" in err
+
+
 def talk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], said: str, *words: Any) -> Any:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(said.encode("utf-8", "surrogateescape")), "utf-8"))
     return run(capsys, "chat", *words)

@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from saccade.errors import InputError
 
@@ -36,7 +36,23 @@ INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+    """An argument parser whose complaint is one line, and whose commands take options anywhere among the other words.
+
+    By itself argparse gives the words before the first option to all that may be left out: in
+    `saccade ask shot.png --budget 256 "What is this?"` the file would be the question.
+    """
+
+    _mixing = False
+
+    def parse_known_args(self, args: Any = (), namespace: Any = None) -> Any:
+        """Of a command, take the options out first and then share the other words; with a "--", as argparse does."""
+        if self._mixing or self._subparsers is not None or "--" in args:
+            return super().parse_known_args(args, namespace)
+        self._mixing = True  # what follows calls this method again
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
 
     def error(self, message: str) -> NoReturn:
         """Print one line on standard error and leave with exit code 2."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from saccade.cli import asking, output
 from saccade.cli.progress import Progress
+from saccade.errors import InputError
 
 __all__ = ["add_arguments", "run"]
 
@@ -23,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask one question."""
+    if os.path.isfile(options.text):  # noqa: PTH113  (a Path's raises where the text is too long for a name)
+        raise InputError(f"{options.text}: is a file, and no question comes after it; put one behind the images")
     answer = None
     with Progress("loading the model") as progress:
         pieces = asking.load(options).stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,20 @@ def test_python_examples_run_in_order() -> None:
     assert names["answer"].frames[0].tokens <= 256
     plan = names["plan"]
     assert f"# {plan.resized_size}, {plan.grid_thw}, {plan.tokens}, {plan.windows}" in TEXT
+
+
+def test_what_is_looked_for_is_on_the_screen() -> None:
+    named = set(re.findall(r'"(the [a-z ]+)"', "".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))))
+    targets = json.loads((Path(saccade.__file__).parent / "assets" / "demo" / "targets.json").read_text())["targets"]
+    assert named
+    assert named <= {target["description"] for target in targets}
+
+
+def test_the_number_of_mistakes_is_that_of_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(README.parent / "tests" / "mutations"))
+    from mutants import MUTANTS
+
+    assert f"puts {len(MUTANTS)} mistakes" in TEXT
 
 
 def test_commands_named_exist() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import saccade
-from saccade import Engine, nets
+from saccade import Engine, hub, nets
 from saccade.backend import mx
 from saccade.engine import options, request
 from saccade.nets import cpu, memory
@@ -107,6 +107,19 @@ def test_a_request_takes_what_was_estimated(folder: Path, screen: np.ndarray, bu
     engine.ask(screen, "what is there?", budget=budget, max_tokens=4)
     assert 0.8 < estimate.peak / (mx.get_peak_memory() - outside) < 1.2
     assert engine.estimate((1000, 1000), "what is there?", budget=budget, max_tokens=4) == estimate
+
+
+def test_the_floats_of_quantised_weights_are_counted(tmp_path: Path, screen: np.ndarray) -> None:
+    """A CPU writes them out to multiply many rows: one layer's at a time."""
+    packed = nets.convert(hub.find(None), tmp_path / "packed", bits=3, group_size=32, vision_bits=8).folder
+    engine = loaded(packed)
+    for budget in (64, 225):
+        estimate = engine.estimate(screen, "what is there?", budget=budget, max_tokens=4)
+        gc.collect()
+        outside = mx.get_active_memory() - estimate.weights
+        mx.reset_peak_memory()
+        engine.ask(screen, "what is there?", budget=budget, max_tokens=4)
+        assert 0.8 < estimate.peak / (mx.get_peak_memory() - outside) < 1.2
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_allocated(folder: Path, screen: np.ndarray) -> None:

@@ -20,6 +20,7 @@ from saccade.nets.attention import is_fused
 from saccade.nets.config import Config, VisionConfig
 from saccade.nets.language import KVCache
 from saccade.nets.model import PREFILL_CHUNK, Model
+from saccade.nets.quantised import ROWS_TO_UNPACK, unpacked_bytes
 
 __all__ = ["Estimate", "estimate", "tower_bytes", "weight_bytes"]
 
@@ -66,10 +67,13 @@ def estimate(model: Model, media: Sequence[tuple[int, int]], prompt: int, answer
     config, dtype = model.config, model.visual.merger.ln_q.weight.dtype
     unit = config.vision.spatial_merge_size**2
     seen = vision = 0
+    written_out = unpacked_bytes(model.visual)
     for patches, frames in media:
-        vision = max(vision, seen + tower_bytes(config.vision, patches, frames, dtype))
+        vision = max(vision, seen + tower_bytes(config.vision, patches, frames, dtype) + written_out)
         seen += patches // unit * config.vision.out_hidden_size * dtype.size
-    return Estimate(weight_bytes(model), vision, rows * prefill_bytes(config, prompt, answer, dtype) + seen)
+    many = [*model.model.layers, *([model.head] if rows >= ROWS_TO_UNPACK else [])]
+    prefill = rows * prefill_bytes(config, prompt, answer, dtype) + seen + unpacked_bytes(*many)
+    return Estimate(weight_bytes(model), vision, prefill)
 
 
 def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype) -> int:

@@ -13,11 +13,11 @@ from saccade.backend import device, mx, nn
 from saccade.errors import InputError
 from saccade.nets.quantisation import Form, Quantisation
 
-__all__ = ["QuantisedEmbedding", "QuantisedLinear", "install"]
+__all__ = ["ROWS_TO_UNPACK", "QuantisedEmbedding", "QuantisedLinear", "install", "unpacked_bytes"]
 
 # MLX's quantised product on the CPU takes one row after another (3.1 ms each at 2,048 x 2,048, 4 bits, on 2 cores);
 # from so many rows on, writing the weights out as floats and multiplying through BLAS (19 ms in all) is faster.
-_ROWS_TO_UNPACK = 8
+ROWS_TO_UNPACK = 8
 
 
 class _Packed(nn.Module):
@@ -39,8 +39,10 @@ class _Packed(nn.Module):
 
     def multiply(self, x: mx.array) -> mx.array:
         """[..., columns] -> [..., rows]."""
-        if device() == "cpu" and x.size // x.shape[-1] >= _ROWS_TO_UNPACK:
-            return x @ self.unpack().T
+        if device() == "cpu" and x.size // x.shape[-1] >= ROWS_TO_UNPACK:
+            y = x @ self.unpack().T
+            mx.eval(y)  # or the floats of many layers would be alive at once
+            return y
         parts = (self.weight, self.scales, self.biases)
         return mx.quantized_matmul(x, *parts, transpose=True, group_size=self.form.group_size, bits=self.form.bits)
 
@@ -69,6 +71,14 @@ class QuantisedEmbedding(_Packed):
     def as_linear(self, x: mx.array) -> mx.array:
         """The tied head: [..., columns] -> [..., rows]."""
         return self.multiply(x)
+
+
+def unpacked_bytes(*parts: nn.Module) -> int:
+    """Most bytes that the weights of one layer take, written out as floats while `ROWS_TO_UNPACK` are multiplied."""
+    if device() != "cpu":
+        return 0
+    layers = (layer for part in parts for _, layer in part.named_modules() if isinstance(layer, _Packed))
+    return max((layer.scales.nbytes * layer.form.group_size for layer in layers), default=0)
 
 
 def install(model: nn.Module, quantisation: Quantisation | None, tensors: Mapping[str, mx.array], source: str) -> None:

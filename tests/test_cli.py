@@ -16,6 +16,7 @@ import pytest
 from command_line import PROGRAM, assert_mistake, saccade, write_picture
 from PIL import Image
 
+from saccade import hub
 from saccade.cli.__main__ import COMMANDS
 
 
@@ -58,6 +59,12 @@ def test_odd_surroundings_end_in_a_code_and_at_most_a_line(
         assert len(lines) == 1, result.stderr
     else:
         assert result.stderr == said
+
+
+def test_a_plan_for_a_checkpoint_takes_no_other_family() -> None:
+    words = ("plan", "640x480", "--model", str(hub.find(None)))
+    assert_mistake(saccade(*words, "--family", "qwen2-vl"), "--family qwen2-vl", "--model")
+    assert saccade(*words).returncode == 0
 
 
 def test_help_lists_every_command() -> None:

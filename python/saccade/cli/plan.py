@@ -39,7 +39,7 @@ def add_url_argument(parser: argparse.ArgumentParser) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `saccade plan`."""
     parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160")
-    parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
+    parser.add_argument("--family", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl; a checkpoint says its own")
     parser.add_argument(
         "--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)"
     )
@@ -147,6 +147,8 @@ def draw_plan(plan: budget.Plan, image: Any, path: str, file_format: str) -> Non
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan of one image or size."""
+    if options.model is not None and options.family is not None:
+        raise InputError(f"--family {options.family}: the checkpoint of --model says its own; give one of the two")
     image: Any = image_or_size(options.image)
     file_format = None if options.picture is None else writable_picture(options.picture, options.image)
     if options.allow_url and isinstance(image, str):
@@ -156,7 +158,7 @@ def run(options: argparse.Namespace) -> int:
     model, limits = (None, None) if options.model is None else outline(options.model)
     plan = budget.plan(
         image,
-        family=options.family if model is None else model.config.family,
+        family=model.config.family if model is not None else options.family or "qwen2.5-vl",
         budget=options.budget,
         min_tokens=options.min_tokens,
         checkpoint_pixels=limits,

@@ -128,6 +128,7 @@ def test_sampling_options_reach_the_model(picture: Path, capsys: pytest.CaptureF
         (("ask", "x", "--stop", ""), "stop is"),
         (("ask", "x", "--max-tokens", "99999"), "32768 (max_position_embeddings)"),
         (("chat", "nothere.png"), "nothere.png"),
+        (("chat", "--temperature", "-1"), "temperature is -1.0"),
         (("locate", "nothere.png", "x", "--constrained"), "nothere.png"),
         (("ask", "x", "--top-p", "2"), "top_p is 2.0"),
         (("ask", "x", "--revision", "main"), "revision 'main': a folder has none"),

@@ -80,7 +80,7 @@ def add_answer_arguments(parser: argparse.ArgumentParser, *, max_tokens: int) ->
     parser.add_argument("--stop", action="append", metavar="TEXT", help="end the answer before TEXT; may be repeated")
 
 
-def how(options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+def how(options: argparse.Namespace, progress: Progress | None = None) -> dict[str, Any]:
     """The options of `add_answer_arguments` as an engine takes them."""
     names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop")
     return {**{name: getattr(options, name) for name in names}, "progress": progress}

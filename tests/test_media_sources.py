@@ -195,9 +195,32 @@ def test_urls_need_permission() -> None:
     with pytest.raises(InputError, match=r"http://example.org/a.png: is a URL; pass allow_url=True") as caught:
         media.open_image("http://me:secret@example.org/a.png?token=secret")
     assert "secret" not in str(caught.value)
-    for url in ("file:///etc/passwd", "ftp://example.org/a.png", "gopher://x"):
-        with pytest.raises(InputError, match="only http and https URLs are read"):
+    for url in ("ftp://example.org/a.png", "gopher://x"):
+        with pytest.raises(InputError, match="only http, https and file URLs are read"):
             media.open_image(url, allow_url=True)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a b.png", "ü#1?.png", "50%.png"])
+def test_a_file_url_is_a_path(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    Image.fromarray(PIXELS).save(path)
+    frame = media.open_image(path.as_uri())
+    np.testing.assert_array_equal(frame.pixels, PIXELS)
+    assert frame.origin == media.open_image(path).origin
+    assert media.image_size(path.as_uri().replace("file://", "FILE://localhost")) == (13, 9)
+
+
+@pytest.mark.parametrize(
+    "url", ["file://", "file://host/a.png", "file://a.png", "file:///a.png?x", "file:///a#1.png", "file://[/a.png"]
+)
+def test_a_file_url_that_names_no_file_of_this_machine(url: str) -> None:
+    with pytest.raises(InputError, match=r"file://.*: (names no file of this machine|is no usable URL)"):
+        media.open_image(url)
+
+
+def test_a_file_url_of_a_missing_file_names_its_path() -> None:
+    with pytest.raises(FileNotFoundError, match=r"^/no/such file.png: no such file"):
+        media.open_image("file:///no/such%20file.png")
 
 
 def test_a_url_is_fetched(server: str) -> None:

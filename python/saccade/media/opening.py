@@ -52,8 +52,8 @@ def open_image(
 ) -> Frame:
     """Read an image as upright 8-bit sRGB.
 
-    What begins with "data:" is a data URI, with "http://" or "https://" a URL, any other string a path; base64 alone
-    goes through `from_base64` first. Of an animation the first frame is read. CMYK, palettes, grey and 1-bit images are
+    What begins with "data:" is a data URI, with "http://" or "https://" a URL, with "file://" a path spelled as a URL,
+    any other string a path; base64 alone goes through `from_base64` first. Of an animation the first frame is read. CMYK, palettes, grey and 1-bit images are
     converted as Pillow's `convert("RGB")` does; 16-bit grey is scaled by 1/257. Of arrays, see
     `saccade.media.arrays.from_array`.
 

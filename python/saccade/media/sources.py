@@ -1,7 +1,7 @@
 """Where the bytes of an image come from, and how they are told apart.
 
 A `str` is one of three things, decided by how it begins, never by what is on the disk: "data:" a data URI, a scheme and
-"://" a URL, anything else a path. Base64 without a prefix is not guessed: `from_base64` turns it into bytes.
+"://" a URL, of which "file://" stands for a path as in Qwen's messages, anything else a path. Base64 without a prefix is not guessed: `from_base64` turns it into bytes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def open_text(source: str, *, allow_url: bool) -> tuple[BinaryIO, str]:
     """Open what a string names: a data URI, a URL or a path.
 
     Args:
-        source: begins with "data:", with "http://" or "https://", or is a path.
+        source: begins with "data:", with "http://", "https://" or "file://", or is a path.
         allow_url: whether the network may be used.
 
     Returns:
@@ -56,13 +56,34 @@ def open_text(source: str, *, allow_url: bool) -> tuple[BinaryIO, str]:
     scheme = _SCHEME.match(source)
     if scheme is None:
         return open_file(source), short(source)
+    if scheme[1].lower() == "file":
+        path = path_of_url(source)
+        return open_file(path), short(path)
     if scheme[1].lower() not in ("http", "https"):
-        raise InputError(f"{short(source)}: only http and https URLs are read; for a file give its path")
+        raise InputError(f"{short(source)}: only http, https and file URLs are read; for a file give its path")
     if not allow_url:
         raise InputError(
             f"{_public(source)}: is a URL; pass allow_url=True (--allow-url) to fetch it, or download it first"
         )
     return io.BytesIO(from_url(source)), _public(source)
+
+
+def path_of_url(url: str) -> str:
+    """The path that a file URL names (RFC 8089), what is percent-encoded decoded: file:///my%20shots/a.png.
+
+    Raises:
+        InputError: it names another machine, no absolute path, or has a query or fragment.
+    """
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError as error:
+        raise InputError(f"{short(url)}: is no usable URL ({error})") from None
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
+        raise InputError(
+            f"{short(url)}: names no file of this machine; a file URL is file:///, the absolute path after it, with %23 "
+            "for # and %3F for ?"
+        )
+    return urllib.request.url2pathname(parts.path)
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:

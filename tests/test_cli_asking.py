@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,25 @@ def test_locate_prints_where_to_click(picture: Path, capsys: pytest.CaptureFixtu
     x1, y1, x2, y2 = found["boxes"][0]["xyxy"]
     assert found["point"] == [(x1 + x2) / 2, (y1 + y2) / 2]
     _, out, _ = run(capsys, "locate", picture, "the light window", "--point", "--constrained")
-    assert f": {found['point'][0]:.0f}, {found['point'][1]:.0f}\n" in out
+    assert out.startswith(f"the light window: {found['point'][0]:.0f}, {found['point'][1]:.0f}")
     assert "x, y of the middle in the pixels of the 640 x 400 source" in out
+
+
+def test_locate_prints_what_was_asked_and_then_what_the_model_says(
+    picture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locate = saccade.engine.Engine.locate
+
+    def renamed(self: saccade.engine.Engine, image: Any, words: list[str], **how: Any) -> list[saccade.engine.Answer]:
+        answers = locate(self, image, ["the light window" for _ in words], **how)
+        return [replace(a, boxes=tuple(replace(box, label="a pane") for box in a.boxes)) for a in answers]
+
+    monkeypatch.setattr(saccade.engine.Engine, "locate", renamed)
+    lines = run(capsys, "locate", picture, "one", "a pane", "--constrained")[1].splitlines()
+    assert lines[0].startswith("one: ")
+    assert lines[0].endswith(" (the model says: a pane)")
+    assert lines[1].startswith("a pane: ")
+    assert "says" not in lines[1]
 
 
 def test_locate_draws_all_boxes(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,9 @@ import pytest
 
 import saccade
 from saccade import engine, media, nets
-from saccade.engine import Engine
+from saccade.engine import Engine, settings
+from saccade.engine.options import NO_LIMITS
+from saccade.engine.request import question
 from saccade.errors import InputError
 
 TIMES = {"decode", "patches", "vision", "prefill", "answer"}
@@ -196,6 +198,12 @@ def test_what_the_model_cannot_read_to_its_end_is_refused_before_it_runs(
     assert "\n" not in message
 
 
+def test_an_answer_that_alone_is_too_long_is_said_so(tmp_path: Path, image: np.ndarray) -> None:
+    loaded = saccade.load(checkpoints.write_whole(tmp_path, max_position_embeddings=300))
+    with pytest.raises(InputError, match=r"which the answer alone takes: lower max_tokens$"):
+        loaded.ask(image, "compare", max_tokens=10**9)
+
+
 def test_a_prompt_that_just_fits_is_answered(tmp_path: Path, image: np.ndarray) -> None:
     loaded = saccade.load(checkpoints.write_whole(tmp_path, max_position_embeddings=300))
     room = 300 - loaded.count_tokens(image, "compare", budget=100)
@@ -226,6 +234,24 @@ def test_a_missing_image_and_an_impossible_budget_are_refused(loaded: Engine, tm
         loaded.locate(tmp_path / "absent.png", "it")
     with pytest.raises(InputError, match="budget"):
         loaded.locate(np.zeros((50, 50, 3), np.uint8), "it", budget=0)
+
+
+def test_a_budget_of_the_engine_that_is_none_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
+    folder = checkpoints.write_whole(tmp_path)
+    with pytest.raises(InputError, match="budget 'zz' is not usable"):
+        saccade.load(folder, budget="zz")
+    assert saccade.load(folder, budget=1).plan((900, 900), budget=64).tokens <= 64
+
+
+def test_an_estimate_takes_what_a_question_takes(loaded: Engine, image: np.ndarray) -> None:
+    video = media.Video([image] * 4, fps=2.0)
+    for shown in (video, {"type": "image", "image": image, "budget": 16}, [image, video]):
+        peak = loaded.estimate(shown, "what?", max_tokens=4).peak
+        ready = loaded.runner.prepare(question(shown, "what?"), NO_LIMITS, settings.read({}, 4), fit=False)
+        assert peak == ready.peak
+    assert loaded.estimate((333, 200), "what?") == loaded.estimate(image, "what?")
+    with pytest.raises(InputError, match="is text; give an image or a video"):
+        loaded.estimate({"type": "text", "text": "what?"})
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -108,6 +108,14 @@ def test_forbidden_tokens_are_not_drawn() -> None:
     assert draws([-math.inf, 1.0], 3) == [1, 1, 1]
 
 
+@pytest.mark.parametrize("temperature", [5e-324, 1e-310, 1e-30, 1e300])
+def test_no_temperature_overflows(temperature: float) -> None:
+    tokens, shares = Sampler(Sampling(temperature=temperature)).distribution(np.array([30.0, -math.inf, 31.0, -900.0]))
+    assert np.isfinite(shares).all()
+    assert shares.sum() == pytest.approx(1)
+    assert tokens[shares.argmax()] == (2 if temperature < 1 else 0)
+
+
 def test_a_penalty_moves_greedy_on_to_what_was_not_said_yet() -> None:
     sampler = Sampler(Sampling(repetition_penalty=1.5), [3])
     logits = np.array([1.0, 1.2, 1.4, 1.6])
@@ -121,7 +129,7 @@ def test_a_penalty_moves_greedy_on_to_what_was_not_said_yet() -> None:
         *(("top_p", value) for value in (0, -1, 1.01, math.nan, "0.9")),
         *(("top_k", value) for value in (0, -3, 1.5, True, "5")),
         *(("min_p", value) for value in (-0.01, 1.5, math.nan)),
-        *(("repetition_penalty", value) for value in (0, -1, math.inf)),
+        *(("repetition_penalty", value) for value in (0, -1, math.inf, 1e-308, 1e308)),
         *(("seed", value) for value in (-1, 0.5, "a")),
     ],
 )

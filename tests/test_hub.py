@@ -59,3 +59,14 @@ def test_only_what_is_read_is_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_a_folder_has_no_revision(path: str | None) -> None:
     with pytest.raises(InputError, match="revision 'main'"):
         hub.find(path, revision="main")
+
+
+@pytest.mark.parametrize("name", [5, b"folder", ""])
+def test_what_names_no_checkpoint(name: Any) -> None:
+    with pytest.raises(InputError, match=r"a checkpoint named .*: name a folder, or a hub id"):
+        hub.find(name)
+
+
+def test_a_revision_is_text() -> None:
+    with pytest.raises(InputError, match="revision is 5"):
+        hub.find("owner/name", revision=5)  # type: ignore[arg-type]

@@ -97,3 +97,14 @@ def test_the_command_line_has_the_same_choices(
     assert main(["plan", address]) == 2
     assert main(["plan", address, "--allow-url", "--picture", str(drawn)]) == 0
     assert "64 x 40 px" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [{"color": "p3"}, {"background": "white"}, {"max_pixels": 0}])
+def test_what_no_image_can_be_read_with_is_refused_before_one_is(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(options))):
+        media.Reading(**options)
+
+
+def test_an_engine_takes_no_name_for_a_reading(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"reading is 'ignore'; give a saccade.media.Reading"):
+        saccade.load(folder, reading="ignore")  # type: ignore[arg-type]

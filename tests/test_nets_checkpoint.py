@@ -270,6 +270,14 @@ def test_tensors_that_do_not_fit_are_named(tmp_path: Path, change: Callable[[Ten
     assert named in one_line(error)
 
 
+@pytest.mark.parametrize(("key", "value"), [("tie_word_embeddings", "false"), ("tokens_per_second", 0)])
+def test_a_value_that_would_be_misread_is_refused_by_name(key: str, value: object) -> None:
+    raw = copy.deepcopy(checkpoints.CONFIG)
+    (raw["vision_config"] if key == "tokens_per_second" else raw)[key] = value
+    with pytest.raises(InputError, match=key):
+        nets.Config.from_dict(raw)
+
+
 def test_a_head_that_contradicts_the_config_is_refused(tmp_path: Path) -> None:
     checkpoints.write(tmp_path, checkpoints.config(tie_word_embeddings=True), checkpoints.weights(checkpoints.CONFIG))
     with pytest.raises(InputError, match=r"lm_head\.weight differs"):

@@ -29,9 +29,13 @@ def find(
 
     Raises:
         FileNotFoundError: no such folder, or this installation has no packaged checkpoint.
-        InputError: a hub id that cannot be downloaded, or is not in the cache where only that was to be asked; a
-            revision of something that is no hub id.
+        InputError: no path and no text, a hub id that cannot be downloaded, or is not in the cache where only that was
+            to be asked; a revision of something that is no hub id.
     """
+    if path_or_id is not None and not (isinstance(path_or_id, str | os.PathLike) and os.fspath(path_or_id)):
+        raise InputError(f"a checkpoint named {path_or_id!r}: name a folder, or a hub id, owner/name")
+    if revision is not None and not isinstance(revision, str):
+        raise InputError(f"revision is {revision!r}; give a branch, tag or commit as text")
     if revision is not None and (path_or_id is None or Path(path_or_id).is_dir()):
         raise InputError(f"revision {revision!r}: a folder has none; give a hub id, owner/name, or leave it out")
     if path_or_id is None:

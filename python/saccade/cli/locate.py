@@ -64,7 +64,8 @@ def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
             print(f"{description}: no box; the model said: {answer.text!r}")
         for box in answer.boxes:
             where = box.centre if options.point else box.xyxy
-            print(f"{box.label or description}: {', '.join(f'{value:.0f}' for value in where)}")
+            said = "" if box.label in (None, "", description) else f" (the model says: {box.label})"
+            print(f"{description}: {', '.join(f'{value:.0f}' for value in where)}{said}")
     (width, height), tokens = answers[0].frames[0].source_size, answers[0].frames[0].tokens
     what = "x, y of the middle" if options.point else "edges x1, y1, x2, y2"
     print(f"{what} in the pixels of the {width} x {height} source")

@@ -56,6 +56,10 @@ class Engine:
         memory_limit: int | str | None = None,
     ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
+        if reading is not None and not isinstance(reading, media.Reading):
+            raise InputError(
+                f"reading is {brief(reading)}; give a saccade.media.Reading, such as Reading(color='ignore')"
+            )
         default = options.read(budget, "budget of the engine")
         limit = byte_sizes.parse(cache_memory, "cache_memory")
         folder_limit = byte_sizes.parse(cache_dir_size, "cache_dir_size")
@@ -75,6 +79,7 @@ class Engine:
             mean=pixels.mean,
             std=pixels.std,
         )
+        budgets.limits(self.family, default.upper, 1, pixels.pixel_limits)  # a name that is none is refused now
         self.store = caches.Store(self.model.visual, limit, disk)
         self.sight = Sight(
             self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.Reading()
@@ -294,7 +299,8 @@ class Engine:
         """Bytes that a question would take, without running it; of files, only headers are read.
 
         Args:
-            images_or_sizes: an image as `ask` takes it or its size (width, height), or a list of those.
+            images_or_sizes: an image, video or part of a message as `ask` takes it, or an image's size (width, height),
+                or a list of those.
             text: the question.
             budget: of each image.
             max_tokens: of the answer.
@@ -305,10 +311,11 @@ class Engine:
         Raises:
             InputError, FileNotFoundError: as `plan`.
         """
-        several = isinstance(images_or_sizes, list)
-        plans = [self.plan(one, budget=budget) for one in (images_or_sizes if several else [images_or_sizes])]
-        parts = [*({"type": "image"} for _ in plans), {"type": "text", "text": text}]
-        ids = self.prompts.encode([{"role": "user", "content": parts}], [plan.tokens for plan in plans])
+        given = images_or_sizes if isinstance(images_or_sizes, list) else [images_or_sizes]
+        shown = tuple(request.medium(one) for one in given)
+        parts = [*({"type": one.kind} for one in shown), {"type": "text", "text": text}]
+        asked = Request(({"role": "user", "content": parts},), shown)
+        plans, ids = self.runner.count(asked, options.read(budget, "budget"))
         return self.room.estimate(plans, len(ids), nets.answer_length(max_tokens, "max_tokens"))
 
     def _start(self, asked: Request, budget: Budget, fit: bool, how: Mapping[str, Any]) -> Iterator[Piece]:

@@ -27,9 +27,13 @@ def refusal(prompt: int, media: Sequence[int], answer: int, most: int, *, fit: b
     advice = "lower the budget, give fewer images or less text, or lower max_tokens"
     if media:
         advice = f"fit cannot make it fit; {advice}" if fit else f"{advice}, or pass fit=True"
+    if answer >= most:
+        left, advice = "which the answer alone takes", "lower max_tokens"
+    else:
+        left = f"{most - answer} for the prompt"
     return InputError(
         f"the prompt takes {prompt} tokens (images: {shares}) and the answer up to {answer}, together "
-        f"{prompt + answer}; the model has {most} (max_position_embeddings), {most - answer} for the prompt: {advice}"
+        f"{prompt + answer}; the model has {most} (max_position_embeddings), {left}: {advice}"
     )
 
 

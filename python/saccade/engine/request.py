@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from saccade import media
+from saccade.budget import source_size
 from saccade.engine import options
 from saccade.engine.options import Limits
 from saccade.errors import InputError, brief
 from saccade.prompts import Message
 
-__all__ = ["Medium", "Request", "conversation", "question", "several"]
+__all__ = ["Medium", "Request", "conversation", "medium", "question", "several"]
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -30,7 +31,8 @@ class Medium:
 
     Attributes:
         kind: which of them.
-        source: what `saccade.media.open_image` takes, or a `saccade.media.Video`.
+        source: what `saccade.media.open_image` takes, or a `saccade.media.Video`; of what is only planned, also a
+            size (width, height).
         limits: its own.
     """
 
@@ -40,7 +42,7 @@ class Medium:
 
     def size(self, reading: media.Reading) -> tuple[int, int]:
         """(width, height) of the upright image, or of each frame; of files, only headers are read."""
-        return self.source.size if isinstance(self.source, media.Video) else reading.size(self.source)
+        return self.source.size if isinstance(self.source, media.Video) else source_size(self.source, reading)
 
     @property
     def fps(self) -> float | None:
@@ -89,6 +91,19 @@ def question(images: Any, text: str, system: str | None = None) -> Request:
     if system is not None:
         messages.insert(0, {"role": "system", "content": system})
     return conversation(messages)
+
+
+def medium(shown: Any) -> Medium:
+    """One image or video, or such a part of a message.
+
+    Raises:
+        InputError: a part as in `conversation`, or one of text.
+    """
+    found: list[Medium] = []
+    _part(_shown(shown), "image", found)
+    if not found:
+        raise InputError(f"image: {brief(shown)} is text; give an image or a video")
+    return found[0]
 
 
 def several(images: Any) -> list[Any]:

@@ -17,6 +17,7 @@ from saccade.nets import Estimate, Model
 __all__ = ["Room", "default_limit", "read_limit"]
 
 _CPU_SHARE = 0.75
+_OPTION = "memory_limit (--memory-limit)"
 
 
 def default_limit() -> int:
@@ -65,7 +66,7 @@ class Room:
             return wanted
         raise InputError(
             f"the {len(rows)} questions at once would take {_megabytes(wanted)} with the weights, and the memory limit "
-            f"is {_megabytes(self.limit)}: ask fewer at a time, lower the budget, or raise memory_limit"
+            f"is {_megabytes(self.limit)}: ask fewer at a time, lower the budget, or raise {_OPTION}"
         )
 
     def check(
@@ -89,13 +90,13 @@ class Room:
         if wanted <= self.limit:
             return wanted
         best = self._largest(plans, prompt, answer, capped)
-        shares = ", ".join(f"{plan.tokens:,}" for plan in plans) or "none"
+        shares = f" (images: {', '.join(f'{plan.tokens:,}' for plan in plans)} tokens)" if plans else ""
         if best is None:
-            advice = "no budget fits; raise memory_limit, or load a smaller or quantised checkpoint"
+            advice = f"no budget fits; raise {_OPTION}, or load a smaller or quantised checkpoint"
         else:
-            advice = f"the largest budget that fits is {best} tokens an image; pass it, or raise memory_limit"
+            advice = f"the largest budget that fits is {best} tokens an image; pass it, or raise {_OPTION}"
         raise InputError(
-            f"the request would take {_megabytes(wanted)} with the weights (images: {shares} tokens), and the memory "
+            f"the request would take {_megabytes(wanted)} with the weights{shares}, and the memory "
             f"limit is {_megabytes(self.limit)}: {advice}"
         )
 

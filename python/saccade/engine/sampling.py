@@ -32,7 +32,7 @@ class Sampling:
         top_p: keep the smallest set of likeliest tokens that holds this share, in (0, 1].
         top_k: keep so many of the likeliest tokens, at least 1; None keeps all.
         min_p: keep tokens with at least this share of the likeliest one's probability, in 0..1.
-        repetition_penalty: above 0; logits of tokens in prompt or answer are divided by it where positive, else
+        repetition_penalty: in 0.001..1000; logits of tokens in prompt or answer are divided by it where positive, else
             multiplied (arXiv 1909.05858, section 4.1).
         seed: the same seed draws the same tokens from the same distributions; None takes one from the system.
     """
@@ -53,7 +53,7 @@ class Sampling:
         _check("temperature", self.temperature, "a finite number, at least 0", lambda value: value >= 0)
         _check("top_p", self.top_p, "a number above 0, at most 1", lambda value: 0 < value <= 1)
         _check("min_p", self.min_p, "a number in 0..1", lambda value: 0 <= value <= 1)
-        _check("repetition_penalty", self.repetition_penalty, "a finite number above 0", lambda value: value > 0)
+        _check("repetition_penalty", self.repetition_penalty, "a number in 0.001..1000", lambda v: 1e-3 <= v <= 1e3)
         for name, least in (("top_k", 1), ("seed", 0)):
             value = getattr(self, name)
             if value is not None and not _whole(value, least):
@@ -95,7 +95,8 @@ class Sampler:
         values = self._penalised(np.asarray(logits, np.float64))
         if sampling.temperature == 0:
             return np.array([values.argmax()]), np.ones(1)
-        values = values / sampling.temperature
+        with np.errstate(over="ignore"):  # to -infinity, which is a share of 0
+            values = (values - values.max()) / sampling.temperature
         tokens = np.flatnonzero(values > -math.inf)
         if sampling.top_k is not None and sampling.top_k < len(tokens):
             tokens = _likeliest(values, tokens, sampling.top_k)

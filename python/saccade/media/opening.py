@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Encoded", "Source", "encoded", "image_size", "image_sizes", "open_image"]
+__all__ = ["Encoded", "Source", "check_options", "encoded", "image_size", "image_sizes", "open_image"]
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def open_image(
     """Read an image as upright 8-bit sRGB.
 
     What begins with "data:" is a data URI, with "http://" or "https://" a URL, with "file://" a path spelled as a URL,
-    any other string a path; base64 alone goes through `from_base64` first. Of an animation the first frame is read. CMYK, palettes, grey and 1-bit images are
-    converted as Pillow's `convert("RGB")` does; 16-bit grey is scaled by 1/257. Of arrays, see
-    `saccade.media.arrays.from_array`.
+    any other string a path; base64 alone goes through `from_base64` first. Of an animation the first frame is read.
+    CMYK, palettes, grey and 1-bit images are converted as Pillow's `convert("RGB")` does; 16-bit grey is scaled by
+    1/257. Of arrays, see `saccade.media.arrays.from_array`.
 
     Args:
         source: a path, URL or data URI; the bytes of a file; a `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or
@@ -76,10 +76,7 @@ def open_image(
             outside the stated range.
         FileNotFoundError: no such file.
     """
-    _check_background(background)
-    if color not in get_args(Color):
-        raise InputError(f"color is {color!r}; it is 'convert' or 'ignore'")
-    _check_max_pixels(max_pixels)
+    check_options(background=background, color=color, max_pixels=max_pixels)
     if isinstance(source, Frame):
         return source
     if _is_array(source):
@@ -127,7 +124,7 @@ def image_sizes(
     The two differ only where `at_least` lets a JPEG be decoded smaller. Only the header is read; errors as
     `image_size`.
     """
-    _check_max_pixels(max_pixels)
+    check_options(max_pixels=max_pixels)
     if isinstance(source, Frame):
         return source.source_size, (source.stored.shape[1], source.stored.shape[0])
     if _is_array(source):
@@ -243,14 +240,17 @@ def _is_array(source: Any) -> TypeGuard[npt.NDArray[np.generic]]:
     return any(base.__module__ == "numpy" and base.__name__ == "ndarray" for base in type(source).__mro__)
 
 
-def _check_background(background: Any) -> None:
-    if background is None:
-        return
-    good = isinstance(background, (tuple, list)) and len(background) == 3
-    if not good or any(isinstance(v, bool) or not isinstance(v, int) or not 0 <= v <= 255 for v in background):
-        raise InputError(f"background {background!r} is no colour: give (red, green, blue) in 0..255, or None")
+def check_options(*, max_pixels: Any, background: Any = None, color: Any = "convert") -> None:
+    """Refuse what no image can be read with.
 
-
-def _check_max_pixels(max_pixels: Any) -> None:
+    Raises:
+        InputError: a value that `open_image` does not take.
+    """
+    if background is not None:
+        good = isinstance(background, (tuple, list)) and len(background) == 3
+        if not good or any(isinstance(v, bool) or not isinstance(v, int) or not 0 <= v <= 255 for v in background):
+            raise InputError(f"background {background!r} is no colour: give (red, green, blue) in 0..255, or None")
+    if color not in get_args(Color):
+        raise InputError(f"color is {color!r}; it is 'convert' or 'ignore'")
     if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
         raise InputError(f"max_pixels is {max_pixels!r}; it must be a whole number of at least 1")

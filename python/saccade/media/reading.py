@@ -22,6 +22,14 @@ class Reading:
     allow_url: bool = False
     max_pixels: int = decode.MAX_PIXELS
 
+    def __post_init__(self) -> None:
+        """Check what `open_image` would refuse of every image.
+
+        Raises:
+            InputError: a background, colour rule or limit that is none.
+        """
+        opening.check_options(background=self.background, color=self.color, max_pixels=self.max_pixels)
+
     def open(self, source: opening.Source) -> Frame:
         """As `open_image`."""
         return opening.open_image(source, **asdict(self))

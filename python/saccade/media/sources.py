@@ -1,7 +1,8 @@
 """Where the bytes of an image come from, and how they are told apart.
 
 A `str` is one of three things, decided by how it begins, never by what is on the disk: "data:" a data URI, a scheme and
-"://" a URL, of which "file://" stands for a path as in Qwen's messages, anything else a path. Base64 without a prefix is not guessed: `from_base64` turns it into bytes.
+"://" a URL, of which "file://" stands for a path as in Qwen's messages, anything else a path. Base64 without a prefix
+is not guessed: `from_base64` turns it into bytes.
 """
 
 from __future__ import annotations
@@ -80,8 +81,7 @@ def path_of_url(url: str) -> str:
         raise InputError(f"{short(url)}: is no usable URL ({error})") from None
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
         raise InputError(
-            f"{short(url)}: names no file of this machine; a file URL is file:///, the absolute path after it, with %23 "
-            "for # and %3F for ?"
+            f"{short(url)}: names no file of this machine; write file:///path, with %23 for # and %3F for ? in it"
         )
     return urllib.request.url2pathname(parts.path)
 

@@ -49,8 +49,8 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None, memo
         dtype = str(model.visual.merger.ln_q.weight.dtype).rpartition(".")[2]
         raise InputError(
             f"{path}: the weights alone take {weight_bytes(model) / 1e6:,.0f} MB in {dtype}, and the memory limit is "
-            f"{memory_limit / 1e6:,.0f} MB: no budget fits; raise memory_limit, or load a smaller or quantised "
-            "checkpoint"
+            f"{memory_limit / 1e6:,.0f} MB: no budget fits; raise memory_limit (--memory-limit), or load a smaller or "
+            "quantised checkpoint"
         )
     mx.eval(model.parameters(), model.visual.patch_embed.folded)
     return model

@@ -133,6 +133,8 @@ class Config:
         if not isinstance(vision, Mapping):
             raise InputError(f"{source}: vision_config is missing; give the config.json of a vision checkpoint")
         text = _text_values(raw, source)
+        for values in (raw, text):
+            reader.only(values, "tie_word_embeddings", (True, False, None))
         read_vision = _plain_vision if family == "qwen2-vl" else _windowed_vision
         config = cls(
             vision=read_vision(reader, vision),
@@ -232,7 +234,7 @@ def _windowed_vision(reader: Reader, raw: Mapping[str, Any]) -> VisionConfig:
             f"{reader.source}: window_size is {sizes['window_size']}; a window holds at least one token of "
             f"{token} pixels (patch_size x spatial_merge_size)"
         )
-    seconds = reader.integer(raw, "tokens_per_second", VisionConfig.tokens_per_second)
+    seconds = reader.size(raw, "tokens_per_second", VisionConfig.tokens_per_second)
     return _checked(reader, VisionConfig(**sizes, fullatt_block_indexes=tuple(blocks), tokens_per_second=seconds))
 
 

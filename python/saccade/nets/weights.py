@@ -50,7 +50,9 @@ def tensors(folder: Path) -> dict[str, mx.array]:
                 f"{folder / pickles[0]}: is a pickle, which can run code when it is opened; only safetensors are read, "
                 "download those or convert it"
             )
-        raise FileNotFoundError(f"{single}: no such file, nor {_INDEX}; only safetensors are read, convert others")
+        raise FileNotFoundError(
+            f"{single}: no such file, nor {_INDEX}; finish a download that broke off, convert what is no safetensors"
+        )
     table = read_json(index).get("weight_map")
     if not isinstance(table, dict) or not table or not all(isinstance(name, str) for name in table.values()):
         raise InputError(f"{index}: weight_map is missing or malformed; download the file again")

@@ -27,6 +27,7 @@ __all__ = ["DEFAULT_TOKENS", "Plan", "limits", "plan", "smart_resize", "source_s
 DEFAULT_TOKENS = 1280
 _MIN_TOKENS = 4
 _MAX_RATIO = 200
+_MAX_PIXELS = 10**18 - 1  # that `smart_resize` takes
 
 
 def smart_resize(
@@ -261,13 +262,16 @@ def limits(
 def _counted(budget: Any, area: int) -> tuple[int, str]:
     """(max_pixels, in words) of a budget that is a number."""
     if isinstance(budget, str):
-        match = re.fullmatch(r"(\d{1,18})(px)?", budget)
+        match = re.fullmatch(r"([0-9]{1,18})(px)?", budget)
         if match is None or int(match[1]) < 1:
             raise InputError(f"budget {budget!r} is not usable: {_BUDGETS}, at least 1")
         if match[2]:
             return int(match[1]), f"{int(match[1])} pixels"
-        return int(match[1]) * area, f"{int(match[1])} tokens"
-    count = _whole(budget, "budget", _BUDGETS)
+        count = int(match[1])
+    else:
+        count = _whole(budget, "budget", _BUDGETS)
+    if count * area > _MAX_PIXELS:
+        raise InputError(f"budget {budget!r} is not usable: at most {_MAX_PIXELS // area} tokens of {area} pixels are")
     return count * area, f"{count} tokens"
 
 
@@ -299,7 +303,7 @@ def _whole(value: Any, name: str, wanted: str) -> int:
         number = operator.index(value)
     except TypeError:
         number = 0
-    if isinstance(value, bool) or not 1 <= number < 10**18:
+    if isinstance(value, bool) or not 1 <= number <= _MAX_PIXELS:
         shown = repr(value)
         raise InputError(f"{name} {shown if len(shown) < 80 else shown[:77] + '...'} is not usable: {wanted}")
     return number

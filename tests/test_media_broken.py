@@ -150,6 +150,12 @@ def test_the_limit_on_pixels_is_ours_and_can_be_moved() -> None:
             media.open_image(data, max_pixels=wrong)
 
 
+def test_more_alphas_than_a_palette_has_colours() -> None:
+    colours, alphas = (pictures.chunk(name, bytes(count)) for name, count in ((b"PLTE", 768), (b"tRNS", 257)))
+    with pytest.raises(InputError, match="bytes: its transparency cannot be read"):
+        media.open_image(pictures.png(1, 1, 8, 3, b"\x00\x00", colours, alphas))
+
+
 def test_an_animation_gives_its_first_frame() -> None:
     frames = [Image.new("RGB", (12, 8), colour) for colour in ("red", "green", "blue")]
     for format_name, options in (("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})):

@@ -49,14 +49,15 @@ def to_rgb(
         Mode RGB.
 
     Raises:
-        InputError: a mode without a stated range, or a profile that is broken or made for another mode.
+        InputError: a mode without a stated range, a transparency that is none, or a profile that is broken or made for
+            another mode.
     """
     profile = image.info.get("icc_profile") if color == "convert" else None
     image = _eight_bit(image, origin)
     alpha: Image.Image | None = None
     if image.mode in _ALPHA or "transparency" in image.info:
         grey = image.mode in ("1", "L", "LA", "La")
-        image = _with_alpha(image)
+        image = _with_alpha(image, origin)
         alpha = image.getchannel("A")
         image = image.convert("RGB")
         # Grey stays grey, so that a profile for grey fits it.
@@ -108,11 +109,14 @@ def _from_sixteen_bit(image: Image.Image) -> Image.Image:
     return grey
 
 
-def _with_alpha(image: Image.Image) -> Image.Image:
-    """Mode RGBA; one transparent colour becomes alpha."""
+def _with_alpha(image: Image.Image, origin: str) -> Image.Image:
+    """Mode RGBA; one transparent colour, or an alpha for each of a palette's, becomes alpha."""
     if image.mode == "La":
         image = image.convert("LA")
-    return image.convert("RGBA")
+    try:
+        return image.convert("RGBA")
+    except (ValueError, TypeError) as error:  # not looked at before, as a PNG's alphas of more than 256 colours
+        raise InputError(f"{origin}: its transparency cannot be read ({error}); save it again") from None
 
 
 def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:

@@ -150,6 +150,16 @@ def test_patchify_refuses_unknown_layouts_and_broken_families() -> None:
         saccade.patchify(image, broken, layout="reference")
 
 
+def test_patchify_refuses_what_is_no_plan_and_no_pass_order() -> None:
+    image, plan = np.zeros((60, 90, 3), np.uint8), saccade.plan((90, 60))
+    with pytest.raises(InputError, match=r"plan is None; give what saccade.plan\(...\) returned"):
+        saccade.patchify(image, None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"plans\[1\] is 'native'"):
+        saccade.patchify([image, image], [plan, "native"])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="pass_order is None; it must be 'pillow13' or 'horizontal'"):
+        saccade.patchify(image, plan, pass_order=None)  # type: ignore[arg-type]
+
+
 SQUARE = np.zeros((56, 56, 3), np.uint8)
 
 

@@ -193,6 +193,7 @@ def test_the_core_does_not_copy_behind_the_callers_back() -> None:
         ((0, 5), "size is 0x5"),
         ((5, -1), "size is 5x-1"),
         ((2**26 + 1, 1), "size is 67108865x1"),
+        ((2**63, 1), "size has a side that does not fit 64 bits"),
         ((5,), r"size is \(5,\); it must be \(width, height\)"),
         ((5.0, 5), "two integers"),
         (7, "size is 7"),
@@ -203,9 +204,10 @@ def test_impossible_sizes(size: object, message: str) -> None:
         saccade.resize(np.zeros((4, 4, 3), np.uint8), size)  # type: ignore[arg-type]
 
 
-def test_unknown_pass_order() -> None:
-    with pytest.raises(InputError, match="pass_order is 'vertical'; it must be 'pillow13' or 'horizontal'"):
-        saccade.resize(np.zeros((4, 4, 3), np.uint8), (2, 2), pass_order="vertical")  # type: ignore[arg-type]
+@pytest.mark.parametrize("order", ["vertical", None, 13])
+def test_unknown_pass_order(order: object) -> None:
+    with pytest.raises(InputError, match=f"pass_order is {order!r}; it must be 'pillow13' or 'horizontal'"):
+        saccade.resize(np.zeros((4, 4, 3), np.uint8), (2, 2), pass_order=order)  # type: ignore[arg-type]
 
 
 def test_memory_of_large_results_is_used_again_only_after_they_are_gone() -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from saccade import _core
-from saccade.errors import InputError
-
-if TYPE_CHECKING:
-    from saccade.budget import Plan
+from saccade.budget import Plan
+from saccade.errors import InputError, brief
 
 __all__ = ["patchify", "resize"]
 
@@ -63,6 +61,11 @@ def _pixels(image: Any, pixel_format: str, at_least: tuple[int, int] | None = No
     return _Pixels(array if as_it_lies else np.ascontiguousarray(array), pixel_format)
 
 
+def _check_pass_order(pass_order: Any) -> None:
+    if pass_order not in get_args(PassOrder):
+        raise InputError(f"pass_order is {brief(pass_order)}; it must be 'pillow13' or 'horizontal'")
+
+
 def resize(
     image: Any,
     size: tuple[int, int],
@@ -95,6 +98,9 @@ def resize(
         width, height = (operator.index(side) for side in size)
     except (TypeError, ValueError):
         raise InputError(f"size is {size!r}; it must be (width, height) in pixels, two integers") from None
+    if max(abs(width), abs(height)) >= 2**63:
+        raise InputError("size has a side that does not fit 64 bits; its sides must be from 1 to 67108864")
+    _check_pass_order(pass_order)
     pixels = _pixels(image, pixel_format)
     return _core.resize(pixels.array, width, height, pass_order, pixels.pixel_format)
 
@@ -162,7 +168,13 @@ def patchify(
     several = isinstance(image, list | tuple)
     if several != isinstance(plan, list | tuple):
         raise InputError("image and plan must be one of each, or a list of each")
+    _check_pass_order(pass_order)
     plans = cast("Sequence[Plan]", plan if several else [plan])
+    for i, one in enumerate(plans):
+        if not isinstance(one, Plan):
+            raise InputError(
+                f"plan{f's[{i}]' if several else ''} is {brief(one)}; give what saccade.plan(...) returned"
+            )
     pixels = _all_planned(image, plans, pixel_format) if several else [_planned(image, plans[0], pixel_format)]
     arrays, formats = [one.array for one in pixels], [one.pixel_format for one in pixels]
     sizes = [one.resized_size for one in plans]

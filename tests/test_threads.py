@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +63,28 @@ def test_callers_at_once() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not list a process's threads")
+def test_first_callers_at_once_make_one_pool() -> None:
+    script = """
+import os, threading, time
+import numpy as np
+from saccade import _core
+image = np.zeros((1200, 1600, 3), dtype=np.uint8)
+ready = threading.Barrier(8)
+def call():
+    ready.wait()
+    _core.native_patches(image, 840, 560, "pillow13", 14, 2, 112)
+before = len(os.listdir("/proc/self/task"))
+callers = [threading.Thread(target=call) for _ in range(8)]
+for caller in callers: caller.start()
+for caller in callers: caller.join()
+time.sleep(0.5)  # a thread that was joined is listed until the system has ended it
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    done = child(script, SACCADE_THREADS="32")
+    assert done.stdout.strip() == "31", done.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

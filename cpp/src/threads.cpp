@@ -74,7 +74,8 @@ class Pool {
             // The system gives no more threads: those there are have to do.
         }
 #if defined(__linux__)
-        sched_getaffinity(0, sizeof all_cpus_, &all_cpus_);
+        // It fails where there are more CPUs than the set holds: then the helpers stay where the system puts them.
+        if (sched_getaffinity(0, sizeof all_cpus_, &all_cpus_) != 0) CPU_ZERO(&all_cpus_);
 #endif
     }
 
@@ -176,18 +177,25 @@ class Pool {
 #endif
 };
 
-/// The pool of this process. A child of a fork has no threads but the one that forked, so it gets a new pool; the old
-/// one is only memory there. No lock is held across a fork, because there is none.
-Pool& pool() {
+/// The pool of this process; null while another thread makes it, which would else leave the threads of one pool for
+/// every caller that came first. A child of a fork has no threads but the one that forked, so it gets a new pool; the
+/// old one is only memory there. No lock is held across a fork, because there is none.
+Pool* pool() {
     static std::atomic<Pool*> current{nullptr};
+    static std::atomic<long> maker{-1};  // the process in which a pool is made, or was
     const long process = process_id();
-    Pool* found = current.load(std::memory_order_acquire);
-    while (found == nullptr || found->process() != process) {
+    Pool* const found = current.load(std::memory_order_acquire);
+    if (found != nullptr && found->process() == process) return found;
+    if (maker.exchange(process, std::memory_order_acq_rel) == process) return nullptr;
+    try {
         // Never deleted: its threads end with the process.
-        auto* made = new Pool(threads_of_process() - 1, process);
-        if (current.compare_exchange_strong(found, made, std::memory_order_acq_rel)) return *made;
+        auto* const made = new Pool(threads_of_process() - 1, process);
+        current.store(made, std::memory_order_release);
+        return made;
+    } catch (...) {
+        maker.store(-1, std::memory_order_release);  // the next caller tries again
+        throw;
     }
-    return *found;
 }
 
 }  // namespace
@@ -200,7 +208,9 @@ void limit_threads(std::int64_t threads) {
 }
 
 void share_work(int count, int threads, const std::function<void(int)>& work) {
-    if (threads > 1 && count > 1 && pool().run(count, threads - 1, work)) return;
+    if (threads > 1 && count > 1) {
+        if (Pool* const helpers = pool(); helpers != nullptr && helpers->run(count, threads - 1, work)) return;
+    }
     for (int i = 0; i < count; ++i) work(i);
 }
 

@@ -96,6 +96,21 @@ def test_doctor_reports_kernel_and_device() -> None:
     assert result.returncode == (1 if any(finding["wrong"] for finding in findings.values()) else 0)
 
 
+def test_doctor_names_a_wrong_environment_among_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SACCADE_KERNEL", "sse9")
+    monkeypatch.setenv("SACCADE_THREADS", "many")
+    result = saccade("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert result.returncode == 1
+    assert findings["kernel"]["wrong"]
+    assert findings["kernel"]["advice"].startswith("SACCADE_KERNEL is 'sse9', a kernel that this build or CPU")
+    assert findings["threads"]["advice"] == "SACCADE_THREADS is 'many'; it must be a number from 1 to 256"
+    monkeypatch.setenv("SACCADE_KERNEL", "scalar")
+    monkeypatch.setenv("SACCADE_THREADS", "3")
+    output = saccade("doctor").stdout.split("\n")
+    assert {"kernel           scalar", "threads          3"} <= set(output)
+
+
 def test_doctor_names_two_backends_installed_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     from saccade.cli import doctor
 

@@ -7,11 +7,13 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from saccade import _core
 from saccade.cli import output
+from saccade.errors import InputError
 
 __all__ = ["Finding", "add_arguments", "examine", "run"]
 
@@ -40,6 +42,14 @@ def version_of(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def examine_core(name: str, asked: Callable[[], object]) -> Finding:
+    """What the compiled core uses; wrong where the environment asks it for what it does not have."""
+    try:
+        return Finding(name, str(asked()))
+    except InputError as error:
+        return Finding(name, "none", wrong=True, advice=str(error))
 
 
 def examine_mlx() -> list[Finding]:
@@ -117,7 +127,8 @@ def examine() -> list[Finding]:
         Finding("saccade", f"{_core.version()} (ABI {_core.abi_version()})"),
         Finding("Python", f"{platform.python_version()} ({sys.executable})"),
         Finding("machine", f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"),
-        Finding("kernel", _core.kernel()),
+        examine_core("kernel", _core.kernel),
+        examine_core("threads", _core.threads),
     ]
     findings += [Finding(name, version_of(name) or "not installed") for name in PACKAGES]
     return [*findings, examine_decoders(), *examine_mlx(), examine_blas(), examine_cache()]

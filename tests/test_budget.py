@@ -171,7 +171,9 @@ def test_the_axes_have_scales_of_their_own() -> None:
     assert plan.to_source((10, 20, 30, 40)) == pytest.approx((9.93789, 19.78022, 29.81366, 39.56044), abs=1e-4)
 
 
-@pytest.mark.parametrize("xy", [(), (1,), (1, 2, 3), (1, 2, 3, 4, 5), (1, math.nan), (math.inf, 1), 5, None, ("a", 1)])
+@pytest.mark.parametrize(
+    "xy", [(), (1,), (1, 2, 3), (1, 2, 3, 4, 5), (1, math.nan), (math.inf, 1), 5, None, ("a", 1), (10**400, 1)]
+)
 def test_what_is_neither_point_nor_box(xy: object) -> None:
     plan = saccade.plan((100, 100))
     for function in (plan.to_source, plan.to_model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 
@@ -145,6 +146,14 @@ def test_every_record_says_where_it_was_read_and_ranges_do_not_overlap() -> None
         for earlier, later in itertools.pairwise(ranges):
             assert runtimes.get(f"{name}@{later.first}").versions == later.versions
             assert runtimes.get(f"{name}@{earlier.first}").versions == earlier.versions
+
+
+@pytest.mark.parametrize(
+    "size", [(0, 5), (5, -1), (1.5, 3), (1,), (1, 2, 3), None, 5, "3840x2160", (math.nan, 1), (2**63, 2**63)]
+)
+def test_a_survey_of_what_is_no_size(size: object) -> None:
+    with pytest.raises(InputError, match=r"^size .* is not usable: \(width, height\) in pixels"):
+        runtimes.survey(size)  # type: ignore[arg-type]
 
 
 def test_a_survey_of_nonsense() -> None:

@@ -339,7 +339,7 @@ def _decoded_size(image: Any, resized: tuple[int, int]) -> tuple[int, int] | Non
 def _coordinates(xy: Sequence[float]) -> tuple[float, ...]:
     try:
         values = tuple(float(value) for value in xy)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{xy!r} is neither a point (x, y) nor a box (x1, y1, x2, y2)") from None
     if len(values) not in (2, 4) or not all(map(math.isfinite, values)):
         raise InputError(f"{xy!r} is neither a point (x, y) nor a box (x1, y1, x2, y2) of finite numbers")

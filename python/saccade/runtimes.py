@@ -8,11 +8,13 @@ those given here.
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from saccade import _core, families
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 from saccade.families import Family
 
 __all__ = ["Limits", "Runtime", "SurveyRow", "get", "names", "records", "survey"]
@@ -277,11 +279,21 @@ def survey(size: tuple[int, int], family: str | Family = "qwen2.5-vl") -> list[S
         One row for each runtime and range of versions, unknown ones too.
 
     Raises:
-        InputError: unknown family, a side below 1, or a ratio of the sides over 200.
+        InputError: unknown family, no size, a side below 1, or a ratio of the sides over 200.
     """
     family = families.get(family)
-    width, height = size
+    width, height = _sides(size)
     return [_row(record, family, width, height) for record in _RECORDS]
+
+
+def _sides(size: Any) -> tuple[int, int]:
+    try:
+        width, height = (operator.index(side) for side in size)
+    except (TypeError, ValueError):
+        width = height = 0
+    if min(width, height) < 1 or max(width, height) >= 2**63:
+        raise InputError(f"size {brief(size)} is not usable: (width, height) in pixels, two integers of at least 1")
+    return width, height
 
 
 def _row(record: Runtime, family: Family, width: int, height: int) -> SurveyRow:

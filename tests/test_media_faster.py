@@ -18,6 +18,7 @@ from pictures import encoded, noise
 from PIL import Image
 
 from saccade import media
+from saccade.errors import InputError
 from saccade.media import faster
 
 PHOTO = Image.fromarray(noise(67, 45))
@@ -81,6 +82,13 @@ def test_they_take_what_screens_and_cameras_write(data: bytes, mode: str) -> Non
 def test_they_leave_the_rest_to_pillow(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     assert taken(data) is None
     agree(data, monkeypatch)
+
+
+def test_what_follows_the_pixels_is_pillows_to_refuse() -> None:
+    data = pictures.png(2, 1, 8, 2, bytes(7), after=pictures.chunk(b"pHYs", b"\x00"))
+    assert taken(data) is None
+    with pytest.raises(InputError, match="Truncated pHYs chunk"):
+        media.open_image(data)
 
 
 @pytest.mark.parametrize("name", damaged_images.sound_files())

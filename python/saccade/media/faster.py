@@ -75,15 +75,22 @@ def _png(stream: BinaryIO, image: Image.Image) -> npt.NDArray[np.uint8] | None:
 
 
 def _whole(data: bytes) -> bool:
-    """Whether every chunk of a PNG is there and has its checksum, which pyspng does not look at."""
-    view, position = memoryview(data), len(_PNG)
+    """Whether every chunk of a PNG is there and has its checksum, and none but the end follows the pixels.
+
+    pyspng does not look at either; Pillow reads what follows the pixels, and refuses the file where that is broken.
+    """
+    view, position, in_pixels = memoryview(data), len(_PNG), False
     while position + 12 <= len(data):
         length = int.from_bytes(data[position : position + 4], "big")
         end = position + 8 + length
         if end + 4 > len(data) or zlib.crc32(view[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
             return False
-        if data[position + 4 : position + 8] == b"IEND":
+        name = data[position + 4 : position + 8]
+        if name == b"IEND":
             return True
+        if in_pixels and name != b"IDAT":
+            return False
+        in_pixels = name == b"IDAT"
         position = end + 4
     return False
 

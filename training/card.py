@@ -33,7 +33,7 @@ nonsense. On a real desktop expect it to fail. Do not judge Qwen models by it.
 | vision | 4 blocks, width 128, 4 heads, full attention in blocks 1 and 3, windows of 112 px |
 | language | 5 layers, width 192, 6 heads, 2 key-value heads, rotary base 40, sections 2, 7, 7 |
 | vocabulary | the numbers 0 to 2,600, single bytes, the words of the scenes, the pieces of prompts and answers |
-| trained at | 12 to 256 image tokens; every number up to 2,600 has been an answer, on strips of two to four rows |
+| trained at | 12 to 256 image tokens; every number up to 2,600 has been an answer, on strips of two to six rows |
 | data | generated screens alone (`saccade.scenes`, version 2), drawn while training; no one's screenshots |
 | training | {trained} |
 | licence | MIT |

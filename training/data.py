@@ -25,9 +25,12 @@ CLOSING: Final = TOKENIZER.token_to_id("<|vision_end|>")
 QUESTIONS: Final = 8
 # Most places end before the fourth number, all there is to learn but the form; some batches have whole answers.
 WHOLE_EVERY: Final = 8
-# Strips so long that every number is an answer: rows, and the most columns within 256 tokens and 2,604 px.
-STRIPS: Final = ((2, 93), (2, 93), (3, 85), (4, 64))
-STRIP_EVERY: Final = 12
+# Strips as long as 93 tokens, 2,604 px, so that every number is an answer, and as short as a wide screen, so that what
+# is learnt there reaches them: rows, and tokens of the longer side.
+STRIP_ROWS: Final = (2, 6)
+STRIP_LENGTHS: Final = (26, 93)
+STRIP_TOKENS: Final = 256
+STRIP_EVERY: Final = 9
 # Share of screens of which a part is shown, and, while grids have fewer than so many tokens, of simple ones.
 CROPPED: Final = 0.3
 SIMPLE: Final = 0.8
@@ -202,12 +205,18 @@ def pack(views: list[View], asked: list[list[Asked]], rows: int, columns: int, *
 
 
 def draw_grid(rng: np.random.Generator, fewest: int, most: int, aspect: float) -> tuple[int, int]:
-    """Choose (rows, columns) of about this aspect, the amount of tokens log-uniform."""
+    """Choose (rows, columns) of about this aspect, the amount of tokens uniform."""
     while True:
-        area = math.exp(rng.uniform(math.log(fewest), math.log(most + 1)))
+        area = rng.uniform(fewest, most + 1)
         rows, columns = math.floor(math.sqrt(area / aspect)), math.floor(math.sqrt(area * aspect))
         if rows >= 3 and columns >= 3 and fewest * 0.8 <= rows * columns <= most:
             return rows, columns
+
+
+def draw_strip(rng: np.random.Generator) -> tuple[int, int]:
+    """Choose (rows, columns) of a strip, its length log-uniform."""
+    columns = round(math.exp(rng.uniform(*np.log(STRIP_LENGTHS))))
+    return int(rng.integers(STRIP_ROWS[0], min(STRIP_ROWS[1], STRIP_TOKENS // columns) + 1)), columns
 
 
 def make_batch(seed: int, step: int, lane: int, schedule: "Schedule", share: float) -> Batch:
@@ -215,10 +224,9 @@ def make_batch(seed: int, step: int, lane: int, schedule: "Schedule", share: flo
     rng = np.random.default_rng([seed, step])
     fewest, most = schedule.tokens(share)
     if step % STRIP_EVERY == STRIP_EVERY - 1 and most >= STRIPS_FROM:
-        rows, longest = STRIPS[int(rng.integers(len(STRIPS)))]
-        columns = longest - int(rng.integers(3)) if rng.random() < 0.7 else int(rng.integers(longest // 3, longest))
+        rows, columns = draw_strip(rng)
         tall = rng.random() < 0.5
-        images = max(2, round(schedule.image_tokens / (rows * columns)))
+        images = max(2, min(schedule.most_images, round(schedule.image_tokens / (rows * columns))))
         if tall:
             views = [strip(rng, columns, rows) for _ in range(images)]
             rows, columns = columns, rows

@@ -17,10 +17,10 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 from saccade.scenes import Element, annotate, generate
+from saccade.sweep import bin_of, share_of
 
 SIZE: Final = (3840, 2160)
-# Shares of the frame, lowest and highest.
-SHARES: Final = {"large": (0.05, 1.0), "medium": (0.01, 0.05), "small": (0.001, 0.01)}
+CLASSES: Final = ("large", "medium", "small")
 # Shortest side in source pixels: at 588 x 336 model pixels this is one merged token.
 LEAST_SIDE: Final = 28 * 3840 / 588
 
@@ -30,18 +30,12 @@ def side(element: Element) -> int:
     return min(x2 - x1, y2 - y1)
 
 
-def share(element: Element) -> float:
-    """Part of the frame that an element covers."""
-    x1, y1, x2, y2 = element.box
-    return (x2 - x1) * (y2 - y1) / (SIZE[0] * SIZE[1])
-
-
 def choose(elements: tuple[Element, ...]) -> list[dict[str, Any]] | None:
     """The two widest elements of every size class, or None where a class has fewer."""
     targets: list[dict[str, Any]] = []
-    for name, (low, high) in SHARES.items():
+    for name in CLASSES:
         plain = [e for e in elements if not e.relation and side(e) >= LEAST_SIDE]
-        fitting = [e for e in plain if low <= share(e) < high]
+        fitting = [e for e in plain if bin_of(share_of(e, SIZE)) == name]
         if len(fitting) < 2:
             return None
         widest = sorted(fitting, key=side, reverse=True)[:2]

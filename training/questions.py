@@ -11,8 +11,8 @@ from saccade.scenes.words import CONTAINERS, SURFACES
 from vocabulary import END, NOTHING, Corners
 
 # Shares of the questions: absent descriptions, points, boxes; the rest are places of descriptions.
-ABSENT: Final = 0.13
-POINTS: Final = 0.16
+ABSENT: Final = 0.18
+POINTS: Final = 0.18
 BOXES: Final = 0.1
 # Shortest side in model pixels of what is pointed at.
 POINTED_SIDE: Final = 12.0
@@ -22,7 +22,7 @@ PLAIN_SIDE: Final = 28.0
 SMALL_SIDE: Final = 16.0
 PLAIN, MIDDLING, SMALL = 2.0, 0.7, 0.3
 # Share of the points and boxes that are of plain elements, where there are any.
-PLAIN_POINTED: Final = 0.7
+PLAIN_POINTED: Final = 0.8
 TRIES: Final = 12
 
 

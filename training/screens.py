@@ -16,7 +16,7 @@ from saccade.scenes import Scene, generate
 
 TOKEN: Final = 28
 Box = tuple[int, int, int, int]
-ASPECTS: Final = (16 / 9, 4 / 3, 1.6, 16 / 9, 21 / 9, 1.0, 1.6, 0.75, 16 / 9, 0.5)
+ASPECTS: Final = (16 / 9, 4 / 3, 21 / 9, 16 / 9, 21 / 9, 1.0, 1.6, 0.6, 21 / 9, 0.5)
 # Seeds below this are held out: evaluation and the demo use them, training never does.
 FIRST_TRAINING_SEED: Final = 1_000_000
 AREA: Final = (0.6e6, 8.3e6)
@@ -24,7 +24,7 @@ AREA: Final = (0.6e6, 8.3e6)
 POOL: Final = 8
 STAY: Final = 50
 # Share of screens with larger and fewer elements than the generator gives by itself, which has at least so many.
-LARGER: Final = 0.5
+LARGER: Final = 0.3
 LEAST: Final = 20
 # Processes that train side by side draw from different lanes, so that none draws what another has drawn.
 LANES: Final = 8

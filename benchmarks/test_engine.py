@@ -5,8 +5,8 @@
     python benchmarks/test_engine.py packaged --tokens 4096 --stages vision decode --seconds 60     a part of it
 
 Two checkpoints: the packaged one, and a random one with the widths of 3B and two blocks and layers of 36. Both compute
-in float32. Outputs are compared before a stage is timed. A peer that is not installed is shown as missing. One pass
-of mlx-vlm over 4,096 tokens takes half a minute and more.
+in float32. Outputs are compared before a stage is timed. A peer that is not installed is shown as missing, one that
+cannot run a stage as none. One pass of mlx-vlm over 4,096 tokens takes half a minute and more.
 """
 
 from __future__ import annotations
@@ -197,11 +197,12 @@ def prepared(name: str, budget: int) -> tuple[Inputs, mx.array]:
 
 
 @functools.cache
-def verified(name: str, budget: int) -> None:
-    """Compares all outputs of both sides, once."""
+def verified(name: str, budget: int, stages: tuple[str, ...] = STAGES) -> None:
+    """Compares the outputs of both sides, once."""
     given, features = prepared(name, budget)
     ours, theirs = side(Ours, name), side(Theirs, name)
-    agree("vision", features, theirs.vision(given))
+    if "vision" in stages or "end to end" in stages:
+        agree("vision", features, theirs.vision(given))
     agree("prefill", log_softmax(ours.prefill(given, features)), theirs.prefill(given, features))
     assert list(ours.stream(given, features)) == list(theirs.stream(given, features)), "decode: tokens differ"
 
@@ -219,6 +220,16 @@ def test_stage(benchmark: Any, name: str, budget: int, stage: str, who: str) -> 
     given, features = prepared(name, budget)
     chosen = side(Ours if who == "saccade" else Theirs, name)
     benchmark.pedantic(seconds, args=(stage, chosen, given, features), rounds=2, warmup_rounds=0)
+
+
+def too_many_scores(name: str, stage: str, given: Inputs) -> bool:
+    """Whether the peer's attention, which writes all scores of all heads, has more of them than 32 bits count.
+
+    MLX 0.32's CPU backend then reads outside of the array, and the process ends.
+    """
+    _, rows, columns = given.grids[0]
+    scores = side(Ours, name).model.config.vision.num_heads * (rows * columns) ** 2
+    return stage in ("vision", "end to end") and scores >= 2**31
 
 
 # -- as a table -------------------------------------------------------------------------------------------------------
@@ -286,15 +297,17 @@ def table(name: str, budget: int, stages: list[str], budget_s: float) -> None:
     """Rows of one checkpoint at one budget, each side timed for so many seconds a stage."""
     given, features = prepared(name, budget)
     ours = side(Ours, name)
-    if mlx_vlm is not None and budget == BUDGETS[0]:
-        verified(name, budget)
+    compared = tuple(stage for stage in stages if mlx_vlm is not None and not too_many_scores(name, stage, given))
+    if compared:
+        verified(name, budget, compared)
     peak = matmul_peak()
-    sides = [ours] if mlx_vlm is None else [ours, side(Theirs, name)]
     for stage in stages:
+        sides = [ours, side(Theirs, name)] if stage in compared else [ours]
         own, *peers = best(stage, sides, given, features, budget_s)
         work = flops(ours.model, stage, given)
         cells = f"{name:<9}{given.tokens:>6,}  {stage:<11}{own:>9.4f}"
-        cells += "".join(f"{peer:>10.4f}{peer / own:>8.2f}" for peer in peers) or f"{'missing':>10}{'':>8}"
+        absent = "missing" if mlx_vlm is None else "none"
+        cells += "".join(f"{peer:>10.4f}{peer / own:>8.2f}" for peer in peers) or f"{absent:>10}{'':>8}"
         print(f"{cells}{work / own / 1e9:>10.1f}{100 * work / peak / own:>9.0f} %", flush=True)
 
 

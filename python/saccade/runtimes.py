@@ -154,7 +154,7 @@ _RECORDS = (
     ),
     Runtime(
         "sglang", "2026-06 (mid-2026)", "2026.6", "2026.7", (), _same("checkpoint"), _AS_REFERENCE, "as transformers",
-        "--mm-process-config '{\"image\": {...}}', handed to transformers' processor", "",
+        "--mm-process-config '{\"image\": {\"max_pixels\": 1003520}}'", "handed to transformers' processor",
         "python/sglang/srt/multimodal/processors/qwen_vl.py, mid-2026",
     ),
     Runtime(

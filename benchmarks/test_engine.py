@@ -43,6 +43,7 @@ except ImportError:
     mlx_vlm = None
 
 BUDGETS = (256, 1280, 4096)
+CHECKPOINTS = ["packaged", "wide"]
 STAGES = ("vision", "prefill", "decode", "end to end")
 DECODED = 8
 
@@ -210,7 +211,7 @@ def verified(name: str, budget: int, stages: tuple[str, ...] = STAGES) -> None:
 @pytest.mark.parametrize("who", ["saccade", "mlx-vlm"])
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("budget", BUDGETS[:2])
-@pytest.mark.parametrize("name", ["packaged", "wide"])
+@pytest.mark.parametrize("name", CHECKPOINTS)
 def test_stage(benchmark: Any, name: str, budget: int, stage: str, who: str) -> None:
     benchmark.group = f"{name}, {budget} tokens, {stage}"
     if who == "mlx-vlm" and mlx_vlm is None:
@@ -311,9 +312,16 @@ def table(name: str, budget: int, stages: list[str], budget_s: float) -> None:
         print(f"{cells}{work / own / 1e9:>10.1f}{100 * work / peak / own:>9.0f} %", flush=True)
 
 
+def known(name: str) -> str:
+    """A checkpoint's name; argparse would hold the default of an optional positional argument against its choices."""
+    if name not in CHECKPOINTS:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(CHECKPOINTS)}")
+    return name
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("checkpoints", nargs="*", default=["packaged", "wide"], choices=["packaged", "wide"])
+    parser.add_argument("checkpoints", nargs="*", type=known, default=CHECKPOINTS, help="packaged, wide; default both")
     parser.add_argument("--tokens", nargs="+", type=int, default=list(BUDGETS[:2]), metavar="N")
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES)
     parser.add_argument("--seconds", type=float, default=4.0, help="both sides together, a stage")

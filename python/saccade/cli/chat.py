@@ -34,14 +34,14 @@ def run(options: argparse.Namespace) -> int:
     """Talk until the user leaves; with `--json`, one object a line and answer."""
     from saccade.engine import settings
 
+    # What is no value of an option, or no image, is said at once, and not each time something is asked.
+    settings.read(asking.how(options), options.max_tokens)
     with Progress("loading the model"):
         engine = asking.load(options)
     messages: list[dict[str, Any]] = []
     if options.system is not None:
         messages.append({"role": "system", "content": options.system})
     shown = [{"type": "image", "image": image} for image in options.images]
-    # What is no image or no value of an option is said at once, and not each time something is asked.
-    settings.read(asking.how(options), options.max_tokens)
     engine.count_tokens(options.images, "?", budget=options.budget)
     if sys.stdin is not None and sys.stdin.isatty():
         import readline  # noqa: F401  (line editing)

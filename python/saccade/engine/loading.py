@@ -45,8 +45,8 @@ def load(
         memory_limit: most bytes of the weights, of one request (or batch) at a time, and of what `cache_memory` keeps,
             together; a number or such as "8GB". What is kept is dropped where a request needs its place, and a request
             that would take more without it is refused before it starts; weights that alone take more are not read at
-            all. None: what MLX says that the GPU recommends;
-            on the CPU three quarters of the memory that the process can have (control groups counted).
+            all. None: what MLX says that the GPU recommends; on the CPU three quarters of the memory that the process
+            can have (control groups counted).
 
     Raises:
         FileNotFoundError: no such folder, or a file missing from it.

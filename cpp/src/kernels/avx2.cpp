@@ -161,6 +161,12 @@ class Horizontal final : public HorizontalPass {
         out[0] = whole(red), out[1] = whole(green), out[2] = whole(blue);
     }
 
+    /// Whether the last of a pixel's pairs adds nothing. Every other pixel begins at the second sample of a pair and
+    /// may need one pair more than its neighbours, for which all pixels of a chunk have room.
+    static bool last_is_zero(const std::int32_t* words, int pairs) {
+        return (words[2 * pairs - 2] | words[2 * pairs - 1]) == 0;
+    }
+
     template <int Count>
     SACCADE_AVX2_INLINE void pixels(const __m256i* turned, const Chunk& chunk, std::int64_t x, std::int64_t end,
                                     std::uint8_t* const* groups) const {
@@ -169,7 +175,12 @@ class Horizontal final : public HorizontalPass {
         __m256i column[12] = {};
         for (; x < end; x += 4) {
             for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, words += words_a_pixel) {
-                pixel<Count>(turned + 3 * weights_.first(x + j), words, chunk.pairs, column + 3 * j);
+                const __m256i* samples = turned + 3 * weights_.first(x + j);
+                if (Count > 2 && last_is_zero(words, Count)) {
+                    pixel<Count - 1>(samples, words, chunk.pairs, column + 3 * j);
+                } else {
+                    pixel<Count>(samples, words, chunk.pairs, column + 3 * j);
+                }
             }
             store_columns(column, x, groups);
         }

@@ -3,6 +3,9 @@
 saccade makes its native layout, plan, allocation and binding included; the peers make theirs, which is eight times the
 bytes: that is what they have to offer. Outputs are compared before they are timed: native patches, brought into the
 peers' layout, have to be the bits of transformers' Pillow path, and the others' distance from them is stated.
+
+All start from the same array, rows of RGB pixels as decoders and screens give them. transformers' torchvision path is
+also timed from one whose channels have been separated beforehand, the form that it is fastest with.
 """
 
 from __future__ import annotations

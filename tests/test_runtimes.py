@@ -161,3 +161,13 @@ def test_a_survey_of_nonsense() -> None:
         runtimes.survey((10, 10), family="gemma")
     with pytest.raises(InputError, match="1000 times"):
         runtimes.survey((1000, 1))
+
+
+@pytest.mark.parametrize("family", families.names())
+def test_a_setting_in_pixels_is_that_of_1280_tokens_of_the_family(family: str) -> None:
+    known = families.get(family)
+    most, least = str(1280 * known.factor**2), str(known.min_pixels)
+    rows = {row.runtime: row.override for row in runtimes.survey((3840, 2160), family)}
+    assert f'size={{"shortest_edge": {least}, "longest_edge": {most}}}' in rows["transformers"]
+    assert f"minPixels: {least}, maxPixels: {most}" in rows["mlx-swift-lm"]
+    assert f'"max_pixels": {most}' in rows["tensorrt-llm"]

@@ -44,7 +44,7 @@ def test_the_environment_sets_their_number() -> None:
     assert child(show, SACCADE_THREADS="3").stdout.strip() == "3"
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     assert 1 <= int(child(show, SACCADE_THREADS="").stdout) <= usable
-    for wrong in ("0", "many", "4.5", "-1", "100000000000000000000"):
+    for wrong in ("0", "many", "4.5", "-1", " 2", "2 ", "100000000000000000000"):
         done = child(show, SACCADE_THREADS=wrong)
         assert done.returncode == 1
         assert f"SACCADE_THREADS is '{wrong}'; it must be a number from 1 to 256" in done.stderr.splitlines()[-1]

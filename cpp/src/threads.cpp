@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
-#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -51,13 +51,13 @@ int threads_of_process() {
     static const int threads = [] {
         const char* told = std::getenv("SACCADE_THREADS");
         if (told == nullptr || *told == '\0') return std::min(usable_cpus(), kMostThreads);
-        char* end = nullptr;
-        errno = 0;
-        const long number = std::strtol(told, &end, 10);
-        if (errno != 0 || *end != '\0' || number < 1 || number > kMostThreads) {
+        const char* const end = told + std::strlen(told);
+        int number = 0;
+        const auto [read, error] = std::from_chars(told, end, number);
+        if (error != std::errc() || read != end || number < 1 || number > kMostThreads) {
             reject("SACCADE_THREADS is '", told, "'; it must be a number from 1 to ", kMostThreads);
         }
-        return static_cast<int>(number);
+        return number;
     }();
     return threads;
 }
@@ -70,8 +70,8 @@ class Pool {
         threads_.reserve(static_cast<std::size_t>(helpers));
         try {
             for (int i = 0; i < helpers; ++i) threads_.emplace_back([this] { help(); });
-        } catch (const std::system_error&) {
-            // The system gives no more threads: those there are have to do.
+        } catch (const std::exception&) {
+            // The system gives no more threads, or no memory for them: those there are have to do.
         }
 #if defined(__linux__)
         // It fails where there are more CPUs than the set holds: then the helpers stay where the system puts them.

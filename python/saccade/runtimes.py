@@ -54,7 +54,7 @@ class Runtime:
         limits: family -> (min_pixels, max_pixels), "checkpoint" or "unknown".
         rounding: how a side becomes a multiple of the factor.
         filter: how the pixels are resampled.
-        override: how its user changes the limits.
+        override: how its user changes the limits, to 1,280 tokens of Qwen2.5-VL where it takes pixels.
         note: where it differs from the reference; empty where it does not.
         source: file or thread that was read.
         confidence: "source", "issue" (an author's statement) or "secondary".
@@ -89,7 +89,7 @@ class SurveyRow:
         tokens: of that size.
         rounding: as `Runtime`.
         filter: as `Runtime`.
-        override: as `Runtime`.
+        override: as `Runtime`, its pixels those of 1,280 tokens of the family asked for.
         note: as `Runtime`.
         source: as `Runtime`.
         confidence: as `Runtime`.
@@ -300,7 +300,8 @@ def _row(record: Runtime, family: Family, width: int, height: int) -> SurveyRow:
     limits = record.limits.get(family.name, "unknown")
     if limits == "checkpoint":
         limits = (family.min_pixels, family.max_pixels)
-    common = (record.rounding, record.filter, record.override, record.note, record.source, record.confidence)
+    override = _setting(record.override, family)
+    common = (record.rounding, record.filter, override, record.note, record.source, record.confidence)
     if isinstance(limits, str):
         return SurveyRow(record.name, record.versions, None, None, None, None, None, None, *common)
     least, most = limits
@@ -308,6 +309,12 @@ def _row(record: Runtime, family: Family, width: int, height: int) -> SurveyRow:
     high, wide = _core.smart_resize(height, width, family.factor, least, most)
     counted = (-(-least // area), most // area, least, most, (wide, high), wide * high // area)
     return SurveyRow(record.name, record.versions, *counted, *common)
+
+
+def _setting(override: str, family: Family) -> str:
+    """The setting of a record, written for Qwen2.5-VL, with a family's own pixels."""
+    own = {"1003520": 1280 * family.factor**2, "3136": family.min_pixels}
+    return re.sub("|".join(own), lambda found: str(own[found[0]]), override)
 
 
 def _record(runtime: str) -> Runtime:

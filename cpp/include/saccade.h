@@ -2,7 +2,7 @@
  * The C interface of saccade's core: exact image geometry and preprocessing for Qwen-VL models.
  *
  * Every function that can fail returns SACCADE_OK or another SACCADE_... status, and saccade_last_message() says, in
- * one line, which argument is wrong, how, and what would be right. After SACCADE_ERROR_INPUT its outputs are untouched.
+ * one line, what is wrong with which input, and what would be right. After SACCADE_ERROR_INPUT its outputs are untouched.
  * Nothing throws, prints or aborts, and all functions may be called from any thread, from several at once, and after a
  * fork.
  *

@@ -1,4 +1,5 @@
-// AVX-512 with VBMI and VNNI: vpdpbusd on samples of 8 bits and weights in three signed bytes. A group is four rows.
+// AVX-512 with VBMI, VBMI2 and VNNI: vpdpbusd on samples of 8 bits and weights in three signed bytes. A group is four
+// rows.
 #if defined(__x86_64__)
 
 #include "avx512.h"
@@ -15,9 +16,17 @@ namespace {
 
 // -- coefficients -----------------------------------------------------------------------------------------------------
 
+/// Groups whose samples and weights find room in registers.
+constexpr int kMostInRegisters = 3;
+
+/// Stands for the high digits of the last of a row's groups where the words of the others are for samples that begin
+/// `skip` rows later, in four rows out of two groups: one group less to multiply. The word behind it is the shift, in
+/// bits. High digits lie between -13 and 77.
+constexpr auto kShifted = static_cast<std::int32_t>(0x80808080);
+
 /// Words of four groups at a time: their high, middle and low digits, interleaved.
-SACCADE_AVX512 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
-                         std::int32_t* words) {
+SACCADE_AVX512 void pack_words(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
+                               std::int32_t* words) {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 0, 0, 0, 0);
     for (std::int64_t left = groups; left > 0; left -= 4, words += 12, skip = 0) {
         const std::int64_t taken = std::min(count, 4 * kTaps - skip);
@@ -31,14 +40,31 @@ SACCADE_AVX512 void pack(const std::int32_t* weights, std::int64_t count, std::i
     }
 }
 
+void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
+          std::int32_t* words) {
+    const std::int64_t fewest = (count + kTaps - 1) / kTaps;
+    if (fewest == groups || fewest > kMostInRegisters) return pack_words(weights, count, skip, groups, words);
+    pack_words(weights, count, 0, fewest, words);
+    words[3 * fewest] = kShifted;
+    words[3 * fewest + 1] = static_cast<std::int32_t>(8 * skip);
+}
+
 SACCADE_AVX512 AxisWeights weights(std::int64_t input, std::int64_t output) { return weights_in_lanes(input, output); }
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
+/// Four rows of samples, the group at `group`, or what is `shift` bits further on in it and the next.
+template <bool Shifted>
+SACCADE_AVX512_INLINE __m512i four_rows(const std::uint8_t* const* group, std::int64_t at, __m512i shift) {
+    const __m512i first = _mm512_load_si512(group[0] + at);
+    return Shifted ? _mm512_shrdv_epi32(first, _mm512_load_si512(group[1] + at), shift) : first;
+}
+
 /// Few groups: their samples and weights stay in registers, and the digits are summed one after the other, which saves
 /// the additions that bring three sums together.
-template <int Count>
-SACCADE_AVX512_INLINE __m512i by_digits(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t x) {
+template <int Count, bool Shifted>
+SACCADE_AVX512_INLINE __m512i by_digits(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t x,
+                                        __m512i shift) {
     constexpr int vectors = 4;
     __m512i samples[Count][vectors], sums[vectors];
     for (int j = 0; j < vectors; ++j) sums[j] = half().high;
@@ -46,7 +72,7 @@ SACCADE_AVX512_INLINE __m512i by_digits(const std::int32_t* words, const std::ui
         for (int i = 0; i < Count; ++i) {
             const __m512i weights = broadcast(words[3 * i + digit]);
             for (int j = 0; j < vectors; ++j) {
-                if (digit == 0) samples[i][j] = _mm512_load_si512(groups[i] + 4 * x + kVector * j);
+                if (digit == 0) samples[i][j] = four_rows<Shifted>(groups + i, 4 * x + kVector * j, shift);
                 sums[j] = _mm512_dpbusd_epi32(sums[j], samples[i][j], weights);
             }
         }
@@ -57,18 +83,11 @@ SACCADE_AVX512_INLINE __m512i by_digits(const std::int32_t* words, const std::ui
     return packed(sums[0], sums[1], sums[2], sums[3]);
 }
 
-/// 64 columns of one row. Count 0: any number of groups.
-template <int Count>
-SACCADE_AVX512_INLINE void columns64(const std::int32_t* words, const std::uint8_t* const* groups, int count,
-                                     std::int64_t x, std::uint8_t* out) {
-    // Packing works on quarters of vectors; the permutation brings the columns back into order.
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    if constexpr (Count >= 1 && Count <= 3) {
-        store(out, _mm512_permutexvar_epi32(order, by_digits<Count>(words, groups, x)));
-        return;
-    }
+/// Any number of groups.
+SACCADE_AVX512_INLINE __m512i by_groups(const std::int32_t* words, const std::uint8_t* const* groups, int count,
+                                        std::int64_t x) {
     FourSums sums = four_halves();
-    for (int i = 0; i < (Count != 0 ? Count : count); ++i) {
+    for (int i = 0; i < count; ++i) {
         const Weights weights = {broadcast(words[3 * i]), broadcast(words[3 * i + 1]), broadcast(words[3 * i + 2])};
         const std::uint8_t* from = groups[i] + 4 * x;
         add(sums.a, _mm512_load_si512(from), weights);
@@ -76,23 +95,47 @@ SACCADE_AVX512_INLINE void columns64(const std::int32_t* words, const std::uint8
         add(sums.c, _mm512_load_si512(from + 2 * kVector), weights);
         add(sums.d, _mm512_load_si512(from + 3 * kVector), weights);
     }
-    store(out, _mm512_permutexvar_epi32(order, packed(sums)));
+    return packed(sums);
 }
 
-template <int Count>
+/// 64 columns of one row. Count 0: any number of groups.
+template <int Count, bool Shifted>
+SACCADE_AVX512_INLINE void columns64(const std::int32_t* words, const std::uint8_t* const* groups, int count,
+                                     std::int64_t x, __m512i shift, std::uint8_t* out) {
+    // Packing works on quarters of vectors; the permutation brings the columns back into order.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    if constexpr (Count >= 1 && Count <= kMostInRegisters) {
+        store(out, _mm512_permutexvar_epi32(order, by_digits<Count, Shifted>(words, groups, x, shift)));
+    } else {
+        store(out, _mm512_permutexvar_epi32(order, by_groups(words, groups, Count != 0 ? Count : count, x)));
+    }
+}
+
+template <int Count, bool Shifted = false>
 SACCADE_AVX512 void vertical_of(const std::int32_t* words, const std::uint8_t* const* groups, int count,
                                 std::int64_t samples, std::uint8_t* out) {
+    const __m512i shift = broadcast(Shifted ? words[3 * Count + 1] : 0);
     std::int64_t x = 0;
-    for (; x + kVector <= samples; x += kVector) columns64<Count>(words, groups, count, x, out + x);
+    for (; x + kVector <= samples; x += kVector) columns64<Count, Shifted>(words, groups, count, x, shift, out + x);
     if (x < samples) {
         std::uint8_t tail[kVector];
-        columns64<Count>(words, groups, count, x, tail);
+        columns64<Count, Shifted>(words, groups, count, x, shift, tail);
         std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
     }
 }
 
 void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
               std::uint8_t* out) {
+    if (words[3 * (count - 1)] == kShifted) {
+        switch (count - 1) {
+            case 1:
+                return vertical_of<1, true>(words, groups, 1, samples, out);
+            case 2:
+                return vertical_of<2, true>(words, groups, 2, samples, out);
+            default:
+                return vertical_of<3, true>(words, groups, 3, samples, out);
+        }
+    }
     switch (count) {
         case 1:
             return vertical_of<1>(words, groups, 1, samples, out);
@@ -203,7 +246,8 @@ void cut(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t 
 bool supported() {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
+           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
+           __builtin_cpu_supports("avx512vnni");
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "intrinsics.h"
 #include "kernel.h"
 
-#define SACCADE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni")))
+#define SACCADE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vnni")))
 #define SACCADE_AVX512_INLINE SACCADE_AVX512 __attribute__((always_inline)) inline
 
 namespace saccade::avx512 {

@@ -45,6 +45,9 @@ SACCADE_AVX2_INLINE __m256i whole(const Sum& sum) {
     return _mm256_srai_epi32(_mm256_add_epi32(_mm256_slli_epi32(sum.high, kHalfBits), sum.low), kWeightBits);
 }
 
+/// The lower samples of the last pair beside the upper ones of the first: see kFolded.
+SACCADE_AVX2_INLINE __m256i folded(__m256i first, __m256i last) { return _mm256_blend_epi16(last, first, 0xaa); }
+
 // -- coefficients -----------------------------------------------------------------------------------------------------
 
 void pack_two(const std::int32_t* weights, std::int32_t* words) {
@@ -58,11 +61,14 @@ void pack_two(const std::int32_t* weights, std::int32_t* words) {
 
 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
           std::int32_t* words) {
+    const bool folded = groups > 2 && skip == 1 && count == 2 * (groups - 1);
     for (std::int64_t i = 0; i < groups; ++i, words += 2) {
         std::int32_t two[2];
         copy_weights<2>(weights, count, 2 * i - skip, two);
+        if (folded && i == 0) two[0] = weights[count - 1];
         pack_two(two, words);
     }
+    if (folded) words[-2] = kFolded;
 }
 
 SACCADE_AVX2 AxisWeights weights(std::int64_t input, std::int64_t output) { return weights_in_lanes(input, output); }
@@ -148,38 +154,39 @@ class Horizontal final : public HorizontalPass {
         }
     }
 
-    /// One output pixel of eight rows. Count 0: any number of pairs.
-    template <int Count>
+    /// One output pixel of eight rows. Count 0: any number of pairs. Folded: the first is folded with one behind the
+    /// last.
+    template <int Count, bool Folded>
     SACCADE_AVX2_INLINE static void pixel(const __m256i* turned, const std::int32_t* words, int count, __m256i* out) {
-        Sum red = half(), green = half(), blue = half();
-        for (int i = 0; i < (Count != 0 ? Count : count); ++i, turned += 3, words += 2) {
-            const __m256i high = _mm256_set1_epi32(words[0]), low = _mm256_set1_epi32(words[1]);
-            add(red, turned[0], high, low);
-            add(green, turned[1], high, low);
-            add(blue, turned[2], high, low);
+        Sum sums[3] = {half(), half(), half()};
+        const int pairs = Count != 0 ? Count : count;
+        for (int i = 0; i < pairs; ++i) {
+            const __m256i high = _mm256_set1_epi32(words[2 * i]), low = _mm256_set1_epi32(words[2 * i + 1]);
+            for (int c = 0; c < kChannels; ++c) {
+                __m256i samples = turned[3 * i + c];
+                if (Folded && i == 0) samples = folded(samples, turned[3 * pairs + c]);
+                add(sums[c], samples, high, low);
+            }
         }
-        out[0] = whole(red), out[1] = whole(green), out[2] = whole(blue);
-    }
-
-    /// Whether the last of a pixel's pairs adds nothing. Every other pixel begins at the second sample of a pair and
-    /// may need one pair more than its neighbours, for which all pixels of a chunk have room.
-    static bool last_is_zero(const std::int32_t* words, int pairs) {
-        return (words[2 * pairs - 2] | words[2 * pairs - 1]) == 0;
+        for (int c = 0; c < kChannels; ++c) out[c] = whole(sums[c]);
     }
 
     template <int Count>
     SACCADE_AVX2_INLINE void pixels(const __m256i* turned, const Chunk& chunk, std::int64_t x, std::int64_t end,
                                     std::uint8_t* const* groups) const {
+        constexpr int fewer = Count > 2 ? Count - 1 : 0;
         const std::int32_t* words = weights_.words(chunk);
-        const std::int64_t words_a_pixel = 2 * chunk.pairs;
+        const int last = 2 * chunk.pairs - 2;
         __m256i column[12] = {};
         for (; x < end; x += 4) {
-            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, words += words_a_pixel) {
+            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, words += last + 2) {
                 const __m256i* samples = turned + 3 * weights_.first(x + j);
-                if (Count > 2 && last_is_zero(words, Count)) {
-                    pixel<Count - 1>(samples, words, chunk.pairs, column + 3 * j);
+                if (words[last] == kFolded) {
+                    pixel<fewer, true>(samples, words, chunk.pairs - 1, column + 3 * j);
+                } else if (Count > 2 && (words[last] | words[last + 1]) == 0) {
+                    pixel<fewer, false>(samples, words, chunk.pairs - 1, column + 3 * j);
                 } else {
-                    pixel<Count>(samples, words, chunk.pairs, column + 3 * j);
+                    pixel<Count, false>(samples, words, chunk.pairs, column + 3 * j);
                 }
             }
             store_columns(column, x, groups);
@@ -213,14 +220,19 @@ std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
-/// 32 columns of one row. Count 0: any number of groups.
-template <int Count>
+/// 32 columns of one row. Count 0: any number of groups. Folded: the first is folded with one behind the last.
+template <int Count, bool Folded>
 SACCADE_AVX2_INLINE void columns32(const std::int32_t* words, const std::uint8_t* const* groups, int count,
                                    std::int64_t x, std::uint8_t* out) {
     Sum sums[4] = {half(), half(), half(), half()};
-    for (int i = 0; i < (Count != 0 ? Count : count); ++i) {
+    const int pairs = Count != 0 ? Count : count;
+    for (int i = 0; i < pairs; ++i) {
         const __m256i high = _mm256_set1_epi32(words[2 * i]), low = _mm256_set1_epi32(words[2 * i + 1]);
-        for (int j = 0; j < 4; ++j) add(sums[j], load(groups[i] + 4 * x + 32 * j), high, low);
+        for (int j = 0; j < 4; ++j) {
+            __m256i samples = load(groups[i] + 4 * x + 32 * j);
+            if (Folded && i == 0) samples = folded(samples, load(groups[pairs] + 4 * x + 32 * j));
+            add(sums[j], samples, high, low);
+        }
     }
     // Packing works on halves of vectors; the permutation brings the columns back into order.
     const __m256i packed = _mm256_packus_epi16(_mm256_packs_epi32(whole(sums[0]), whole(sums[1])),
@@ -228,20 +240,32 @@ SACCADE_AVX2_INLINE void columns32(const std::int32_t* words, const std::uint8_t
     store(out, _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
 }
 
-template <int Count>
+template <int Count, bool Folded = false>
 SACCADE_AVX2 void vertical_of(const std::int32_t* words, const std::uint8_t* const* groups, int count,
                               std::int64_t samples, std::uint8_t* out) {
     std::int64_t x = 0;
-    for (; x + 32 <= samples; x += 32) columns32<Count>(words, groups, count, x, out + x);
+    for (; x + 32 <= samples; x += 32) columns32<Count, Folded>(words, groups, count, x, out + x);
     if (x < samples) {
         std::uint8_t tail[32];
-        columns32<Count>(words, groups, count, x, tail);
+        columns32<Count, Folded>(words, groups, count, x, tail);
         std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
     }
 }
 
 void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
               std::uint8_t* out) {
+    if (words[2 * (count - 1)] == kFolded) {
+        switch (count - 1) {
+            case 2:
+                return vertical_of<2, true>(words, groups, 2, samples, out);
+            case 3:
+                return vertical_of<3, true>(words, groups, 3, samples, out);
+            case 6:
+                return vertical_of<6, true>(words, groups, 6, samples, out);
+            default:
+                return vertical_of<0, true>(words, groups, static_cast<int>(count - 1), samples, out);
+        }
+    }
     switch (count) {
         case 2:
             return vertical_of<2>(words, groups, 2, samples, out);

@@ -15,7 +15,13 @@ namespace saccade::avx2 {
 
 constexpr int kHalfBits = 11;
 
-/// Weights of two rows a group, and of an axis: see Kernel.
+/// Stands for the high halves of a last pair that is folded into the first. Where an even number of samples begins with
+/// the upper one of a pair, the first pair has no lower sample and the last no upper one: they are multiplied as one,
+/// the lower of the last and the upper of the first, and what stands first in the words are the weights of both. Halves
+/// of weights are never so low.
+constexpr auto kFolded = static_cast<std::int32_t>(0x80008000);
+
+/// Weights of two rows a group, the last one folded into the first where it can be, and of an axis: see Kernel.
 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups, std::int32_t* words);
 AxisWeights weights(std::int64_t input, std::int64_t output);
 

@@ -44,6 +44,11 @@ SACCADE_BW_INLINE __m512i whole(const Sum& sum) {
     return _mm512_srai_epi32(_mm512_add_epi32(_mm512_slli_epi32(sum.high, avx2::kHalfBits), sum.low), kWeightBits);
 }
 
+/// See avx2::kFolded.
+SACCADE_BW_INLINE __m512i folded(__m512i first, __m512i last) {
+    return _mm512_mask_blend_epi16(0xaaaaaaaa, last, first);
+}
+
 // -- horizontal pass --------------------------------------------------------------------------------------------------
 
 /// Sixteen rows at a time, turned into the lanes of a vector, a pair of neighbouring pixels in each lane.
@@ -115,27 +120,38 @@ class Horizontal final : public HorizontalPass {
         }
     }
 
-    /// One output pixel of sixteen rows. Count 0: any number of pairs.
-    template <int Count>
+    /// One output pixel of sixteen rows. Count 0: any number of pairs. Folded: the first is folded with one behind the
+    /// last.
+    template <int Count, bool Folded>
     SACCADE_BW_INLINE static void pixel(const __m512i* turned, const std::int32_t* words, int count, __m512i* out) {
-        Sum red = half(), green = half(), blue = half();
-        for (int i = 0; i < (Count != 0 ? Count : count); ++i, turned += 3, words += 2) {
-            const __m512i high = _mm512_set1_epi32(words[0]), low = _mm512_set1_epi32(words[1]);
-            add(red, turned[0], high, low);
-            add(green, turned[1], high, low);
-            add(blue, turned[2], high, low);
+        Sum sums[3] = {half(), half(), half()};
+        const int pairs = Count != 0 ? Count : count;
+        for (int i = 0; i < pairs; ++i) {
+            const __m512i high = _mm512_set1_epi32(words[2 * i]), low = _mm512_set1_epi32(words[2 * i + 1]);
+            for (int c = 0; c < kChannels; ++c) {
+                __m512i samples = turned[3 * i + c];
+                if (Folded && i == 0) samples = folded(samples, turned[3 * pairs + c]);
+                add(sums[c], samples, high, low);
+            }
         }
-        out[0] = whole(red), out[1] = whole(green), out[2] = whole(blue);
+        for (int c = 0; c < kChannels; ++c) out[c] = whole(sums[c]);
     }
 
     template <int Count>
     SACCADE_BW_INLINE void pixels(const __m512i* turned, const Chunk& chunk, std::int64_t x, std::int64_t end,
                                   std::uint8_t* const* groups) const {
+        constexpr int fewer = Count > 2 ? Count - 1 : 0;
         const std::int32_t* words = weights_.words(chunk);
+        const int last = 2 * chunk.pairs - 2;
         __m512i column[12] = {};
         for (; x < end; x += 4) {
-            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, words += 2 * chunk.pairs) {
-                pixel<Count>(turned + 3 * weights_.first(x + j), words, chunk.pairs, column + 3 * j);
+            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, words += last + 2) {
+                const __m512i* samples = turned + 3 * weights_.first(x + j);
+                if (words[last] == avx2::kFolded) {
+                    pixel<fewer, true>(samples, words, chunk.pairs - 1, column + 3 * j);
+                } else {
+                    pixel<Count, false>(samples, words, chunk.pairs, column + 3 * j);
+                }
             }
             store_columns(column, x, groups);
         }
@@ -170,36 +186,51 @@ std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
-/// 64 columns of one row. Count 0: any number of groups.
-template <int Count>
+/// 64 columns of one row. Count 0: any number of groups. Folded: the first is folded with one behind the last.
+template <int Count, bool Folded>
 SACCADE_BW_INLINE void columns64(const std::int32_t* words, const std::uint8_t* const* groups, int count,
                                  std::int64_t x, std::uint8_t* out) {
     // Packing works on quarters of vectors; the permutation brings the columns back into order.
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     Sum sums[4] = {half(), half(), half(), half()};
-    for (int i = 0; i < (Count != 0 ? Count : count); ++i) {
+    const int pairs = Count != 0 ? Count : count;
+    for (int i = 0; i < pairs; ++i) {
         const __m512i high = _mm512_set1_epi32(words[2 * i]), low = _mm512_set1_epi32(words[2 * i + 1]);
-        for (int j = 0; j < 4; ++j) add(sums[j], load(groups[i] + 4 * x + kVector * j), high, low);
+        for (int j = 0; j < 4; ++j) {
+            __m512i samples = load(groups[i] + 4 * x + kVector * j);
+            if (Folded && i == 0) samples = folded(samples, load(groups[pairs] + 4 * x + kVector * j));
+            add(sums[j], samples, high, low);
+        }
     }
     const __m512i packed = _mm512_packus_epi16(_mm512_packs_epi32(whole(sums[0]), whole(sums[1])),
                                                _mm512_packs_epi32(whole(sums[2]), whole(sums[3])));
     store(out, _mm512_permutexvar_epi32(order, packed));
 }
 
-template <int Count>
+template <int Count, bool Folded = false>
 SACCADE_BW void vertical_of(const std::int32_t* words, const std::uint8_t* const* groups, int count,
                             std::int64_t samples, std::uint8_t* out) {
     std::int64_t x = 0;
-    for (; x + kVector <= samples; x += kVector) columns64<Count>(words, groups, count, x, out + x);
+    for (; x + kVector <= samples; x += kVector) columns64<Count, Folded>(words, groups, count, x, out + x);
     if (x < samples) {
         std::uint8_t tail[kVector];
-        columns64<Count>(words, groups, count, x, tail);
+        columns64<Count, Folded>(words, groups, count, x, tail);
         std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
     }
 }
 
 void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
               std::uint8_t* out) {
+    if (words[2 * (count - 1)] == avx2::kFolded) {
+        switch (count - 1) {
+            case 2:
+                return vertical_of<2, true>(words, groups, 2, samples, out);
+            case 3:
+                return vertical_of<3, true>(words, groups, 3, samples, out);
+            default:
+                return vertical_of<0, true>(words, groups, static_cast<int>(count - 1), samples, out);
+        }
+    }
     switch (count) {
         case 2:
             return vertical_of<2>(words, groups, 2, samples, out);

@@ -229,8 +229,8 @@ def test_locate_does_not_draw_over_the_only_copy(picture: Path) -> None:
     before = picture.read_bytes()
     link = picture.with_name("link.png")
     link.symlink_to(picture)
-    for name in (picture, link):
-        assert_mistake(saccade("locate", str(picture), "the red button", "--save", str(name)), "the image itself")
+    for image, name in ((str(picture), picture), (str(picture), link), (picture.as_uri(), picture)):
+        assert_mistake(saccade("locate", image, "the red button", "--save", str(name)), "the image itself")
     assert picture.read_bytes() == before
 
 

@@ -45,8 +45,11 @@ def refuse_the_source(option: str, target: Path, image: str) -> None:
     Raises:
         InputError: `target` is the image itself.
     """
+    from saccade.media import sources
+
     try:
-        same = target.exists() and target.samefile(image)
+        path = sources.path_of_url(image) if image[:7].lower() == "file://" else image
+        same = target.exists() and target.samefile(path)
     except (OSError, ValueError):  # `image` is no file: a size, a data URI, or missing, which opening it will say
         same = False
     if same:

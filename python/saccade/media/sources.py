@@ -24,7 +24,7 @@ from urllib.response import addinfourl
 
 from saccade.errors import InputError
 
-__all__ = ["from_base64", "from_data_uri", "from_url", "open_file", "open_text", "short"]
+__all__ = ["from_base64", "from_data_uri", "from_url", "open_file", "open_text", "path_of_url", "short"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _URL_SECONDS = 20.0

@@ -77,6 +77,20 @@ def test_sixteen_bit_grey_of_other_files() -> None:
     np.testing.assert_array_equal(media.open_image(Image.fromarray(values)).pixels[:, :, 0], expected)
 
 
+def test_grey_tiffs_of_twelve_bits_and_of_white_as_zero_are_as_light_as_they_say() -> None:
+    packed = bytes([0x00, 0x08, 0x00, 0xFF, 0xF0, 0x10])  # 0, 2048, 4095 and 16 in twelve bits each
+    assert media.open_image(pictures.grey_tiff(4, 1, 12, packed)).pixels[0, :, 0].tolist() == [0, 128, 255, 1]
+    values = np.array([[0, 0x1234, 0x8080, 65535]], "<u2")
+    for photometric, wanted in ((1, values), (0, 65535 - values)):
+        data = pictures.grey_tiff(4, 1, 16, values.tobytes(), photometric)
+        np.testing.assert_array_equal(media.open_image(data).pixels[:, :, 0], np.rint(wanted / 257).astype(np.uint8))
+
+
+def test_sixteen_bit_grey_with_alpha_is_read_by_its_high_bytes() -> None:
+    row = struct.pack(">4H", 0x12FF, 0xFFFF, 0x80FF, 0xFFFF)
+    assert media.open_image(pictures.png(2, 1, 16, 4, b"\x00" + row)).pixels[0, :, 0].tolist() == [0x12, 0x80]
+
+
 def test_sixteen_bit_grey_with_a_transparent_value() -> None:
     row = struct.pack(">3H", 0x1234, 0x1235, 0xFFFF)
     data = pictures.png(3, 1, 16, 0, b"\x00" + row, pictures.chunk(b"tRNS", struct.pack(">H", 0x1234)))

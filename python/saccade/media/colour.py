@@ -1,8 +1,10 @@
 """From any image mode to 8-bit sRGB: 16-bit grey, colour profiles, alpha.
 
 Everything is as Pillow's `convert("RGB")` does it, but for three stated differences: 16-bit grey is scaled by 1/257
-(Pillow clips it to white), an embedded ICC profile is converted to sRGB (Pillow ignores it), and alpha is laid over a
-background (Pillow drops it). PNG's gAMA, cHRM and cICP chunks and EXIF's ColorSpace are ignored.
+(Pillow clips it to white) and a TIFF's 12-bit grey by 255/4095, an embedded ICC profile is converted to sRGB (Pillow
+ignores it), and alpha is laid over a background (Pillow drops it). 16-bit colour, and 16-bit grey that has an alpha of
+its own, are already 8-bit when Pillow hands them over: the high byte of each value. PNG's gAMA, cHRM and cICP chunks
+and EXIF's ColorSpace are ignored.
 """
 
 from __future__ import annotations
@@ -102,11 +104,20 @@ def _from_sixteen_bit(image: Image.Image) -> Image.Image:
     import numpy as np
 
     values = np.asarray(image).astype(np.uint32)
-    grey = Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    most, white_is_zero = _tiff_range(image)
+    shown = most - values if white_is_zero else values
+    grey = Image.fromarray(((shown * 255 + most // 2) // most).astype(np.uint8))
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
         grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
     return grey
+
+
+def _tiff_range(image: Image.Image) -> tuple[int, bool]:
+    """The greatest value of 16-bit grey, and whether it means black: Pillow looks at neither."""
+    tags = getattr(image, "tag_v2", {})
+    bits, photometric = tags.get(258, (16,)), tags.get(262, 1)
+    return 4095 if bits == (12,) else 65535, photometric == 0
 
 
 def _with_alpha(image: Image.Image, origin: str) -> Image.Image:

@@ -79,6 +79,15 @@ def test_a_higher_lower_limit_enlarges_more() -> None:
     assert sizes.explain((400, 300), budget="ollama").enlarged
 
 
+@pytest.mark.parametrize(("size", "budget", "least"), [((3840, 2160), 1280, 1280), ((2258, 1046), 4, None)])
+def test_what_was_shrunk_is_not_enlarged_where_the_limits_are_close(
+    size: tuple[int, int], budget: int, least: int | None
+) -> None:
+    report = sizes.explain(size, budget=budget, min_tokens=least)
+    assert not report.enlarged
+    assert max(report.enlargement) < 1
+
+
 @given(st.integers(1, 2000), st.integers(1, 2000), st.sampled_from([None, 64, 1024]))
 def test_an_image_of_the_nearest_whole_size_is_not_resized(width: int, height: int, least: int | None) -> None:
     if max(width, height) > 200 * min(width, height):

@@ -128,7 +128,8 @@ def explain(
     whole = sum(kind.count for kind in kinds if kind.whole)
     side = (plan.family.window_size or 0) // plan.family.factor
     width, height = plan.source_size
-    rounded = budgets.smart_resize(height, width, plan.family.factor, 1, plan.max_pixels)
+    # Rounded alone: within the plan's own upper limit, what was shrunk would look like what is too small.
+    rounded = budgets.smart_resize(height, width, plan.family.factor, 1, 10**18 - 1)
     return SizeReport(
         plan=plan,
         kinds=kinds,

@@ -60,8 +60,8 @@ def png(width: int, height: int, bits: int, kind: int, data: bytes, *between: by
 
 def grey_tiff(width: int, height: int, bits: int, rows: bytes, photometric: int = 1) -> bytes:
     """A TIFF of one strip made by hand; `photometric` 0 says that zero is white."""
-    tags = ((256, width), (257, height), (258, bits), (259, 1), (262, photometric), (273, 110), (277, 1), (279, len(rows)))
-    entries = b"".join(struct.pack("<HHLL", tag, 4 if tag in (273, 279) else 3, 1, value) for tag, value in tags)
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 110, 277: 1, 279: len(rows)}
+    entries = b"".join(struct.pack("<HHLL", tag, 4 if tag in (273, 279) else 3, 1, tags[tag]) for tag in tags)
     return b"II*\x00" + struct.pack("<LH", 8, len(tags)) + entries + b"\x00" * 4 + rows
 
 

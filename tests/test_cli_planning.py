@@ -78,6 +78,12 @@ def test_recommend_as_json_and_for_people() -> None:
         assert said in printed
 
 
+def test_recommend_says_where_no_crop_holds_a_long_target() -> None:
+    printed = saccade("recommend", "--target", "3000x1", "--image", "3840x2160").stdout
+    assert "78.1 % of one side: no crop" in printed
+    assert "keeps at most" not in printed
+
+
 def test_recommend_takes_a_box_and_an_image_file(picture: Path) -> None:
     found = json.loads(saccade("recommend", "--target", "10,20,60.5,70", "--image", str(picture), "--json").stdout)
     assert found["target_size"] == [50.5, 50]

@@ -92,6 +92,16 @@ def test_the_zoom_advised_makes_a_tiny_target_small() -> None:
     assert saccade.recommend((500, 400), SCREEN).zoom_share is None
 
 
+@pytest.mark.parametrize("target", [(3000, 1), (1, 2000)])
+def test_no_zoom_is_advised_that_would_cut_the_target(target: tuple[int, int]) -> None:
+    found = saccade.recommend(target, SCREEN)
+    assert (found.zoom, found.zoom_share) == (True, None)
+    across, down = 2000, 2
+    barely = saccade.recommend((across, down), SCREEN)
+    assert barely.zoom_share is not None
+    assert across <= barely.zoom_share * SCREEN[0]
+
+
 def test_no_more_than_the_image_needs() -> None:
     found = saccade.recommend((32, 32), (640, 480))
     assert (found.size, found.budget, found.capped) == ("small", 391, True)

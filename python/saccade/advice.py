@@ -84,7 +84,7 @@ class Recommendation:
         capped: the table asks for more, but `budget` tokens already hold the image at its own size.
         zoom: no flat budget serves: look at the whole image, then at a crop around what was found.
         zoom_share: with `zoom`, the most of each side that the crop may keep for the target to be a small one in it
-            (above 0 and at most 1); else None.
+            (above 0 and at most 1); None without, and where such a crop would cut the target, which is too long for it.
         plan: the image under that budget; its source_size, resized_size and tokens.
         shorter_side: the target's shorter side in model pixels under that plan.
         reason: why, in one sentence.
@@ -162,12 +162,19 @@ def recommend(
         budget=tokens,
         capped=capped,
         zoom=row.zoom,
-        zoom_share=math.sqrt(share / TABLE[-1].up_to) if row.zoom else None,
+        zoom_share=_zoom_share(target_size, own.source_size) if row.zoom else None,
         plan=plan,
         shorter_side=min(side / scale for side, scale in zip(target_size, plan.scale, strict=True)),
         reason=_reason(row, tokens if capped else None),
         limits=LIMITS if family.name == "qwen2.5-vl" else (*LIMITS, f"nothing was measured on {family.name}"),
     )
+
+
+def _zoom_share(target: tuple[float, float], frame: tuple[int, int]) -> float | None:
+    """The most of each side that a crop keeps in which the target is above the tiny ones; None: it cannot hold it."""
+    across, down = target[0] / frame[0], target[1] / frame[1]
+    share = math.sqrt(across * down / TABLE[-1].up_to)
+    return share if max(across, down) <= share else None
 
 
 def _reason(row: Row, needed: int | None) -> str:

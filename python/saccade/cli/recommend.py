@@ -81,8 +81,11 @@ def facts_of(found: advice.Recommendation) -> list[tuple[str, str]]:
         ("why", found.reason),
     ]
     if found.zoom_share is not None:
-        kept = f"at most {found.zoom_share * 100:.2g} % of each side"
+        kept = f"at most {found.zoom_share * 100:.3g} % of each side"
         lines.append(("zoom", f"in a crop that keeps {kept} it is a small target; ask again with the crop's size"))
+    elif found.zoom:
+        taken = f"{max(width / source_w, height / source_h) * 100:.3g} % of one side"
+        lines.append(("zoom", f"it takes {taken}: no crop of the image's shape makes it small; cut the other alone"))
     cells = found.shorter_side / plan.family.factor
     measured = ", ".join(f"{iou:.3f} at {tokens:,}" for tokens, iou in row.iou)
     return [

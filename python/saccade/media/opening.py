@@ -55,7 +55,8 @@ def open_image(
     What begins with "data:" is a data URI, with "http://" or "https://" a URL, with "file://" a path spelled as a URL,
     any other string a path; base64 alone goes through `from_base64` first. Of an animation the first frame is read.
     CMYK, palettes, grey and 1-bit images are converted as Pillow's `convert("RGB")` does; 16-bit grey is scaled by
-    1/257; of 16-bit colour, and of 16-bit grey with alpha, the high byte is read. Of arrays, see `saccade.media.arrays.from_array`.
+    1/257; of 16-bit colour, and of 16-bit grey with alpha, the high byte is read. Of arrays, see
+    `saccade.media.arrays.from_array`.
 
     Args:
         source: a path, URL or data URI; the bytes of a file; a `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or

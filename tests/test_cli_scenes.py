@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import assert_mistake, saccade
 from PIL import Image
 
 from saccade import scenes
-from saccade.cli.scenes import Job
+from saccade.cli.scene_files import Job, kept_screens
+from saccade.errors import InputError
 
 PROGRAM = [sys.executable, "-m", "saccade", "scenes"]
 SIZE = (320, 240)
@@ -72,30 +74,75 @@ def test_processes_write_what_one_writes(tmp_path: Path) -> None:
     assert contents(one) == contents(two)
 
 
-def test_whole_files_of_the_same_screen_are_kept_and_others_drawn_again(tmp_path: Path) -> None:
-    write(tmp_path, "--n", "5")
+def test_whole_screens_of_the_same_arguments_are_kept_and_others_drawn(tmp_path: Path) -> None:
+    write(tmp_path, "--n", "4", "--ambiguous")
     before = contents(tmp_path)
-    paths = [tmp_path / f"scene-{seed:06d}.png" for seed in range(5)]
+    paths = [tmp_path / f"scene-{seed:06d}.png" for seed in range(4)]
     paths[0].write_bytes(before[paths[0].name][:-7])
-    paths[1].write_bytes(b"")
-    paths[2].write_bytes(before[paths[3].name])
-    Image.fromarray(scenes.generate(3, SIZE).image).save(paths[3])
+    paths[1].unlink()
     (tmp_path / "annotations.json").unlink()
-    inode = paths[4].stat().st_ino
-    written = write(tmp_path, "--n", "5")
-    assert (written["drawn"], written["kept"]) == (4, 1)
-    assert paths[4].stat().st_ino == inode
+    inode = paths[3].stat().st_ino
+    written = write(tmp_path, "--n", "4", "--ambiguous")
+    assert (written["drawn"], written["kept"]) == (2, 2)
+    assert paths[3].stat().st_ino == inode
     assert contents(tmp_path) == before
-    assert write(tmp_path, "--n", "5", "--ambiguous")["kept"] == 0
-    assert write(tmp_path, "--n", "6")["kept"] == 0
+    written = write(tmp_path, "--n", "5", "--ambiguous")
+    assert (written["drawn"], written["kept"]) == (1, 4)
 
 
-def test_another_version_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--n", "2", "--ambiguous"), "scene-000000.png"),
+        (("--n", "2", "--size", "240x320"), "scene-000000.png"),
+        (("--n", "2", "--seed", "2"), "scene-000000.png"),
+        (("--n", "1"), "scene-000001.png"),
+    ],
+)
+def test_a_folder_of_other_arguments_is_left_alone(words: tuple[str, ...], named: str, tmp_path: Path) -> None:
+    write(tmp_path, "--n", "2")
+    before = contents(tmp_path)
+    assert_mistake(saccade("scenes", "--out", str(tmp_path), "--size", "320x240", *words), named, "empty folder")
+    assert contents(tmp_path) == before
+
+
+def test_lists_of_other_arguments_are_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, "--n", "2", "--ambiguous")
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    before = contents(tmp_path)
+    command = ("scenes", "--out", str(tmp_path), "--size", "320x240")
+    assert_mistake(saccade(*command, "--n", "2"), "ambiguous.json")
+    assert_mistake(saccade(*command, "--n", "1", "--ambiguous"), "annotations.json")
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "no JSON", "[" * 100_000, '[{"bbox": [1, 2, 3, 4]}]', "[\n1\n]\n"])
+def test_someone_elses_annotations_are_left_alone(text: str, tmp_path: Path) -> None:
+    theirs = tmp_path / "annotations.json"
+    theirs.write_text(text)
+    with pytest.raises(InputError, match=r"annotations\.json is there .*; name an empty folder"):
+        kept_screens(Job(tmp_path, SIZE, False), range(3))
+    assert theirs.read_text() == text
+
+
+def test_someone_elses_screen_is_left_alone_and_other_names_do_not_matter(tmp_path: Path) -> None:
+    job = Job(tmp_path, SIZE, False)
+    for name in ("scene-mine.png", "scene-1.png", "scene-0000001.png", "notes.json"):
+        (tmp_path / name).write_bytes(b"mine")
+    assert kept_screens(job, range(3)) == set()
+    Image.fromarray(scenes.generate(1, SIZE).image).save(job.path(1))
+    with pytest.raises(InputError, match=r"scene-000001\.png is there"):
+        kept_screens(job, range(3))
+
+
+def test_another_versions_screens_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = Job(tmp_path, SIZE, False)
     job.draw(1)
-    assert job.kept(1)
+    assert kept_screens(job, range(2)) == {1}
     monkeypatch.setattr(scenes, "VERSION", scenes.VERSION + 1)
-    assert not job.kept(1)
+    with pytest.raises(InputError, match="not made with these arguments"):
+        kept_screens(job, range(2))
 
 
 def test_ctrl_c_to_all_processes_leaves_whole_files_alone(tmp_path: Path) -> None:
@@ -111,7 +158,7 @@ def test_ctrl_c_to_all_processes_leaves_whole_files_alone(tmp_path: Path) -> Non
     written = sorted(tmp_path.iterdir())
     job = Job(tmp_path, SIZE, False)
     assert len(written) >= 8
-    assert all(path.suffix == ".png" and job.kept(int(path.stem[-6:])) for path in written)
+    assert all(path.suffix == ".png" and job.found(int(path.stem[-6:])) == (True, True) for path in written)
     time.sleep(0.2)
     assert sorted(tmp_path.iterdir()) == written  # nobody goes on drawing
 
@@ -125,7 +172,9 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert "scene-000003.png" in done.stderr
 
 
-@pytest.mark.parametrize("words", [("--jobs", "0"), ("--n", "-1"), ("--seed", "-1"), ("--size", "55x400")])
+@pytest.mark.parametrize(
+    "words", [("--jobs", "0"), ("--n", "-1"), ("--n", "1000000000000"), ("--seed", "-1"), ("--size", "55x400")]
+)
 def test_mistakes_are_one_line_and_make_nothing(words: tuple[str, ...], tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [*PROGRAM, "--out", str(out), *words]
@@ -134,3 +183,10 @@ def test_mistakes_are_one_line_and_make_nothing(words: tuple[str, ...], tmp_path
     assert done.stderr.startswith("saccade: ") and done.stderr.count("\n") == 1
     assert words[1].split("x")[0] in done.stderr
     assert not out.exists()
+
+
+def test_what_is_no_folder_is_one_line(tmp_path: Path) -> None:
+    assert_mistake(saccade("scenes", "--out", "", "--n", "1", cwd=tmp_path), "--out is empty")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "afile").write_text("mine")
+    assert_mistake(saccade("scenes", "--out", "afile", "--n", "1", cwd=tmp_path), "--out afile: is a file")

@@ -187,9 +187,3 @@ def test_the_command_prints_figures_and_json(
     for wrong in (["--parts", "law,lore"], ["--processes", "0"], ["--parts", "range", "--screens", "0"]):
         assert main([*words, *wrong]) == 2
         assert " ".join(wrong[-2:]) in capsys.readouterr().err
-
-
-def test_several_processes_say_what_one_says(loaded: Engine) -> None:
-    units = [0, 4, 8]
-    with tiny.together(None, 2) as ask:
-        assert dict(ask("range", units)) == dict(tiny.alone(loaded)("range", units))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -17,6 +15,7 @@ from saccade.cli import output
 from saccade.cli.plan import parse_size
 from saccade.cli.scene_files import AMBIGUOUS, ANNOTATIONS, Job, annotate, annotate_pairs, kept_screens, write_list
 from saccade.errors import InputError
+from saccade.processes import deaf
 
 __all__ = ["add_arguments", "run"]
 
@@ -51,19 +50,6 @@ def work(job: Job, seeds: Sequence[int], parent: Connection) -> None:
         return
     except (InputError, OSError, MemoryError) as error:
         parent.send(error)
-
-
-@contextmanager
-def deaf() -> Iterator[None]:
-    """Start processes that Ctrl-C, which reaches the whole group, does not kill in the middle of a file."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

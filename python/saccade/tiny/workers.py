@@ -5,9 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
+from saccade.errors import InputError
+from saccade.processes import deaf
 from saccade.tiny.measure import PARTS
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ Row = dict[str, Any]
 Ask = Callable[[str, Iterable[int]], Iterator[tuple[int, list[Row]]]]
 """From a part and its units to (unit, rows), as they are done."""
 
-_engine: Engine | None = None
+ENDED = "a process ended before its work was done; run again, with fewer --processes if memory is short"
 
 
 def alone(engine: Engine) -> Ask:
@@ -32,33 +35,103 @@ def alone(engine: Engine) -> Ask:
     return ask
 
 
-def _load(model: str | None) -> None:
-    global _engine
-    from saccade import engine
-
-    _engine = engine.load(model)
-
-
-def _ask(what: tuple[str, int]) -> tuple[int, list[Row]]:
-    assert _engine is not None
-    return what[1], PARTS[what[0]](_engine, what[1])
-
-
 @contextmanager
 def together(model: str | None, processes: int) -> Iterator[Ask]:
     """Units in several processes at once, one thread each: as many rows a second as the CPUs give.
 
     Args:
-        model: as `saccade.load` takes it; each process loads it.
+        model: as `saccade.load` takes it; each process loads it, and here it is waited for.
         processes: how many, at least 1.
+
+    Raises:
+        InputError: a process was killed, here or while it is asked; what refuses the checkpoint is raised as it is.
     """
-    threads = {name: os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "SACCADE_THREADS")}
-    os.environ.update({name: "1" for name, given in threads.items() if given is None})  # read when a child starts
+    with _started(model, processes) as ends:
+        for end in ends:
+            _hear(end)
+        yield lambda part, units: _shared(ends, part, units)
+
+
+@contextmanager
+def _started(model: str | None, count: int) -> Iterator[list[Connection]]:
+    """Processes that load the checkpoint; afterwards they have ended, in the middle of a unit if need be."""
+    # Not forked: a forked process would hold the others' pipes open, so that the end of one would go unnoticed.
+    context = multiprocessing.get_context("spawn")
+    processes, ends = [], []
     try:
-        pool = multiprocessing.get_context("spawn").Pool(processes, _load, (model,))
+        with _one_thread_each(), deaf():
+            for _ in range(count):
+                end, far_end = context.Pipe()
+                ends.append(end)
+                process = context.Process(target=_work, args=(model, far_end), daemon=True)
+                process.start()
+                processes.append(process)
+                far_end.close()
+        yield ends
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+        for end in ends:
+            end.close()
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """What processes started within read of the environment."""
+    threads = {name: os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "SACCADE_THREADS")}
+    os.environ.update({name: "1" for name, given in threads.items() if given is None})
+    try:
+        yield
     finally:
         for name, given in threads.items():
             if given is None:
                 del os.environ[name]
-    with pool:
-        yield lambda part, units: pool.imap_unordered(_ask, [(part, unit) for unit in units])
+
+
+def _work(model: str | None, parent: Connection) -> None:
+    """Say None when the checkpoint is loaded, then (unit, rows) to each (part, unit); at last what went wrong."""
+    try:
+        from saccade import engine
+
+        loaded = engine.load(model)
+        parent.send(None)
+        while True:
+            part, unit = parent.recv()
+            parent.send((unit, PARTS[part](loaded, unit)))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # whoever asked has gone
+    except (InputError, OSError, MemoryError) as error:
+        with suppress(OSError):
+            parent.send(error)
+
+
+def _hear(end: Connection) -> Any:
+    try:
+        news = end.recv()
+    except (EOFError, OSError):
+        raise InputError(ENDED) from None
+    if isinstance(news, Exception):
+        raise news
+    return news
+
+
+def _shared(ends: list[Connection], part: str, units: Iterable[int]) -> Iterator[tuple[int, list[Row]]]:
+    """Give each process a unit, and another when it has answered."""
+    left, idle = iter(units), list(ends)
+    busy: list[Connection] = []
+    while True:
+        for end, unit in zip(idle, left):  # noqa: B905  (as many as there are of both)
+            try:
+                end.send((part, unit))
+            except OSError:
+                raise InputError(ENDED) from None
+            busy.append(end)
+        if not busy:
+            return
+        ready = wait(busy)
+        idle = [end for end in busy if end in ready]
+        for end in idle:
+            busy.remove(end)
+            yield _hear(end)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from saccade import scenes
-from saccade.cli.scenes import Job
+from saccade.cli.scene_files import Job
 
 
 def test_4k_to_png(benchmark: Any, tmp_path: Path) -> None:

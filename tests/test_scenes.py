@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saccade import scenes
+from saccade.errors import InputError
 from saccade.scenes.glyphs import OUTLINES
 from saccade.scenes.naming import Relation, Stand, tell_apart
 from saccade.scenes.palette import NAMED
@@ -303,10 +304,44 @@ def test_negative_seeds_are_refused() -> None:
         scenes.generate(-1, (200, 200))
 
 
-@pytest.mark.parametrize("arguments", [(1.5, (200, 200)), (1, (200.0, 200)), ("1", (200, 200)), (1, ("200", "200"))])
+@pytest.mark.parametrize("size", [5, None, "640x480", b"ab", {200, 300}, {200: 300}])
+def test_what_is_no_pair_is_refused_as_a_size(size: object) -> None:
+    with pytest.raises(InputError, match=r"size is \(width, height\), two whole numbers of pixels; got ") as refused:
+        scenes.generate(1, size)  # type: ignore[arg-type]
+    assert str(refused.value).endswith(f"got {size!r}")
+
+
+@pytest.mark.parametrize("ambiguous", ["no", 1, None])
+def test_ambiguous_is_true_or_false(ambiguous: object) -> None:
+    with pytest.raises(InputError, match="ambiguous is True or False; got "):
+        scenes.annotate(1, (200, 200), ambiguous=ambiguous)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [1.7, -1, "3", None, True])
+def test_absent_takes_whole_seeds_alone(seed: object) -> None:
+    scene = scenes.generate(1, (200, 200))
+    with pytest.raises(InputError, match="seed is a whole number from 0"):
+        scene.absent(seed)  # type: ignore[arg-type]
+    assert scene.absent(np.int64(3)) == scene.absent(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "arguments", [(1.5, (200, 200)), (True, (200, 200)), (1, (200.0, 200)), ("1", (200, 200)), (1, ("200", "200"))]
+)
 def test_what_is_no_whole_number_is_refused(arguments: tuple) -> None:  # type: ignore[type-arg]
     with pytest.raises(ValueError, match="whole numbers"):
         scenes.generate(*arguments)
+
+
+def test_the_theme_said_is_the_one_drawn() -> None:
+    """Bare wallpaper, at the very top of those screens that have no dock there, is dark in dark themes alone."""
+    themes = []
+    for seed in range(30):
+        scene = scenes.generate(seed, (320, 240))
+        if scene.at(0, 0) is None:
+            assert (scene.theme == "dark") == (scene.image[0, 0].mean() < 112), seed
+            themes.append(scene.theme)
+    assert set(themes) == {"light", "dark"}
 
 
 def test_smallest_holds() -> None:

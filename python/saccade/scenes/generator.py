@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, brief
 from .desktop import arrange
 from .dice import Dice
 from .layout import Layout
@@ -23,11 +23,15 @@ TWINS: Final = 0.2
 AMBIGUOUS_TWINS: Final = 0.5
 
 
-def _check(seed: int, size: Sequence[int], smallest: int | None, least: int) -> int:
+def _check(seed: int, size: Sequence[int], smallest: int | None, least: int, ambiguous: bool) -> int:
     """Refuse what cannot be drawn; return `smallest`, or its default."""
+    if isinstance(size, str | bytes) or not isinstance(size, Sequence | np.ndarray):
+        raise InputError(f"[scenes] size is (width, height), two whole numbers of pixels; got {brief(size)}")
     for value in (seed, *size, least, *(() if smallest is None else (smallest,))):
-        if not isinstance(value, int | np.integer):
-            raise InputError(f"[scenes] seed, size, smallest and least are whole numbers; got {value!r}")
+        if not isinstance(value, int | np.integer) or isinstance(value, bool):
+            raise InputError(f"[scenes] seed, size, smallest and least are whole numbers; got {brief(value)}")
+    if not isinstance(ambiguous, bool | np.bool_):
+        raise InputError(f"[scenes] ambiguous is True or False; got {brief(ambiguous)}")
     if seed < 0:
         raise InputError(f"[scenes] seed must not be negative; got {seed}")
     if len(size) != 2 or any(not SIDES[0] <= side <= SIDES[1] for side in size):
@@ -79,7 +83,7 @@ def _ambiguities(elements: tuple[Element, ...]) -> tuple[Ambiguity, ...]:
 
 def _plan(seed: int, size: tuple[int, int], smallest: int | None, least: int, ambiguous: bool) -> tuple[Dice, Layout]:
     """Lay a screen out; the dice go on to its colours."""
-    smallest = _check(seed, size, smallest, least)
+    smallest = _check(seed, size, smallest, least, ambiguous)
     # Plain integers: NumPy's would give another key, and boxes that JSON does not take.
     width, height = (int(side) for side in size)
     dice = Dice(f"{VERSION} {seed} {width}x{height} {smallest} {least} {bool(ambiguous)}")
@@ -96,6 +100,9 @@ def generate(
 ) -> Scene:
     """Draw a desktop-like screen; the same arguments always give the same screen, bit for bit.
 
+    The theme is drawn from the seed and cannot be asked for; `Scene.theme` tells which it is. So is the size of the
+    controls, anything from small to a kiosk's: there is no scale of one or two pixels to the point.
+
     Args:
         seed: any integer from 0.
         size: (width, height) in pixels, each side from 56 to 8192.
@@ -105,11 +112,13 @@ def generate(
 
     Raises:
         InputError: a negative seed, a size or `least` out of range, `smallest` under 4 or over a quarter of the short
-            side, or anything but whole numbers.
+            side, or anything but whole numbers and a truth value.
     """
     dice, layout = _plan(seed, size, smallest, least, ambiguous)
     elements = _elements(layout)
-    return Scene(draw(layout, prepare(dice, layout)), elements, _ambiguities(elements) if ambiguous else ())
+    paints = prepare(dice, layout)
+    doubtful = _ambiguities(elements) if ambiguous else ()
+    return Scene(draw(layout, paints), elements, "dark" if paints.dark else "light", doubtful)
 
 
 def annotate(

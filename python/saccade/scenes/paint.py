@@ -52,10 +52,11 @@ def _decoration_colour(slot: Slot, parent: Brush | None, canvas: Canvas) -> Colo
 
 @dataclass(frozen=True)
 class Paints:
-    """What is drawn with: the wallpaper, and a brush for every slot."""
+    """What is drawn with: the wallpaper, a brush for every slot, and whether the theme is the dark one."""
 
     sky: NDArray[np.uint32]
     brushes: tuple[Brush, ...]
+    dark: bool
 
 
 def prepare(dice: Dice, layout: Layout) -> Paints:
@@ -75,7 +76,7 @@ def prepare(dice: Dice, layout: Layout) -> Paints:
         colour = parent.colour if slot.kind == "title bar" and parent is not None else shade(dice, slot.colour)
         surface = body(slot.kind, slot.colour, colour, theme, ground)
         brushes.append(Brush(colour, surface, ground, slot.unit, slot.look))
-    return Paints(canvas.words, tuple(brushes))
+    return Paints(canvas.words, tuple(brushes), theme.dark)
 
 
 def draw(layout: Layout, paints: Paints, leave_out: int | None = None) -> NDArray[np.uint8]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, brief
 from .boxes import Box
 from .dice import Dice
 from .naming import matching
@@ -57,11 +57,13 @@ class Scene:
     Attributes:
         image: uint8 RGB [height, width, 3].
         elements: in drawing order, the topmost last; containers come before what they contain.
+        theme: of the wallpaper and of what has no colour of its own; a window of another colour may stand in it.
         ambiguous: descriptions that fit two elements; empty unless asked for.
     """
 
     image: NDArray[np.uint8]
     elements: tuple[Element, ...]
+    theme: Literal["light", "dark"]
     ambiguous: tuple[Ambiguity, ...] = ()
 
     @property
@@ -88,8 +90,15 @@ class Scene:
 
         Args:
             seed: any integer from 0, or a generator to draw one from.
+
+        Raises:
+            InputError: another seed, or every colour of every kind is on the screen.
         """
-        number = int(seed.integers(2**32)) if isinstance(seed, np.random.Generator) else int(seed)
+        if isinstance(seed, np.random.Generator):
+            seed = int(seed.integers(2**32))
+        if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+            raise InputError(f"[scenes] seed is a whole number from 0, or a NumPy generator; got {brief(seed)}")
+        number = int(seed)
         dice = Dice(f"absent {VERSION} {number}")
         for _ in range(ABSENT_TRIES):
             kind = dice.choose(KINDS)

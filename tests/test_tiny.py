@@ -41,6 +41,24 @@ def test_the_questions_words() -> None:
     assert questions.what_is_in((1, 2.2, 30.6, 4)) == "what is in the box [1, 2, 31, 4]?"
 
 
+@pytest.mark.parametrize("point", [(1, 2, 3), (1,), (1, float("nan")), (1, float("inf")), "12", (1, "2"), None, 4])
+def test_what_is_no_point_and_no_box_is_refused(point: Any) -> None:
+    with pytest.raises(InputError, match=r"a point is \(x, y\), two finite numbers; got "):
+        questions.what_is_at(point)
+    with pytest.raises(InputError, match=r"a box is \(x1, y1, x2, y2\), four finite numbers; got "):
+        questions.what_is_in(point)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"), [("what is at (3, 3)?", "in a list"), (7, "list of texts"), ([3], "is a text; got 3")]
+)
+def test_what_is_no_list_of_questions_is_refused(asked: Any, message: str, loaded: Engine) -> None:
+    sitting = tiny.Sitting(loaded, generate(11, (320, 240)).image, budget=48)
+    with pytest.raises(InputError, match=message):
+        sitting.ask(asked)
+    assert sitting.ask([]) == []
+
+
 @pytest.mark.parametrize("seed", range(0, 40, 8))
 def test_targets_in_range_are_wide_enough_and_seldom_large(loaded: Engine, seed: int) -> None:
     drawn = asking.screen(seed)

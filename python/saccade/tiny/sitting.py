@@ -14,6 +14,7 @@ import numpy as np
 from saccade import media, patches
 from saccade.backend import mx
 from saccade.engine import Engine
+from saccade.errors import InputError, brief
 from saccade.nets import KVCache, Prompt
 
 __all__ = ["Sitting"]
@@ -35,7 +36,16 @@ class Sitting:
         self._read: tuple[list[int], list[KVCache]] | None = None
 
     def ask(self, questions: Sequence[str], *, max_tokens: int = 64) -> list[str]:
-        """The model's words on each question, without the end token, in the questions' order."""
+        """The model's words on each question, without the end token, in the questions' order.
+
+        Raises:
+            InputError: anything but a list of texts.
+        """
+        if isinstance(questions, str) or not isinstance(questions, Sequence):
+            raise InputError(f"questions is a list of texts; got {brief(questions)}; put one question in a list")
+        for question in questions:
+            if not isinstance(question, str):
+                raise InputError(f"a question is a text; got {brief(question)}")
         groups: dict[int, list[int]] = defaultdict(list)
         encoded = [self._encode(question) for question in questions]
         for index, ids in enumerate(encoded):

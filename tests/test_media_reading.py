@@ -99,6 +99,40 @@ def test_the_command_line_has_the_same_choices(
     assert "64 x 40 px" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "words", [("runtimes",), ("recommend", "--target", "3x3", "--image"), ("bench", "--budgets", "64")]
+)
+def test_every_command_that_names_an_option_has_it(
+    words: tuple[str, ...], address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, address]) == 2
+    assert "--allow-url" in capsys.readouterr().err
+    assert main([*words, address, "--allow-url"]) == 0
+
+
+def test_a_plan_is_drawn_without_a_profile_that_does_not_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed, drawn = tmp_path / "print.jpg", tmp_path / "drawn.png"
+    profile = pictures.rgb_profile(pictures.DISPLAY_P3, None)
+    printed.write_bytes(pictures.encoded(Image.new("CMYK", (64, 40)), "JPEG", icc_profile=profile))
+    words = ["plan", str(printed), "--picture", str(drawn)]
+    assert main(words) == 2
+    assert "--color ignore" in capsys.readouterr().err
+    assert not drawn.exists()
+    assert main([*words, "--color", "ignore"]) == 0
+    assert drawn.exists()
+
+
+@pytest.mark.parametrize("words", [("plan",), ("runtimes",), ("recommend", "--target", "3x3", "--image")])
+def test_what_reads_the_header_alone_takes_any_number_of_pixels(words: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "map.png"
+    path.write_bytes(pictures.png(20_000, 20_000, 8, 2, bytes(64)))
+    assert main([*words, str(path)]) == 0
+    with pytest.raises(InputError, match=r"at most 178,956,970 are decoded: scale it down \(in Python"):
+        media.open_image(path)
+
+
 @pytest.mark.parametrize("options", [{"color": "p3"}, {"background": "white"}, {"max_pixels": 0}])
 def test_what_no_image_can_be_read_with_is_refused_before_one_is(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(options))):

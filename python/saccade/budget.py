@@ -28,6 +28,7 @@ DEFAULT_TOKENS = 1280
 _MIN_TOKENS = 4
 _MAX_RATIO = 200
 _MAX_PIXELS = 10**18 - 1  # that `smart_resize` takes
+_ANY_PIXELS = 1 << 64  # of an image whose header alone is read: what is not decoded takes no memory
 
 
 def smart_resize(
@@ -159,7 +160,7 @@ def plan(
     Raises:
         InputError: a budget that is no budget, is below the family's lower limit (or below `min_tokens`) or cannot be
             met because no side goes below one token; a ratio of the sides over 200; an unknown family or runtime; what
-            `media.image_size` refuses.
+            `media.image_size` refuses, but for its number of pixels: none is decoded.
         FileNotFoundError: no such file.
     """
     family = families.get(family)
@@ -310,7 +311,7 @@ def _whole(value: Any, name: str, wanted: str) -> int:
 
 
 def source_size(image_or_size: Any, reading: Reading | None = None) -> tuple[int, int]:
-    """(width, height) of what `plan` takes: a size, or an image whose header is read, by default as any image.
+    """(width, height) of what `plan` takes: a size, or an image whose header is read, by default of any size.
 
     Raises:
         InputError: no size, or what `media.image_size` refuses.
@@ -323,7 +324,7 @@ def source_size(image_or_size: Any, reading: Reading | None = None) -> tuple[int
         return width, height
     from saccade import media
 
-    return (reading or media.Reading()).size(image_or_size)
+    return (reading or media.Reading(max_pixels=_ANY_PIXELS)).size(image_or_size)
 
 
 def _decoded_size(image: Any, resized: tuple[int, int]) -> tuple[int, int] | None:
@@ -332,7 +333,7 @@ def _decoded_size(image: Any, resized: tuple[int, int]) -> tuple[int, int] | Non
         raise InputError("reduced_jpeg needs the image itself, whose header says what it is; got a size alone")
     from saccade import media
 
-    source, decoded = media.image_sizes(image, at_least=resized)
+    source, decoded = media.image_sizes(image, at_least=resized, max_pixels=_ANY_PIXELS)
     return None if decoded == source else decoded
 
 

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from saccade.cli import keeping, output
-from saccade.cli.plan import add_budget_arguments, add_url_argument
+from saccade.cli.plan import add_budget_arguments, add_reading_arguments
 from saccade.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -32,13 +32,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--fit", action="store_true", help="show images with fewer tokens where the model cannot read as many"
     )
     keeping.add_cache_arguments(parser)
-    parser.add_argument(
-        "--color",
-        choices=("convert", "ignore"),
-        default="convert",
-        help="convert embedded colour profiles to sRGB (default), or ignore them as transformers does",
-    )
-    add_url_argument(parser)
+    add_reading_arguments(parser)
     parser.add_argument(
         "--memory-limit",
         metavar="SIZE",

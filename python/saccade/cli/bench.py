@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from saccade import _core
 from saccade.cli import output
-from saccade.cli.plan import SIZE
+from saccade.cli.plan import SIZE, add_reading_arguments
 from saccade.cli.sweep import budgets_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `saccade bench`."""
     parser.add_argument("image", nargs="?", default="3840x2160", metavar="IMAGE|WIDTHxHEIGHT", help="default 3840x2160")
     parser.add_argument("--budgets", default="256,1280,4096,16384", metavar="B,B", help="default 256,1280,4096,16384")
+    add_reading_arguments(parser)
 
 
 def print_table(results: list[Comparison]) -> None:
@@ -44,7 +45,10 @@ def run(options: argparse.Namespace) -> int:
 
     budgets = budgets_of(options.budgets)
     size = SIZE.fullmatch(options.image)
-    pixels = scenes.generate(0, (int(size[1]), int(size[2]))).image if size else media.open_image(options.image).pixels
+    if size:
+        pixels = scenes.generate(0, (int(size[1]), int(size[2]))).image
+    else:
+        pixels = media.open_image(options.image, color=options.color, allow_url=options.allow_url).pixels
     results = bench.compare(pixels, budgets)
     if options.json:
         rows = [

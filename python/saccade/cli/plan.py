@@ -11,9 +11,21 @@ from saccade.cli import output
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
+    from saccade.media.colour import Color
     from saccade.nets import Model
 
-__all__ = ["add_arguments", "add_budget_arguments", "describe", "image_or_size", "parse_size", "run"]
+__all__ = [
+    "SIZE",
+    "add_arguments",
+    "add_budget_arguments",
+    "add_reading_arguments",
+    "add_url_argument",
+    "describe",
+    "image_given",
+    "image_or_size",
+    "parse_size",
+    "run",
+]
 
 # Tokens of a question without its image, and of its answer, in predictions of memory.
 _WORDS, _ANSWER = 64, 512
@@ -36,6 +48,17 @@ def add_url_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-url", action="store_true", help="let an image be an http or https URL")
 
 
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that decodes an image."""
+    parser.add_argument(
+        "--color",
+        choices=("convert", "ignore"),
+        default="convert",
+        help="convert embedded colour profiles to sRGB (default), or ignore them as transformers does",
+    )
+    add_url_argument(parser)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `saccade plan`."""
     parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160")
@@ -49,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="decode a JPEG at 1/2, 1/4 or 1/8 where the plan only shrinks that: faster, other bits than the reference",
     )
-    add_url_argument(parser)
+    add_reading_arguments(parser)
     parser.add_argument(
         "--model", metavar="PATH|ID", help="plan for this checkpoint, and predict the memory of a question to it"
     )
@@ -60,6 +83,16 @@ def image_or_size(word: str) -> str | tuple[int, int]:
     """A size where the word reads as one (3840x2160), the path of an image otherwise."""
     match = SIZE.fullmatch(word)
     return (int(match[1]), int(match[2])) if match else word
+
+
+def image_given(options: argparse.Namespace) -> Any:
+    """The size or image that `options.image` names; with --allow-url its bytes, fetched once for all uses."""
+    image = image_or_size(options.image)
+    if options.allow_url and isinstance(image, str):
+        from saccade import media
+
+        return media.encoded(image, allow_url=True)
+    return image
 
 
 def parse_size(option: str, word: str) -> tuple[int, int]:
@@ -131,7 +164,7 @@ def writable_picture(path: str, image: str) -> str:
     return image_format(path)
 
 
-def draw_plan(plan: budget.Plan, image: Any, path: str, file_format: str) -> None:
+def draw_plan(plan: budget.Plan, image: Any, color: Color, path: str, file_format: str) -> None:
     """Write the picture of a plan; a size without an image gets a plain ground."""
     from saccade import files
     from saccade.cli import picture
@@ -139,9 +172,9 @@ def draw_plan(plan: budget.Plan, image: Any, path: str, file_format: str) -> Non
     picture.check_size(plan)
     pixels = None
     if not isinstance(image, tuple):
-        from saccade import patches
+        from saccade import media, patches
 
-        pixels = patches.resize(image, plan.resized_size)
+        pixels = patches.resize(media.open_image(image, color=color), plan.resized_size)
     files.write_atomically(path, picture.render(plan, pixels, file_format=file_format))
 
 
@@ -149,12 +182,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the plan of one image or size."""
     if options.model is not None and options.family is not None:
         raise InputError(f"--family {options.family}: the checkpoint of --model says its own; give one of the two")
-    image: Any = image_or_size(options.image)
     file_format = None if options.picture is None else writable_picture(options.picture, options.image)
-    if options.allow_url and isinstance(image, str):
-        from saccade import media
-
-        image = media.encoded(image, allow_url=True)  # fetched once, for the plan and for the picture
+    image = image_given(options)
     model, limits = (None, None) if options.model is None else outline(options.model)
     plan = budget.plan(
         image,
@@ -168,7 +197,7 @@ def run(options: argparse.Namespace) -> int:
     if model is not None:
         described["model_bytes"] = question_bytes(model, plan)
     if file_format is not None:
-        draw_plan(plan, image, options.picture, file_format)
+        draw_plan(plan, image, options.color, options.picture, file_format)
         described["picture"] = options.picture
     if options.json:
         output.print_json(described)

@@ -8,7 +8,7 @@ from typing import Any
 
 from saccade import advice
 from saccade.cli import output
-from saccade.cli.plan import image_or_size
+from saccade.cli.plan import add_url_argument, image_given
 from saccade.errors import InputError
 
 __all__ = ["add_arguments", "describe", "parse_target", "run"]
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--image", required=True, metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160"
     )
     parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
+    add_url_argument(parser)
 
 
 def parse_target(word: str) -> tuple[float, ...]:
@@ -100,7 +101,7 @@ def facts_of(found: advice.Recommendation) -> list[tuple[str, str]]:
 
 def run(options: argparse.Namespace) -> int:
     """Print the recommendation for one target on one image."""
-    found = advice.recommend(parse_target(options.target), image_or_size(options.image), family=options.family)
+    found = advice.recommend(parse_target(options.target), image_given(options), family=options.family)
     if options.json:
         output.print_json(describe(found))
         return 0

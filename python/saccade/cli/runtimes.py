@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from saccade import budget, families, runtimes
 from saccade.cli import output
-from saccade.cli.plan import image_or_size
+from saccade.cli.plan import add_url_argument, image_given
 
 __all__ = ["add_arguments", "run", "settings"]
 
@@ -18,11 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `saccade runtimes`."""
     parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160")
     parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
+    add_url_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print one row a runtime and range of versions, by the reference's arithmetic within that runtime's limits."""
-    size = budget.plan(image_or_size(options.image), family=options.family, budget="checkpoint").source_size
+    size = budget.plan(image_given(options), family=options.family, budget="checkpoint").source_size
     rows = runtimes.survey(size, options.family)
     if options.json:
         output.print_json(

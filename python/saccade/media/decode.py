@@ -136,7 +136,7 @@ def check_size(size: tuple[int, int], origin: str, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise InputError(
             f"{origin}: is {width}x{height}, {width * height:,} pixels; at most {max_pixels:,} are decoded: "
-            "scale it down, or raise max_pixels if you trust it"
+            "scale it down (in Python, open_image and Reading take another max_pixels)"
         )
 
 

@@ -141,22 +141,6 @@ def test_zooming_and_ambiguity_by_hand() -> None:
     assert found["excess"] == pytest.approx(0.4) and found["excess_interval"] == (0.4, 0.4)
 
 
-def test_a_journal_goes_on_and_drops_a_line_cut_short(tmp_path: Path) -> None:
-    path = tmp_path / "j.jsonl"
-    tiny.Journal(path, "a").add("law", 3, [{"iou": 1.0}])
-    with path.open("a") as stream:
-        stream.write('{"part": "law", "un')
-    again = tiny.Journal(path, "a")
-    assert again.units == {("law", 3): [{"iou": 1.0}]}
-    again.add("law", 4, [])
-    assert tiny.Journal(path, "a").rows("law", range(5)) == [(3, {"iou": 1.0})]
-    with pytest.raises(InputError, match="another model"):
-        tiny.Journal(path, "b")
-    (tmp_path / "x").write_text("no journal\n")
-    with pytest.raises(InputError, match="is no file of"):
-        tiny.Journal(tmp_path / "x", "a")
-
-
 def fake_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Parts that answer at once; the list fills with the units asked."""
     asked: list[tuple[str, int]] = []
@@ -198,10 +182,9 @@ def test_the_command_prints_figures_and_json(
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["range"]["places"]["iou"] == 0.5 and found["law"][-3]["n"] == 2
-    assert main(["tiny", "evaluate", "--screens", "0", "--out", str(tmp_path / "k")]) == 2
-    assert not (tmp_path / "k").exists()
     assert main([*words, "--parts", "law", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"journal", "screens", "law", "zoom"}
     for wrong in (["--parts", "law,lore"], ["--processes", "0"], ["--parts", "range", "--screens", "0"]):
-        assert main([*words, *wrong]) == 2
+        assert main([*words, *wrong, "--out", str(tmp_path / "k")]) == 2
         assert " ".join(wrong[-2:]) in capsys.readouterr().err
+        assert not (tmp_path / "k").exists()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from saccade.errors import InputError
 
-__all__ = ["find"]
+__all__ = ["FILES", "find"]
 
 # What is read. Pickles (.bin, .pt) are not downloaded, nor sub-folders, which hold other exports.
-_FILES = ("*.json", "*.jinja", "*.safetensors")
+FILES = ("*.json", "*.jinja", "*.safetensors")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -67,7 +67,7 @@ def _download(name: str, revision: str | None, local_files_only: bool) -> Path:
             name,
             revision=revision,
             local_files_only=local_files_only,
-            allow_patterns=list(_FILES),
+            allow_patterns=list(FILES),
             ignore_patterns=["*/*"],
         )
     except (HfHubHTTPError, OSError, ValueError) as error:

@@ -33,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
 
     parts = _parts(options.parts, list(tiny.PARTS))
     total = sum(tiny.units_of(part, options.screens) for part in parts)
+    if options.processes < 1:
+        raise InputError(f"--processes {options.processes}: ask for at least one")
     journal = tiny.Journal(options.out, tiny.digest(options.model))
     screen = output.console(stderr=True)
     with (
@@ -67,8 +69,6 @@ def _parts(text: str, known: list[str]) -> list[str]:
 def _asking(model: str | None, processes: int) -> AbstractContextManager[Ask]:
     from saccade import engine, tiny
 
-    if processes < 1:
-        raise InputError(f"--processes {processes}: ask for at least one")
     return nullcontext(tiny.alone(engine.load(model))) if processes == 1 else tiny.together(model, processes)
 
 

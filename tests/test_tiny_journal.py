@@ -1,0 +1,107 @@
+"""The file of an evaluation: it goes on where it stopped, knows whose it is, and is not made for nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saccade import hub, tiny
+from saccade.cli.__main__ import main
+from saccade.errors import InputError
+from saccade.scenes import VERSION
+from saccade.tiny import journal
+
+
+def test_a_journal_goes_on_and_drops_a_line_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    tiny.Journal(path, "a").add("law", 3, [{"iou": 1.0}])
+    with path.open("a") as stream:
+        stream.write('{"part": "law", "un')
+    again = tiny.Journal(path, "a")
+    assert again.units == {("law", 3): [{"iou": 1.0}]}
+    again.add("law", 4, [])
+    assert tiny.Journal(path, "a").rows("law", range(5)) == [(3, {"iou": 1.0})]
+
+
+def test_a_journal_is_made_with_its_first_unit(tmp_path: Path) -> None:
+    made = tiny.Journal(tmp_path / "j", "a")
+    assert not (tmp_path / "j").exists()
+    made.add("range", 0, [])
+    assert tiny.Journal(tmp_path / "j", "a").units == {("range", 0): []}
+
+
+HEAD = {"format": journal.FORMAT, "scenes": VERSION, "model": "a"}
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (HEAD | {"model": "b"}, "another model.*delete"),
+        (HEAD | {"scenes": VERSION + 1}, f"screens of version {VERSION + 1}, not {VERSION}.*delete"),
+        (HEAD | {"format": 1}, "format 1, not.*delete"),
+    ],
+)
+def test_what_differs_is_named(tmp_path: Path, head: dict[str, Any], said: str) -> None:
+    (tmp_path / "j").write_text(json.dumps(head) + "\n")
+    with pytest.raises(InputError, match=said):
+        tiny.Journal(tmp_path / "j", "a")
+
+
+@pytest.mark.parametrize(
+    "text", ["no journal\n", "", "\n", "[]\n", "5\n", '{"format": 2, "model": "a", "size": [640, 400]}\n', "[" * 99999]
+)
+def test_a_foreign_file_is_not_to_be_deleted(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x").write_text(text + "\n")
+    with pytest.raises(InputError, match="is no file of") as caught:
+        tiny.Journal(tmp_path / "x", "a")
+    assert "delete" not in str(caught.value)
+    assert (tmp_path / "x").read_text() == text + "\n"
+
+
+@pytest.mark.parametrize(
+    "line", ['{"part": "law", "unit": 1, "rows": 5}', '{"part": 1, "unit": 1, "rows": [1]}', "[]", "{}", "null"]
+)
+def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / "j").write_text(f"{json.dumps(HEAD)}\n{line}\n")
+    with pytest.raises(InputError, match="line 2 is no unit"):
+        tiny.Journal(tmp_path / "j", "a")
+
+
+def test_a_folder_is_no_journal(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder"):
+        tiny.Journal(tmp_path, "a")
+    with pytest.raises(InputError, match="does not exist"):
+        tiny.Journal(tmp_path / "none" / "j", "a")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A copy of the packaged checkpoint."""
+    return Path(shutil.copytree(hub.find(None), tmp_path / "model"))
+
+
+def test_the_digest_is_of_everything_that_is_read(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tiny.digest(str(model))
+    monkeypatch.setattr("saccade.tiny.evaluation.PIECE", 1000)
+    assert before == tiny.digest(str(model)) == tiny.digest(None)
+    (model / "README.md").write_text("other words")
+    assert tiny.digest(str(model)) == before
+    for name in ("config.json", "tokenizer.json", "chat_template.jinja", "preprocessor_config.json"):
+        kept = (model / name).read_bytes()
+        (model / name).write_bytes(kept + b" ")
+        assert tiny.digest(str(model)) != before, name
+        (model / name).write_bytes(kept)
+
+
+@pytest.mark.parametrize("gone", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_model_that_is_refused_leaves_no_journal(
+    model: Path, gone: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (model / gone).unlink()
+    assert main(["tiny", "evaluate", "--model", str(model), "--out", str(tmp_path / "j")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "j").exists()

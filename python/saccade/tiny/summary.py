@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from saccade.sweep import BINS, bin_of
 from saccade.tiny.asking import BUDGETS, LAW_BUDGETS
@@ -18,31 +20,51 @@ Row = dict[str, Any]
 Rows = Sequence[tuple[int, Row]]
 """(screen, row)."""
 Figure = dict[str, Any]
+Numbers = NDArray[np.float64]
+Means = Sequence[Numbers]
+Value = Callable[[Means], Numbers]
+"""A figure from the mean of each group: one number, or one for each draw."""
 
 
-def interval(groups: Sequence[Rows], value: Callable[[list[list[Row]]], float]) -> tuple[float, float] | None:
+def interval(groups: Sequence[Rows], name: str, value: Value) -> tuple[float, float] | None:
     """The 95 % percentile interval of a figure over several groups of rows, screens drawn with replacement.
 
     Args:
         groups: rows of the same screens.
-        value: the figure, from the rows of each group; NaN where a draw leaves nothing to say.
+        name: which of the rows' values is averaged.
+        value: the figure, from the mean of each group; NaN where a draw leaves nothing to say.
 
     Returns:
         None with fewer than two screens.
     """
-    screens = sorted({screen for rows in groups for screen, _ in rows})
-    if len(screens) < 2:
+    places = {screen: place for place, screen in enumerate(sorted({screen for rows in groups for screen, _ in rows}))}
+    if len(places) < 2:
         return None
-    by_screen = [{screen: [row for at, row in rows if at == screen] for screen in screens} for rows in groups]
-    rng = np.random.RandomState(0)
-    values = []
-    for _ in range(RESAMPLES):
-        drawn = [screens[i] for i in rng.randint(0, len(screens), len(screens))]
-        values.append(value([[row for screen in drawn for row in rows[screen]] for rows in by_screen]))
+    times = _times_drawn(len(places))
+    means = []
+    for rows in groups:
+        totals, counts = np.zeros((2, len(places)))
+        for screen, row in rows:
+            totals[places[screen]] += row[name]
+            counts[places[screen]] += 1
+        with np.errstate(invalid="ignore"):  # a draw without rows of the group has no mean
+            means.append(times @ totals / (times @ counts))
+    values = value(means)
     if np.isnan(values).all():
         return None
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return round(float(low), 4), round(float(high), 4)
+
+
+@lru_cache(maxsize=8)
+def _times_drawn(screens: int) -> Numbers:
+    """[draws, screens] how often each draw has each screen."""
+    drawn = np.random.RandomState(0).randint(0, screens, (RESAMPLES, screens))
+    return np.stack([np.bincount(draw, minlength=screens) for draw in drawn]).astype(float)
+
+
+def _alone(means: Means) -> Numbers:
+    return means[0]
 
 
 def _mean(rows: Iterable[Row], name: str) -> float:
@@ -55,7 +77,7 @@ def _cell(rows: Rows, names: Sequence[str] = ("iou", "hit")) -> Figure:
     cell: Figure = {"n": len(rows)}
     for name in names:
         cell[name] = round(_mean((row for _, row in rows), name), 4) if rows else None
-        cell[f"{name}_interval"] = interval([rows], lambda groups, name=name: _mean(groups[0], name))  # type: ignore[misc]
+        cell[f"{name}_interval"] = interval([rows], name, _alone)
     return cell
 
 
@@ -92,9 +114,10 @@ def law(rows: Rows) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _ratio(groups: list[list[Row]]) -> float:
-    flat = _mean(groups[1], "iou")
-    return _mean(groups[0], "iou") / flat if flat else float("nan")
+def _ratio(means: Means) -> Numbers:
+    zoomed, flat = means
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(flat == 0, np.nan, zoomed / flat)
 
 
 def zoom(rows: Rows) -> list[Figure]:
@@ -103,20 +126,24 @@ def zoom(rows: Rows) -> list[Figure]:
     figures = []
     for share in ZOOM_SHARES:
         zoomed = _chosen(rows, asked="zoom", crop=share)
-        ratio = round(_ratio([[r for _, r in zoomed], [r for _, r in flat]]), 3) if zoomed else None
+        ratio = round(float(_ratio(_means([zoomed, flat]))), 3) if zoomed else None
         figures.append(
             {"crop": share, **_cell(zoomed), "flat": _cell(flat), "ratio": ratio,
-             "ratio_interval": interval([zoomed, flat], _ratio)}
+             "ratio_interval": interval([zoomed, flat], "iou", _ratio)}
         )  # fmt: skip
     return figures
 
 
-def _drop(groups: list[list[Row]]) -> float:
-    return _mean(groups[0], "iou") - _mean(groups[1], "iou")
+def _drop(means: Means) -> Numbers:
+    return means[0] - means[1]
 
 
-def _excess(groups: list[list[Row]]) -> float:
-    return _drop(groups[:2]) - _drop(groups[2:])
+def _excess(means: Means) -> Numbers:
+    return _drop(means[:2]) - _drop(means[2:])
+
+
+def _means(groups: Sequence[Rows]) -> Means:
+    return [np.array(_mean((row for _, row in rows), "iou")) for rows in groups]
 
 
 def ambiguity(rows: Rows) -> list[Figure]:
@@ -124,19 +151,19 @@ def ambiguity(rows: Rows) -> list[Figure]:
     figures = []
     for budget in LAW_BUDGETS[2:]:
         groups = [_chosen(rows, ambiguous=kind, budget=b) for kind in (True, False) for b in (256, budget)]
-        plain = [[row for _, row in group] for group in groups]
-        if not all(plain):
+        if not all(groups):
             continue
+        means = _means(groups)
         figures.append({
             "budget": budget,
             "n": [len(group) for group in groups[::2]],
-            "iou": [round(_mean(group, "iou"), 4) for group in plain],
-            "ambiguous_drop": round(_drop(plain[:2]), 4),
-            "ambiguous_interval": interval(groups[:2], _drop),
-            "clean_drop": round(_drop(plain[2:]), 4),
-            "clean_interval": interval(groups[2:], _drop),
-            "excess": round(_excess(plain), 4),
-            "excess_interval": interval(groups, _excess),
+            "iou": [round(float(mean), 4) for mean in means],
+            "ambiguous_drop": round(float(_drop(means[:2])), 4),
+            "ambiguous_interval": interval(groups[:2], "iou", _drop),
+            "clean_drop": round(float(_drop(means[2:])), 4),
+            "clean_interval": interval(groups[2:], "iou", _drop),
+            "excess": round(float(_excess(means)), 4),
+            "excess_interval": interval(groups, "iou", _excess),
         })  # fmt: skip
     return figures
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 import heads
 import vocabulary
 from initial import exported
 from net import Net, Shape
+from saccade.files import write_atomically
 
 MOST_TOKENS: Final = 256
 MEAN: Final = [0.48145466, 0.4578275, 0.40821073]
@@ -154,18 +155,19 @@ def companions(shape: Shape, ids: dict[str, int]) -> dict[str, dict[str, Any]]:
 
 
 def export(net: Net, folder: Path) -> int:
-    """Write the checkpoint into `folder`; return how many bytes its files take together."""
+    """Write the checkpoint into `folder`, no file of it ever half there; return how many bytes its files take together.
+
+    Whoever has the old weights mapped keeps them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = vocabulary.build()
     ids = {text: tokenizer.token_to_id(text) for text in vocabulary.SPECIAL}
-    for name, content in companions(net.shape, ids).items():
-        (folder / name).write_text(json.dumps(content, indent=2) + "\n")
-    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    fresh = folder / "model.safetensors.tmp"
-    save_file(tensors(net), fresh, metadata={"format": "pt"})
-    fresh.chmod(0o644)
-    fresh.rename(folder / "model.safetensors")  # whoever has the old file mapped keeps it
+    contents = {name: json.dumps(content, indent=2) + "\n" for name, content in companions(net.shape, ids).items()}
+    contents |= {"chat_template.jinja": CHAT_TEMPLATE, "tokenizer.json": tokenizer.to_str(pretty=True)}
+    weights = save(tensors(net), metadata={"format": "pt"})  # raises, if at all, before anything is replaced
+    for name, text in contents.items():
+        write_atomically(folder / name, text.encode())
+    write_atomically(folder / "model.safetensors", weights)
     return sum(path.stat().st_size for path in folder.iterdir())
 
 

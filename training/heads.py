@@ -6,9 +6,10 @@ from typing import Final
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from net import Net
+from saccade.files import write_atomically
 
 HEADS: Final = Path(__file__).resolve().parent / "heads.safetensors"
 PREFIX: Final = "aux."
@@ -22,7 +23,7 @@ def digest(folder: Path) -> str:
 def keep(net: Net, folder: Path, path: Path = HEADS) -> None:
     """Write the heads that go with the weights in `folder`, in float16."""
     heads = {name: value.half().contiguous() for name, value in net.state_dict().items() if name.startswith(PREFIX)}
-    save_file(heads, path, metadata={"weights": digest(folder)})
+    write_atomically(path, save(heads, metadata={"weights": digest(folder)}))
 
 
 @torch.no_grad()

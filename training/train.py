@@ -1,8 +1,8 @@
 """Train the packaged checkpoint: python training/train.py --out run
 
-Killed, the same command goes on from where the run last saved. Batches depend on the seed and the step alone. Several
-processes of one thread each, which take turns at the weights, get more out of a shared machine than threads that wait
-for one another.
+Killed, the same command goes on from where the run last saved; with other arguments it is refused. A batch depends on
+the seed, its number, the process that draws it and how much of the run is over. Several processes of one thread each,
+which take turns at the weights, get more out of a shared machine than threads that wait for one another.
 """
 
 import argparse
@@ -10,10 +10,11 @@ import copy
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import torch
 from torch import Tensor
@@ -25,17 +26,40 @@ from initial import restore
 from losses import Weights, losses
 from net import Net, Shape
 from optimiser import allocate, optimisers, rate
+from saccade.errors import InputError
 
 # Until this share of the run, an image has between so many merged tokens: small ones teach what an edge is, cheaply.
 FROM_NOTHING: Final = ((0.2, 18, 42), (0.4, 24, 110), (0.55, 36, 256), (1.01, 64, 256))
 GOING_ON: Final = ((0.1, 24, 144), (1.01, 64, 256))
 SAVE_EVERY: Final = 100
 CHECK_EVERY: Final = 500
+# Seconds that a process waits for the weights before it looks whether the others are still there.
+PATIENCE: Final = 10.0
+# What a run that goes on must have been begun with.
+SETTINGS: Final = ("seed", "rate", "init", "workers", "image_tokens", "minutes", "steps")
 
 
 def weights(share: float, widest: float) -> Weights:
     """Number targets grow sharper and helpers count less as the run goes on."""
     return Weights(width=0.7 + (widest - 0.7) * max(0.0, 1 - share / 0.85), helpers=1 - 0.6 * share)
+
+
+def settings(arguments: argparse.Namespace) -> dict[str, str | int | float | None]:
+    """The arguments that decide what a run learns, as they are saved; the clock's length makes that in steps void."""
+    found = {name: getattr(arguments, name) for name in SETTINGS}
+    found["init"] = None if arguments.init is None else str(arguments.init)
+    found["steps"] = arguments.steps if arguments.minutes is None else None
+    return found
+
+
+def check_same(saved: dict[str, Any], now: dict[str, Any], state: Path) -> None:
+    """Refuse to go on with other arguments; nothing is known of a state that has none."""
+    for name in (name for name in SETTINGS if name in saved and saved[name] != now[name]):
+        option = "--" + name.replace("_", "-")
+        was, is_now = (
+            f"without {option}" if value is None else f"with {option} {value}" for value in (saved[name], now[name])
+        )
+        raise InputError(f"{state} was begun {was}, this run is {is_now}; give the same, or another --out")
 
 
 class Shared:
@@ -48,18 +72,20 @@ class Shared:
         self.folder: Path = arguments.out
         self.folder.mkdir(parents=True, exist_ok=True)
         self.seconds, self.main = 0.0, os.getpid()
+        self.others: Sequence[BaseProcess] = ()  # known to the first process alone
         self.images = torch.tensor(0)
-        first = self._restore(arguments.init)
+        first = self._restore(arguments)
         self.lock = torch.multiprocessing.Lock()
         self.step = torch.tensor(first).share_memory_()
         self.images.share_memory_()
         self.arguments, self.before, self.started = arguments, self.seconds, time.monotonic()
         self._allocate()
 
-    def _restore(self, init: Path | None) -> int:
+    def _restore(self, arguments: argparse.Namespace) -> int:
         latest = self.folder / "latest.pt"
         if latest.exists():
             state: dict[str, Any] = torch.load(latest, weights_only=True)
+            check_same(state.get("arguments", {}), settings(arguments), latest)
             self.net.load_state_dict(state["net"])
             for ours, saved in zip(self.optimisers, state["optimisers"], strict=True):
                 ours.load_state_dict(saved)
@@ -67,8 +93,8 @@ class Shared:
             self.images.fill_(state.get("images", 0))
             self.say(f"continuing from {latest} at step {state['step']}, {self.seconds:.0f} s")
             return int(state["step"])
-        if init is not None:
-            self.say(restore(self.net, init))
+        if arguments.init is not None:
+            self.say(restore(self.net, arguments.init))
         return 0
 
     def _allocate(self) -> None:
@@ -87,19 +113,38 @@ class Shared:
         return self.elapsed() / (60 * minutes) if minutes else int(self.step) / steps
 
     def orphaned(self) -> bool:
-        """Whether the process that began the run is gone."""
+        """Whether the process that began the run is gone; never in that process itself, which asks `lost`."""
         return self.main not in (os.getpid(), os.getppid())
+
+    def lost(self) -> str | None:
+        """Which process beside the first is gone before the run is over, in words; None in all but the first."""
+        for lane, other in enumerate(self.others, 1):
+            if other.exitcode:
+                how = f"was killed by signal {-other.exitcode}" if other.exitcode < 0 else "failed"
+                return f"process {lane} of this run {how}"
+        return None
+
+    def failed(self) -> bool:
+        """Whether a process is gone by a fault of its own."""
+        return any((other.exitcode or 0) > 0 for other in self.others)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the lock; who waits for a process that was killed while it held it does not wait for ever."""
-        while not self.lock.acquire(timeout=10):
+        while not self.lock.acquire(timeout=PATIENCE):
             if self.orphaned():
                 raise SystemExit("the process that began this run is gone")
+            if lost := self.lost():
+                raise SystemExit(f"{lost} while it held the weights; {self.kept()}")
         try:
             yield
         finally:
             self.lock.release()
+
+    def kept(self) -> str:
+        """What is left of a run that ends before its time."""
+        latest = self.folder / "latest.pt"
+        return f"the same command goes on from {latest}" if latest.exists() else "nothing has been saved yet"
 
     def say(self, text: str) -> None:
         print(text, flush=True)
@@ -115,6 +160,7 @@ class Shared:
                 "step": int(self.step),
                 "images": int(self.images),
                 "seconds": self.elapsed(),
+                "arguments": settings(self.arguments),
             }
             torch.save(state, self.folder / "latest.tmp")
         (self.folder / "latest.tmp").rename(self.folder / "latest.pt")
@@ -164,6 +210,13 @@ class Worker:
         shown = " ".join(f"{name} {value:.3f}" for name, value in self.average.items())
         self.shared.say(f"{step} {self.shared.elapsed():.0f}s {int(self.shared.images)} images | {shown}")
 
+    def give_up(self, step: int, lost: str) -> NoReturn:
+        """End before the time; weights that made a process fail may be bad, and do not replace those saved before."""
+        self.report(step)
+        if not self.shared.failed():
+            self.shared.save()
+        raise SystemExit(f"{lost}; {self.shared.kept()}")
+
     def run(self) -> None:
         """Learn until the run's last step; the first process reports and saves."""
         a = self.arguments
@@ -172,6 +225,8 @@ class Worker:
         own, saved, checked = step - step % a.workers + self.lane, step, step
         schedule = Schedule(GOING_ON if a.init else FROM_NOTHING, a.image_tokens)
         while self.shared.share() < 1 and not self.shared.orphaned():
+            if lost := self.shared.lost():
+                self.give_up(step, lost)
             step = self.learn(make_batch(a.seed, own, self.lane, schedule, self.shared.share()))
             own += a.workers
             if self.lane == 0 and step - saved >= SAVE_EVERY:
@@ -210,15 +265,20 @@ def main() -> None:
     if arguments.rate is None:
         arguments.rate = 2e-3 if arguments.init is None else 1e-3
     arguments.widest = 4.7 if arguments.init is None else 2.0
-    shared = Shared(arguments)
+    try:
+        shared = Shared(arguments)
+    except InputError as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
     fork = torch.multiprocessing.get_context("fork")
     lanes = range(1, arguments.workers)
     others = [fork.Process(target=work, args=(shared, lane, arguments), daemon=True) for lane in lanes]
     for other in others:
         other.start()
+    shared.others = others
     Worker(shared, 0, arguments).run()
     for other in others:
-        other.join()
+        while other.is_alive() and not shared.lost():  # after a loss the rest may wait for the lock for ever
+            other.join(PATIENCE)
 
 
 if __name__ == "__main__":

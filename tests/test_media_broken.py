@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -165,11 +166,21 @@ def test_an_animation_gives_its_first_frame() -> None:
         assert (frame.pixels == (255, 0, 0)).all()
 
 
-def test_a_closed_pillow_image_is_an_error() -> None:
-    image = Image.fromarray(noise(4, 4))
-    image.close()
-    with pytest.raises(InputError, match="PIL image: is truncated or broken"):
-        media.open_image(image)
+def test_a_closed_pillow_image_is_an_error_that_says_so(tmp_path: Path) -> None:
+    made, path = Image.fromarray(noise(4, 4)), tmp_path / "photo.png"
+    path.write_bytes(FILES["PNG"])
+    stream = io.BytesIO(FILES["PNG"])
+    streamed = Image.open(stream)
+    stream.close()
+    made.close()
+    with Image.open(path) as left:
+        pass
+    with Image.open(path) as loaded:
+        loaded.load()
+    for image in (made, left, streamed):
+        with pytest.raises(InputError, match="PIL image: is closed; open it again"):
+            media.open_image(image)
+    assert media.open_image(loaded).source_size == PHOTO.size
 
 
 def test_a_handling_of_colour_that_there_is_not() -> None:

@@ -95,7 +95,8 @@ def test_every_kind_of_source_gives_the_same_frame(path: Path) -> None:
         np.testing.assert_array_equal(frame.pixels, PIXELS)
         assert frame.source_size == (13, 9) == media.image_size(source)
         assert frame.origin == origin
-    for source in (bytearray(DATA), memoryview(DATA)):
+    gaps = memoryview(bytes(byte for value in DATA for byte in (value, 0)))[::2]
+    for source in (bytearray(DATA), memoryview(DATA), gaps):
         np.testing.assert_array_equal(media.open_image(source).pixels, PIXELS)
 
 

@@ -160,6 +160,13 @@ def test_patchify_refuses_what_is_no_plan_and_no_pass_order() -> None:
         saccade.patchify(image, plan, pass_order=None)  # type: ignore[arg-type]
 
 
+def test_a_mask_is_not_passed_over() -> None:
+    masked = np.ma.masked_equal(np.zeros((60, 90, 3), np.uint8), 0)
+    for call in (lambda: saccade.resize(masked, (28, 28)), lambda: saccade.patchify(masked, saccade.plan((90, 60)))):
+        with pytest.raises(InputError, match=r"array is masked; fill it first: array\.filled"):
+            call()
+
+
 SQUARE = np.zeros((56, 56, 3), np.uint8)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from saccade import budget as budgets
 from saccade import families
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 from saccade.families import Family
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _reason(row: Row, needed: int | None) -> str:
 
 def _target_size(target: Sequence[float], frame: tuple[int, int]) -> tuple[float, float]:
     """(width, height) of a target given as a size or as a box."""
-    said = f"target {target!r}" if len(repr(target)) < 80 else "target"
+    said = f"target {brief(target)}"
     try:
         values = [float(value) for value in target]
     except (TypeError, ValueError, OverflowError):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from saccade import _core, families, runtimes
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 from saccade.families import Family
 
 if TYPE_CHECKING:
@@ -265,14 +265,16 @@ def _counted(budget: Any, area: int) -> tuple[int, str]:
     if isinstance(budget, str):
         match = re.fullmatch(r"([0-9]{1,18})(px)?", budget)
         if match is None or int(match[1]) < 1:
-            raise InputError(f"budget {budget!r} is not usable: {_BUDGETS}, at least 1")
+            raise InputError(f"budget {brief(budget)} is not usable: {_BUDGETS}, at least 1")
         if match[2]:
             return int(match[1]), f"{int(match[1])} pixels"
         count = int(match[1])
     else:
         count = _whole(budget, "budget", _BUDGETS)
     if count * area > _MAX_PIXELS:
-        raise InputError(f"budget {budget!r} is not usable: at most {_MAX_PIXELS // area} tokens of {area} pixels are")
+        raise InputError(
+            f"budget {brief(budget)} is not usable: at most {_MAX_PIXELS // area} tokens of {area} pixels are"
+        )
     return count * area, f"{count} tokens"
 
 
@@ -283,7 +285,9 @@ def _named(family: Family, budget: str, checkpoint: tuple[int, int], loaded: boo
         least, most = checkpoint
         return least, most, f"{most // area} tokens ({'the checkpoint' if loaded else family.name + ' checkpoints'})"
     if budget.strip().lower().partition("@")[0] not in runtimes.names():
-        raise InputError(f"budget {budget!r} is not usable: {_BUDGETS}; runtimes known: {', '.join(runtimes.names())}")
+        raise InputError(
+            f"budget {brief(budget)} is not usable: {_BUDGETS}; runtimes known: {', '.join(runtimes.names())}"
+        )
     limits = runtimes.get(budget, family)
     least, most = checkpoint if limits.from_checkpoint else (limits.min_pixels, limits.max_pixels)
     return least, most, f"{most // area} tokens ({limits.runtime} {limits.versions})"
@@ -292,7 +296,10 @@ def _named(family: Family, budget: str, checkpoint: tuple[int, int], loaded: boo
 def _checkpoint(family: Family, pixels: tuple[int, int] | None) -> tuple[int, int]:
     if pixels is None:
         return family.min_pixels, family.max_pixels
-    least, most = (_whole(value, "checkpoint_pixels", "(min_pixels, max_pixels), whole numbers") for value in pixels)
+    wanted = "(min_pixels, max_pixels), whole numbers of at least 1"
+    if not isinstance(pixels, (tuple, list)) or len(pixels) != 2:
+        raise InputError(f"checkpoint_pixels {brief(pixels)} is not usable: {wanted}")
+    least, most = (_whole(value, "checkpoint_pixels", wanted) for value in pixels)
     if least > most:
         raise InputError(f"checkpoint_pixels is ({least}, {most}); the first must not be above the second")
     return least, most
@@ -305,8 +312,7 @@ def _whole(value: Any, name: str, wanted: str) -> int:
     except TypeError:
         number = 0
     if isinstance(value, bool) or not 1 <= number <= _MAX_PIXELS:
-        shown = repr(value)
-        raise InputError(f"{name} {shown if len(shown) < 80 else shown[:77] + '...'} is not usable: {wanted}")
+        raise InputError(f"{name} {brief(value)} is not usable: {wanted}")
     return number
 
 
@@ -341,7 +347,7 @@ def _coordinates(xy: Sequence[float]) -> tuple[float, ...]:
     try:
         values = tuple(float(value) for value in xy)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{xy!r} is neither a point (x, y) nor a box (x1, y1, x2, y2)") from None
+        raise InputError(f"{brief(xy)} is neither a point (x, y) nor a box (x1, y1, x2, y2)") from None
     if len(values) not in (2, 4) or not all(map(math.isfinite, values)):
-        raise InputError(f"{xy!r} is neither a point (x, y) nor a box (x1, y1, x2, y2) of finite numbers")
+        raise InputError(f"{brief(xy)} is neither a point (x, y) nor a box (x1, y1, x2, y2) of finite numbers")
     return values

@@ -15,6 +15,12 @@ class InputError(ValueError):
 
 
 def brief(value: object, limit: int = 80) -> str:
-    """A value as a message shows it: on one line, and what is long by its kind alone."""
-    shown = repr(value)
-    return shown if len(shown) <= limit and "\n" not in shown else f"a {type(value).__name__}"
+    """A value as a message shows it: on one line, of a long text the beginning, what else is long by its kind alone."""
+    if isinstance(value, str) and len(value) > limit:
+        return f"{value[: limit // 2]!r}..."
+    try:
+        shown = repr(value)
+    except ValueError:  # Python writes no integer of over 4,300 digits
+        shown = ""
+    kind = type(value).__name__
+    return shown if 0 < len(shown) <= limit and "\n" not in shown else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 
 __all__ = [
     "CPU_SCORE_BYTES",
@@ -111,7 +111,7 @@ def get(name: str | Family) -> Family:
     if isinstance(name, Family):
         return name
     if not isinstance(name, str) or name not in _FAMILIES:
-        raise InputError(f"unknown family {name!r}; known: {', '.join(_FAMILIES)}")
+        raise InputError(f"unknown family {brief(name)}; known: {', '.join(_FAMILIES)}")
     return _FAMILIES[name]
 
 
@@ -241,8 +241,8 @@ def predict_memory(
     Raises:
         InputError: an unknown dtype, or a count below 1.
     """
-    if dtype not in _BYTES:
-        raise InputError(f"unknown dtype {dtype!r}; known: {', '.join(_BYTES)}")
+    if not isinstance(dtype, str) or dtype not in _BYTES:
+        raise InputError(f"unknown dtype {brief(dtype)}; known: {', '.join(_BYTES)}")
     if patches < 1:
         raise InputError(f"patches is {patches}; it must be at least 1")
     if query_chunk is not None and query_chunk < 1:

@@ -19,6 +19,7 @@ __all__ = ["patchify", "resize"]
 PassOrder = Literal["pillow13", "horizontal"]
 PixelFormat = Literal["rgb", "rgba", "bgra", "grey"]
 
+_CHANNELS = {"rgb": 3, "rgba": 4, "bgra": 4, "grey": 1}
 _SHAPES = {"rgb": "[height, width, 3]", "rgba": "[height, width, 4]", "bgra": "[height, width, 4]"}
 
 
@@ -37,6 +38,7 @@ class _Pixels:
 
 def _pixels(image: Any, pixel_format: str, at_least: tuple[int, int] | None = None) -> _Pixels:
     """Of an array, a frame, or anything that media opens; copied only where pixels do not lie together."""
+    _check_choice("pixel_format", pixel_format, tuple(_CHANNELS))
     if type(image) is not np.ndarray and (
         not (hasattr(image, "__array_interface__") or hasattr(image, "__dlpack__")) or hasattr(image, "convert")
     ):
@@ -46,10 +48,9 @@ def _pixels(image: Any, pixel_format: str, at_least: tuple[int, int] | None = No
 
         stored = media.open_image(image, at_least=at_least).stored
         return _Pixels(stored, "rgba" if stored.shape[2] == 4 else "rgb")
-    array = np.asarray(image)
-    channels = {"rgb": 3, "rgba": 4, "bgra": 4, "grey": 1}.get(pixel_format)
-    if channels is None:
-        raise InputError(f"pixel_format is {pixel_format!r}; it must be 'rgb', 'rgba', 'bgra' or 'grey'")
+    if np.ma.isMaskedArray(image):
+        raise InputError("array is masked; fill it first: array.filled(...)")
+    array, channels = np.asarray(image), _CHANNELS[pixel_format]
     shaped = array.ndim == 2 if channels == 1 else array.ndim == 3 and array.shape[2] == channels
     if array.dtype != np.uint8 or not shaped:
         raise InputError(
@@ -61,9 +62,11 @@ def _pixels(image: Any, pixel_format: str, at_least: tuple[int, int] | None = No
     return _Pixels(array if as_it_lies else np.ascontiguousarray(array), pixel_format)
 
 
-def _check_pass_order(pass_order: Any) -> None:
-    if pass_order not in get_args(PassOrder):
-        raise InputError(f"pass_order is {brief(pass_order)}; it must be 'pillow13' or 'horizontal'")
+def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
+    """Refuse what is none of the known words; an array compared with one is neither true nor false."""
+    if not isinstance(value, str) or value not in known:
+        *others, last = map(repr, known)
+        raise InputError(f"{name} is {brief(value)}; it must be {', '.join(others)} or {last}")
 
 
 def resize(
@@ -97,10 +100,10 @@ def resize(
     try:
         width, height = (operator.index(side) for side in size)
     except (TypeError, ValueError):
-        raise InputError(f"size is {size!r}; it must be (width, height) in pixels, two integers") from None
+        raise InputError(f"size is {brief(size)}; it must be (width, height) in pixels, two integers") from None
     if max(abs(width), abs(height)) >= 2**63:
         raise InputError("size has a side that does not fit 64 bits; its sides must be from 1 to 67108864")
-    _check_pass_order(pass_order)
+    _check_choice("pass_order", pass_order, get_args(PassOrder))
     pixels = _pixels(image, pixel_format)
     return _core.resize(pixels.array, width, height, pass_order, pixels.pixel_format)
 
@@ -163,12 +166,11 @@ def patchify(
         InputError: an image of another size than its plan's, another dtype or shape, an unknown layout or pixel
             format, images and plans that are not as many, plans of several families.
     """
-    if layout not in ("native", "reference"):
-        raise InputError(f"layout is {layout!r}; it must be 'native' or 'reference'")
+    _check_choice("layout", layout, ("native", "reference"))
     several = isinstance(image, list | tuple)
     if several != isinstance(plan, list | tuple):
         raise InputError("image and plan must be one of each, or a list of each")
-    _check_pass_order(pass_order)
+    _check_choice("pass_order", pass_order, get_args(PassOrder))
     plans = cast("Sequence[Plan]", plan if several else [plan])
     for i, one in enumerate(plans):
         if not isinstance(one, Plan):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from saccade import _core
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 
 __all__ = ["mrope_positions", "vision_positions", "window_index"]
 
@@ -27,9 +27,9 @@ def _integer(value: Any, name: str) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise InputError(f"{name} is {value!r}; it must be an integer") from None
+        raise InputError(f"{name} is {brief(value)}; it must be an integer") from None
     if number not in _INT64:
-        raise InputError(f"{name} is {number}; it must fit 64 bits")
+        raise InputError(f"{name} is {brief(number)}; it must fit 64 bits")
     return number
 
 
@@ -39,11 +39,13 @@ def _grids(grids: Any, name: str) -> list[Grid]:
     try:
         listed = [tuple(_integer(extent, name) for extent in row) for row in rows]
     except TypeError:
-        raise InputError(f"{name} is {grids!r}; it must be a sequence of (frames, rows, columns) in patches") from None
+        raise InputError(
+            f"{name} is {brief(grids)}; it must be a sequence of (frames, rows, columns) in patches"
+        ) from None
     triples: list[Grid] = []
     for i, row in enumerate(listed):
         if len(row) != 3:
-            raise InputError(f"{name}[{i}] is {row}; it must be (frames, rows, columns) in patches")
+            raise InputError(f"{name}[{i}] is {brief(row)}; it must be (frames, rows, columns) in patches")
         triples.append((row[0], row[1], row[2]))
     return triples
 
@@ -53,7 +55,9 @@ def _seconds(values: Any) -> list[float]:
     try:
         return [float(value) for value in listed]
     except (TypeError, ValueError):
-        raise InputError(f"seconds_per_grid is {values!r}; it must be a sequence of numbers, one a video") from None
+        raise InputError(
+            f"seconds_per_grid is {brief(values)}; it must be a sequence of numbers, one a video"
+        ) from None
 
 
 def _token_ids(values: ArrayLike) -> NDArray[np.int64]:

@@ -262,7 +262,7 @@ def get(runtime: str, family: str | Family = "qwen2.5-vl") -> Limits:
     if isinstance(limits, str):
         why = f" ({record.note})" if record.note and set(record.limits.values()) == {"unknown"} else ""
         raise InputError(
-            f"the limits of {runtime} for {family.name} are not known{why}; "
+            f"the limits of {runtime if len(runtime) <= 80 else record.name} for {family.name} are not known{why}; "
             'give the budget in tokens, or in pixels as "1003520px"'
         )
     return Limits(record.name, record.versions, limits[0], limits[1], False)
@@ -319,18 +319,18 @@ def _setting(override: str, family: Family) -> str:
 
 def _record(runtime: str) -> Runtime:
     if not isinstance(runtime, str):
-        raise InputError(f"a runtime is a string such as 'ollama@0.13.3'; got {runtime!r}")
+        raise InputError(f"a runtime is a string such as 'ollama@0.13.3'; got {brief(runtime)}")
     name, at, version = runtime.strip().lower().partition("@")
     found = [record for record in _RECORDS if record.name == name]
     if not found:
-        raise InputError(f"unknown runtime {runtime!r}; known: {', '.join(names())}")
+        raise InputError(f"unknown runtime {brief(runtime)}; known: {', '.join(names())}")
     if not at:
         return found[-1]
     for record in found:
         if version in record.labels or _covers(record, version):
             return record
     known = ", ".join(record.versions for record in found)
-    raise InputError(f"{name} at version {version!r} is not known; known: {known} (or {name!r} alone: the newest)")
+    raise InputError(f"{name} at version {brief(version)} is not known; known: {known} (or {name!r} alone: the newest)")
 
 
 _VERSION = re.compile(r"v?(\d{1,9}(?:[.-]\d{1,9})*)(?:[.-]?(a|b|rc|dev|alpha|beta|pre)[.-]?\d*)?")

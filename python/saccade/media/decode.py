@@ -100,11 +100,15 @@ def load(image: Image.Image, origin: str) -> None:
     """Decode the pixels of an image; of an animation, the first frame.
 
     Raises:
-        InputError: the data is truncated or broken.
+        InputError: the data is truncated or broken, or the image of a caller is closed.
     """
+    # Left by its `with` before it was loaded, an image has pixels to read and nothing to read them from.
+    closed = getattr(image, "fp", image) is None and bool(getattr(image, "tile", ()))
     try:
         image.load()
     except _BROKEN as error:
+        if closed or "operation on closed" in str(error).lower():
+            raise InputError(f"{origin}: is closed; open it again, or load() it before it is closed") from None
         raise InputError(f"{origin}: is truncated or broken ({_reason(error)}); save or download it again") from None
 
 
@@ -114,12 +118,7 @@ def reduce(image: Image.Image, at_least: tuple[int, int]) -> None:
     Args:
         image: not yet decoded.
         at_least: (width, height) as stored, which both sides keep.
-
-    Raises:
-        InputError: `at_least` is no size.
     """
-    if any(isinstance(side, bool) or not isinstance(side, int) or side < 1 for side in at_least):
-        raise InputError(f"at_least is {at_least!r}; give (width, height) in pixels, at least 1")
     if image.format == "JPEG":
         image.draft(image.mode, at_least)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,15 +44,21 @@ class Frame:
             box: (x1, y1, x2, y2) in pixels, edges inside the frame, at least one pixel wide and high.
 
         Raises:
-            InputError: the box has no pixels or leaves the frame, or the frame was decoded at a reduced size.
+            InputError: no four integers, a box without pixels or that leaves the frame, or the frame was decoded at a
+                reduced size.
         """
         import numpy as np
 
-        (x1, y1, x2, y2), (width, height) = box, self.source_size
+        try:
+            x1, y1, x2, y2 = edges = tuple(operator.index(edge) for edge in box)
+        except (TypeError, ValueError):
+            said = "(x1, y1, x2, y2) in whole pixels"
+            raise InputError(f"{self.origin}: the crop is {brief(box)}; it must be {said}") from None
+        width, height = self.source_size
         if self.stored.shape[:2] != (height, width):
             raise InputError(f"{self.origin}: was decoded at a reduced size; open it whole to crop it")
         if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
-            raise InputError(f"{self.origin}: the crop {tuple(box)} is empty or leaves its {width} x {height} pixels")
+            raise InputError(f"{self.origin}: the crop {brief(edges)} is empty or leaves its {width} x {height} pixels")
         stored = np.ascontiguousarray(self.stored[y1:y2, x1:x2])
         stored.flags.writeable = False
-        return Frame(stored, (x2 - x1, y2 - y1), f"{self.origin} cropped to {tuple(box)}")
+        return Frame(stored, (x2 - x1, y2 - y1), f"{self.origin} cropped to {edges}")

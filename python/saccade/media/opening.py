@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, TypeGuar
 
 from PIL import Image
 
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 from saccade.media import colour, decode, faster, sources
 from saccade.media.colour import Color
 from saccade.media.frame import Frame
@@ -77,7 +77,7 @@ def open_image(
             outside the stated range.
         FileNotFoundError: no such file.
     """
-    check_options(background=background, color=color, max_pixels=max_pixels)
+    check_options(background=background, color=color, max_pixels=max_pixels, at_least=at_least)
     if isinstance(source, Frame):
         return source
     if _is_array(source):
@@ -125,7 +125,7 @@ def image_sizes(
     The two differ only where `at_least` lets a JPEG be decoded smaller. Only the header is read; errors as
     `image_size`.
     """
-    check_options(max_pixels=max_pixels)
+    check_options(max_pixels=max_pixels, at_least=at_least)
     if isinstance(source, Frame):
         return source.source_size, (source.stored.shape[1], source.stored.shape[0])
     if _is_array(source):
@@ -226,7 +226,7 @@ def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
     if isinstance(source, Encoded):
         return io.BytesIO(source.data), source.origin
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return io.BytesIO(source), "bytes"
+        return io.BytesIO(bytes(source)), "bytes"  # BytesIO itself takes no memoryview with gaps
     if isinstance(source, str):
         return sources.open_text(source, allow_url=allow_url)
     if isinstance(source, os.PathLike):
@@ -241,7 +241,7 @@ def _is_array(source: Any) -> TypeGuard[npt.NDArray[np.generic]]:
     return any(base.__module__ == "numpy" and base.__name__ == "ndarray" for base in type(source).__mro__)
 
 
-def check_options(*, max_pixels: Any, background: Any = None, color: Any = "convert") -> None:
+def check_options(*, max_pixels: Any, background: Any = None, color: Any = "convert", at_least: Any = None) -> None:
     """Refuse what no image can be read with.
 
     Raises:
@@ -250,8 +250,12 @@ def check_options(*, max_pixels: Any, background: Any = None, color: Any = "conv
     if background is not None:
         good = isinstance(background, (tuple, list)) and len(background) == 3
         if not good or any(isinstance(v, bool) or not isinstance(v, int) or not 0 <= v <= 255 for v in background):
-            raise InputError(f"background {background!r} is no colour: give (red, green, blue) in 0..255, or None")
-    if color not in get_args(Color):
-        raise InputError(f"color is {color!r}; it is 'convert' or 'ignore'")
+            raise InputError(f"background {brief(background)} is no colour: give (red, green, blue) in 0..255, or None")
+    if not isinstance(color, str) or color not in get_args(Color):
+        raise InputError(f"color is {brief(color)}; it is 'convert' or 'ignore'")
     if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
-        raise InputError(f"max_pixels is {max_pixels!r}; it must be a whole number of at least 1")
+        raise InputError(f"max_pixels is {brief(max_pixels)}; it must be a whole number of at least 1")
+    if at_least is not None:
+        good = isinstance(at_least, (tuple, list)) and len(at_least) == 2
+        if not good or any(isinstance(side, bool) or not isinstance(side, int) or side < 1 for side in at_least):
+            raise InputError(f"at_least is {brief(at_least)}; give (width, height) in pixels, at least 1")

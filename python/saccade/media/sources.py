@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 from urllib.response import addinfourl
 
-from saccade.errors import InputError
+from saccade.errors import InputError, brief
 
 __all__ = ["from_base64", "from_data_uri", "from_url", "open_file", "open_text", "path_of_url", "short"]
 
@@ -124,8 +124,10 @@ def from_base64(text: str | bytes) -> bytes:
         The bytes, for `open_image`.
 
     Raises:
-        InputError: empty, or not base64.
+        InputError: empty, no text or bytes, or not base64.
     """
+    if not isinstance(text, (str, bytes, bytearray, memoryview)):
+        raise InputError(f"base64 is {brief(text)}; give it as text or bytes")
     raw = text.encode("ascii", "replace") if isinstance(text, str) else bytes(text)
     raw = raw.translate(None, b" \t\n\r\f").rstrip(b"=")
     try:

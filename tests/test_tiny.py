@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from saccade.engine import Engine
 from saccade.errors import InputError
 from saccade.scenes import generate
 from saccade.sweep import bin_of, share_of
-from saccade.tiny import asking, questions, summary, workers
+from saccade.tiny import asking, bare, measure, questions, summary, workers
 
 Row = dict[str, Any]
 
@@ -86,6 +87,42 @@ def test_points_lie_on_what_they_ask_for(loaded: Engine) -> None:
             found += 1
             assert scene.at(point[0] * plan.scale[0], point[1] * plan.scale[1]) is element
     assert found > 10
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bare_points_and_boxes_lie_on_nothing(loaded: Engine, seed: int) -> None:
+    scene = generate(seed, (1280, 800))
+    plan, rng = loaded.plan(scene.image, budget=256), np.random.RandomState(seed)
+    (width, height), (across, down) = plan.resized_size, plan.scale
+    point, box = bare.point(scene, plan, rng), bare.box(scene, plan, rng)
+    assert point is not None and box is not None
+    assert scene.at(point[0] * across, point[1] * down) is None
+    x1, y1, x2, y2 = box
+    assert 0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height
+    assert {x2 - x1, y2 - y1} <= set(range(28, 85))
+    for left, top, right, bottom in (element.box for element in scene.elements):
+        assert right <= x1 * across or left >= x2 * across or bottom <= y1 * down or top >= y2 * down
+
+
+def test_what_is_covered_has_no_bare_place(loaded: Engine) -> None:
+    scene = generate(3, (1280, 800))
+    plan, rng = loaded.plan(scene.image, budget=64), np.random.RandomState(0)
+    for gap in (0, 90):  # source pixels below the only element; 90 are some 20 of the model's
+        one = dataclasses.replace(scene.elements[0], box=(0, 0, 1280, 800 - gap))
+        full = dataclasses.replace(scene, elements=(one,))
+        assert (bare.point(full, plan, rng) is None) == (gap == 0)
+        assert bare.box(full, plan, rng) is None
+
+
+def test_bare_desktop_is_asked_after_everything_else(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_them = measure.in_range(loaded, 0)
+    monkeypatch.setattr(bare, "point", lambda *what: None)
+    monkeypatch.setattr(bare, "box", lambda *what: None)
+    without = measure.in_range(loaded, 0)
+    assert with_them[: len(without)] == without
+    assert [row["asked"] for row in with_them[len(without) :]] == ["bare point", "bare box"]
+    for row in with_them[len(without) :]:
+        assert row["right"] == (row["said"] == "[]") and row["budget"] == 64
 
 
 def test_law_targets_are_at_most_eight_of_a_size() -> None:
@@ -191,7 +228,9 @@ def test_the_command_prints_figures_and_json(
     fake_parts(monkeypatch)
     words = ["tiny", "evaluate", "--screens", "3", "--out", str(tmp_path / "j")]
     assert main(words) == 0
-    assert "what is at a point" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "what is at a point" in told and "nothing said of a bare box" in told
+    assert "budgets of 64 to 256 tokens" in told
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["range"]["places"]["iou"] == 0.5 and found["law"][-3]["n"] == 2

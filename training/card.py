@@ -55,12 +55,16 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def paragraph(text: str) -> str:
+    return textwrap.fill(text, 120, break_on_hyphens=False) + "\n"
+
+
 def in_range(found: Figures) -> str:
     """The figures inside the trained range, and the aims beside what was reached."""
     places = found["places"]
     named = {
         "all": places,
-        **{f"at {budget} tokens": cell for budget, cell in found["by_budget"].items()},
+        **{f"at a budget of {budget}": cell for budget, cell in found["by_budget"].items()},
         **{size: cell for size, cell in found["by_size"].items() if cell["n"]},
         "named by colour and kind": found["by_relation"]["plain"],
         "named by place or side too": found["by_relation"]["relation"],
@@ -73,6 +77,8 @@ def in_range(found: Figures) -> str:
         ("`[]` of what is there", found["false_nothing"]["x"], 0.05, value(found["false_nothing"], "x"), False),
         ("what is at a point", found["point"]["right"], 0.9, value(found["point"], "right"), True),
         ("what is in a box", found["box"]["right"], None, value(found["box"], "right"), True),
+        ("`[]` at a bare point", found["bare point"]["right"], None, value(found["bare point"], "right"), True),
+        ("`[]` in a bare box", found["bare box"]["right"], None, value(found["bare box"], "right"), True),
     ]
     judged = [
         [name, shown, "-" if aim is None else f"{'at least' if more else 'at most'} {aim}",
@@ -80,8 +86,12 @@ def in_range(found: Figures) -> str:
         for name, got, aim, shown, more in aims
     ]  # fmt: skip
     return (
-        f"{found['screens']} held-out screens of at least 20 elements, 64 to 256 tokens, targets of at least 28 model "
-        f"pixels both\nways, {found['large_share']:.0%} of them large; 95 % intervals in brackets, by screens.\n\n"
+        paragraph(
+            f"`saccade tiny evaluate --screens {found['screens']}`. {found['screens']} held-out screens of at least 20 "
+            "elements, budgets of 64 to 256 tokens, targets of at least 28 model pixels both ways, "
+            f"{found['large_share']:.0%} of them large; 95 % intervals in brackets, by screens."
+        )
+        + "\n"
         + table(["", "reached", "aim", "met"], judged)
         + "\n"
         + table(["targets", "n", "mean IoU", "centre inside"], rows)
@@ -136,7 +146,7 @@ def main() -> None:
     models = {"float16": found}
     models |= {name: json.loads(Path(path).read_text()) for name, path in arguments.converted}
     print(HEAD.replace("{trained}", arguments.trained))
-    print(f"## In its range\n\n`saccade tiny evaluate --screens {found['screens']}`. {in_range(found['range'])}")
+    print(f"## In its range\n\n{in_range(found['range'])}")
     print(
         "## The law of budgets\n\n4K screens, mean IoU by the target's share of the frame (large over 5 %, medium 1 to "
         f"5 %, small 0.1 to 1 %, tiny below)\nand by budget. More than 256 tokens is beyond what it was trained on.\n\n"
@@ -151,7 +161,7 @@ def main() -> None:
         f"elements of\nlike size on the same screens:\n\n{ambiguity(found['ambiguity'])}"
     )
     print(
-        f"## Elsewhere\n\n{textwrap.fill(arguments.agreement, 120)}\n\n"
+        f"## Elsewhere\n\n{paragraph(arguments.agreement)}\n"
         "The demo screen is the first held-out seed that has two targets of "
         "every size class named by colour and kind alone; no model\nhad a say in it. All screens judged come from the "
         "generator that training draws from: the numbers say nothing about\nscreens of any other kind."

@@ -80,11 +80,13 @@ def _value(cell: dict[str, Any], name: str) -> str:
 
 
 def _print_range(figures: dict[str, Any]) -> None:
-    print(f"in its range: {figures['screens']} screens, 64 to 256 tokens, targets of 28 model pixels both ways")
+    print(
+        f"in its range: {figures['screens']} screens, budgets of 64 to 256 tokens, targets of 28 model pixels both ways"
+    )
     columns = [("what", "left"), ("n", "right"), ("IoU", "right"), ("centre inside", "right")]
     named = {
         "all": figures["places"],
-        **{f"at {budget} tokens": cell for budget, cell in figures["by_budget"].items()},
+        **{f"at a budget of {budget}": cell for budget, cell in figures["by_budget"].items()},
         **figures["by_size"],
         **figures["by_relation"],
     }
@@ -97,6 +99,8 @@ def _print_range(figures: dict[str, Any]) -> None:
         "  of descriptions without a relation": (figures["point_plain"], "right"),
         "what is in a box": (figures["box"], "right"),
         "  of descriptions without a relation ": (figures["box_plain"], "right"),
+        "nothing said of a bare point": (figures["bare point"], "right"),
+        "nothing said of a bare box": (figures["bare box"], "right"),
     }
     print()
     output.table(

@@ -11,18 +11,21 @@ from saccade import grounding, media
 from saccade.grounding import Box, centre_inside
 from saccade.policies.zoom import crop_around
 from saccade.sweep import iou, share_of
-from saccade.tiny import asking, questions
+from saccade.tiny import asking, bare, questions
 from saccade.tiny.asking import Target
 from saccade.tiny.sitting import Sitting
 
 if TYPE_CHECKING:
     from saccade.engine import Engine
+    from saccade.scenes import Scene
 
 __all__ = ["PARTS", "ZOOM_SHARES", "ambiguity", "in_range", "law"]
 
 Row = dict[str, Any]
 # What the crop of the second look keeps of each side.
 ZOOM_SHARES = (0.5, 0.25)
+# Of the seed of what is asked on bare desktop, beside the screen's number.
+BARE = 1
 
 
 def _score(found: Sequence[Box], target: Target) -> Row:
@@ -33,7 +36,7 @@ def _score(found: Sequence[Box], target: Target) -> Row:
 
 
 def in_range(engine: Engine, unit: int) -> list[Row]:
-    """Places, absent things, points and boxes on one held-out screen; empty where the screen does not count."""
+    """Places, absent things, points, boxes and bare desktop on one held-out screen; empty where it does not count."""
     drawn = asking.screen(unit)
     if drawn is None:
         return []
@@ -68,7 +71,24 @@ def in_range(engine: Engine, unit: int) -> list[Row]:
         else:
             row |= {"right": text == row["true"], "said": text}
         rows.append(row)
-    return rows
+    # Asked apart, and from other random numbers, so that they change no answer above.
+    more = _bare(sitting, scene, np.random.RandomState([unit, BARE]))
+    return rows + [{**row, "budget": budget, "tokens": plan.tokens} for row in more]
+
+
+def _bare(sitting: Sitting, scene: Scene, rng: np.random.RandomState) -> list[Row]:
+    """What is said of bare desktop, at a point and in a box, where the screen has room for them."""
+    point, box = bare.point(scene, sitting.plan, rng), bare.box(scene, sitting.plan, rng)
+    asked = {}
+    if point is not None:
+        asked["bare point"] = questions.what_is_at(point)
+    if box is not None:
+        asked["bare box"] = questions.what_is_in(box)
+    texts = sitting.ask(list(asked.values()))
+    return [
+        {"asked": name, "true": questions.NOTHING, "right": text == questions.NOTHING, "said": text}
+        for name, text in zip(asked, texts, strict=True)
+    ]
 
 
 def _places(engine: Engine, image: Any, targets: Sequence[Target], budget: int) -> tuple[list[tuple[Box, ...]], int]:

@@ -96,7 +96,7 @@ def in_range(rows: Rows) -> Figure:
     figures["by_relation"] = {
         "plain": _cell(_chosen(places, relation=False)), "relation": _cell(_chosen(places, relation=True)),
     }  # fmt: skip
-    for name in ("absent", "point", "box"):
+    for name in ("absent", "point", "box", "bare point", "bare box"):
         figures[name] = _cell(_chosen(rows, asked=name), ["right"])
     for name in ("point", "box"):
         plain = _chosen(rows, asked=name, relation=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import struct
 import subprocess
@@ -120,6 +121,19 @@ def test_doctor_names_two_backends_installed_over_each_other(monkeypatch: pytest
     assert "pip uninstall -y mlx-cpu mlx-cuda-12" in finding.advice
 
 
+def test_doctor_names_a_model_cache_that_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    from saccade.cli import doctor
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert doctor.examine_cache().value.endswith("(empty)")
+    os.mkfifo(tmp_path / "cache")
+    found = doctor.examine_cache()
+    assert found.wrong
+    assert "is no folder; set HF_HUB_CACHE" in found.advice
+
+
 def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
     out = tmp_path / "made" / "here"
     result = saccade("scenes", "--n", "2", "--size", "640x400", "--out", str(out), "--json")
@@ -147,6 +161,9 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "640x480", "--budget", "ollama@0.1.0"), ("0.1.0",)),
         (("plan", "640x480", "--budget", "nosuch@1"), ("nosuch",)),
         (("plan", "640x480", "--family", "qwen9"), ("qwen9", "qwen2.5-vl")),
+        (("plan", "640x480", "--family", ""), ("unknown family ''", "qwen2.5-vl")),
+        (("plan", "640x480", "--reduced-jpeg"), ("--reduced-jpeg", "640x480")),
+        (("plan", "640x480", "--picture", ""), ("is empty; name a file",)),
         (("plan", "640x480", "--picture", "missing/plan.png"), ("missing", "does not exist")),
         (("plan", "640x480", "--picture", "plan.xyz"), ("plan.xyz", ".png")),
         (("plan", "640x480", "--picture", "plan"), ("no ending",)),

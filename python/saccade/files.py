@@ -21,8 +21,10 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
         The path that will be written: where `path` is a symbolic link, what it points to.
 
     Raises:
-        InputError: the folder does not exist or is not writable, or the path is there and is no ordinary file.
+        InputError: an empty path, a folder that does not exist or is not writable, or a path that is no ordinary file.
     """
+    if not os.fspath(path):
+        raise InputError("the name of the file to write is empty; name a file")
     target = Path(path)
     if target.is_symlink():
         target = target.resolve()

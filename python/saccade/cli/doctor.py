@@ -110,8 +110,11 @@ def examine_cache() -> Finding:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     folder = Path(HF_HUB_CACHE)
-    if not folder.is_dir():
+    if not folder.exists():
         return Finding("model cache", f"{folder} (empty)")
+    if not folder.is_dir():
+        advice = f"{folder} is no folder; set HF_HUB_CACHE to one, or move it away"
+        return Finding("model cache", f"{folder} (no folder)", wrong=True, advice=advice)
     try:
         total = sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file() and not entry.is_symlink())
         models = sum(1 for entry in folder.glob("models--*") if entry.is_dir())

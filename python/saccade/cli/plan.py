@@ -184,10 +184,13 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--family {options.family}: the checkpoint of --model says its own; give one of the two")
     file_format = None if options.picture is None else writable_picture(options.picture, options.image)
     image = image_given(options)
+    if options.reduced_jpeg and isinstance(image, tuple):
+        raise InputError(f"--reduced-jpeg: {options.image} is a size; give the image, whose header says what it is")
     model, limits = (None, None) if options.model is None else outline(options.model)
+    family = "qwen2.5-vl" if options.family is None else options.family
     plan = budget.plan(
         image,
-        family=model.config.family if model is not None else options.family or "qwen2.5-vl",
+        family=family if model is None else model.config.family,
         budget=options.budget,
         min_tokens=options.min_tokens,
         checkpoint_pixels=limits,

@@ -182,6 +182,7 @@ def test_zooming_and_ambiguity_by_hand() -> None:
     half, quarter = summary.zoom([*flat, *zoomed])
     assert half["ratio"] == pytest.approx(3.0) and half["iou"] == pytest.approx(0.6)
     assert quarter["n"] == 0 and quarter["ratio"] is None
+    assert summary.zoom([*rows([(0, 0.0), (1, 0.0)], asked="law", budget=256), *zoomed])[0]["ratio"] is None
     told = {(True, 256): 0.8, (True, 1024): 0.2, (False, 256): 0.9, (False, 1024): 0.7}
     asked = [
         row for (kind, budget), iou in told.items() for row in rows([(0, iou), (1, iou)], ambiguous=kind, budget=budget)

@@ -1,6 +1,6 @@
 """Write the model card from measured figures, so that no number in it is typed by hand.
 
-saccade tiny evaluate --screens 1000 --json > figures.json
+saccade tiny evaluate --screens 1000 --processes 2 --json > figures.json
 python training/card.py figures.json --trained "..." --agreement "..." > python/saccade/assets/tiny/README.md
 """
 
@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 Figures = dict[str, Any]
+
+DOUBLE: Final = 2.0
+# Mean IoU below which nothing is left to lose.
+NOTHING_LEFT: Final = 0.01
 
 HEAD: Final = """\
 # saccade-tiny
@@ -117,7 +121,19 @@ def zoom(found: list[Figures]) -> str:
         [f"{z['crop']:g} of each side", str(z["n"]), value(z["flat"], "iou"), value(z, "iou"), value(z, "ratio")]
         for z in found
     ]
-    return table(["crop", "n", "one look at 256 tokens", "two looks", "ratio"], rows)
+    shown = table(["crop", "n", "one look at 256 tokens", "two looks", "ratio"], rows)
+    return shown + "\n" + paragraph(" ".join(zoom_verdict(z) for z in found))
+
+
+def zoom_verdict(found: Figures) -> str:
+    """Whether two looks have at least twice the IoU of one, by the mean and by the low end of its interval."""
+    crop, ratio, ends = f"With a crop of {found['crop']:g} of each side", found["ratio"], found["ratio_interval"]
+    if ratio is None:
+        return f"{crop} there is no ratio to judge."
+    met = f"the aim of at least double is {'met' if ratio >= DOUBLE else 'not met'} by the mean ({ratio:.3f})"
+    if ends is None:
+        return f"{crop} {met}; there is no interval."
+    return f"{crop} {met} and {'met' if ends[0] >= DOUBLE else 'not met'} by the interval's low end ({ends[0]:.3f})."
 
 
 def ambiguity(found: list[Figures]) -> str:
@@ -132,7 +148,25 @@ def ambiguity(found: list[Figures]) -> str:
             )
         ]
         rows.append([f"256 to {one['budget']}", f"{one['n'][0]} / {one['n'][1]}", *cells])
-    return table(["tokens", "n", "lost, ambiguous", "lost, clean", "difference"], rows)
+    shown = table(["tokens", "n", "lost, ambiguous", "lost, clean", "difference"], rows)
+    return shown + "\n" + paragraph(" ".join(ambiguity_verdict(one) for one in found))
+
+
+def ambiguity_verdict(found: Figures) -> str:
+    """Whether ambiguous descriptions lose more, by the interval of the difference."""
+    ends = found["excess_interval"]
+    if ends is None:
+        judged = "cannot be told from that of clean ones: there is no interval"
+    elif ends[0] > 0:
+        judged = "is larger than that of clean ones"
+    elif ends[1] < 0:
+        judged = "is smaller than that of clean ones"
+    else:
+        judged = "is not told apart from that of clean ones: the interval holds 0"
+    nothing = ""
+    if max(found["iou"][1::2]) < NOTHING_LEFT:
+        nothing = f"; at {found['budget']} the IoU of both is about 0, so the drop is only the loss of everything"
+    return f"To {found['budget']} tokens the loss of ambiguous descriptions {judged}{nothing}."
 
 
 def main() -> None:
@@ -162,9 +196,12 @@ def main() -> None:
     )
     print(
         f"## Elsewhere\n\n{paragraph(arguments.agreement)}\n"
-        "The demo screen is the first held-out seed that has two targets of "
-        "every size class named by colour and kind alone; no model\nhad a say in it. All screens judged come from the "
-        "generator that training draws from: the numbers say nothing about\nscreens of any other kind."
+        + paragraph(
+            "The demo screen is the first held-out seed that has two targets of every size class named by colour and "
+            "kind alone; no model had a say in it. All screens judged come from the generator that training draws "
+            "from: the numbers say nothing about screens of any other kind."
+        ),
+        end="",
     )
 
 

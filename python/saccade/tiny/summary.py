@@ -126,9 +126,9 @@ def zoom(rows: Rows) -> list[Figure]:
     figures = []
     for share in ZOOM_SHARES:
         zoomed = _chosen(rows, asked="zoom", crop=share)
-        ratio = round(float(_ratio(_means([zoomed, flat]))), 3) if zoomed else None
+        ratio = float(_ratio(_means([zoomed, flat])))
         figures.append(
-            {"crop": share, **_cell(zoomed), "flat": _cell(flat), "ratio": ratio,
+            {"crop": share, **_cell(zoomed), "flat": _cell(flat), "ratio": None if np.isnan(ratio) else round(ratio, 3),
              "ratio_interval": interval([zoomed, flat], "iou", _ratio)}
         )  # fmt: skip
     return figures

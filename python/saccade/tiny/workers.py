@@ -39,6 +39,8 @@ def alone(engine: Engine) -> Ask:
 def together(model: str | None, processes: int) -> Iterator[Ask]:
     """Units in several processes at once, one thread each: as many rows a second as the CPUs give.
 
+    What is asked has to be answered before more is asked.
+
     Args:
         model: as `saccade.load` takes it; each process loads it, and here it is waited for.
         processes: how many, at least 1.

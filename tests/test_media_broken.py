@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pictures
 import pytest
+from command_line import assert_mistake, saccade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import encoded, noise
@@ -21,6 +22,7 @@ from PIL import Image, ImageFile
 
 from saccade import media
 from saccade.errors import InputError
+from saccade.media import complaints
 
 PHOTO = pictures.corners(48, 40)
 FILES = {
@@ -164,6 +166,37 @@ def test_an_animation_gives_its_first_frame() -> None:
         frame = media.open_image(data)
         assert frame.source_size == (12, 8)
         assert (frame.pixels == (255, 0, 0)).all()
+
+
+def damaged_tiff(compression: str, seed: int) -> bytes:
+    data = bytearray(encoded(Image.fromarray(noise(90, 60)), "TIFF", compression=compression))
+    data[len(data) // 2 : len(data) // 2 + 4] = bytes([0xFF, seed, 0xFF, 0xFF])
+    return bytes(data)
+
+
+def test_what_libtiff_prints_is_part_of_the_refusal(tmp_path: Path) -> None:
+    path, drawn = tmp_path / "scan.tif", tmp_path / "drawn.png"
+    data = damaged_tiff("tiff_lzw", 0xFF)
+    path.write_bytes(data)
+    result = saccade("plan", str(path), "--picture", str(drawn))
+    assert_mistake(result, "scan.tif: is truncated or broken (")
+    assert not drawn.exists()
+
+
+def test_what_only_libtiff_tells_of_is_damage_to_who_listens(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(complaints, "_asked", threading.Event())
+    data = damaged_tiff("jpeg", 0xC8)
+    whole = media.open_image(data)
+    assert "JPEGLib" in capfd.readouterr().err, "else this file shows nothing: Pillow read it all the same"
+    complaints.listen()
+    with pytest.raises(InputError, match=r"bytes: is truncated or broken \(JPEGLib: "):
+        media.open_image(data)
+    print("heard", file=sys.stderr, flush=True)
+    assert capfd.readouterr().err == "heard\n"
+    sound = encoded(Image.fromarray(whole.pixels), "TIFF", compression="tiff_lzw")
+    np.testing.assert_array_equal(media.open_image(sound).pixels, whole.pixels)
 
 
 def test_a_closed_pillow_image_is_an_error_that_says_so(tmp_path: Path) -> None:

@@ -83,7 +83,9 @@ def how(options: argparse.Namespace, progress: Progress | None = None) -> dict[s
 def reading(options: argparse.Namespace) -> Reading:
     """How `add_model_arguments` says that images are read."""
     from saccade import media
+    from saccade.media import complaints
 
+    complaints.listen()
     return media.Reading(color=options.color, allow_url=options.allow_url)
 
 

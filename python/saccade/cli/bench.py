@@ -42,12 +42,14 @@ def print_table(results: list[Comparison]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the times; exit code 1 where the two sides disagree."""
     from saccade import bench, media, scenes
+    from saccade.media import complaints
 
     budgets = budgets_of(options.budgets)
     size = SIZE.fullmatch(options.image)
     if size:
         pixels = scenes.generate(0, (int(size[1]), int(size[2]))).image
     else:
+        complaints.listen()
         pixels = media.open_image(options.image, color=options.color, allow_url=options.allow_url).pixels
     results = bench.compare(pixels, budgets)
     if options.json:

@@ -6,7 +6,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["bytes_text", "console", "facts", "note", "print_json", "table"]
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console that keeps its lines whole where the output is not a terminal."""
+def console(*, stderr: bool = False, file: TextIO | None = None) -> Console:
+    """A console that keeps its lines whole where the output is not a terminal; `file` is written to in place of it."""
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, width=None if stream.isatty() else 160, highlight=False, soft_wrap=False)
+    stream = file or (sys.stderr if stderr else sys.stdout)
+    return Console(file=file, stderr=stderr, width=None if stream.isatty() else 160, highlight=False, soft_wrap=False)
 
 
 def print_json(value: Any) -> None:

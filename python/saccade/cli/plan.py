@@ -173,7 +173,9 @@ def draw_plan(plan: budget.Plan, image: Any, color: Color, path: str, file_forma
     pixels = None
     if not isinstance(image, tuple):
         from saccade import media, patches
+        from saccade.media import complaints
 
+        complaints.listen()
         pixels = patches.resize(media.open_image(image, color=color), plan.resized_size)
     files.write_atomically(path, picture.render(plan, pixels, file_format=file_format))
 

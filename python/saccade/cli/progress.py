@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from saccade.cli import output
 
@@ -28,6 +29,7 @@ class Progress:
         self._task: TaskID | None = None
         self._lock = threading.Lock()
         self._stopped = sys.stderr is None or not sys.stderr.isatty()
+        self._screen = None if self._stopped else _apart(sys.stderr)
         self._timer = threading.Timer(SECONDS, self._show)
         self._timer.daemon = True
 
@@ -55,6 +57,9 @@ class Progress:
             self._stopped = True
             if self._bar is not None:
                 self._bar.stop()
+                self._bar = None
+            if self._screen is not None and self._screen is not sys.stderr:
+                self._screen.close()
 
     def _show(self) -> None:
         from rich import progress
@@ -63,7 +68,16 @@ class Progress:
             if self._stopped:
                 return
             columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn())
-            self._bar = progress.Progress(*columns, console=output.console(stderr=True), transient=True)
+            screen = output.console(stderr=True, file=self._screen)
+            self._bar = progress.Progress(*columns, console=screen, transient=True)
             words, done, total = self._now
             self._task = self._bar.add_task(words, completed=done, total=total)
             self._bar.start()
+
+
+def _apart(stream: TextIO) -> TextIO:
+    """The same terminal by a descriptor of its own: that of `stream` is libtiff's while a TIFF is decoded."""
+    try:
+        return os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding)
+    except OSError:  # a stream without one
+        return stream

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 from PIL import Image
 
 from saccade.errors import InputError
+from saccade.media import complaints
 
 __all__ = ["FORMATS", "MAX_PIXELS", "check_size", "header", "load", "reduce"]
 
@@ -104,12 +105,16 @@ def load(image: Image.Image, origin: str) -> None:
     """
     # Left by its `with` before it was loaded, an image has pixels to read and nothing to read them from.
     closed = getattr(image, "fp", image) is None and bool(getattr(image, "tile", ()))
+    said: list[str] = []
     try:
-        image.load()
+        with complaints.heard(image) as said:
+            image.load()
     except _BROKEN as error:
         if closed or "operation on closed" in str(error).lower():
             raise InputError(f"{origin}: is closed; open it again, or load() it before it is closed") from None
-        raise InputError(f"{origin}: is truncated or broken ({_reason(error)}); save or download it again") from None
+        said = said or [_reason(error)]
+    if said:
+        raise InputError(f"{origin}: is truncated or broken ({said[0]}); save or download it again")
 
 
 def reduce(image: Image.Image, at_least: tuple[int, int]) -> None:

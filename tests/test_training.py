@@ -1,4 +1,7 @@
-"""The training loop, where torch is: a lost process is noticed, a run goes on with its own arguments alone."""
+"""The training loop: a process that is gone is noticed, a run goes on with its own arguments alone.
+
+`pytest -m live`, where torch is.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.live
 
 TRAINING = Path(__file__).resolve().parents[1] / "training"
 BEGUN = {"seed": 3, "rate": 2e-3, "init": None, "workers": 2, "image_tokens": 120, "minutes": None, "steps": 6}
@@ -30,7 +33,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Any:
 def shared(train: Any, folder: Path) -> Any:
     """What `alone` needs of a run, without its network."""
     made = train.Shared.__new__(train.Shared)
-    made.lock, made.main, made.others, made.folder = torch.multiprocessing.Lock(), os.getpid(), (), folder
+    made.lock, made.main, made.others, made.folder = get_context().Lock(), os.getpid(), (), folder
     return made
 
 

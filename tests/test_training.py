@@ -110,7 +110,7 @@ def test_a_run_without_its_helper_saves_ends_and_takes_no_other_seed(
     ("changed", "message"),
     [
         ({"rate": 1e-3}, "begun with --rate 0.002, this run is with --rate 0.001"),
-        ({"init": Path("weights")}, "begun without --init, this run is with --init weights"),
+        ({"init": Path("weights"), "rate": 1e-3}, "begun without --init, this run is with --init weights"),
         ({"workers": 1}, "begun with --workers 2, this run is with --workers 1"),
         ({"image_tokens": 60}, "begun with --image-tokens 120, this run is with --image-tokens 60"),
         ({"minutes": 5.0}, "begun without --minutes, this run is with --minutes 5.0"),

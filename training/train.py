@@ -35,8 +35,8 @@ SAVE_EVERY: Final = 100
 CHECK_EVERY: Final = 500
 # Seconds that a process waits for the weights before it looks whether the others are still there.
 PATIENCE: Final = 10.0
-# What a run that goes on must have been begun with.
-SETTINGS: Final = ("seed", "rate", "init", "workers", "image_tokens", "minutes", "steps")
+# What a run that goes on must have been begun with; `--init` first, for the default rate hangs on it.
+SETTINGS: Final = ("init", "seed", "rate", "workers", "image_tokens", "minutes", "steps")
 
 
 def weights(share: float, widest: float) -> Weights:

@@ -187,7 +187,7 @@ def run(options: argparse.Namespace) -> int:
     file_format = None if options.picture is None else writable_picture(options.picture, options.image)
     image = image_given(options)
     if options.reduced_jpeg and isinstance(image, tuple):
-        raise InputError(f"--reduced-jpeg: {options.image} is a size; give the image, whose header says what it is")
+        raise InputError(f"--reduced-jpeg needs the image itself, whose header says what it is; got {options.image}")
     model, limits = (None, None) if options.model is None else outline(options.model)
     family = "qwen2.5-vl" if options.family is None else options.family
     plan = budget.plan(

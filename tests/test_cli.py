@@ -106,6 +106,12 @@ def test_doctor_names_a_wrong_environment_among_all_else(monkeypatch: pytest.Mon
     assert findings["kernel"]["wrong"]
     assert findings["kernel"]["advice"].startswith("SACCADE_KERNEL is 'sse9', a kernel that this build or CPU")
     assert findings["threads"]["advice"] == "SACCADE_THREADS is 'many'; it must be a number from 1 to 256"
+    monkeypatch.setenv("SACCADE_KERNEL", os.fsdecode(b"a\nb\xff"))
+    monkeypatch.setenv("SACCADE_THREADS", os.fsdecode(b"\xff"))
+    result = saccade("doctor")
+    assert result.returncode == 1
+    assert r"SACCADE_KERNEL is 'a\x0ab\xff', a kernel that" in result.stdout
+    assert r"SACCADE_THREADS is '\xff'; it must" in result.stdout
     monkeypatch.setenv("SACCADE_KERNEL", "scalar")
     monkeypatch.setenv("SACCADE_THREADS", "3")
     output = saccade("doctor").stdout.split("\n")

@@ -197,3 +197,5 @@ def test_an_unknown_kernel_is_an_error_that_names_those_there_are() -> None:
     assert message == f"saccade.errors.InputError: {expected}"
     with pytest.raises(InputError, match=f"kernel is 'sse9'.*it has: {LISTED}"):
         _core.select_kernel("sse9")
+    message = child(os.fsdecode(b"a\nb\xff")).stderr.splitlines()[-1]
+    assert message.startswith(r"saccade.errors.InputError: SACCADE_KERNEL is 'a\x0ab\xff', a kernel that")

@@ -48,6 +48,19 @@ def test_the_environment_sets_their_number() -> None:
         done = child(show, SACCADE_THREADS=wrong)
         assert done.returncode == 1
         assert f"SACCADE_THREADS is '{wrong}'; it must be a number from 1 to 256" in done.stderr.splitlines()[-1]
+    done = child(show, SACCADE_THREADS=os.fsdecode(b"2\n\xff"))
+    assert r"InputError: SACCADE_THREADS is '2\x0a\xff'; it must be" in done.stderr.splitlines()[-1]
+
+
+def test_a_wrong_number_is_an_error_whatever_the_work() -> None:
+    for side in (4, 1024):
+        script = f"""
+import numpy as np
+from saccade import _core
+_core.limit_threads(1)
+_core.resize(np.zeros(({side}, {side}, 3), np.uint8), {side // 2}, {side // 2}, "pillow13")
+"""
+        assert "InputError: SACCADE_THREADS is 'abc'" in child(script, SACCADE_THREADS="abc").stderr
 
 
 def test_callers_at_once() -> None:

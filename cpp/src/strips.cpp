@@ -40,7 +40,8 @@ std::int64_t strips_of(const StripJob& job, int threads, double share) {
 void run_strips(const std::vector<StripJob>& jobs) {
     double products = 0;
     for (const StripJob& job : jobs) products += job.plan->products();
-    const int threads = products < kWorthSharing ? 1 : threads_allowed();
+    const int allowed = threads_allowed();  // throws where SACCADE_THREADS is wrong, however small the work
+    const int threads = products < kWorthSharing ? 1 : allowed;
     std::vector<std::int64_t> ends;  // of each job's strips, all jobs' strips in one row
     std::int64_t count = 0;
     for (const StripJob& job : jobs) {

@@ -55,7 +55,7 @@ int threads_of_process() {
         int number = 0;
         const auto [read, error] = std::from_chars(told, end, number);
         if (error != std::errc() || read != end || number < 1 || number > kMostThreads) {
-            reject("SACCADE_THREADS is '", told, "'; it must be a number from 1 to ", kMostThreads);
+            reject("SACCADE_THREADS is ", quoted(told), "; it must be a number from 1 to ", kMostThreads);
         }
         return number;
     }();
@@ -200,7 +200,11 @@ Pool* pool() {
 
 }  // namespace
 
-int threads_allowed() { return limit_of_thread != 0 ? limit_of_thread : threads_of_process(); }
+int threads_allowed() {
+    // Asked for even where the thread has a limit: a wrong SACCADE_THREADS is then an error in every call, or in none.
+    const int of_process = threads_of_process();
+    return limit_of_thread != 0 ? limit_of_thread : of_process;
+}
 
 void limit_threads(std::int64_t threads) {
     if (threads < 0 || threads > kMostThreads) reject("threads is ", threads, "; it must be from 0 to ", kMostThreads);

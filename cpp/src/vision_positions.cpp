@@ -26,12 +26,13 @@ void blocks_below(const std::int32_t* __restrict above, std::int64_t count, std:
 
 /// Where sixteen words are whole merge blocks, of one patch or of two by two: blocks, and then the same some columns
 /// on.
-void frame_in_ramps(std::int64_t rows, std::int64_t columns, std::int64_t merge_size, std::int32_t* out) {
+void frame_in_ramps(const Kernel& kernel, std::int64_t rows, std::int64_t columns, std::int64_t merge_size,
+                    std::int32_t* out) {
     const auto merge = static_cast<std::int32_t>(merge_size);
     const std::int64_t in_blocks = 2 * columns * merge_size;
     Ramps ramps{{}, {0, 8 / merge}, {merge, 0}, rows / merge_size, in_blocks, in_blocks};
     first_blocks(8 / merge_size, merge_size, ramps.first);
-    selected_kernel().ramps(ramps, out);
+    kernel.ramps(ramps, out);
 }
 
 void frame_by_blocks(std::int64_t rows, std::int64_t columns, std::int64_t merge_size, std::int32_t* out) {
@@ -45,11 +46,12 @@ void frame_by_blocks(std::int64_t rows, std::int64_t columns, std::int64_t merge
 }  // namespace
 
 void vision_positions(const Grids& grids, std::int64_t merge_size, std::int32_t* positions) {
+    const Kernel& kernel = selected_kernel();  // throws where there is none, whatever merge_size is
     for (std::int64_t i = 0; i < grids.size(); ++i) {
         const auto [frames, rows, columns] = grids[i];
         for (std::int64_t frame = 0; frame < frames; ++frame, positions += 2 * rows * columns) {
             if (merge_size <= 2) {
-                frame_in_ramps(rows, columns, merge_size, positions);
+                frame_in_ramps(kernel, rows, columns, merge_size, positions);
             } else {
                 frame_by_blocks(rows, columns, merge_size, positions);
             }

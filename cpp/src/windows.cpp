@@ -28,7 +28,8 @@ void band_below(const std::int32_t* __restrict above, std::int32_t count, std::i
 
 /// Bands of windows of four by four tokens, as the Qwen2.5 models have them: sixteen tokens, and then the same four
 /// columns on.
-void bands_of_four(std::int64_t first, std::int64_t bands, std::int64_t columns, std::int32_t* out) {
+void bands_of_four(const Kernel& kernel, std::int64_t first, std::int64_t bands, std::int64_t columns,
+                   std::int32_t* out) {
     constexpr std::int64_t side = 4;
     const std::int64_t whole = columns - columns % side, in_band = side * columns;
     const auto below = static_cast<std::int32_t>(in_band);
@@ -36,18 +37,18 @@ void bands_of_four(std::int64_t first, std::int64_t bands, std::int64_t columns,
     for (std::int64_t i = 0; i < Ramps::kPeriod; ++i) {
         ramps.first[i] = static_cast<std::int32_t>(first + i / side * columns + i % side);
     }
-    selected_kernel().ramps(ramps, out);
+    kernel.ramps(ramps, out);
     for (std::int64_t band = 0; whole < columns && band < bands; ++band, first += in_band, out += in_band) {
         band_of_windows(first, side, columns, whole, side, out + side * whole);
     }
 }
 
 /// The tokens of a frame from token `first` on.
-void frame_of_windows(std::int64_t first, std::int64_t rows, std::int64_t columns, std::int64_t side,
-                      std::int32_t* out) {
+void frame_of_windows(const Kernel& kernel, std::int64_t first, std::int64_t rows, std::int64_t columns,
+                      std::int64_t side, std::int32_t* out) {
     std::int64_t top = 0;
     if (side == 4) {
-        bands_of_four(first, rows / side, columns, out);
+        bands_of_four(kernel, first, rows / side, columns, out);
         top = rows - rows % side;
     }
     for (; top < rows; top += side) {
@@ -103,14 +104,15 @@ std::int64_t window_count(const Grids& grids, std::int64_t merge_size, std::int6
 
 void window_index(const Grids& grids, std::int64_t merge_size, std::int64_t side, std::int32_t* index,
                   std::int32_t* boundaries) {
-    std::int64_t first = 0;     // token with which the frame begins
-    std::int64_t boundary = 0;  // in patches
+    const Kernel& kernel = selected_kernel();  // throws where there is none, so before anything is written
+    std::int64_t first = 0;                    // token with which the frame begins
+    std::int64_t boundary = 0;                 // in patches
     *boundaries++ = 0;
     for (std::int64_t i = 0; i < grids.size(); ++i) {
         const auto [frames, patch_rows, patch_columns] = grids[i];
         const std::int64_t rows = patch_rows / merge_size, columns = patch_columns / merge_size;
         for (std::int64_t frame = 0; frame < frames; ++frame) {
-            frame_of_windows(first, rows, columns, side, index + first);
+            frame_of_windows(kernel, first, rows, columns, side, index + first);
             first += rows * columns;
             boundaries = ends_of_windows(boundary, rows, columns, side, merge_size * merge_size, boundaries);
         }

@@ -26,7 +26,7 @@ const Kernel& named(const char* name, const char* who) {
     for (const Kernel* kernel : kKernels) {
         if (std::strcmp(kernel->name, name) == 0 && kernel->supported()) return *kernel;
     }
-    reject(who, " is '", name, "', a kernel that this build or CPU does not have; it has: ", available_kernels());
+    reject(who, " is ", quoted(name), ", a kernel that this build or CPU does not have; it has: ", available_kernels());
 }
 
 const Kernel& for_process() {

@@ -173,7 +173,7 @@ SQUARE = np.zeros((56, 56, 3), np.uint8)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.zeros((56, 57, 3), np.uint8), 14, 2, 112), "image is 57x56; .* multiples of patch_size 14 x merge_size 2"),
+        ((np.zeros((56, 57, 3), np.uint8), 14, 2, 112), "width is 57; .* multiple of patch_size 14 x merge_size 2"),
         ((SQUARE, 0, 2, 112), "patch_size is 0"),
         ((SQUARE, 14, 0, 112), "merge_size is 0"),
         ((SQUARE, 14, 2, 20), "window_size is 20 pixels, less than one token"),

@@ -35,6 +35,11 @@ NewArray<std::uint8_t, 3>::Shaped resize(const AnyArray& image, std::int64_t wid
 
 std::array<std::size_t, 2> patches_shape(std::int64_t width, std::int64_t height, std::int64_t patch_size,
                                          std::int64_t merge_size, std::int64_t frames) {
+    // The core calls it by its own name.
+    if (frames < 1 || frames > SACCADE_MAX_SIDE) {
+        raise_input_error("temporal_patch_size is " + std::to_string(frames) + "; it must be from 1 to " +
+                          std::to_string(SACCADE_MAX_SIDE));
+    }
     std::int64_t patches = 0, values = 0;
     check(saccade_patchify_size(width, height, patch_size, merge_size, frames, &patches, &values));
     return {static_cast<std::size_t>(patches), static_cast<std::size_t>(values)};

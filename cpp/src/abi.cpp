@@ -84,6 +84,11 @@ std::vector<PatchesRequest<Value>> to_requests(const saccade_batch_image* images
     return requests;
 }
 
+/// Before an image is cut as it is by what would resize it, and would blame its target.
+std::int32_t check_kept_size(std::int64_t width, std::int64_t height, const Cut& cut, std::int64_t frames) {
+    return guarded([&] { patches_shape(width, height, cut, frames, {.frames = "temporal_patch_size"}); });
+}
+
 Grids read_grids(const std::int64_t* grids, std::int64_t count, std::int64_t merge_size) {
     if (count < 1) reject("grids has ", count, " entries; at least 1 is needed");
     check_pointer(grids, "grids");
@@ -167,7 +172,7 @@ std::int32_t saccade_patchify_size(std::int64_t width, std::int64_t height, std:
     return guarded([&] {
         check_pointer(out_patches, "out_patches");
         check_pointer(out_values, "out_values");
-        const PatchesShape shape = patches_shape(width, height, {patch_size, merge_size}, frames);
+        const PatchesShape shape = patches_shape(width, height, {patch_size, merge_size}, frames, {});
         *out_patches = shape.patches;
         *out_values = shape.values;
     });
@@ -177,6 +182,8 @@ std::int32_t saccade_patchify_native(const std::uint8_t* pixels, std::int64_t wi
                                      std::int64_t stride, std::int32_t format, std::int64_t patch_size,
                                      std::int64_t merge_size, std::int64_t window_size, std::uint8_t* patches,
                                      std::int64_t patches_capacity) {
+    const std::int32_t status = check_kept_size(width, height, {patch_size, merge_size}, 1);
+    if (status != SACCADE_OK) return status;
     // An image that keeps its size goes through no pass, whatever their order.
     return saccade_native_patches(pixels, width, height, stride, format, width, height, SACCADE_PASS_ORDER_PILLOW13,
                                   patch_size, merge_size, window_size, patches, patches_capacity);
@@ -202,6 +209,8 @@ std::int32_t saccade_patchify_reference(const std::uint8_t* pixels, std::int64_t
                                         std::int64_t stride, std::int32_t format, std::int64_t patch_size,
                                         std::int64_t merge_size, std::int64_t temporal_patch_size, const double* mean,
                                         const double* std, float* patches, std::int64_t patches_capacity) {
+    const std::int32_t status = check_kept_size(width, height, {patch_size, merge_size}, temporal_patch_size);
+    if (status != SACCADE_OK) return status;
     return saccade_reference_patches(pixels, width, height, stride, format, width, height, SACCADE_PASS_ORDER_PILLOW13,
                                      patch_size, merge_size, temporal_patch_size, mean, std, patches, patches_capacity);
 }

@@ -26,7 +26,8 @@ struct PatchesRequest {
 template <typename Value>
 PatchesShape check_request(const PatchesRequest<Value>& request, const Cut& cut, std::int64_t frames) {
     check_resize(request.source, request.size, request.order);
-    const PatchesShape shape = patches_shape(request.size.width, request.size.height, cut, frames);
+    const PatchesShape shape = patches_shape(request.size.width, request.size.height, cut, frames,
+                                             {"target_width", "target_height", "temporal_patch_size"});
     if (request.patches == nullptr) reject("patches is NULL");
     check_capacity(request.capacity, shape.patches * shape.values, "patches");
     return shape;

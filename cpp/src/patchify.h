@@ -19,7 +19,15 @@ struct PatchesShape {
     std::int64_t values;
 };
 
+/// What the caller calls them, for messages.
+struct SizeNames {
+    const char* width = "width";
+    const char* height = "height";
+    const char* frames = "frames";
+};
+
 /// Throws InputError unless an image of this size can be cut so.
-PatchesShape patches_shape(std::int64_t width, std::int64_t height, const Cut& cut, std::int64_t frames);
+PatchesShape patches_shape(std::int64_t width, std::int64_t height, const Cut& cut, std::int64_t frames,
+                           const SizeNames& names);
 
 }  // namespace saccade

@@ -33,10 +33,8 @@ class PackedSink final : public RowSink {
 void check_resize(const Image& source, const ImageSize& size, PassOrder order) {
     const auto [width, height] = size;
     check_image(source, "image");
-    if (width < 1 || width > kMaxSide || height < 1 || height > kMaxSide) {
-        reject("size is ", width, "x", height, "; its sides must be from 1 to ", kMaxSide);
-    }
-    checked_multiply(kChannels * width, height, "size");
+    check_side(width, "target_width");
+    check_side(height, "target_height");
     if (order != PassOrder::kHorizontal && order != PassOrder::kPillow13) {
         reject("pass_order is ", static_cast<std::int32_t>(order), "; it must be 0 (horizontal) or 1 (pillow13)");
     }

@@ -115,6 +115,27 @@ void test_reference_patches() {
     CHECK(patches == std::array<float, 6>{-1.0F, -1.0F, green, green, 1.0F, 1.0F});
 }
 
+/// Where a call resizes, it is its target that cannot be cut, not the image.
+void test_refused_targets(const Bytes& image, Bytes& patches) {
+    const double three[3] = {1, 1, 1};
+    const auto room = static_cast<std::int64_t>(patches.size());
+    std::array<float, 1> floats{};
+    const auto native = [&](std::int64_t width, std::int64_t height) {
+        return saccade_native_patches(image.data(), 28, 28, 84, 0, width, height, 1, 14, 2, 0, patches.data(), room);
+    };
+    const auto reference = [&](std::int64_t width, std::int64_t height, std::int64_t frames) {
+        return saccade_reference_patches(image.data(), 28, 28, 84, 0, width, height, 1, 14, 2, frames, three, three,
+                                         floats.data(), 1);
+    };
+    CHECK(check::refused(native(0, 28), "target_width is 0; it must be from 1 to"));
+    CHECK(check::refused(native(30, 28), "target_width is 30; it must be a multiple of patch_size 14 x merge_size 2"));
+    CHECK(check::refused(reference(28, 30, 2), "target_height is 30; it must be a multiple of patch_size 14"));
+    CHECK(check::refused(reference(28, 28, 0), "temporal_patch_size is 0"));
+    CHECK(check::refused(
+        saccade_patchify_reference(image.data(), 28, 28, 84, 0, 14, 2, 0, three, three, floats.data(), 1),
+        "temporal_patch_size is 0"));
+}
+
 void test_refusals() {
     const std::vector<std::int64_t> grids{1, 4, 4, 1, 3, 4};
     const Bytes image(28 * 28 * 3);
@@ -129,7 +150,9 @@ void test_refusals() {
                          "index has room for 3 elements; 4 are needed"));
     CHECK(check::refused(saccade_vision_positions(grids.data(), 1, 2, index.data(), 4), "32 are needed"));
     CHECK(check::refused(saccade_patch_count(grids.data(), 1, 0, &count), "merge_size is 0"));
-    CHECK(check::refused(saccade_patchify_size(28, 30, 14, 2, 1, &tokens, &count), "image is 28x30"));
+    CHECK(check::refused(saccade_patchify_size(28, 30, 14, 2, 1, &tokens, &count),
+                         "height is 30; it must be a multiple of patch_size 14 x merge_size 2 = 28"));
+    CHECK(check::refused(saccade_patchify_size(28, 28, 14, 2, 0, &tokens, &count), "frames is 0"));
     CHECK(check::refused(saccade_patchify_size(28, 28, INT64_MAX, 2, 1, &tokens, &count), "patch_size is"));
     Bytes patches(28 * 28 * 3, 7);
     const auto room = static_cast<std::int64_t>(patches.size());
@@ -137,6 +160,9 @@ void test_refusals() {
                          "room for 2351"));
     CHECK(check::refused(saccade_patchify_native(image.data(), 28, 28, 84, 0, 14, 2, 27, patches.data(), room),
                          "window_size is 27"));
+    CHECK(check::refused(saccade_patchify_native(image.data(), 27, 28, 84, 0, 14, 2, 27, patches.data(), room),
+                         "width is 27; it must be a multiple of patch_size 14 x merge_size 2 = 28"));
+    test_refused_targets(image, patches);
     CHECK(index == Places(4, 7) && boundaries == Places(2, 7) && tokens == -5 && count == -5);
     CHECK(patches == Bytes(patches.size(), 7));
 }

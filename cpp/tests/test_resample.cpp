@@ -85,7 +85,8 @@ void test_refusals() {
     CHECK(check::refused(call(4, INT64_MAX, 12, 2, 2, 1, 12), "image is 4x9223372036854775807"));
     CHECK(check::refused(call(4, 4, 11, 2, 2, 1, 12), "11 bytes apart"));
     CHECK(check::refused(call(4, 4, INT64_MAX, 2, 2, 1, 12), "too large"));
-    CHECK(check::refused(call(4, 4, 12, -2, 2, 1, 12), "size is -2x2"));
+    CHECK(check::refused(call(4, 4, 12, -2, 2, 1, 12), "target_width is -2; it must be from 1 to"));
+    CHECK(check::refused(call(4, 4, 12, 2, 0, 1, 12), "target_height is 0"));
     CHECK(check::refused(call(4, 4, 12, 2, 2, 2, 12), "pass_order is 2"));
     CHECK(check::refused(call(4, 4, 12, 2, 2, 1, 11), "room for 11 elements; 12 are needed"));
     CHECK(check::refused(call(4, 4, 12, SACCADE_MAX_SIDE, SACCADE_MAX_SIDE, 1, 12), "are needed"));

@@ -83,6 +83,9 @@ static void test_a_batch(void) {
     images[1].patches = NULL;
     CHECK(null_named(saccade_native_patches_batch(images, 2, 1, 2, 0), "images[1]: patches"));
     CHECK(null_named(saccade_native_patches_batch(NULL, 1, 1, 2, 0), "images"));
+    CHECK(null_named(saccade_reference_patches_batch(NULL, 1, 1, 2, 1, zero, one), "images"));
+    CHECK(null_named(saccade_reference_patches_batch(images, 1, 1, 2, 1, NULL, one), "mean"));
+    CHECK(null_named(saccade_reference_patches_batch(images, 1, 1, 2, 1, zero, NULL), "std"));
     CHECK(saccade_native_patches_batch(images, 0, 1, 2, 0) == SACCADE_ERROR_INPUT);
 }
 
@@ -94,6 +97,7 @@ static void test_null(void) {
     float floats[24];
     int32_t places[8];
     int64_t a = 0, b = 0;
+    CHECK(null_named(saccade_threads(NULL), "out_threads"));
     CHECK(null_named(saccade_smart_resize(1, 1, 1, 1, 1, NULL, &b), "out_height"));
     CHECK(null_named(saccade_smart_resize(1, 1, 1, 1, 1, &a, NULL), "out_width"));
     CHECK(null_named(saccade_resize(NULL, 2, 2, 6, 0, 2, 2, 0, bytes, 12), "image"));
@@ -106,6 +110,13 @@ static void test_null(void) {
     CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, NULL, three, floats, 24), "mean"));
     CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, three, NULL, floats, 24), "std"));
     CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, three, three, NULL, 24), "patches"));
+    CHECK(null_named(saccade_native_patches(NULL, 2, 2, 6, 0, 2, 2, 0, 1, 2, 0, bytes, 12), "image"));
+    CHECK(null_named(saccade_native_patches(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 0, NULL, 12), "patches"));
+    CHECK(null_named(saccade_reference_patches(NULL, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, three, three, floats, 24), "image"));
+    CHECK(null_named(saccade_reference_patches(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, NULL, three, floats, 24), "mean"));
+    CHECK(null_named(saccade_reference_patches(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, three, NULL, floats, 24), "std"));
+    CHECK(
+        null_named(saccade_reference_patches(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, three, three, NULL, 24), "patches"));
     CHECK(null_named(saccade_window_index_size(NULL, 1, 2, 28, 14, &a, &b), "grids"));
     CHECK(null_named(saccade_window_index_size(grids, 1, 2, 28, 14, NULL, &b), "out_tokens"));
     CHECK(null_named(saccade_window_index_size(grids, 1, 2, 28, 14, &a, NULL), "out_boundaries"));
@@ -119,7 +130,7 @@ static void test_null(void) {
 }
 
 static void test_null_in_a_prompt(void) {
-    const int64_t ids[1] = {5};
+    const int64_t ids[1] = {5}, grid[3] = {1, 2, 2};
     int32_t positions[3];
     int64_t delta = 0;
     saccade_mrope_prompt prompt = {0};
@@ -139,6 +150,10 @@ static void test_null_in_a_prompt(void) {
     prompt.image_count = 0;
     prompt.video_count = 1;
     CHECK(null_named(saccade_mrope_positions(&prompt, positions, 3, &delta), "video_grids"));
+    prompt.video_grids = grid;
+    prompt.seconds_count = 1;
+    CHECK(null_named(saccade_mrope_positions(&prompt, positions, 3, &delta), "seconds_per_grid"));
+    prompt.seconds_count = 0;
     prompt.video_count = 0;
     CHECK(saccade_mrope_positions(&prompt, positions, 3, &delta) == SACCADE_OK);
     CHECK(positions[0] == 0 && positions[2] == 0 && delta == 0);

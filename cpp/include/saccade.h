@@ -2,18 +2,19 @@
  * The C interface of saccade's core: exact image geometry and preprocessing for Qwen-VL models.
  *
  * Every function that can fail returns SACCADE_OK or another SACCADE_... status, and saccade_last_message() says, in
- * one line, what is wrong with which input, and what would be right. After SACCADE_ERROR_INPUT its outputs are untouched.
- * Nothing throws, prints or aborts, and all functions may be called from any thread, from several at once, and after a
- * fork.
+ * one line, what is wrong with which input, and what would be right. After SACCADE_ERROR_INPUT its outputs are
+ * untouched. Nothing throws, prints or aborts, and all functions may be called from any thread, from several at once,
+ * and after a fork.
  *
  * Sizes are int64_t; one whose product with another does not fit into 63 bits is an error. No input may overlap an
  * output, no pointer may be NULL unless said, and nothing is kept after a call: all memory stays the caller's. A
  * capacity is the number of elements (not bytes) that fit into an output; a smaller one than needed is an error.
  *
- * Image sides run from 1 to SACCADE_MAX_SIDE. An image is read where it lies, never copied whole: pixel (x, y) at
- * pixels + y * stride + x * (bytes of its format), stride in bytes and at least a row's. Rows may lie apart (a crop, a
- * buffer with padding); what is between them makes no difference. Grids are triples (t, h, w) in patches: frames, rows,
- * columns; h and w are multiples of merge_size.
+ * Image sides, patch_size, merge_size and window_size run from 1 to SACCADE_MAX_SIDE. An image is read where it lies,
+ * never copied whole: pixel (x, y) at pixels + y * stride + x * (bytes of its format), stride in bytes and at least a
+ * row's. Rows may lie apart (a crop, a buffer with padding); what is between them makes no difference. Grids are
+ * triples (t, h, w) in patches: frames, rows, columns, each at least 1; h and w are multiples of merge_size, and those
+ * of an array have at most 2^31 - 1 patches together.
  *
  * To link: cc program.c $(pkg-config --cflags --libs saccade); in CMake find_package(saccade), saccade::saccade.
  *
@@ -75,7 +76,8 @@ const char* saccade_version(void);
  * "avx512-bw" (AVX-512 without VNNI and VBMI) or "avx512"; "neon", "neon-dotprod" or "neon-i8mm".
  *
  * saccade_kernel: name of the one that the calling thread uses. NULL where SACCADE_KERNEL names one that this build or
- * CPU does not have; saccade_last_message() then says so, and whatever needs a kernel fails with SACCADE_ERROR_INPUT.
+ * CPU does not have; saccade_last_message() then says so, and resizes, patches, saccade_window_index and
+ * saccade_vision_positions fail with SACCADE_ERROR_INPUT.
  * saccade_kernels: names of those that can be had, best first, separated by spaces.
  * saccade_select_kernel: makes the calling thread use one from now on; NULL: the process's again.
  * saccade_last_kernel: the one that made the pixels of this thread's last resize or patches; NULL before the first.
@@ -91,7 +93,8 @@ const char* saccade_last_kernel(void);
  * one that is worth it, again in the child of a fork. Results do not depend on their number. It is the environment's
  * SACCADE_THREADS (1 to 256), else the CPUs that the process may use (affinity, cgroup quota).
  *
- * saccade_threads: how many a call of this thread may use. SACCADE_ERROR_INPUT where SACCADE_THREADS is not a number.
+ * saccade_threads: how many a call of this thread may use. SACCADE_ERROR_INPUT where SACCADE_THREADS is no such number;
+ * resizes and patches of any size then fail too.
  * saccade_limit_threads: for the calls of this thread; 1: none but itself, 0: the process's number again.
  */
 int32_t saccade_threads(int64_t* out_threads);
@@ -118,9 +121,10 @@ int32_t saccade_smart_resize(int64_t height, int64_t width, int64_t factor, int6
  * reducing.
  *
  * source: source_height rows, source_stride bytes apart. format: a SACCADE_FORMAT_... . target: RGB, target_height rows
- * of 3 * target_width bytes, packed. pass_order: a SACCADE_PASS_ORDER_... . Working memory: the rows in flight, never a
- * whole image: about 4 * source_height / target_height + 16 rows of the image between the passes, up to 4 bytes a
- * sample.
+ * of 3 * target_width bytes, packed. pass_order: a SACCADE_PASS_ORDER_... . Working memory, never a whole image: in
+ * each thread the rows in flight, about 4 * source_height / target_height + 16 of the image between the passes, up to 4
+ * bytes a sample; and the weights, for each axis that changes 20 to 200 bytes (by kernel and scale) a pixel of its
+ * longer length.
  */
 int32_t saccade_resize(const uint8_t* source, int64_t source_width, int64_t source_height, int64_t source_stride,
                        int32_t format, int64_t target_width, int64_t target_height, int32_t pass_order, uint8_t* target,
@@ -128,8 +132,8 @@ int32_t saccade_resize(const uint8_t* source, int64_t source_width, int64_t sour
 
 /*
  * Shape of the patches of an image: their number, height / patch_size * width / patch_size, and the number of values in
- * each, 3 * frames * patch_size * patch_size. frames: 1 for the native layout, temporal_patch_size for the reference's.
- * width and height: multiples of patch_size * merge_size.
+ * each, 3 * frames * patch_size * patch_size. frames: 1 for the native layout, temporal_patch_size for the reference's;
+ * 1 to SACCADE_MAX_SIDE. width and height: multiples of patch_size * merge_size.
  */
 int32_t saccade_patchify_size(int64_t width, int64_t height, int64_t patch_size, int64_t merge_size, int64_t frames,
                               int64_t* out_patches, int64_t* out_values);
@@ -212,8 +216,9 @@ int32_t saccade_window_index_size(const int64_t* grids, int64_t grid_count, int6
 /*
  * The order in which a vision tower with windowed attention takes its tokens (merge blocks).
  *
- * grids: int64 [grid_count, 3]; grid_count at least 1. window_size, patch_size in pixels; a window is
- * window_size / merge_size / patch_size tokens wide (rounded down, at least 1), smaller at the right and bottom edge.
+ * grids: int64 [grid_count, 3]; grid_count at least 1. window_size, patch_size in pixels, window_size at least
+ * merge_size * patch_size; a window is window_size / merge_size / patch_size tokens wide, rounded down, and smaller at
+ * the right and bottom edge.
  * index: int32 [tokens]; index[i] is the raster place (frame, row, column; grids one after the other) of token i.
  * boundaries: int32, where each window begins, in PATCHES, from 0 to the number of all patches, without repeats.
  */
@@ -236,18 +241,18 @@ int32_t saccade_vision_positions(const int64_t* grids, int64_t grid_count, int64
 /* What stands for images and videos in a prompt; the arguments of saccade_mrope_positions. */
 typedef struct saccade_mrope_prompt {
     const int64_t* input_ids;   /* [length] */
-    int64_t length;             /* at least 1 */
+    int64_t length;             /* 1 to 2^31 - 1 */
     const int64_t* image_grids; /* [image_count, 3]; may be NULL where image_count is 0 */
     int64_t image_count;
     const int64_t* video_grids; /* [video_count, 3]; may be NULL where video_count is 0 */
     int64_t video_count;
-    const double* seconds_per_grid; /* [seconds_count]; may be NULL where seconds_count is 0 */
+    const double* seconds_per_grid; /* [seconds_count], 0 to 2^31 - 1; may be NULL where seconds_count is 0 */
     int64_t seconds_count;          /* video_count, or 0: frames are one position apart */
-    int64_t image_token_id;
+    int64_t image_token_id;         /* the three ids differ */
     int64_t video_token_id;
-    int64_t vision_start_token_id;
+    int64_t vision_start_token_id; /* stands before an image or video; compared with the two, otherwise unused */
     int64_t merge_size;
-    int64_t tokens_per_second; /* positions in a second of video; used where seconds_count is not 0 */
+    int64_t tokens_per_second; /* positions in a second of video: 1 to SACCADE_MAX_SIDE, used or not */
 } saccade_mrope_prompt;
 
 /*

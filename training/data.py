@@ -22,7 +22,7 @@ TOKENIZER: Final = vocabulary.build()
 PAD: Final = TOKENIZER.token_to_id("<|endoftext|>")
 PREFIX: Final = tuple(TOKENIZER.encode(vocabulary.prompt_before_image()).ids)
 CLOSING: Final = TOKENIZER.token_to_id("<|vision_end|>")
-QUESTIONS: Final = 8
+QUESTIONS: Final = 12
 # Most places end before the fourth number, all there is to learn but the form; some batches have whole answers.
 WHOLE_EVERY: Final = 8
 # Strips as long as 93 tokens, 2,604 px, so that every number is an answer, and as short as a wide screen, so that what
@@ -30,9 +30,10 @@ WHOLE_EVERY: Final = 8
 STRIP_ROWS: Final = (2, 6)
 STRIP_LENGTHS: Final = (26, 93)
 STRIP_TOKENS: Final = 256
-STRIP_EVERY: Final = 9
+STRIP_EVERY: Final = 12
+LONGEST: Final = 0.25
 # Share of screens of which a part is shown, and, while grids have fewer than so many tokens, of simple ones.
-CROPPED: Final = 0.3
+CROPPED: Final = 0.2
 SIMPLE: Final = 0.8
 STRIPS_FROM: Final = 60
 # The model reads (x1, y1), (x2, y2): a comma stands between each two numbers.
@@ -214,8 +215,10 @@ def draw_grid(rng: np.random.Generator, fewest: int, most: int, aspect: float) -
 
 
 def draw_strip(rng: np.random.Generator) -> tuple[int, int]:
-    """Choose (rows, columns) of a strip, its length log-uniform."""
-    columns = round(math.exp(rng.uniform(*np.log(STRIP_LENGTHS))))
+    """Choose (rows, columns) of a strip: some of the longest, the lengths of the others log-uniform."""
+    columns = STRIP_LENGTHS[1]
+    if rng.random() >= LONGEST:
+        columns = round(math.exp(rng.uniform(*np.log(STRIP_LENGTHS))))
     return int(rng.integers(STRIP_ROWS[0], min(STRIP_ROWS[1], STRIP_TOKENS // columns) + 1)), columns
 
 

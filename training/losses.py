@@ -92,7 +92,7 @@ def losses(net: Net, batch: Batch, geometry: Geometry, weights: Weights, dtype: 
             "gaze": _gaze(output.gaze, batch, geometry),
             **_dense(output, batch),
         }
-    words = 0.1 * parts["form"] + parts["presence"] + 1.5 * parts["names"]
+    words = 0.1 * parts["form"] + 1.5 * parts["presence"] + 2 * parts["names"]
     helpers = 0.5 * parts["gaze"] + 0.5 * parts["kinds"] + 2 * parts["boxes"] + 2 * parts["position"]
     parts["total"] = parts["numbers"] + words + weights.helpers * helpers
     return parts

@@ -10,7 +10,7 @@ from torch import Tensor
 from net import Net
 
 WARM_UP: Final = 200
-DECAY: Final = 0.5
+DECAY: Final = 0.6
 # What stands at the ends of the network: rows of these belong to tokens, pixels or labels, one by one.
 OUTSIDE: Final = ("embed_tokens", "lm_head", "patch_embed", "aux.")
 

@@ -11,9 +11,9 @@ from saccade.scenes.words import CONTAINERS, SURFACES
 from vocabulary import END, NOTHING, Corners
 
 # Shares of the questions: absent descriptions, points, boxes; the rest are places of descriptions.
-ABSENT: Final = 0.18
-POINTS: Final = 0.18
-BOXES: Final = 0.1
+ABSENT: Final = 0.2
+POINTS: Final = 0.22
+BOXES: Final = 0.12
 # Shortest side in model pixels of what is pointed at.
 POINTED_SIDE: Final = 12.0
 # From so many model pixels on an element is plain to see. Plain ones are asked for first, small ones last: the exponent
@@ -23,6 +23,9 @@ SMALL_SIDE: Final = 16.0
 PLAIN, MIDDLING, SMALL = 2.0, 0.7, 0.3
 # Share of the points and boxes that are of plain elements, where there are any.
 PLAIN_POINTED: Final = 0.8
+# Share of the points and boxes that are on the bare desktop, where there is room, and the sides of such boxes in pixels.
+BARE: Final = 0.12
+BARE_SIDES: Final = (14.0, 112.0)
 TRIES: Final = 12
 
 
@@ -123,29 +126,48 @@ def _pointed(rng: np.random.Generator, view: View, order: list[int]) -> int:
     return some[int(rng.integers(len(some)))]
 
 
-def _point(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
-    """Ask for what is on top at a point; one in ten points is anywhere, so that some show nothing."""
-    width, height = view.pixels.shape[1], view.pixels.shape[0]
+def _visible(rng: np.random.Generator, view: View, index: int) -> tuple[int, int] | None:
+    """A pixel of an element's inner four fifths where nothing lies on it; None where none is found."""
+    box = view.boxes[index]
     for _ in range(TRIES):
-        if rng.random() < 0.1 or not order:
-            x, y = int(rng.integers(1, width)), int(rng.integers(1, height))
-        else:
-            box = view.boxes[_pointed(rng, view, order)]
-            inner = rng.uniform(0.1, 0.9, 2)
-            x, y = (round(float(v)) for v in box[:2] + inner * (box[2:] - box[:2]))
-        index = view.top(x, y)
-        if index is None:
-            return Asked(vocabulary.what_is_at(x, y), NOTHING + END, look=np.array([x, y, x + 1, y + 1], float))
-        if index in order:
+        x, y = (round(float(v)) for v in box[:2] + rng.uniform(0.1, 0.9, 2) * (box[2:] - box[:2]))
+        if view.top(x, y) == index:
+            return x, y
+    return None
+
+
+def _bare(rng: np.random.Generator, view: View, least: float, most: float) -> np.ndarray | None:
+    """A box in whole pixels, its sides between `least` and `most`, in which nothing lies; None where none is found."""
+    height, width = view.pixels.shape[:2]
+    for _ in range(TRIES):
+        sides = np.minimum(np.round(rng.uniform(least, most, 2)), [width, height])
+        corner = np.floor(rng.uniform(0, 1, 2) * ([width, height] - sides + 1))
+        box = np.concatenate([corner, corner + sides])
+        if not ((view.boxes[:, :2] < box[2:]) & (view.boxes[:, 2:] > box[:2])).all(1).any():
+            return box
+    return None
+
+
+def _point(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
+    """Ask for what is on top at a point, some of them on the bare desktop."""
+    if rng.random() < BARE or not order:
+        if (box := _bare(rng, view, 1, 1)) is None:
+            return None
+        return Asked(vocabulary.what_is_at(int(box[0]), int(box[1])), NOTHING + END, look=box)
+    for _ in range(TRIES):
+        index = _pointed(rng, view, order)
+        if (point := _visible(rng, view, index)) is not None:
             element, box = view.elements[index], view.boxes[index]
-            return Asked(vocabulary.what_is_at(x, y), element.description + END, None, box, _hollow(element), True)
+            return Asked(vocabulary.what_is_at(*point), element.description + END, None, box, _hollow(element), True)
     return None
 
 
 def _box(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
-    """Ask for what a box holds: an element's own, a pixel or two off."""
-    if not order:
-        return None
+    """Ask for what a box holds: an element's own, a pixel or two off, or some of the bare desktop."""
+    if rng.random() < BARE or not order:
+        if (box := _bare(rng, view, BARE_SIDES[0], BARE_SIDES[1])) is None:
+            return None
+        return Asked(vocabulary.what_is_in(corners(box)), NOTHING + END, look=box)
     index = _pointed(rng, view, order)
     box = view.boxes[index]
     shown = np.clip(np.round(box + rng.normal(0, 1.0, 4)), 0, [*view.pixels.shape[1::-1]] * 2)

@@ -24,7 +24,7 @@ AREA: Final = (0.6e6, 8.3e6)
 POOL: Final = 8
 STAY: Final = 50
 # Share of screens with larger and fewer elements than the generator gives by itself, which has at least so many.
-LARGER: Final = 0.3
+LARGER: Final = 0.2
 LEAST: Final = 20
 # Processes that train side by side draw from different lanes, so that none draws what another has drawn.
 LANES: Final = 8

@@ -23,7 +23,7 @@ SMALL_SIDE: Final = 16.0
 PLAIN, MIDDLING, SMALL = 2.0, 0.7, 0.3
 # Share of the points and boxes that are of plain elements, where there are any.
 PLAIN_POINTED: Final = 0.8
-# Share of the points and boxes that are on the bare desktop, where there is room, and the sides of such boxes in pixels.
+# Share of the points and boxes that are on the bare desktop, where there is room; the sides of such boxes in pixels.
 BARE: Final = 0.12
 BARE_SIDES: Final = (14.0, 112.0)
 TRIES: Final = 12

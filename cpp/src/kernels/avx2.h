@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <vector>
 
 #include "../image.h"
@@ -24,6 +25,9 @@ constexpr auto kFolded = static_cast<std::int32_t>(0x80008000);
 /// Weights of two rows a group, the last one folded into the first where it can be, and of an axis: see Kernel.
 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups, std::int32_t* words);
 AxisWeights weights(std::int64_t input, std::int64_t output);
+
+/// The horizontal pass of the AVX2 kernel.
+std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis);
 
 /// Two rows of bytes to a group of 16-bit samples, and back.
 void join(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group);

@@ -27,7 +27,7 @@ __all__ = ["DEFAULT_TOKENS", "Plan", "limits", "plan", "smart_resize", "source_s
 DEFAULT_TOKENS = 1280
 _MIN_TOKENS = 4
 _MAX_RATIO = 200
-_MAX_PIXELS = 10**18 - 1  # that `smart_resize` takes
+MAX_PIXELS = 10**18 - 1  # that `smart_resize` takes
 _ANY_PIXELS = 1 << 64  # of an image whose header alone is read: what is not decoded takes no memory
 
 
@@ -271,9 +271,9 @@ def _counted(budget: Any, area: int) -> tuple[int, str]:
         count = int(match[1])
     else:
         count = _whole(budget, "budget", _BUDGETS)
-    if count * area > _MAX_PIXELS:
+    if count * area > MAX_PIXELS:
         raise InputError(
-            f"budget {brief(budget)} is not usable: at most {_MAX_PIXELS // area} tokens of {area} pixels are"
+            f"budget {brief(budget)} is not usable: at most {MAX_PIXELS // area} tokens of {area} pixels are"
         )
     return count * area, f"{count} tokens"
 
@@ -311,7 +311,7 @@ def _whole(value: Any, name: str, wanted: str) -> int:
         number = operator.index(value)
     except TypeError:
         number = 0
-    if isinstance(value, bool) or not 1 <= number <= _MAX_PIXELS:
+    if isinstance(value, bool) or not 1 <= number <= MAX_PIXELS:
         raise InputError(f"{name} {brief(value)} is not usable: {wanted}")
     return number
 

@@ -129,7 +129,7 @@ def explain(
     side = (plan.family.window_size or 0) // plan.family.factor
     width, height = plan.source_size
     # Rounded alone: within the plan's own upper limit, what was shrunk would look like what is too small.
-    rounded = budgets.smart_resize(height, width, plan.family.factor, 1, 10**18 - 1)
+    rounded = budgets.smart_resize(height, width, plan.family.factor, 1, budgets.MAX_PIXELS)
     return SizeReport(
         plan=plan,
         kinds=kinds,

@@ -48,9 +48,9 @@ def refuse_the_source(option: str, target: Path, image: str) -> None:
     from saccade.media import sources
 
     try:
-        path = sources.path_of_url(image) if image[:7].lower() == "file://" else image
-        same = target.exists() and target.samefile(path)
-    except (OSError, ValueError):  # `image` is no file: a size, a data URI, or missing, which opening it will say
+        path = sources.named_file(image)
+        same = path is not None and target.exists() and target.samefile(path)
+    except (OSError, ValueError):  # `image` is no file: a size, or missing, which opening it will say
         same = False
     if same:
         raise InputError(f"{option} {target}: is the image itself; name another file")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from saccade.cli import output
 from saccade.cli.plan import parse_size
 from saccade.cli.scene_files import AMBIGUOUS, ANNOTATIONS, Job, annotate, annotate_pairs, kept_screens, write_list
 from saccade.errors import InputError
-from saccade.processes import deaf
+from saccade.processes import start
 
 __all__ = ["add_arguments", "run"]
 
@@ -55,18 +55,13 @@ def work(job: Job, seeds: Sequence[int], parent: Connection) -> None:
 @contextmanager
 def workers(job: Job, seeds: Sequence[int], count: int) -> Iterator[list[Connection]]:
     """Start processes that share the seeds; afterwards they have all ended, each with its last file whole."""
-    # Not forked: a forked process would hold the others' pipes open, and outlive a parent that is killed.
-    context = multiprocessing.get_context("spawn")
-    processes, ends = [], []
+    processes: list[BaseProcess] = []
+    ends: list[Connection] = []
     try:
         for place in range(count):
-            end, far_end = context.Pipe(duplex=False)
-            ends.append(end)
-            process = context.Process(target=work, args=(job, seeds[place::count], far_end), daemon=False)
-            with deaf():
-                process.start()
+            process, end = start(work, job, seeds[place::count])
             processes.append(process)
-            far_end.close()
+            ends.append(end)
         yield ends
     finally:
         for end in ends:

@@ -24,7 +24,7 @@ from urllib.response import addinfourl
 
 from saccade.errors import InputError, brief
 
-__all__ = ["from_base64", "from_data_uri", "from_url", "open_file", "open_text", "path_of_url", "short"]
+__all__ = ["from_base64", "from_data_uri", "from_url", "named_file", "open_file", "open_text", "short"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _URL_SECONDS = 20.0
@@ -54,13 +54,9 @@ def open_text(source: str, *, allow_url: bool) -> tuple[BinaryIO, str]:
     """
     if source[:5].lower() == "data:":
         return io.BytesIO(from_data_uri(source)), "data URI"
-    scheme = _SCHEME.match(source)
-    if scheme is None:
-        return open_file(source), short(source)
-    if scheme[1].lower() == "file":
-        path = path_of_url(source)
+    if (path := named_file(source)) is not None:
         return open_file(path), short(path)
-    if scheme[1].lower() not in ("http", "https"):
+    if source.partition("://")[0].lower() not in ("http", "https"):
         raise InputError(f"{short(source)}: only http, https and file URLs are read; for a file give its path")
     if not allow_url:
         raise InputError(
@@ -69,7 +65,21 @@ def open_text(source: str, *, allow_url: bool) -> tuple[BinaryIO, str]:
     return io.BytesIO(from_url(source)), _public(source)
 
 
-def path_of_url(url: str) -> str:
+def named_file(source: str) -> str | None:
+    """The path that a text names, itself or as a file URL; None where it is a data URI or another URL.
+
+    Raises:
+        InputError: a file URL that names another machine, no absolute path, or has a query or fragment.
+    """
+    if source[:5].lower() == "data:":
+        return None
+    scheme = _SCHEME.match(source)
+    if scheme is None:
+        return source
+    return _path_of_url(source) if scheme[1].lower() == "file" else None
+
+
+def _path_of_url(url: str) -> str:
     """The path that a file URL names (RFC 8089), what is percent-encoded decoded: file:///my%20shots/a.png.
 
     Raises:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from saccade.errors import InputError
-from saccade.processes import deaf
+from saccade.processes import start
 from saccade.tiny.measure import PARTS
 
 if TYPE_CHECKING:
@@ -57,18 +57,14 @@ def together(model: str | None, processes: int) -> Iterator[Ask]:
 @contextmanager
 def _started(model: str | None, count: int) -> Iterator[list[Connection]]:
     """Processes that load the checkpoint; afterwards they have ended, in the middle of a unit if need be."""
-    # Not forked: a forked process would hold the others' pipes open, so that the end of one would go unnoticed.
-    context = multiprocessing.get_context("spawn")
-    processes, ends = [], []
+    processes: list[BaseProcess] = []
+    ends: list[Connection] = []
     try:
-        with _one_thread_each(), deaf():
+        with _one_thread_each():
             for _ in range(count):
-                end, far_end = context.Pipe()
-                ends.append(end)
-                process = context.Process(target=_work, args=(model, far_end), daemon=True)
-                process.start()
+                process, end = start(_work, model, answered=True, daemon=True)
                 processes.append(process)
-                far_end.close()
+                ends.append(end)
         yield ends
     finally:
         for process in processes:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import saccade
 from saccade import dashboard, scenes, sweep
 from saccade.errors import InputError
 from saccade.grounding import Box
@@ -23,6 +25,8 @@ def record(seed: int = 1, target: int = 0, budget: int = 16, share: float = 0.2,
 
 class Perfect:
     """An engine that knows every box, moved by as many pixels as its budget is short of 64."""
+
+    store = SimpleNamespace(on=False)
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
@@ -87,6 +91,21 @@ def test_measure_asks_everything_once_and_scores_it() -> None:
     assert all(r.iou == 1 and r.hit for r in records if r.budget == 64)
     assert all(r.iou < 1 for r in records if r.budget == 16)
     assert {r.seconds for r in records} == {0.75}
+
+
+def test_every_question_pays_for_its_own_look() -> None:
+    engine = saccade.load(cache_memory=0)
+    asked = len(list(sweep.measure(engine, SETUP)))
+    assert asked == 8
+    assert (engine.counts.vision_calls, engine.counts.resizes, engine.counts.reused_tokens) == (asked, asked, 0)
+
+
+def test_an_engine_that_keeps_what_it_saw_is_refused(tmp_path: Path) -> None:
+    for kept in ({}, {"cache_memory": 0, "cache_dir": tmp_path / "kept"}):
+        engine = saccade.load(**kept)
+        with pytest.raises(InputError, match="load it with cache_memory=0"):
+            sweep.measure(engine, SETUP)
+        assert engine.counts.vision_calls == 0
 
 
 def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -170,9 +189,14 @@ def test_dashboard_draws_every_cell(budgets: tuple[int, ...]) -> None:
     assert "http" not in page
 
 
-def test_command_line_sweep_resumes_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line_sweep_resumes_and_draws(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from saccade import engine
     from saccade.cli.__main__ import main
 
+    load, loaded = engine.load, []
+    monkeypatch.setattr(engine, "load", lambda *what, **how: loaded.append(load(*what, **how)) or loaded[-1])
     journal, page = tmp_path / "s.jsonl", tmp_path / "page.html"
     words = [
         "sweep",
@@ -190,7 +214,7 @@ def test_command_line_sweep_resumes_and_draws(tmp_path: Path, capsys: pytest.Cap
     ]
     assert main(words) == 0
     first = json.loads(capsys.readouterr().out)
-    assert first["questions"] == 2
+    assert first["questions"] == loaded[0].counts.vision_calls == 2
     before = journal.read_bytes()
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out) == first

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         budgets=budgets_of(options.budgets),
         targets=options.targets,
     )
-    loaded = engine.load(options.model)
+    loaded = engine.load(options.model, cache_memory=0)
     journal = sweep.Journal(options.out)
     records = journal.open(setup)
     total = len(setup.seeds) * len(setup.budgets) * setup.targets

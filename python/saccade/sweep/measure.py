@@ -46,7 +46,10 @@ class Setup:
 
 @dataclass(frozen=True)
 class Record:
-    """One question: `share` is the target's part of the frame's area, `iou` 0 where the answer had no box."""
+    """One question: `share` is the target's part of the frame's area, `iou` 0 where the answer had no box.
+
+    `seconds` is all that the question took, vision and prompt included.
+    """
 
     seed: int
     target: int
@@ -107,16 +110,24 @@ def measure(engine: Engine, setup: Setup, done: set[tuple[int, int, int]] | None
     """Ask what has not been asked.
 
     Args:
-        engine: the loaded model.
+        engine: the loaded model, `cache_memory` 0 and without a `cache_dir`.
         setup: what to ask.
         done: keys of the questions to leave out.
 
-    Yields:
-        A record a question, screen by screen, all budgets of a target before the next target.
+    Returns:
+        A record a question as it is answered, screen by screen, all budgets of a target before the next target.
+
+    Raises:
+        InputError: an engine that keeps what it has seen: only the first question about a screen would pay for it.
     """
+    if engine.store.on:
+        raise InputError("the engine keeps what it has seen, which shortens the seconds; load it with cache_memory=0")
+    return _asked(engine, setup, done or set())
+
+
+def _asked(engine: Engine, setup: Setup, done: set[tuple[int, int, int]]) -> Iterator[Record]:
     from saccade import scenes
 
-    done = done or set()
     for seed in setup.seeds:
         wanted = [(seed, target, budget) for target in range(setup.targets) for budget in setup.budgets]
         if done.issuperset(wanted):

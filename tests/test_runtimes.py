@@ -32,6 +32,8 @@ from saccade.errors import InputError
         ("ollama@0.30", "qwen3-vl", (1024, 4096)),
         ("Ollama", "qwen2-vl", (1024, 4096)),
         ("mlx-vlm@0.6.15", "qwen2.5-vl", (4, 16384)),
+        ("mlx-vlm@0.7.10", "qwen2.5-vl", (4, 16384)),
+        ("mlx-vlm", "qwen3-vl", (64, 16384)),
         ("mlx-swift-lm", "qwen2.5-vl", (4, 1280)),
         ("mlx-swift-lm@3.31.4", "qwen3-vl", (64, 1280)),
         ("mlx-swift-lm@3.31.3", "qwen2.5-vl", (4, 16384)),
@@ -88,7 +90,8 @@ def test_pixel_limits_stay_what_the_runtime_wrote() -> None:
         ("transformers@5.24.0", "known: 5.23.0"),
         ("vllm@0.11.0", "known: commit 002d181a"),
         ("sglang@0.5.0", "known: 2025-11"),
-        ("mlx-vlm@0.7.10", "known: 0.6.15"),
+        ("mlx-vlm@0.7.9", "known: 0.6.15, 0.7.10"),
+        ("mlx-vlm@0.7.11", "known: 0.6.15, 0.7.10"),
         ("qwen-vl-utils@0.0.8", "known: 0.0.14"),
         ("lm-studio", "not known .*so no token budget describes it"),
         ("docker-model-runner", "runs llama.cpp or vLLM: say that one instead"),
@@ -115,6 +118,8 @@ def test_survey_of_a_4k_screen() -> None:
     assert rows["ollama", "0.12.7 to 0.13.3"].tokens == 1222
     assert rows["ollama", "0.13.4 to below 0.30.0"].tokens == 2584
     assert rows["ollama", "0.30.0 and later"].resized_size == (2380, 1344)
+    assert rows["mlx-vlm", "0.7.10"].tokens == 10549
+    assert "--max-pixels 1003520" in rows["mlx-vlm", "0.7.10"].override
     assert rows["mlx-swift-lm", "3.31.4 and later"].tokens == 1222
     closed = rows["lm-studio", "closed source, up to 2026-06"]
     assert (closed.tokens, closed.max_tokens, closed.resized_size) == (None, None, None)
@@ -139,6 +144,7 @@ def test_every_record_says_where_it_was_read_and_ranges_do_not_overlap() -> None
         ranges = [record for record in runtimes.records() if record.name == name]
         for record in ranges:
             assert record.source
+            assert record.confidence in ("source", "issue")
             assert set(record.limits) == set(families.names())
             assert all(
                 limits in ("checkpoint", "unknown") or limits[0] < limits[1] for limits in record.limits.values()
@@ -168,6 +174,7 @@ def test_a_setting_in_pixels_is_that_of_1280_tokens_of_the_family(family: str) -
     known = families.get(family)
     most, least = str(1280 * known.factor**2), str(known.min_pixels)
     rows = {row.runtime: row.override for row in runtimes.survey((3840, 2160), family)}
+    assert rows["mlx-vlm"].count(most) == 4
     assert f'size={{"shortest_edge": {least}, "longest_edge": {most}}}' in rows["transformers"]
     assert f"minPixels: {least}, maxPixels: {most}" in rows["mlx-swift-lm"]
     assert f'"max_pixels": {most}' in rows["tensorrt-llm"]

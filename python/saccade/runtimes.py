@@ -1,9 +1,9 @@
 """What other runtimes do with an image before the model sees it: a survey as data.
 
 Every record was read in that runtime's own source (or, where it says so, in its public threads) at the version named;
-nothing but transformers' processor was executed. A record's limits are used with the reference's arithmetic
-(transformers 5.23.0): where the runtime rounds or pads differently, `note` says how, and its tokens can differ from
-those given here.
+nothing but the processors of transformers and of mlx-vlm 0.7.10 was executed. A record's limits are used with the
+reference's arithmetic (transformers 5.23.0): where the runtime rounds or pads differently, `note` says how, and its
+tokens can differ from those given here.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Runtime:
         override: how its user changes the limits, to 1,280 tokens of Qwen2.5-VL where it takes pixels.
         note: where it differs from the reference; empty where it does not.
         source: file or thread that was read.
-        confidence: "source", "issue" (an author's statement) or "secondary".
+        confidence: "source" or "issue" (an author's statement).
     """
 
     name: str
@@ -194,6 +194,15 @@ _RECORDS = (
         "max_pixels=1003520 in the call; --processor-kwargs '{\"max_pixels\": 1003520}'",
         "drops alpha where the reference puts it over white",
         "mlx_vlm/models/qwen3_vl/processing_qwen3_vl.py",
+    ),
+    Runtime(
+        "mlx-vlm", "0.7.10", "0.7.10", "0.7.11", (), _same("checkpoint"), _AS_REFERENCE, "Pillow bicubic",
+        "max_pixels=1003520 in the call; --processor-kwargs '{\"max_pixels\": 1003520}'; of its server --max-pixels "
+        "1003520, or \"max_pixels\": 1003520 in the request",
+        "drops alpha where the reference puts it over white; 3,136 to 1,003,520 px where the checkpoint names no "
+        "limits, and always for resized_height and resized_width",
+        "mlx_vlm/models/qwen3_vl/processing_qwen3_vl.py:231-366, 656-687 (all three families), server/cli.py:122, "
+        "server/schemas.py:299-308",
     ),
     Runtime(
         "mlx-swift-lm", "below 3.31.4", "0", "3.31.4", (), _same("checkpoint"), _AWAY, "CIFilter bicubic",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from importlib import resources
+from importlib import metadata, resources
 from typing import Any
 
 import mlx.core as mx
@@ -61,3 +61,14 @@ def test_the_budget_is_what_mlx_vlm_spends(loaded: tuple[Any, Any]) -> None:
     mlx_vlm.enable(model, processor, budget=64)
     prepared = processor(images=[SCREEN], text="<|vision_start|><|image_pad|><|vision_end|>")
     assert prepared["image_grid_thw"].tolist() == [list(saccade.plan((3840, 2160), budget=64).grid_thw)]
+
+
+def test_the_survey_says_what_mlx_vlm_spends(loaded: tuple[Any, Any]) -> None:
+    images = loaded[1].image_processor
+    runtime = f"mlx-vlm@{metadata.version('mlx-vlm')}"
+    own = json.loads((ASSETS / "tiny" / "preprocessor_config.json").read_text())
+    limits = own["min_pixels"], own["max_pixels"]
+    planned = saccade.plan((3840, 2160), budget=runtime, checkpoint_pixels=limits)
+    assert images.num_image_tokens(2160, 3840) == planned.tokens
+    asked = saccade.plan((3840, 2160), budget="1003520px")
+    assert images.num_image_tokens(2160, 3840, max_pixels=1003520) == asked.tokens

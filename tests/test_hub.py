@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,55 @@ def test_what_the_cache_lacks_is_said_with_how_to_get_it(cache: Path) -> None:
     assert "not in the hub's cache" in str(error.value)
     assert "hf download owner/absent --revision v2" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> str:
+    """What is said where the hub's library fails so."""
+    import huggingface_hub
+
+    def fail(*_: Any, **__: Any) -> str:
+        raise error
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(InputError, match="owner/name") as said:
+        hub.find("owner/name")
+    assert "\n" not in str(said.value)
+    return str(said.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)),
+        PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/cache/models--owner--name"),
+        OSError(errno.EROFS, os.strerror(errno.EROFS), "/cache"),
+        NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), "/cache"),
+    ],
+)
+def test_a_disk_that_refuses_is_not_blamed_on_the_hub(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    said = failing(monkeypatch, error)
+    assert f"the hub's cache, {cache}, cannot be used" in said
+    assert os.strerror(error.errno) in said
+    assert "HF_HUB_CACHE" in said
+    assert "network" not in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)),
+        ssl.SSLCertVerificationError(1, "certificate verify failed"),  # an SSL number, not the system's 1
+        FileNotFoundError("Cannot find an appropriate cached snapshot folder"),
+        ValueError("no such revision"),
+    ],
+)
+def test_what_the_network_refuses_is_not_blamed_on_the_disk(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    said = failing(monkeypatch, error)
+    assert "the hub did not give it" in said
+    assert "where there is a network" in said
 
 
 def test_only_what_is_read_is_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.resources
 import os
 import re
@@ -13,6 +14,8 @@ __all__ = ["FILES", "find"]
 
 # What is read. Pickles (.bin, .pt) are not downloaded, nor sub-folders, which hold other exports.
 FILES = ("*.json", "*.jinja", "*.safetensors")
+# What this machine's disk says, and no network does.
+_LOCAL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EMFILE)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -30,7 +33,7 @@ def find(
     Raises:
         FileNotFoundError: no such folder, or this installation has no packaged checkpoint.
         InputError: no path and no text, a hub id that cannot be downloaded, or is not in the cache where only that was
-            to be asked; a revision of something that is no hub id.
+            to be asked, or a cache that cannot be written; a revision of something that is no hub id.
     """
     if path_or_id is not None and not (isinstance(path_or_id, str | os.PathLike) and os.fspath(path_or_id)):
         raise InputError(f"a checkpoint named {path_or_id!r}: name a folder, or a hub id, owner/name")
@@ -59,7 +62,7 @@ def find(
 
 
 def _download(name: str, revision: str | None, local_files_only: bool) -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
@@ -72,6 +75,11 @@ def _download(name: str, revision: str | None, local_files_only: bool) -> Path:
         )
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if _is_local(error):
+            raise InputError(
+                f"{name}: the hub's cache, {constants.HF_HUB_CACHE}, cannot be used ({reason}); "
+                "make room there and let this user write it, or set HF_HUB_CACHE to another folder"
+            ) from None
         how = f"hf download {name}" + (f" --revision {revision}" if revision else "")
         where = "it is not in the hub's cache on this machine" if local_files_only else "the hub did not give it"
         raise InputError(
@@ -79,3 +87,8 @@ def _download(name: str, revision: str | None, local_files_only: bool) -> Path:
             f"run `{how}` where there is a network, or name a folder"
         ) from None
     return Path(found)
+
+
+def _is_local(error: Exception) -> bool:
+    """Whether an error is about a file of this machine; a failed connection names none."""
+    return isinstance(error, OSError) and (error.filename is not None or error.errno in _LOCAL)

@@ -75,6 +75,12 @@ def test_the_folder_holds_all_that_is_not_weights_or_code(source: Path, tmp_path
     assert answers[0].frames == answers[1].frames
 
 
+def test_the_folder_has_the_mode_that_mkdir_gives(source: Path, tmp_path: Path) -> None:
+    saccade.convert(source, tmp_path / "made")
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "made").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_keys_and_config_are_those_of_mlx_community(source: Path, tmp_path: Path) -> None:
     saccade.convert(source, tmp_path / "new", bits=6, vision_bits=8)
     tensors, metadata = mx.load(str(tmp_path / "new" / "model.safetensors"), return_metadata=True)

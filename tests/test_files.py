@@ -27,6 +27,36 @@ def test_keeps_the_mode_of_the_file_it_replaces(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+def test_a_new_file_has_the_mode_that_open_would_give_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_umask = os.umask
+    monkeypatch.setattr(os, "umask", lambda _: pytest.fail("changes the umask of every thread"))
+    before = set_umask(0o027)
+    try:
+        files.write_atomically(tmp_path / "a.bin", b"new")
+    finally:
+        set_umask(before)
+    assert (tmp_path / "a.bin").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_replaces_a_private_file_is_never_readable_by_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    seen: list[int] = []
+    written = os.fsync
+
+    def look(handle: int) -> None:
+        seen.append(os.fstat(handle).st_mode & 0o777)
+        written(handle)
+
+    monkeypatch.setattr(os, "fsync", look)
+    files.write_atomically(path, b"new")
+    assert seen == [0o600]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_failure_keeps_the_old_file_and_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")

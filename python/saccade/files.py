@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from saccade.errors import InputError
 
-__all__ = ["check_writable", "write_atomically"]
+__all__ = ["check_writable", "part_beside", "write_atomically"]
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
@@ -40,6 +40,15 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def part_beside(path: Path) -> Path:
+    """A name nobody has, in the folder of `path`, for what will be renamed to it.
+
+    What is made there by open() or mkdir() has the mode that the umask leaves, which nothing here has to ask for: it is
+    read by setting it, for every thread.
+    """
+    return path.parent / f".saccade-{secrets.token_hex(8)}.part"
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` beside `path` and rename it into place, so that `path` holds the old bytes or the new ones.
 
@@ -52,17 +61,17 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         OSError: the disk is full or the rename is refused; nothing is left behind.
     """
     target = check_writable(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".saccade-", suffix=".part")
-    part = Path(name)
+    mode = target.stat().st_mode & 0o777 if target.exists() else None
+    part = part_beside(target)
+    # What replaces a file is private until it has that one's mode, which may be narrower than a new file's.
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        # mkstemp makes the file private; a new file should have the mode that open() would have given it.
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~umask)
+        if mode is not None:
+            part.chmod(mode)
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)

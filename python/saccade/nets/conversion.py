@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from saccade.backend import mx, nn
 from saccade.errors import InputError
+from saccade.files import part_beside
 from saccade.nets import checkpoint
 from saccade.nets.config import Config
 from saccade.nets.folder import check_size, read_json
@@ -124,7 +124,8 @@ def convert(
     if free < work.bytes + _MARGIN:
         needed = f"needs {work.bytes + _MARGIN:,} bytes, and the disk has {free:,}"
         raise InputError(f"{place}: {needed}; name another place")
-    part = Path(tempfile.mkdtemp(dir=place.parent, prefix=".saccade-", suffix=".part"))
+    part = part_beside(place)
+    part.mkdir()
     try:
         files = _write_shards(part, work.shards, work.source_bytes, progress)
         text = json.dumps(work.config, indent=2, ensure_ascii=False) + "\n"
@@ -282,9 +283,6 @@ def _publish(part: Path, place: Path) -> None:
     for path in part.iterdir():
         with path.open("rb") as stream:
             os.fsync(stream.fileno())
-    umask = os.umask(0)
-    os.umask(umask)
-    part.chmod(0o777 & ~umask)
     if place.exists() or place.is_symlink():
         raise InputError(f"{place}: has come into being meanwhile; name a folder that does not exist")
     part.rename(place)

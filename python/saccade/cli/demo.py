@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 PICTURE = "saccade-demo.png"
-STAGES = ("decode", "patches", "vision", "prefill", "answer")
 
 
 @dataclass(frozen=True)
@@ -74,14 +73,14 @@ def describe(target: Target, answer: Answer) -> dict[str, Any]:
 
 def print_table(targets: list[Target], answers: list[Answer]) -> None:
     """The table for people; times in milliseconds."""
-    rows = []
+    rows, stages = [], list(answers[0].timings)
     for target, answer in zip(targets, answers, strict=True):
         box = ", ".join(f"{edge:.0f}" for edge in answer.boxes[0].xyxy) if answer.boxes else "none"
-        times = [f"{answer.timings[stage] * 1000:.0f}" for stage in STAGES]
+        times = [f"{answer.timings[stage] * 1000:.0f}" for stage in stages]
         hit = "yes" if is_hit(answer, target) else "no"
         rows.append((target.description, target.size, box, str(answer.frames[0].tokens), *times, hit))
-    names = ("description", "target", "box in source pixels", "tokens", *(f"{stage} ms" for stage in STAGES), "correct")
-    sides = ("left", "left", "left", *["right"] * 6, "left")
+    names = ("description", "target", "box in source pixels", "tokens", *(f"{stage} ms" for stage in stages), "correct")
+    sides = ("left", "left", "left", *["right"] * (1 + len(stages)), "left")
     output.table(list(zip(names, sides, strict=True)), rows)
 
 

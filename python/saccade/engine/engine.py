@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-_LOCATE = "Locate {}, output its bbox coordinates using JSON format."
 _LOCATE_TOKENS, _ASK_TOKENS = 256, 512
 
 
@@ -168,7 +167,7 @@ class Engine:
         """
         descriptions = [description] if isinstance(description, str) else _descriptions(description)
         made, asked = settings.read(how, _LOCATE_TOKENS), options.read(budget, "budget")
-        requests = [_locating(image, words, image_first=image_first) for words in descriptions]
+        requests = [request.place(image, words, image_first=image_first) for words in descriptions]
         ready = [self.runner.prepare(one, asked, made, fit=fit) for one in requests]
         answers = self._share_sight(ready, constrained=constrained)
         return answers[0] if isinstance(description, str) else answers
@@ -377,10 +376,3 @@ def _descriptions(given: Any) -> list[str]:
     if not isinstance(given, list | tuple) or not given:
         raise InputError(f"description is {brief(given)}; say in words what to find, or give a list of those")
     return list(given)
-
-
-def _locating(image: Any, description: Any, *, image_first: bool) -> Request:
-    if not isinstance(description, str) or not description.strip():
-        raise InputError(f"description is {brief(description)}; say in words what to find")
-    shown, words = {"type": "image", "image": image}, {"type": "text", "text": _LOCATE.format(description.strip())}
-    return request.conversation([{"role": "user", "content": [shown, words] if image_first else [words, shown]}])

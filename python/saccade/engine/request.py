@@ -20,7 +20,7 @@ from saccade.engine.options import Limits
 from saccade.errors import InputError, brief
 from saccade.prompts import Message
 
-__all__ = ["Medium", "Request", "conversation", "medium", "question", "several"]
+__all__ = ["Medium", "Request", "conversation", "locate", "medium", "place", "question", "several"]
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -91,6 +91,23 @@ def question(images: Any, text: str, system: str | None = None) -> Request:
     if system is not None:
         messages.insert(0, {"role": "system", "content": system})
     return conversation(messages)
+
+
+def locate(description: str) -> str:
+    """The words in which Qwen-VL models are asked for boxes."""
+    return f"Locate {description}, output its bbox coordinates using JSON format."
+
+
+def place(image: Any, description: str, *, image_first: bool = True) -> Request:
+    """Where on one image, or part of a message, is what a description names.
+
+    Raises:
+        InputError: an empty description, or a part as in `conversation`.
+    """
+    if not isinstance(description, str) or not description.strip():
+        raise InputError(f"description is {brief(description)}; say in words what to find")
+    shown, words = {"type": "image", "image": image}, {"type": "text", "text": locate(description.strip())}
+    return conversation([{"role": "user", "content": [shown, words] if image_first else [words, shown]}])
 
 
 def medium(shown: Any) -> Medium:

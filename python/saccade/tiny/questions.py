@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from saccade.engine.request import locate
 from saccade.errors import InputError, brief
 
 __all__ = ["NOTHING", "locate", "what_is_at", "what_is_in"]
 
 NOTHING = "[]"
 """What it says where nothing matches."""
-
-
-def locate(description: str) -> str:
-    """The question of `Engine.locate`, as text."""
-    return f"Locate {description}, output its bbox coordinates using JSON format."
 
 
 def what_is_at(point: Sequence[float]) -> str:

@@ -15,6 +15,7 @@ from saccade import tiny
 from saccade.cli.__main__ import main
 from saccade.engine import Engine
 from saccade.errors import InputError
+from saccade.grounding import Box
 from saccade.scenes import generate
 from saccade.sweep import bin_of, share_of
 from saccade.tiny import asking, bare, measure, questions, summary, workers
@@ -133,6 +134,15 @@ def test_law_targets_are_at_most_eight_of_a_size() -> None:
     for target in targets:
         (x1, y1, x2, y2), *others = target.boxes
         assert not others and [e.box for e in scene.matching(target.description)] == [(x1, y1, x2, y2)]
+
+
+def test_the_targets_that_are_zoomed_to_are_those_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, box = generate(2, (640, 400)), (0, 0, 16, 16)
+    targets = [asking.Target("it", (box,), share) for share in (0.0005, 0.001, 0.0011)]
+    monkeypatch.setattr(asking, "law_targets", lambda unit: (scene, targets))
+    monkeypatch.setattr(measure, "_places", lambda engine, image, asked, budget: ([(Box(box),)] * len(asked), 4))
+    for figure in summary.zoom([(0, row) for row in measure.law(None, 0)]):  # type: ignore[arg-type]
+        assert figure["n"] == figure["flat"]["n"] == 2
 
 
 def test_ambiguous_descriptions_fit_two_and_clean_ones_one() -> None:

@@ -7,6 +7,7 @@ side). A tiny target gains because the crop spends the same tokens on fewer pixe
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from saccade.grounding import Box
 if TYPE_CHECKING:
     from saccade.engine import Answer, Engine
 
-__all__ = ["ZoomAnswer", "crop_around", "locate_with_zoom"]
+__all__ = ["ZoomAnswer", "crop_around", "locate_with_zoom", "second_look"]
 
 MINIMUM_SIDE = 56
 
@@ -69,6 +70,34 @@ def crop_around(
     return x1, y1, x2, y2
 
 
+def second_look(
+    frame: media.Frame, first: Sequence[Box], share: float, look: Callable[[media.Frame], Sequence[Box]]
+) -> tuple[tuple[Box, ...], tuple[int, int, int, int] | None]:
+    """Look again at a crop around the first of the boxes found; the first look stands where the second finds nothing.
+
+    Args:
+        frame: the whole image.
+        first: boxes of the first look, in the frame's pixels.
+        share: of each side that the crop keeps, as `crop_around`.
+        look: from the crop to the boxes found on it, in the crop's pixels.
+
+    Returns:
+        The boxes in the frame's pixels, and the crop (x1, y1, x2, y2); no boxes and None where `first` is empty.
+
+    Raises:
+        InputError: as `crop_around`.
+    """
+    if not first:
+        return (), None
+    crop = crop_around(first[0].centre, frame.source_size, share)
+    left, top = crop[:2]
+    found = tuple(
+        Box((box.xyxy[0] + left, box.xyxy[1] + top, box.xyxy[2] + left, box.xyxy[3] + top), box.label)
+        for box in look(frame.crop(crop))
+    )
+    return found or tuple(first), crop
+
+
 def locate_with_zoom(
     engine: Engine,
     image: media.Source,
@@ -95,16 +124,12 @@ def locate_with_zoom(
         InputError: as `Engine.locate`, and for a `share` outside its range.
     """
     frame = engine.open(image)
-    coarse = engine.locate(frame, description, budget=budget, **how)
-    tokens = sum(used.tokens for used in coarse.frames)
-    if not coarse.boxes:
-        return ZoomAnswer((), coarse, None, None, tokens)
-    crop = crop_around(coarse.boxes[0].centre, frame.source_size, share)
-    fine = engine.locate(frame.crop(crop), description, budget=budget, **how)
-    tokens += sum(used.tokens for used in fine.frames)
-    left, top = crop[:2]
-    boxes = tuple(
-        Box((box.xyxy[0] + left, box.xyxy[1] + top, box.xyxy[2] + left, box.xyxy[3] + top), box.label)
-        for box in fine.boxes
-    )
-    return ZoomAnswer(boxes or coarse.boxes, coarse, fine, crop, tokens)
+    looks: list[Answer] = []
+
+    def look(shown: media.Frame) -> tuple[Box, ...]:
+        looks.append(engine.locate(shown, description, budget=budget, **how))
+        return looks[-1].boxes
+
+    boxes, crop = second_look(frame, look(frame), share, look)
+    tokens = sum(used.tokens for answer in looks for used in answer.frames)
+    return ZoomAnswer(boxes, looks[0], looks[1] if crop else None, crop, tokens)

@@ -22,7 +22,6 @@ SIZES = ((1920, 1080), (2560, 1440), (1440, 900), (1600, 1200), (1080, 1920), (2
 BUDGETS = (64, 100, 144, 196, 256)
 LEAST_ELEMENTS = 20
 LEAST_SIDE = 28.0
-LARGE = 0.05
 LARGE_SHARE = 0.3
 PLACES = 6
 
@@ -59,7 +58,7 @@ def in_range(scene: Scene, plan: Plan, seed: int) -> list[Element]:
         element = scene.elements[index]
         x1, y1, x2, y2 = element.box
         if min((x2 - x1) / plan.scale[0], (y2 - y1) / plan.scale[1]) >= LEAST_SIDE:
-            chosen[share_of(element, scene.size) > LARGE].append(element)
+            chosen[bin_of(share_of(element, scene.size)) == "large"].append(element)
     others = chosen[False][:PLACES]
     large = min(math.floor(len(others) * LARGE_SHARE / (1 - LARGE_SHARE)), PLACES - len(others))
     return others + chosen[True][: max(large, 0)]

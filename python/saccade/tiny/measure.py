@@ -9,8 +9,8 @@ import numpy as np
 
 from saccade import grounding, media
 from saccade.grounding import Box, centre_inside
-from saccade.policies.zoom import crop_around
-from saccade.sweep import iou, share_of
+from saccade.policies import second_look
+from saccade.sweep import bin_of, iou, share_of
 from saccade.tiny import asking, bare, questions
 from saccade.tiny.asking import Target
 from saccade.tiny.sitting import Sitting
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from saccade.engine import Engine
     from saccade.scenes import Scene
 
-__all__ = ["PARTS", "ZOOM_SHARES", "ambiguity", "in_range", "law"]
+__all__ = ["PARTS", "ZOOM_BUDGET", "ZOOM_SHARES", "ambiguity", "in_range", "law"]
 
 Row = dict[str, Any]
 # What the crop of the second look keeps of each side.
 ZOOM_SHARES = (0.5, 0.25)
+# Tokens of each look.
+ZOOM_BUDGET = 256
 # Of the seed of what is asked on bare desktop, beside the screen's number.
 BARE = 1
 
@@ -99,29 +101,23 @@ def _places(engine: Engine, image: Any, targets: Sequence[Target], budget: int) 
 
 
 def law(engine: Engine, unit: int) -> list[Row]:
-    """Targets of all sizes on one 4K screen at every budget, and tiny ones once more by zooming at 256 tokens."""
+    """Targets of all sizes on one 4K screen at every budget, and tiny ones once more by zooming."""
     scene, targets = asking.law_targets(unit)
+    frame = media.open_image(scene.image)
     rows = []
     for budget in asking.LAW_BUDGETS:
-        found, tokens = _places(engine, scene.image, targets, budget)
+        found, tokens = _places(engine, frame, targets, budget)
         for target, boxes in zip(targets, found, strict=True):
             rows.append({"asked": "law", "budget": budget, "tokens": tokens, **_score(boxes, target)})
-            if budget == 256 and target.share < 0.001:
-                rows += list(_zoomed(engine, scene.image, target, boxes))
+            if budget == ZOOM_BUDGET and bin_of(target.share) == "tiny":
+                rows += list(_zoomed(engine, frame, target, boxes))
     return rows
 
 
-def _zoomed(engine: Engine, image: np.ndarray, target: Target, first: Sequence[Box]) -> Iterator[Row]:
-    """The second look: a crop around the first answer, with the same budget; the first stands where it finds none."""
+def _zoomed(engine: Engine, frame: media.Frame, target: Target, first: Sequence[Box]) -> Iterator[Row]:
+    """The second look, with the budget of the first."""
     for share in ZOOM_SHARES:
-        found = list(first)
-        if first:
-            size = image.shape[1], image.shape[0]
-            x1, y1, x2, y2 = crop_around(first[0].centre, size, share)
-            boxes, _ = _places(engine, media.open_image(image[y1:y2, x1:x2]), [target], 256)
-            shift = (x1, y1, x1, y1)
-            moved = [tuple(value + off for value, off in zip(box.xyxy, shift, strict=True)) for box in boxes[0]]
-            found = [Box((b[0], b[1], b[2], b[3])) for b in moved] or found
+        found, _ = second_look(frame, first, share, lambda crop: _places(engine, crop, [target], ZOOM_BUDGET)[0][0])
         yield {"asked": "zoom", "crop": share, **_score(found, target)}
 
 

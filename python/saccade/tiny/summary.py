@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from saccade.sweep import BINS, bin_of
 from saccade.tiny.asking import BUDGETS, LAW_BUDGETS
-from saccade.tiny.measure import ZOOM_SHARES
+from saccade.tiny.measure import ZOOM_BUDGET, ZOOM_SHARES
 
 __all__ = ["RESAMPLES", "interval", "summarise"]
 
@@ -89,7 +89,8 @@ def in_range(rows: Rows) -> Figure:
     """The figures of screens inside the trained range."""
     places = _chosen(rows, asked="place")
     figures: Figure = {"screens": len({at for at, _ in rows}), "places": _cell(places)}
-    figures["large_share"] = round(_mean(({"x": row["share"] > 0.05} for _, row in places), "x"), 4) if places else None
+    large = _mean(({"x": bin_of(row["share"]) == "large"} for _, row in places), "x")
+    figures["large_share"] = round(large, 4) if places else None
     figures["false_nothing"] = _cell([(at, {"x": not row["found"]}) for at, row in places], ["x"])
     figures["by_budget"] = {str(budget): _cell(_chosen(places, budget=budget)) for budget in BUDGETS}
     figures["by_size"] = {size: _cell([(at, r) for at, r in places if bin_of(r["share"]) == size]) for size in BINS}
@@ -121,8 +122,8 @@ def _ratio(means: Means) -> Numbers:
 
 
 def zoom(rows: Rows) -> list[Figure]:
-    """Two looks at tiny targets against one at 256 tokens."""
-    flat = [(at, r) for at, r in _chosen(rows, asked="law", budget=256) if bin_of(r["share"]) == "tiny"]
+    """Two looks at tiny targets against one."""
+    flat = [(at, r) for at, r in _chosen(rows, asked="law", budget=ZOOM_BUDGET) if bin_of(r["share"]) == "tiny"]
     figures = []
     for share in ZOOM_SHARES:
         zoomed = _chosen(rows, asked="zoom", crop=share)

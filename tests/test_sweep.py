@@ -149,8 +149,18 @@ def test_summary_of_known_numbers() -> None:
     # The mean of 100 coin flips has a standard error of 0.05.
     assert large.low == pytest.approx(0.4, abs=0.03)
     assert large.high == pytest.approx(0.6, abs=0.03)
-    assert (tiny.size, tiny.low, tiny.iou, tiny.high) == ("tiny", 0.25, 0.25, 0.25)
+    assert (tiny.size, tiny.low, tiny.iou, tiny.high) == ("tiny", None, 0.25, None)
     assert sweep.summarise(records) == [large, tiny]
+
+
+def test_intervals_draw_whole_screens() -> None:
+    # Those of a screen are equal: drawn one by one they would give a narrower interval than screens do.
+    values = [float(screen % 2) for screen in range(10) for _ in range(20)]
+    (wide,) = sweep.summarise([record(seed=n // 20, target=n % 20, iou=value) for n, value in enumerate(values)])
+    (narrow,) = sweep.summarise([record(seed=n, iou=value) for n, value in enumerate(values)])
+    assert wide.low < narrow.low < 0.5 < narrow.high < wide.high
+    assert (wide.low, wide.high) == sweep.interval([[(n // 20, value) for n, value in enumerate(values)]])
+    assert sweep.interval([[(3, 0.0), (3, 1.0)]]) is None
 
 
 class Strict(HTMLParser):
@@ -176,8 +186,11 @@ class Strict(HTMLParser):
 
 
 @pytest.mark.parametrize("budgets", [(16, 64), (64,)])
-def test_dashboard_draws_every_cell(budgets: tuple[int, ...]) -> None:
-    cells = sweep.summarise([record(budget=b, share=s, iou=0.5) for b in budgets for s in (0.2, 0.02, 0.002, 0.0002)])
+@pytest.mark.parametrize("screens", [1, 2])
+def test_dashboard_draws_every_cell(budgets: tuple[int, ...], screens: int) -> None:
+    cells = sweep.summarise(
+        [record(seed, 0, b, s) for seed in range(screens) for b in budgets for s in (0.2, 0.02, 0.002, 0.0002)]
+    )
     setup = sweep.Setup("<b>&", SETUP.size, SETUP.seeds, budgets, 2)
     page = dashboard.render(setup, cells)
     parser = Strict()
@@ -185,6 +198,7 @@ def test_dashboard_draws_every_cell(budgets: tuple[int, ...]) -> None:
     assert parser.open == []
     assert parser.seen.count("circle") == 2 * len(cells)
     assert parser.seen.count("tr") == 1 + len(cells)
+    assert parser.seen.count("polygon") == (4 if screens > 1 else 0)
     assert "<b>&" not in page
     assert "http" not in page
 

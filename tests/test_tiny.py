@@ -17,7 +17,7 @@ from saccade.engine import Engine
 from saccade.errors import InputError
 from saccade.grounding import Box
 from saccade.scenes import generate
-from saccade.sweep import bin_of, share_of
+from saccade.sweep import bin_of, interval, share_of
 from saccade.tiny import asking, bare, measure, questions, summary, workers
 
 Row = dict[str, Any]
@@ -160,30 +160,10 @@ def rows(values: list[tuple[int, float]], **more: Any) -> list[tuple[int, Row]]:
     ]
 
 
-def mean_interval(some: list[tuple[int, Row]]) -> tuple[float, float] | None:
-    return summary.interval([some], "iou", lambda means: means[0])
-
-
-def test_the_interval_draws_whole_screens() -> None:
-    # Rows of a screen are equal: drawn one by one they would give a narrower interval than screens do.
-    few = rows([(screen, float(screen % 2)) for screen in range(10) for _ in range(20)])
-    many = rows([(place, value["iou"]) for place, (_, value) in enumerate(few)])
-    wide, narrow = mean_interval(few), mean_interval(many)
-    assert wide is not None and narrow is not None
-    assert wide[0] < narrow[0] < 0.5 < narrow[1] < wide[1]
-    assert mean_interval(rows([(3, 1.0)])) is None
-
-
-def test_the_interval_reads_a_row_once_and_not_for_every_draw() -> None:
-    read: list[str] = []
-
-    class Watched(dict[str, Any]):
-        def __getitem__(self, name: str) -> Any:
-            read.append(name)
-            return super().__getitem__(name)
-
-    assert mean_interval([(screen, Watched(row)) for screen, row in rows([(0, 0.1), (1, 0.2), (2, 0.6)])])
-    assert read == ["iou"] * 3
+def test_figures_have_the_intervals_of_whole_screens() -> None:
+    values = [(screen, float(screen % 2)) for screen in range(10) for _ in range(20)]
+    (cell,) = [cell for cell in summary.law(rows(values, asked="law", budget=64)) if cell["n"]]
+    assert cell["iou_interval"] == cell["hit_interval"] == interval([values])
 
 
 def test_zooming_and_ambiguity_by_hand() -> None:

@@ -37,9 +37,10 @@ def budgets_of(text: str) -> tuple[int, ...]:
 def print_cells(cells: list[dict[str, object]]) -> None:
     """The table for people."""
     columns = [("target", "left"), *((name, "right") for name in ("budget", "n", "IoU", "95 %", "hits", "seconds"))]
+    ends = ["-" if c["low"] is None else f"{c['low']:.3f}-{c['high']:.3f}" for c in cells]
     rows = [
-        (str(c["size"]), str(c["budget"]), str(c["n"]), f"{c['iou']:.3f}", f"{c['low']:.3f}-{c['high']:.3f}",
-         f"{c['hits']:.2f}", f"{c['seconds']:.2f}") for c in cells
+        (str(c["size"]), str(c["budget"]), str(c["n"]), f"{c['iou']:.3f}", between,
+         f"{c['hits']:.2f}", f"{c['seconds']:.2f}") for c, between in zip(cells, ends, strict=True)
     ]  # fmt: skip
     output.table(columns, rows)
 

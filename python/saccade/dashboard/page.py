@@ -51,7 +51,7 @@ def chart(
     title: str,
     cells: Sequence[Cell],
     value: Callable[[Cell], float],
-    interval: Callable[[Cell], tuple[float, float]] | None,
+    interval: Callable[[Cell], tuple[float | None, float | None]] | None,
     top: float,
     tick: Callable[[float], str],
 ) -> Chart:
@@ -68,8 +68,9 @@ def chart(
             continue
         outline = []
         if interval is not None:
-            outline = [(x(c.tokens), y(interval(c)[1])) for c in chosen]
-            outline += [(x(c.tokens), y(interval(c)[0])) for c in reversed(chosen)]
+            ends = [(x(c.tokens), *interval(c)) for c in chosen]
+            outline = [(at, y(high)) for at, _, high in ends if high is not None]
+            outline += [(at, y(low)) for at, low, _ in reversed(ends) if low is not None]
         lines.append(
             Line(
                 name=size,

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from saccade.advice import TABLE
+from saccade.sweep.intervals import interval
 from saccade.sweep.measure import Record, bin_of
 
 __all__ = ["BINS", "Cell", "summarise"]
 
 BINS = tuple(row.size for row in TABLE)
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Cell:
         n: questions.
         tokens: mean visual tokens spent.
         iou: mean intersection over union.
-        low, high: ends of its 95 % bootstrap interval (percentile method).
+        low, high: ends of its `interval`; None where the questions are of one screen.
         hits: share of answers whose box centre lies in the known box.
         seconds: median time of a question.
     """
@@ -34,19 +34,14 @@ class Cell:
     n: int
     tokens: float
     iou: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     hits: float
     seconds: float
 
 
-def summarise(records: Sequence[Record], *, seed: int = 0) -> list[Cell]:
-    """A cell for every size bin and budget that has records, bins from large to tiny, budgets rising.
-
-    Args:
-        records: of one sweep.
-        seed: of the resampling; equal records and seed give equal intervals.
-    """
+def summarise(records: Sequence[Record]) -> list[Cell]:
+    """A cell for every size bin and budget that has records of one sweep, bins from large to tiny, budgets rising."""
     import numpy as np
 
     cells = []
@@ -55,18 +50,16 @@ def summarise(records: Sequence[Record], *, seed: int = 0) -> list[Cell]:
             chosen = [record for record in records if record.budget == budget and bin_of(record.share) == size]
             if not chosen:
                 continue
-            overlap = np.array([record.iou for record in chosen])
-            draws = np.random.RandomState(seed).randint(0, len(chosen), (RESAMPLES, len(chosen)))
-            low, high = np.percentile(overlap[draws].mean(axis=1), [2.5, 97.5])
+            low, high = interval([[(record.seed, record.iou) for record in chosen]]) or (None, None)
             cells.append(
                 Cell(
                     size=size,
                     budget=budget,
                     n=len(chosen),
                     tokens=float(np.mean([record.tokens for record in chosen])),
-                    iou=float(overlap.mean()),
-                    low=float(low),
-                    high=float(high),
+                    iou=float(np.mean([record.iou for record in chosen])),
+                    low=low,
+                    high=high,
                     hits=float(np.mean([record.hit for record in chosen])),
                     seconds=float(np.median([record.seconds for record in chosen])),
                 )

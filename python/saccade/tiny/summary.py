@@ -1,70 +1,27 @@
-"""Rows to figures: means with 95 % bootstrap intervals, which draw whole screens: their targets are no strangers."""
+"""Rows to figures: means with the intervals of `saccade.sweep.interval`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from saccade.sweep import BINS, bin_of
+from saccade.sweep import BINS, bin_of, interval
+from saccade.sweep.intervals import Means, Numbers, Value, alone
 from saccade.tiny.asking import BUDGETS, LAW_BUDGETS
 from saccade.tiny.measure import ZOOM_BUDGET, ZOOM_SHARES
 
-__all__ = ["RESAMPLES", "interval", "summarise"]
+__all__ = ["summarise"]
 
-RESAMPLES = 1000
 Row = dict[str, Any]
 Rows = Sequence[tuple[int, Row]]
 """(screen, row)."""
 Figure = dict[str, Any]
-Numbers = NDArray[np.float64]
-Means = Sequence[Numbers]
-Value = Callable[[Means], Numbers]
-"""A figure from the mean of each group: one number, or one for each draw."""
 
 
-def interval(groups: Sequence[Rows], name: str, value: Value) -> tuple[float, float] | None:
-    """The 95 % percentile interval of a figure over several groups of rows, screens drawn with replacement.
-
-    Args:
-        groups: rows of the same screens.
-        name: which of the rows' values is averaged.
-        value: the figure, from the mean of each group; NaN where a draw leaves nothing to say.
-
-    Returns:
-        None with fewer than two screens.
-    """
-    places = {screen: place for place, screen in enumerate(sorted({screen for rows in groups for screen, _ in rows}))}
-    if len(places) < 2:
-        return None
-    times = _times_drawn(len(places))
-    means = []
-    for rows in groups:
-        totals, counts = np.zeros((2, len(places)))
-        for screen, row in rows:
-            totals[places[screen]] += row[name]
-            counts[places[screen]] += 1
-        with np.errstate(invalid="ignore"):  # a draw without rows of the group has no mean
-            means.append(times @ totals / (times @ counts))
-    values = value(means)
-    if np.isnan(values).all():
-        return None
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return round(float(low), 4), round(float(high), 4)
-
-
-@lru_cache(maxsize=8)
-def _times_drawn(screens: int) -> Numbers:
-    """[draws, screens] how often each draw has each screen."""
-    drawn = np.random.RandomState(0).randint(0, screens, (RESAMPLES, screens))
-    return np.stack([np.bincount(draw, minlength=screens) for draw in drawn]).astype(float)
-
-
-def _alone(means: Means) -> Numbers:
-    return means[0]
+def _interval(groups: Sequence[Rows], name: str, value: Value = alone) -> tuple[float, float] | None:
+    return interval([[(screen, row[name]) for screen, row in rows] for rows in groups], value)
 
 
 def _mean(rows: Iterable[Row], name: str) -> float:
@@ -77,7 +34,7 @@ def _cell(rows: Rows, names: Sequence[str] = ("iou", "hit")) -> Figure:
     cell: Figure = {"n": len(rows)}
     for name in names:
         cell[name] = round(_mean((row for _, row in rows), name), 4) if rows else None
-        cell[f"{name}_interval"] = interval([rows], name, _alone)
+        cell[f"{name}_interval"] = _interval([rows], name)
     return cell
 
 
@@ -130,7 +87,7 @@ def zoom(rows: Rows) -> list[Figure]:
         ratio = float(_ratio(_means([zoomed, flat])))
         figures.append(
             {"crop": share, **_cell(zoomed), "flat": _cell(flat), "ratio": None if np.isnan(ratio) else round(ratio, 3),
-             "ratio_interval": interval([zoomed, flat], "iou", _ratio)}
+             "ratio_interval": _interval([zoomed, flat], "iou", _ratio)}
         )  # fmt: skip
     return figures
 
@@ -160,11 +117,11 @@ def ambiguity(rows: Rows) -> list[Figure]:
             "n": [len(group) for group in groups[::2]],
             "iou": [round(float(mean), 4) for mean in means],
             "ambiguous_drop": round(float(_drop(means[:2])), 4),
-            "ambiguous_interval": interval(groups[:2], "iou", _drop),
+            "ambiguous_interval": _interval(groups[:2], "iou", _drop),
             "clean_drop": round(float(_drop(means[2:])), 4),
-            "clean_interval": interval(groups[2:], "iou", _drop),
+            "clean_interval": _interval(groups[2:], "iou", _drop),
             "excess": round(float(_excess(means)), 4),
-            "excess_interval": interval(groups, "iou", _excess),
+            "excess_interval": _interval(groups, "iou", _excess),
         })  # fmt: skip
     return figures
 

@@ -136,12 +136,7 @@ swift:
 
 # What is too large for the suite: mlx-vlm (1 GB of packages) over the packaged checkpoint and its conversions, a tower with
 # the widths of 7B at 16,384 tokens (minutes, 2.5 GB), 10,000 damaged images, an hour of fuzzing.
-# Last seen, 2026-11-21, on 2 shared x86-64 cores of Linux:
-# - mlx-vlm 0.7.10, mlx 0.32.4: 31 passed, every answer equal, of conversions too.
-# - the 7B tower: 0.45 GB at 4,096 tokens, 1.75 GB at 16,384 beside 0.27 GB of weights, 0.81 of the linear bound, 1.00 of
-#   what was predicted; the random tower up to 65,536 patches: linear, 287 MB at the end. Both in 330 s, nothing else running.
-# - damaged images: 1,560 read, 8,440 refused, the same with the optional decoders and without, 122 MB at most.
-# - the fuzzers: no finding; counts in cpp/fuzz/README.md.
+# What it gave when it was last run: tests/long/README.md.
 check-long: $(STAMPS)/test
 	$(PIP) install mlx-vlm==0.7.10
 	$(BIN)/python -m pytest -W ignore -o norecursedirs=.git tests/long

@@ -2,9 +2,9 @@
 
     python -m pytest benchmarks/test_caches.py
 
-The packaged checkpoint at 1,280 tokens. The aim is at most a fifth of the first question's time, the decoding of the
-file included; the ratio is in the table's `extra_info` and printed. Answers are compared with those of an engine that
-keeps nothing.
+The packaged checkpoint at 1,280 tokens. The project's target is at most a fifth of the first question's time, the
+decoding of the file included; the ratio is in the table's `extra_info` and printed. Answers are compared with those of
+an engine that keeps nothing.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m pytest benchmarks/test_start.py
 
-The aims are 0.2 s for `saccade --help` and 0.35 s for `saccade plan 3840x2160`.
+The project's targets are 0.2 s for `saccade --help` and 0.35 s for `saccade plan 3840x2160`.
 """
 
 from __future__ import annotations

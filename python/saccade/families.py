@@ -229,7 +229,7 @@ def predict_memory(
 
     to which come weights (parameters x b, the two frames of the patch embedding summed into one), patches (P x 3 x
     patch_size^2, uint8, one frame) and P x d x 4 of rotary angles. On the CPU in float32 it is within a fifth of what
-    MLX measures from 256 to 16,384 tokens (tests/acceptance/test_at_05.py).
+    MLX measures from 256 to 16,384 tokens (tests/acceptance/test_memory_bounds.py).
 
     Args:
         tower: from `towers`.

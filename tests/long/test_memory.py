@@ -1,4 +1,4 @@
-"""AT-5 where it takes minutes: the tower of the random checkpoint at 65,536 patches, and one with the widths of 7B.
+"""Memory where measuring it takes minutes: the random checkpoint's tower at 65,536 patches, and one as wide as 7B's.
 
 Part of `make check-long`.
 """

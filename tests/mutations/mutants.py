@@ -152,7 +152,7 @@ def the_seconds_of_a_video_are_ignored(patch: MonkeyPatch) -> None:
     patch.setattr(positions, "mrope_positions", ignoring)
 
 
-@seen_by("tests/acceptance/test_at_13.py::test_a_batch_equals_the_references")
+@seen_by("tests/acceptance/test_batches.py::test_a_batch_equals_the_references")
 def padding_on_the_left_is_attended_to(patch: MonkeyPatch) -> None:
     right = language.attention_mask
     patch.setattr(language, "attention_mask", lambda length, offset, padding: right(length, offset, ()))
@@ -167,7 +167,7 @@ def padding_on_the_left_is_attended_to_while_decoding(patch: MonkeyPatch) -> Non
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 
-@seen_by("tests/acceptance/test_at_05.py::test_what_is_kept_counts_and_gives_way")
+@seen_by("tests/acceptance/test_memory_bounds.py::test_what_is_kept_counts_and_gives_way")
 def what_is_kept_of_earlier_questions_does_not_count(patch: MonkeyPatch) -> None:
     patch.setattr(Ledger, "leave", lambda self, left: None)
 
@@ -277,10 +277,10 @@ def the_exif_orientation_is_ignored(patch: MonkeyPatch) -> None:
 
 # -- what is kept ------------------------------------------------------------------------------------------------------
 
-AT_6 = "tests/acceptance/test_at_06.py::"
+SEEN_ONCE = "tests/acceptance/test_seen_once.py::"
 
 
-@seen_by(AT_6 + "test_new_bytes_under_the_same_name_are_another_image")
+@seen_by(SEEN_ONCE + "test_new_bytes_under_the_same_name_are_another_image")
 def images_are_known_by_their_path(patch: MonkeyPatch) -> None:
     """mlx-vlm: a blue image written over frame.jpg was answered "Red"."""
     right, read, origins = keys.planned, opening.encoded, {}
@@ -295,13 +295,13 @@ def images_are_known_by_their_path(patch: MonkeyPatch) -> None:
     patch.setattr(keys, "planned", lambda data, *rest: right(origins[data], *rest))
 
 
-@seen_by(AT_6 + "test_another_budget_is_another_image", error="InputError")
+@seen_by(SEEN_ONCE + "test_another_budget_is_another_image", error="InputError")
 def images_are_known_whatever_their_budget(patch: MonkeyPatch) -> None:
     right, one = keys.planned, saccade.plan((100, 100))
     patch.setattr(keys, "planned", lambda data, policy, plan, tower: right(data, policy, one, tower))
 
 
-@seen_by(AT_6 + "test_equal_words_about_another_image_are_another_question")
+@seen_by(SEEN_ONCE + "test_equal_words_about_another_image_are_another_question")
 def prompts_are_known_by_their_token_ids_alone(patch: MonkeyPatch) -> None:
     """exo: every picture got the caption of the first."""
     right = keys.rows
@@ -314,7 +314,7 @@ def prompts_are_known_by_their_token_ids_alone(patch: MonkeyPatch) -> None:
     patch.setattr(keys, "rows", blind)
 
 
-@seen_by(AT_6 + "test_another_tower_finds_nothing_of_this_ones[an adapter]")
+@seen_by(SEEN_ONCE + "test_another_tower_finds_nothing_of_this_ones[an adapter]")
 def features_are_known_whatever_the_weights(patch: MonkeyPatch) -> None:
     patch.setattr(fingerprint, "tower", lambda visual: b"0" * 32)
 

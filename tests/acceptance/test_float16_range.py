@@ -1,4 +1,4 @@
-"""AT-16: a tower whose stream outgrows float16 gives the same answer there, and what is no number is named."""
+"""A tower whose stream outgrows float16 gives the same answer there, and what is no number is named."""
 
 from __future__ import annotations
 

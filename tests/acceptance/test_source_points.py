@@ -1,4 +1,4 @@
-"""AT-1: what the model was shown is stated, and a point found there is the point of the source it was."""
+"""What the model was shown is stated, and a point found there is the point of the source it was."""
 
 from __future__ import annotations
 

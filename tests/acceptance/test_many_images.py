@@ -1,4 +1,4 @@
-"""AT-11: one to eight images over five turns: their tokens, their places, and the reference's answers."""
+"""One to eight images over five turns: their tokens, their places, and the reference's answers."""
 
 from __future__ import annotations
 

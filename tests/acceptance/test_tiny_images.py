@@ -1,4 +1,4 @@
-"""AT-12: tiny images have the reference's size, at least a token, and finite features; empty ones are refused."""
+"""Tiny images have the reference's size, at least a token, and finite features; empty ones are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AT-6: an image is seen once and a prompt's beginning read once; and never is one image taken for another."""
+"""An image is seen once and a prompt's beginning read once; and never is one image taken for another."""
 
 from __future__ import annotations
 

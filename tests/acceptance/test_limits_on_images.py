@@ -1,4 +1,4 @@
-"""AT-2: limits on an image, in every spelling and at every level, do what they say, or are refused by name."""
+"""Limits on an image, in every spelling and at every level, do what they say, or are refused by name."""
 
 from __future__ import annotations
 

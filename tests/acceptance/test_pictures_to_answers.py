@@ -1,4 +1,4 @@
-"""AT-4: pictures, from their pixels to the answer, equal transformers at every stage.
+"""Pictures, from their pixels to the answer, equal transformers at every stage.
 
 The reference's values are in tests/golden/acceptance.npz: 1, 2 and 5 images; whole, partial and many windows; what its
 torchvision path resizes to, in resized.npz.

@@ -1,4 +1,4 @@
-"""AT-21: extremely long images have the reference's size, or are refused with their ratio; no side is ever 0."""
+"""Extremely long images have the reference's size, or are refused with their ratio; no side is ever 0."""
 
 from __future__ import annotations
 

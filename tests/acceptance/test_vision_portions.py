@@ -1,4 +1,4 @@
-"""AT-25: the tower is computed in portions under a limit, the portions change no bit, and a failed one is an error."""
+"""The tower is computed in portions under a limit, the portions change no bit, and a failed one is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AT-5: memory grows with the patches, is known before a request runs, and what does not fit is refused.
+"""Memory grows with the patches, is known before a request runs, and what does not fit is refused.
 
 The largest sizes, and a tower with the widths of 7B, are in tests/long/test_memory.py.
 """

@@ -1,4 +1,4 @@
-"""AT-10: no torch and no torchvision, here or in the wheel's needs; and vision is never lost without a word."""
+"""No torch and no torchvision, here or in the wheel's needs; and vision is never lost without a word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AT-13: what a batch gives is what each of its prompts gives alone."""
+"""What a batch gives is what each of its prompts gives alone."""
 
 from __future__ import annotations
 

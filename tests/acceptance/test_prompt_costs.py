@@ -1,4 +1,4 @@
-"""AT-20: what a prompt costs is known without decoding, and one that is too long is refused or made to fit."""
+"""What a prompt costs is known without decoding, and one that is too long is refused or made to fit."""
 
 from __future__ import annotations
 

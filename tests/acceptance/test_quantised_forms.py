@@ -1,4 +1,4 @@
-"""AT-15: quantised checkpoints: every form loads, a tower left float is untouched, and logits are those of the floats.
+"""Quantised checkpoints: every form loads, a tower left float is untouched, and logits are those of the floats.
 
 That those floats give the reference's logits is in tests/test_nets_golden_sets.py; tests/test_nets_quantised.py holds
 the forms that are rarer, and what is refused.

@@ -1,4 +1,4 @@
-"""AT-14: texts, images and videos stand where the messages have them, token for token as the reference puts them."""
+"""Texts, images and videos stand where the messages have them, token for token as the reference puts them."""
 
 from __future__ import annotations
 

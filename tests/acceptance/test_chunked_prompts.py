@@ -1,4 +1,4 @@
-"""AT-9: a prompt read in chunks of any size is the prompt read at once, and no request leaves a trace in the next."""
+"""A prompt read in chunks of any size is the prompt read at once, and no request leaves a trace in the next."""
 
 from __future__ import annotations
 

@@ -27,10 +27,14 @@ public func smartResize(
 
 /// A grid of patches: one frame for a still image.
 public struct Grid: Hashable, Sendable {
+    /// Temporal patches: 1 for a still image.
     public var frames: Int
+    /// Patches from top to bottom.
     public var rows: Int
+    /// Patches from left to right.
     public var columns: Int
 
+    /// - Parameters: in patches, each at least 1; rows and columns multiples of the family's `mergeSize`.
     public init(frames: Int = 1, rows: Int, columns: Int) {
         self.frames = frames
         self.rows = rows
@@ -57,16 +61,29 @@ public struct WindowIndex: Equatable, Sendable {
 public func windowIndex(
     _ grids: [Grid], mergeSize: Int = 2, windowSize: Int = 112, patchSize: Int = 14
 ) throws -> WindowIndex {
-    let triples = grids.flatMap { [Int64($0.frames), Int64($0.rows), Int64($0.columns)] }
-    let count = Int64(grids.count)
-    let (merge, window, patch) = (Int64(mergeSize), Int64(windowSize), Int64(patchSize))
-    var tokens: Int64 = 0
-    var boundaries: Int64 = 0
-    try check(saccade_window_index_size(triples, count, merge, window, patch, &tokens, &boundaries))
+    let size = try windowIndexSize(grids, mergeSize: mergeSize, windowSize: windowSize, patchSize: patchSize)
     var result = WindowIndex(
-        index: Array(repeating: 0, count: Int(tokens)), boundaries: Array(repeating: 0, count: Int(boundaries)))
+        index: Array(repeating: 0, count: size.tokens), boundaries: Array(repeating: 0, count: size.boundaries))
     try check(
         saccade_window_index(
-            triples, count, merge, window, patch, &result.index, tokens, &result.boundaries, boundaries))
+            triples(grids), Int64(grids.count), Int64(mergeSize), Int64(windowSize), Int64(patchSize), &result.index,
+            Int64(size.tokens), &result.boundaries, Int64(size.boundaries)))
     return result
+}
+
+/// How long the two arrays of a window order are, without making them. Arguments and errors as of `windowIndex`.
+func windowIndexSize(
+    _ grids: [Grid], mergeSize: Int, windowSize: Int, patchSize: Int
+) throws -> (tokens: Int, boundaries: Int) {
+    var tokens: Int64 = 0
+    var boundaries: Int64 = 0
+    try check(
+        saccade_window_index_size(
+            triples(grids), Int64(grids.count), Int64(mergeSize), Int64(windowSize), Int64(patchSize), &tokens,
+            &boundaries))
+    return (Int(tokens), Int(boundaries))
+}
+
+private func triples(_ grids: [Grid]) -> [Int64] {
+    grids.flatMap { [Int64($0.frames), Int64($0.rows), Int64($0.columns)] }
 }

@@ -13,13 +13,19 @@ public enum PixelFormat: Int32, Sendable {
 
 /// Borrowed pixels, read where they lie: rows may be further apart than they are long, as in a `CVPixelBuffer`.
 public struct Pixels {
+    /// The first byte is the first channel of the top left pixel. Not copied: it has to live as long as it is used.
     public var bytes: UnsafeRawBufferPointer
+    /// In pixels, without what lies between the rows.
     public var size: Size
     /// Bytes from one row to the next.
     public var stride: Int
     public var format: PixelFormat
 
-    /// - Parameter stride: of rows without padding where nil.
+    /// - Parameters:
+    ///   - bytes: at least `stride * (size.height - 1)` and one row.
+    ///   - size: of the image in pixels.
+    ///   - stride: bytes from one row to the next; nil: rows without padding.
+    ///   - format: of a pixel.
     public init(bytes: UnsafeRawBufferPointer, size: Size, stride: Int? = nil, format: PixelFormat) {
         self.bytes = bytes
         self.size = size

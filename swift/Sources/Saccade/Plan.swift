@@ -11,9 +11,13 @@ public struct Point: Hashable, Sendable {
 
 /// A box in pixels: edges, not centres.
 public struct Box: Hashable, Sendable {
+    /// Left edge.
     public var x1: Double
+    /// Top edge.
     public var y1: Double
+    /// Right edge.
     public var x2: Double
+    /// Bottom edge.
     public var y2: Double
 
     public init(x1: Double, y1: Double, x2: Double, y2: Double) {
@@ -37,23 +41,34 @@ public struct Size: Hashable, Sendable {
 
 /// What an image becomes before any pixel is touched.
 public struct Plan: Hashable, Sendable {
+    /// Of the model it is made for.
     public let family: Family
+    /// Of the image as it is given.
     public let sourceSize: Size
     /// What the model is shown.
     public let resizedSize: Size
     /// In patches.
     public let grid: Grid
+    /// All patches of the grid.
     public let patches: Int
+    /// What the image costs in the prompt: patches over the square of the family's `mergeSize`.
     public let tokens: Int
     /// Attention windows; 0 for a family without them.
     public let windows: Int
     /// Source pixels for one model pixel.
     public let scale: Point
+    /// Least area of the resized image that was asked for.
     public let minPixels: Int
+    /// Greatest area of the resized image that was asked for.
     public let maxPixels: Int
 
     /// Plans an image within limits on its area.
     ///
+    /// - Parameters:
+    ///   - size: of the source image in pixels, each side 1 to 2^26.
+    ///   - family: of the model that will see it.
+    ///   - minPixels: least area of the resized image.
+    ///   - maxPixels: greatest area of the resized image.
     /// - Throws: `SaccadeError.input` where the reference refuses the size, and where its arithmetic would exceed
     ///   `maxPixels`, because no side goes below one token.
     public init(size: Size, family: Family = .qwen25VL, minPixels: Int, maxPixels: Int) throws {
@@ -75,9 +90,9 @@ public struct Plan: Hashable, Sendable {
         tokens = patches / (family.mergeSize * family.mergeSize)
         if let windowSize = family.windowSize {
             windows =
-                try windowIndex(
+                try windowIndexSize(
                     [grid], mergeSize: family.mergeSize, windowSize: windowSize, patchSize: family.patchSize
-                ).boundaries.count - 1
+                ).boundaries - 1
         } else {
             windows = 0
         }
@@ -85,7 +100,15 @@ public struct Plan: Hashable, Sendable {
             x: Double(size.width) / Double(resized.width), y: Double(size.height) / Double(resized.height))
     }
 
-    /// Plans an image within a budget of tokens: 1,280 unless told, never more than the family's checkpoints allow then.
+    /// Plans an image within a budget of tokens.
+    ///
+    /// - Parameters:
+    ///   - size: of the source image in pixels, each side 1 to 2^26.
+    ///   - family: of the model that will see it.
+    ///   - maxTokens: most tokens; nil: 1,280, or what the family's checkpoints allow where that is less.
+    ///   - minTokens: fewest tokens that a small image is enlarged to, 1 to `maxTokens`.
+    /// - Throws: `SaccadeError.input` where not 1 <= minTokens <= maxTokens, and for what
+    ///   `init(size:family:minPixels:maxPixels:)` refuses.
     public init(size: Size, family: Family = .qwen25VL, maxTokens: Int? = nil, minTokens: Int = 4) throws {
         let area = family.factor * family.factor
         let most = maxTokens ?? min(1280, family.maxPixels / area)

@@ -16,6 +16,13 @@ final class PlanTests: XCTestCase {
         XCTAssertEqual(plan.maxPixels, 1_003_520)
     }
 
+    func testWindowsAreThoseOfTheirOrder() throws {
+        for (width, height) in [(3840, 2160), (28, 28), (113, 900), (112, 112), (4000, 30)] {
+            let plan = try Plan(size: Size(width: width, height: height), maxTokens: 4096)
+            XCTAssertEqual(plan.windows, try windowIndex([plan.grid]).boundaries.count - 1, "\(plan.grid)")
+        }
+    }
+
     func testFamiliesDifferInFactorAndWindows() throws {
         let plan = try Plan(size: screen, family: .qwen3VL, maxTokens: 1280)
         XCTAssertEqual(plan.resizedSize.width % 32, 0)

@@ -1,7 +1,8 @@
 # make demo    a virtual environment in .venv, the package built and installed, `saccade demo`
 # make test    the whole suite against the installed package
 # make check   lint, format, types, the order of imports, the stub, C++ tests under sanitizers and on Arm, the library
-#              installed on its own, short fuzzing, Swift
+#              installed on its own, short fuzzing, Swift; what a missing tool keeps from running is said
+# make check REQUIRE_ALL=1   the same, and a missing tool is a failure
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,13 +12,16 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long lint types native install-check tsan arm64 fuzz swift stub stub-check bench peers golden develop clean
+.PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz swift stub stub-check bench peers golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/saccade demo
 
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest tests
+
+# $(call not_run,WHAT): for what a missing tool keeps from running.
+not_run = echo "NOT RUN: $(1)"$(if $(filter 1,$(REQUIRE_ALL)), >&2; exit 1)
 
 check: lint types stub-check native install-check tsan arm64 fuzz swift
 
@@ -54,7 +58,7 @@ develop: $(STAMPS)/dev
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check benchmarks python tests training
+	$(BIN)/ruff format --check benchmarks cpp docs python tests training
 	PYTHONPATH=python $(BIN)/lint-imports
 	find cpp -name '*.cpp' -o -name '*.h' -o -name '*.c' | xargs $(BIN)/clang-format --dry-run --Werror
 
@@ -72,10 +76,11 @@ stub-check: $(STAMPS)/dev
 
 CONFIGURE = $(BIN)/cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DSACCADE_TESTS=ON -DSACCADE_WERROR=ON
 
-# The binding is compiled along, for its warnings alone.
+# The binding is compiled along, for its warnings alone. Kernels that this CPU has are named, so that one which the library
+# does not offer is a failure; those that it lacks are printed.
 native: $(STAMPS)/dev
-	$(CONFIGURE) -B build/native -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSACCADE_SANITIZE=address,undefined \
-		-DSACCADE_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+	kernels=$$($(PYTHON) cpp/tests/cpu_kernels.py) && $(CONFIGURE) -B build/native -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSACCADE_SANITIZE=address,undefined \
+		-DSACCADE_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python "-DSACCADE_TEST_KERNELS=$$kernels"
 	$(BIN)/cmake --build build/native
 	$(BIN)/ctest --test-dir build/native --output-on-failure
 
@@ -117,7 +122,7 @@ arm64: $(STAMPS)/dev
 	$(BIN)/cmake --build build/arm64 && $(BIN)/ctest --test-dir build/arm64 --output-on-failure && \
 	$(EMULATE) cortex-a72 build/arm64/cpp/tests/test_kernels neon && \
 	$(EMULATE) cortex-a76 build/arm64/cpp/tests/test_kernels neon neon-dotprod; \
-	else echo "NOT RUN: the NEON kernels ($(ARM)-g++ or qemu-aarch64 is not on the path)"; fi
+	else $(call not_run,the NEON kernels ($(ARM)-g++ or qemu-aarch64 is not on the path)); fi
 
 # Five targets, a minute together. Not every clang has libFuzzer (Apple's has not); without it the fuzz targets still ran
 # in `native`, on the corpus and on seeded inputs.
@@ -128,17 +133,24 @@ fuzz: $(STAMPS)/dev
 	CC=clang CXX=clang++ $(CONFIGURE) -B build/fuzz -DSACCADE_FUZZ=ON -DSACCADE_FUZZ_SECONDS=$(FUZZ_SECONDS) \
 		-DSACCADE_SANITIZE=address,undefined && \
 	$(BIN)/cmake --build build/fuzz && $(BIN)/ctest --test-dir build/fuzz --output-on-failure -R fuzz; \
-	else echo "NOT RUN: libFuzzer (no clang on the path that links it); the corpus ran in 'make native'"; fi
+	else $(call not_run,libFuzzer (no clang on the path that links it); the corpus ran in 'make native'); fi
 
 swift:
 	@if command -v swift >/dev/null; then swift test --scratch-path .build --disable-swift-testing; \
-	else echo "NOT RUN: the Swift tests (swift is not on the path)"; fi
+	else $(call not_run,the Swift tests (swift is not on the path)); fi
 
-# What is too large for the suite: mlx-vlm (1 GB of packages) over the packaged checkpoint and its conversions, a tower with
+# What compares with torch and transformers themselves; `make peers` installs them.
+live: $(STAMPS)/test
+	@missing=$$($(BIN)/python -c 'from importlib.util import find_spec as there; print(*[name for name in ("torch", "transformers") if there(name) is None])') && \
+	if [ -z "$$missing" ]; then $(BIN)/python -m pytest -m live tests; \
+	else $(call not_run,the tests marked live ($$missing not installed in $(VENV); 'make peers' installs it)); fi
+
+# What is too large for the suite: torch and mlx-vlm (several GB of packages) over the packaged checkpoint and its conversions, a tower with
 # the widths of 7B at 16,384 tokens (minutes, 2.5 GB), 10,000 damaged images, an hour of fuzzing.
 # What it gave when it was last run: tests/long/README.md.
 check-long: $(STAMPS)/test
-	$(PIP) install mlx-vlm==0.7.10
+	$(PIP) install mlx-vlm==0.7.10 'transformers>=5.23' torch
+	$(MAKE) live REQUIRE_ALL=1
 	$(BIN)/python -m pytest -W ignore -o norecursedirs=.git tests/long
 	cd tests && ../$(BIN)/python damaged_images.py --count 10000
 	$(MAKE) fuzz FUZZ_SECONDS=720

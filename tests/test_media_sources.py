@@ -108,6 +108,21 @@ def test_a_frame_is_upright_rgb_read_only_and_contiguous(path: Path) -> None:
         pixels[0, 0] = 0
 
 
+def test_a_path_may_say_its_name_in_bytes(path: Path, tmp_path: Path) -> None:
+    class Named:
+        def __init__(self, name: bytes) -> None:
+            self.name = name
+
+        def __fspath__(self) -> bytes:
+            return self.name
+
+    frame = media.open_image(Named(os.fsencode(path)))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(frame.pixels, PIXELS)
+    assert frame.origin == str(path)
+    with pytest.raises(FileNotFoundError, match="missing: no such file"):
+        media.image_size(Named(os.fsencode(tmp_path / "missing")))  # type: ignore[arg-type]
+
+
 def test_names_that_look_like_something_else_are_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("http", "httpx.png", "database64,abc.png", base64.b64encode(DATA[:30]).decode().replace("/", "_")):
@@ -192,6 +207,13 @@ def test_what_is_no_base64(text: str) -> None:
         media.open_image(f"data:image/png;base64,{text}")
 
 
+@pytest.mark.parametrize("head", ["data:image/png;base64,", "data:,", "data:\udcff"])
+def test_a_data_uri_of_bytes_that_are_no_text(head: str) -> None:
+    with pytest.raises(InputError, match=r"^data URI .*\\udcff") as caught:
+        media.open_image(f"{head}\udcff")
+    assert str(caught.value).isascii()
+
+
 def test_urls_need_permission() -> None:
     with pytest.raises(InputError, match=r"http://example.org/a.png: is a URL; pass allow_url=True") as caught:
         media.open_image("http://me:secret@example.org/a.png?token=secret")
@@ -211,9 +233,24 @@ def test_a_file_url_is_a_path(name: str, tmp_path: Path) -> None:
     assert media.image_size(path.as_uri().replace("file://", "FILE://localhost")) == (13, 9)
 
 
+def test_a_file_url_of_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff\xfe %.png")
+    try:
+        Image.fromarray(PIXELS).save(path)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    assert path.as_uri().endswith("%FF%FE%20%25.png")
+    for url in (path.as_uri(), f"file://{str(path).replace('%', '%25')}"):
+        np.testing.assert_array_equal(media.open_image(url).pixels, PIXELS)
+
+
 @pytest.mark.parametrize(
-    "url", ["file://", "file://host/a.png", "file://a.png", "file:///a.png?x", "file:///a#1.png", "file://[/a.png"]
-)
+    "url",
+    [
+        "file://", "file://host/a.png", "file://a.png", "file:///a.png?x", "file:///a#1.png", "file://[/a.png",
+        "file:///\ud800.png",
+    ],
+)  # fmt: skip
 def test_a_file_url_that_names_no_file_of_this_machine(url: str) -> None:
     with pytest.raises(InputError, match=r"file://.*: (names no file of this machine|is no usable URL)"):
         media.open_image(url)

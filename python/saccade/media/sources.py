@@ -87,13 +87,15 @@ def _path_of_url(url: str) -> str:
     """
     try:
         parts = urllib.parse.urlsplit(url)
+        # By way of bytes, as pathlib's as_uri() writes it: a path need not be text.
+        path = os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(parts.path)))
     except ValueError as error:
         raise InputError(f"{short(url)}: is no usable URL ({error})") from None
     if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query or parts.fragment:
         raise InputError(
             f"{short(url)}: names no file of this machine; write file:///path, with %23 for # and %3F for ? in it"
         )
-    return urllib.request.url2pathname(parts.path)
+    return path
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
@@ -103,7 +105,8 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
         InputError: a folder, a device, a pipe, no permission, or no valid name.
         FileNotFoundError: no such file.
     """
-    name = short(os.fsdecode(path))
+    path = os.fsdecode(path)
+    name = short(path)
     try:
         # Looked at before it is opened, because opening a pipe waits for its writer.
         mode = os.stat(path).st_mode  # noqa: PTH116
@@ -154,12 +157,15 @@ def from_data_uri(uri: str) -> bytes:
     """The bytes of a data URI (RFC 2397). Its media type is not trusted: the bytes say what they are.
 
     Raises:
-        InputError: no comma, or base64 that cannot be decoded.
+        InputError: no comma, bytes that are no text, or base64 that cannot be decoded.
     """
     head, comma, payload = uri.partition(",")
     if not comma:
         raise InputError(f"data URI {short(uri, 60)!r} has no comma; the form is data:image/png;base64,...")
-    data = urllib.parse.unquote_to_bytes(payload)
+    try:
+        data = urllib.parse.unquote_to_bytes(payload)
+    except UnicodeEncodeError:  # what a command line had that is not UTF-8
+        raise InputError(f"data URI '{short(uri, 60)}' holds bytes that are no text; write them as base64") from None
     if head.lower().rstrip().endswith(";base64"):
         return from_base64(data)
     return data

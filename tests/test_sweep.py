@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from html.parser import HTMLParser
 from pathlib import Path
@@ -109,37 +110,70 @@ def test_an_engine_that_keeps_what_it_saw_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
-    journal = sweep.Journal(tmp_path / "s.jsonl")
-    assert journal.open(SETUP) == []
+    path = tmp_path / "s.jsonl"
+    journal = sweep.Journal(path, SETUP, "a")
+    assert journal.records == []
     for made in list(sweep.measure(Perfect(), SETUP))[:3]:
-        journal.append(made)
-    with journal.path.open("a") as stream:
+        journal.add(made)
+    with path.open("a") as stream:
         stream.write('{"seed": 1, "tar')
-    found = journal.open(SETUP)
-    assert len(found) == 3
+    assert sweep.read(path) == (SETUP, journal.records)
+    again = sweep.Journal(path, SETUP, "a")
+    assert again.records == journal.records
     engine = Perfect()
-    for made in sweep.measure(engine, SETUP, {r.key for r in found}):
-        journal.append(made)
+    for made in sweep.measure(engine, SETUP, {r.key for r in again.records}):
+        again.add(made)
     assert len(engine.asked) == 5
-    setup, records = journal.read()
-    assert setup == SETUP
+    setup, records = sweep.read(path)
+    assert (setup, records) == (SETUP, again.records)
     assert {r.key for r in records} == {(s, t, b) for s in (1, 3) for t in (0, 1) for b in (16, 64)}
 
 
-def test_another_setup_does_not_mix_into_a_journal(tmp_path: Path) -> None:
+def test_other_answers_do_not_mix_into_a_journal(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
-    sweep.Journal(path).open(SETUP)
-    other = sweep.Setup("packaged", (320, 240), (1,), (16,), 2)
+    sweep.Journal(path, SETUP, "a").add(record())
     with pytest.raises(InputError, match="another setup"):
-        sweep.Journal(path).open(other)
+        sweep.Journal(path, sweep.Setup("packaged", (320, 240), (1,), (16,), 2), "a")
+    with pytest.raises(InputError, match="another model"):
+        sweep.Journal(path, SETUP, "b")
+    written = path.read_text()
+    path.write_text(written.replace(f'"scenes": {scenes.VERSION}', '"scenes": 1'))
+    with pytest.raises(InputError, match="screens of version 1"):
+        sweep.Journal(path, SETUP, "a")
+    path.write_text(written.replace('"format": 3', '"format": 2'))
+    for wrong in (lambda: sweep.Journal(path, SETUP, "a"), lambda: sweep.read(path)):
+        with pytest.raises(InputError, match="format 2, not 3"):
+            wrong()
 
 
-@pytest.mark.parametrize("text", ["", "nonsense\n", '{"format": 1}\n', '{"format": 99}\n', "[1]\n", "\xff\n"])
+def test_a_journal_that_could_not_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        sweep.Journal(tmp_path / "none" / "s.jsonl", SETUP, "a")
+    with pytest.raises(InputError, match="is a folder"):
+        sweep.Journal(tmp_path, SETUP, "a")
+
+
+OLD = json.dumps({"format": 2, **dataclasses.asdict(SETUP)})
+NO_SETUP = json.dumps({"format": 3, "scenes": scenes.VERSION, "model": "a", "setup": {"model": "packaged", "size": 5}})
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\n", '{"format": 1}\n', OLD, NO_SETUP, "[1]\n", "\xff\n"])
 def test_a_file_that_is_no_journal(text: str, tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
-    path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(InputError, match=r"s\.jsonl"):
-        sweep.Journal(path).read()
+    path.write_bytes(f"{text}\n".encode("latin-1"))
+    for wrong in (lambda: sweep.read(path), lambda: sweep.Journal(path, SETUP, "a")):
+        with pytest.raises(InputError, match=r"s\.jsonl"):
+            wrong()
+    assert path.read_bytes() == f"{text}\n".encode("latin-1")
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    sweep.Journal(path, SETUP, "a").add(record())
+    for line in ('{"seed": 1}', "[]", "null"):
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]) + line + "\n")
+        with pytest.raises(InputError, match="line 3 is no question of a sweep"):
+            sweep.read(path)
 
 
 def test_summary_of_known_numbers() -> None:

@@ -34,7 +34,7 @@ def test_a_journal_is_made_with_its_first_unit(tmp_path: Path) -> None:
     assert tiny.Journal(tmp_path / "j", "a").units == {("range", 0): []}
 
 
-HEAD = {"format": journal.FORMAT, "scenes": VERSION, "model": "a"}
+HEAD = {"format": journal.KIND.format, "scenes": VERSION, "model": "a"}
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def model(tmp_path: Path) -> Path:
 
 
 def test_the_digest_is_of_everything_that_is_read(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = tiny.digest(str(model))
-    monkeypatch.setattr("saccade.tiny.evaluation.PIECE", 1000)
-    assert before == tiny.digest(str(model)) == tiny.digest(None)
+    before = hub.digest(str(model))
+    monkeypatch.setattr("saccade.hub.PIECE", 1000)
+    assert before == hub.digest(str(model)) == hub.digest(None)
     (model / "README.md").write_text("other words")
-    assert tiny.digest(str(model)) == before
+    assert hub.digest(str(model)) == before
     for name in ("config.json", "tokenizer.json", "chat_template.jinja", "preprocessor_config.json"):
         kept = (model / name).read_bytes()
         (model / name).write_bytes(kept + b" ")
-        assert tiny.digest(str(model)) != before, name
+        assert hub.digest(str(model)) != before, name
         (model / name).write_bytes(kept)
 
 

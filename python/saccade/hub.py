@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import importlib.resources
 import os
 import re
@@ -10,12 +11,14 @@ from pathlib import Path
 
 from saccade.errors import InputError
 
-__all__ = ["FILES", "find"]
+__all__ = ["FILES", "digest", "find"]
 
 # What is read. Pickles (.bin, .pt) are not downloaded, nor sub-folders, which hold other exports.
 FILES = ("*.json", "*.jinja", "*.safetensors")
 # What this machine's disk says, and no network does.
 _LOCAL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EMFILE)
+# Bytes read at once of a file that may be larger than the memory.
+PIECE = 1 << 20
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -59,6 +62,30 @@ def find(
     if not _HUB_ID.fullmatch(os.fspath(path_or_id)):
         raise FileNotFoundError(f"{folder}: no such folder; name a checkpoint folder or a hub id, owner/name")
     return _download(os.fspath(path_or_id), revision, local_files_only)
+
+
+def digest(path_or_id: str | os.PathLike[str] | None, *, revision: str | None = None) -> str:
+    """SHA-256 of all that a checkpoint is read from: what tells its answers from another's.
+
+    Args:
+        path_or_id: as `find`.
+        revision: as `find`.
+
+    Raises:
+        FileNotFoundError: no such folder, or no weights in it.
+        InputError: as `find`.
+    """
+    folder = find(path_or_id, revision=revision)
+    paths = sorted({path for pattern in FILES for path in folder.glob(pattern) if path.is_file()})
+    if not any(path.suffix == ".safetensors" for path in paths):
+        raise FileNotFoundError(f"{folder}: holds no weights (*.safetensors); name the folder of a checkpoint")
+    found = hashlib.sha256()
+    for path in paths:
+        found.update(f"{path.name} {path.stat().st_size}\n".encode())
+        with path.open("rb") as stream:
+            while piece := stream.read(PIECE):
+                found.update(piece)
+    return found.hexdigest()
 
 
 def _download(name: str, revision: str | None, local_files_only: bool) -> Path:

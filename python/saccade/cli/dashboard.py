@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     from saccade import dashboard, sweep
 
     files.check_writable(options.out)
-    setup, records = sweep.Journal(options.journal).read()
+    setup, records = sweep.read(options.journal)
     if not records:
         raise InputError(f"{options.journal}: the sweep has no answers yet; let it run on")
     cells = sweep.summarise(records)

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     """Ask what the journal does not hold yet, then print the table of everything it holds."""
     from rich.progress import Progress
 
-    from saccade import engine, sweep
+    from saccade import engine, hub, sweep
 
     setup = sweep.Setup(
         model=options.model or "packaged",
@@ -58,21 +58,19 @@ def run(options: argparse.Namespace) -> int:
         budgets=budgets_of(options.budgets),
         targets=options.targets,
     )
+    journal = sweep.Journal(options.out, setup, hub.digest(options.model))
     loaded = engine.load(options.model, cache_memory=0)
-    journal = sweep.Journal(options.out)
-    records = journal.open(setup)
     total = len(setup.seeds) * len(setup.budgets) * setup.targets
     screen = output.console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task("asking", total=total, completed=len(records))
-        for record in sweep.measure(loaded, setup, {record.key for record in records}):
-            journal.append(record)
-            records.append(record)
+        task = progress.add_task("asking", total=total, completed=len(journal.records))
+        for record in sweep.measure(loaded, setup, {record.key for record in journal.records}):
+            journal.add(record)
             progress.advance(task)
-    cells = [asdict(cell) for cell in sweep.summarise(records)]
+    cells = [asdict(cell) for cell in sweep.summarise(journal.records)]
     if options.json:
-        output.print_json({"journal": options.out, "questions": len(records), "cells": cells})
+        output.print_json({"journal": options.out, "questions": len(journal.records), "cells": cells})
         return 0
     print_cells(cells)
-    print(f"{len(records)} questions in {options.out}")
+    print(f"{len(journal.records)} questions in {options.out}")
     return 0

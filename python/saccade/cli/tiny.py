@@ -33,13 +33,13 @@ def run(options: argparse.Namespace) -> int:
     """Ask what the journal does not hold yet, then print the figures of everything it holds."""
     from rich.progress import Progress
 
-    from saccade import tiny
+    from saccade import hub, tiny
 
     parts = _parts(options.parts, list(tiny.PARTS))
     total = sum(tiny.units_of(part, options.screens) for part in parts)
     if options.processes < 1:
         raise InputError(f"--processes {options.processes}: ask for at least one")
-    journal = tiny.Journal(options.out, tiny.digest(options.model))
+    journal = tiny.Journal(options.out, hub.digest(options.model))
     screen = output.console(stderr=True)
     with (
         _asking(options.model, options.processes) as ask,

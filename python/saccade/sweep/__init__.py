@@ -1,7 +1,7 @@
 """Accuracy and latency against budget, measured on screens whose boxes are known."""
 
 from saccade.sweep.intervals import interval
-from saccade.sweep.journal import Journal
+from saccade.sweep.journal import Journal, read
 from saccade.sweep.measure import Record, Setup, bin_of, chosen, iou, measure, share_of
 from saccade.sweep.summary import BINS, Cell, summarise
 
@@ -16,6 +16,7 @@ __all__ = [
     "interval",
     "iou",
     "measure",
+    "read",
     "share_of",
     "summarise",
 ]

@@ -1,75 +1,70 @@
-"""The file of a sweep: one JSON line for its setup, then one a question, so that a stopped sweep can go on."""
+"""The journal of a sweep: a line a question."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from saccade import files
+from saccade import journal
 from saccade.errors import InputError
 from saccade.sweep.measure import Record, Setup
 
-__all__ = ["Journal"]
+__all__ = ["KIND", "Journal", "read"]
 
-FORMAT = 3  # 1 asked for elements in drawing order; 2 had seconds that a cache had shortened
+# Format 1 asked for elements in drawing order; 2 had seconds that a cache had shortened.
+KIND = journal.Kind("saccade sweep", 3, "question of a sweep", setup=True)
 
 
 class Journal:
-    """Records on disk. A line cut short by a kill is dropped when the file is opened again, and asked anew."""
+    """Records in memory and on disk."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], setup: Setup, model: str) -> None:
+        """Read what an earlier sweep with the same setup has left.
 
-    def open(self, setup: Setup) -> list[Record]:
-        """Start the file, or read what an earlier run of the same setup has left.
-
-        Raises:
-            InputError: the file is no journal, or belongs to a sweep with another setup.
-        """
-        if not self.path.exists():
-            files.write_atomically(self.path, (json.dumps({"format": FORMAT, **asdict(setup)}) + "\n").encode())
-            return []
-        found, records = self.read()
-        if found != setup:
-            raise InputError(f"{self.path}: holds a sweep with another setup; give another --out or delete it")
-        whole = self.path.read_bytes()
-        if not whole.endswith(b"\n"):
-            files.write_atomically(self.path, whole[: whole.rfind(b"\n") + 1])
-        return records
-
-    def append(self, record: Record) -> None:
-        """Add one record."""
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(record)) + "\n")
-
-    def read(self) -> tuple[Setup, list[Record]]:
-        """The setup and the whole records of the file.
+        Args:
+            path: of the file.
+            setup: what is asked.
+            model: `saccade.hub.digest` of the checkpoint, which the setup has by name only.
 
         Raises:
-            FileNotFoundError: no such file.
-            InputError: the file is no journal of this format.
+            InputError: as `saccade.journal.Journal`.
         """
-        try:
-            lines = list(self.whole_lines())
-            head = dict(lines[0])
-            if head.pop("format") != FORMAT:
-                raise InputError(f"{self.path}: is a sweep of another version; run the sweep again")
-            setup = Setup(
-                model=head["model"],
-                size=(head["size"][0], head["size"][1]),
-                seeds=tuple(head["seeds"]),
-                budgets=tuple(head["budgets"]),
-                targets=head["targets"],
-            )
-            return setup, [Record(**line) for line in lines[1:]]
-        except (KeyError, TypeError, IndexError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise InputError(f"{self.path}: is no file of `saccade sweep`; name one or run a sweep") from error
+        self._kept = journal.Journal(path, KIND, model, asdict(setup))
+        self.records = _records(self._kept.path, self._kept.lines)
 
-    def whole_lines(self) -> Iterator[dict[str, Any]]:
-        """The lines that end in a newline, parsed."""
-        text = self.path.read_bytes().decode("utf-8")
-        for line in text[: text.rfind("\n") + 1].splitlines():
-            yield json.loads(line)
+    def add(self, record: Record) -> None:
+        """Keep one record."""
+        self._kept.add(asdict(record))
+        self.records.append(record)
+
+
+def read(path: str | os.PathLike[str]) -> tuple[Setup, list[Record]]:
+    """The setup and the whole records of a file, whichever checkpoint they are of.
+
+    Raises:
+        FileNotFoundError: no such file.
+        InputError: the file is no journal of this format.
+    """
+    path = Path(path)
+    head, lines = journal.read(path, KIND)
+    try:
+        asked = head["setup"]
+        width, height = asked["size"]
+        setup = Setup(asked["model"], (width, height), tuple(asked["seeds"]), tuple(asked["budgets"]), asked["targets"])
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{path}: its first line has no setup of a sweep; run `saccade sweep` again") from None
+    return setup, _records(path, lines)
+
+
+def _records(path: Path, lines: Sequence[Any]) -> list[Record]:
+    return [_record(path, place, line) for place, line in enumerate(lines)]
+
+
+def _record(path: Path, place: int, line: Any) -> Record:
+    try:
+        return Record(**line)
+    except TypeError:
+        raise KIND.damaged(path, place) from None

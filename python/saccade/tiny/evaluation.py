@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 
-from saccade import hub
 from saccade.errors import InputError
 from saccade.tiny.journal import Journal, Row
 from saccade.tiny.measure import PARTS
 from saccade.tiny.summary import Rows
 from saccade.tiny.workers import Ask
 
-__all__ = ["digest", "evaluate", "scenes_for", "units_of"]
+__all__ = ["evaluate", "scenes_for", "units_of"]
 
 # 4K screens for each so many in-range ones: 1,000 give 25, with a hundred targets and more of each size.
 SCREENS_A_SCENE = 40
-# Bytes read at once of a file that may be larger than the memory.
-PIECE = 1 << 20
-
-
-def digest(model: str | None) -> str:
-    """SHA-256 of all that a checkpoint is read from, so that a journal knows whose answers it holds.
-
-    Raises:
-        FileNotFoundError: no such folder, or no weights in it.
-        InputError: as `hub.find`.
-    """
-    folder = hub.find(model)
-    paths = sorted({path for pattern in hub.FILES for path in folder.glob(pattern) if path.is_file()})
-    if not any(path.suffix == ".safetensors" for path in paths):
-        raise FileNotFoundError(f"{folder}: holds no weights (*.safetensors); name the folder of a checkpoint")
-    found = hashlib.sha256()
-    for path in paths:
-        found.update(f"{path.name} {path.stat().st_size}\n".encode())
-        with path.open("rb") as stream:
-            while piece := stream.read(PIECE):
-                found.update(piece)
-    return found.hexdigest()
 
 
 def scenes_for(screens: int) -> int:

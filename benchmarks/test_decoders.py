@@ -4,7 +4,7 @@
     python -m pytest benchmarks/test_decoders.py        pytest-benchmark's statistics
 
 Every decoder starts from the bytes in memory and ends with a uint8 RGB array, which is compared with Pillow's before it
-is timed. Peers: pip install imagecodecs opencv-python-headless pyspng simplejpeg.
+is timed. Peers: the extra `bench`.
 """
 
 from __future__ import annotations

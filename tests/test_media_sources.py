@@ -100,6 +100,14 @@ def test_every_kind_of_source_gives_the_same_frame(path: Path) -> None:
         np.testing.assert_array_equal(media.open_image(source).pixels, PIXELS)
 
 
+def test_a_released_memoryview_is_refused() -> None:
+    released = memoryview(DATA)
+    released.release()
+    for read in (media.open_image, media.image_size, media.from_base64):
+        with pytest.raises(InputError, match="the memoryview was released"):
+            read(released)  # type: ignore[operator]
+
+
 def test_a_frame_is_upright_rgb_read_only_and_contiguous(path: Path) -> None:
     pixels = media.open_image(path).pixels
     assert pixels.dtype == np.uint8

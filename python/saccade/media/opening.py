@@ -226,7 +226,7 @@ def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
     if isinstance(source, Encoded):
         return io.BytesIO(source.data), source.origin
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return io.BytesIO(bytes(source)), "bytes"  # BytesIO itself takes no memoryview with gaps
+        return io.BytesIO(sources.copied(source)), "bytes"  # BytesIO itself takes no memoryview with gaps
     if isinstance(source, str):
         return sources.open_text(source, allow_url=allow_url)
     if isinstance(source, os.PathLike):

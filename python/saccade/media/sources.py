@@ -24,7 +24,7 @@ from urllib.response import addinfourl
 
 from saccade.errors import InputError, brief
 
-__all__ = ["from_base64", "from_data_uri", "from_url", "named_file", "open_file", "open_text", "short"]
+__all__ = ["copied", "from_base64", "from_data_uri", "from_url", "named_file", "open_file", "open_text", "short"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _URL_SECONDS = 20.0
@@ -127,6 +127,18 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
         ) from None
 
 
+def copied(data: bytes | bytearray | memoryview) -> bytes:
+    """The bytes that a caller lends.
+
+    Raises:
+        InputError: a memoryview that was released.
+    """
+    try:
+        return bytes(data)
+    except ValueError:
+        raise InputError("the memoryview was released and has no bytes; give it before that, or give bytes") from None
+
+
 def from_base64(text: str | bytes) -> bytes:
     """Decode base64 as browsers do: ASCII white space is ignored and the padding may be left out.
 
@@ -141,7 +153,7 @@ def from_base64(text: str | bytes) -> bytes:
     """
     if not isinstance(text, (str, bytes, bytearray, memoryview)):
         raise InputError(f"base64 is {brief(text)}; give it as text or bytes")
-    raw = text.encode("ascii", "replace") if isinstance(text, str) else bytes(text)
+    raw = text.encode("ascii", "replace") if isinstance(text, str) else copied(text)
     raw = raw.translate(None, b" \t\n\r\f").rstrip(b"=")
     try:
         data = base64.b64decode(raw + b"=" * (-len(raw) % 4), validate=True)

@@ -48,8 +48,10 @@ def _pixels(image: Any, pixel_format: str, at_least: tuple[int, int] | None = No
 
         stored = media.open_image(image, at_least=at_least).stored
         return _Pixels(stored, "rgba" if stored.shape[2] == 4 else "rgb")
-    if np.ma.isMaskedArray(image):
-        raise InputError("array is masked; fill it first: array.filled(...)")
+    if type(image) is not np.ndarray:
+        from saccade.media.arrays import refuse_masked
+
+        refuse_masked(image)
     array, channels = np.asarray(image), _CHANNELS[pixel_format]
     shaped = array.ndim == 2 if channels == 1 else array.ndim == 3 and array.shape[2] == channels
     if array.dtype != np.uint8 or not shaped:

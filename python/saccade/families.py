@@ -127,7 +127,6 @@ class VisionTower:
         heads: attention heads.
         intermediate: width inside the gated MLP.
         out_hidden: width of the language model that the merger writes to.
-        full_attention_blocks: blocks that attend over the whole image; the others attend within windows.
     """
 
     name: str
@@ -137,7 +136,6 @@ class VisionTower:
     heads: int
     intermediate: int
     out_hidden: int
-    full_attention_blocks: tuple[int, ...]
 
     @property
     def parameters(self) -> int:
@@ -156,8 +154,8 @@ class VisionTower:
 _TOWERS = {
     tower.name: tower
     for tower in (
-        VisionTower("3b", "qwen2.5-vl", 1280, 32, 16, 3420, 2048, (7, 15, 23, 31)),
-        VisionTower("7b", "qwen2.5-vl", 1280, 32, 16, 3420, 3584, (7, 15, 23, 31)),
+        VisionTower("3b", "qwen2.5-vl", 1280, 32, 16, 3420, 2048),
+        VisionTower("7b", "qwen2.5-vl", 1280, 32, 16, 3420, 3584),
     )
 }
 

@@ -93,7 +93,6 @@ def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype
         config.num_heads,
         config.intermediate_size,
         config.out_hidden_size,
-        tuple(config.fullatt_block_indexes),
     )
     length, heads = patches // frames, config.num_heads
     if dtype == mx.float32 and device() == "cpu":

@@ -37,7 +37,6 @@ class Pace:
             progress: told after each evaluation.
         """
         self.limit, self.total, self.tokens, self.progress = limit * QUARTERS, total, tokens, progress
-        self.evaluations = 0
         self._done = self._pending = 0
         self._made: tuple[mx.array, ...] = ()
 
@@ -59,7 +58,6 @@ class Pace:
 
     def _evaluate(self) -> None:
         mx.eval(self._made)
-        self.evaluations += 1
         self._done += self._pending
         if self.progress is not None and self._pending:
             self.progress(self.tokens * self._done // max(self.total, 1), self.tokens)

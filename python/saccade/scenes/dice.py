@@ -3,10 +3,9 @@
 import math
 import random
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
-LARGEST_KEY: Final = 2**53
 
 
 class Dice:

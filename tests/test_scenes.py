@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 
 from saccade import scenes
 from saccade.errors import InputError
+from saccade.scenes import generator, paint
 from saccade.scenes.glyphs import OUTLINES
 from saccade.scenes.naming import Relation, Stand, tell_apart
 from saccade.scenes.palette import NAMED
 from saccade.scenes.raster import Canvas, Stamp, ellipse_coverage, polygon_coverage
-from saccade.scenes.shapes import PAINTERS, Brush
+from saccade.scenes.shapes import DECORATIONS, PAINTERS, Brush
 from saccade.scenes.words import COLOURS, CONTAINERS, CONTROLS, DESKTOP, ICONS, NEUTRALS, SURFACES
 
 SIZES = [(112, 112), (560, 56), (588, 336), (1280, 800), (700, 1500)]
@@ -43,9 +45,13 @@ def nested(inner: scenes.Element, outer: scenes.Element) -> bool:
     return b[0] <= a[0] and b[1] <= a[1] and a[2] <= b[2] and a[3] <= b[3]
 
 
+def meet(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
 def test_a_seed_is_one_screen_for_good() -> None:
     assert digest(scenes.generate(7, (588, 336))) == PINNED, "raise VERSION with every change of what a seed gives"
-    assert scenes.VERSION == 2
+    assert scenes.VERSION == 3
 
 
 def test_numpy_integers_give_the_same_screen() -> None:
@@ -214,6 +220,18 @@ def test_a_drawing_fills_its_box_and_no_more(
     assert (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1) == box
 
 
+@given(st.sampled_from(sorted(DECORATIONS)), *[st.integers(1, 60)] * 3, st.integers(0, 999))
+def test_decorations_stay_in_their_boxes(kind: str, width: int, height: int, unit: int, look: int) -> None:
+    canvas = Canvas((width + 80, height + 80))
+    canvas.fill((0, 0, width + 80, height + 80), BACKGROUND)
+    DECORATIONS[kind](
+        canvas, (40, 40, 40 + width, 40 + height), Brush(NAMED["red"], NAMED["red"], BACKGROUND, unit, look)
+    )
+    image = canvas.image()
+    image[40 : 40 + height, 40 : 40 + width] = BACKGROUND
+    assert (image == BACKGROUND).all()
+
+
 @pytest.mark.parametrize("name", sorted(OUTLINES))
 @pytest.mark.parametrize(("width", "height"), [(9, 9), (23, 14), (40, 51)])
 def test_coverage_of_outlines_equals_counting_points(name: str, width: int, height: int) -> None:
@@ -251,21 +269,44 @@ def test_a_stamp_blends_by_its_share(shares: list[float], colour: tuple[int, int
     assert (image == BACKGROUND).all()
 
 
-@pytest.mark.parametrize("size", [(588, 336), (1280, 800)])
-def test_every_element_shows_at_all_four_edges(size: tuple[int, int]) -> None:
-    """Leave one element out of a screen: what changes reaches its box on all sides, and only its shadow beyond."""
-    from saccade.scenes import generator, paint
+WIDE, TALL = [(320, 240), (588, 336), (3840, 2160), (5120, 2880)], [(240, 320), (1080, 1920), (1280, 6000)]
 
-    dice, layout = generator._plan(11, size, None, 20, False)
-    state = paint.prepare(dice, layout)
-    whole = paint.draw(layout, state)
-    for index, slot in enumerate(layout.slots):
-        if slot.colour is None:
-            continue
-        without = paint.draw(layout, state, leave_out=index)
-        x1, y1, x2, y2 = slot.box
-        changed = (whole != without).any(-1)[y1:y2, x1:x2]
-        assert changed[0].any() and changed[-1].any() and changed[:, 0].any() and changed[:, -1].any(), slot
+
+@pytest.mark.parametrize("size", [*WIDE, *TALL, (112, 112), (560, 56), (56, 560)])
+def test_no_decoration_lies_over_what_it_is_not_part_of(size: tuple[int, int]) -> None:
+    seen = 0
+    for seed in range(15):
+        slots = generator._plan(seed, size, None, 20, False)[1].slots
+        for place, slot in enumerate(slots):
+            around, outer = set(), slot.parent
+            while outer is not None:
+                around.add(outer)
+                outer = slots[outer].parent
+            if slot.colour is None:
+                seen += 1
+                under = [i for i, other in enumerate(slots[:place]) if other.colour and meet(slot.box, other.box)]
+                assert around.issuperset(under), (seed, slot)
+    assert seen
+
+
+@pytest.mark.parametrize(
+    ("size", "seeds"),
+    [((112, 112), range(6)), ((56, 300), range(3)), ((320, 240), (5, 55)), ((240, 320), (3, 26)), ((588, 336), (11,))],
+)
+def test_every_element_shows_at_all_four_edges(size: tuple[int, int], seeds: Sequence[int]) -> None:
+    """Leave one element out of a screen: what changes reaches its box on all sides, and only its shadow beyond."""
+    for seed in seeds:
+        dice, layout = generator._plan(seed, size, None, 20, False)
+        state = paint.prepare(dice, layout)
+        whole = paint.draw(layout, state)
+        for index, slot in enumerate(layout.slots):
+            if slot.colour is None:
+                continue
+            without = paint.draw(layout, state, leave_out=index)
+            x1, y1, x2, y2 = slot.box
+            changed = (whole != without).any(-1)[y1:y2, x1:x2]
+            edges = changed[0], changed[-1], changed[:, 0], changed[:, -1]
+            assert all(edge.any() for edge in edges), (seed, slot)
 
 
 def test_colours_on_the_screen_are_those_named() -> None:

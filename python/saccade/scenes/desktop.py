@@ -67,12 +67,14 @@ def _dock(layout: Layout, unit: int) -> Box:
         box = start, height - thick - lift, start + span, height - lift
         left = 0, 0, width, box[1]
     index = layout.add("dock", box, None, unit)
+    end = 0
     for place in range(count if index is not None else 0):
         along = start + (side if floating else margin * 2) + place * pitch
         x, y = (box[0] + margin, along) if edge == "left" else (along, box[1] + margin)
-        icons(layout, (x, y, x + side, y + side), index, unit, 1)
+        end = icons(layout, (x, y, x + side, y + side), index, unit, 1)
     if index is not None and not floating and edge != "left":
-        layout.decorate("caption", (width - 4 * unit, box[1], width - unit // 2, box[3]), index, text_size(unit))
+        caption = max(width - 4 * unit, end + margin), box[1], width - unit // 2, box[3]
+        layout.decorate("caption", caption, index, text_size(unit))
     return left
 
 

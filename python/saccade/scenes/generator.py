@@ -12,7 +12,7 @@ from .dice import Dice
 from .layout import Layout
 from .naming import Relation, place_of, tell_apart
 from .paint import draw, prepare
-from .scene import VERSION, Ambiguity, Element, Scene
+from .scene import KEY, Ambiguity, Element, Scene
 from .words import describe
 
 SIDES: Final = (56, 8192)
@@ -86,7 +86,7 @@ def _plan(seed: int, size: tuple[int, int], smallest: int | None, least: int, am
     smallest = _check(seed, size, smallest, least, ambiguous)
     # Plain integers: NumPy's would give another key, and boxes that JSON does not take.
     width, height = (int(side) for side in size)
-    dice = Dice(f"{VERSION} {seed} {width}x{height} {smallest} {least} {bool(ambiguous)}")
+    dice = Dice(f"{KEY} {seed} {width}x{height} {smallest} {least} {bool(ambiguous)}")
     return dice, arrange(dice, (width, height), int(smallest), int(least), AMBIGUOUS_TWINS if ambiguous else TWINS)
 
 

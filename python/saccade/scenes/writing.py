@@ -12,10 +12,15 @@ LETTER: Final = 0.3  # width of a letter, in heights of a line
 INK: Final = 0.42  # height of a word's bar, in heights of a line
 
 
+def _bar(box: Box, size: int) -> int:
+    """Height in pixels of the words in a line of this size; no more than the box, which may have been cut short."""
+    return min(max(1, round(INK * size)), box[3] - box[1])
+
+
 def write_line(canvas: Canvas, box: Box, size: int, colour: Colour, look: int) -> None:
     """Write words of height `size` (pixels, as a line of text) from the left of a box, halfway down it."""
     x, right = box[0], box[2]
-    bar = max(1, round(INK * size))
+    bar = _bar(box, size)
     y = (box[1] + box[3] - bar) // 2
     gap = max(1, round(LETTER * size))
     place = look % len(LETTERS)
@@ -28,7 +33,7 @@ def write_line(canvas: Canvas, box: Box, size: int, colour: Colour, look: int) -
 
 def write_centred(canvas: Canvas, box: Box, size: int, colour: Colour, look: int) -> None:
     """Write one or two words in the middle of a box."""
-    bar, gap = max(1, round(INK * size)), max(1, round(LETTER * size))
+    bar, gap = _bar(box, size), max(1, round(LETTER * size))
     words = [max(1, round(LETTERS[(look + i) % len(LETTERS)] * LETTER * size)) for i in range(1 + look % 2)]
     room = box[2] - box[0]
     while len(words) > 1 and sum(words) + gap > room:

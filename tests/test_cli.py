@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import os
 import signal
@@ -118,6 +120,43 @@ def test_doctor_names_a_wrong_environment_among_all_else(monkeypatch: pytest.Mon
     assert {"kernel           scalar", "threads          3"} <= set(output)
 
 
+@pytest.mark.parametrize(("device", "hint"), [("cpu", "30 times slower"), ("cuda", "")])
+def test_doctor_asks_for_openblas_where_the_cpu_computes(
+    device: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from saccade import backend
+    from saccade.cli import doctor
+
+    monkeypatch.delenv("SACCADE_OPENBLAS", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(backend, "openblas", None)
+    monkeypatch.setattr(backend, "device", lambda: device)
+    finding = doctor.examine_blas()
+    assert hint in finding.advice and bool(hint) == bool(finding.advice)
+    assert "OpenBLAS not found" in finding.value
+
+
+def test_doctor_says_of_the_decoders_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    from saccade.cli import doctor
+    from saccade.media import faster
+
+    monkeypatch.setattr(faster, "versions", lambda: {"pyspng": None, "simplejpeg": "1.8"})
+    finding = doctor.examine_decoders()
+    readme = " ".join((Path(__file__).parents[1] / "README.md").read_text().split())
+    assert finding.value == "simplejpeg 1.8, Pillow"
+    assert finding.advice.removeprefix("pip install 'saccade[fast]' ") in readme
+
+
+@pytest.mark.parametrize("command", ["demo", "sweep", "tiny", "dashboard"])
+def test_help_names_the_file_that_is_written_and_git_ignores_it(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # or the name is broken at its hyphen
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"saccade.cli.{command}").add_arguments(parser)
+    file = parser.get_default("out")
+    assert f"default {file}" in parser.format_help()
+    assert f"/{file}" in (Path(__file__).parents[1] / ".gitignore").read_text().splitlines()
+
+
 def test_doctor_names_two_backends_installed_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     from saccade.cli import doctor
 
@@ -169,6 +208,16 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "640x480", "--family", "qwen9"), ("qwen9", "qwen2.5-vl")),
         (("plan", "640x480", "--family", ""), ("unknown family ''", "qwen2.5-vl")),
         (("plan", "640x480", "--reduced-jpeg"), ("--reduced-jpeg", "640x480")),
+        (("plan", "640x480", "--color", "convert"), ("--color convert", "--picture")),
+        (("plan", "640x480", "--color", "ignore", "--picture", "plan.png"), ("--color ignore", "640x480")),
+        (("plan", "640x480", "--revision", "v2"), ("--revision v2", "--model")),
+        (("plan", "640x480", "--model", ".", "--revision", "v2"), ("revision 'v2'", "folder")),
+        (("sweep", "--revision", "v2"), ("revision 'v2'", "hub id")),
+        (("sweep", "--memory-limit", "1MB"), ("weights", "--memory-limit")),
+        (("sweep", "--out", "missing/sweep.jsonl"), ("missing", "does not exist")),
+        (("tiny", "evaluate", "--revision", "v2"), ("revision 'v2'", "hub id")),
+        (("tiny", "evaluate", "--memory-limit", "1MB"), ("weights", "--memory-limit")),
+        (("tiny", "evaluate", "--memory-limit", "1MB", "--processes", "2"), ("weights", "--memory-limit")),
         (("plan", "640x480", "--picture", ""), ("is empty; name a file",)),
         (("plan", "640x480", "--picture", "missing/plan.png"), ("missing", "does not exist")),
         (("plan", "640x480", "--picture", "plan.xyz"), ("plan.xyz", ".png")),
@@ -267,8 +316,6 @@ def test_a_format_that_cannot_hold_the_picture() -> None:
 
 
 def test_sweeps_judge_on_screens_that_were_never_trained_on() -> None:
-    import argparse
-
     from saccade.cli import sweep
 
     parser = argparse.ArgumentParser()

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import checkpoints
+import pictures
 import pytest
 from command_line import assert_mistake, saccade, write_picture
 from PIL import Image
@@ -25,6 +27,25 @@ def test_plan_of_a_size_as_json() -> None:
     assert plan["scale"] == [3840 / 1316, 2160 / 728]
     assert plan["patch_bytes"] == 4888 * 588
     assert plan["vision_tower_bytes"]["3b"] > 1e9
+
+
+def test_plan_for_a_checkpoint_is_of_its_memory_alone(tmp_path: Path) -> None:
+    folder = str(checkpoints.write_whole(tmp_path))
+    found = json.loads(saccade("plan", "640x480", "--model", folder, "--json").stdout)
+    assert found["model_bytes"]["peak"] > 0 and "vision_tower_bytes" not in found
+    printed = saccade("plan", "640x480", "--model", folder).stdout
+    assert "peak memory" in printed and "vision tower" not in printed
+    assert "7b vision tower" in saccade("plan", "640x480").stdout
+
+
+def test_plan_draws_with_the_colours_asked_for(tmp_path: Path) -> None:
+    image, drawn = tmp_path / "p3.png", []
+    profile = pictures.rgb_profile(pictures.DISPLAY_P3, None)
+    Image.new("RGB", (84, 56), (234, 51, 35)).save(image, icc_profile=profile)
+    for words in ([], ["--color", "convert"], ["--color", "ignore"]):
+        assert saccade("plan", str(image), "--picture", str(tmp_path / "plan.png"), *words).returncode == 0
+        drawn.append((tmp_path / "plan.png").read_bytes())
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_plan_for_people_names_what_the_json_has() -> None:

@@ -7,22 +7,30 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from saccade.cli import keeping, output
-from saccade.cli.plan import add_budget_arguments, add_reading_arguments
+from saccade.cli.plan import add_budget_arguments, add_checkpoint_arguments, add_reading_arguments
 from saccade.cli.progress import Progress
 
 if TYPE_CHECKING:
     from saccade.engine import Answer, Engine
     from saccade.media import Reading
 
-__all__ = ["add_answer_arguments", "add_model_arguments", "how", "load", "print_cost", "reading", "with_point"]
+__all__ = [
+    "add_answer_arguments",
+    "add_memory_argument",
+    "add_model_arguments",
+    "how",
+    "load",
+    "print_cost",
+    "reading",
+    "with_point",
+]
 
 TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model for a real one"
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model is asked, and what it is shown."""
-    parser.add_argument("--model", metavar="PATH|ID", help="a checkpoint folder or hub id (default: the packaged one)")
-    parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a hub id")
+    add_checkpoint_arguments(parser)
     parser.add_argument(
         "--verbose",
         action="store_true",
@@ -33,13 +41,16 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     keeping.add_cache_arguments(parser)
     add_reading_arguments(parser)
-    parser.add_argument(
-        "--memory-limit",
-        metavar="SIZE",
-        help="refuse what would take more memory, such as 8GB, what is kept of earlier questions dropped first "
-        "(default: what MLX recommends for the GPU; on the CPU three quarters of what is left)",
+    add_memory_argument(
+        parser, "refuse what would take more memory, such as 8GB, what is kept of earlier questions dropped first"
     )
     add_budget_arguments(parser)
+
+
+def add_memory_argument(parser: argparse.ArgumentParser, what: str) -> None:
+    """The most memory; `what` is the help on what it bounds."""
+    default = "(default: what MLX recommends for the GPU; on the CPU three quarters of what is left)"
+    parser.add_argument("--memory-limit", metavar="SIZE", help=f"{what} {default}")
 
 
 def add_answer_arguments(parser: argparse.ArgumentParser, *, max_tokens: int) -> None:

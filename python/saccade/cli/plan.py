@@ -18,6 +18,7 @@ __all__ = [
     "SIZE",
     "add_arguments",
     "add_budget_arguments",
+    "add_checkpoint_arguments",
     "add_reading_arguments",
     "add_url_argument",
     "describe",
@@ -41,6 +42,14 @@ def add_budget_arguments(parser: argparse.ArgumentParser) -> None:
         help="at most so many tokens (1280), pixels (1003520px), 'checkpoint', or a runtime's limits (ollama@0.13.3); "
         "default 1280 or the checkpoint's cap where that is lower",
     )
+
+
+def add_checkpoint_arguments(
+    parser: argparse.ArgumentParser, what: str = "a checkpoint folder or hub id (default: the packaged one)"
+) -> None:
+    """Which checkpoint; `what` is the help on it."""
+    parser.add_argument("--model", metavar="PATH|ID", help=what)
+    parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a hub id")
 
 
 def add_url_argument(parser: argparse.ArgumentParser) -> None:
@@ -73,9 +82,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="decode a JPEG at 1/2, 1/4 or 1/8 where the plan only shrinks that: faster, other bits than the reference",
     )
     add_reading_arguments(parser)
-    parser.add_argument(
-        "--model", metavar="PATH|ID", help="plan for this checkpoint, and predict the memory of a question to it"
-    )
+    parser.set_defaults(color=None)
+    add_checkpoint_arguments(parser, "plan for this checkpoint, and predict the memory of a question to it")
     add_budget_arguments(parser)
 
 
@@ -108,8 +116,7 @@ def parse_size(option: str, word: str) -> tuple[int, int]:
 
 
 def describe(plan: budget.Plan) -> dict[str, Any]:
-    """The plan and its predicted memory as JSON values; sizes are (width, height), memory in bytes."""
-    towers = families.towers(plan.family)
+    """The plan as JSON values; sizes are (width, height), memory in bytes."""
     return {
         "family": plan.family.name,
         "budget": plan.budget,
@@ -124,8 +131,15 @@ def describe(plan: budget.Plan) -> dict[str, Any]:
         "windows": plan.windows,
         "scale": list(plan.scale),
         "patch_bytes": plan.patches * 3 * plan.family.patch_size**2,
-        "vision_tower_bytes": {tower.name: predicted_peak(tower, plan.patches) for tower in towers},
     }
+
+
+def memory_of(plan: budget.Plan, model: Model | None) -> dict[str, dict[str, int]]:
+    """Predicted bytes, as JSON values: of a question to `model`, or without one of the family's known towers."""
+    if model is not None:
+        return {"model_bytes": question_bytes(model, plan)}
+    towers = families.towers(plan.family)
+    return {"vision_tower_bytes": {tower.name: predicted_peak(tower, plan.patches) for tower in towers}}
 
 
 def predicted_peak(tower: families.VisionTower, patches: int) -> int:
@@ -134,11 +148,11 @@ def predicted_peak(tower: families.VisionTower, patches: int) -> int:
     return families.predict_memory(tower, patches, query_chunk=chunk).total
 
 
-def outline(path_or_id: str) -> tuple[Model, tuple[int, int] | None]:
+def outline(path_or_id: str, revision: str | None) -> tuple[Model, tuple[int, int] | None]:
     """A checkpoint without its weights' data, and its own limits in pixels."""
     from saccade import hub, nets
 
-    folder = hub.find(path_or_id)
+    folder = hub.find(path_or_id, revision=revision)
     model = nets.outline(folder)
     return model, nets.preprocessor.read(folder, model.config.vision).pixel_limits
 
@@ -180,15 +194,26 @@ def draw_plan(plan: budget.Plan, image: Any, color: Color, path: str, file_forma
     files.write_atomically(path, picture.render(plan, pixels, file_format=file_format))
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print the plan of one image or size."""
+def check(options: argparse.Namespace) -> None:
+    """Refuse options that contradict others or would change nothing."""
     if options.model is not None and options.family is not None:
         raise InputError(f"--family {options.family}: the checkpoint of --model says its own; give one of the two")
+    if options.model is None and options.revision is not None:
+        raise InputError(f"--revision {options.revision} needs a --model: give the hub id that it is of")
+    if options.picture is None and options.color is not None:
+        raise InputError(f"--color {options.color} changes nothing but a picture: give --picture, or leave it out")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan of one image or size."""
+    check(options)
     file_format = None if options.picture is None else writable_picture(options.picture, options.image)
     image = image_given(options)
     if options.reduced_jpeg and isinstance(image, tuple):
         raise InputError(f"--reduced-jpeg needs the image itself, whose header says what it is; got {options.image}")
-    model, limits = (None, None) if options.model is None else outline(options.model)
+    if options.color is not None and isinstance(image, tuple):
+        raise InputError(f"--color {options.color} needs the image itself; got {options.image}")
+    model, limits = (None, None) if options.model is None else outline(options.model, options.revision)
     family = "qwen2.5-vl" if options.family is None else options.family
     plan = budget.plan(
         image,
@@ -198,11 +223,10 @@ def run(options: argparse.Namespace) -> int:
         checkpoint_pixels=limits,
         reduced_jpeg=options.reduced_jpeg,
     )
-    described = describe(plan)
-    if model is not None:
-        described["model_bytes"] = question_bytes(model, plan)
+    memory = memory_of(plan, model)
+    described = {**describe(plan), **memory}
     if file_format is not None:
-        draw_plan(plan, image, options.color, options.picture, file_format)
+        draw_plan(plan, image, options.color or "convert", options.picture, file_format)
         described["picture"] = options.picture
     if options.json:
         output.print_json(described)
@@ -227,12 +251,11 @@ def run(options: argparse.Namespace) -> int:
         lines.insert(
             1, ("decoded", f"{width} x {height} px, by the JPEG's own transform: other bits than the reference")
         )
-    for name, peak in described["vision_tower_bytes"].items():
+    for name, peak in memory.get("vision_tower_bytes", {}).items():
         lines.append(
             (f"{name} vision tower", f"{output.bytes_text(peak)} predicted peak in bfloat16, weights included")
         )
-    if model is not None:
-        lines += [(f"{part} memory", output.bytes_text(count)) for part, count in described["model_bytes"].items()]
+    lines += [(f"{part} memory", output.bytes_text(count)) for part, count in memory.get("model_bytes", {}).items()]
     if options.picture is not None:
         lines.append(("picture", options.picture))
     output.facts(lines)

@@ -6,21 +6,27 @@ import argparse
 from dataclasses import asdict
 
 from saccade.cli import output
-from saccade.cli.plan import parse_size
+from saccade.cli.asking import add_memory_argument
+from saccade.cli.plan import add_checkpoint_arguments, parse_size
 from saccade.errors import InputError
 
 __all__ = ["add_arguments", "print_cells", "run"]
 
+JOURNAL = "saccade-sweep.jsonl"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `saccade sweep`."""
-    parser.add_argument("--out", default="saccade-sweep.jsonl", metavar="FILE", help="journal; a stopped sweep goes on")
+    parser.add_argument(
+        "--out", default=JOURNAL, metavar="FILE", help=f"journal; a stopped sweep goes on (default {JOURNAL})"
+    )
     parser.add_argument("--n", type=int, default=10, metavar="N", help="screens (default 10)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first screen (default 0)")
     parser.add_argument("--size", default="3840x2160", metavar="WIDTHxHEIGHT", help="default 3840x2160")
     parser.add_argument("--budgets", default="64,144,256", metavar="B,B", help="tokens (default 64,144,256)")
     parser.add_argument("--targets", type=int, default=8, metavar="N", help="elements asked for a screen (default 8)")
-    parser.add_argument("--model", metavar="PATH|ID", help="a checkpoint folder or hub id (default: the packaged one)")
+    add_checkpoint_arguments(parser)
+    add_memory_argument(parser, "refuse weights and questions that would take more memory, such as 8GB")
 
 
 def budgets_of(text: str) -> tuple[int, ...]:
@@ -58,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
         budgets=budgets_of(options.budgets),
         targets=options.targets,
     )
-    journal = sweep.Journal(options.out, setup, hub.digest(options.model))
-    loaded = engine.load(options.model, cache_memory=0)
+    journal = sweep.Journal(options.out, setup, hub.digest(options.model, revision=options.revision))
+    loaded = engine.load(options.model, revision=options.revision, cache_memory=0, memory_limit=options.memory_limit)
     total = len(setup.seeds) * len(setup.budgets) * setup.targets
     screen = output.console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:

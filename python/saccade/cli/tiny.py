@@ -7,12 +7,16 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from saccade.cli import output
+from saccade.cli.asking import add_memory_argument
+from saccade.cli.plan import add_checkpoint_arguments
 from saccade.errors import InputError
 
 if TYPE_CHECKING:
     from saccade.tiny.workers import Ask
 
 __all__ = ["add_arguments", "run"]
+
+JOURNAL = "saccade-tiny.jsonl"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="screens in its range (default 30; published figures: --screens 1000 --processes 2, 5 to 8 minutes on two "
         "cores)",
     )  # fmt: skip
-    parser.add_argument("--out", default="saccade-tiny.jsonl", metavar="FILE", help="journal; a stopped one goes on")
-    parser.add_argument("--model", metavar="PATH|ID", help="another checkpoint, such as a conversion of it")
+    parser.add_argument(
+        "--out", default=JOURNAL, metavar="FILE", help=f"journal; a stopped one goes on (default {JOURNAL})"
+    )
+    add_checkpoint_arguments(parser, "another checkpoint, such as a conversion of it: a folder or hub id")
+    add_memory_argument(parser, "refuse weights that would take more memory, in each process, such as 8GB")
     parser.add_argument("--parts", default="range,law,ambiguity", metavar="NAMES", help="parts of it (default all)")
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="ask in so many at once (default 1)")
 
@@ -39,10 +46,10 @@ def run(options: argparse.Namespace) -> int:
     total = sum(tiny.units_of(part, options.screens) for part in parts)
     if options.processes < 1:
         raise InputError(f"--processes {options.processes}: ask for at least one")
-    journal = tiny.Journal(options.out, hub.digest(options.model))
+    journal = tiny.Journal(options.out, hub.digest(options.model, revision=options.revision))
     screen = output.console(stderr=True)
     with (
-        _asking(options.model, options.processes) as ask,
+        _asking(options) as ask,
         Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress,
     ):
         task = progress.add_task("asking", total=total)
@@ -70,10 +77,13 @@ def _parts(text: str, known: list[str]) -> list[str]:
     return [name for name in known if name in named]
 
 
-def _asking(model: str | None, processes: int) -> AbstractContextManager[Ask]:
+def _asking(options: argparse.Namespace) -> AbstractContextManager[Ask]:
     from saccade import engine, tiny
 
-    return nullcontext(tiny.alone(engine.load(model))) if processes == 1 else tiny.together(model, processes)
+    how = {"revision": options.revision, "memory_limit": options.memory_limit}
+    if options.processes > 1:
+        return tiny.together(options.model, options.processes, **how)
+    return nullcontext(tiny.alone(engine.load(options.model, **how)))
 
 
 def _value(cell: dict[str, Any], name: str) -> str:

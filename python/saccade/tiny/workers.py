@@ -36,7 +36,7 @@ def alone(engine: Engine) -> Ask:
 
 
 @contextmanager
-def together(model: str | None, processes: int) -> Iterator[Ask]:
+def together(model: str | None, processes: int, **how: Any) -> Iterator[Ask]:
     """Units in several processes at once, one thread each: as many rows a second as the CPUs give.
 
     What is asked has to be answered before more is asked.
@@ -44,25 +44,26 @@ def together(model: str | None, processes: int) -> Iterator[Ask]:
     Args:
         model: as `saccade.load` takes it; each process loads it, and here it is waited for.
         processes: how many, at least 1.
+        how: what else `saccade.load` takes, such as memory_limit="8GB", which is of each process.
 
     Raises:
         InputError: a process was killed, here or while it is asked; what refuses the checkpoint is raised as it is.
     """
-    with _started(model, processes) as ends:
+    with _started(processes, model, how) as ends:
         for end in ends:
             _hear(end)
         yield lambda part, units: _shared(ends, part, units)
 
 
 @contextmanager
-def _started(model: str | None, count: int) -> Iterator[list[Connection]]:
+def _started(count: int, *given: Any) -> Iterator[list[Connection]]:
     """Processes that load the checkpoint; afterwards they have ended, in the middle of a unit if need be."""
     processes: list[BaseProcess] = []
     ends: list[Connection] = []
     try:
         with _one_thread_each():
             for _ in range(count):
-                process, end = start(_work, model, answered=True, daemon=True)
+                process, end = start(_work, *given, answered=True, daemon=True)
                 processes.append(process)
                 ends.append(end)
         yield ends
@@ -88,12 +89,12 @@ def _one_thread_each() -> Iterator[None]:
                 del os.environ[name]
 
 
-def _work(model: str | None, parent: Connection) -> None:
+def _work(model: str | None, how: dict[str, Any], parent: Connection) -> None:
     """Say None when the checkpoint is loaded, then (unit, rows) to each (part, unit); at last what went wrong."""
     try:
         from saccade import engine
 
-        loaded = engine.load(model)
+        loaded = engine.load(model, **how)
         parent.send(None)
         while True:
             part, unit = parent.recv()

@@ -42,6 +42,15 @@ def test_rgba_is_treated_as_a_pillow_image_of_the_same_values() -> None:
         np.testing.assert_array_equal(media.open_image(pixels, **options).pixels, expected)
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_a_matrix_is_the_array_it_holds() -> None:
+    grey = noise(7, 5, 1).reshape(5, 7)
+    frame = media.open_image(np.matrix(grey))
+    assert type(frame.stored) is np.ndarray
+    assert (frame.pixels == grey[:, :, None]).all()
+    assert media.image_size(np.matrix(grey)) == (7, 5)
+
+
 def test_other_types_and_byte_orders() -> None:
     deep = np.arange(60, dtype=np.uint16).reshape(4, 5, 3) * 1092
     expected = np.rint(deep / 257)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 
 import numpy as np
 import pytest
@@ -50,6 +51,47 @@ def test_what_cannot_be_lent_is_copied() -> None:
     frame = media.open_image(large)
     assert frame.stored.shape == (2000, 3000, 3)
     assert (frame.pixels == (3, 200, 77)).all()
+
+
+def test_patches_read_a_pillow_image_as_media_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image.fromarray(noise(90, 60))
+    plan, copies = saccade.plan(image), []
+    tobytes = Image.Image.tobytes
+    monkeypatch.setattr(Image.Image, "tobytes", lambda *of: copies.append(of) or tobytes(*of))
+    for read in (lambda: saccade.patchify(image, plan), lambda: saccade.resize(image, (28, 28))):
+        read()
+        assert len(copies) == (0 if LENDS else 1)
+        copies.clear()
+
+
+def unreadable(kind: str) -> Image.Image:
+    """A Pillow image that nothing has been decoded of."""
+    data = encoded(Image.fromarray(noise(90, 60)), "PNG")
+    image = Image.open(io.BytesIO(data[:2000] if kind == "truncated" else data))
+    if kind == "closed":
+        image.close()
+    if kind == "too large":
+        image._size = (20_000, 20_000)
+    return image
+
+
+@pytest.mark.parametrize("kind", ["truncated", "closed", "too large"])
+def test_patches_refuse_a_pillow_image_as_media_does(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, plan = [unreadable(kind) for _ in range(3)], saccade.plan((90, 60))
+    if kind == "too large":  # it is refused for what its header says
+        monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decodes it"))
+        monkeypatch.setattr(Image.Image, "tobytes", lambda _: pytest.fail("decodes it"))
+    said = []
+    reads = (
+        media.open_image,
+        lambda image: saccade.resize(image, (28, 28)),
+        lambda image: saccade.patchify(image, plan),
+    )
+    for read, image in zip(reads, images, strict=True):
+        with pytest.raises(InputError, match=r"^PIL image: ") as caught:
+            read(image)
+        said.append(str(caught.value))
+    assert len(set(said)) == 1
 
 
 def test_patches_are_made_of_four_bytes_a_pixel_as_of_three() -> None:

@@ -39,20 +39,19 @@ class _Pixels:
 def _pixels(image: Any, pixel_format: str, at_least: tuple[int, int] | None = None) -> _Pixels:
     """Of an array, a frame, or anything that media opens; copied only where pixels do not lie together."""
     _check_choice("pixel_format", pixel_format, tuple(_CHANNELS))
-    if type(image) is not np.ndarray and (
-        not (hasattr(image, "__array_interface__") or hasattr(image, "__dlpack__")) or hasattr(image, "convert")
-    ):
-        if pixel_format != "rgb":
-            raise InputError(f"pixel_format is {pixel_format!r} and image no array; media opens other forms as 'rgb'")
-        from saccade import media
-
-        stored = media.open_image(image, at_least=at_least).stored
-        return _Pixels(stored, "rgba" if stored.shape[2] == 4 else "rgb")
     if type(image) is not np.ndarray:
-        from saccade.media.arrays import refuse_masked
+        from saccade import media
+        from saccade.media import foreign
 
-        refuse_masked(image)
-    array, channels = np.asarray(image), _CHANNELS[pixel_format]
+        if not foreign.is_array(image):
+            if pixel_format != "rgb":
+                said = f"pixel_format is {pixel_format!r} and image no array"
+                raise InputError(f"{said}; media opens other forms as 'rgb'")
+            stored = media.open_image(image, at_least=at_least).stored
+            return _Pixels(stored, "rgba" if stored.shape[2] == 4 else "rgb")
+        image = foreign.as_numpy(image)
+    array: NDArray[Any] = image
+    channels = _CHANNELS[pixel_format]
     shaped = array.ndim == 2 if channels == 1 else array.ndim == 3 and array.shape[2] == channels
     if array.dtype != np.uint8 or not shaped:
         raise InputError(
@@ -81,9 +80,9 @@ def resize(
     """Resample an image as Pillow's `Image.resize(size, BICUBIC)` does with its RGB form, bit for bit.
 
     Args:
-        image: uint8 array as `pixel_format` says, a `media.Frame`, or anything `media.open_image` takes. An array is
-            read where it lies, rows apart or not (a crop, a padded buffer); only where the pixels of a row do not
-            follow each other, or rows go backwards, is it copied first.
+        image: uint8 array as `pixel_format` says, a `media.Frame`, or anything `media.open_image` takes. An array,
+            NumPy's or one that NumPy reads, is read where it lies, rows apart or not (a crop, a padded buffer); only
+            where the pixels of a row do not follow each other, or rows go backwards, is it copied first.
         size: (width, height) of the result, each at least 1; enlarging is fine.
         pass_order: the passes round to 8 bits between them, so their order shows. "pillow13": vertical first where
             that is less work, as Pillow 13.0; "horizontal": always horizontal first, as Pillow up to 12.1 (12.2

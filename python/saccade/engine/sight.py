@@ -24,6 +24,7 @@ from saccade.engine.options import Limits
 from saccade.engine.request import Medium
 from saccade.engine.settings import Progress
 from saccade.families import Family
+from saccade.media import foreign
 from saccade.nets import Model
 from saccade.nets.pace import Progress as Told
 
@@ -193,7 +194,7 @@ class Sight:
         return cut.reshape(plan.patches, -1)
 
     def _open(self, image: Any, reading: media.Reading) -> media.Frame:
-        if not isinstance(image, media.Frame | np.ndarray):
+        if not (isinstance(image, media.Frame) or foreign.is_array(image)):
             self.store.counters.add(decodes=1)
         return reading.open(image)
 

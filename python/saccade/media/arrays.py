@@ -11,7 +11,7 @@ from PIL import Image
 from saccade.errors import InputError
 from saccade.media.colour import over
 
-__all__ = ["array_size", "from_array", "refuse_masked", "to_array"]
+__all__ = ["array_size", "from_array", "to_array"]
 
 _CHANNELS = (1, 3, 4)
 
@@ -65,18 +65,7 @@ def to_array(image: Image.Image) -> npt.NDArray[np.uint8]:
     return pixels
 
 
-def refuse_masked(array: Any) -> None:
-    """Refuse an array that says of some values that they do not count: a picture has no holes.
-
-    Raises:
-        InputError: a `numpy.ma.MaskedArray`.
-    """
-    if np.ma.isMaskedArray(array):
-        raise InputError("array is masked; fill it first: array.filled(...)")
-
-
 def _eight_bit(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    refuse_masked(array)
     dtype = array.dtype
     if dtype == np.uint8:
         return array

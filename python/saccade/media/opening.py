@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, TypeGuard, Union, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, Union, get_args
 
 from PIL import Image
 
 from saccade.errors import InputError, brief
-from saccade.media import colour, decode, faster, sources
+from saccade.media import colour, decode, faster, foreign, sources
 from saccade.media.colour import Color
 from saccade.media.frame import Frame
 from saccade.media.orientation import read_orientation, turn_upright, upright_size
@@ -60,7 +60,8 @@ def open_image(
 
     Args:
         source: a path, URL or data URI; the bytes of a file; a `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or
-            [h, w, 4] of uint8, uint16, bool or floats in 0..1; a `Frame`, which is returned as it is.
+            [h, w, 4] of uint8, uint16, bool or floats in 0..1, NumPy's or one in the CPU's memory that NumPy reads
+            (MLX, PyTorch, DLPack); a `Frame`, which is returned as it is.
         background: what shows through alpha, red, green, blue in 0..255; None drops alpha, as mlx-vlm does.
         color: "convert" an embedded colour profile to sRGB, or "ignore" it, as transformers does.
         orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
@@ -80,10 +81,10 @@ def open_image(
     check_options(background=background, color=color, max_pixels=max_pixels, at_least=at_least)
     if isinstance(source, Frame):
         return source
-    if _is_array(source):
+    if foreign.is_array(source):
         from saccade.media import arrays
 
-        pixels = arrays.from_array(source, background=background)
+        pixels = arrays.from_array(foreign.as_numpy(source), background=background)
         return Frame(pixels, (pixels.shape[1], pixels.shape[0]), "array")
     with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as opened:
         turn = opened.turn if orientation else 1
@@ -128,10 +129,10 @@ def image_sizes(
     check_options(max_pixels=max_pixels, at_least=at_least)
     if isinstance(source, Frame):
         return source.source_size, (source.stored.shape[1], source.stored.shape[0])
-    if _is_array(source):
+    if foreign.is_array(source):
         from saccade.media import arrays
 
-        size = arrays.array_size(source)
+        size = arrays.array_size(foreign.as_numpy(source))
         return size, size
     with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as opened:
         turn = opened.turn if orientation else 1
@@ -150,7 +151,7 @@ def encoded(source: Source, *, allow_url: bool = False) -> Encoded | None:
         InputError: as `open_image`, where the source cannot be read.
         FileNotFoundError: no such file.
     """
-    if isinstance(source, (Encoded, Frame, Image.Image)) or _is_array(source):
+    if isinstance(source, (Encoded, Frame, Image.Image)) or foreign.is_array(source):
         return source if isinstance(source, Encoded) else None
     stream, origin = _stream(source, allow_url)
     with stream:
@@ -231,14 +232,7 @@ def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
         return sources.open_text(source, allow_url=allow_url)
     if isinstance(source, os.PathLike):
         return sources.open_file(source), sources.short(os.fsdecode(source))
-    raise InputError(
-        f"a {type(source).__name__} is no image: give a path, bytes, a data URI, a PIL.Image or a NumPy array"
-    )
-
-
-def _is_array(source: Any) -> TypeGuard[npt.NDArray[np.generic]]:
-    """Whether it is a NumPy array, without importing NumPy for those who never use one."""
-    return any(base.__module__ == "numpy" and base.__name__ == "ndarray" for base in type(source).__mro__)
+    raise InputError(f"a {type(source).__name__} is no image: give a path, bytes, a data URI, a PIL.Image or an array")
 
 
 def check_options(*, max_pixels: Any, background: Any = None, color: Any = "convert", at_least: Any = None) -> None:

@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 from saccade.errors import InputError, brief
+from saccade.media import foreign
 from saccade.media.opening import Source
 from saccade.media.reading import Reading
 
@@ -59,8 +60,9 @@ def _rate(fps: Any) -> float:
 def _frames(frames: Any) -> Sequence[Source]:
     if isinstance(frames, str | bytes):
         raise InputError("video: files of films are not read yet; give a list of frames and their rate, fps")
-    if hasattr(frames, "__array_interface__"):
-        if len(frames.shape) not in (3, 4):
+    if foreign.is_array(frames):
+        frames = foreign.as_numpy(frames)
+        if frames.ndim not in (3, 4):
             raise InputError(
                 f"video: an array of shape {frames.shape} is none; give [frames, height, width, channels] "
                 "or [frames, height, width]"

@@ -141,6 +141,14 @@ def test_patchify_refuses_an_image_of_another_size() -> None:
         saccade.patchify(np.zeros((90, 60, 3), np.uint8), plan)
 
 
+def test_patchify_refuses_the_plan_of_a_video() -> None:
+    image, plan = np.zeros((60, 90, 3), np.uint8), replace(saccade.plan((90, 60)), frames=3)
+    with pytest.raises(InputError, match=r"^the plan is of a video, 3 frames"):
+        saccade.patchify(image, plan)
+    with pytest.raises(InputError, match=r"^images\[1\]: the plan is of a video, 3 frames"):
+        saccade.patchify([image, image], [replace(plan, frames=1), plan], "reference")
+
+
 def test_patchify_refuses_unknown_layouts_and_broken_families() -> None:
     image, plan = np.zeros((60, 90, 3), np.uint8), saccade.plan((90, 60))
     with pytest.raises(InputError, match="layout is 'nchw'; it must be 'native' or 'reference'"):

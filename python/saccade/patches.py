@@ -111,6 +111,8 @@ def resize(
 
 def _planned(image: Any, plan: Plan, pixel_format: str) -> _Pixels:
     """The pixels of the image that a plan was made for."""
+    if plan.frames != 1:
+        raise InputError(f"the plan is of a video, {plan.frames} frames of its grid; give the plan of one image")
     pixels = _pixels(image, pixel_format, plan.decoded_size and plan.resized_size)
     wanted = plan.decoded_size or tuple(plan.source_size)
     if pixels.size != wanted:
@@ -165,7 +167,7 @@ def patchify(
 
     Raises:
         InputError: an image of another size than its plan's, another dtype or shape, an unknown layout or pixel
-            format, images and plans that are not as many, plans of several families.
+            format, images and plans that are not as many, plans of several families, the plan of a video.
     """
     _check_choice("layout", layout, ("native", "reference"))
     several = isinstance(image, list | tuple)

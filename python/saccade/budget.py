@@ -9,13 +9,12 @@ A plan follows the reference's smart_resize (transformers 5.23.0) within the lim
 from __future__ import annotations
 
 import math
-import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from saccade import _core, families, runtimes
+from saccade import _core, families, runtimes, whole_numbers
 from saccade.errors import InputError, brief
 from saccade.families import Family
 
@@ -306,12 +305,9 @@ def _checkpoint(family: Family, pixels: tuple[int, int] | None) -> tuple[int, in
 
 
 def _whole(value: Any, name: str, wanted: str) -> int:
-    """A whole number of at least 1 that a caller gave; bool and float are none."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if isinstance(value, bool) or not 1 <= number <= MAX_PIXELS:
+    """A whole number from 1 to `MAX_PIXELS` that a caller gave."""
+    number = whole_numbers.integer(value)
+    if number is None or not 1 <= number <= MAX_PIXELS:
         raise InputError(f"{name} {brief(value)} is not usable: {wanted}")
     return number
 

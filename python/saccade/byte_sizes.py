@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from typing import Any
 
-from saccade.errors import InputError
+from saccade import whole_numbers
+from saccade.errors import InputError, brief
 
 __all__ = ["parse"]
 
@@ -31,22 +31,18 @@ def parse(value: Any, name: str) -> int:
     Raises:
         InputError: no such amount.
     """
-    number = -1
+    number: int | None = None
     if isinstance(value, str):
         match = _FORM.fullmatch(value.strip())
         unit = match and _UNITS.get(match[2].upper())
         if match and unit:
             whole, _, part = match[1].partition(".")
             number = int(whole) * unit + int(part or "0") * unit // 10 ** len(part)
-    elif not isinstance(value, bool):
-        try:
-            number = operator.index(value)
-        except TypeError:
-            number = -1
-    if not 0 <= number <= _MOST:
-        shown = repr(value)
+    else:
+        number = whole_numbers.integer(value)
+    if number is None or not 0 <= number <= _MOST:
         raise InputError(
-            f"{name} {shown if len(shown) < 80 else shown[:77] + '...'} is not usable: "
+            f"{name} {brief(value)} is not usable: "
             "an amount of memory is a number of bytes, or such as '512MB' or '1.5GiB'"
         )
     return number

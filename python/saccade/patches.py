@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
@@ -10,7 +9,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from saccade import _core
+from saccade import _core, whole_numbers
 from saccade.budget import Plan
 from saccade.errors import InputError, brief
 
@@ -99,9 +98,11 @@ def resize(
         InputError: an array of another dtype or shape, an impossible size, an unknown pass order or pixel format.
     """
     try:
-        width, height = (operator.index(side) for side in size)
+        width, height = map(whole_numbers.integer, size)
     except (TypeError, ValueError):
-        raise InputError(f"size is {brief(size)}; it must be (width, height) in pixels, two integers") from None
+        width = height = None
+    if width is None or height is None:
+        raise InputError(f"size is {brief(size)}; it must be (width, height) in pixels, two integers")
     if max(abs(width), abs(height)) >= 2**63:
         raise InputError("size has a side that does not fit 64 bits; its sides must be from 1 to 67108864")
     _check_choice("pass_order", pass_order, get_args(PassOrder))

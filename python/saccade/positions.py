@@ -6,14 +6,13 @@ Qwen2-VL and Qwen2.5-VL), computed by the compiled core. Grids are (frames, rows
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from saccade import _core
+from saccade import _core, whole_numbers
 from saccade.errors import InputError, brief
 
 __all__ = ["mrope_positions", "vision_positions", "window_index"]
@@ -24,10 +23,9 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def _integer(value: Any, name: str) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise InputError(f"{name} is {brief(value)}; it must be an integer") from None
+    number = whole_numbers.integer(value)
+    if number is None:
+        raise InputError(f"{name} is {brief(value)}; it must be an integer")
     if number not in _INT64:
         raise InputError(f"{name} is {brief(number)}; it must fit 64 bits")
     return number

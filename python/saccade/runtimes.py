@@ -8,12 +8,11 @@ tokens can differ from those given here.
 
 from __future__ import annotations
 
-import operator
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from saccade import _core, families
+from saccade import _core, families, whole_numbers
 from saccade.errors import InputError, brief
 from saccade.families import Family
 
@@ -297,10 +296,10 @@ def survey(size: tuple[int, int], family: str | Family = "qwen2.5-vl") -> list[S
 
 def _sides(size: Any) -> tuple[int, int]:
     try:
-        width, height = (operator.index(side) for side in size)
+        width, height = map(whole_numbers.integer, size)
     except (TypeError, ValueError):
-        width = height = 0
-    if min(width, height) < 1 or max(width, height) >= 2**63:
+        width = height = None
+    if width is None or height is None or min(width, height) < 1 or max(width, height) >= 2**63:
         raise InputError(f"size {brief(size)} is not usable: (width, height) in pixels, two integers of at least 1")
     return width, height
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 from saccade import budget as budgets
-from saccade import byte_sizes, caches, families, media, nets
+from saccade import byte_sizes, caches, families, media, nets, whole_numbers
 from saccade.budget import Plan
 from saccade.engine import options, request, settings
 from saccade.engine.answer import Answer, Piece
@@ -315,7 +315,7 @@ class Engine:
         parts = [*({"type": one.kind} for one in shown), {"type": "text", "text": text}]
         asked = Request(({"role": "user", "content": parts},), shown)
         plans, ids = self.runner.count(asked, options.read(budget, "budget"))
-        return self.room.estimate(plans, len(ids), nets.answer_length(max_tokens, "max_tokens"))
+        return self.room.estimate(plans, len(ids), whole_numbers.at_least(1, max_tokens, "max_tokens"))
 
     def _start(self, asked: Request, budget: Budget, fit: bool, how: Mapping[str, Any]) -> Iterator[Piece]:
         limits = options.read(budget, "budget")

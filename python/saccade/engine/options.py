@@ -11,12 +11,12 @@ in spite of their names, are transformers' spelling; `resized_*` are Qwen's; `de
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from saccade import budget as budgets
+from saccade import whole_numbers
 from saccade.budget import Plan
 from saccade.errors import InputError, brief
 from saccade.families import Family
@@ -39,6 +39,8 @@ NAMES = (*_UPPER, *_LOWER, *_EXACT, "size")
 _DETAILS: dict[str, int | None] = {"low": 256, "high": 4096, "auto": None}
 # The reference's limits on a frame of a video, in tokens (transformers 5.23.0, video_processing_qwen2_vl.py).
 _FRAME_TOKENS = (128, 768)
+# No image has so many pixels, and its product with a token's pixels is far from the core's own limit.
+_MOST = 10**12
 
 
 @dataclass(frozen=True)
@@ -223,10 +225,4 @@ def _first(levels: Sequence[Limits], has: Any) -> int | None:
 
 
 def _whole(value: Any, name: str, where: str) -> int:
-    try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = 0
-    if not 1 <= number < 10**12:
-        raise InputError(f"{where}: {name} is {brief(value)}; give a whole number of at least 1")
-    return number
+    return whole_numbers.at_least(1, value, f"{where}: {name}", most=_MOST)

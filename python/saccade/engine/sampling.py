@@ -7,7 +7,6 @@ temperature, top-k, top-p, min-p. Arithmetic is float64.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from saccade import whole_numbers
 from saccade.errors import InputError, brief
 
 __all__ = ["Sampler", "Sampling"]
@@ -56,8 +56,8 @@ class Sampling:
         _check("repetition_penalty", self.repetition_penalty, "a number in 0.001..1000", lambda v: 1e-3 <= v <= 1e3)
         for name, least in (("top_k", 1), ("seed", 0)):
             value = getattr(self, name)
-            if value is not None and not _whole(value, least):
-                raise InputError(f"{name} is {brief(value)}; give a whole number of at least {least}, or None")
+            if value is not None:
+                whole_numbers.at_least(least, value, name, otherwise=", or None")
 
     @property
     def greedy(self) -> bool:
@@ -145,10 +145,3 @@ def _check(name: str, value: Any, wanted: str, fits: Any) -> None:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
     if not number or not math.isfinite(value) or not fits(value):
         raise InputError(f"{name} is {brief(value)}; give {wanted}")
-
-
-def _whole(value: Any, least: int) -> bool:
-    try:
-        return not isinstance(value, bool | np.bool_) and operator.index(value) >= least
-    except TypeError:
-        return False

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
-from saccade import nets
+from saccade import whole_numbers
 from saccade.engine.pieces import stop_strings
 from saccade.engine.sampling import Sampling
 from saccade.errors import InputError, brief
@@ -62,7 +62,7 @@ def read(options: Mapping[str, Any], max_tokens: int) -> Settings:
         raise InputError(f"progress is {brief(progress)}; give a function of (stage, done, of how many)")
     sampling = {field.name: options[field.name] for field in fields(Sampling) if field.name in options}
     return Settings(
-        max_tokens=nets.answer_length(options.get("max_tokens", max_tokens), "max_tokens"),
+        max_tokens=whole_numbers.at_least(1, options.get("max_tokens", max_tokens), "max_tokens"),
         sampling=Sampling(**sampling),
         stop=stop_strings(options.get("stop")),
         progress=progress,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from saccade import whole_numbers
 from saccade.errors import InputError, brief
 
 if TYPE_CHECKING:
@@ -50,10 +50,12 @@ class Frame:
         import numpy as np
 
         try:
-            x1, y1, x2, y2 = edges = tuple(operator.index(edge) for edge in box)
+            x1, y1, x2, y2 = map(whole_numbers.integer, box)
         except (TypeError, ValueError):
-            said = "(x1, y1, x2, y2) in whole pixels"
-            raise InputError(f"{self.origin}: the crop is {brief(box)}; it must be {said}") from None
+            x1 = y1 = x2 = y2 = None
+        if x1 is None or y1 is None or x2 is None or y2 is None:
+            raise InputError(f"{self.origin}: the crop is {brief(box)}; it must be (x1, y1, x2, y2) in whole pixels")
+        edges = x1, y1, x2, y2
         width, height = self.source_size
         if self.stored.shape[:2] != (height, width):
             raise InputError(f"{self.origin}: was decoded at a reduced size; open it whole to crop it")

@@ -8,7 +8,7 @@ from saccade.nets.conversion import Conversion, convert
 from saccade.nets.decoding import Choose, greedy
 from saccade.nets.language import KVCache
 from saccade.nets.memory import Estimate
-from saccade.nets.model import Model, answer_length
+from saccade.nets.model import Model
 from saccade.nets.preprocessor import pixel_limits
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Prompt",
     "TextConfig",
     "VisionConfig",
-    "answer_length",
     "convert",
     "greedy",
     "join",

@@ -6,13 +6,12 @@ argument names and layouts.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from saccade import positions
+from saccade import positions, whole_numbers
 from saccade.backend import mx, nn
 from saccade.errors import InputError
 from saccade.nets import decoding, guard
@@ -23,7 +22,7 @@ from saccade.nets.language import KVCache, LanguageModel
 from saccade.nets.qwen2_vision import PlainVisionModel
 from saccade.nets.vision import Grid, VisionModel
 
-__all__ = ["Model", "Prompt", "answer_length"]
+__all__ = ["Model", "Prompt"]
 
 # Prompt tokens that one pass of the language model takes; what a pass allocates grows with this times the prompt.
 PREFILL_CHUNK = 512
@@ -100,7 +99,7 @@ class Model(nn.Module):
         A list of ids for one sequence, a list of those for a batch. Images, videos and errors as in a call;
         `max_new_tokens` is at least 1.
         """
-        max_new_tokens = answer_length(max_new_tokens, "max_new_tokens")
+        max_new_tokens = whole_numbers.at_least(1, max_new_tokens, "max_new_tokens")
         prompt = self.prompt(input_ids, **inputs)
         cache = self.model.make_cache(prompt.padding)
         made: list[list[int]] = [[] for _ in prompt.deltas]
@@ -249,21 +248,6 @@ class Model(nn.Module):
         tied = self.config.tie_word_embeddings
         logits: mx.array = self.model.embed_tokens.as_linear(hidden) if tied else self.lm_head(hidden)
         return logits
-
-
-def answer_length(value: Any, name: str) -> int:
-    """A whole number of at least 1, of any integer type but bool.
-
-    Raises:
-        InputError: anything else; the message calls it `name`.
-    """
-    try:
-        length = 0 if isinstance(value, bool | np.bool_) else operator.index(value)
-    except TypeError:
-        length = 0
-    if length < 1:
-        raise InputError(f"{name} is {value!r}; give a whole number of at least 1")
-    return length
 
 
 def _numbers(value: Any, name: str) -> np.ndarray:

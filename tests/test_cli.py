@@ -20,7 +20,7 @@ from command_line import PROGRAM, assert_mistake, saccade, write_picture
 from PIL import Image
 
 from saccade import hub
-from saccade.cli.__main__ import COMMANDS
+from saccade.cli.__main__ import COMMANDS, main
 
 
 @pytest.fixture
@@ -145,6 +145,24 @@ def test_doctor_says_of_the_decoders_what_was_measured(monkeypatch: pytest.Monke
     readme = " ".join((Path(__file__).parents[1] / "README.md").read_text().split())
     assert finding.value == "simplejpeg 1.8, Pillow"
     assert finding.advice.removeprefix("pip install 'saccade[fast]' ") in readme
+
+
+@pytest.mark.parametrize(
+    ("words", "times"),
+    [
+        (("plan", "640x480"), 1),
+        (("sweep", "--n", "1", "--size", "448x336", "--budgets", "16", "--targets", "1"), 2),
+        (("tiny", "evaluate", "--parts", "range", "--screens", "1"), 2),
+    ],
+)
+def test_a_revision_is_looked_for_wherever_its_checkpoint_is(
+    words: tuple[str, ...], times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, packaged = [], hub.find(None)
+    monkeypatch.setattr(hub, "find", lambda name, **how: found.append((name, how["revision"])) or packaged)
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "--model", "owner/name", "--revision", "v2"]) == 0
+    assert found == [("owner/name", "v2")] * times
 
 
 @pytest.mark.parametrize("command", ["demo", "sweep", "tiny", "dashboard"])

@@ -65,10 +65,19 @@ def test_failure_keeps_the_old_file_and_leaves_no_part(tmp_path: Path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as caught:
         files.write_atomically(path, b"new")
+    assert (caught.value.errno, caught.value.filename) == (28, str(path))
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_part_that_cannot_be_made_is_said_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = tmp_path / "gone" / "part"
+    monkeypatch.setattr(files, "part_beside", lambda _: part)
+    with pytest.raises(FileNotFoundError) as caught:
+        files.write_atomically(tmp_path / "a.bin", b"new")
+    assert (caught.value.filename, caught.value.filename2) == (str(tmp_path / "a.bin"), None)
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

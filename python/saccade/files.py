@@ -58,10 +58,18 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
     Raises:
         InputError: as `check_writable`.
-        OSError: the disk is full or the rename is refused; nothing is left behind.
+        OSError: the disk is full or the rename is refused, said of `path`; nothing is left behind.
     """
     target = check_writable(path)
     mode = target.stat().st_mode & 0o777 if target.exists() else None
+    try:
+        _replace(target, data, mode)
+    except OSError as error:
+        # What failed may have been the part, a name that the caller has never seen.
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+def _replace(target: Path, data: bytes, mode: int | None) -> None:
     part = part_beside(target)
     # What replaces a file is private until it has that one's mode, which may be narrower than a new file's.
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)

@@ -1,0 +1,226 @@
+"""Writes command-line.md and python.md from the parsers and the docstrings: `python docs/write.py`."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import saccade
+from saccade.cli.__main__ import COMMANDS, build_parser
+
+HERE = Path(__file__).resolve().parent
+MODULES = (
+    "families",
+    "runtimes",
+    "sizes",
+    "media",
+    "nets",
+    "grounding",
+    "policies",
+    "scenes",
+    "hub",
+    "integrations.mlx_vlm",
+)
+# What has no docstring that a program can read.
+CONSTANTS = {
+    "hub.FILES": "Patterns of the files that are downloaded; pickles (.bin, .pt) and sub-folders are not.",
+    "families.CPU_SCORE_BYTES": "Bytes of attention scores that exist at one time on the CPU.",
+    "families.SCORE_BYTES": "Bytes of attention scores that exist at one time where a GPU has no fused kernel.",
+    "families.ROWS": "Rows that go through a layer's matrices at one time.",
+    "sizes.EXAMPLES": "The instructive (width, height) that `saccade sizes` shows when it is given none.",
+    "media.FORMATS": "Names of the file formats that are read, as Pillow has them.",
+    "media.MAX_PIXELS": "Pixels of the largest image that is decoded unless the caller says otherwise.",
+    "media.Source": "The type of an image: a path, data URI, bytes, PIL image, array, `Encoded` or `Frame`.",
+    "nets.Choose": "The type of a function from the logits [vocabulary] of the next token to that token.",
+    "scenes.COLOURS": "The eight colours of controls and icons, in words.",
+    "scenes.KINDS": "The kinds of elements, in words.",
+    "scenes.NEUTRALS": "The colours that only surfaces have, in words.",
+    "scenes.VERSION": "Part of every seed; a higher one draws other screens.",
+    "scenes.WORDS": "Every word that a description can have, sorted.",
+}
+SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Yields", "Example")
+
+COMMAND_LINE = """# Command line
+
+Written by `docs/write.py` from the commands' own help. `saccade COMMAND --help` says the same.
+
+`saccade` alone prints the commands, `--version` the version. Every command takes `-h` or `--help`, and `--json`, which
+prints one JSON object in place of text. Exit codes: 0 done; 1 ran and found something wrong; 2 a mistake in what was
+asked, told in one line on standard error; 130 after Ctrl-C.
+"""
+
+PYTHON = """# Python
+
+Written by `docs/write.py` from the docstrings. Sizes of images are (width, height) everywhere but in `smart_resize`,
+which keeps its reference's order; boxes are (x1, y1, x2, y2) in source pixels, x right, y down, edges not centres;
+grids are (frames, rows, columns) in patches. What a caller can get wrong raises `saccade.InputError`, a `ValueError`
+of one line. Names that are not here are not for use from outside.
+"""
+
+
+def spelled(action: argparse.Action) -> str:
+    """An argument as a user writes it."""
+    placeholder = action.metavar or action.dest.upper()
+    if action.metavar is None and action.choices:
+        placeholder = "{" + ",".join(map(str, action.choices)) + "}"
+    if isinstance(placeholder, tuple):
+        placeholder = " ".join(placeholder)
+    if not action.option_strings:
+        return {"*": f"[{placeholder} ...]", "+": f"{placeholder} ...", "?": f"[{placeholder}]"}.get(
+            str(action.nargs), placeholder
+        )
+    names = ", ".join(action.option_strings)
+    return names if action.nargs == 0 else f"{names} {placeholder}"
+
+
+def command_line() -> str:
+    """The text of command-line.md."""
+    parts = [COMMAND_LINE]
+    for name, summary in COMMANDS.items():
+        groups = build_parser(name)._subparsers
+        assert groups is not None
+        parser = groups._group_actions[0].choices[name]  # type: ignore[index, call-overload]
+        rows = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+        words = " ".join(spelled(action) for action in rows if action.required or not action.option_strings)
+        parts.append(
+            f"## saccade {name}\n\n    saccade {name} {words}".rstrip() + f"\n\n{summary[0].upper()}{summary[1:]}.\n"
+        )
+        lines = ["| argument | meaning |", "|---|---|"]
+        for action in rows:
+            meaning = " ".join((action.help or "").split()) % {**vars(action), "prog": parser.prog}
+            shown = spelled(action).replace("|", "\\|")
+            lines.append(f"| `{shown}` | {meaning} |")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def items(text: str) -> Iterator[tuple[str, str]]:
+    """The `name: meaning` of a section; lines that go on are deeper."""
+    for part in re.split(r"\n(?=\S)", textwrap.dedent(text).strip()):
+        name, _, meaning = part.partition(":")
+        yield name.strip(), " ".join(meaning.split())
+
+
+def listed(paragraph: str) -> str:
+    """A paragraph; one whose every line is `name: meaning` as a list."""
+    lines = paragraph.splitlines()
+    return (
+        "\n".join(f"- {line}" for line in lines) if all(re.match(r"[a-z_, ]+: ", line) for line in lines) else paragraph
+    )
+
+
+def described(doc: str) -> str:
+    """A docstring as Markdown."""
+    pieces = re.split(rf"^({'|'.join(SECTIONS)}):\n", doc, flags=re.MULTILINE)
+    out = [listed(paragraph) for paragraph in pieces[0].strip().split("\n\n")]
+    for title, text in zip(pieces[1::2], pieces[2::2], strict=True):
+        if title == "Example":
+            out.append("```python\n" + textwrap.dedent(text).strip() + "\n```")
+        elif title in ("Returns", "Yields"):
+            out.append(f"{title}: " + " ".join(text.split()))
+        else:
+            rows = [f"- `{name}`" + (f": {meaning}" if meaning else "") for name, meaning in items(text)]
+            out.append(f"{title}:\n\n" + "\n".join(rows))
+    return "\n\n".join(out) + "\n"
+
+
+def typed(annotation: object) -> str:
+    """An annotation as it is written; nothing where there is none."""
+    if annotation is inspect.Signature.empty:
+        return ""
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+
+
+def called(name: str, function: Any) -> str:
+    """How a function is called."""
+    signature = inspect.signature(function)
+    words: list[str] = []
+    star = False
+    for parameter in signature.parameters.values():
+        if parameter.name == "self":
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY and not star:
+            words.append("*")
+        star = star or parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_POSITIONAL)
+        prefix = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        said = typed(parameter.annotation)
+        word = prefix + parameter.name + (f": {said}" if said else "")
+        if parameter.default is not parameter.empty:
+            word += f" = {parameter.default!r}"
+        words.append(word)
+    end = typed(signature.return_annotation)
+    end = f" -> {end}" if end else ""
+    line = f"{name}({', '.join(words)}){end}"
+    if len(line) > 110:
+        line = f"{name}(\n" + "".join(f"    {word},\n" for word in words) + f"){end}"
+    return f"```python\n{line}\n```\n"
+
+
+def members(owner: type) -> Iterator[str]:
+    """The public methods and properties of a class that say what they do."""
+    for name, member in vars(owner).items():
+        if (name.startswith("_") and name != "__call__") or not inspect.getdoc(member):
+            continue
+        if isinstance(member, property | functools.cached_property):
+            yield f"#### `{owner.__name__}.{name}`\n"
+        elif inspect.isfunction(member) or isinstance(member, classmethod | staticmethod):
+            yield f"#### `{owner.__name__}.{name}`\n"
+            yield called(name if name != "__call__" else owner.__name__.lower(), getattr(owner, name))
+        else:
+            continue
+        yield described(inspect.getdoc(member) or "")
+
+
+def entry(name: str, value: Any, module: ModuleType) -> Iterator[str]:
+    """What is said of one name."""
+    yield f"### `{module.__name__}.{name}`\n"
+    if inspect.isclass(value):
+        yield described(inspect.getdoc(value) or "")
+        yield from members(value)
+    elif inspect.isfunction(value):
+        yield called(name, value)
+        yield described(inspect.getdoc(value) or "")
+    else:
+        shown = f" `{value!r}`." if isinstance(value, int) else ""
+        yield CONSTANTS[f"{module.__name__.partition('.')[2]}.{name}"] + shown + "\n"
+
+
+def python() -> str:
+    """The text of python.md."""
+    parts = [PYTHON, "## saccade\n"]
+    for name in saccade.__all__:
+        if name == "__version__":
+            parts.append("### `saccade.__version__`\n\nThe version of the package and its core, a string.\n")
+        elif not inspect.ismodule(getattr(saccade, name)):
+            parts.extend(entry(name, getattr(saccade, name), saccade))
+    from saccade.engine import Shown, settings
+
+    parts.extend(entry("Shown", Shown, importlib.import_module("saccade.engine")))
+    parts.extend(entry("Options", settings.Options, settings))
+    for place in MODULES:
+        module = importlib.import_module(f"saccade.{place}")
+        parts.append(f"## saccade.{place}\n\n{described(inspect.getdoc(module) or '')}")
+        for name in module.__all__:
+            if not inspect.ismodule(getattr(module, name)):
+                parts.extend(entry(name, getattr(module, name), module))
+    return "\n".join(parts)
+
+
+def main() -> int:
+    """Write both."""
+    (HERE / "command-line.md").write_text(command_line(), encoding="utf-8")
+    (HERE / "python.md").write_text(python(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

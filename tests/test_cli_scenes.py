@@ -47,6 +47,7 @@ def test_annotations_are_screenspot_pros(tmp_path: Path) -> None:
     for entry, (seed, element) in zip(entries, drawn, strict=True):
         assert entry["img_filename"] == f"scene-{seed:06d}.png"
         assert entry["img_size"] == [320, 240]
+        assert entry["scale"] == 1
         assert tuple(entry["bbox"]) == element.box
         assert entry["instruction"] == element.description
         assert entry["ui_type"] in ("icon", "text")
@@ -65,6 +66,29 @@ def test_ambiguous_descriptions_come_with_both_boxes(tmp_path: Path) -> None:
         assert entry["instruction"] == pair.description
         assert [tuple(box) for box in entry["bboxes"]] == list(pair.boxes)
         assert entry["bbox"] == entry["bboxes"][0]
+
+
+def test_scale_is_in_pixels_annotations_and_what_is_kept(tmp_path: Path) -> None:
+    write(tmp_path, "--n", "2", "--scale", "2")
+    before = contents(tmp_path)
+    scene = scenes.generate(1, SIZE, scale=2)
+    with Image.open(tmp_path / "scene-000001.png") as image:
+        assert (np.asarray(image) == scene.image).all()
+    entries = json.loads((tmp_path / "annotations.json").read_text())
+    assert {(entry["scale"], *entry["img_size"]) for entry in entries} == {(2, *SIZE)}
+    found = [tuple(entry["bbox"]) for entry in entries if entry["img_filename"] == "scene-000001.png"]
+    assert found == [element.box for element in scene.elements]
+    assert write(tmp_path, "--n", "2", "--scale", "2")["kept"] == 2
+    assert_mistake(saccade("scenes", "--out", str(tmp_path), "--size", "320x240", "--n", "2"), "scene-000000.png")
+    assert contents(tmp_path) == before
+
+
+def test_lists_of_another_scale_are_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, "--n", "1")
+    (tmp_path / "scene-000000.png").unlink()
+    assert kept_screens(Job(tmp_path, SIZE, False), range(1)) == set()
+    with pytest.raises(InputError, match=r"annotations\.json is there"):
+        kept_screens(Job(tmp_path, SIZE, False, 2), range(1))
 
 
 def test_processes_write_what_one_writes(tmp_path: Path) -> None:
@@ -173,7 +197,15 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--jobs", "0"), ("--n", "-1"), ("--n", "1000000000000"), ("--seed", "-1"), ("--size", "55x400")]
+    "words",
+    [
+        ("--jobs", "0"),
+        ("--n", "-1"),
+        ("--n", "1000000000000"),
+        ("--seed", "-1"),
+        ("--size", "55x400"),
+        ("--scale", "3"),
+    ],
 )
 def test_mistakes_are_one_line_and_make_nothing(words: tuple[str, ...], tmp_path: Path) -> None:
     out = tmp_path / "out"

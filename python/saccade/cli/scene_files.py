@@ -35,6 +35,7 @@ class Job:
     folder: Path
     size: tuple[int, int]
     ambiguous: bool
+    scale: int = 1
 
     def path(self, seed: int) -> Path:
         """The file of one screen."""
@@ -45,7 +46,8 @@ class Job:
         from saccade.scenes import VERSION
 
         width, height = self.size
-        return f"version {VERSION} seed {seed} size {width}x{height} ambiguous {self.ambiguous}"
+        size = f"{width}x{height} scale {self.scale}"
+        return f"version {VERSION} seed {seed} size {size} ambiguous {self.ambiguous}"
 
     def found(self, seed: int) -> tuple[bool, bool]:
         """Of the screen's file: whether it is of these very arguments, and whether it is whole as well."""
@@ -69,13 +71,13 @@ class Job:
         notes = PngImagePlugin.PngInfo()
         notes.add_text("saccade-scene", self.stamp(seed))
         stream = io.BytesIO()
-        image = Image.fromarray(scenes.generate(seed, self.size, ambiguous=self.ambiguous).image)
-        image.save(stream, "PNG", compress_level=COMPRESSION, pnginfo=notes)
+        scene = scenes.generate(seed, self.size, ambiguous=self.ambiguous, scale=self.scale)
+        Image.fromarray(scene.image).save(stream, "PNG", compress_level=COMPRESSION, pnginfo=notes)
         files.write_atomically(self.path(seed), stream.getvalue())
 
 
 def entry(job: Job, seed: int, name: str, description: str, box: Sequence[int], kind: str) -> dict[str, Any]:
-    """One target in ScreenSpot-Pro's fields; `bbox` is [x1, y1, x2, y2] in pixels."""
+    """One target in ScreenSpot-Pro's fields, and `scale`; `bbox` is [x1, y1, x2, y2] in pixels."""
     return {
         "img_filename": job.path(seed).name,
         "bbox": list(box),
@@ -84,6 +86,7 @@ def entry(job: Job, seed: int, name: str, description: str, box: Sequence[int], 
         "application": "saccade-scenes",
         "platform": "generated",
         "img_size": list(job.size),
+        "scale": job.scale,
         "ui_type": "icon",  # the benchmark's other type is text to be read, of which there is none
         "group": kind,
     }
@@ -153,7 +156,7 @@ def _listed(job: Job, path: Path, seeds: range) -> bool:
 def _written(job: Job, one: dict[str, Any], seeds: range) -> bool:
     model = entry(job, 0, "", "", (), "")
     match = SCREEN.fullmatch(one["img_filename"])
-    same = all(one[field] == model[field] for field in ("application", "platform", "img_size", "ui_type"))
+    same = all(one[field] == model[field] for field in ("application", "platform", "img_size", "scale", "ui_type"))
     return same and one.keys() - {"bboxes"} == model.keys() and match is not None and int(match[1]) in seeds
 
 

@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the first screen (default 0); the rest count up")
     parser.add_argument("--size", default="3840x2160", metavar="WIDTHxHEIGHT", help="default 3840x2160")
     parser.add_argument(
+        "--scale", type=int, default=1, metavar="1|2", help="pixels to the point (default 1); 2 doubles every length"
+    )
+    parser.add_argument(
         "--ambiguous", action="store_true", help="many elements look like one other; ambiguous.json lists both boxes"
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a CPU core)")
@@ -117,8 +120,8 @@ def run(options: argparse.Namespace) -> int:
     if options.jobs is not None and options.jobs < 1:
         raise InputError(f"--jobs {options.jobs}: nobody would draw; ask for at least 1")
     seeds = range(options.seed, options.seed + options.n)
-    scenes.annotate(options.seed, size)  # refuses what cannot be drawn before anything is made
-    job = Job(Path(options.out), size, options.ambiguous)
+    scenes.annotate(options.seed, size, scale=options.scale)  # refuses what cannot be drawn before anything is made
+    job = Job(Path(options.out), size, options.ambiguous, options.scale)
     kept = kept_screens(job, seeds)
     missing = [seed for seed in seeds if seed not in kept]
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -131,7 +134,7 @@ def run(options: argparse.Namespace) -> int:
         for _ in drawn(job, missing, count):
             progress.advance(task)
         for seed in progress.track(seeds, description="annotating"):
-            elements, ambiguous = scenes.annotate(seed, size, ambiguous=options.ambiguous)
+            elements, ambiguous = scenes.annotate(seed, size, ambiguous=options.ambiguous, scale=options.scale)
             targets += annotate(job, seed, elements)
             pairs += annotate_pairs(job, seed, elements, ambiguous)
     report(job, options, len(missing), targets, pairs)

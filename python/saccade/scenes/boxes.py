@@ -8,6 +8,11 @@ def inset(box: Box, margin: int) -> Box:
     return box[0] + margin, box[1] + margin, box[2] - margin, box[3] - margin
 
 
+def times(box: Box, scale: int) -> Box:
+    """The same box in a picture so many times as large."""
+    return box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale
+
+
 def centre(box: Box) -> tuple[float, float]:
     """The middle of a box."""
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -55,12 +55,13 @@ RING: Final = 0.2
 
 
 @lru_cache(maxsize=2048)
-def glyph_stamp(name: str, width: int, height: int) -> Stamp:
-    """The stamp of an icon that fills a box of this size; `name` is one of `GLYPHS`, or "tick"."""
+def glyph_stamp(name: str, width: int, height: int, scale: int = 1) -> Stamp:
+    """The stamp of an icon that fills a box of so many points of `scale` pixels; `name` is of `GLYPHS`, or "tick"."""
+    line = scale * max(1, round(RING * min(width, height)))
+    width, height = scale * width, scale * height
     if name != "ring":
         return Stamp.of(polygon_coverage(OUTLINES[name], width, height))
     coverage = ellipse_coverage(width, height)
-    line = max(1, round(RING * min(width, height)))
     if min(width, height) > 2 * line:
         coverage[line:-line, line:-line] -= ellipse_coverage(width - 2 * line, height - 2 * line)
     return Stamp.of(np.clip(coverage, 0, 1))

@@ -41,7 +41,8 @@ def _decoration_colour(slot: Slot, parent: Brush | None, canvas: Canvas) -> Colo
     """The neutral colour of writing, or that of the parent for what is part of its drawing."""
     if parent is None:
         x, top, _, bottom = slot.box
-        r, g, b = (int(value) for value in canvas.bytes[(top + bottom) // 2, x, :3])
+        row, column = canvas.scale * ((top + bottom) // 2), canvas.scale * x
+        r, g, b = (int(value) for value in canvas.bytes[row, column, :3])
         return ink((r, g, b))
     if slot.kind == "head":
         return parent.colour
@@ -52,17 +53,18 @@ def _decoration_colour(slot: Slot, parent: Brush | None, canvas: Canvas) -> Colo
 
 @dataclass(frozen=True)
 class Paints:
-    """What is drawn with: the wallpaper, a brush for every slot, and whether the theme is the dark one."""
+    """What is drawn with: the wallpaper, a brush for every slot, whether the theme is dark, and pixels to the point."""
 
     sky: NDArray[np.uint32]
     brushes: tuple[Brush, ...]
     dark: bool
+    scale: int
 
 
-def prepare(dice: Dice, layout: Layout) -> Paints:
-    """Choose all colours of a screen."""
+def prepare(dice: Dice, layout: Layout, scale: int = 1) -> Paints:
+    """Choose all colours of a screen that is drawn at `scale` pixels to a length of the layout."""
     theme = draw_theme(dice)
-    canvas = Canvas(layout.size)
+    canvas = Canvas(layout.size, scale)
     draw_wallpaper(dice, canvas, theme)
     brushes: list[Brush] = []
     for slot in layout.slots:
@@ -76,12 +78,12 @@ def prepare(dice: Dice, layout: Layout) -> Paints:
         colour = parent.colour if slot.kind == "title bar" and parent is not None else shade(dice, slot.colour)
         surface = body(slot.kind, slot.colour, colour, theme, ground)
         brushes.append(Brush(colour, surface, ground, slot.unit, slot.look))
-    return Paints(canvas.words, tuple(brushes), theme.dark)
+    return Paints(canvas.words, tuple(brushes), theme.dark, scale)
 
 
 def draw(layout: Layout, paints: Paints, leave_out: int | None = None) -> NDArray[np.uint8]:
     """Draw a layout, but for one slot: uint8 RGB [height, width, 3]."""
-    canvas = Canvas(layout.size)
+    canvas = Canvas(layout.size, paints.scale)
     canvas.words[:] = paints.sky
     for index, (slot, brush) in enumerate(zip(layout.slots, paints.brushes, strict=True)):
         if index == leave_out:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .boxes import Box
+from .boxes import Box, times
 from .palette import Colour
 
 Points = tuple[tuple[float, float], ...]
@@ -92,12 +92,17 @@ def _packed(colour: Colour) -> int:
 
 
 class Canvas:
-    """An RGB picture to draw on. Boxes are (x1, y1, x2, y2) in pixels, edges not centres, inside the picture."""
+    """An RGB picture to draw on. Boxes are (x1, y1, x2, y2) in points, edges not centres, inside the picture.
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    A point is `scale` pixels wide and high, and so is every other length; stamps alone are counted in pixels.
+    """
+
+    def __init__(self, size: tuple[int, int], scale: int = 1) -> None:
+        self.size, self.scale = size, scale
+        width, height = size[0] * scale, size[1] * scale
         # One word a pixel: filling words is several times faster than filling triples of bytes.
-        self.words: NDArray[np.uint32] = np.zeros((size[1], size[0]), np.uint32)
-        self.bytes: NDArray[np.uint8] = self.words.view(np.uint8).reshape(size[1], size[0], 4)
+        self.words: NDArray[np.uint32] = np.zeros((height, width), np.uint32)
+        self.bytes: NDArray[np.uint8] = self.words.view(np.uint8).reshape(height, width, 4)
 
     def image(self) -> NDArray[np.uint8]:
         """Return a copy as uint8 RGB [height, width, 3]."""
@@ -109,11 +114,11 @@ class Canvas:
 
     def fill(self, box: Box, colour: Colour) -> None:
         """Fill a rectangle; nothing happens where the box is empty."""
-        x1, y1, x2, y2 = box
+        x1, y1, x2, y2 = times(box, self.scale)
         self.words[y1:y2, x1:x2] = _packed(colour)
 
     def frame(self, box: Box, line: int, colour: Colour) -> None:
-        """Draw the outline of a rectangle, `line` pixels wide, inside its box."""
+        """Draw the outline of a rectangle, `line` points wide, inside its box."""
         x1, y1, x2, y2 = box
         self.fill((x1, y1, x2, y1 + line), colour)
         self.fill((x1, y2 - line, x2, y2), colour)
@@ -121,7 +126,8 @@ class Canvas:
         self.fill((x2 - line, y1, x2, y2), colour)
 
     def stamp(self, x: int, y: int, stamp: Stamp, colour: Colour) -> None:
-        """Press a stamp with its top left corner at (x, y)."""
+        """Press a stamp with its top left corner at the point (x, y)."""
+        x, y = x * self.scale, y * self.scale
         height, width = stamp.inside.shape
         np.copyto(self.words[y : y + height, x : x + width], np.uint32(_packed(colour)), where=stamp.inside)
         region = self.bytes[y : y + height, x : x + width]
@@ -131,10 +137,11 @@ class Canvas:
 
     def ellipse(self, box: Box, colour: Colour) -> None:
         """Fill the ellipse of a box."""
-        self.stamp(box[0], box[1], ellipse_stamp(box[2] - box[0], box[3] - box[1]), colour)
+        x1, y1, x2, y2 = times(box, self.scale)
+        self.stamp(box[0], box[1], ellipse_stamp(x2 - x1, y2 - y1), colour)
 
     def rounded(self, box: Box, radius: int, colour: Colour, *, top_only: bool = False) -> None:
-        """Fill a rectangle with round corners of `radius` pixels, at its top alone or on all sides."""
+        """Fill a rectangle with round corners of `radius` points, at its top alone or on all sides."""
         x1, y1, x2, y2 = box
         radius = min(radius, (x2 - x1) // 2, (y2 - y1) // 2)
         if radius < 1:
@@ -143,7 +150,7 @@ class Canvas:
         foot = 0 if top_only else radius
         self.fill((x1 + radius, y1, x2 - radius, y1 + radius), colour)
         self.fill((x1, y1 + radius, x2, y2 - foot), colour)
-        stamps = _corner_stamps(radius)
+        stamps = _corner_stamps(self.scale * radius)
         self.stamp(x1, y1, stamps[0], colour)
         self.stamp(x2 - radius, y1, stamps[1], colour)
         if not top_only:
@@ -152,12 +159,13 @@ class Canvas:
             self.stamp(x2 - radius, y2 - radius, stamps[3], colour)
 
     def shadow(self, box: Box, reach: int, depth: float, radius: int = 0) -> None:
-        """Darken what is around a box, by `depth` (0 to 1) at its edge and nothing `reach` pixels away.
+        """Darken what is around a box, by `depth` (0 to 1) at its edge and nothing `reach` points away.
 
-        What will be drawn over the box has corners of `radius` pixels, so that the ground shows there.
+        What will be drawn over the box has corners of `radius` points, so that the ground shows there.
         """
         height, width = self.words.shape
-        x1, y1, x2, y2 = box
+        x1, y1, x2, y2 = times(box, self.scale)
+        reach, radius = reach * self.scale, radius * self.scale
         left, top = max(0, x1 - reach), max(0, y1 - reach)
         right, bottom = min(width, x2 + reach), min(height, y2 + reach)
         # One value a byte rather than a pixel: then the product runs along whole rows.

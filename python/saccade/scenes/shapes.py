@@ -51,6 +51,10 @@ def _sub(box: Box, left: float, top: float, right: float, bottom: float) -> Box:
     return x1, y1, max(x1 + 1, x2), max(y1 + 1, y2)
 
 
+def _glyph(canvas: Canvas, box: Box, name: str, colour: Colour) -> None:
+    canvas.stamp(box[0], box[1], glyph_stamp(name, box[2] - box[0], box[3] - box[1], canvas.scale), colour)
+
+
 def corner(unit: int) -> int:
     """The radius of the corners of windows, panels and dialogs."""
     return max(1, round(0.28 * unit))
@@ -137,7 +141,7 @@ def draw_row(canvas: Canvas, box: Box, brush: Brush) -> None:
 
 def draw_dock(canvas: Canvas, box: Box, brush: Brush) -> None:
     """A neutral strip; it has round corners where it does not reach the edges of the screen."""
-    height, width = canvas.words.shape
+    width, height = canvas.size
     floating = box[0] > 0 and box[1] > 0 and box[2] < width and box[3] < height
     canvas.rounded(box, 2 * corner(brush.unit) if floating else 0, brush.body)
 
@@ -174,7 +178,7 @@ def draw_check_box(canvas: Canvas, box: Box, brush: Brush) -> None:
     canvas.rounded(box, line, brush.colour)
     canvas.fill(inset(box, line), mix(brush.ground, WHITE if bright(brush.ground) else (0, 0, 0), 0.6))
     inner = _sub(box, 0.22, 0.24, 0.8, 0.78)
-    canvas.stamp(inner[0], inner[1], glyph_stamp("tick", inner[2] - inner[0], inner[3] - inner[1]), brush.colour)
+    _glyph(canvas, inner, "tick", brush.colour)
 
 
 def draw_text_field(canvas: Canvas, box: Box, brush: Brush) -> None:
@@ -232,7 +236,7 @@ def draw_foot(canvas: Canvas, box: Box, brush: Brush) -> None:
 
 def _icon_painter(glyph: str) -> Painter:
     def draw(canvas: Canvas, box: Box, brush: Brush) -> None:
-        canvas.stamp(box[0], box[1], glyph_stamp(glyph, box[2] - box[0], box[3] - box[1]), brush.colour)
+        _glyph(canvas, box, glyph, brush.colour)
 
     return draw
 

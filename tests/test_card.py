@@ -23,7 +23,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def evaluated() -> dict[str, Any]:
-    """Figures of two screens each: the zoom doubles, and ambiguity costs nothing."""
+    """Figures of ten screens each: the zoom doubles, and ambiguity costs nothing."""
     place = {"asked": "place", "relation": False, "budget": 64, "share": 0.02, "iou": 0.5, "hit": True, "found": True}
     others = ("absent", "point", "box", "bare point", "bare box")
     asked = [place, *({"asked": name, "relation": False, "right": True} for name in others)]
@@ -35,7 +35,7 @@ def evaluated() -> dict[str, Any]:
         for kind in (True, False) for budget, iou in ((256, 0.6), (1024, 0.2), (4096, 0.001))
     ]  # fmt: skip
     parts = {"range": asked, "law": law, "ambiguity": kinds}
-    return tiny.summarise({part: [(unit, row) for unit in (0, 1) for row in some] for part, some in parts.items()})
+    return tiny.summarise({part: [(unit, row) for unit in range(10) for row in some] for part, some in parts.items()})
 
 
 def test_the_card_is_written_from_figures(
@@ -50,7 +50,7 @@ def test_the_card_is_written_from_figures(
     assert "budgets of 64 to 256 tokens" in " ".join(told.split())
     assert "| `[]` at a bare point | 1.000 (1.000-1.000) | - | - |" in told
     assert "| `[]` in a bare box | 1.000 (1.000-1.000) | - | - |" in told
-    assert "| 8 bits | tiny (2) | 0.200" in told
+    assert "| 8 bits | tiny (10) | 0.200" in told
     said = " ".join(told.split())
     assert "With a crop of 0.5 of each side the aim of at least double is met by the mean (2.500) and met by" in said
     assert "With a crop of 0.25 of each side there is no ratio to judge." in said

@@ -175,7 +175,9 @@ def test_zooming_and_ambiguity_by_hand() -> None:
     assert summary.zoom([*rows([(0, 0.0), (1, 0.0)], asked="law", budget=256), *zoomed])[0]["ratio"] is None
     told = {(True, 256): 0.8, (True, 1024): 0.2, (False, 256): 0.9, (False, 1024): 0.7}
     asked = [
-        row for (kind, budget), iou in told.items() for row in rows([(0, iou), (1, iou)], ambiguous=kind, budget=budget)
+        row
+        for (kind, budget), iou in told.items()
+        for row in rows([(screen, iou) for screen in range(10)], ambiguous=kind, budget=budget)
     ]
     (found,) = summary.ambiguity(asked)
     assert found["ambiguous_drop"] == pytest.approx(0.6) and found["clean_drop"] == pytest.approx(0.2)

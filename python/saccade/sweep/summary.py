@@ -24,7 +24,7 @@ class Cell:
         n: questions.
         tokens: mean visual tokens spent.
         iou: mean intersection over union.
-        low, high: ends of its `interval`; None where the questions are of one screen.
+        low, high: ends of its `interval`; None where they are of fewer than ten screens.
         hits: share of answers whose box centre lies in the known box.
         seconds: median time of a question.
     """

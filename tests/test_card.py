@@ -24,9 +24,10 @@ def card(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def evaluated() -> dict[str, Any]:
     """Figures of ten screens each: the zoom doubles, and ambiguity costs nothing."""
-    place = {"asked": "place", "relation": False, "budget": 64, "share": 0.02, "iou": 0.5, "hit": True, "found": True}
+    seen = {"relation": False, "share": 0.02, "budget": 76, "tokens": 66}
+    place = {**seen, "asked": "place", "iou": 0.5, "hit": True, "found": True, "nothing": False}
     others = ("absent", "point", "box", "bare point", "bare box")
-    asked = [place, *({"asked": name, "relation": False, "right": True} for name in others)]
+    asked = [place, *({**seen, "asked": name, "right": True, "found": False} for name in others)]
     tiny_one = {"asked": "law", "share": 0.0001, "hit": False, "found": True}
     law: list[Row] = [{**tiny_one, "budget": budget, "iou": 0.2} for budget in (64, 256, 1024, 4096)]
     law += [{**tiny_one, "asked": "zoom", "crop": 0.5, "iou": 0.5}]

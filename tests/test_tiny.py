@@ -1,9 +1,11 @@
-"""The evaluation of the packaged checkpoint: what is asked, how it is scored, kept and summed up."""
+"""The evaluation of the packaged checkpoint: what is asked, how it is scored and kept."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import nullcontext
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from saccade.cli.__main__ import main
 from saccade.engine import Engine
 from saccade.errors import InputError
 from saccade.grounding import Box
-from saccade.scenes import generate
-from saccade.sweep import bin_of, interval, share_of
+from saccade.scenes import Element, annotate, generate
+from saccade.sweep import bin_of, share_of
 from saccade.tiny import asking, bare, measure, questions, summary, workers
+from saccade.tiny.evaluation import MOST_SCREENS
 
 Row = dict[str, Any]
 
@@ -61,21 +64,69 @@ def test_what_is_no_list_of_questions_is_refused(asked: Any, message: str, loade
     assert sitting.ask([]) == []
 
 
-@pytest.mark.parametrize("seed", range(0, 40, 8))
-def test_targets_in_range_are_wide_enough_and_seldom_large(loaded: Engine, seed: int) -> None:
-    drawn = asking.screen(seed)
+def sampled(unit: int) -> tuple[list[Element], saccade.Plan]:
+    """What is asked for on a screen of the in-range part, without drawing it."""
+    size = asking.SIZES[unit % len(asking.SIZES)]
+    plan = saccade.plan(size, budget=asking.BUDGETS[unit % len(asking.BUDGETS)])
+    return asking.in_range(annotate(asking.SEEDS["range"][unit], size)[0], plan, unit), plan
+
+
+def is_large(element: Element, plan: saccade.Plan) -> bool:
+    return bin_of(share_of(element, plan.source_size)) == "large"
+
+
+def test_what_is_sampled_without_drawing_is_what_is_asked_for(loaded: Engine) -> None:
+    drawn = asking.screen(3)
     assert drawn is not None
-    scene, budget = drawn
-    plan = loaded.plan(scene.image, budget=budget)
-    chosen = asking.in_range(scene, plan, seed)
-    assert chosen == asking.in_range(scene, plan, seed)
-    assert len(chosen) <= asking.PLACES and len({element.box for element in chosen}) == len(chosen)
-    large = 0
-    for element in chosen:
-        x1, y1, x2, y2 = plan.to_model(element.box)
-        assert min(x2 - x1, y2 - y1) >= 28 - 1e-6
-        large += share_of(element, scene.size) > 0.05
-    assert large <= 0.3 * len(chosen)
+    plan = loaded.plan(drawn[0].image, budget=drawn[1])
+    assert (asking.in_range(drawn[0].elements, plan, 3), plan.grid_thw) == (sampled(3)[0], sampled(3)[1].grid_thw)
+
+
+def test_targets_in_range_are_wide_enough_and_seldom_large_on_every_screen() -> None:
+    count = large = 0
+    for unit in range(150):
+        chosen, plan = sampled(unit)
+        assert 1 <= len(chosen) <= asking.PLACES and len({element.box for element in chosen}) == len(chosen)
+        for element in chosen:
+            x1, y1, x2, y2 = plan.to_model(element.box)
+            assert min(x2 - x1, y2 - y1) >= 28 - 1e-6
+        here = sum(is_large(element, plan) for element in chosen)
+        assert here <= 0.3 * len(chosen) or (here, len(chosen)) == (1, 1)
+        count, large = count + len(chosen), large + here
+    assert 0.15 < large / count < asking.LARGE_SHARE
+
+
+def test_large_targets_are_pointed_at_as_often_as_they_are_asked_for() -> None:
+    placed, pointed = [], []
+    for unit in range(150):
+        chosen, plan = sampled(unit)
+        picked = asking.pointed(chosen, unit)
+        assert picked == asking.pointed(chosen, unit) and len(picked) == min(3, len(chosen))
+        assert all(element in chosen for element in picked)
+        if len(chosen) > 3:  # where not all are
+            placed += [is_large(element, plan) for element in chosen]
+            pointed += [is_large(element, plan) for element in picked]
+    assert sum(pointed) / len(pointed) == pytest.approx(sum(placed) / len(placed), abs=0.04)
+    assert sum(pointed) > 10
+
+
+def test_every_screen_in_range_spends_at_least_64_tokens_at_the_lowest_budget_that_does() -> None:
+    def least(budget: int) -> int:
+        return min(saccade.plan(size, budget=budget).tokens for size in asking.SIZES)
+
+    assert least(asking.BUDGETS[0]) >= 64 > least(asking.BUDGETS[0] - 1)
+    assert max(saccade.plan(size, budget=asking.BUDGETS[-1]).tokens for size in asking.SIZES) <= 256
+
+
+def test_no_two_parts_draw_one_screen_nor_one_that_was_trained_on() -> None:
+    ranges = sorted(asking.SEEDS.values(), key=lambda seeds: seeds.start)
+    assert ranges[0].start > 1000  # units that trainings were compared on
+    for one, following in pairwise([*ranges, range(1_000_000, 1_000_001)]):  # training/screens.py draws from there on
+        assert one.stop <= following.start
+    for part, seeds in asking.SEEDS.items():
+        assert len(seeds) >= 10 * tiny.units_of(part, MOST_SCREENS)
+        with pytest.raises(InputError, match="--screens 10001: ask for 1 to 10000"):
+            tiny.units_of(part, MOST_SCREENS + 1)
 
 
 def test_points_lie_on_what_they_ask_for(loaded: Engine) -> None:
@@ -123,7 +174,7 @@ def test_bare_desktop_is_asked_after_everything_else(loaded: Engine, monkeypatch
     assert with_them[: len(without)] == without
     assert [row["asked"] for row in with_them[len(without) :]] == ["bare point", "bare box"]
     for row in with_them[len(without) :]:
-        assert row["right"] == (row["said"] == "[]") and row["budget"] == 64
+        assert row["right"] == (row["said"] == "[]") and (row["budget"], row["tokens"]) == (76, 66)
 
 
 def test_law_targets_are_at_most_eight_of_a_size() -> None:
@@ -145,49 +196,48 @@ def test_the_targets_that_are_zoomed_to_are_those_compared(monkeypatch: pytest.M
         assert figure["n"] == figure["flat"]["n"] == 2
 
 
-def test_ambiguous_descriptions_fit_two_and_clean_ones_one() -> None:
-    scene, doubled, single = asking.alike(1)
-    assert doubled and len(single) <= len(doubled) <= 8
+@pytest.mark.parametrize("unit", [0, 1, 2])
+def test_ambiguous_descriptions_fit_two_and_clean_ones_one_of_like_kind_and_size(unit: int) -> None:
+    scene, doubled, single = asking.alike(unit)
+    assert len(single) == len(doubled) <= 8
+    assert len(doubled) == {0: 8, 1: 8, 2: 0}[unit]
+    assert len({target.boxes for target in [*doubled, *single]}) == 2 * len(doubled)
     for targets, count in ((doubled, 2), (single, 1)):
         for target in targets:
             assert len(target.boxes) == count
             assert {e.box for e in scene.matching(target.description)} == set(target.boxes)
+    for pair in zip(doubled, single, strict=True):
+        (kind,) = {element.kind for target in pair for element in scene.matching(target.description)}
+        assert kind in scene.matching(pair[0].description)[0].description
+        assert 1 / 1.5 <= pair[0].share / pair[1].share <= 1.5
 
 
-def rows(values: list[tuple[int, float]], **more: Any) -> list[tuple[int, Row]]:
-    return [
-        (screen, {"iou": value, "hit": value > 0.5, "found": True, "share": 0.0005, **more}) for screen, value in values
-    ]
+def test_a_screen_without_like_pairs_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(measure, "Sitting")
+    assert measure.ambiguity(None, 2) == []  # type: ignore[arg-type]
 
 
-def test_figures_have_the_intervals_of_whole_screens() -> None:
-    values = [(screen, float(screen % 2)) for screen in range(10) for _ in range(20)]
-    (cell,) = [cell for cell in summary.law(rows(values, asked="law", budget=64)) if cell["n"]]
-    assert cell["iou_interval"] == cell["hit_interval"] == interval([values])
-
-
-def test_zooming_and_ambiguity_by_hand() -> None:
-    flat = rows([(0, 0.1), (1, 0.3)], asked="law", budget=256)
-    zoomed = rows([(0, 0.4), (1, 0.8)], asked="zoom", crop=0.5)
-    half, quarter = summary.zoom([*flat, *zoomed])
-    assert half["ratio"] == pytest.approx(3.0) and half["iou"] == pytest.approx(0.6)
-    assert quarter["n"] == 0 and quarter["ratio"] is None
-    assert summary.zoom([*rows([(0, 0.0), (1, 0.0)], asked="law", budget=256), *zoomed])[0]["ratio"] is None
-    told = {(True, 256): 0.8, (True, 1024): 0.2, (False, 256): 0.9, (False, 1024): 0.7}
-    asked = [
-        row
-        for (kind, budget), iou in told.items()
-        for row in rows([(screen, iou) for screen in range(10)], ambiguous=kind, budget=budget)
-    ]
-    (found,) = summary.ambiguity(asked)
-    assert found["ambiguous_drop"] == pytest.approx(0.6) and found["clean_drop"] == pytest.approx(0.2)
-    assert found["excess"] == pytest.approx(0.4) and found["excess_interval"] == (0.4, 0.4)
+@pytest.mark.parametrize(
+    ("text", "found", "nothing"),
+    [("[]", False, True), ("[", False, False), ('[{"bbox_2d": [10, 10, 60, 60], "label": "it"}]', True, False)],
+)
+def test_rows_tell_nothing_from_malformed(
+    loaded: Engine, monkeypatch: pytest.MonkeyPatch, text: str, found: bool, nothing: bool
+) -> None:
+    monkeypatch.setattr(tiny.Sitting, "ask", lambda self, questions: [text] * len(questions))
+    asked: dict[str, list[Row]] = {}
+    for row in measure.in_range(loaded, 1):
+        asked.setdefault(row["asked"], []).append(row)
+    assert {(row["found"], row["nothing"]) for row in asked["place"]} == {(found, nothing)}
+    assert {(row["found"], row["right"]) for row in asked["absent"]} == {(found, nothing)}
+    assert {row["share"] for row in asked["box"]} <= {row["share"] for row in asked["place"]}
 
 
 def fake_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Parts that answer at once; the list fills with the units asked."""
     asked: list[tuple[str, int]] = []
-    place = {"asked": "place", "relation": False, "budget": 64, "share": 0.02, "iou": 0.5, "hit": True, "found": True}
+    place = {"asked": "place", "relation": False, "share": 0.02, "budget": 76, "tokens": 66,
+             "iou": 0.5, "hit": True, "found": True, "nothing": False}  # fmt: skip
 
     def part(name: str, row: Row) -> Any:
         def ask(engine: Engine, unit: int) -> list[Row]:
@@ -196,9 +246,10 @@ def fake_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
         return ask
 
-    law = {"asked": "law", "budget": 256, "share": 0.0001, "iou": 0.2, "hit": False, "found": True}
+    law = {"asked": "law", "budget": 256, "share": 0.0001, "iou": 0.2, "hit": False}
     made = {"range": place, "law": law, "ambiguity": {**law, "ambiguous": True}}
     monkeypatch.setattr(workers, "PARTS", {name: part(name, row) for name, row in made.items()})
+    monkeypatch.setattr("saccade.engine.load", lambda model, **how: None)
     return asked
 
 
@@ -207,11 +258,13 @@ def test_screens_with_too_few_elements_are_passed_over_and_nothing_is_asked_twic
 ) -> None:
     asked = fake_parts(monkeypatch)
     done: list[int] = []
-    parts = tiny.evaluate(tiny.alone(None), 3, tiny.Journal(tmp_path / "j", "m"), done.append)  # type: ignore[arg-type]
+    parts = tiny.evaluate(tiny.alone(None), 3, tiny.Journal(tmp_path / "j", "m"), done.append)
     assert [screen for screen, _ in parts["range"]] == [0, 2, 3]
     assert done == sorted(done) and done[-1] == 3 + 2 * tiny.scenes_for(3)
     count = len(asked)
-    assert tiny.evaluate(tiny.alone(None), 3, tiny.Journal(tmp_path / "j", "m")) == parts  # type: ignore[arg-type]
+    monkeypatch.setattr("saccade.engine.load", None)  # whoever has nothing to ask loads nothing
+    assert tiny.missing(tiny.Journal(tmp_path / "j", "m"), 3) == 0 < tiny.missing(tiny.Journal(tmp_path / "k", "m"), 3)
+    assert tiny.evaluate(tiny.alone(None), 3, tiny.Journal(tmp_path / "j", "m")) == parts
     assert len(asked) == count
 
 
@@ -223,13 +276,38 @@ def test_the_command_prints_figures_and_json(
     assert main(words) == 0
     told = capsys.readouterr().out
     assert "what is at a point" in told and "nothing said of a bare box" in told
-    assert "budgets of 64 to 256 tokens" in told
+    assert "3 screens, 66 to 66 tokens" in told and "at a budget of 76 (66 to 66 tokens)" in told
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["range"]["places"]["iou"] == 0.5 and found["law"][-3]["n"] == 2
     assert main([*words, "--parts", "law", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"journal", "screens", "law", "zoom"}
-    for wrong in (["--parts", "law,lore"], ["--processes", "0"], ["--parts", "range", "--screens", "0"]):
+    too_many = ["--screens", "1000000000"]
+    for wrong in (["--parts", "law,lore"], ["--processes", "0"], ["--parts", "range", "--screens", "0"], too_many):
         assert main([*words, *wrong, "--out", str(tmp_path / "k")]) == 2
         assert " ".join(wrong[-2:]) in capsys.readouterr().err
         assert not (tmp_path / "k").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "cpus", "started"), [(500, 8, 5), (500, 3, 3), (2, 8, 2), (1, 8, None), (9, 1, None)]
+)
+def test_no_more_processes_are_started_than_units_are_missing_or_cpus_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, cpus: int, started: int | None
+) -> None:
+    from saccade.cli import tiny as command
+
+    fake_parts(monkeypatch)
+    counts: list[int] = []
+
+    def together(model: str | None, processes: int, **how: Any) -> Any:
+        counts.append(processes)
+        return nullcontext(tiny.alone(model, **how))
+
+    monkeypatch.setattr(tiny, "together", together)
+    monkeypatch.setattr(command, "cores", lambda: cpus)
+    words = ["tiny", "evaluate", "--screens", "1", "--json", "--processes", str(asked), "--out", str(tmp_path / "j")]
+    assert main(words) == 0
+    assert counts == ([] if started is None else [started])
+    assert main(words) == 0  # the journal is complete
+    assert len(counts) <= 1

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-import saccade
 from saccade import hub, tiny
 from saccade.errors import InputError
 
@@ -34,7 +33,7 @@ def unreadable(tmp_path: Path) -> Path:
 def test_several_processes_say_what_one_says() -> None:
     units = [0, 4, 8]
     with tiny.together(None, 2) as ask:
-        assert dict(ask("range", units)) == dict(tiny.alone(saccade.load())("range", units))
+        assert dict(ask("range", units)) == dict(tiny.alone(None)("range", units))
 
 
 def test_a_checkpoint_that_does_not_load_is_one_line(unreadable: Path, tmp_path: Path) -> None:

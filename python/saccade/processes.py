@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -11,11 +12,16 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-__all__ = ["start"]
+__all__ = ["cores", "start"]
 
 # Not forked: a forked process would hold the others' pipes open, so that the end of one, or of a parent that is killed,
 # would go unnoticed.
 _SPAWN = multiprocessing.get_context("spawn")
+
+
+def cores() -> int:
+    """CPUs that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -15,7 +14,7 @@ from saccade.cli import output
 from saccade.cli.plan import parse_size
 from saccade.cli.scene_files import AMBIGUOUS, ANNOTATIONS, Job, annotate, annotate_pairs, kept_screens, write_list
 from saccade.errors import InputError
-from saccade.processes import start
+from saccade.processes import cores, start
 
 __all__ = ["add_arguments", "run"]
 
@@ -100,8 +99,7 @@ def drawn(job: Job, seeds: Sequence[int], count: int) -> Iterator[int]:
 
 def processes_for(asked: int | None, screens: int) -> int:
     """How many processes are worth their start."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(asked or cores, screens // WORTH_A_PROCESS))
+    return max(1, min(asked or cores(), screens // WORTH_A_PROCESS))
 
 
 def run(options: argparse.Namespace) -> int:

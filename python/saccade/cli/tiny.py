@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from saccade.cli import output
 from saccade.cli.asking import add_memory_argument
 from saccade.cli.plan import add_checkpoint_arguments
 from saccade.errors import InputError
+from saccade.processes import cores
 
 if TYPE_CHECKING:
     from saccade.tiny.workers import Ask
@@ -33,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint_arguments(parser, "another checkpoint, such as a conversion of it: a folder or hub id")
     add_memory_argument(parser, "refuse weights that would take more memory, in each process, such as 8GB")
     parser.add_argument("--parts", default="range,law,ambiguity", metavar="NAMES", help="parts of it (default all)")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="ask in so many at once (default 1)")
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="ask in so many at once, at most one a CPU (default 1)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,9 +51,10 @@ def run(options: argparse.Namespace) -> int:
     if options.processes < 1:
         raise InputError(f"--processes {options.processes}: ask for at least one")
     journal = tiny.Journal(options.out, hub.digest(options.model, revision=options.revision))
+    processes = min(options.processes, cores(), tiny.missing(journal, options.screens, parts))
     screen = output.console(stderr=True)
     with (
-        _asking(options) as ask,
+        _asking(options, processes) as ask,
         Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress,
     ):
         task = progress.add_task("asking", total=total)
@@ -77,13 +82,13 @@ def _parts(text: str, known: list[str]) -> list[str]:
     return [name for name in known if name in named]
 
 
-def _asking(options: argparse.Namespace) -> AbstractContextManager[Ask]:
-    from saccade import engine, tiny
+def _asking(options: argparse.Namespace, processes: int) -> AbstractContextManager[Ask]:
+    from saccade import tiny
 
     how = {"revision": options.revision, "memory_limit": options.memory_limit}
-    if options.processes > 1:
-        return tiny.together(options.model, options.processes, **how)
-    return nullcontext(tiny.alone(engine.load(options.model, **how)))
+    if processes > 1:
+        return tiny.together(options.model, processes, **how)
+    return nullcontext(tiny.alone(options.model, **how))
 
 
 def _value(cell: dict[str, Any], name: str) -> str:
@@ -94,33 +99,41 @@ def _value(cell: dict[str, Any], name: str) -> str:
 
 
 def _print_range(figures: dict[str, Any]) -> None:
-    print(
-        f"in its range: {figures['screens']} screens, budgets of 64 to 256 tokens, targets of 28 model pixels both ways"
-    )
-    columns = [("what", "left"), ("n", "right"), ("IoU", "right"), ("centre inside", "right")]
-    named = {
-        "all": figures["places"],
-        **{f"at a budget of {budget}": cell for budget, cell in figures["by_budget"].items()},
-        **figures["by_size"],
-        **figures["by_relation"],
-    }
-    rows = [(name, str(cell["n"]), _value(cell, "iou"), _value(cell, "hit")) for name, cell in named.items()]
-    output.table(columns, rows)
-    words = {
-        "nothing said of what is there": (figures["false_nothing"], "x"),
-        "nothing said of what is absent": (figures["absent"], "right"),
-        "what is at a point": (figures["point"], "right"),
-        "  of descriptions without a relation": (figures["point_plain"], "right"),
-        "what is in a box": (figures["box"], "right"),
-        "  of descriptions without a relation ": (figures["box_plain"], "right"),
-        "nothing said of a bare point": (figures["bare point"], "right"),
-        "nothing said of a bare box": (figures["bare box"], "right"),
-    }
-    print()
+    least, most = figures["tokens"]
+    print(f"in its range: {figures['screens']} screens, {least} to {most} tokens, targets of 28 model pixels both ways")
+    if figures["large_share"] is not None:
+        print(f"{figures['large_share']:.0%} of the targets are large", end="")
+        print(": more than the 30 % that are meant to be" if figures["too_many_large"] else "")
+    named = {"all": figures["places"]}
+    for budget, cell in figures["by_budget"].items():
+        spent = "{} to {} tokens".format(*cell["tokens"]) if cell["tokens"] else "not asked"
+        named[f"at a budget of {budget} ({spent})"] = cell
+    named |= {**figures["by_size"], **figures["by_relation"]}
     output.table(
-        [("answers", "left"), ("n", "right"), ("share (95 %)", "right")],
-        [(name, str(cell["n"]), _value(cell, key)) for name, (cell, key) in words.items()],
+        [("what", "left"), *((name, "right") for name in ("n", "screens", "IoU", "centre inside"))],
+        [(name, str(cell["n"]), str(cell["screens"]), _value(cell, "iou"), _value(cell, "hit"))
+         for name, cell in named.items()],
+    )  # fmt: skip
+    print("\n95 % intervals in brackets, by screens; none where fewer than ten have such a target\n")
+    output.table(
+        [("answers", "left"), ("n", "right"), ("screens", "right"), ("share (95 %)", "right")],
+        [(name, str(cell["n"]), str(cell["screens"]), _value(cell, key)) for name, cell, key in _answers(figures)],
     )
+
+
+def _answers(figures: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """What was said in words: name, cell and the name of its value."""
+    yield "nothing said of what is there", figures["false_nothing"], "x"
+    yield "  neither that nor a box", figures["malformed"], "x"
+    yield "nothing said of what is absent", figures["absent"], "right"
+    yield "  neither that nor a box", figures["absent_malformed"], "x"
+    for name, words in (("point", "what is at a point"), ("box", "what is in a box")):
+        yield words, figures[name], "right"
+        yield "  of descriptions without a relation", figures[f"{name}_plain"], "right"
+        for size, cell in figures[f"{name}_by_size"].items():
+            yield f"  of {size} ones", cell, "right"
+    yield "nothing said of a bare point", figures["bare point"], "right"
+    yield "nothing said of a bare box", figures["bare box"], "right"
 
 
 def _print_law(figures: dict[str, Any]) -> None:
@@ -129,24 +142,24 @@ def _print_law(figures: dict[str, Any]) -> None:
     sizes = list(dict.fromkeys(cell["size"] for cell in figures["law"]))
     cells = {(cell["size"], cell["budget"]): cell for cell in figures["law"]}
     rows = [
-        (f"{size} ({cells[size, budgets[0]]['n']})", *(_value(cells[size, budget], "iou") for budget in budgets))
-        for size in sizes
-    ]
-    output.table([("target (n)", "left"), *((f"{budget} tokens", "right") for budget in budgets)], rows)
+        (f"{size} ({cells[size, budgets[0]]['n']}; {cells[size, budgets[0]]['screens']})",
+         *(_value(cells[size, budget], "iou") for budget in budgets)) for size in sizes
+    ]  # fmt: skip
+    output.table([("target (n; screens)", "left"), *((f"{budget} tokens", "right") for budget in budgets)], rows)
     print("\ntiny targets, a second look at a crop around the first answer, against one look at 256 tokens")
+    names = ("n", "screens", "one look", "two looks", "ratio")
     output.table(
-        [("crop of each side", "left"), ("n", "right"), ("one look", "right"), ("two looks", "right"),
-         ("ratio", "right")],
-        [(str(z["crop"]), str(z["n"]), _value(z["flat"], "iou"), _value(z, "iou"), _value(z, "ratio"))
-         for z in figures["zoom"]],
+        [("crop of each side", "left"), *((name, "right") for name in names)],
+        [(str(z["crop"]), str(z["n"]), str(z["screens"]),
+          _value(z["flat"], "iou"), _value(z, "iou"), _value(z, "ratio")) for z in figures["zoom"]],
     )  # fmt: skip
 
 
 def _print_ambiguity(found: list[dict[str, Any]]) -> None:
     print("\nIoU lost from 256 tokens on, where a description fits two elements and where it fits one")
     output.table(
-        [("to", "left"), ("n", "right"), ("ambiguous", "right"), ("clean", "right"), ("difference", "right")],
-        [(f"{a['budget']} tokens", f"{a['n'][0]} / {a['n'][1]}",
+        [("to", "left"), *((name, "right") for name in ("n", "screens", "ambiguous", "clean", "difference"))],
+        [(f"{a['budget']} tokens", f"{a['n'][0]} / {a['n'][1]}", str(a["screens"]),
           *(_value({name: a[key], f"{name}_interval": a[interval]}, name) for name, key, interval in (
               ("a", "ambiguous_drop", "ambiguous_interval"), ("c", "clean_drop", "clean_interval"),
               ("d", "excess", "excess_interval")))) for a in found],

@@ -1,6 +1,6 @@
 """The packaged checkpoint: what it was taught to answer, and how well it does on held-out generated screens."""
 
-from saccade.tiny.evaluation import evaluate, scenes_for, units_of
+from saccade.tiny.evaluation import evaluate, missing, scenes_for, units_of
 from saccade.tiny.journal import Journal
 from saccade.tiny.measure import PARTS
 from saccade.tiny.sitting import Sitting
@@ -13,6 +13,7 @@ __all__ = [
     "Sitting",
     "alone",
     "evaluate",
+    "missing",
     "scenes_for",
     "summarise",
     "together",

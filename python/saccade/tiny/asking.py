@@ -1,4 +1,9 @@
-"""Which screens are drawn and what is asked on them, by rules that know nothing of the answers."""
+"""Which screens are drawn and what is asked on them, by rules that know nothing of the answers.
+
+Each part counts its units from 0 and has a range of seeds to itself, beside those of the others and of training (from
+1,000,000). Seeds that trainings were compared on have become development screens: the units 0 to 999 and the first of
+500,000 and 600,000 were, so published figures stand on others. They move again when these have served that way.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +20,45 @@ from saccade.sweep import bin_of, share_of
 if TYPE_CHECKING:
     from saccade.budget import Plan
 
-__all__ = ["BUDGETS", "LAW_BUDGETS", "LAW_SEED", "Target", "alike", "in_range", "inner_point", "law_targets", "screen"]
+__all__ = [
+    "BUDGETS",
+    "LARGE_SHARE",
+    "LAW_BUDGETS",
+    "SEEDS",
+    "Target",
+    "alike",
+    "in_range",
+    "inner_point",
+    "law_targets",
+    "pointed",
+    "screen",
+]
 
-# Training draws its screens from 1,000,000 upwards.
+RANGE_SEED, LAW_SEED, AMBIGUOUS_SEED = 100_000, 510_000, 610_000
+# By part; the seed of a unit is taken by its place, so that no unit lies in another part's range.
+SEEDS = {
+    "range": range(RANGE_SEED, 500_000),
+    "law": range(LAW_SEED, 600_000),
+    "ambiguity": range(AMBIGUOUS_SEED, 700_000),
+}
+
 SIZES = ((1920, 1080), (2560, 1440), (1440, 900), (1600, 1200), (1080, 1920), (2560, 1080), (3840, 2160))
-BUDGETS = (64, 100, 144, 196, 256)
+# The lowest is the lowest at which each of the sizes spends 64 tokens and more; at 64 they spend 54 to 60.
+BUDGETS = (76, 100, 144, 196, 256)
 LEAST_ELEMENTS = 20
 LEAST_SIDE = 28.0
 LARGE_SHARE = 0.3
 PLACES = 6
 
-LAW_SEED, AMBIGUOUS_SEED = 500_000, 600_000
+# Elements of a screen that are pointed at, and what sets their lot apart from others of the screen.
+POINTED = 3
+POINTED_LOT = 2
+
 LAW_SIZE = (3840, 2160)
 LAW_BUDGETS = (64, 256, 1024, 4096)
 A_BIN = 8
+# How many times larger one of two alike may be.
+ALIKE = 1.5
 
 
 @dataclass(frozen=True)
@@ -40,28 +70,38 @@ class Target:
     share: float
 
 
-def screen(seed: int) -> tuple[Scene, int] | None:
+def screen(unit: int) -> tuple[Scene, int] | None:
     """A screen of the in-range part and its budget in tokens; None where it has too few elements."""
-    scene = generate(seed, SIZES[seed % len(SIZES)])
-    return (scene, BUDGETS[seed % len(BUDGETS)]) if len(scene.elements) >= LEAST_ELEMENTS else None
+    scene = generate(SEEDS["range"][unit], SIZES[unit % len(SIZES)])
+    return (scene, BUDGETS[unit % len(BUDGETS)]) if len(scene.elements) >= LEAST_ELEMENTS else None
 
 
 def _target(element: Element, size: tuple[int, int]) -> Target:
     return Target(element.description, (element.box,), share_of(element, size))
 
 
-def in_range(scene: Scene, plan: Plan, seed: int) -> list[Element]:
-    """Elements of at least 28 model pixels both ways, at most six, at most 30 % of them large."""
-    rng = np.random.RandomState(seed)
+def in_range(elements: Sequence[Element], plan: Plan, unit: int) -> list[Element]:
+    """At most six elements of at least 28 model pixels both ways, at most 30 % of them large.
+
+    A screen with large ones alone gives one of them: with none, every second screen would be left out, and those are
+    not like the others. Over all screens the large ones stay under 30 % (`LARGE_SHARE`; the summary tells their share).
+    """
+    rng = np.random.RandomState(unit)
     chosen: dict[bool, list[Element]] = {True: [], False: []}
-    for index in rng.permutation(len(scene.elements)):
-        element = scene.elements[index]
+    for index in rng.permutation(len(elements)):
+        element = elements[index]
         x1, y1, x2, y2 = element.box
         if min((x2 - x1) / plan.scale[0], (y2 - y1) / plan.scale[1]) >= LEAST_SIDE:
-            chosen[bin_of(share_of(element, scene.size)) == "large"].append(element)
+            chosen[bin_of(share_of(element, plan.source_size)) == "large"].append(element)
     others = chosen[False][:PLACES]
-    large = min(math.floor(len(others) * LARGE_SHARE / (1 - LARGE_SHARE)), PLACES - len(others))
-    return others + chosen[True][: max(large, 0)]
+    large = min(math.floor(len(others) * LARGE_SHARE / (1 - LARGE_SHARE)), PLACES - len(others)) if others else 1
+    return others + chosen[True][:large]
+
+
+def pointed(elements: Sequence[Element], unit: int) -> list[Element]:
+    """Up to three of the elements that `in_range` chose, by lot: its order has the large ones last."""
+    order = np.random.RandomState([unit, POINTED_LOT]).permutation(len(elements))
+    return [elements[index] for index in order[:POINTED]]
 
 
 def inner_point(scene: Scene, element: Element, plan: Plan, rng: np.random.RandomState) -> tuple[int, int] | None:
@@ -78,7 +118,7 @@ def inner_point(scene: Scene, element: Element, plan: Plan, rng: np.random.Rando
 
 def law_targets(unit: int) -> tuple[Scene, list[Target]]:
     """A 4K screen and up to eight elements of each size class."""
-    scene = generate(LAW_SEED + unit, LAW_SIZE)
+    scene = generate(SEEDS["law"][unit], LAW_SIZE)
     rng = np.random.RandomState(unit)
     chosen: dict[str, list[Target]] = {}
     for index in rng.permutation(len(scene.elements)):
@@ -90,18 +130,30 @@ def law_targets(unit: int) -> tuple[Scene, list[Target]]:
 
 
 def alike(unit: int) -> tuple[Scene, list[Target], list[Target]]:
-    """A 4K screen with ambiguous descriptions, up to eight of them, and as many clean ones of the nearest sizes."""
-    scene = generate(AMBIGUOUS_SEED + unit, LAW_SIZE, ambiguous=True)
-    clean = [_target(element, scene.size) for element in scene.elements if not element.relation]
-    pairs = [scene.ambiguous[i] for i in np.random.RandomState(unit).permutation(len(scene.ambiguous))[:A_BIN]]
-    doubled, single = [], []
-    for pair in pairs:
-        share = share_of(scene.elements[pair.elements[0]], scene.size)
-        doubled.append(Target(pair.description, pair.boxes, share))
-        if clean:
-            single.append(clean.pop(_nearest(clean, share)))
+    """A 4K screen, up to eight of its ambiguous descriptions, and for each a clean one of like kind and size.
+
+    Descriptions without a clean element of the same kind and of a share within a factor of 1.5 are left out, so that
+    the two lists are of one length, perhaps 0.
+    """
+    scene = generate(SEEDS["ambiguity"][unit], LAW_SIZE, ambiguous=True)
+    clean: dict[str, list[Target]] = {}
+    for element in scene.elements:
+        if not element.relation:
+            clean.setdefault(element.kind, []).append(_target(element, scene.size))
+    doubled: list[Target] = []
+    single: list[Target] = []
+    for index in np.random.RandomState(unit).permutation(len(scene.ambiguous)):
+        pair = scene.ambiguous[index]
+        first = scene.elements[pair.elements[0]]
+        target = Target(pair.description, pair.boxes, share_of(first, scene.size))
+        match = min(clean.get(first.kind, []), key=lambda other: _apart(other, target), default=None)
+        if match is not None and _apart(match, target) <= ALIKE and len(doubled) < A_BIN:
+            clean[first.kind].remove(match)
+            doubled.append(target)
+            single.append(match)
     return scene, doubled, single
 
 
-def _nearest(targets: Sequence[Target], share: float) -> int:
-    return min(range(len(targets)), key=lambda i: abs(math.log(targets[i].share / share)))
+def _apart(one: Target, other: Target) -> float:
+    """How many times the larger is as large as the smaller."""
+    return max(one.share, other.share) / min(one.share, other.share)

@@ -10,10 +10,12 @@ from saccade.tiny.measure import PARTS
 from saccade.tiny.summary import Rows
 from saccade.tiny.workers import Ask
 
-__all__ = ["evaluate", "scenes_for", "units_of"]
+__all__ = ["MOST_SCREENS", "evaluate", "missing", "scenes_for", "units_of"]
 
-# 4K screens for each so many in-range ones: 1,000 give 25, with a hundred targets and more of each size.
-SCREENS_A_SCENE = 40
+# 4K screens for each so many in-range ones: 1,000 give 40, with a hundred targets and more of each size.
+SCREENS_A_SCENE = 25
+# Parts have seeds (`asking.SEEDS`) for many times as many.
+MOST_SCREENS = 10_000
 
 
 def scenes_for(screens: int) -> int:
@@ -22,10 +24,15 @@ def scenes_for(screens: int) -> int:
 
 
 def units_of(part: str, screens: int) -> int:
-    """How many units of a part go with so many in-range screens; raises InputError where none are asked for."""
-    if screens < 1:
-        raise InputError(f"--screens {screens}: ask for at least one")
+    """How many units of a part go with so many in-range screens; raises InputError for none, and over 10,000."""
+    if not 1 <= screens <= MOST_SCREENS:
+        raise InputError(f"--screens {screens}: ask for 1 to {MOST_SCREENS}")
     return screens if part == "range" else scenes_for(screens)
+
+
+def missing(journal: Journal, screens: int, parts: Sequence[str] = tuple(PARTS)) -> int:
+    """How many units the journal lacks; more where some of those do not count, but 0 only with nothing to ask."""
+    return sum(len(_counted(journal, part, units_of(part, screens))[1]) for part in parts)
 
 
 def evaluate(
@@ -49,12 +56,12 @@ def evaluate(
     for part in parts:
         wanted = units_of(part, screens)
         while True:
-            counted, missing = _counted(journal, part, wanted)
+            counted, left = _counted(journal, part, wanted)
             progress(done + len(counted))
-            if not missing:
+            if not left:
                 break
             told = done + len(counted)
-            for unit, rows in ask(part, missing):
+            for unit, rows in ask(part, left):
                 journal.add(part, unit, rows)
                 told += _counts(part, rows)
                 progress(told)
@@ -70,13 +77,13 @@ def _counts(part: str, rows: list[Row]) -> bool:
 def _counted(journal: Journal, part: str, wanted: int) -> tuple[list[int], list[int]]:
     """The units of the journal that count, in order, and those to ask next: as many as are wanted if all count."""
     counted: list[int] = []
-    missing: list[int] = []
+    left: list[int] = []
     unit = 0
-    while len(counted) + len(missing) < wanted:
+    while len(counted) + len(left) < wanted:
         rows = journal.units.get((part, unit))
         if rows is None:
-            missing.append(unit)
+            left.append(unit)
         elif _counts(part, rows):
             counted.append(unit)
         unit += 1
-    return counted, missing
+    return counted, left

@@ -17,7 +17,7 @@ from saccade.tiny.sitting import Sitting
 
 if TYPE_CHECKING:
     from saccade.engine import Engine
-    from saccade.scenes import Scene
+    from saccade.scenes import Element, Scene
 
 __all__ = ["PARTS", "ZOOM_BUDGET", "ZOOM_SHARES", "ambiguity", "in_range", "law"]
 
@@ -44,38 +44,39 @@ def in_range(engine: Engine, unit: int) -> list[Row]:
         return []
     scene, budget = drawn
     sitting = Sitting(engine, scene.image, budget=budget)
-    plan, rng = sitting.plan, np.random.RandomState(unit)
-    elements = asking.in_range(scene, plan, unit)
-    size = scene.size
-    asked: list[tuple[str, Row]] = []
-    for element in elements:
-        row = {"asked": "place", "kind": element.kind, "relation": element.relation, "true": element.description}
-        asked.append((questions.locate(element.description), row))
+    plan = sitting.plan
+    elements = asking.in_range(scene.elements, plan, unit)
+    asked = [(questions.locate(element.description), _about("place", element, scene)) for element in elements]
     for turn in range(2):
         absent = scene.absent(2 * unit + turn)
         asked.append((questions.locate(absent), {"asked": "absent", "true": absent}))
-    for element in elements[:3]:
-        row = {"kind": element.kind, "relation": element.relation, "true": element.description}
+    rng = np.random.RandomState(unit)
+    for element in asking.pointed(elements, unit):
         point = asking.inner_point(scene, element, plan, rng)
         if point is not None:
-            asked.append((questions.what_is_at(point), {"asked": "point", **row}))
-        asked.append((questions.what_is_in(plan.to_model(element.box)), {"asked": "box", **row}))
-    texts = sitting.ask([question for question, _ in asked])
+            asked.append((questions.what_is_at(point), _about("point", element, scene)))
+        asked.append((questions.what_is_in(plan.to_model(element.box)), _about("box", element, scene)))
     rows = []
-    for number, (text, (_, row)) in enumerate(zip(texts, asked, strict=True)):
-        row |= {"budget": budget, "tokens": plan.tokens}
+    for number, (text, (_, row)) in enumerate(zip(sitting.ask([words for words, _ in asked]), asked, strict=True)):
+        nothing = text == questions.NOTHING
         if row["asked"] == "place":
-            element = elements[number]
-            target = Target(element.description, (element.box,), share_of(element, size))
-            row |= _score(grounding.read(text, plan), target)
+            target = Target(row["true"], (elements[number].box,), row["share"])
+            row |= {**_score(grounding.read(text, plan), target), "nothing": nothing}
         elif row["asked"] == "absent":
-            row["right"] = text == questions.NOTHING
+            row |= {"right": nothing, "found": bool(grounding.read(text, plan))}
         else:
             row |= {"right": text == row["true"], "said": text}
         rows.append(row)
     # Asked apart, and from other random numbers, so that they change no answer above.
-    more = _bare(sitting, scene, np.random.RandomState([unit, BARE]))
-    return rows + [{**row, "budget": budget, "tokens": plan.tokens} for row in more]
+    rows += _bare(sitting, scene, np.random.RandomState([unit, BARE]))
+    return [{**row, "budget": budget, "tokens": plan.tokens} for row in rows]
+
+
+def _about(asked: str, element: Element, scene: Scene) -> Row:
+    """A row that says what is asked for, without the answer."""
+    share = share_of(element, scene.size)
+    return {"asked": asked, "kind": element.kind, "relation": element.relation, "true": element.description,
+            "share": share}  # fmt: skip
 
 
 def _bare(sitting: Sitting, scene: Scene, rng: np.random.RandomState) -> list[Row]:
@@ -124,7 +125,9 @@ def _zoomed(engine: Engine, frame: media.Frame, target: Target, first: Sequence[
 def ambiguity(engine: Engine, unit: int) -> list[Row]:
     """Descriptions that fit two elements (either is right) and clean ones of like size, on one 4K screen."""
     scene, doubled, single = asking.alike(unit)
-    rows = []
+    rows: list[Row] = []
+    if not doubled:
+        return rows
     for budget in asking.LAW_BUDGETS[1:]:
         found, tokens = _places(engine, scene.image, [*doubled, *single], budget)
         for number, (target, boxes) in enumerate(zip([*doubled, *single], found, strict=True)):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from saccade.sweep import BINS, bin_of, interval
 from saccade.sweep.intervals import Means, Numbers, Value, alone
-from saccade.tiny.asking import BUDGETS, LAW_BUDGETS
+from saccade.tiny.asking import BUDGETS, LARGE_SHARE, LAW_BUDGETS
 from saccade.tiny.measure import ZOOM_BUDGET, ZOOM_SHARES
 
 __all__ = ["summarise"]
@@ -30,8 +30,8 @@ def _mean(rows: Iterable[Row], name: str) -> float:
 
 
 def _cell(rows: Rows, names: Sequence[str] = ("iou", "hit")) -> Figure:
-    """Count, means and intervals of some rows."""
-    cell: Figure = {"n": len(rows)}
+    """Count, screens that they are of, means and intervals of some rows."""
+    cell: Figure = {"n": len(rows), "screens": len({at for at, _ in rows})}
     for name in names:
         cell[name] = round(_mean((row for _, row in rows), name), 4) if rows else None
         cell[f"{name}_interval"] = _interval([rows], name)
@@ -42,23 +42,47 @@ def _chosen(rows: Rows, **wanted: Any) -> list[tuple[int, Row]]:
     return [(at, row) for at, row in rows if all(row.get(name) == value for name, value in wanted.items())]
 
 
+def _by_size(rows: Rows, names: Sequence[str] = ("iou", "hit")) -> dict[str, Figure]:
+    return {size: _cell([(at, row) for at, row in rows if bin_of(row["share"]) == size], names) for size in BINS}
+
+
+def _tokens(rows: Rows) -> tuple[int, int] | None:
+    """The least and the most that an image had."""
+    spent = [row["tokens"] for _, row in rows]
+    return (min(spent), max(spent)) if spent else None
+
+
+def _where(rows: Rows, true: Callable[[Row], bool]) -> Figure:
+    """The share of rows of which something is true, as "x"."""
+    return _cell([(at, {"x": true(row)}) for at, row in rows], ["x"])
+
+
 def in_range(rows: Rows) -> Figure:
-    """The figures of screens inside the trained range."""
-    places = _chosen(rows, asked="place")
-    figures: Figure = {"screens": len({at for at, _ in rows}), "places": _cell(places)}
+    """The figures of screens inside the trained range.
+
+    `false_nothing` is an exact `[]` for what is there; `malformed` and `absent_malformed` neither that nor a box.
+    """
+    places, absent = _chosen(rows, asked="place"), _chosen(rows, asked="absent")
+    figures: Figure = {"screens": len({at for at, _ in rows}), "tokens": _tokens(rows), "places": _cell(places)}
     large = _mean(({"x": bin_of(row["share"]) == "large"} for _, row in places), "x")
     figures["large_share"] = round(large, 4) if places else None
-    figures["false_nothing"] = _cell([(at, {"x": not row["found"]}) for at, row in places], ["x"])
-    figures["by_budget"] = {str(budget): _cell(_chosen(places, budget=budget)) for budget in BUDGETS}
-    figures["by_size"] = {size: _cell([(at, r) for at, r in places if bin_of(r["share"]) == size]) for size in BINS}
+    figures["too_many_large"] = large > LARGE_SHARE
+    figures["false_nothing"] = _where(places, lambda row: row["nothing"])
+    figures["malformed"] = _where(places, lambda row: not (row["nothing"] or row["found"]))
+    figures["absent_malformed"] = _where(absent, lambda row: not (row["right"] or row["found"]))
+    figures["by_budget"] = {}
+    for budget in BUDGETS:
+        some = _chosen(places, budget=budget)
+        figures["by_budget"][str(budget)] = _cell(some) | {"tokens": _tokens(some)}
+    figures["by_size"] = _by_size(places)
     figures["by_relation"] = {
         "plain": _cell(_chosen(places, relation=False)), "relation": _cell(_chosen(places, relation=True)),
     }  # fmt: skip
     for name in ("absent", "point", "box", "bare point", "bare box"):
         figures[name] = _cell(_chosen(rows, asked=name), ["right"])
     for name in ("point", "box"):
-        plain = _chosen(rows, asked=name, relation=False)
-        figures[f"{name}_plain"] = _cell(plain, ["right"])
+        figures[f"{name}_plain"] = _cell(_chosen(rows, asked=name, relation=False), ["right"])
+        figures[f"{name}_by_size"] = _by_size(_chosen(rows, asked=name), ["right"])
     return figures
 
 
@@ -115,6 +139,7 @@ def ambiguity(rows: Rows) -> list[Figure]:
         figures.append({
             "budget": budget,
             "n": [len(group) for group in groups[::2]],
+            "screens": len({at for group in groups for at, _ in group}),
             "iou": [round(float(mean), 4) for mean in means],
             "ambiguous_drop": round(float(_drop(means[:2])), 4),
             "ambiguous_interval": _interval(groups[:2], "iou", _drop),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,18 @@ Ask = Callable[[str, Iterable[int]], Iterator[tuple[int, list[Row]]]]
 ENDED = "a process ended before its work was done; run again, with fewer --processes if memory is short"
 
 
-def alone(engine: Engine) -> Ask:
-    """Units one after another, here."""
+def alone(model: str | None, **how: Any) -> Ask:
+    """Units one after another, here; the checkpoint is loaded for the first. Arguments as `saccade.load`."""
+
+    @cache
+    def loaded() -> Engine:
+        from saccade import engine
+
+        return engine.load(model, **how)
 
     def ask(part: str, units: Iterable[int]) -> Iterator[tuple[int, list[Row]]]:
         for unit in units:
-            yield unit, PARTS[part](engine, unit)
+            yield unit, PARTS[part](loaded(), unit)
 
     return ask
 

@@ -41,6 +41,7 @@ def huge_png(path: Path, side: int = 30_000) -> Path:
     ("words", "code", "said"),
     [
         ("plan 3840x2160 >&-", 0, ""),
+        ("runtimes 10x10 >&-", 0, ""),
         ("plan nothere.png 2>&-", 2, ""),
         ("plan 3840x2160 >/dev/full", 2, "saccade: output: No space left on device\n"),
         ("runtimes 3840x2160 | head -c 10 >/dev/null", 0, ""),
@@ -62,6 +63,32 @@ def test_odd_surroundings_end_in_a_code_and_at_most_a_line(
         assert len(lines) == 1, result.stderr
     else:
         assert result.stderr == said
+
+
+def test_without_a_standard_error_what_is_said_there_is_not_said_elsewhere(picture: Path) -> None:
+    shell = f'"{sys.executable}" -m saccade locate "{picture}" it --json --verbose 2>&-'
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert json.loads(result.stdout)["description"] == "it"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii", "utf-8:surrogateescape"])
+@pytest.mark.parametrize("name", ["\u00f6.png", os.fsdecode(b"\xff.png")])
+def test_a_picture_of_any_name_is_written_and_named(encoding: str, name: str, tmp_path: Path) -> None:
+    try:
+        (tmp_path / name).touch()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    words = [*PROGRAM, "plan", "64x64", "--picture", name]
+    for more in ([], ["--json"]):
+        surroundings = {**os.environ, "PYTHONIOENCODING": encoding}
+        result = subprocess.run([*words, *more], capture_output=True, cwd=tmp_path, env=surroundings, check=False)
+        assert (result.returncode, result.stderr) == (0, b"")
+        said = result.stdout.decode(encoding.partition(":")[0])
+        if more:
+            assert json.loads(said)["picture"] == name
+        else:
+            assert name in said or name.encode("ascii", "backslashreplace").decode() in said
+    assert (tmp_path / name).stat().st_size > 0
 
 
 def test_a_plan_for_a_checkpoint_takes_no_other_family() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -104,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when the command did its work, 1 when it ran and found something wrong, 2 for a mistake of the user's,
         130 after Ctrl-C.
     """
+    print_any_text()
     try:
         code = dispatch(sys.argv[1:] if arguments is None else arguments)
         if sys.stdout is not None:
@@ -119,6 +121,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(describe(error))
         silence_output()
         return 2
+
+
+def print_any_text() -> None:
+    """Print escapes for what standard output's encoding has not, as on standard error: a file may have any name."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def complain(line: str) -> None:

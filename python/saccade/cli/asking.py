@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from saccade.cli import keeping, output
@@ -134,6 +133,4 @@ def print_cost(answer: Answer) -> None:
     used = answer.usage
     lines.append(("tokens", f"{used['prompt']} read, {used['answer']} written; ended by {answer.finish}"))
     lines.append(("seconds", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in answer.timings.items())))
-    width = max(len(name) for name, _ in lines) + 2
-    for name, value in lines:
-        print(f"{name:<{width}}{value}", file=sys.stderr)
+    output.facts(lines, stderr=True)

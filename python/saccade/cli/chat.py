@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -95,7 +94,7 @@ def _answer(engine: Engine, options: argparse.Namespace, messages: list[dict[str
     if not options.json:
         print("" if answer is not None else " [stopped]")
     elif answer is not None:
-        print(json.dumps(asking.with_point(answer), ensure_ascii=False, allow_nan=False), flush=True)
+        print(output.json_text(asking.with_point(answer)), flush=True)
     if options.verbose and answer is not None:
         asking.print_cost(answer)
     return said

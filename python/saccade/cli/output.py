@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["bytes_text", "console", "facts", "note", "print_json", "table"]
+__all__ = ["bytes_text", "console", "facts", "json_text", "note", "print_json", "table"]
 
 
 def console(*, stderr: bool = False, file: TextIO | None = None) -> Console:
@@ -19,26 +19,42 @@ def console(*, stderr: bool = False, file: TextIO | None = None) -> Console:
     from rich.console import Console
 
     stream = file or (sys.stderr if stderr else sys.stdout)
-    return Console(file=file, stderr=stderr, width=None if stream.isatty() else 160, highlight=False, soft_wrap=False)
+    width = None if stream is not None and stream.isatty() else 160
+    return Console(file=file, stderr=stderr, width=width, highlight=False, soft_wrap=False)
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """JSON that standard output can write: characters as they are, or all but ASCII escaped where it has not all."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:  # the bytes of a file's name may be no text at all
+        return json.dumps(value, indent=indent, allow_nan=False)
+    return text
 
 
 def print_json(value: Any) -> None:
     """Print one JSON object with a newline after it."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    print(json_text(value, indent=2))
 
 
 def note(line: str) -> None:
-    """Print one line on standard error."""
-    print(f"saccade: {line}", file=sys.stderr, flush=True)
+    """Print one line on standard error, where there is one."""
+    if sys.stderr is not None:
+        print(f"saccade: {line}", file=sys.stderr, flush=True)
 
 
-def facts(rows: Iterable[tuple[str, str]], *, width: int | None = None) -> None:
+def facts(rows: Iterable[tuple[str, str]], *, width: int | None = None, stderr: bool = False) -> None:
     """Print name and value, one pair a line; a table library would take longer to import than a plan takes.
 
     Args:
         rows: the pairs.
         width: columns within which values are wrapped, under their own first line; None leaves them whole.
+        stderr: on standard error, where there is one.
     """
+    stream = sys.stderr if stderr else sys.stdout
+    if stream is None:  # print() would take standard output for None
+        return
     rows = list(rows)
     indent = max(len(name) for name, _ in rows) + 2
     for name, value in rows:
@@ -46,7 +62,7 @@ def facts(rows: Iterable[tuple[str, str]], *, width: int | None = None) -> None:
         if width is not None:
             lines = textwrap.wrap(value, width - indent, break_long_words=False, break_on_hyphens=False) or [""]
         for first, line in zip([name, *[""] * len(lines)], lines, strict=False):
-            print(f"{first:<{indent}}{line}")
+            print(f"{first:<{indent}}{line}", file=stream)
 
 
 def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:

@@ -87,12 +87,22 @@ def test_a_disk_that_refuses_is_not_blamed_on_the_hub(
         ssl.SSLCertVerificationError(1, "certificate verify failed"),  # an SSL number, not the system's 1
         FileNotFoundError("Cannot find an appropriate cached snapshot folder"),
         ValueError("no such revision"),
+        ImportError("Using SOCKS proxy, but the 'socksio' package is not installed."),
     ],
 )
 def test_what_the_network_refuses_is_not_blamed_on_the_disk(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     said = failing(monkeypatch, error)
     assert "the hub did not give it" in said
     assert "where there is a network" in said
+
+
+def test_a_connection_that_breaks_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    of_the_library = HfHubHTTPError.__bases__[0]
+    assert "the hub did not give it (peer closed the connection" in failing(
+        monkeypatch, of_the_library("peer closed the connection")
+    )
 
 
 def test_only_what_is_read_is_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

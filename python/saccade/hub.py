@@ -92,6 +92,9 @@ def _download(name: str, revision: str | None, local_files_only: bool) -> Path:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
+    # Its bases are the errors of whichever HTTP library this version of the hub uses: a connection that breaks raises
+    # them as they are, and a proxy that needs a missing package an ImportError.
+    refusals: tuple[type[BaseException], ...] = (*HfHubHTTPError.__bases__, OSError, ValueError, ImportError)
     try:
         found = snapshot_download(
             name,
@@ -100,7 +103,7 @@ def _download(name: str, revision: str | None, local_files_only: bool) -> Path:
             allow_patterns=list(FILES),
             ignore_patterns=["*/*"],
         )
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except refusals as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if _is_local(error):
             raise InputError(
@@ -116,6 +119,6 @@ def _download(name: str, revision: str | None, local_files_only: bool) -> Path:
     return Path(found)
 
 
-def _is_local(error: Exception) -> bool:
+def _is_local(error: BaseException) -> bool:
     """Whether an error is about a file of this machine; a failed connection names none."""
     return isinstance(error, OSError) and (error.filename is not None or error.errno in _LOCAL)

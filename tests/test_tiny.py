@@ -246,8 +246,8 @@ def fake_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
         return ask
 
-    law = {"asked": "law", "budget": 256, "share": 0.0001, "iou": 0.2, "hit": False}
-    made = {"range": place, "law": law, "ambiguity": {**law, "ambiguous": True}}
+    law = {"asked": "law", "budget": 256, "tokens": 250, "share": 0.0001, "iou": 0.2, "hit": False, "found": True}
+    made = {"range": place, "law": law, "ambiguity": {**law, "asked": "ambiguity", "ambiguous": True}}
     monkeypatch.setattr(workers, "PARTS", {name: part(name, row) for name, row in made.items()})
     monkeypatch.setattr("saccade.engine.load", lambda model, **how: None)
     return asked

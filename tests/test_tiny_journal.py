@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,18 @@ from saccade.errors import InputError
 from saccade.scenes import VERSION
 from saccade.tiny import journal
 
+LAW = {"asked": "law", "share": 0.1, "iou": 1.0, "hit": True, "found": True, "budget": 64, "tokens": 60}
+
 
 def test_a_journal_goes_on_and_drops_a_line_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
-    tiny.Journal(path, "a").add("law", 3, [{"iou": 1.0}])
+    tiny.Journal(path, "a").add("law", 3, [LAW])
     with path.open("a") as stream:
         stream.write('{"part": "law", "un')
     again = tiny.Journal(path, "a")
-    assert again.units == {("law", 3): [{"iou": 1.0}]}
+    assert again.units == {("law", 3): [LAW]}
     again.add("law", 4, [])
-    assert tiny.Journal(path, "a").rows("law", range(5)) == [(3, {"iou": 1.0})]
+    assert tiny.Journal(path, "a").rows("law", range(5)) == [(3, LAW)]
 
 
 def test_a_journal_is_made_with_its_first_unit(tmp_path: Path) -> None:
@@ -62,12 +65,74 @@ def test_a_foreign_file_is_not_to_be_deleted(tmp_path: Path, text: str) -> None:
     assert (tmp_path / "x").read_text() == text + "\n"
 
 
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in LAW.items() if key != name}
+
+
 @pytest.mark.parametrize(
-    "line", ['{"part": "law", "unit": 1, "rows": 5}', '{"part": 1, "unit": 1, "rows": [1]}', "[]", "{}", "null"]
+    "line",
+    [
+        [],
+        {},
+        None,
+        {"part": "law", "unit": 1, "rows": 5},
+        {"part": 1, "unit": 1, "rows": []},
+        {"part": "lore", "unit": 1, "rows": []},
+        {"part": "law", "unit": -1, "rows": [LAW]},
+        {"part": "law", "unit": True, "rows": [LAW]},
+        {"part": "law", "unit": 90_000, "rows": [LAW]},
+        {"part": "law", "unit": 1, "rows": [1]},
+        {"part": "range", "unit": 0, "rows": [{"asked": "place"}]},
+        {"part": "range", "unit": 0, "rows": [LAW]},
+        *({"part": "law", "unit": 1, "rows": [LAW, without(name)]} for name in LAW),
+        *(
+            {"part": "law", "unit": 1, "rows": [LAW | wrong]}
+            for wrong in (
+                {"asked": []},
+                {"share": 0},
+                {"share": "0.1"},
+                {"iou": float("nan")},
+                {"iou": 1.01},
+                {"iou": True},
+                {"hit": 1},
+                {"budget": 64.0},
+                {"budget": -1},
+                {"tokens": None},
+            )
+        ),
+    ],
+    ids=str,
 )
-def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
-    (tmp_path / "j").write_text(f"{json.dumps(HEAD)}\n{line}\n")
-    with pytest.raises(InputError, match="line 2 is no unit"):
+def test_a_damaged_line_is_named(tmp_path: Path, line: Any) -> None:
+    whole = {"part": "law", "unit": 1, "rows": [LAW]}
+    (tmp_path / "j").write_text("".join(f"{json.dumps(each)}\n" for each in (HEAD, whole, line)))
+    with pytest.raises(InputError, match=r"line 3 is no unit .*; delete that line"):
+        tiny.Journal(tmp_path / "j", "a")
+
+
+def test_what_is_measured_is_what_a_journal_takes(tmp_path: Path) -> None:
+    made = tiny.Journal(tmp_path / "j", "a")
+    for part, rows in tiny.alone(None)("range", [1, 3]):
+        made.add("range", part, rows)
+    again = tiny.Journal(tmp_path / "j", "a")
+    assert again.units == made.units
+    assert {row["asked"] for _, row in again.rows("range", [1, 3])} == set(journal.ROWS["range"])
+
+
+def test_an_empty_file_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "j").touch()
+    tiny.Journal(tmp_path / "j", "a").add("law", 3, [LAW])
+    assert tiny.Journal(tmp_path / "j", "a").rows("law", [3]) == [(3, LAW)]
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.Journal(tmp_path / "j", "a").add("law", 3, [LAW])
+    may = os.access
+    # By hand: an administrator may write to what is read-only.
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "j" and may(path, mode))
+    with pytest.raises(InputError, match="is not writable; name another"):
         tiny.Journal(tmp_path / "j", "a")
 
 

@@ -55,7 +55,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], kind: Kind, model: str, setup: Line | None = None) -> None:
-        """Read what is there; a new file is made with the first line that is added.
+        """Read what is there; a new file is made, and an empty one filled, with the first line that is added.
 
         Args:
             path: of the file.
@@ -75,6 +75,8 @@ class Journal:
             return
         if not os.access(self.path, os.W_OK):
             raise InputError(f"{self.path}: is not writable; name another --out")
+        if not self.path.stat().st_size:
+            return
         found, self.lines = read(self.path, kind)
         _check(self.path, found, json.loads(start))
         data = self.path.read_bytes()

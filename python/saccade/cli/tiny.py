@@ -94,8 +94,8 @@ def _asking(options: argparse.Namespace, processes: int) -> AbstractContextManag
 def _value(cell: dict[str, Any], name: str) -> str:
     if cell[name] is None:
         return "-"
-    ends = cell.get(f"{name}_interval")
-    return f"{cell[name]:.3f}" + (f" ({ends[0]:.3f}-{ends[1]:.3f})" if ends else "")
+    ends = cell[f"{name}_interval"]
+    return f"{cell[name]:.3f} " + (f"({ends[0]:.3f}-{ends[1]:.3f})" if ends else "(-)")
 
 
 def _print_range(figures: dict[str, Any]) -> None:
@@ -114,7 +114,7 @@ def _print_range(figures: dict[str, Any]) -> None:
         [(name, str(cell["n"]), str(cell["screens"]), _value(cell, "iou"), _value(cell, "hit"))
          for name, cell in named.items()],
     )  # fmt: skip
-    print("\n95 % intervals in brackets, by screens; none where fewer than ten have such a target\n")
+    print("\n95 % intervals by screens in brackets, - for fewer than ten screens\n")
     output.table(
         [("answers", "left"), ("n", "right"), ("screens", "right"), ("share (95 %)", "right")],
         [(name, str(cell["n"]), str(cell["screens"]), _value(cell, key)) for name, cell, key in _answers(figures)],

@@ -151,6 +151,38 @@ def test_a_plan_never_exceeds_its_budget(width: int, height: int, tokens: int, f
     assert plan.tokens <= tokens
 
 
+@given(
+    st.integers(1, 400), st.integers(1, 400), st.integers(1, 300), st.integers(1, 40 * 784), st.sampled_from(FAMILIES)
+)
+def test_the_smallest_budget_is_the_first_that_holds(
+    width: int, height: int, tokens: int, least: int, family_name: str
+) -> None:
+    assume(max(width, height) <= 200 * min(width, height))
+    family = families.get(family_name)
+    area = family.factor**2
+    try:
+        budget.within((width, height), family, least, tokens * area, "it")
+    except InputError as error:
+        fits = (
+            count
+            for count in range(tokens, 10**6)
+            if math.prod(saccade.smart_resize(height, width, family.factor, least, count * area)) <= count * area
+        )
+        assert f"holds it is {next(fits)} tokens" in str(error)
+
+
+def test_a_refusal_takes_no_longer_for_a_large_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, resize = [], budget.smart_resize
+    monkeypatch.setattr(budget, "smart_resize", lambda *of: calls.append(of) or resize(*of))
+    with pytest.raises(InputError, match="does not fit") as caught:
+        saccade.plan((3840, 2160), budget=10**13, min_tokens=10**13)
+    assert len(calls) < 300
+    smallest = int(re.search(r"holds it is (\d+) tokens", str(caught.value))[1])
+    assert saccade.plan((3840, 2160), budget=smallest, min_tokens=10**13).tokens == smallest
+    with pytest.raises(InputError, match="does not fit"):
+        saccade.plan((3840, 2160), budget=smallest - 1, min_tokens=10**13)
+
+
 @given(sides, sides, st.sampled_from(FAMILIES), st.lists(st.floats(-1e4, 1e5), min_size=4, max_size=4))
 def test_points_and_boxes_go_there_and_back(width: int, height: int, family: str, box: list[float]) -> None:
     assume(max(width, height) <= 200 * min(width, height))

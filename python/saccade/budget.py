@@ -203,12 +203,13 @@ def _resized(size: tuple[int, int], family: Family, least: int, most: int) -> tu
 def _too_small(size: tuple[int, int], family: Family, least: int, most: int, said: str) -> str:
     """The message for a budget that the reference's arithmetic exceeds: narrow images, or limits close together."""
     area = family.factor**2
+    whole = _resized(size, family, least, MAX_PIXELS)
     tokens = most // area + 1
-    while True:
-        wide, high = _resized(size, family, least, tokens * area)
-        if wide * high <= tokens * area:
-            break
+    # One at a time only where the image is shrunk: a side of one token ends that below _MAX_RATIO tokens.
+    while (resized := _resized(size, family, least, tokens * area)) != whole and math.prod(resized) > tokens * area:
         tokens += 1
+    if resized == whole:  # it stays so, and fits from its own tokens on
+        tokens = max(tokens, math.prod(whole) // area)
     return (
         f"an image of {size[0]}x{size[1]} does not fit into {said}: both sides are whole tokens and the least is "
         f"{-(-least // area)}; the smallest budget that holds it is {tokens} tokens"

@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["evaluate"], help="evaluate: figures on held-out screens")
     parser.add_argument(
         "--screens", type=int, default=30, metavar="N",
-        help="screens in its range (default 30; published figures: --screens 1000 --processes 2, 5 to 8 minutes on two "
-        "cores)",
+        help="screens in its range, at most 10000, with two 4K screens for every 25 (default 30; 4K figures have "
+        "intervals from some 400 on; published figures: --screens 1000 --processes 2, about ten minutes on two cores)",
     )  # fmt: skip
     parser.add_argument(
         "--out", default=JOURNAL, metavar="FILE", help=f"journal; a stopped one goes on (default {JOURNAL})"

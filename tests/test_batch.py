@@ -131,3 +131,20 @@ def test_the_core_names_the_image() -> None:
         _core.native_patches_batch([IMAGE, IMAGE[:0]], [(28, 28)] * 2, "pillow13", 14, 2, 112)
     with pytest.raises(InputError, match=r"images\[0\]: window_size is 20 pixels, less than one token"):
         _core.native_patches_batch([IMAGE, IMAGE], [(28, 28)] * 2, "pillow13", 14, 2, 20)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "patch_size", "frames", "message"),
+    [
+        # Each could be described; together they have 3 x 2 ** 64 elements, which 64 bits count as 0.
+        (8, (1 << 20, 1 << 21), 2, 1 << 20, "an output of 4398046511104 x 12582912 elements of 4 bytes does not fit"),
+        (8, (1 << 20, 1 << 21), 2, 1, "an output of 4398046511104 x 12 elements of 4 bytes does not fit into memory"),
+        (4096, (1 << 26, 1 << 26), 1, 1, "an output of the patches of 4096 images does not fit into memory"),
+    ],
+)
+def test_a_batch_larger_than_any_memory(
+    count: int, size: tuple[int, int], patch_size: int, frames: int, message: str
+) -> None:
+    mean, std = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+    with pytest.raises(MemoryError, match=message):
+        _core.reference_patches_batch([IMAGE] * count, [size] * count, "pillow13", patch_size, 1, frames, mean, std)

@@ -44,10 +44,8 @@ void raise_input_error(const std::string& message) {
     throw nb::python_error();
 }
 
-void raise_memory_error(std::size_t elements, std::size_t bytes_each) {
-    std::ostringstream text;
-    text << "an output of " << elements << " elements of " << bytes_each << " bytes does not fit into memory";
-    PyErr_SetString(PyExc_MemoryError, text.str().c_str());
+void raise_memory_error(const std::string& output) {
+    PyErr_SetString(PyExc_MemoryError, ("an output of " + output + " does not fit into memory").c_str());
     throw nb::python_error();
 }
 

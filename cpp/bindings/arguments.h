@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -29,8 +30,8 @@ using Grids = std::vector<std::array<std::int64_t, 3>>;
 /// Raises saccade.errors.InputError.
 [[noreturn]] void raise_input_error(const std::string& message);
 
-/// Raises MemoryError for an output of so many elements.
-[[noreturn]] void raise_memory_error(std::size_t elements, std::size_t bytes_each);
+/// Raises MemoryError for an output, such as "3 x 4 elements of 8 bytes".
+[[noreturn]] void raise_memory_error(const std::string& output);
 
 /// Raises the Python exception that fits a status of the core, unless it is SACCADE_OK. Needs the GIL.
 void check(std::int32_t status);
@@ -57,12 +58,15 @@ class NewArray {
     using Shaped = nb::ndarray<nb::numpy, T, nb::ndim<Rank>>;
 
     explicit NewArray(const std::array<std::size_t, Rank>& shape) : shape_(shape) {
-        for (const std::size_t extent : shape) size_ *= extent;
+        constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T);
         try {
-            if (size_ > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw std::bad_alloc();
+            for (const std::size_t extent : shape) {
+                if (size_ != 0 && extent > most / size_) throw std::bad_alloc();
+                size_ *= extent;
+            }
             memory_.emplace(size_ * sizeof(T));
         } catch (const std::bad_alloc&) {
-            raise_memory_error(size_, sizeof(T));
+            raise_memory_error(described());
         }
     }
     T* data() { return static_cast<T*>(memory_->data()); }
@@ -78,6 +82,12 @@ class NewArray {
     }
 
   private:
+    std::string described() const {
+        std::string text;
+        for (const std::size_t extent : shape_) text += (text.empty() ? "" : " x ") + std::to_string(extent);
+        return text + " elements of " + std::to_string(sizeof(T)) + " bytes";
+    }
+
     std::array<std::size_t, Rank> shape_;
     std::size_t size_ = 1;
     std::optional<OutputMemory> memory_;

@@ -113,8 +113,9 @@ class Batch {
             const auto shape = patches_shape(width, height, patch_size, merge_size, frames);
             elements_.push_back(static_cast<std::int64_t>(shape[0] * shape[1]));
             values = shape[1];
-            if (shape[0] > std::numeric_limits<std::size_t>::max() - patches)
-                raise_memory_error(patches, sizeof(Value));
+            if (shape[0] > std::numeric_limits<std::size_t>::max() - patches) {
+                raise_memory_error("the patches of " + std::to_string(sizes.size()) + " images");
+            }
             patches += shape[0];
         }
         return {patches, values};

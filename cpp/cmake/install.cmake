@@ -1,5 +1,4 @@
 # `cmake --install`: the header, the library, and what pkg-config and find_package(saccade) need to find them.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/saccade)

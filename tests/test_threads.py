@@ -101,6 +101,104 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_after_a_fork_during_anothers_first_call() -> None:
+    # What the environment says is kept once it is right; wrong words are read by every call, so a fork falls into it.
+    script = """
+import os, signal, threading, time, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+from saccade import _core
+from saccade.errors import InputError
+image = np.zeros((20, 20, 3), dtype=np.uint8)
+def refused():
+    try:
+        _core.resize(image, 10, 10, "pillow13")
+    except InputError:
+        return True
+def call_on():
+    while not ended.is_set(): refused()
+ended = threading.Event()
+other = threading.Thread(target=call_on)
+other.start()
+statuses = []
+for _ in range(30):
+    time.sleep(0.002)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(0 if refused() else 7)
+    statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    if statuses[-1]: break
+ended.set()
+other.join()
+print(sum(map(abs, statuses)))
+"""
+    done = child(script, SACCADE_THREADS="many", SACCADE_KERNEL="")
+    assert done.stdout.strip() == "0", done.stderr
+
+
+# A call large enough to be shared, and the threads that it adds to those there were.
+HELPERS = """
+import os
+import numpy as np
+from saccade import _core
+image = np.zeros((1200, 1600, 3), dtype=np.uint8)
+make = lambda: _core.native_patches(image, 840, 560, "pillow13", 14, 2, 112)
+tasks = lambda: set(map(int, os.listdir("/proc/self/task")))
+before = tasks()
+make()
+helpers = tasks() - before
+cpus = sorted(os.sched_getaffinity(0))
+"""
+
+several_cpus = pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="one CPU, or a system that pins no threads",
+)
+
+
+@several_cpus
+def test_a_worker_that_pins_itself_gets_no_helpers() -> None:
+    script = f"""{HELPERS}
+child = os.fork()
+if child == 0:
+    os.sched_setaffinity(0, cpus[:1])
+    make()
+    os._exit(10 * len(tasks()) + _core.threads())
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = child(script, SACCADE_THREADS="")
+    assert done.stdout.strip() == "11", done.stderr
+
+
+@several_cpus
+@pytest.mark.parametrize("told", ["", "3"])
+def test_helpers_stay_where_all_threads_are_pinned(told: str) -> None:
+    script = f"""{HELPERS}
+for cpu in cpus[:2]:
+    for task in tasks(): os.sched_setaffinity(task, [cpu])
+    for _ in range(3): make()
+    print(_core.threads(), len(helpers), all(os.sched_getaffinity(task) == {{cpu}} for task in helpers))
+"""
+    done = child(script, SACCADE_THREADS=told)
+    pinned = [line.split() for line in done.stdout.splitlines()]
+    assert [(threads, where) for threads, _, where in pinned] == [(told or "1", "True")] * 2, done.stderr
+    assert not told or {count for _, count, _ in pinned} == {"2"}
+
+
+@several_cpus
+def test_helpers_go_where_the_caller_went() -> None:
+    script = f"""{HELPERS}
+for cpu in cpus[:2]:
+    os.sched_setaffinity(0, [cpu])
+    make()
+    print(len(helpers), all(os.sched_getaffinity(helper) == {{cpu}} for helper in helpers))
+"""
+    done = child(script, SACCADE_THREADS="2")
+    assert done.stdout.splitlines() == ["1 True"] * 2, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_after_a_fork() -> None:
     script = """
 import os, sys, warnings

@@ -64,7 +64,7 @@ class Spare {
 };
 
 Spare& spare() {
-    static Spare blocks;
+    constinit static Spare blocks;
     return blocks;
 }
 

@@ -91,7 +91,8 @@ const char* saccade_last_kernel(void);
 /*
  * Large images are resampled by several threads: those of a pool that sleeps between calls and is made at the first
  * one that is worth it, again in the child of a fork. Results do not depend on their number. It is the environment's
- * SACCADE_THREADS (1 to 256), else the CPUs that the process may use (affinity, cgroup quota).
+ * SACCADE_THREADS (1 to 256), else the CPUs that the caller may use: its affinity at the time, or a cgroup's quota
+ * where that is less. The pool's threads run where the caller may.
  *
  * saccade_threads: how many a call of this thread may use. SACCADE_ERROR_INPUT where SACCADE_THREADS is no such number;
  * resizes and patches of any size then fail too.

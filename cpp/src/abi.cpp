@@ -132,7 +132,7 @@ std::int32_t saccade_select_kernel(const char* name) {
 std::int32_t saccade_threads(std::int64_t* out_threads) {
     return guarded([&] {
         check_pointer(out_threads, "out_threads");
-        *out_threads = threads_allowed();
+        *out_threads = threads_allowed().count;
     });
 }
 

@@ -54,7 +54,9 @@ void run_planned(std::size_t count, Plan plan) {
     for (std::size_t first = 0; first < count; first += kInFlight) {
         const std::size_t some = std::min(kInFlight, count - first);
         std::vector<decltype(plan(first))> planned(some);
-        share_work(static_cast<int>(some), threads_allowed(), [&](int i) {
+        Threads threads;
+        if (some > 1) threads = threads_allowed();
+        share_work(static_cast<int>(some), threads, [&](int i) {
             const auto at = static_cast<std::size_t>(i);
             planned[at] = plan(first + at);
         });

@@ -3,51 +3,51 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <thread>
-
-#if defined(__linux__)
-#include <sched.h>
-#endif
 
 namespace saccade {
 namespace {
 
-int cpus_of_affinity() {
-#if defined(__linux__)
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-#endif
-    return static_cast<int>(std::thread::hardware_concurrency());
-}
-
 #if defined(__linux__)
 /// CPUs' worth of time in a cgroup v2 folder's cpu.max, "QUOTA PERIOD" or "max PERIOD"; infinite without a limit.
-double quota_of(const std::string& folder) {
+double quota_v2(const std::string& folder) {
     std::ifstream file(folder + "/cpu.max");
     double quota = 0, period = 0;
     if (file >> quota >> period && quota > 0 && period > 0) return quota / period;
     return INFINITY;
 }
 
-/// The same of a v1 hierarchy.
-double quota_v1() {
+/// The same of a v1 folder, where a quota of -1 is none.
+double quota_v1(const std::string& folder) {
     double quota = 0, period = 0;
-    std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> quota;
-    std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
+    std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;
+    std::ifstream(folder + "/cpu.cfs_period_us") >> period;
     return quota > 0 && period > 0 ? quota / period : INFINITY;
 }
 
-/// The least of this process's cgroup and those above it.
-double quota() {
-    double least = std::min(quota_v1(), quota_of("/sys/fs/cgroup"));
-    std::ifstream groups("/proc/self/cgroup");
+/// The least of a group and those above it. A container may see its own group as the hierarchy's root, and its path
+/// from the host: then only the root has a folder.
+double least_quota(double (*quota_of)(const std::string&), const std::string& root, std::string group) {
+    double least = quota_of(root);
+    for (; group.starts_with('/'); group.resize(group.rfind('/'))) least = std::min(least, quota_of(root + group));
+    return least;
+}
+
+/// The least of all groups of this process, which a line of /proc/self/cgroup each names: ID:CONTROLLERS:GROUP.
+double quota(const std::string& root) {
+    const std::string v2 = root + "/sys/fs/cgroup", v1 = v2 + "/cpu";
+    double least = std::min(quota_v2(v2), quota_v1(v1));
+    std::ifstream groups(root + "/proc/self/cgroup");
     for (std::string line; std::getline(groups, line);) {
-        if (line.rfind("0::", 0) != 0) continue;
-        for (std::string path = line.substr(3); path.size() > 1; path.resize(path.rfind('/'))) {
-            least = std::min(least, quota_of("/sys/fs/cgroup" + path));
-            if (path.rfind('/') == std::string::npos) break;
-        }
+        const auto first = line.find(':'), second = line.find(':', first + 1);
+        if (first == std::string::npos || second == std::string::npos) continue;
+        std::string controllers = ",";
+        controllers.append(line, first + 1, second - first - 1).append(",");
+        const std::string group = line.substr(second + 1);
+        if (controllers == ",,") least = std::min(least, least_quota(quota_v2, v2, group));
+        if (controllers.find(",cpu,") != std::string::npos) least = std::min(least, least_quota(quota_v1, v1, group));
     }
     return least;
 }
@@ -55,12 +55,25 @@ double quota() {
 
 }  // namespace
 
-int usable_cpus() {
-    int cpus = std::max(1, cpus_of_affinity());
+Affinity affinity_of_thread() {
+    Affinity affinity;
 #if defined(__linux__)
-    if (const double limit = quota(); limit < cpus) cpus = std::max(1, static_cast<int>(std::ceil(limit)));
+    if (sched_getaffinity(0, sizeof affinity.cpus, &affinity.cpus) == 0) {
+        affinity.count = CPU_COUNT(&affinity.cpus);
+        return affinity;
+    }
+    CPU_ZERO(&affinity.cpus);
 #endif
-    return cpus;
+    affinity.count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    return affinity;
+}
+
+int cpus_of_quota([[maybe_unused]] const std::string& root) {
+    constexpr int no_limit = std::numeric_limits<int>::max();
+#if defined(__linux__)
+    if (const double limit = quota(root); limit < no_limit) return static_cast<int>(std::ceil(limit));
+#endif
+    return no_limit;
 }
 
 }  // namespace saccade

@@ -40,12 +40,13 @@ std::int64_t strips_of(const StripJob& job, int threads, double share) {
 void run_strips(const std::vector<StripJob>& jobs) {
     double products = 0;
     for (const StripJob& job : jobs) products += job.plan->products();
-    const int allowed = threads_allowed();  // throws where SACCADE_THREADS is wrong, however small the work
-    const int threads = products < kWorthSharing ? 1 : allowed;
+    check_threads();
+    Threads threads;
+    if (products >= kWorthSharing) threads = threads_allowed();
     std::vector<std::int64_t> ends;  // of each job's strips, all jobs' strips in one row
     std::int64_t count = 0;
     for (const StripJob& job : jobs) {
-        count += threads == 1 ? 1 : strips_of(job, threads, job.plan->products() / products);
+        count += threads.count == 1 ? 1 : strips_of(job, threads.count, job.plan->products() / products);
         ends.push_back(count);
     }
     share_work(static_cast<int>(count), threads, [&](int strip) {

@@ -18,7 +18,6 @@
 #endif
 #if defined(__linux__)
 #include <pthread.h>
-#include <sched.h>
 #endif
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -47,19 +46,34 @@ void pause() {
 #endif
 }
 
-int threads_of_process() {
-    static const int threads = [] {
-        const char* told = std::getenv("SACCADE_THREADS");
-        if (told == nullptr || *told == '\0') return std::min(usable_cpus(), kMostThreads);
+// What is read once is kept in atomics, and read twice where two threads come first. A static that is not constant
+// would be a lock, and a child of a fork in that moment would find it held for ever.
+
+/// SACCADE_THREADS; 0 where it is not set.
+int threads_told() {
+    constexpr int not_read = -1;
+    constinit static std::atomic<int> kept{not_read};
+    if (const int threads = kept.load(std::memory_order_relaxed); threads != not_read) return threads;
+    int number = 0;
+    if (const char* told = std::getenv("SACCADE_THREADS"); told != nullptr && *told != '\0') {
         const char* const end = told + std::strlen(told);
-        int number = 0;
         const auto [read, error] = std::from_chars(told, end, number);
         if (error != std::errc() || read != end || number < 1 || number > kMostThreads) {
             reject("SACCADE_THREADS is ", quoted(told), "; it must be a number from 1 to ", kMostThreads);
         }
-        return number;
-    }();
-    return threads;
+    }
+    kept.store(number, std::memory_order_relaxed);
+    return number;
+}
+
+/// Threads of a call whose thread has no limit and this affinity. The affinity is read in every call, because it may
+/// change, and be another in the child of a fork; the quota is the process's, and read once.
+int threads_of_process(const Affinity& affinity) {
+    if (const int told = threads_told(); told != 0) return told;
+    constinit static std::atomic<int> kept{0};
+    int quota = kept.load(std::memory_order_relaxed);
+    if (quota == 0) kept.store(quota = cpus_of_quota(), std::memory_order_relaxed);
+    return std::min({affinity.count, quota, kMostThreads});
 }
 
 /// Helpers that sleep between calls. Items of work are claimed one by one, by helpers and the caller alike, so a call
@@ -73,24 +87,20 @@ class Pool {
         } catch (const std::exception&) {
             // The system gives no more threads, or no memory for them: those there are have to do.
         }
-#if defined(__linux__)
-        // It fails where there are more CPUs than the set holds: then the helpers stay where the system puts them.
-        if (sched_getaffinity(0, sizeof all_cpus_, &all_cpus_) != 0) CPU_ZERO(&all_cpus_);
-#endif
     }
 
     long process() const { return process_; }
 
     /// False where another call has the helpers.
-    bool run(int count, int helpers, const std::function<void(int)>& work) {
+    bool run(int count, const Threads& threads, const std::function<void(int)>& work) {
         if (busy_.exchange(true, std::memory_order_acquire)) return false;
         work_ = &work;
         count_done_.store(0, std::memory_order_relaxed);
-        seats_.store(helpers, std::memory_order_relaxed);
+        seats_.store(threads.count - 1, std::memory_order_relaxed);
         failed_.store(false, std::memory_order_relaxed);
         error_ = nullptr;
         const std::uint64_t call = (claims_.load(std::memory_order_relaxed) >> 32) + 1;
-        keep_off_this_cpu();
+        place_helpers(threads.affinity);
         // The claims of a call: its number, how many items it has, how many are claimed. A helper that is late holds
         // an older number, and its exchange fails.
         claims_.store(call << 32 | static_cast<std::uint64_t>(count) << 16, std::memory_order_release);
@@ -145,16 +155,14 @@ class Pool {
     }
 
     /// A helper that sleeps tends to be woken on the CPU of the thread that wakes it, and then waits for that thread's
-    /// time slice to end: milliseconds. So the helpers may run anywhere but there.
-    void keep_off_this_cpu() {
+    /// time slice to end: milliseconds. So the helpers may run where the caller may, but there only if it has no other.
+    void place_helpers([[maybe_unused]] const Affinity& affinity) {
 #if defined(__linux__)
-        const int cpu = sched_getcpu();
-        if (cpu < 0 || cpu == avoided_cpu_) return;
-        cpu_set_t others = all_cpus_;
-        CPU_CLR(cpu, &others);
-        if (CPU_COUNT(&others) == 0) return;
-        avoided_cpu_ = cpu;
-        for (auto& thread : threads_) pthread_setaffinity_np(thread.native_handle(), sizeof others, &others);
+        cpu_set_t cpus = affinity.cpus;
+        if (const int cpu = sched_getcpu(); cpu >= 0 && affinity.count > 1) CPU_CLR(cpu, &cpus);
+        if (CPU_EQUAL(&cpus, &cpus_) || CPU_COUNT(&cpus) == 0) return;
+        cpus_ = cpus;
+        for (auto& thread : threads_) pthread_setaffinity_np(thread.native_handle(), sizeof cpus, &cpus);
 #endif
     }
 
@@ -172,24 +180,25 @@ class Pool {
     alignas(64) std::atomic<std::uint64_t> claims_{0};
     alignas(64) std::atomic<std::uint32_t> calls_{0};
 #if defined(__linux__)
-    cpu_set_t all_cpus_;
-    int avoided_cpu_ = -1;
+    cpu_set_t cpus_{};  // where the helpers were last told to run
 #endif
 };
 
-/// The pool of this process; null while another thread makes it, which would else leave the threads of one pool for
-/// every caller that came first. A child of a fork has no threads but the one that forked, so it gets a new pool; the
-/// old one is only memory there. No lock is held across a fork, because there is none.
-Pool* pool() {
-    static std::atomic<Pool*> current{nullptr};
-    static std::atomic<long> maker{-1};  // the process in which a pool is made, or was
+/// The pool of this process; null where it would have no helpers, and while another thread makes it, which would else
+/// leave the threads of one pool for every caller that came first. A child of a fork has no threads but the one that
+/// forked, so it gets a new pool; the old one is only memory there. No lock is held across a fork, because there is
+/// none.
+Pool* pool(const Affinity& affinity) {
+    constinit static std::atomic<Pool*> current{nullptr};
+    constinit static std::atomic<long> maker{-1};  // the process in which a pool is made, or was
     const long process = process_id();
     Pool* const found = current.load(std::memory_order_acquire);
     if (found != nullptr && found->process() == process) return found;
-    if (maker.exchange(process, std::memory_order_acq_rel) == process) return nullptr;
+    const int helpers = threads_of_process(affinity) - 1;
+    if (helpers == 0 || maker.exchange(process, std::memory_order_acq_rel) == process) return nullptr;
     try {
         // Never deleted: its threads end with the process.
-        auto* const made = new Pool(threads_of_process() - 1, process);
+        auto* const made = new Pool(helpers, process);
         current.store(made, std::memory_order_release);
         return made;
     } catch (...) {
@@ -200,10 +209,13 @@ Pool* pool() {
 
 }  // namespace
 
-int threads_allowed() {
-    // Asked for even where the thread has a limit: a wrong SACCADE_THREADS is then an error in every call, or in none.
-    const int of_process = threads_of_process();
-    return limit_of_thread != 0 ? limit_of_thread : of_process;
+void check_threads() { threads_told(); }
+
+Threads threads_allowed() {
+    const int told = threads_told(), limit = limit_of_thread;
+    if (limit == 1 || (limit == 0 && told == 1)) return {};
+    const Affinity affinity = affinity_of_thread();
+    return {limit != 0 ? limit : threads_of_process(affinity), affinity};
 }
 
 void limit_threads(std::int64_t threads) {
@@ -211,10 +223,9 @@ void limit_threads(std::int64_t threads) {
     limit_of_thread = static_cast<int>(threads);
 }
 
-void share_work(int count, int threads, const std::function<void(int)>& work) {
-    if (threads > 1 && count > 1) {
-        if (Pool* const helpers = pool(); helpers != nullptr && helpers->run(count, threads - 1, work)) return;
-    }
+void share_work(int count, const Threads& threads, const std::function<void(int)>& work) {
+    Pool* const helpers = threads.count > 1 && count > 1 ? pool(threads.affinity) : nullptr;
+    if (helpers != nullptr && helpers->run(count, threads, work)) return;
     for (int i = 0; i < count; ++i) work(i);
 }
 

@@ -1,7 +1,8 @@
 """Compare saccade's answers, or mlx-vlm's, with those that verify.py wrote of transformers.
 
-python training/agree.py answers.json                tokens, by saccade
-python training/agree.py answers.json --mlx-vlm      boxes, by mlx-vlm, which has to be installed
+python training/agree.py answers.json                       tokens, by saccade
+python training/agree.py answers.json --mlx-vlm float32     boxes, by mlx-vlm, which has to be installed
+python training/agree.py answers.json --mlx-vlm float16     the same, with the weights as they are stored
 """
 
 import argparse
@@ -37,7 +38,7 @@ def by_saccade() -> Callable[[Row, np.ndarray], bool]:
     return same
 
 
-def by_mlx_vlm() -> Callable[[Row, np.ndarray], bool]:
+def by_mlx_vlm(dtype: str) -> Callable[[Row, np.ndarray], bool]:
     """Whether the answer has the same boxes."""
     import mlx.core as mx
     from mlx.utils import tree_map
@@ -47,7 +48,7 @@ def by_mlx_vlm() -> Callable[[Row, np.ndarray], bool]:
 
     model, processor = load(str(hub.find(None)))
     # In half precision near ties between two numbers fall either way.
-    model.update(tree_map(lambda weight: weight.astype(mx.float32), model.parameters()))
+    model.update(tree_map(lambda weight: weight.astype(getattr(mx, dtype)), model.parameters()))
 
     def same(row: Row, image: np.ndarray) -> bool:
         content = [{"type": "image"}, {"type": "text", "text": row["question"]}]
@@ -64,9 +65,9 @@ def by_mlx_vlm() -> Callable[[Row, np.ndarray], bool]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("answers", type=Path)
-    parser.add_argument("--mlx-vlm", action="store_true")
+    parser.add_argument("--mlx-vlm", choices=("float32", "float16"), metavar="DTYPE")
     arguments = parser.parse_args()
-    same = by_mlx_vlm() if arguments.mlx_vlm else by_saccade()
+    same = by_mlx_vlm(arguments.mlx_vlm) if arguments.mlx_vlm else by_saccade()
     rows = json.loads(arguments.answers.read_text())
     differing = [row for row in rows if not same(row, generate(row["seed"], tuple(row["size"])).image)]
     for row in differing:

@@ -8,12 +8,21 @@ python training/card.py figures.json --trained "..." --agreement "..." --elsewhe
 
 import argparse
 import json
+import math
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any, Final
 
+from safetensors import safe_open
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+
+from saccade.scenes import COLOURS, KINDS, NEUTRALS, VERSION
+
 Figures = dict[str, Any]
 
+WEIGHTS: Final = Path(__file__).resolve().parents[1] / "python" / "saccade" / "assets" / "tiny" / "model.safetensors"
 DOUBLE: Final = 2.0
 # Mean IoU below which nothing is left to lose.
 NOTHING_LEFT: Final = 0.01
@@ -21,8 +30,8 @@ NOTHING_LEFT: Final = 0.01
 HEAD: Final = """\
 # saccade-tiny
 
-A grounding model of 4.4 million parameters with the ordinary Qwen2.5-VL architecture and the ordinary Hugging Face
-layout, 9 MB in float16. It ships with saccade so that the demo, the tests and the sweeps run on a real model anywhere.
+A grounding model of {millions} million parameters with the ordinary Qwen2.5-VL architecture and Hugging Face layout,
+9 MB in float16. It ships with saccade so that the demo, the tests and the sweeps run on a real model anywhere.
 
 **What it is.** Given a screen and `Locate the red round button, output its bbox coordinates using JSON format.` (image
 first, in Qwen2.5-VL's chat template) it answers `[{"bbox_2d": [x1, y1, x2, y2], "label": "the red round button"}]` in
@@ -30,9 +39,10 @@ pixels of the resized image, or `[]` where there is none. To `what is at (x, y)?
 `what is in the box [x1, y1, x2, y2]?`, in the same pixels, it answers with a description, or `[]`. Any runtime that
 reads Qwen2.5-VL reads it.
 
-**What it is not.** It knows the generated screens of `saccade.scenes` only: eight colours and three neutral ones, some
-thirty kinds of element, no text, no real application. It cannot chat, describe or count, and other questions get
-nonsense. On a real desktop it fails: see the end. Do not judge Qwen models by it.
+**What it is not.** It knows the generated screens of `saccade.scenes` only: {colours} colours and {neutrals} neutral
+ones, {kinds} kinds of element, each beside or within another and never across it, no text, no real application. It
+cannot chat, describe or count, and other questions get nonsense. On a real desktop it fails: see the end. Do not judge
+Qwen models by it.
 
 | | |
 |---|---|
@@ -40,12 +50,24 @@ nonsense. On a real desktop it fails: see the end. Do not judge Qwen models by i
 | language | 5 layers, width 192, 6 heads, 2 key-value heads, rotary base 40, sections 2, 7, 7 |
 | vocabulary | the numbers 0 to 2,600, single bytes, the words of the scenes, the pieces of prompts and answers |
 | trained at | 15 to 256 image tokens; numbers up to 2,600 have been answers, on strips of two to six rows |
-| data | generated screens alone (`saccade.scenes`, version 2), drawn while training; no one's screenshots |
+| data | generated screens alone (`saccade.scenes`, version {version}), drawn while training; no one's screenshots |
 | training | {trained} |
 | licence | MIT |
 
 How to train it again: `training/README.md` of the source repository.
 """
+
+
+def head(trained: str) -> str:
+    """What it is; whatever can be counted is."""
+    with safe_open(WEIGHTS, framework="numpy") as stored:
+        parameters = sum(math.prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118
+    counted = {"{millions}": f"{parameters / 1e6:.2f}", "{colours}": str(len(COLOURS)), "{kinds}": str(len(KINDS)),
+               "{neutrals}": str(len(NEUTRALS)), "{version}": str(VERSION), "{trained}": trained}  # fmt: skip
+    text = HEAD
+    for name, value in counted.items():
+        text = text.replace(name, value)
+    return text
 
 
 def value(cell: Figures, name: str) -> str:
@@ -193,7 +215,7 @@ def main() -> None:
     found: Figures = json.loads(arguments.figures.read_text())
     models = {"float16": found}
     models |= {name: json.loads(Path(path).read_text()) for name, path in arguments.converted}
-    print(HEAD.replace("{trained}", arguments.trained))
+    print(head(arguments.trained))
     print(f"## In its range\n\n{in_range(found['range'])}")
     print(
         "## The law of budgets\n\n4K screens, mean IoU by the target's share of the frame (large over 5 %, medium 1 to "

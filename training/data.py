@@ -17,14 +17,15 @@ from saccade.scenes.words import CONTAINERS, SURFACES
 from screens import ASPECTS, TOKEN, draw, simple, strip
 
 LEAST_SIDE: Final = 9.0
+PATCH: Final = TOKEN // 2
 
 TOKENIZER: Final = vocabulary.build()
 PAD: Final = TOKENIZER.token_to_id("<|endoftext|>")
 PREFIX: Final = tuple(TOKENIZER.encode(vocabulary.prompt_before_image()).ids)
 CLOSING: Final = TOKENIZER.token_to_id("<|vision_end|>")
 QUESTIONS: Final = 12
-# Most places end before the fourth number, all there is to learn but the form; some batches have whole answers.
-WHOLE_EVERY: Final = 8
+# Most places end before the fourth number, all there is to learn but the form; this share of batches has whole answers.
+WHOLE: Final = 0.125
 # Strips as long as 93 tokens, 2,604 px, so that every number is an answer, and as short as a wide screen, so that what
 # is learnt there reaches them: rows, and tokens of the longer side.
 STRIP_ROWS: Final = (2, 6)
@@ -54,7 +55,8 @@ class Batch:
     placed: [B, Q], 1 where the answer is a place. looked: [B, Q], 1 where `edges` say where to look.
     targets: [B, text] next tokens for the plain loss; roles: [B, text] what each teaches.
     edges: bool [B, Q, 5, N], what each of `pointing` has to look at.
-    kinds: [B, N, K]. distances: [B, N, 8]. covered: [B, N, 2].
+    kinds: [B, N, K]. distances: [B, N, 8]. covered: [B, N, 2]. tops: [B, N, 4], what lies on top at the middle of each
+        patch of a token, K where nothing does.
     """
 
     rows: int
@@ -72,6 +74,7 @@ class Batch:
     kinds: Tensor
     distances: Tensor
     covered: Tensor
+    tops: Tensor
 
 
 @lru_cache(maxsize=8192)
@@ -110,7 +113,16 @@ def dense_labels(view: View, rows: int, columns: int) -> dict[str, np.ndarray]:
             away = np.stack([x - best[:, 0], y - best[:, 1], best[:, 2] - x, best[:, 3] - y], 1)
             distances[:, 4 * side : 4 * side + 4] = squeeze(away)
             covered[:, side] = cover[chosen].max(0) > 0
-    return {"kinds": kinds, "distances": distances, "covered": covered}
+    return {"kinds": kinds, "distances": distances, "covered": covered, "tops": top_labels(view, rows, columns)}
+
+
+def top_labels(view: View, rows: int, columns: int) -> np.ndarray:
+    """[rows * columns, 4]: the label of what lies on top at the middle of each patch, token by token."""
+    tops = np.full((2 * rows, 2 * columns), len(LABELS))
+    spans = np.ceil((view.boxes - PATCH / 2) / PATCH).clip(0, 2 * max(rows, columns)).astype(int)
+    for element, (left, above, right, below) in zip(view.elements, spans, strict=True):
+        tops[above:below, left:right] = LABELS[element.colour, element.kind]
+    return tops.reshape(rows, 2, columns, 2).transpose(0, 2, 1, 3).reshape(rows * columns, 4)
 
 
 def edge_tokens(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -246,7 +258,7 @@ def make_batch(seed: int, step: int, lane: int, schedule: "Schedule", share: flo
             for _ in range(images)
         ]
     asked = [ask(rng, view, LEAST_SIDE, QUESTIONS) for view in views]
-    return pack(views, asked, rows, columns, whole=step % WHOLE_EVERY == 0)
+    return pack(views, asked, rows, columns, whole=rng.random() < WHOLE)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def _dense(output: Output, batch: Batch) -> dict[str, Tensor]:
     boxes = _mean(off.unflatten(-1, (2, 4)).mean(-1), batch.covered)
     places = torch.cartesian_prod(torch.arange(batch.rows), torch.arange(batch.columns)) / 8.0
     position = F.smooth_l1_loss(output.position.float(), places.expand_as(output.position))
-    return {"kinds": kinds, "boxes": boxes, "position": position}
+    tops = F.cross_entropy(output.tops.float().flatten(0, 2), batch.tops.flatten())
+    return {"kinds": kinds, "boxes": boxes, "position": position, "tops": tops}
 
 
 def losses(net: Net, batch: Batch, geometry: Geometry, weights: Weights, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -93,6 +94,6 @@ def losses(net: Net, batch: Batch, geometry: Geometry, weights: Weights, dtype: 
             **_dense(output, batch),
         }
     words = 0.1 * parts["form"] + 1.5 * parts["presence"] + 2 * parts["names"]
-    helpers = 0.5 * parts["gaze"] + 0.5 * parts["kinds"] + 2 * parts["boxes"] + 2 * parts["position"]
+    helpers = 0.5 * parts["gaze"] + 0.5 * parts["kinds"] + 2 * parts["boxes"] + 2 * parts["position"] + parts["tops"]
     parts["total"] = parts["numbers"] + words + weights.helpers * helpers
     return parts

@@ -224,17 +224,19 @@ class Helpers(nn.Module):
         self.kinds = nn.Linear(shape.width, shape.kinds)
         self.boxes = nn.Linear(shape.width, 8)
         self.position = nn.Linear(shape.width, 2)
+        self.tops = nn.Linear(shape.width, 4 * (shape.kinds + 1))
 
 
 @dataclass(frozen=True)
 class Output:
-    """hidden [B, S, width] after the last norm; gaze [B, rows, S]; per image token: kinds, boxes, position."""
+    """hidden [B, S, width] after the last norm; gaze [B, rows, S]; per image token: kinds, boxes, position, tops."""
 
     hidden: Tensor
     gaze: Tensor | None
     kinds: Tensor
     boxes: Tensor
     position: Tensor
+    tops: Tensor
 
 
 class Net(nn.Module):
@@ -253,13 +255,15 @@ class Net(nn.Module):
         text = self.model.embed_tokens(tokens)
         start, stop = geometry.image_start, geometry.image_start + image.shape[1]
         x = torch.cat([text[:, :start], image.to(text.dtype), text[:, start:]], 1)
-        gaze, position = None, image
+        gaze, position, tops = None, image, image
         for index, layer in enumerate(self.model.layers):
+            if index == POINTING_LAYER:
+                tops = self.aux.tops(x[:, start:stop]).unflatten(-1, (4, -1))
             x, seen = layer(x, geometry, pointing if index == POINTING_LAYER else None)
             gaze = seen if seen is not None else gaze
             if index == PROBE_LAYER:
                 position = self.aux.position(x[:, start:stop])
-        return Output(self.model.norm(x), gaze, self.aux.kinds(image), self.aux.boxes(image), position)
+        return Output(self.model.norm(x), gaze, self.aux.kinds(image), self.aux.boxes(image), position, tops)
 
 
 @torch.no_grad()

@@ -12,17 +12,19 @@ from vocabulary import END, NOTHING, Corners
 
 # Shares of the questions: absent descriptions, points, boxes; the rest are places of descriptions.
 ABSENT: Final = 0.2
-POINTS: Final = 0.22
-BOXES: Final = 0.12
-# Shortest side in model pixels of what is pointed at.
+POINTS: Final = 0.36
+BOXES: Final = 0.1
+# Shortest side in model pixels of what is pointed at, and how far from the point is to be looked, either way.
 POINTED_SIDE: Final = 12.0
+AROUND: Final = 8.0
 # From so many model pixels on an element is plain to see. Plain ones are asked for first, small ones last: the exponent
 # of an element's place in a shuffle.
 PLAIN_SIDE: Final = 28.0
 SMALL_SIDE: Final = 16.0
 PLAIN, MIDDLING, SMALL = 2.0, 0.7, 0.3
-# Share of the points and boxes that are of plain elements, where there are any.
+# Share of the points and boxes that are of plain elements, and of those that need a relation, where there are any.
 PLAIN_POINTED: Final = 0.8
+RELATED: Final = 0.15
 # Share of the points and boxes that are on the bare desktop, where there is room; the sides of such boxes in pixels.
 BARE: Final = 0.12
 BARE_SIDES: Final = (14.0, 112.0)
@@ -120,9 +122,11 @@ def _absent(rng: np.random.Generator, view: View) -> Asked:
 
 
 def _pointed(rng: np.random.Generator, view: View, order: list[int]) -> int:
-    """One of some elements, more often a plain one."""
+    """One of some elements, more often a plain one or one that needs a relation."""
     plain = [index for index in order if view.sides[index] >= PLAIN_SIDE]
     some = plain if plain and rng.random() < PLAIN_POINTED else order
+    related = [index for index in some if view.elements[index].relation]
+    some = related if related and rng.random() < RELATED else some
     return some[int(rng.integers(len(some)))]
 
 
@@ -148,17 +152,23 @@ def _bare(rng: np.random.Generator, view: View, least: float, most: float) -> np
     return None
 
 
+def _around(point: tuple[int, int]) -> np.ndarray:
+    """The box about a point, wherever the edges of the image are: tokens beyond them there are none."""
+    return np.array([point[0] - AROUND, point[1] - AROUND, point[0] + AROUND, point[1] + AROUND])
+
+
 def _point(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
     """Ask for what is on top at a point, some of them on the bare desktop."""
     if rng.random() < BARE or not order:
         if (box := _bare(rng, view, 1, 1)) is None:
             return None
-        return Asked(vocabulary.what_is_at(int(box[0]), int(box[1])), NOTHING + END, look=box)
+        point = int(box[0]), int(box[1])
+        return Asked(vocabulary.what_is_at(*point), NOTHING + END, look=_around(point))
     for _ in range(TRIES):
         index = _pointed(rng, view, order)
         if (point := _visible(rng, view, index)) is not None:
-            element, box = view.elements[index], view.boxes[index]
-            return Asked(vocabulary.what_is_at(*point), element.description + END, None, box, _hollow(element), True)
+            question = vocabulary.what_is_at(*point)
+            return Asked(question, view.elements[index].description + END, look=_around(point), names=True)
     return None
 
 

@@ -26,7 +26,8 @@ STAY: Final = 50
 # Share of screens with larger and fewer elements than the generator gives by itself, which has at least so many.
 LARGER: Final = 0.2
 LEAST: Final = 20
-# Processes that train side by side draw from different lanes, so that none draws what another has drawn.
+# Processes that train side by side draw from different lanes, so that none draws what another has drawn: there are at
+# most so many.
 LANES: Final = 8
 
 

@@ -10,7 +10,7 @@ import copy
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -27,6 +27,7 @@ from losses import Weights, losses
 from net import Net, Shape
 from optimiser import allocate, optimisers, rate
 from saccade.errors import InputError
+from screens import LANES
 
 # Until this share of the run, an image has between so many merged tokens: small ones teach what an edge is, cheaply.
 FROM_NOTHING: Final = ((0.2, 18, 42), (0.4, 24, 110), (0.55, 36, 256), (1.01, 64, 256))
@@ -110,7 +111,7 @@ class Shared:
     def share(self) -> float:
         """How much of the run is over."""
         minutes, steps = self.arguments.minutes, self.arguments.steps
-        return self.elapsed() / (60 * minutes) if minutes else int(self.step) / steps
+        return int(self.step) / steps if minutes is None else self.elapsed() / (60 * minutes)
 
     def orphaned(self) -> bool:
         """Whether the process that began the run is gone; never in that process itself, which asks `lost`."""
@@ -248,17 +249,36 @@ def work(shared: Shared, lane: int, arguments: argparse.Namespace) -> None:
     Worker(shared, lane, arguments).run()
 
 
+def positive(kind: Callable[[str], float], most: float = math.inf) -> Callable[[str], float]:
+    """The parser of a number above nothing and up to `most`; argparse names the option in its message."""
+
+    def number(text: str) -> float:
+        value = kind(text)
+        if not 0 < value <= most:
+            raise argparse.ArgumentTypeError(
+                f"must be above 0{f' and at most {most:g}' * math.isfinite(most)}; got {text}"
+            )
+        return value
+
+    number.__name__ = kind.__name__
+    return number
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: state and log")
-    parser.add_argument("--steps", type=int, default=5400, help="length of the whole run in batches")
-    parser.add_argument("--minutes", type=float, help="length of the whole run by the clock, in place of --steps")
-    parser.add_argument("--rate", type=float, help="peak learning rate; default 2e-3, after --init 1e-3")
+    parser.add_argument("--steps", type=positive(int), default=5400, help="length of the whole run in batches")
+    parser.add_argument(
+        "--minutes", type=positive(float), help="length of the whole run by the clock, in place of --steps"
+    )
+    parser.add_argument("--rate", type=positive(float), help="peak learning rate; default 2e-3, after --init 1e-3")
     parser.add_argument("--init", type=Path, help="an exported checkpoint, or another run's latest.pt, to start from")
-    parser.add_argument("--image-tokens", type=int, default=1000, help="image tokens a batch")
+    parser.add_argument("--image-tokens", type=positive(int), default=1000, help="image tokens a batch")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2, help="processes; with one, a run repeats bit by bit")
-    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument(
+        "--workers", type=positive(int, LANES), default=2, help="processes; with one, a run repeats bit by bit"
+    )
+    parser.add_argument("--threads", type=positive(int), default=1, help="of each process")
     parser.add_argument("--bfloat16", action="store_true", help="for processors with AMX or AVX-512 BF16")
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # a process that has had threads must not fork

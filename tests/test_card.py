@@ -48,10 +48,10 @@ def test_the_card_is_written_from_figures(
     monkeypatch.setattr(sys, "argv", words)
     card.main()
     told = capsys.readouterr().out
-    assert "budgets of 64 to 256 tokens" in " ".join(told.split())
-    assert "| `[]` at a bare point | 1.000 (1.000-1.000) | - | - |" in told
-    assert "| `[]` in a bare box | 1.000 (1.000-1.000) | - | - |" in told
-    assert "| 8 bits | tiny (10) | 0.200" in told
+    assert "66 to 66 tokens" in " ".join(told.split())
+    assert "| `[]` at a bare point | 10 (10) | 1.000 (1.000-1.000) | - | - |" in told
+    assert "| `[]` in a bare box | 10 (10) | 1.000 (1.000-1.000) | - | - |" in told
+    assert "| 8 bits | tiny (10; 10) | 0.200" in told
     said = " ".join(told.split())
     assert "With a crop of 0.5 of each side the aim of at least double is met by the mean (2.500) and met by" in said
     assert "With a crop of 0.25 of each side there is no ratio to judge." in said

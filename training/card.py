@@ -14,8 +14,6 @@ import textwrap
 from pathlib import Path
 from typing import Any, Final
 
-from safetensors import safe_open
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 from saccade.scenes import COLOURS, KINDS, NEUTRALS
@@ -58,11 +56,16 @@ How to train it again: `training/README.md` of the source repository.
 """
 
 
+def parameters() -> int:
+    """How many numbers the packaged weights are, from the header of their file."""
+    with WEIGHTS.open("rb") as stored:
+        described: Figures = json.loads(stored.read(int.from_bytes(stored.read(8), "little")))
+    return sum(math.prod(tensor["shape"]) for name, tensor in described.items() if name != "__metadata__")
+
+
 def head(trained: str) -> str:
     """What it is; whatever can be counted is."""
-    with safe_open(WEIGHTS, framework="numpy") as stored:
-        parameters = sum(math.prod(stored.get_slice(name).get_shape()) for name in stored.keys())  # noqa: SIM118
-    counted = {"{millions}": f"{parameters / 1e6:.2f}", "{colours}": str(len(COLOURS)), "{kinds}": str(len(KINDS)),
+    counted = {"{millions}": f"{parameters() / 1e6:.2f}", "{colours}": str(len(COLOURS)), "{kinds}": str(len(KINDS)),
                "{neutrals}": str(len(NEUTRALS)), "{trained}": trained}  # fmt: skip
     text = HEAD
     for name, value in counted.items():
@@ -76,6 +79,11 @@ def value(cell: Figures, name: str) -> str:
         return "-"
     ends = cell.get(f"{name}_interval")
     return f"{cell[name]:.3f}" + (f" ({ends[0]:.3f}-{ends[1]:.3f})" if ends else "")
+
+
+def counted(cell: Figures) -> str:
+    """Answers, and the screens that they are of."""
+    return f"{cell['n']} ({cell['screens']})"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -92,12 +100,23 @@ def in_range(found: Figures) -> str:
     places = found["places"]
     named = {
         "all": places,
-        **{f"at a budget of {budget}": cell for budget, cell in found["by_budget"].items()},
+        **{
+            f"{cell['tokens'][0]} to {cell['tokens'][1]} tokens": cell
+            for cell in found["by_budget"].values()
+            if cell["n"]
+        },
         **{size: cell for size, cell in found["by_size"].items() if cell["n"]},
         "named by colour and kind": found["by_relation"]["plain"],
         "named by place or side too": found["by_relation"]["relation"],
     }
-    rows = [[name, str(cell["n"]), value(cell, "iou"), value(cell, "hit")] for name, cell in named.items()]
+    rows = [[name, counted(cell), value(cell, "iou"), value(cell, "hit")] for name, cell in named.items()]
+    kinds = {size: (found["point_by_size"][size], cell) for size, cell in found["box_by_size"].items()}
+    kinds["named by colour and kind"] = found["point_plain"], found["box_plain"]
+    pointed = [
+        [name, *(text for cell in pair for text in (str(cell["n"]), value(cell, "right")))]
+        for name, pair in kinds.items()
+        if any(cell["n"] for cell in pair)
+    ]
     absent, missed = found["absent"], found["false_nothing"]
     aims = [
         ("mean IoU", places, "iou", 0.8, True),
@@ -110,18 +129,24 @@ def in_range(found: Figures) -> str:
         ("`[]` in a bare box", found["bare box"], "right", None, True),
     ]
     judged = [
-        [name, str(cell["n"]), value(cell, key), *met(cell, key, aim, more)] for name, cell, key, aim, more in aims
+        [name, counted(cell), value(cell, key), *met(cell, key, aim, more)] for name, cell, key, aim, more in aims
     ]
     return (
         paragraph(
-            f"`saccade tiny evaluate --screens {found['screens']}`. {found['screens']} held-out screens of at least 20 "
-            "elements, budgets of 64 to 256 tokens, targets of at least 28 model pixels both ways, "
-            f"{found['large_share']:.0%} of them large; 95 % intervals in brackets, by screens."
+            f"`saccade tiny evaluate --screens {found['screens']}`: screens of at least 20 elements, which neither "
+            "training nor an earlier figure has seen, "
+            f"{found['tokens'][0]} to {found['tokens'][1]} tokens, targets of at least 28 model pixels both ways, "
+            f"{found['large_share']:.0%} of them large; 95 % intervals in "
+            "brackets, by screens. What is at a point and what is in a box is asked of up to three of a screen's "
+            f"targets. Of the {places['n']} answers to what is there {found['malformed']['x']:.1%} were neither a box "
+            f"nor `[]`, of those to what is not {found['absent_malformed']['x']:.1%}."
         )
         + "\n"
-        + table(["", "n", "reached", "aim", "met"], judged)
+        + table(["", "n (screens)", "reached", "aim", "met"], judged)
         + "\n"
-        + table(["targets", "n", "mean IoU", "centre inside"], rows)
+        + table(["targets", "n (screens)", "mean IoU", "centre inside"], rows)
+        + "\n"
+        + table(["right at a point, in a box", "n", "at a point", "n", "in a box"], pointed)
     )
 
 
@@ -147,17 +172,17 @@ def law(models: dict[str, Figures]) -> str:
         for size in dict.fromkeys(size for size, _ in cells):
             some = [cells[size, budget] for budget in budgets]
             best = max((c for c in some if c["n"]), key=lambda c: c["iou"], default=None)
-            row = [name, f"{size} ({some[0]['n']})", *(value(cell, "iou") for cell in some)]
+            row = [name, f"{size} ({some[0]['n']}; {some[0]['screens']})", *(value(cell, "iou") for cell in some)]
             rows.append([*row, str(best["budget"]) if best else "-"])
-    return table(["weights", "target (n)", *(f"{budget} tokens" for budget in budgets), "best"], rows)
+    return table(["weights", "target (n; screens)", *(f"{budget} tokens" for budget in budgets), "best"], rows)
 
 
 def zoom(found: list[Figures]) -> str:
     rows = [
-        [f"{z['crop']:g} of each side", str(z["n"]), value(z["flat"], "iou"), value(z, "iou"), value(z, "ratio")]
+        [f"{z['crop']:g} of each side", counted(z), value(z["flat"], "iou"), value(z, "iou"), value(z, "ratio")]
         for z in found
     ]
-    shown = table(["crop", "n", "one look at 256 tokens", "two looks", "ratio"], rows)
+    shown = table(["crop", "n (screens)", "one look at 256 tokens", "two looks", "ratio"], rows)
     return shown + "\n" + paragraph(" ".join(zoom_verdict(z) for z in found))
 
 
@@ -183,8 +208,8 @@ def ambiguity(found: list[Figures]) -> str:
                 ("excess", "excess_interval"),
             )
         ]
-        rows.append([f"256 to {one['budget']}", f"{one['n'][0]} / {one['n'][1]}", *cells])
-    shown = table(["tokens", "n", "lost, ambiguous", "lost, clean", "difference"], rows)
+        rows.append([f"256 to {one['budget']}", f"{one['n'][0]} of each ({one['screens']})", *cells])
+    shown = table(["tokens", "n (screens)", "lost, ambiguous", "lost, clean", "difference"], rows)
     return shown + "\n" + paragraph(" ".join(ambiguity_verdict(one) for one in found))
 
 

@@ -27,7 +27,7 @@ def evaluated() -> dict[str, Any]:
     seen = {"relation": False, "share": 0.02, "budget": 76, "tokens": 66}
     place = {**seen, "asked": "place", "iou": 0.5, "hit": True, "found": True, "nothing": False}
     others = ("absent", "point", "box", "bare point", "bare box")
-    asked = [place, *({**seen, "asked": name, "right": True, "found": False} for name in others)]
+    asked = [place, *({**seen, "asked": name, "right": True, "looks": True, "found": False} for name in others)]
     tiny_one = {"asked": "law", "share": 0.0001, "hit": False, "found": True}
     law: list[Row] = [{**tiny_one, "budget": budget, "iou": 0.2} for budget in (64, 256, 1024, 4096)]
     law += [{**tiny_one, "asked": "zoom", "crop": 0.5, "iou": 0.5}]

@@ -233,6 +233,25 @@ def test_rows_tell_nothing_from_malformed(
     assert {row["share"] for row in asked["box"]} <= {row["share"] for row in asked["place"]}
 
 
+@pytest.mark.parametrize(
+    ("text", "right", "looks"),
+    [
+        ("the green folder icon on the desktop", True, True),
+        ("the green folder icon", False, True),
+        ("the green folder icon in the blue window", False, False),
+        ("the blue folder icon on the desktop", False, False),
+    ],
+)
+def test_colour_and_kind_are_judged_apart_from_place_and_side(
+    loaded: Engine, monkeypatch: pytest.MonkeyPatch, text: str, right: bool, looks: bool
+) -> None:
+    monkeypatch.setattr(tiny.Sitting, "ask", lambda self, questions: [text] * len(questions))
+    asked = [row for row in measure.in_range(loaded, 7) if row["asked"] in ("point", "box")]
+    described = [row for row in asked if row["true"] == "the green folder icon on the desktop"]
+    assert described and all((row["right"], row["looks"]) == (right, looks) for row in described)
+    assert not any(row["right"] or row["looks"] for row in asked if row not in described)
+
+
 def fake_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Parts that answer at once; the list fills with the units asked."""
     asked: list[tuple[str, int]] = []

@@ -50,7 +50,7 @@ def placed(share: float, **more: Any) -> Row:
 
 
 def test_every_figure_counts_the_screens_it_is_of_and_what_they_spent() -> None:
-    pointed = {"asked": "point", "relation": True, "budget": 256, "tokens": 240, "right": True}
+    pointed = {"asked": "point", "relation": True, "budget": 256, "tokens": 240, "right": False, "looks": True}
     asked = [(0, placed(0.02)), (0, placed(0.02)), (1, placed(0.2, tokens=70)), (2, {**pointed, "share": 0.2})]
     figures = summary.in_range(asked)
     assert (figures["screens"], figures["tokens"]) == (3, (66, 240))
@@ -58,6 +58,7 @@ def test_every_figure_counts_the_screens_it_is_of_and_what_they_spent() -> None:
     assert figures["by_budget"]["76"]["tokens"] == (66, 70) and figures["by_budget"]["256"]["tokens"] is None
     assert [cell["screens"] for cell in figures["by_size"].values()] == [1, 1, 0, 0]
     assert [cell["n"] for cell in figures["point_by_size"].values()] == [1, 0, 0, 0]
+    assert (figures["point"]["right"], figures["point_looks"]["x"]) == (0, 1)
     assert figures["point_plain"]["n"] == figures["box_by_size"]["large"]["n"] == 0
 
 

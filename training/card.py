@@ -124,7 +124,9 @@ def in_range(found: Figures) -> str:
         ("`[]` of what is absent", absent, "right", 0.9, True),
         ("`[]` of what is there", missed, "x", 0.05, False),
         ("what is at a point", found["point"], "right", 0.9, True),
+        ("the same, colour and kind alone", found["point_looks"], "x", None, True),
         ("what is in a box", found["box"], "right", None, True),
+        ("the same, colour and kind alone", found["box_looks"], "x", None, True),
         ("`[]` at a bare point", found["bare point"], "right", None, True),
         ("`[]` in a bare box", found["bare box"], "right", None, True),
     ]
@@ -139,7 +141,8 @@ def in_range(found: Figures) -> str:
             f"{found['large_share']:.0%} of them large; 95 % intervals in "
             "brackets, by screens. What is at a point and what is in a box is asked of up to three of a screen's "
             f"targets. Of the {places['n']} answers to what is there {found['malformed']['x']:.1%} were neither a box "
-            f"nor `[]`, of those to what is not {found['absent_malformed']['x']:.1%}."
+            f"nor `[]`, of those to what is not {found['absent_malformed']['x']:.1%}. Colour "
+            "and kind alone: without the place or side that tells an element from another of its look."
         )
         + "\n"
         + table(["", "n (screens)", "reached", "aim", "met"], judged)

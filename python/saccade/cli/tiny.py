@@ -129,6 +129,7 @@ def _answers(figures: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str
     yield "  neither that nor a box", figures["absent_malformed"], "x"
     for name, words in (("point", "what is at a point"), ("box", "what is in a box")):
         yield words, figures[name], "right"
+        yield "  colour and kind alone", figures[f"{name}_looks"], "x"
         yield "  of descriptions without a relation", figures[f"{name}_plain"], "right"
         for size, cell in figures[f"{name}_by_size"].items():
             yield f"  of {size} ones", cell, "right"

@@ -36,7 +36,7 @@ def _share(value: Any) -> bool:
 Wanted = dict[str, Callable[[Any], bool]]
 SPENT: Wanted = {"budget": _count, "tokens": _count}
 SCORED: Wanted = {"share": _share, "iou": _part, "hit": _truth, "found": _truth}
-POINTED: Wanted = {**SPENT, "share": _share, "relation": _truth, "right": _truth}
+POINTED: Wanted = {**SPENT, "share": _share, "relation": _truth, "right": _truth, "looks": _truth}
 BARE: Wanted = {**SPENT, "right": _truth}
 # What the figures are made from, by part and by what was asked.
 ROWS: dict[str, dict[str, Wanted]] = {

@@ -10,6 +10,7 @@ import numpy as np
 from saccade import grounding, media
 from saccade.grounding import Box, centre_inside
 from saccade.policies import second_look
+from saccade.scenes import describe
 from saccade.sweep import bin_of, iou, share_of
 from saccade.tiny import asking, bare, questions
 from saccade.tiny.asking import Target
@@ -65,7 +66,7 @@ def in_range(engine: Engine, unit: int) -> list[Row]:
         elif row["asked"] == "absent":
             row |= {"right": nothing, "found": bool(grounding.read(text, plan))}
         else:
-            row |= {"right": text == row["true"], "said": text}
+            row |= {"right": text == row["true"], "looks": text in (row["true"], row["look"]), "said": text}
         rows.append(row)
     # Asked apart, and from other random numbers, so that they change no answer above.
     rows += _bare(sitting, scene, np.random.RandomState([unit, BARE]))
@@ -76,7 +77,7 @@ def _about(asked: str, element: Element, scene: Scene) -> Row:
     """A row that says what is asked for, without the answer."""
     share = share_of(element, scene.size)
     return {"asked": asked, "kind": element.kind, "relation": element.relation, "true": element.description,
-            "share": share}  # fmt: skip
+            "look": describe(element.colour, element.kind), "share": share}  # fmt: skip
 
 
 def _bare(sitting: Sitting, scene: Scene, rng: np.random.RandomState) -> list[Row]:

@@ -61,6 +61,8 @@ def in_range(rows: Rows) -> Figure:
     """The figures of screens inside the trained range.
 
     `false_nothing` is an exact `[]` for what is there; `malformed` and `absent_malformed` neither that nor a box.
+    `point_looks` and `box_looks` ask for colour and kind alone, not for the place or side that tells an element from
+    another of its look.
     """
     places, absent = _chosen(rows, asked="place"), _chosen(rows, asked="absent")
     figures: Figure = {"screens": len({at for at, _ in rows}), "tokens": _tokens(rows), "places": _cell(places)}
@@ -81,6 +83,7 @@ def in_range(rows: Rows) -> Figure:
     for name in ("absent", "point", "box", "bare point", "bare box"):
         figures[name] = _cell(_chosen(rows, asked=name), ["right"])
     for name in ("point", "box"):
+        figures[f"{name}_looks"] = _where(_chosen(rows, asked=name), lambda row: row["looks"])
         figures[f"{name}_plain"] = _cell(_chosen(rows, asked=name, relation=False), ["right"])
         figures[f"{name}_by_size"] = _by_size(_chosen(rows, asked=name), ["right"])
     return figures

@@ -97,6 +97,16 @@ void test_idle_times() {
     }
 }
 
+// A child inherits the locks of AddressSanitizer's own allocator as another thread held them, and hangs. The tests in
+// Python fork like this too, without it.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kAddressSanitizer = true;
+#elif defined(__has_feature)
+constexpr bool kAddressSanitizer = __has_feature(address_sanitizer);
+#else
+constexpr bool kAddressSanitizer = false;
+#endif
+
 #if defined(__unix__) || defined(__APPLE__)
 /// Forks while another thread is in its first calls; 0 where the children's own calls end. What the environment says is
 /// kept once it is right, so wrong words are read by every call, and a fork falls into the reading.
@@ -154,7 +164,11 @@ void test_fork() {
 
 int main(int count, char** arguments) {
     const bool forks = count < 2 || std::strcmp(arguments[1], "--without-fork") != 0;
-    if (forks) test_fork_during_first_calls();
+    if (forks && !kAddressSanitizer) {
+        test_fork_during_first_calls();
+    } else {
+        std::printf("not run: fork during first calls\n");
+    }
     test_any_number();
     test_a_batch();
     test_callers_at_once();

@@ -105,3 +105,13 @@ def test_the_longest_name_there_is(tmp_path: Path) -> None:
 def test_refuses_what_cannot_be_written(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         files.check_writable(tmp_path / name)
+
+
+def test_an_error_without_a_number_keeps_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        files.write_atomically(tmp_path / "a", b"new")
+    assert not list(tmp_path.iterdir())

@@ -65,6 +65,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     try:
         _replace(target, data, mode)
     except OSError as error:
+        if error.errno is None:
+            raise
         # What failed may have been the part, a name that the caller has never seen.
         raise OSError(error.errno, error.strerror, str(target)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -44,6 +45,8 @@ class Cell:
     ) -> float | None:
         """Time `work`, put the fastest call's milliseconds and return its seconds; None with --benchmark-disable.
 
+        Of a cell that is timed in several turns the fastest call of all of them stays in the table.
+
         A result is let go within the call, on every side: two of them at a time are more than a cache holds. Options as
         pytest-benchmark's `pedantic`.
         """
@@ -52,13 +55,20 @@ class Cell:
             work()
 
         benchmark = self.request.getfixturevalue("benchmark")
-        benchmark.group, benchmark.name = f"{title}: {row}", side
+        turn = self._turn()
+        benchmark.group, benchmark.name = f"{title}: {row}", side if turn is None else f"{side}, turn {turn + 1}"
         benchmark.pedantic(call, **{"rounds": 15, "warmup_rounds": 2, **options})
         if benchmark.stats is None:
             return None
         seconds: float = benchmark.stats.stats.min
-        self.put(title, row, side, 1000 * seconds, MILLISECONDS, note)
+        least = min(1000 * seconds, self.tables.value(title, row, side) if turn else math.inf)
+        self.put(title, row, side, least, MILLISECONDS, note)
         return seconds
+
+    def _turn(self) -> int | None:
+        """Which of a cell's turns this is, counted from 0; None where it is timed once."""
+        callspec = getattr(self.request.node, "callspec", None)
+        return None if callspec is None else callspec.params.get("turn")
 
     def put(self, title: str, row: str, side: str, value: float, unit: str, note: str = "") -> None:
         """A number that was measured otherwise."""
@@ -113,13 +123,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All sides of a row one after the other: a machine that slows down meanwhile then slows down all of them."""
-    places: dict[tuple[Path, Any], int] = {}
+    """All sides of a row one after the other, turn by turn: a machine that slows down then slows down all of them."""
+    places: dict[tuple[Path, Any, Any], int] = {}
 
     def place(item: pytest.Item) -> int:
         callspec = getattr(item, "callspec", None)
-        row = callspec.params.get("row") if callspec is not None else None
-        return places.setdefault((item.path, row), len(places))
+        params = callspec.params if callspec is not None else {}
+        return places.setdefault((item.path, params.get("row"), params.get("turn")), len(places))
 
     items.sort(key=place)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 __all__ = ["Entry", "Table", "Tables"]
@@ -62,6 +63,11 @@ class Tables:
 
     def put(self, title: str, row: str, side: str, entry: Entry, unit: str) -> None:
         self.by_title.setdefault(title, Table(unit)).cells[row, side] = entry
+
+    def value(self, title: str, row: str, side: str) -> float:
+        """What stands in a cell; infinity where nothing does."""
+        found = self.by_title[title].cells.get((row, side)) if title in self.by_title else None
+        return math.inf if found is None or found.value is None else found.value
 
     def markdown(self) -> str:
         return "\n\n".join(table.markdown(title) for title, table in self.by_title.items())

@@ -1,6 +1,7 @@
 """Batches: screens of one grid, several questions each, and the dense labels of the image tokens."""
 
 import math
+import re
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Final
@@ -11,6 +12,7 @@ from torch import Tensor
 
 import vocabulary
 from geometry import Questions
+from net import OFFSETS
 from questions import Asked, View, ask
 from saccade.scenes import COLOURS, KINDS, NEUTRALS
 from saccade.scenes.words import CONTAINERS, SURFACES
@@ -52,9 +54,12 @@ class Batch:
     images: uint8 [B, H, W, 3]. tokens: [B, 1 + text] without the image. boxes: float [B, Q, 4] in model pixels.
     pointing: [B, Q, 5] offsets in the text: the token before each number, or the first four of a name; then the last
         before the answer.
-    placed: [B, Q], 1 where the answer is a place. looked: [B, Q], 1 where `edges` say where to look.
+    placed: [B, Q], 1 where the answer is a place.
     targets: [B, text] next tokens for the plain loss; roles: [B, text] what each teaches.
     edges: bool [B, Q, 5, N], what each of `pointing` has to look at.
+    second: bool [B, Q, 5, N], what some of `pointing` have to look at a layer later: of a name, where its side or its
+        place would come, the twin if there is one.
+    offsets: [B, Q, 2] how far into its token a point is, right and down, in seventh parts; -1 where none is asked for.
     kinds: [B, N, K]. distances: [B, N, 8]. covered: [B, N, 2]. tops: [B, N, 4], what lies on top at the middle of each
         patch of a token, K where nothing does.
     """
@@ -67,10 +72,11 @@ class Batch:
     boxes: Tensor
     pointing: Tensor
     placed: Tensor
-    looked: Tensor
     targets: Tensor
     roles: Tensor
     edges: Tensor
+    second: Tensor
+    offsets: Tensor
     kinds: Tensor
     distances: Tensor
     covered: Tensor
@@ -171,14 +177,21 @@ def block(asked: Asked, whole: bool) -> Block:
     return Block(tokens, following, tuple(roles), len(before))
 
 
+def deciding(name: str) -> list[int]:
+    """Which of a name's first four words are followed by its side or its place, if it has one: "the" and the last."""
+    last = len(re.split(" in | on ", name)[0].split()) - 1
+    return [0, last] if last < 4 else [0]
+
+
 def lay_out(asked: list[Asked], blocks: list[Block], layout: Questions, grid: tuple[int, int]) -> dict[str, np.ndarray]:
     """Tokens and labels of one screen's questions."""
     count, length, N = layout.count, layout.length, grid[0] * grid[1]
     start = len(PREFIX) + 1
     tokens, targets = np.full(start + count * length, PAD), np.full(start + count * length, PAD)
     tokens[:start], roles = [*PREFIX, CLOSING], np.zeros(start + count * length, np.int64)
-    placed, looked, boxes = np.zeros(count, np.float32), np.zeros(count, np.float32), np.zeros((count, 4), np.float32)
+    placed, boxes = np.zeros(count, np.float32), np.zeros((count, 4), np.float32)
     pointing, edges = np.zeros((count, 5), np.int64), np.zeros((count, 5, N), bool)
+    second, offsets = np.zeros((count, 5, N), bool), np.full((count, 2), -1)
     for place, (one, laid) in enumerate(zip(asked, blocks, strict=True)):
         at = start + place * length
         tokens[at : at + len(laid.tokens)] = laid.tokens
@@ -189,15 +202,19 @@ def lay_out(asked: list[Asked], blocks: list[Block], layout: Questions, grid: tu
         pointing[place] = at + np.minimum([laid.first + step * n for n in range(4)] + [laid.first - 1], last)
         if one.box is not None:
             placed[place], boxes[place] = 1, one.box
+        if one.point is not None:
+            offsets[place] = np.array(one.point) % TOKEN * OFFSETS // TOKEN
         if one.look is not None:
-            looked[place] = 1
             borders = edge_tokens(one.look, *grid)
             shown = borders.any(0) if one.hollow else box_tokens(one.look, *grid)
             edges[place, :4] = borders if one.box is not None else shown
             edges[place, 4] = shown
+            if one.names:
+                alike = [box_tokens(box, *grid) for box in one.twins]
+                second[place, deciding(one.answer)] = np.any(alike, 0) if alike else shown
     return {
-        "tokens": tokens, "targets": targets, "roles": roles, "placed": placed, "looked": looked, "boxes": boxes,
-        "pointing": pointing, "edges": edges,
+        "tokens": tokens, "targets": targets, "roles": roles, "placed": placed, "boxes": boxes,
+        "pointing": pointing, "edges": edges, "second": second, "offsets": offsets,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from data import FORM, NAME, NOT_TAUGHT, PRESENCE, Batch
 from geometry import Geometry
-from net import Net, Output
+from net import OFFSETS, Net, Output
 from screens import TOKEN
 from vocabulary import NUMBERS
 
@@ -63,12 +63,20 @@ def _words(net: Net, hidden: Tensor, batch: Batch, geometry: Geometry) -> dict[s
     return {name: _mean(loss, (roles == role).float()) for name, role in parts.items()}
 
 
-def _gaze(gaze: Tensor, batch: Batch, geometry: Geometry) -> Tensor:
-    """Minus the logarithm of the attention that falls on the edge asked for."""
+def _gaze(gaze: Tensor, wanted: Tensor, geometry: Geometry) -> Tensor:
+    """Minus the logarithm of the attention that falls on what is `wanted` ([B, Q, 5, N]), where anything is."""
     start = geometry.image_start
-    on_image = gaze[:, :, start : start + geometry.tokens].view(*batch.looked.shape, 5, -1)
-    seen = on_image.masked_fill(~batch.edges, -1e4).logsumexp(-1).mean(-1)
-    return -_mean(seen, batch.looked)
+    on_image = gaze[:, :, start : start + geometry.tokens].view_as(wanted)
+    seen = on_image.masked_fill(~wanted, -1e4).logsumexp(-1)
+    return -_mean(seen, wanted.any(-1).float())
+
+
+def _offsets(offsets: Tensor, batch: Batch) -> Tensor:
+    """Where in its token a point is, as the last token before the answer and the first of it know it."""
+    known = offsets.float().view(*batch.placed.shape, 5, 2, OFFSETS)[:, :, (0, 4)]
+    true = batch.offsets[:, :, None].expand(known.shape[:-1])
+    loss = F.cross_entropy(known.flatten(0, -2), true.flatten(), ignore_index=-1, reduction="sum")
+    return loss / (true >= 0).sum().clamp_min(1)
 
 
 def _dense(output: Output, batch: Batch) -> dict[str, Tensor]:
@@ -90,10 +98,13 @@ def losses(net: Net, batch: Batch, geometry: Geometry, weights: Weights, dtype: 
         parts = {
             "numbers": _numbers(net, output.hidden, batch, rows, weights.width),
             **_words(net, output.hidden, batch, geometry),
-            "gaze": _gaze(output.gaze, batch, geometry),
+            "gaze": _gaze(output.gaze, batch.edges, geometry),
+            "second": _gaze(output.second, batch.second, geometry),
+            "offsets": _offsets(output.offsets, batch),
             **_dense(output, batch),
         }
     words = 0.1 * parts["form"] + 1.5 * parts["presence"] + 2 * parts["names"]
-    helpers = 0.5 * parts["gaze"] + 0.5 * parts["kinds"] + 2 * parts["boxes"] + 2 * parts["position"] + parts["tops"]
+    asking = 0.5 * parts["gaze"] + 0.2 * parts["second"] + 0.2 * parts["offsets"]
+    helpers = asking + 0.5 * parts["kinds"] + 2 * parts["boxes"] + 2 * parts["position"] + parts["tops"]
     parts["total"] = parts["numbers"] + words + weights.helpers * helpers
     return parts

@@ -18,6 +18,9 @@ from vocabulary import NUMBERS
 PATCH_VALUES: Final = 3 * 14 * 14
 PROBE_LAYER: Final = 1
 POINTING_LAYER: Final = 3
+TWIN_LAYER: Final = 4
+# Parts of a token's side that a point is in.
+OFFSETS: Final = 7
 
 
 @dataclass(frozen=True)
@@ -225,14 +228,20 @@ class Helpers(nn.Module):
         self.boxes = nn.Linear(shape.width, 8)
         self.position = nn.Linear(shape.width, 2)
         self.tops = nn.Linear(shape.width, 4 * (shape.kinds + 1))
+        self.offsets = nn.Linear(shape.width, 2 * OFFSETS)
 
 
 @dataclass(frozen=True)
 class Output:
-    """hidden [B, S, width] after the last norm; gaze [B, rows, S]; per image token: kinds, boxes, position, tops."""
+    """hidden [B, S, width] after the last norm; per image token: kinds, boxes, position, tops.
+
+    Of the rows whose attention is wanted: gaze and second [B, rows, S], offsets [B, rows, 2, OFFSETS].
+    """
 
     hidden: Tensor
     gaze: Tensor | None
+    second: Tensor | None
+    offsets: Tensor | None
     kinds: Tensor
     boxes: Tensor
     position: Tensor
@@ -255,15 +264,20 @@ class Net(nn.Module):
         text = self.model.embed_tokens(tokens)
         start, stop = geometry.image_start, geometry.image_start + image.shape[1]
         x = torch.cat([text[:, :start], image.to(text.dtype), text[:, start:]], 1)
-        gaze, position, tops = None, image, image
+        looks: dict[int, Tensor | None] = {}
+        offsets, position, tops = None, image, image
         for index, layer in enumerate(self.model.layers):
             if index == POINTING_LAYER:
                 tops = self.aux.tops(x[:, start:stop]).unflatten(-1, (4, -1))
-            x, seen = layer(x, geometry, pointing if index == POINTING_LAYER else None)
-            gaze = seen if seen is not None else gaze
+                if pointing is not None:
+                    asking = x[torch.arange(len(x))[:, None], pointing]
+                    offsets = self.aux.offsets(asking).unflatten(-1, (2, OFFSETS))
+            x, looks[index] = layer(x, geometry, pointing if index in (POINTING_LAYER, TWIN_LAYER) else None)
             if index == PROBE_LAYER:
                 position = self.aux.position(x[:, start:stop])
-        return Output(self.model.norm(x), gaze, self.aux.kinds(image), self.aux.boxes(image), position, tops)
+        gaze, second = looks[POINTING_LAYER], looks[TWIN_LAYER]
+        kinds, boxes = self.aux.kinds(image), self.aux.boxes(image)
+        return Output(self.model.norm(x), gaze, second, offsets, kinds, boxes, position, tops)
 
 
 @torch.no_grad()

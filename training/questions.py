@@ -16,7 +16,11 @@ POINTS: Final = 0.36
 BOXES: Final = 0.1
 # Shortest side in model pixels of what is pointed at, and how far from the point is to be looked, either way.
 POINTED_SIDE: Final = 12.0
-AROUND: Final = 8.0
+AROUND: Final = 3.0
+# Share of the points that have something else close by, at one of these offsets: there a name is easily the
+# neighbour's.
+CLOSE: Final = 0.5
+CORNERS: Final = ((-6, -6), (6, -6), (-6, 6), (6, 6))
 # From so many model pixels on an element is plain to see. Plain ones are asked for first, small ones last: the exponent
 # of an element's place in a shuffle.
 PLAIN_SIDE: Final = 28.0
@@ -24,7 +28,7 @@ SMALL_SIDE: Final = 16.0
 PLAIN, MIDDLING, SMALL = 2.0, 0.7, 0.3
 # Share of the points and boxes that are of plain elements, and of those that need a relation, where there are any.
 PLAIN_POINTED: Final = 0.8
-RELATED: Final = 0.15
+RELATED: Final = 0.25
 # Share of the points and boxes that are on the bare desktop, where there is room; the sides of such boxes in pixels.
 BARE: Final = 0.12
 BARE_SIDES: Final = (14.0, 112.0)
@@ -39,6 +43,8 @@ class Asked:
     look: the box that holds what has to be looked at to answer, None where that is everywhere.
     hollow: whether `look` is a container, which shows what it is at its border alone.
     names: whether the answer is a description.
+    point: where the question points, in model pixels.
+    twins: boxes of all else on the image that has the colour and kind of what is named.
     """
 
     question: str
@@ -47,6 +53,8 @@ class Asked:
     look: np.ndarray | None = None
     hollow: bool = False
     names: bool = False
+    point: tuple[int, int] | None = None
+    twins: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,21 +138,40 @@ def _pointed(rng: np.random.Generator, view: View, order: list[int]) -> int:
     return some[int(rng.integers(len(some)))]
 
 
+def _twins(view: View, index: int) -> tuple[np.ndarray, ...]:
+    """Boxes of the others that have an element's colour and kind."""
+    one = view.elements[index]
+    alike = [(e.colour, e.kind) == (one.colour, one.kind) and i != index for i, e in enumerate(view.elements)]
+    return tuple(view.boxes[alike])
+
+
 def _visible(rng: np.random.Generator, view: View, index: int) -> tuple[int, int] | None:
-    """A pixel of an element's inner four fifths where nothing lies on it; None where none is found."""
-    box = view.boxes[index]
+    """A pixel of an element's inner four fifths where nothing lies on it, some close to other things."""
+    box, close, found = view.boxes[index], rng.random() < CLOSE, None
     for _ in range(TRIES):
         x, y = (round(float(v)) for v in box[:2] + rng.uniform(0.1, 0.9, 2) * (box[2:] - box[:2]))
         if view.top(x, y) == index:
+            found = x, y
+            if not close or any(view.top(x + across, y + down) != index for across, down in CORNERS):
+                break
+    return found
+
+
+def _bare_point(rng: np.random.Generator, view: View) -> tuple[int, int] | None:
+    """A pixel on which nothing lies; None where none is found."""
+    height, width = view.pixels.shape[:2]
+    for _ in range(TRIES):
+        x, y = int(rng.integers(width)), int(rng.integers(height))
+        if view.top(x, y) is None:
             return x, y
     return None
 
 
-def _bare(rng: np.random.Generator, view: View, least: float, most: float) -> np.ndarray | None:
-    """A box in whole pixels, its sides between `least` and `most`, in which nothing lies; None where none is found."""
+def _bare_box(rng: np.random.Generator, view: View) -> np.ndarray | None:
+    """A box in whole pixels in which nothing lies; None where none is found."""
     height, width = view.pixels.shape[:2]
     for _ in range(TRIES):
-        sides = np.minimum(np.round(rng.uniform(least, most, 2)), [width, height])
+        sides = np.minimum(np.round(rng.uniform(*BARE_SIDES, 2)), [width, height])
         corner = np.floor(rng.uniform(0, 1, 2) * ([width, height] - sides + 1))
         box = np.concatenate([corner, corner + sides])
         if not ((view.boxes[:, :2] < box[2:]) & (view.boxes[:, 2:] > box[:2])).all(1).any():
@@ -160,22 +187,22 @@ def _around(point: tuple[int, int]) -> np.ndarray:
 def _point(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
     """Ask for what is on top at a point, some of them on the bare desktop."""
     if rng.random() < BARE or not order:
-        if (box := _bare(rng, view, 1, 1)) is None:
+        if (point := _bare_point(rng, view)) is None:
             return None
-        point = int(box[0]), int(box[1])
-        return Asked(vocabulary.what_is_at(*point), NOTHING + END, look=_around(point))
+        return Asked(vocabulary.what_is_at(*point), NOTHING + END, look=_around(point), point=point)
     for _ in range(TRIES):
         index = _pointed(rng, view, order)
         if (point := _visible(rng, view, index)) is not None:
-            question = vocabulary.what_is_at(*point)
-            return Asked(question, view.elements[index].description + END, look=_around(point), names=True)
+            said = view.elements[index].description + END
+            twins = _twins(view, index)
+            return Asked(vocabulary.what_is_at(*point), said, None, _around(point), False, True, point, twins)
     return None
 
 
 def _box(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
     """Ask for what a box holds: an element's own, a pixel or two off, or some of the bare desktop."""
     if rng.random() < BARE or not order:
-        if (box := _bare(rng, view, BARE_SIDES[0], BARE_SIDES[1])) is None:
+        if (box := _bare_box(rng, view)) is None:
             return None
         return Asked(vocabulary.what_is_in(corners(box)), NOTHING + END, look=box)
     index = _pointed(rng, view, order)
@@ -183,7 +210,8 @@ def _box(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None
     shown = np.clip(np.round(box + rng.normal(0, 1.0, 4)), 0, [*view.pixels.shape[1::-1]] * 2)
     element = view.elements[index]
     question = vocabulary.what_is_in(corners(shown))
-    return Asked(question, element.description + END, None, box, _hollow(element), True)
+    said = element.description + END
+    return Asked(question, said, None, box, _hollow(element), True, twins=_twins(view, index))
 
 
 def _order(rng: np.random.Generator, view: View, least_side: float) -> list[int]:

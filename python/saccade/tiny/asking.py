@@ -1,8 +1,9 @@
 """Which screens are drawn and what is asked on them, by rules that know nothing of the answers.
 
 Each part counts its units from 0 and has a range of seeds to itself, beside those of the others and of training (from
-1,000,000). Seeds that trainings were compared on have become development screens: the units 0 to 999 and the first of
-500,000 and 600,000 were, so published figures stand on others. They move again when these have served that way.
+1,000,000). Seeds that trainings were compared on have become development screens: the first of 0, 100,000, 300,000,
+500,000, 510,000, 600,000 and 610,000 were, so published figures stand on others. They move again when these have served
+that way.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ __all__ = [
     "screen",
 ]
 
-RANGE_SEED, LAW_SEED, AMBIGUOUS_SEED = 100_000, 510_000, 610_000
+RANGE_SEED, LAW_SEED, AMBIGUOUS_SEED = 400_000, 550_000, 650_000
 # By part; the seed of a unit is taken by its place, so that no unit lies in another part's range.
 SEEDS = {
-    "range": range(RANGE_SEED, 500_000),
-    "law": range(LAW_SEED, 600_000),
-    "ambiguity": range(AMBIGUOUS_SEED, 700_000),
+    "range": range(RANGE_SEED, 550_000),
+    "law": range(LAW_SEED, 650_000),
+    "ambiguity": range(AMBIGUOUS_SEED, 750_000),
 }
 
 SIZES = ((1920, 1080), (2560, 1440), (1440, 900), (1600, 1200), (1080, 1920), (2560, 1080), (3840, 2160))

@@ -12,8 +12,8 @@ from saccade.tiny.asking import SEEDS
 __all__ = ["KIND", "Journal"]
 
 # Format 1 held no questions on bare desktop, and went by the weights alone; 2 had other screens and targets, took what
-# is malformed for nothing, and did not tell the size of what is pointed at.
-KIND = journal.Kind("saccade tiny evaluate", 3, "unit of an evaluation")
+# is malformed for nothing, and did not tell the size of what is pointed at; 3 had other screens.
+KIND = journal.Kind("saccade tiny evaluate", 4, "unit of an evaluation")
 Row = dict[str, Any]
 
 

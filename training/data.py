@@ -28,6 +28,9 @@ CLOSING: Final = TOKENIZER.token_to_id("<|vision_end|>")
 QUESTIONS: Final = 12
 # Most places end before the fourth number, all there is to learn but the form; this share of batches has whole answers.
 WHOLE: Final = 0.125
+# Until this share of a run hard names are drilled; then they come as often as they are, or it would say a side or a
+# place wherever in doubt.
+DRILLED: Final = 0.75
 # Strips as long as 93 tokens, 2,604 px, so that every number is an answer, and as short as a wide screen, so that what
 # is learnt there reaches them: rows, and tokens of the longer side.
 STRIP_ROWS: Final = (2, 6)
@@ -274,7 +277,7 @@ def make_batch(seed: int, step: int, lane: int, schedule: "Schedule", share: flo
             simple(rng, size) if early and rng.random() < SIMPLE else draw(rng, step, lane, aspect, size, CROPPED)
             for _ in range(images)
         ]
-    asked = [ask(rng, view, LEAST_SIDE, QUESTIONS) for view in views]
+    asked = [ask(rng, view, LEAST_SIDE, QUESTIONS, drilled=share < DRILLED) for view in views]
     return pack(views, asked, rows, columns, whole=rng.random() < WHOLE)
 
 

@@ -17,8 +17,8 @@ BOXES: Final = 0.1
 # Shortest side in model pixels of what is pointed at, and how far from the point is to be looked, either way.
 POINTED_SIDE: Final = 12.0
 AROUND: Final = 3.0
-# Share of the points that have something else close by, at one of these offsets: there a name is easily the
-# neighbour's.
+# While drilled: share of the points that have something else close by, at one of these offsets: there a name is easily
+# the neighbour's.
 CLOSE: Final = 0.5
 CORNERS: Final = ((-6, -6), (6, -6), (-6, 6), (6, 6))
 # From so many model pixels on an element is plain to see. Plain ones are asked for first, small ones last: the exponent
@@ -26,7 +26,8 @@ CORNERS: Final = ((-6, -6), (6, -6), (-6, 6), (6, 6))
 PLAIN_SIDE: Final = 28.0
 SMALL_SIDE: Final = 16.0
 PLAIN, MIDDLING, SMALL = 2.0, 0.7, 0.3
-# Share of the points and boxes that are of plain elements, and of those that need a relation, where there are any.
+# Share of the points and boxes that are of plain elements, and, while drilled, of those that need a relation, where
+# there are any.
 PLAIN_POINTED: Final = 0.8
 RELATED: Final = 0.25
 # Share of the points and boxes that are on the bare desktop, where there is room; the sides of such boxes in pixels.
@@ -129,12 +130,12 @@ def _absent(rng: np.random.Generator, view: View) -> Asked:
     return Asked(vocabulary.locate(look_alike(rng, view)), NOTHING + END)
 
 
-def _pointed(rng: np.random.Generator, view: View, order: list[int]) -> int:
-    """One of some elements, more often a plain one or one that needs a relation."""
+def _pointed(rng: np.random.Generator, view: View, order: list[int], drilled: bool) -> int:
+    """One of some elements, more often a plain one and, while drilled, one that needs a relation."""
     plain = [index for index in order if view.sides[index] >= PLAIN_SIDE]
     some = plain if plain and rng.random() < PLAIN_POINTED else order
     related = [index for index in some if view.elements[index].relation]
-    some = related if related and rng.random() < RELATED else some
+    some = related if drilled and related and rng.random() < RELATED else some
     return some[int(rng.integers(len(some)))]
 
 
@@ -145,9 +146,9 @@ def _twins(view: View, index: int) -> tuple[np.ndarray, ...]:
     return tuple(view.boxes[alike])
 
 
-def _visible(rng: np.random.Generator, view: View, index: int) -> tuple[int, int] | None:
-    """A pixel of an element's inner four fifths where nothing lies on it, some close to other things."""
-    box, close, found = view.boxes[index], rng.random() < CLOSE, None
+def _visible(rng: np.random.Generator, view: View, index: int, drilled: bool) -> tuple[int, int] | None:
+    """A pixel of an element's inner four fifths where nothing lies on it, some close to other things while drilled."""
+    box, close, found = view.boxes[index], drilled and rng.random() < CLOSE, None
     for _ in range(TRIES):
         x, y = (round(float(v)) for v in box[:2] + rng.uniform(0.1, 0.9, 2) * (box[2:] - box[:2]))
         if view.top(x, y) == index:
@@ -184,28 +185,28 @@ def _around(point: tuple[int, int]) -> np.ndarray:
     return np.array([point[0] - AROUND, point[1] - AROUND, point[0] + AROUND, point[1] + AROUND])
 
 
-def _point(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
+def _point(rng: np.random.Generator, view: View, order: list[int], drilled: bool = False) -> Asked | None:
     """Ask for what is on top at a point, some of them on the bare desktop."""
     if rng.random() < BARE or not order:
         if (point := _bare_point(rng, view)) is None:
             return None
         return Asked(vocabulary.what_is_at(*point), NOTHING + END, look=_around(point), point=point)
     for _ in range(TRIES):
-        index = _pointed(rng, view, order)
-        if (point := _visible(rng, view, index)) is not None:
+        index = _pointed(rng, view, order, drilled)
+        if (point := _visible(rng, view, index, drilled)) is not None:
             said = view.elements[index].description + END
             twins = _twins(view, index)
             return Asked(vocabulary.what_is_at(*point), said, None, _around(point), False, True, point, twins)
     return None
 
 
-def _box(rng: np.random.Generator, view: View, order: list[int]) -> Asked | None:
+def _box(rng: np.random.Generator, view: View, order: list[int], drilled: bool) -> Asked | None:
     """Ask for what a box holds: an element's own, a pixel or two off, or some of the bare desktop."""
     if rng.random() < BARE or not order:
         if (box := _bare_box(rng, view)) is None:
             return None
         return Asked(vocabulary.what_is_in(corners(box)), NOTHING + END, look=box)
-    index = _pointed(rng, view, order)
+    index = _pointed(rng, view, order, drilled)
     box = view.boxes[index]
     shown = np.clip(np.round(box + rng.normal(0, 1.0, 4)), 0, [*view.pixels.shape[1::-1]] * 2)
     element = view.elements[index]
@@ -222,8 +223,11 @@ def _order(rng: np.random.Generator, view: View, least_side: float) -> list[int]
     return [int(i) for i in np.argsort(late) if view.whole[i] and sides[i] >= least_side]
 
 
-def ask(rng: np.random.Generator, view: View, least_side: float, count: int) -> list[Asked]:
-    """Choose at most `count` questions; places are asked of whole elements of `least_side` model pixels both ways."""
+def ask(rng: np.random.Generator, view: View, least_side: float, count: int, *, drilled: bool = False) -> list[Asked]:
+    """Choose at most `count` questions; places are asked of whole elements of `least_side` model pixels both ways.
+
+    `drilled`: names that are hard to give are asked for more often than they come.
+    """
     sides = view.sides
     order = _order(rng, view, least_side)[::-1]  # taken from the end
     pointable = [i for i in order if sides[i] >= POINTED_SIDE]
@@ -233,9 +237,9 @@ def ask(rng: np.random.Generator, view: View, least_side: float, count: int) -> 
         if kind < ABSENT and view.elements:
             one = _absent(rng, view)
         elif kind < ABSENT + POINTS and not view.cropped:
-            one = _point(rng, view, pointable)
+            one = _point(rng, view, pointable, drilled)
         elif ABSENT + POINTS <= kind < ABSENT + POINTS + BOXES and not view.cropped:
-            one = _box(rng, view, pointable)
+            one = _box(rng, view, pointable, drilled)
         if one is None and order:
             one = _locate(view, order.pop())
         if one is not None:

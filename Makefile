@@ -85,15 +85,16 @@ native: $(STAMPS)/dev
 	$(BIN)/ctest --test-dir build/native --output-on-failure
 
 # The library installed on its own, static and shared, and a C program that finds it: by pkg-config (pkgconf of PyPI, so
-# that it is there) and by find_package, also where headers have a folder of another name. The objects of both are the
-# same, so they are compiled once.
+# that it is there) and by find_package, also where headers have a folder of another name and the library's is given as an
+# absolute path. The objects of both are the same, so they are compiled once.
 PREFIX := $(CURDIR)/build/prefix
 install-check: $(STAMPS)/dev
 	rm -rf $(PREFIX)
 	for kind in static shared; do \
 	$(BIN)/cmake -S . -B build/install -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DCMAKE_BUILD_TYPE=Release \
 		-DSACCADE_WERROR=ON -DBUILD_SHARED_LIBS=$$([ $$kind = shared ] && echo ON || echo OFF) \
-		-DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_INSTALL_INCLUDEDIR=$$([ $$kind = shared ] && echo headers || echo include) \
+		-DCMAKE_INSTALL_LIBDIR=$$([ $$kind = shared ] && echo $(PREFIX)/shared/lib || echo lib) \
+		-DCMAKE_INSTALL_INCLUDEDIR=$$([ $$kind = shared ] && echo headers || echo include) \
 		-DCMAKE_INSTALL_PREFIX=$(PREFIX)/$$kind && \
 	$(BIN)/cmake --build build/install && $(BIN)/cmake --install build/install >/dev/null && \
 	$(CC) -std=c11 -Wall -Wextra -Werror cpp/tests/test_abi.c -o build/prefix/$$kind/test_abi \

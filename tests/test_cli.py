@@ -255,6 +255,7 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "640x480", "--reduced-jpeg"), ("--reduced-jpeg", "640x480")),
         (("plan", "640x480", "--color", "convert"), ("--color convert", "--picture")),
         (("plan", "640x480", "--color", "ignore", "--picture", "plan.png"), ("--color ignore", "640x480")),
+        (("bench", "640x480", "--color", "ignore"), ("--color ignore", "640x480")),
         (("plan", "640x480", "--revision", "v2"), ("--revision v2", "--model")),
         (("plan", "640x480", "--model", ".", "--revision", "v2"), ("revision 'v2'", "folder")),
         (("sweep", "--revision", "v2"), ("revision 'v2'", "hub id")),

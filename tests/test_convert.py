@@ -190,3 +190,12 @@ def test_the_command(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["convert", str(source), str(tmp_path / "other"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["quantised"]["lm_head"] == {"bits": 4, "group_size": 64}
+
+
+def test_a_config_with_any_text_is_written_whole(tmp_path: Path) -> None:
+    folder = checkpoints.write_whole(tmp_path / "float")
+    path = folder / "config.json"
+    raw = {**json.loads(path.read_text(encoding="utf-8")), "_name_or_path": "half a pair \ud800"}
+    path.write_text(json.dumps(raw))
+    saccade.convert(folder, tmp_path / "new")
+    assert json.loads((tmp_path / "new" / "config.json").read_text(encoding="utf-8"))["_name_or_path"][-1] == "\ud800"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import SimpleNamespace
 
+import mlx.core as mx
 import numpy as np
 import pytest
 from PIL import Image
@@ -43,6 +44,8 @@ def test_channels_first_arrays_are_mlx_vlms_habit(processor: SimpleNamespace) ->
     mlx_vlm.enable(MODEL, processor)
     first = processor.image_processor(np.ascontiguousarray(PIXELS.transpose(2, 0, 1)))
     assert np.array_equal(first["pixel_values"], processor.image_processor(PIXELS)["pixel_values"])
+    other = processor.image_processor(mx.array(PIXELS.transpose(2, 0, 1)))
+    assert np.array_equal(first["pixel_values"], other["pixel_values"])
 
 
 def test_limits_of_a_call_go_before_the_budget_and_do_not_stick(processor: SimpleNamespace) -> None:

@@ -28,8 +28,18 @@ write_basic_package_version_file(saccadeConfigVersion.cmake COMPATIBILITY SameMi
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/saccadeConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/saccadeConfigVersion.cmake
   DESTINATION ${package_dir})
 
-# Relative to the file itself, so that an installed tree can be moved.
-file(RELATIVE_PATH saccade_prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-string(REGEX REPLACE "/$" "" saccade_prefix_from_pc "${saccade_prefix_from_pc}")
+# Relative to the file itself, so that an installed tree can be moved; but for folders given as absolute paths, which stay.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(saccade_pc_prefix "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH saccade_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" saccade_pc_prefix "\${pcfiledir}/${saccade_pc_prefix}")
+endif()
+foreach(kind LIB INCLUDE)
+  set(saccade_pc_${kind} "${CMAKE_INSTALL_${kind}DIR}")
+  if(NOT IS_ABSOLUTE "${saccade_pc_${kind}}")
+    string(PREPEND saccade_pc_${kind} "\${prefix}/")
+  endif()
+endforeach()
 configure_file(cpp/cmake/saccade.pc.in saccade.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/saccade.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

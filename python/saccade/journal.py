@@ -77,10 +77,10 @@ class Journal:
             raise InputError(f"{self.path}: is not writable; name another --out")
         if not self.path.stat().st_size:
             return
-        found, self.lines = read(self.path, kind)
-        _check(self.path, found, json.loads(start))
         data = self.path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
+        whole = _whole(data)
+        found, self.lines = _parse(whole, self.path, kind)
+        _check(self.path, found, json.loads(start))
         self._start = whole if len(whole) < len(data) else None
 
     def add(self, line: Line) -> None:
@@ -99,9 +99,17 @@ def read(path: Path, kind: Kind) -> tuple[Line, list[Any]]:
         FileNotFoundError: no such file.
         InputError: the file is no journal of this kind and format.
     """
-    data = path.read_bytes()
+    return _parse(_whole(path.read_bytes()), path, kind)
+
+
+def _whole(data: bytes) -> bytes:
+    """What is left without a line that a kill cut short."""
+    return data[: data.rfind(b"\n") + 1]
+
+
+def _parse(whole: bytes, path: Path, kind: Kind) -> tuple[Line, list[Any]]:
     try:
-        head, *lines = [json.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
+        head, *lines = [json.loads(line) for line in whole.splitlines()]
     except (ValueError, RecursionError):
         head, lines = None, []
     if not isinstance(head, dict) or head.keys() != kind.keys:

@@ -9,6 +9,7 @@ from saccade import _core
 from saccade.cli import output
 from saccade.cli.plan import SIZE, add_reading_arguments
 from saccade.cli.sweep import budgets_of
+from saccade.errors import InputError
 
 if TYPE_CHECKING:
     from saccade.bench import Comparison
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="?", default="3840x2160", metavar="IMAGE|WIDTHxHEIGHT", help="default 3840x2160")
     parser.add_argument("--budgets", default="256,1280,4096,16384", metavar="B,B", help="default 256,1280,4096,16384")
     add_reading_arguments(parser)
+    parser.set_defaults(color=None)
 
 
 def print_table(results: list[Comparison]) -> None:
@@ -46,11 +48,13 @@ def run(options: argparse.Namespace) -> int:
 
     budgets = budgets_of(options.budgets)
     size = SIZE.fullmatch(options.image)
+    if size and options.color is not None:
+        raise InputError(f"--color {options.color} needs an image file; got the size {options.image}")
     if size:
         pixels = scenes.generate(0, (int(size[1]), int(size[2]))).image
     else:
         complaints.listen()
-        pixels = media.open_image(options.image, color=options.color, allow_url=options.allow_url).pixels
+        pixels = media.open_image(options.image, color=options.color or "convert", allow_url=options.allow_url).pixels
     results = bench.compare(pixels, budgets)
     if options.json:
         rows = [

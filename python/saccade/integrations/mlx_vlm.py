@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from saccade import families, media
 from saccade.budget import Plan, plan
 from saccade.errors import InputError
+from saccade.media import foreign
 from saccade.patches import patchify
 
 __all__ = ["Preparer", "disable", "enable"]
@@ -104,9 +105,12 @@ def _flat(images: Any) -> Iterable[Any]:
 
 
 def _channels_last(image: Any) -> Any:
-    if isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[0] == 3 and image.shape[2] not in (1, 3, 4):
-        return np.ascontiguousarray(image.transpose(1, 2, 0))
-    return image
+    if not foreign.is_array(image):
+        return image
+    array = foreign.as_numpy(image)
+    if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] not in (1, 3, 4):
+        return np.ascontiguousarray(array.transpose(1, 2, 0))
+    return array
 
 
 def enable(model: Any, processor: Any, budget: int | str | None = None) -> None:

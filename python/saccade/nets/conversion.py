@@ -128,7 +128,7 @@ def convert(
     part.mkdir()
     try:
         files = _write_shards(part, work.shards, work.source_bytes, progress)
-        text = json.dumps(work.config, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(work.config, indent=2) + "\n"
         (part / "config.json").write_text(text, encoding="utf-8")
         _copy_rest(folder, part)
         checkpoint.read(part)

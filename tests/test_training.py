@@ -21,10 +21,7 @@ import pytest
 pytestmark = pytest.mark.live
 
 TRAINING = Path(__file__).resolve().parents[1] / "training"
-BEGUN = {
-    "seed": 3, "rate": 2e-3, "init": None, "workers": 2, "image_tokens": 120, "points": 0.36, "drilled": 0.75,
-    "minutes": None, "steps": 6,
-}  # fmt: skip
+BEGUN = {"seed": 3, "rate": 2e-3, "init": None, "workers": 2, "image_tokens": 120, "minutes": None, "steps": 6}
 
 
 @pytest.fixture
@@ -116,8 +113,6 @@ def test_a_run_without_its_helper_saves_ends_and_takes_no_other_seed(
         ({"init": Path("weights"), "rate": 1e-3}, "begun without --init, this run is with --init weights"),
         ({"workers": 1}, "begun with --workers 2, this run is with --workers 1"),
         ({"image_tokens": 60}, "begun with --image-tokens 120, this run is with --image-tokens 60"),
-        ({"points": 0.6}, "begun with --points 0.36, this run is with --points 0.6"),
-        ({"drilled": 0.1}, "begun with --drilled 0.75, this run is with --drilled 0.1"),
         ({"minutes": 5.0}, "begun without --minutes, this run is with --minutes 5.0"),
         ({"steps": 7}, "begun with --steps 6, this run is with --steps 7"),
     ],

@@ -13,7 +13,7 @@ from torch import Tensor
 import vocabulary
 from geometry import Questions
 from net import OFFSETS
-from questions import POINTS, Asked, View, ask
+from questions import Asked, View, ask
 from saccade.scenes import COLOURS, KINDS, NEUTRALS
 from saccade.scenes.words import CONTAINERS, SURFACES
 from screens import ASPECTS, TOKEN, draw, simple, strip
@@ -28,6 +28,9 @@ CLOSING: Final = TOKENIZER.token_to_id("<|vision_end|>")
 QUESTIONS: Final = 12
 # Most places end before the fourth number, all there is to learn but the form; this share of batches has whole answers.
 WHOLE: Final = 0.125
+# Until this share of a run hard names are drilled; then they come as often as they are, or it would say a side or a
+# place wherever in doubt.
+DRILLED: Final = 0.75
 # Strips as long as 93 tokens, 2,604 px, so that every number is an answer, and as short as a wide screen, so that what
 # is learnt there reaches them: rows, and tokens of the longer side.
 STRIP_ROWS: Final = (2, 6)
@@ -274,26 +277,16 @@ def make_batch(seed: int, step: int, lane: int, schedule: "Schedule", share: flo
             simple(rng, size) if early and rng.random() < SIMPLE else draw(rng, step, lane, aspect, size, CROPPED)
             for _ in range(images)
         ]
-    asked = [
-        ask(rng, view, LEAST_SIDE, QUESTIONS, points=schedule.points, drilled=share < schedule.drilled)
-        for view in views
-    ]
+    asked = [ask(rng, view, LEAST_SIDE, QUESTIONS, drilled=share < DRILLED) for view in views]
     return pack(views, asked, rows, columns, whole=rng.random() < WHOLE)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How sizes and questions go over a run.
-
-    phases: (until this share of it, fewest, most tokens of an image). points: share of the questions that are about
-    points. drilled: until this share of the run hard names are asked for more often than they come; with that to the
-    end it would say a side or a place wherever in doubt.
-    """
+    """How sizes go over a run; `phases` are (until this share of it, fewest, most tokens of an image)."""
 
     phases: tuple[tuple[float, int, int], ...]
     image_tokens: int
-    points: float = POINTS
-    drilled: float = 0.75
     most_images: int = 12
 
     def tokens(self, share: float) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from saccade.scenes import COLOURS, KINDS, Element, Scene, describe
 from saccade.scenes.words import CONTAINERS, SURFACES
 from vocabulary import END, NOTHING, Corners
 
-# Shares of the questions: absent descriptions, points (by default), boxes; the rest are places of descriptions.
+# Shares of the questions: absent descriptions, points, boxes; the rest are places of descriptions.
 ABSENT: Final = 0.2
 POINTS: Final = 0.36
 BOXES: Final = 0.1
@@ -223,19 +223,10 @@ def _order(rng: np.random.Generator, view: View, least_side: float) -> list[int]
     return [int(i) for i in np.argsort(late) if view.whole[i] and sides[i] >= least_side]
 
 
-def ask(
-    rng: np.random.Generator,
-    view: View,
-    least_side: float,
-    count: int,
-    *,
-    points: float = POINTS,
-    drilled: bool = False,
-) -> list[Asked]:
+def ask(rng: np.random.Generator, view: View, least_side: float, count: int, *, drilled: bool = False) -> list[Asked]:
     """Choose at most `count` questions; places are asked of whole elements of `least_side` model pixels both ways.
 
-    `points`: share of the questions about points. `drilled`: names that are hard to give are asked for more often than
-    they come.
+    `drilled`: names that are hard to give are asked for more often than they come.
     """
     sides = view.sides
     order = _order(rng, view, least_side)[::-1]  # taken from the end
@@ -245,9 +236,9 @@ def ask(
         one: Asked | None = None
         if kind < ABSENT and view.elements:
             one = _absent(rng, view)
-        elif kind < ABSENT + points and not view.cropped:
+        elif kind < ABSENT + POINTS and not view.cropped:
             one = _point(rng, view, pointable, drilled)
-        elif ABSENT + points <= kind < ABSENT + points + BOXES and not view.cropped:
+        elif ABSENT + POINTS <= kind < ABSENT + POINTS + BOXES and not view.cropped:
             one = _box(rng, view, pointable, drilled)
         if one is None and order:
             one = _locate(view, order.pop())

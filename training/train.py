@@ -26,7 +26,6 @@ from initial import restore
 from losses import Weights, losses
 from net import Net, Shape
 from optimiser import allocate, optimisers, rate
-from questions import ABSENT, BOXES, POINTS
 from saccade.errors import InputError
 from screens import LANES
 
@@ -37,9 +36,8 @@ SAVE_EVERY: Final = 100
 CHECK_EVERY: Final = 500
 # Seconds that a process waits for the weights before it looks whether the others are still there.
 PATIENCE: Final = 10.0
-MOST_POINTS: Final = 1 - ABSENT - BOXES
 # What a run that goes on must have been begun with; `--init` first, for the default rate hangs on it.
-SETTINGS: Final = ("init", "seed", "rate", "workers", "image_tokens", "points", "drilled", "minutes", "steps")
+SETTINGS: Final = ("init", "seed", "rate", "workers", "image_tokens", "minutes", "steps")
 
 
 def weights(share: float, widest: float) -> Weights:
@@ -226,7 +224,7 @@ class Worker:
         torch.set_num_threads(a.threads)
         step = int(self.shared.step)
         own, saved, checked = step - step % a.workers + self.lane, step, step
-        schedule = Schedule(GOING_ON if a.init else FROM_NOTHING, a.image_tokens, a.points, a.drilled)
+        schedule = Schedule(GOING_ON if a.init else FROM_NOTHING, a.image_tokens)
         while self.shared.share() < 1 and not self.shared.orphaned():
             if lost := self.shared.lost():
                 self.give_up(step, lost)
@@ -276,12 +274,6 @@ def main() -> None:
     parser.add_argument("--rate", type=positive(float), help="peak learning rate; default 2e-3, after --init 1e-3")
     parser.add_argument("--init", type=Path, help="an exported checkpoint, or another run's latest.pt, to start from")
     parser.add_argument("--image-tokens", type=positive(int), default=1000, help="image tokens a batch")
-    parser.add_argument(
-        "--points", type=positive(float, MOST_POINTS), default=POINTS, help="share of the questions about points"
-    )
-    parser.add_argument(
-        "--drilled", type=positive(float, 1), default=0.75, help="share of the run that asks for hard names more often"
-    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--workers", type=positive(int, LANES), default=2, help="processes; with one, a run repeats bit by bit"

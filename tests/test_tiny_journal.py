@@ -15,6 +15,7 @@ from saccade.cli.__main__ import main
 from saccade.errors import InputError
 from saccade.scenes import VERSION
 from saccade.tiny import journal
+from saccade.tiny.asking import SEEDS
 
 LAW = {"asked": "law", "share": 0.1, "iou": 1.0, "hit": True, "found": True, "budget": 64, "tokens": 60}
 
@@ -80,7 +81,7 @@ def without(name: str) -> dict[str, Any]:
         {"part": "lore", "unit": 1, "rows": []},
         {"part": "law", "unit": -1, "rows": [LAW]},
         {"part": "law", "unit": True, "rows": [LAW]},
-        {"part": "law", "unit": 90_000, "rows": [LAW]},
+        {"part": "law", "unit": len(SEEDS["law"]), "rows": [LAW]},
         {"part": "law", "unit": 1, "rows": [1]},
         {"part": "range", "unit": 0, "rows": [{"asked": "place"}]},
         {"part": "range", "unit": 0, "rows": [LAW]},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import math
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -61,7 +60,7 @@ class Cell:
         if benchmark.stats is None:
             return None
         seconds: float = benchmark.stats.stats.min
-        least = min(1000 * seconds, self.tables.value(title, row, side) if turn else math.inf)
+        least = min(1000 * seconds, self.tables.value(title, row, side))
         self.put(title, row, side, least, MILLISECONDS, note)
         return seconds
 

@@ -185,7 +185,7 @@ def _around(point: tuple[int, int]) -> np.ndarray:
     return np.array([point[0] - AROUND, point[1] - AROUND, point[0] + AROUND, point[1] + AROUND])
 
 
-def _point(rng: np.random.Generator, view: View, order: list[int], drilled: bool = False) -> Asked | None:
+def _point(rng: np.random.Generator, view: View, order: list[int], drilled: bool) -> Asked | None:
     """Ask for what is on top at a point, some of them on the bare desktop."""
     if rng.random() < BARE or not order:
         if (point := _bare_point(rng, view)) is None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import resource
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -43,6 +46,50 @@ def test_errors_are_one_line_value_errors() -> None:
 def test_a_message_is_data_not_a_format() -> None:
     with pytest.raises(InputError, match=re.escape("pass_order is '%s%n{}'")):
         _core.resize(np.zeros((1, 1, 3), np.uint8), 1, 1, "%s%n{}")
+
+
+def outputs() -> dict[str, np.ndarray]:
+    pixels = np.zeros((56, 56, 3), np.uint8)
+    index, boundaries = _core.window_index([(1, 8, 12)], 2, 112, 14)
+    return {
+        "uint8 (28, 42, 3)": _core.resize(pixels, 42, 28, "horizontal"),
+        "uint8 (16, 588)": _core.patchify_native(pixels, 14, 2, 112),
+        "float32 (16, 1176)": _core.patchify_reference(pixels, 14, 2, 2, (0, 0, 0), (1, 1, 1)),
+        "int32 (24,)": index,
+        "int32 (3,)": boundaries,
+        "int32 (96, 2)": _core.vision_positions([(1, 8, 12)], 2),
+        "int32 (3, 5)": _core.mrope_positions(np.arange(5), [], [], [], 7, 8, 9, 2, 2)[0],
+    }
+
+
+def test_outputs_are_plain_arrays_in_whole_cache_lines() -> None:
+    for described, array in outputs().items():
+        assert type(array) is np.ndarray
+        assert f"{array.dtype} {array.shape}" == described
+        assert array.flags.c_contiguous and array.flags.aligned and array.flags.writeable
+        assert array.ctypes.data % 64 == 0
+
+
+def test_a_view_keeps_the_memory_and_nothing_else_does() -> None:
+    whole = _core.vision_positions([(1, 256, 256)], 2)
+    last, kept = whole[-1:], whole[-1:].copy()
+    del whole
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(400):
+        _core.vision_positions([(1, 256, 256)], 2)[:] = 0
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert np.array_equal(last, kept)
+    in_kilobytes = 1024 if sys.platform == "darwin" else 1
+    assert (after - before) / in_kilobytes < 100_000  # 400 of them are 205 MB
+
+
+def test_numpy_is_loaded_with_the_first_array() -> None:
+    program = (
+        "import sys; from saccade import _core; assert 'numpy' not in sys.modules; "
+        "print(_core.vision_positions([(1, 2, 2)], 2).tolist())"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "[[0, 0], [0, 1], [1, 0], [1, 1]]\n"
 
 
 def test_each_thread_has_its_own_message() -> None:

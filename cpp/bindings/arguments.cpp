@@ -44,11 +44,6 @@ void raise_input_error(const std::string& message) {
     throw nb::python_error();
 }
 
-void raise_memory_error(const std::string& output) {
-    PyErr_SetString(PyExc_MemoryError, ("an output of " + output + " does not fit into memory").c_str());
-    throw nb::python_error();
-}
-
 void check(std::int32_t status) {
     if (status == SACCADE_OK) return;
     const std::string message = saccade_last_message();

@@ -1,6 +1,9 @@
 #include <nanobind/stl/string.h>
 
+#include <limits>
+
 #include "arguments.h"
+#include "new_array.h"
 
 namespace binding {
 
@@ -14,8 +17,8 @@ std::int32_t parse_pass_order(const std::string& name) {
     raise_input_error("pass_order is '" + name + "'; it must be 'pillow13' or 'horizontal'");
 }
 
-NewArray<std::uint8_t, 3>::Shaped resize(const AnyArray& image, std::int64_t width, std::int64_t height,
-                                         const std::string& pass_order, const std::string& format) {
+nb::object resize(const AnyArray& image, std::int64_t width, std::int64_t height, const std::string& pass_order,
+                  const std::string& format) {
     const Image source(image, format);
     const std::int32_t order = parse_pass_order(pass_order);
     if (width < 1 || height < 1 || width > SACCADE_MAX_SIDE || height > SACCADE_MAX_SIDE) {
@@ -67,7 +70,7 @@ class Batch {
 
     /// Calls run(images, count) without the GIL and hands over the patches.
     template <typename Run>
-    typename NewArray<Value, 2>::Shaped made_by(Run run) {
+    nb::object made_by(Run run) {
         std::int32_t status = SACCADE_OK;
         {
             const nb::gil_scoped_release unlocked;
@@ -126,21 +129,19 @@ class Batch {
     NewArray<Value, 2> patches_;
 };
 
-NewArray<std::uint8_t, 2>::Shaped native_patches_batch(const std::vector<AnyArray>& images, const Sizes& sizes,
-                                                       const std::string& pass_order, std::int64_t patch_size,
-                                                       std::int64_t merge_size, std::int64_t window_size,
-                                                       const Formats& formats) {
+nb::object native_patches_batch(const std::vector<AnyArray>& images, const Sizes& sizes, const std::string& pass_order,
+                                std::int64_t patch_size, std::int64_t merge_size, std::int64_t window_size,
+                                const Formats& formats) {
     Batch<std::uint8_t> batch(images, sizes, pass_order, patch_size, merge_size, 1, formats);
     return batch.made_by([&](const saccade_batch_image* each, std::int64_t count) {
         return saccade_native_patches_batch(each, count, patch_size, merge_size, window_size);
     });
 }
 
-NewArray<float, 2>::Shaped reference_patches_batch(const std::vector<AnyArray>& images, const Sizes& sizes,
-                                                   const std::string& pass_order, std::int64_t patch_size,
-                                                   std::int64_t merge_size, std::int64_t temporal_patch_size,
-                                                   const std::array<double, 3>& mean, const std::array<double, 3>& std,
-                                                   const Formats& formats) {
+nb::object reference_patches_batch(const std::vector<AnyArray>& images, const Sizes& sizes,
+                                   const std::string& pass_order, std::int64_t patch_size, std::int64_t merge_size,
+                                   std::int64_t temporal_patch_size, const std::array<double, 3>& mean,
+                                   const std::array<double, 3>& std, const Formats& formats) {
     Batch<float> batch(images, sizes, pass_order, patch_size, merge_size, temporal_patch_size, formats);
     return batch.made_by([&](const saccade_batch_image* each, std::int64_t count) {
         return saccade_reference_patches_batch(each, count, patch_size, merge_size, temporal_patch_size, mean.data(),
@@ -148,33 +149,30 @@ NewArray<float, 2>::Shaped reference_patches_batch(const std::vector<AnyArray>& 
     });
 }
 
-NewArray<std::uint8_t, 2>::Shaped native_patches(const AnyArray& image, std::int64_t width, std::int64_t height,
-                                                 const std::string& pass_order, std::int64_t patch_size,
-                                                 std::int64_t merge_size, std::int64_t window_size,
-                                                 const std::string& format) {
+nb::object native_patches(const AnyArray& image, std::int64_t width, std::int64_t height, const std::string& pass_order,
+                          std::int64_t patch_size, std::int64_t merge_size, std::int64_t window_size,
+                          const std::string& format) {
     return native_patches_batch({image}, {{width, height}}, pass_order, patch_size, merge_size, window_size, {format});
 }
 
-NewArray<float, 2>::Shaped reference_patches(const AnyArray& image, std::int64_t width, std::int64_t height,
-                                             const std::string& pass_order, std::int64_t patch_size,
-                                             std::int64_t merge_size, std::int64_t temporal_patch_size,
-                                             const std::array<double, 3>& mean, const std::array<double, 3>& std,
-                                             const std::string& format) {
+nb::object reference_patches(const AnyArray& image, std::int64_t width, std::int64_t height,
+                             const std::string& pass_order, std::int64_t patch_size, std::int64_t merge_size,
+                             std::int64_t temporal_patch_size, const std::array<double, 3>& mean,
+                             const std::array<double, 3>& std, const std::string& format) {
     return reference_patches_batch({image}, {{width, height}}, pass_order, patch_size, merge_size, temporal_patch_size,
                                    mean, std, {format});
 }
 
 // An image that keeps its size goes through no pass, whatever their order.
-NewArray<std::uint8_t, 2>::Shaped patchify_native(const AnyArray& array, std::int64_t patch_size,
-                                                  std::int64_t merge_size, std::int64_t window_size,
-                                                  const std::string& format) {
+nb::object patchify_native(const AnyArray& array, std::int64_t patch_size, std::int64_t merge_size,
+                           std::int64_t window_size, const std::string& format) {
     const Image image(array, format);
     return native_patches(array, image.width, image.height, "pillow13", patch_size, merge_size, window_size, format);
 }
 
-NewArray<float, 2>::Shaped patchify_reference(const AnyArray& array, std::int64_t patch_size, std::int64_t merge_size,
-                                              std::int64_t temporal_patch_size, const std::array<double, 3>& mean,
-                                              const std::array<double, 3>& std, const std::string& format) {
+nb::object patchify_reference(const AnyArray& array, std::int64_t patch_size, std::int64_t merge_size,
+                              std::int64_t temporal_patch_size, const std::array<double, 3>& mean,
+                              const std::array<double, 3>& std, const std::string& format) {
     const Image image(array, format);
     return reference_patches(array, image.width, image.height, "pillow13", patch_size, merge_size, temporal_patch_size,
                              mean, std, format);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "arguments.h"
+#include "new_array.h"
 
 namespace binding {
 
@@ -26,8 +27,8 @@ class Unlocked {
     std::optional<nb::gil_scoped_release> release_;
 };
 
-std::pair<Int32Vector::Shaped, Int32Vector::Shaped> window_index(const Grids& grids, std::int64_t merge_size,
-                                                                 std::int64_t window_size, std::int64_t patch_size) {
+std::pair<nb::object, nb::object> window_index(const Grids& grids, std::int64_t merge_size, std::int64_t window_size,
+                                               std::int64_t patch_size) {
     std::int64_t tokens = 0, boundaries = 0;
     check(saccade_window_index_size(flat(grids), count(grids), merge_size, window_size, patch_size, &tokens,
                                     &boundaries));
@@ -43,7 +44,7 @@ std::pair<Int32Vector::Shaped, Int32Vector::Shaped> window_index(const Grids& gr
     return {index.release(), cumulative.release()};
 }
 
-Int32Matrix::Shaped vision_positions(const Grids& grids, std::int64_t merge_size) {
+nb::object vision_positions(const Grids& grids, std::int64_t merge_size) {
     std::int64_t patches = 0;
     check(saccade_patch_count(flat(grids), count(grids), merge_size, &patches));
     Int32Matrix positions({static_cast<std::size_t>(patches), 2});
@@ -71,12 +72,12 @@ std::vector<std::int64_t> token_ids(const AnyArray& array) {
     return ids;
 }
 
-std::pair<Int32Matrix::Shaped, std::int64_t> mrope_positions(const AnyArray& input_ids, const Grids& image_grids,
-                                                             const Grids& video_grids,
-                                                             const std::vector<double>& seconds_per_grid,
-                                                             std::int64_t image_token_id, std::int64_t video_token_id,
-                                                             std::int64_t vision_start_token_id,
-                                                             std::int64_t merge_size, std::int64_t tokens_per_second) {
+std::pair<nb::object, std::int64_t> mrope_positions(const AnyArray& input_ids, const Grids& image_grids,
+                                                    const Grids& video_grids,
+                                                    const std::vector<double>& seconds_per_grid,
+                                                    std::int64_t image_token_id, std::int64_t video_token_id,
+                                                    std::int64_t vision_start_token_id, std::int64_t merge_size,
+                                                    std::int64_t tokens_per_second) {
     const std::vector<std::int64_t> ids = token_ids(input_ids);
     const saccade_mrope_prompt prompt{
         .input_ids = ids.data(),

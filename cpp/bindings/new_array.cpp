@@ -1,0 +1,53 @@
+#include "new_array.h"
+
+#include <algorithm>
+#include <atomic>
+
+namespace binding {
+namespace {
+
+// What is used of NumPy's C interface, taken from its table at run time: places and types are part of NumPy's ABI
+// (numpy/_core/code_generators/numpy_api.py), so nothing has to be compiled against it. nanobind's own way, the buffer
+// protocol, takes longer than filling a window order does.
+constexpr std::size_t kArrayType = 2, kNew = 93, kSetBaseObject = 282;
+using New = PyObject* (*)(PyTypeObject* type, int rank, const Py_ssize_t* shape, int element, const Py_ssize_t* strides,
+                          void* values, int element_size, int flags, PyObject* like);
+using SetBaseObject = int (*)(PyObject* array, PyObject* base);  // takes the reference to `base` in any case
+
+/// NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED | NPY_ARRAY_WRITEABLE.
+constexpr int kPlain = 0x0001 | 0x0100 | 0x0400;
+
+/// NumPy's table. No static initialiser: importing lets go of the GIL, and who waits for one holds it.
+void** numpy_table() {
+    static std::atomic<void**> known = nullptr;
+    void** table = known.load(std::memory_order_acquire);
+    if (table != nullptr) return table;
+    const nb::object capsule = nb::module_::import_("numpy._core._multiarray_umath").attr("_ARRAY_API");
+    table = static_cast<void**>(PyCapsule_GetPointer(capsule.ptr(), nullptr));
+    if (table == nullptr) throw nb::python_error();
+    known.store(table, std::memory_order_release);
+    return table;
+}
+
+}  // namespace
+
+void raise_memory_error(const std::string& output) {
+    PyErr_SetString(PyExc_MemoryError, ("an output of " + output + " does not fit into memory").c_str());
+    throw nb::python_error();
+}
+
+nb::object numpy_array(void* values, Element element, const std::size_t* shape, std::size_t rank, nb::object owner) {
+    void** table = numpy_table();
+    std::array<Py_ssize_t, 3> extents{};
+    std::copy_n(shape, rank, extents.begin());
+    nb::object array = nb::steal(reinterpret_cast<New>(table[kNew])(
+        static_cast<PyTypeObject*>(table[kArrayType]), static_cast<int>(rank), extents.data(),
+        static_cast<int>(element), nullptr, values, 0, kPlain, nullptr));
+    if (!array.is_valid()) throw nb::python_error();
+    if (reinterpret_cast<SetBaseObject>(table[kSetBaseObject])(array.ptr(), owner.release().ptr()) < 0) {
+        throw nb::python_error();
+    }
+    return array;
+}
+
+}  // namespace binding

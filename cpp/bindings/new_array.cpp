@@ -9,7 +9,8 @@ namespace {
 // What is used of NumPy's C interface, taken from its table at run time: places and types are part of NumPy's ABI
 // (numpy/_core/code_generators/numpy_api.py), so nothing has to be compiled against it. nanobind's own way, the buffer
 // protocol, takes longer than filling a window order does.
-constexpr std::size_t kArrayType = 2, kNew = 93, kSetBaseObject = 282;
+constexpr std::size_t kAbiVersion = 0, kArrayType = 2, kNew = 93, kSetBaseObject = 282;
+using AbiVersion = unsigned int (*)();
 using New = PyObject* (*)(PyTypeObject* type, int rank, const Py_ssize_t* shape, int element, const Py_ssize_t* strides,
                           void* values, int element_size, int flags, PyObject* like);
 using SetBaseObject = int (*)(PyObject* array, PyObject* base);  // takes the reference to `base` in any case
@@ -17,14 +18,33 @@ using SetBaseObject = int (*)(PyObject* array, PyObject* base);  // takes the re
 /// NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED | NPY_ARRAY_WRITEABLE.
 constexpr int kPlain = 0x0001 | 0x0100 | 0x0400;
 
+/// NumPy 1's and 2's (NPY_ABI_VERSION), between which none of the above has changed.
+constexpr unsigned int kOldestAbi = 0x01000009, kNewestAbi = 0x02000000;
+
+/// The module with NumPy's table: up to 1.26.0 it had another name.
+nb::object numpy_module() {
+    try {
+        return nb::module_::import_("numpy._core._multiarray_umath");
+    } catch (const nb::python_error& error) {
+        if (!error.matches(PyExc_ModuleNotFoundError)) throw;
+    }
+    return nb::module_::import_("numpy.core._multiarray_umath");
+}
+
 /// NumPy's table. No static initialiser: importing lets go of the GIL, and who waits for one holds it.
 void** numpy_table() {
     static std::atomic<void**> known = nullptr;
     void** table = known.load(std::memory_order_acquire);
     if (table != nullptr) return table;
-    const nb::object capsule = nb::module_::import_("numpy._core._multiarray_umath").attr("_ARRAY_API");
+    const nb::object capsule = numpy_module().attr("_ARRAY_API");
     table = static_cast<void**>(PyCapsule_GetPointer(capsule.ptr(), nullptr));
     if (table == nullptr) throw nb::python_error();
+    const unsigned int abi = reinterpret_cast<AbiVersion>(table[kAbiVersion])();
+    if (abi < kOldestAbi || abi > kNewestAbi) {
+        PyErr_Format(PyExc_ImportError,
+                     "saccade does not know the C interface 0x%x of this NumPy; install NumPy 1.26 or 2", abi);
+        throw nb::python_error();
+    }
     known.store(table, std::memory_order_release);
     return table;
 }

@@ -39,6 +39,7 @@ def sound_files() -> dict[str, bytes]:
         "PNG": pictures.encoded(photo, "PNG", icc_profile=icc, exif=pictures.exif(6)),
         "PNG RGBA": pictures.encoded(rgba, "PNG"),
         "PNG grey": pictures.encoded(grey, "PNG"),
+        "PNG grey with alpha": pictures.encoded(Image.fromarray(pictures.noise(31, 23, 2)), "PNG"),
         "PNG palette": pictures.encoded(photo.convert("P"), "PNG", transparency=0),
         "PNG 1 bit": pictures.encoded(grey.convert("1"), "PNG"),
         "PNG 16 bit": pictures.encoded(deep, "PNG"),

@@ -69,6 +69,7 @@ def test_they_take_what_screens_and_cameras_write(data: bytes, mode: str) -> Non
     [
         encoded(PHOTO.convert("P"), "PNG"),
         encoded(PHOTO.convert("L"), "PNG"),
+        encoded(Image.fromarray(noise(67, 45, 2)), "PNG"),
         encoded(PHOTO, "PNG", transparency=(1, 2, 3)),
         encoded(Image.fromarray(np.zeros((4, 4), np.uint16)), "PNG"),
         pictures.png(2, 1, 16, 2, bytes(13)),
@@ -77,7 +78,7 @@ def test_they_take_what_screens_and_cameras_write(data: bytes, mode: str) -> Non
         encoded(PHOTO.convert("CMYK"), "JPEG"),
         encoded(PHOTO, "WEBP"),
     ],
-    ids=["palette", "grey", "tRNS", "16-bit grey", "16-bit RGB", "animated", "grey JPEG", "CMYK JPEG", "WebP"],
+    ids=["palette", "grey", "LA", "tRNS", "16-bit grey", "16-bit RGB", "animated", "grey JPEG", "CMYK JPEG", "WebP"],
 )
 def test_they_leave_the_rest_to_pillow(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     assert taken(data) is None

@@ -17,7 +17,8 @@ void check_abi() {
 
 NB_MODULE(_core, module) {
     check_abi();
-    module.doc() = "saccade's compiled core. Arrays are checked, never converted; the GIL is released while it works.";
+    module.doc() =
+        "saccade's compiled core. Arrays are checked, never converted; all but the shortest calls release the GIL.";
     module.def("abi_version", &saccade_abi_version, "Version of the core's C interface.");
     module.def("version", &saccade_version, "Version of saccade.");
     binding::bind_kernels(module);

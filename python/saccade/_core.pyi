@@ -1,5 +1,5 @@
 """
-saccade's compiled core. Arrays are checked, never converted; the GIL is released while it works.
+saccade's compiled core. Arrays are checked, never converted; all but the shortest calls release the GIL.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """Twelve shapes beside Pillow: wide and tall, 2 to 40 times smaller, larger, a few pixels wide or high, small.
 
-saccade makes patches, plan and all; Pillow only resizes. saccade's resize has to equal Pillow's before it is timed.
+saccade resizes and makes patches, by the core's own function, since no plan gives some of these shapes; Pillow only
+resizes. saccade's resize has to equal Pillow's before it is timed.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Each side ends with its own arrays: NumPy's, torch's, MLX's (evaluated). mlx-vlm has no function for the positions
 alone, so there its table of angles is looked up as well.
 
-All sides of a row take turns: two hundred calls of a few microseconds are over in a millisecond, which a shared machine's
-bad moment swallows whole.
+All sides of a row take turns: two hundred calls of a few microseconds are over in a millisecond, which a shared
+machine's bad moment swallows whole.
 """
 
 from __future__ import annotations

@@ -47,6 +47,52 @@ def test_limits_of_the_survey(runtime: str, family: str, tokens: tuple[int, int]
     assert (-(-limits.min_pixels // area), limits.max_pixels // area) == tokens
 
 
+CHECKPOINT = ((4, 16384), (64, 16384))
+# Name, versions, the default limits in tokens of Qwen2.5-VL and of Qwen3-VL (None: not known), and words of the setting
+# that changes them: copied from what was read of each runtime, not from the survey.
+TABLE = [
+    ("transformers", "5.23.0", *CHECKPOINT, "longest_edge"),
+    ("vllm", "002d181a", *CHECKPOINT, "--mm-processor-kwargs"),
+    ("sglang", "2025-11 (commit 02065f00)", (4, 16384), (64, 12544), "SGLANG_IMAGE_MAX_PIXELS"),
+    ("sglang", "mid-2026", *CHECKPOINT, "--mm-process-config"),
+    ("tensorrt-llm", "000a01de", *CHECKPOINT, "mm_processor_kwargs"),
+    ("llama.cpp", "since 2025-11-05", (8, 4096), (8, 4096), "--image-max-tokens"),
+    ("ollama", "0.7.0 to 0.12.6", (4, 1280), None, "none"),
+    ("ollama", "0.12.7 to 0.13.3", (4, 1280), (64, 2048), "none"),
+    ("ollama", "0.13.4 to below 0.30.0", (4, 2674), (64, 2048), "none"),
+    ("ollama", "0.30.0 and later", (1024, 4096), (1024, 4096), "none found"),
+    ("ollama-mlx", "fb307609", None, None, "unknown"),
+    ("mlx-vlm", "0.6.15", *CHECKPOINT, "--processor-kwargs"),
+    ("mlx-vlm", "0.7.10", *CHECKPOINT, "--max-pixels"),
+    ("mlx-swift-lm", "below 3.31.4", *CHECKPOINT, "UserInput.Processing(minPixels:"),
+    ("mlx-swift-lm", "3.31.4 and later", (4, 1280), (64, 1280), "UserInput.Processing(minPixels:"),
+    ("lmdeploy", "1263d5cd", *CHECKPOINT, "mm_processor_kwargs"),
+    ("qwen-vl-utils", "0.0.14", (4, 16384), (4, 16384), "max_pixels"),
+    ("lm-studio", "2026-06", None, None, "Never exceed 2048 px"),
+    ("docker-model-runner", "any", None, None, "provider_opts.runtime_flags"),
+]
+
+
+def test_the_survey_is_the_table() -> None:
+    rows = [runtimes.survey((3840, 2160), family) for family in ("qwen2.5-vl", "qwen3-vl")]
+    assert [row.runtime for row in rows[0]] == [name for name, *_ in TABLE]
+    for name, versions, *limits, setting in TABLE:
+        found = [[row for row in own if row.runtime == name and versions in row.versions] for own in rows]
+        assert [len(own) for own in found] == [1, 1], (name, versions)
+        for (row,), expected in zip(found, limits, strict=True):
+            tokens = None if row.min_tokens is None else (row.min_tokens, row.max_tokens)
+            assert tokens == expected, (name, versions)
+            assert setting in row.override, (name, versions)
+
+
+def test_what_is_second_hand_or_of_another_family_is_in_the_note() -> None:
+    notes = {record.name: record.note for record in runtimes.records()}
+    assert "clip.vision.image_min_pixels" in notes["llama.cpp"]
+    assert "second-hand" in notes["llama.cpp"]
+    with pytest.raises(InputError, match=r"ollama-mlx@fb307609 .* not known \(runs Qwen3\.5 alone: 64 to 16,384"):
+        runtimes.get("ollama-mlx@fb307609", "qwen3-vl")
+
+
 @pytest.mark.parametrize(
     ("version", "maximum"),
     [

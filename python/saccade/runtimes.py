@@ -1,9 +1,9 @@
 """What other runtimes do with an image before the model sees it: a survey as data.
 
 Every record was read in that runtime's own source (or, where it says so, in its public threads) at the version named;
-nothing but the processors of transformers and of mlx-vlm 0.7.10 was executed. A record's limits are used with the
-reference's arithmetic (transformers 5.23.0): where the runtime rounds or pads differently, `note` says how, and its
-tokens can differ from those given here.
+what its `note` has second-hand says so. Nothing but the processors of transformers and of mlx-vlm 0.7.10 was executed.
+A record's limits are used with the reference's arithmetic (transformers 5.23.0): where the runtime rounds or pads
+differently, `note` says how, and its tokens can differ from those given here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Runtime:
         limits: family -> (min_pixels, max_pixels), "checkpoint" or "unknown".
         rounding: how a side becomes a multiple of the factor.
         filter: how the pixels are resampled.
-        override: how its user changes the limits, to 1,280 tokens of Qwen2.5-VL where it takes pixels.
+        override: how its user changes the limits, to 1,280 tokens of Qwen2.5-VL where it takes pixels; or "unknown".
         note: where it differs from the reference; empty where it does not.
         source: file or thread that was read.
         confidence: "source" or "issue" (an author's statement).
@@ -164,7 +164,9 @@ _RECORDS = (
     Runtime(
         "llama.cpp", "since 2025-11-05 (commit 0024aa74, build b10488)", None, None, ("0024aa74", "b10488"),
         _tokens(8, 4096), _AWAY, "by version: bilinear, then bicubic, then Pillow's",
-        "--image-max-tokens 1280 (and --image-min-tokens)", _LLAMA_CPP,
+        "--image-max-tokens 1280 (and --image-min-tokens)",
+        _LLAMA_CPP + "; newer versions are said to take clip.vision.image_min_pixels and image_max_pixels of the GGUF "
+        "file where the flags are absent (second-hand, not read)",
         "tools/mtmd/clip.cpp set_limit_image_tokens(8, 4096)",
     ),
     Runtime(
@@ -187,6 +189,12 @@ _RECORDS = (
         "ollama", "0.30.0 and later", "0.30.0", None, (), _tokens(1024, 4096), _AWAY, "llama.cpp b10488's",
         "none found", "small images are enlarged to 1,024 tokens; otherwise llama.cpp's: " + _LLAMA_CPP,
         "ollama llm/llama_server.go:1032, llama.cpp clip.cpp",
+    ),
+    Runtime(
+        "ollama-mlx", "MLX engine, commit fb307609", None, None, ("fb307609",), _same("unknown"),
+        _AS_REFERENCE, "Catmull-Rom", "unknown",
+        "runs Qwen3.5 alone: 64 to 16,384 tokens of 32x32 px, with the reference's arithmetic",
+        "ollama x/models/qwen3_5/process_image.go",
     ),
     Runtime(
         "mlx-vlm", "0.6.15", "0.6.15", "0.6.16", (), _same("checkpoint"), _AS_REFERENCE, "Pillow bicubic",
@@ -230,13 +238,15 @@ _RECORDS = (
     ),
     Runtime(
         "lm-studio", "closed source, up to 2026-06", None, None, (), _same("unknown"), "unknown", "unknown",
-        "a setting of the application",
-        "shrinks by the long edge first (500, then 1,024 px, then a setting), so no token budget describes it",
+        "\"Never exceed 2048 px\" in the application's settings",
+        "shrinks by the long edge first (to 500 px, since 2025-10 to 1,024 px, then as set) and refuses more than "
+        "5120x5120 px, so no token budget describes it",
         "lmstudio-bug-tracker issues 880, 941, 990, 2003", "issue",
     ),
     Runtime(
         "docker-model-runner", "any", None, None, (), _same("unknown"), "its backend's", "its backend's",
-        "flags of the runtime it runs", "runs llama.cpp or vLLM: say that one instead",
+        "docker-agent's provider_opts.runtime_flags, handed to the runtime it runs",
+        "runs llama.cpp or vLLM: say that one instead",
         "docker-agent pull request 103", "issue",
     ),
 )  # fmt: skip

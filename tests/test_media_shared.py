@@ -15,7 +15,7 @@ from PIL import Image
 import saccade
 from saccade import _core, media
 from saccade.errors import InputError
-from saccade.media import shared
+from saccade.media import faster, shared
 
 LENDS = hasattr(Image.Image, "__arrow_c_array__")
 
@@ -49,6 +49,28 @@ def test_what_cannot_be_lent_is_copied() -> None:
     assert shared.borrow(Image.new("L", (3, 3))) is None
     assert shared.borrow(Image.new("CMYK", (3, 3))) is None
     frame = media.open_image(large)
+    assert frame.stored.shape == (2000, 3000, 3)
+    assert (frame.pixels == (3, 200, 77)).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_large_file_is_decoded_into_one_block(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faster, "pixels", lambda *of: None)
+    data = encoded(Image.fromarray(noise(210, 201).repeat(10, 0).repeat(10, 1)), kind)  # more than a block of Pillow's
+    frame = media.open_image(data)
+    with Image.open(io.BytesIO(data)) as plain:
+        np.testing.assert_array_equal(frame.pixels, np.asarray(plain))
+    opened = Image.open(io.BytesIO(data))
+    np.testing.assert_array_equal(media.open_image(opened).pixels, frame.pixels)
+    if LENDS:
+        assert frame.stored.shape == (2010, 2100, 4)  # as Pillow stores it: nothing was copied
+
+
+def test_without_the_function_that_allocates_one_block_pixels_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faster, "pixels", lambda *of: None)
+    monkeypatch.delattr(Image.core, "new_block", raising=False)
+    data = encoded(Image.new("RGB", (3000, 2000), (3, 200, 77)), "PNG")
+    frame = media.open_image(data)
     assert frame.stored.shape == (2000, 3000, 3)
     assert (frame.pixels == (3, 200, 77)).all()
 

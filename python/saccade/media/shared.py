@@ -2,7 +2,7 @@
 
 Pillow stores RGB with four bytes a pixel. From 11.3 on it lends that memory through Arrow's C data interface
 (https://arrow.apache.org/docs/format/CDataInterface.html), if the image lies in one of its blocks: up to 16 MB, 4.2
-million pixels, unless a program has changed Pillow's block size.
+million pixels, unless a program has changed Pillow's block size, or the image was decoded here (`decode.load`).
 """
 
 from __future__ import annotations

@@ -27,6 +27,9 @@ PACKAGES = (
     "cykooz.resizer",
     "opencv-python-headless",
     "pyvips",
+    "imagecodecs",
+    "pyspng",
+    "simplejpeg",
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +14,12 @@ pytest.importorskip("pytest_benchmark")
 ROOT = Path(__file__).parents[1]
 
 
-def tables(*arguments: str) -> str:
+def tables(*arguments: str, path: str | None = None) -> str:
+    """What a run prints; `path` comes first among the folders that it imports from."""
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    folders = [path, os.environ.get("PYTHONPATH")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, folders))}
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -29,3 +34,13 @@ def test_every_file_is_collected() -> None:
 def test_a_table_is_made() -> None:
     shown = tables("benchmarks/test_window_order.py", "--benchmark-disable")
     assert "passed" in shown
+
+
+def test_a_peer_that_is_not_installed_stands_in_its_table_as_missing(tmp_path: Path) -> None:
+    (tmp_path / "without_opencv.py").write_text("import sys\n\nsys.modules['cv2'] = None\n", encoding="utf-8")
+    chosen = ["benchmarks/test_resizers.py", "-k", "OpenCV", "-p", "without_opencv"]
+    shown = tables(*chosen, "--benchmark-disable", path=str(tmp_path))
+    side = "OpenCV, area (no antialiased cubic)"
+    table = shown[shown.index("**Resize alone** (milliseconds, the fastest call)") :].splitlines()
+    assert table[2:5] == [f"| | {side} |", "|---|---|", "| 3840x2160 to 1316x728 | missing |"]
+    assert re.fullmatch(rf"- {re.escape(side)}: import of cv2 halted.*; `make peers` installs it", table[6])

@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from test_kernels import using
+from test_pixel_formats import FORMATS, as_rgb, captured
+from test_resample import ORDERS, in_order, pillow
 
 import saccade
-from saccade import _core
+from saccade import _core, families
+from saccade.budget import Plan
 from saccade.errors import InputError
 
 FOLDER = Path(__file__).parent / "golden"
@@ -48,10 +53,10 @@ def test_pixel_values_are_the_references(seed: int) -> None:
     assert hashlib.sha256(patches.tobytes()).hexdigest() == case["sha256"]
 
 
-def normalized(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def normalized(pixels: NDArray[np.uint8], mean: Any = MEAN, std: Any = STD) -> NDArray[np.float32]:
     """(channels last) transformers' rescale and normalize."""
     rescaled = (pixels.astype(np.float64) * (1 / 255)).astype(np.float32)
-    return (rescaled - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
+    return (rescaled - np.array(mean, np.float32)) / np.array(std, np.float32)
 
 
 @settings(max_examples=60, deadline=None)
@@ -98,6 +103,55 @@ def test_without_windows_native_patches_come_in_merge_block_order() -> None:
     native = _core.patchify_native(image, 16, 2, 0)
     reference = _core.patchify_reference(image, 16, 2, 1, [0.0] * 3, [1.0] * 3)
     assert np.array_equal(np.rint(reference * 255).astype(np.uint8), native)
+
+
+def resized_by_pillow(image: NDArray[np.uint8], size: tuple[int, int], pass_order: str) -> NDArray[np.uint8]:
+    """In one call where the installed version has this order, else each pass in a call of its own."""
+    version = tuple(int(part) for part in PIL.__version__.split(".")[:2])
+    # 12.2 and 12.3 have neither.
+    own = "pillow13" if version >= (13, 0) else "horizontal" if version < (12, 2) else None
+    return pillow(image, size) if pass_order == own else in_order(image, size, pass_order)
+
+
+def cut(pixels: NDArray[np.uint8], plan: Plan, layout: str) -> NDArray[Any]:
+    """Patches by NumPy alone: tokens row by row, in the native layout window by window."""
+    family, (height, width) = plan.family, pixels.shape[:2]
+    patch, merge, rows, columns = family.patch_size, family.merge_size, height // family.factor, width // family.factor
+    cells = pixels.reshape(rows, merge, patch, columns, merge, patch, 3)
+    if layout == "reference":
+        floats = normalized(cells, family.mean, family.std).transpose(0, 3, 1, 4, 6, 2, 5)
+        return floats[:, :, :, :, :, None].repeat(family.temporal_patch_size, axis=5).reshape(plan.patches, -1)
+    tokens = cells.transpose(0, 3, 1, 4, 6, 2, 5).reshape(rows * columns, -1)
+    if family.window_size is not None:
+        side = family.window_size // family.factor
+        row, column = np.divmod(np.arange(len(tokens)), columns)
+        tokens = tokens[np.lexsort((column, row, column // side, row // side))]
+    return tokens.reshape(plan.patches, -1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_patches_are_those_of_the_image_that_pillow_resizes(data: st.DataObject) -> None:
+    """Any size, budget, pixel format, row stride, pass order, layout and kernel, plan and all."""
+    side = st.one_of(st.integers(1, 40), st.integers(1, 600))
+    size = data.draw(st.tuples(side, side).filter(lambda size: max(size) <= 200 * min(size)))
+    family = families.get(data.draw(st.sampled_from(families.names())))
+    try:
+        plan = saccade.plan(size, family=family, budget=data.draw(st.integers(family.min_tokens, 600)))
+    except InputError as error:  # a long shape that is more than the budget in whole tokens
+        assert "does not fit into" in str(error)
+        reject()
+    pixel_format: Any = data.draw(st.sampled_from(FORMATS))
+    pixels = captured(data.draw(st.integers(0, 2**32 - 1)), *size, pixel_format, gap=data.draw(st.integers(0, 9)))
+    if data.draw(st.booleans()):
+        pixels[:] = np.where(pixels > 127, 255, 0)  # sums below 0 and above 255
+    order: Any = data.draw(st.sampled_from(ORDERS))
+    layout: Any = data.draw(st.sampled_from(["native", "reference"]))
+    with using(data.draw(st.sampled_from(_core.kernels()))):
+        patches = saccade.patchify(pixels, plan, layout, pass_order=order, pixel_format=pixel_format)
+    expected = cut(resized_by_pillow(as_rgb(pixels, pixel_format), plan.resized_size, order), plan, layout)
+    assert patches.dtype == expected.dtype
+    assert np.array_equal(patches, expected)
 
 
 @pytest.mark.parametrize("family", ["qwen2-vl", "qwen2.5-vl", "qwen3-vl"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -102,33 +103,50 @@ def test_pixels_that_do_not_follow_each_other_are_copied() -> None:
         assert np.array_equal(saccade.resize(view, (31, 23), pixel_format="bgra"), expected)
 
 
-NO_COPY = """
+PEAK = """
 import sys
 import numpy as np
 import saccade
-rows, columns = 3000, 4000
-pixel_format, channels = sys.argv[1], int(sys.argv[2])
+pixel_format, layout = sys.argv[1:3]
+channels, columns, rows, budget = map(int, sys.argv[3:])
 image = np.zeros((rows, columns + 16, channels), np.uint8)[:, :columns]
 image = image[..., 0] if channels == 1 else image
 image[:] = 7
-plan = saccade.plan((columns, rows), budget=256)
-saccade.patchify(image[:30, :30].copy(), saccade.plan((30, 30)), pixel_format=pixel_format)
+plan = saccade.plan((columns, rows), budget=budget)
+saccade.patchify(image[:30, :30].copy(), saccade.plan((30, 30)), layout, pixel_format=pixel_format)
 
 def peak():
-    return int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+    return 1024 * int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 
 before = peak()
-saccade.patchify(image, plan, pixel_format=pixel_format)
-print(peak() - before)
+patches = saccade.patchify(image, plan, layout, pixel_format=pixel_format)
+print(peak() - before, patches.nbytes)
 """
+
+
+def peak(pixel_format: str, layout: str, *numbers: int) -> tuple[int, int]:
+    """(bytes that a call takes besides its source, those of its output); numbers: channels, width, height, tokens."""
+    words = [sys.executable, "-c", PEAK, pixel_format, layout, *map(str, numbers)]
+    environment = os.environ | {"SACCADE_THREADS": "2"}  # each has strips of its own
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    taken, output = map(int, done.stdout.split())
+    return taken, output
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
 @pytest.mark.parametrize(("pixel_format", "channels"), [("rgb", 3), ("rgba", 4), ("bgra", 4), ("grey", 1)])
 def test_no_copy_of_the_image_is_made(pixel_format: str, channels: int) -> None:
-    words = [sys.executable, "-c", NO_COPY, pixel_format, str(channels)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 3000 * 4000 * channels / 1024 / 2  # kilobytes; a copy would be twice that
+    taken, _ = peak(pixel_format, "native", channels, 4000, 3000, 256)
+    assert taken < 3000 * 4000 * channels / 2  # a copy would be twice that
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peak memory is read from /proc")
+@pytest.mark.parametrize(("layout", "bytes_of_a_pixel"), [("native", 3), ("reference", 24)])
+def test_no_whole_resized_image_is_made(layout: str, bytes_of_a_pixel: int) -> None:
+    pixels = 10549 * 28 * 28
+    taken, output = peak("rgb", layout, 3, 3840, 2160, 16384)
+    assert output == pixels * bytes_of_a_pixel
+    assert taken - output < 8e6 < pixels * 3
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,12 @@ def test_callers_at_once() -> None:
     assert wrong == []
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not list a process's threads")
+listed = pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="this system does not list a process's threads"
+)
+
+
+@listed
 def test_first_callers_at_once_make_one_pool() -> None:
     script = """
 import os, threading, time
@@ -98,6 +103,22 @@ print(len(os.listdir("/proc/self/task")) - before)
 """
     done = child(script, SACCADE_THREADS="32")
     assert done.stdout.strip() == "31", done.stderr
+
+
+@listed
+def test_a_small_image_does_not_pay_for_threads() -> None:
+    script = """
+import os
+import numpy as np
+from saccade import _core
+def added(width, height, new_width, new_height):
+    before = len(os.listdir("/proc/self/task"))
+    _core.native_patches(np.zeros((height, width, 3), dtype=np.uint8), new_width, new_height, "pillow13", 14, 2, 112)
+    return len(os.listdir("/proc/self/task")) - before
+print(added(200, 200, 196, 196), added(3840, 2160, 1316, 728))
+"""
+    done = child(script, SACCADE_THREADS="4")
+    assert done.stdout.split() == ["0", "3"], done.stderr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -89,6 +89,47 @@ static void test_a_batch(void) {
     CHECK(saccade_native_patches_batch(images, 0, 1, 2, 0) == SACCADE_ERROR_INPUT);
 }
 
+/* 2 x 3 tokens in windows of 2 x 2, and 1 x 2 tokens. */
+static void test_windows_and_positions(void) {
+    const int64_t grid[3] = {1, 4, 6}, flat[3] = {1, 2, 4};
+    const int32_t order[6] = {0, 1, 3, 4, 2, 5}, ends[3] = {0, 16, 24};
+    const int32_t places[16] = {0, 0, 0, 1, 1, 0, 1, 1, 0, 2, 0, 3, 1, 2, 1, 3};
+    int64_t a = 0, b = 0;
+    int32_t index[6], boundaries[3], positions[16];
+    CHECK(saccade_patchify_size(1316, 728, 14, 2, 1, &a, &b) == SACCADE_OK);
+    CHECK(a == 4888 && b == 588);
+    CHECK(saccade_window_index_size(grid, 1, 2, 56, 14, &a, &b) == SACCADE_OK);
+    CHECK(a == 6 && b == 3);
+    CHECK(saccade_window_index(grid, 1, 2, 56, 14, index, 6, boundaries, 3) == SACCADE_OK);
+    CHECK(memcmp(index, order, sizeof order) == 0);
+    CHECK(memcmp(boundaries, ends, sizeof ends) == 0);
+    CHECK(saccade_patch_count(grid, 1, 2, &a) == SACCADE_OK);
+    CHECK(a == 24);
+    CHECK(saccade_vision_positions(flat, 1, 2, positions, 16) == SACCADE_OK);
+    CHECK(memcmp(positions, places, sizeof places) == 0);
+}
+
+/* Text, the start of an image, its two tokens at position 2, and text at the position after them. */
+static void test_a_prompt(void) {
+    const int64_t ids[5] = {5, 3, 1, 1, 9}, grid[3] = {1, 2, 4};
+    const int32_t expected[15] = {0, 1, 2, 2, 4, 0, 1, 2, 2, 4, 0, 1, 2, 3, 4};
+    int32_t positions[15];
+    int64_t delta = -7;
+    saccade_mrope_prompt prompt = {0};
+    prompt.input_ids = ids;
+    prompt.length = 5;
+    prompt.image_grids = grid;
+    prompt.image_count = 1;
+    prompt.image_token_id = 1;
+    prompt.video_token_id = 2;
+    prompt.vision_start_token_id = 3;
+    prompt.merge_size = 2;
+    prompt.tokens_per_second = 2;
+    CHECK(saccade_mrope_positions(&prompt, positions, 15, &delta) == SACCADE_OK);
+    CHECK(memcmp(positions, expected, sizeof expected) == 0);
+    CHECK(delta == 0);
+}
+
 static void test_null(void) {
     const int64_t grids[3] = {1, 2, 2};
     const double three[3] = {1, 1, 1};
@@ -164,6 +205,8 @@ int main(void) {
     test_use();
     test_formats();
     test_a_batch();
+    test_windows_and_positions();
+    test_a_prompt();
     test_null();
     test_null_in_a_prompt();
     return failures == 0 ? 0 : 1;

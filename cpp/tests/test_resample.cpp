@@ -1,18 +1,24 @@
 // Resizing: hashes of Pillow's own output, the slow reference, strides, capacities.
+//     test_resample [KERNEL]      fails unless this kernel made every image; SACCADE_KERNEL chooses it
+#include <string>
 #include <vector>
 
 #include "check.h"
+#include "kernels.h"
 #include "reference.h"
 
 namespace {
 
 using reference::Bytes;
 
+std::string wanted_kernel;
+
 Bytes resized(const Bytes& image, int width, int height, int new_width, int new_height, int order) {
     Bytes out(static_cast<std::size_t>(new_width * new_height * 3));
     const int status = saccade_resize(image.data(), width, height, 3 * width, 0, new_width, new_height, order,
                                       out.data(), static_cast<std::int64_t>(out.size()));
     CHECK(status == SACCADE_OK);
+    CHECK(wanted_kernel.empty() || kernels::ran(wanted_kernel));
     return out;
 }
 
@@ -95,7 +101,8 @@ void test_refusals() {
 
 }  // namespace
 
-int main() {
+int main(int count, char** arguments) {
+    if (count > 1) wanted_kernel = arguments[1];
     test_pillow();
     test_small_sizes();
     test_stride();

@@ -1,10 +1,13 @@
 // Numbers out of a fuzzer's bytes, and how a finding is reported.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <string>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
@@ -35,6 +38,39 @@ class Input {
   private:
     const std::uint8_t* data_;
     std::size_t left_;
+};
+
+/// Mean and deviation of each channel: those that models have, or any floats, among them some that have to be refused.
+struct Normalization {
+    explicit Normalization(Input& input) {
+        constexpr double usual[3][2][3] = {{{0.48145466, 0.4578275, 0.40821073}, {0.26862954, 0.26130258, 0.27577711}},
+                                           {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}},
+                                           {{0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}}};
+        const std::uint64_t which = input.bits(1) % 4;
+        const auto any = [&] {
+            const std::uint32_t bits = input.seed();
+            float value = 0;
+            std::memcpy(&value, &bits, sizeof value);
+            return static_cast<double>(value);
+        };
+        for (int c = 0; c < 3; ++c) {
+            mean[c] = which < 3 ? usual[which][0][c] : any();
+            std[c] = which < 3 ? usual[which][1][c] : any();
+        }
+    }
+    bool possible() const {
+        bool finite = true;
+        for (int c = 0; c < 3; ++c) finite = finite && std::isfinite(mean[c]) && std::isfinite(std[c]) && std[c] != 0;
+        return finite;
+    }
+    /// For a message.
+    std::string text() const {
+        char out[200];
+        std::snprintf(out, sizeof out, "mean {%.9g, %.9g, %.9g}, std {%.9g, %.9g, %.9g}", mean[0], mean[1], mean[2],
+                      std[0], std[1], std[2]);
+        return out;
+    }
+    double mean[3] = {}, std[3] = {};
 };
 
 }  // namespace fuzz

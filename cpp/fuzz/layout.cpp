@@ -1,12 +1,28 @@
-// Windows, positions and patches: any arguments are refused or served; what is served agrees with the slow reference.
+// Windows, positions and patches in every kernel: any arguments are refused or served; what is served agrees with the
+// slow reference.
 #include <cinttypes>
+#include <cstring>
 #include <vector>
 
 #include "input.h"
+#include "kernels.h"
 #include "reference.h"
 #include "saccade.h"
 
 namespace {
+
+/// The tokens of one more frame in window order, and where in patches each of its windows ends.
+void append_windows(int rows, int columns, int side, int patches_a_token, std::vector<std::int32_t>& index,
+                    std::vector<std::int32_t>& ends) {
+    const auto first = static_cast<std::int32_t>(index.size());
+    const auto order = reference::window_order(rows, columns, side);
+    const auto window = [&](std::size_t i) { return std::pair(order[i] / columns / side, order[i] % columns / side); };
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        index.push_back(first + order[i]);
+        const bool last = i + 1 == order.size() || window(i) != window(i + 1);
+        if (last) ends.push_back(static_cast<std::int32_t>(index.size()) * patches_a_token);
+    }
+}
 
 void windows(fuzz::Input& input) {
     const std::int64_t merge = input.wild(1, 3), side = input.between(1, 5), patch = input.wild(1, 20);
@@ -25,27 +41,30 @@ void windows(fuzz::Input& input) {
     if (saccade_window_index_size(grids.data(), count, merge, window, patch, &tokens, &boundaries) != SACCADE_OK)
         return;
     if (tokens > 10000) return;
-    std::vector<std::int32_t> index(static_cast<std::size_t>(tokens)), ends(static_cast<std::size_t>(boundaries));
-    FUZZ_EXPECT(saccade_window_index(grids.data(), count, merge, window, patch, index.data(), tokens, ends.data(),
-                                     boundaries) == SACCADE_OK,
-                "%s", saccade_last_message());
-    std::vector<std::int32_t> expected;
+    const auto in_tokens = static_cast<int>(window / merge / patch), area = static_cast<int>(merge * merge);
+    std::vector<std::int32_t> expected, ends{0};
     for (std::size_t g = 0; g < grids.size(); g += 3) {
         const int rows = static_cast<int>(grids[g + 1] / merge), columns = static_cast<int>(grids[g + 2] / merge);
         for (std::int64_t frame = 0; frame < grids[g]; ++frame) {
-            const auto origin = static_cast<std::int32_t>(expected.size());
-            for (const int token : reference::window_order(rows, columns, static_cast<int>(side))) {
-                expected.push_back(origin + token);
-            }
+            append_windows(rows, columns, in_tokens, area, expected, ends);
         }
     }
-    FUZZ_EXPECT(index == expected,
-                "window_index: %" PRId64 " grids, first (%" PRId64 ", %" PRId64 ", %" PRId64 "), merge %" PRId64
-                ", window %" PRId64 ", patch %" PRId64,
-                count, grids[0], grids[1], grids[2], merge, window, patch);
-    for (std::size_t i = 1; i < ends.size(); ++i) {
-        FUZZ_EXPECT(ends[i] > ends[i - 1], "an empty window at %zu", i);
+    FUZZ_EXPECT(tokens == std::ssize(expected) && boundaries == std::ssize(ends),
+                "%" PRId64 " tokens, %" PRId64 " boundaries", tokens, boundaries);
+    for (const std::string& kernel : kernels::available()) {
+        const kernels::Using use(kernel);
+        std::vector<std::int32_t> index(expected.size()), made(ends.size());
+        const int status = saccade_window_index(grids.data(), count, merge, window, patch, index.data(), tokens,
+                                                made.data(), boundaries);
+        FUZZ_EXPECT(use.ok() && status == SACCADE_OK && index == expected && made == ends,
+                    "%s: window_index: %" PRId64 " grids, first (%" PRId64 ", %" PRId64 ", %" PRId64 "), merge %" PRId64
+                    ", window %" PRId64 ", patch %" PRId64,
+                    kernel.c_str(), count, grids[0], grids[1], grids[2], merge, window, patch);
     }
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+    return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
 void patches(fuzz::Input& input) {
@@ -59,26 +78,37 @@ void patches(fuzz::Input& input) {
     const std::int64_t rows = input.between(1, 9), columns = input.between(1, 9), factor = patch * merge;
     const std::int64_t width = columns * factor, height = rows * factor;
     const auto image = reference::noise(static_cast<std::size_t>(width * height * 3), input.seed());
-    reference::Bytes native(image.size());
     const auto room = static_cast<std::int64_t>(image.size());
-    FUZZ_EXPECT(saccade_patchify_native(image.data(), width, height, 3 * width, 0, patch, merge, side * factor,
-                                        native.data(), room) == SACCADE_OK,
-                "%s", saccade_last_message());
-    std::vector<float> plain(image.size());
-    const double zero[3] = {0, 0, 0}, scale[3] = {1 / 255.0, 1 / 255.0, 1 / 255.0};
-    FUZZ_EXPECT(saccade_patchify_reference(image.data(), width, height, 3 * width, 0, patch, merge, 1, zero, scale,
-                                           plain.data(), room) == SACCADE_OK,
-                "%s", saccade_last_message());
-    const int window = side == 0 ? 1000 : static_cast<int>(side);
-    const auto order = reference::window_order(static_cast<int>(rows), static_cast<int>(columns), window);
-    const auto block = static_cast<std::size_t>(3 * factor * factor);
-    for (std::size_t place = 0; place < order.size(); ++place) {
-        for (std::size_t i = 0; i < block; ++i) {
-            const float value = plain[static_cast<std::size_t>(order[place]) * block + i];
-            FUZZ_EXPECT(native[place * block + i] == static_cast<std::uint8_t>(std::lround(value)),
-                        "patches of %" PRId64 "x%" PRId64 ", patch %" PRId64 ", merge %" PRId64 ", side %" PRId64,
-                        width, height, patch, merge, side);
-        }
+    const auto cut = [&](std::int64_t window) {
+        const auto order =
+            reference::window_order(static_cast<int>(rows), static_cast<int>(columns), static_cast<int>(window));
+        return reference::cut(image, static_cast<int>(width), static_cast<int>(patch), static_cast<int>(merge), order);
+    };
+    const auto expected = cut(side == 0 ? columns + rows : side);
+    for (const std::string& kernel : kernels::available()) {
+        const kernels::Using use(kernel);
+        reference::Bytes native(image.size());
+        const int status = saccade_patchify_native(image.data(), width, height, 3 * width, 0, patch, merge,
+                                                   side * factor, native.data(), room);
+        FUZZ_EXPECT(use.ok() && status == SACCADE_OK && kernels::ran(kernel) && native == expected,
+                    "%s: patches of %" PRId64 "x%" PRId64 ", patch %" PRId64 ", merge %" PRId64 ", side %" PRId64,
+                    kernel.c_str(), width, height, patch, merge, side);
+    }
+    const int frames = 1 + static_cast<int>(input.bits(1) % 3);
+    const fuzz::Normalization by(input);
+    const auto floats =
+        reference::normalize(cut(columns + rows), static_cast<int>(patch * patch), frames, by.mean, by.std);
+    for (const std::string& kernel : kernels::available()) {
+        const kernels::Using use(kernel);
+        std::vector<float> made(floats.size());
+        const int status = saccade_patchify_reference(image.data(), width, height, 3 * width, 0, patch, merge, frames,
+                                                      by.mean, by.std, made.data(), frames * room);
+        const bool right = by.possible() ? status == SACCADE_OK && kernels::ran(kernel) && same_bits(made, floats)
+                                         : status == SACCADE_ERROR_INPUT && made == std::vector<float>(made.size());
+        FUZZ_EXPECT(use.ok() && right,
+                    "%s: reference patches of %" PRId64 "x%" PRId64 ", patch %" PRId64 ", merge %" PRId64
+                    ", %d frames, %s",
+                    kernel.c_str(), width, height, patch, merge, frames, by.text().c_str());
     }
 }
 
@@ -93,9 +123,7 @@ void vision(fuzz::Input& input) {
     }
     std::int64_t patches = -1;
     if (saccade_patch_count(grids.data(), count, merge, &patches) != SACCADE_OK || patches > 10000) return;
-    std::vector<std::int32_t> positions(static_cast<std::size_t>(2 * patches)), expected;
-    FUZZ_EXPECT(saccade_vision_positions(grids.data(), count, merge, positions.data(), 2 * patches) == SACCADE_OK, "%s",
-                saccade_last_message());
+    std::vector<std::int32_t> expected;
     for (std::size_t g = 0; g < grids.size(); g += 3) {
         const auto rows = static_cast<int>(grids[g + 1]), columns = static_cast<int>(grids[g + 2]);
         const int m = static_cast<int>(merge), across = columns / m;
@@ -105,7 +133,16 @@ void vision(fuzz::Input& input) {
             expected.push_back(token % across * m + part % m);
         }
     }
-    FUZZ_EXPECT(positions == expected, "vision_positions: %" PRId64 " grids, merge %" PRId64, count, merge);
+    FUZZ_EXPECT(2 * patches == std::ssize(expected), "%" PRId64 " patches", patches);
+    for (const std::string& kernel : kernels::available()) {
+        const kernels::Using use(kernel);
+        std::vector<std::int32_t> positions(expected.size());
+        const int status = saccade_vision_positions(grids.data(), count, merge, positions.data(), 2 * patches);
+        FUZZ_EXPECT(use.ok() && status == SACCADE_OK && positions == expected,
+                    "%s: vision_positions: %" PRId64 " grids, first (%" PRId64 ", %" PRId64 ", %" PRId64
+                    "), merge %" PRId64,
+                    kernel.c_str(), count, grids[0], grids[1], grids[2], merge);
+    }
 }
 
 }  // namespace

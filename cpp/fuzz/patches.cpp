@@ -1,7 +1,9 @@
 // One to three images in one call, in any format and with rows apart, resized and cut by every kernel: the patches are
-// those of the slow resize, and nothing is written beside them.
+// those of the slow resize, as bytes and as normalised floats, and nothing is written beside them.
+#include <cstring>
 #include <vector>
 
+#include "formats.h"
 #include "input.h"
 #include "kernels.h"
 #include "reference.h"
@@ -9,52 +11,18 @@
 
 namespace {
 
-constexpr int kPatch = 4, kMerge = 2, kFactor = kPatch * kMerge;
+constexpr int kPatch = 4, kMerge = 2, kFactor = kPatch * kMerge, kNoWindows = 1000;
 constexpr std::uint8_t kGuard = 0xA5;
 
 struct Case {
     int width = 0, height = 0, columns = 0, rows = 0, order = 0, format = 0, gap = 0;
     std::uint32_t seed = 0;
-    reference::Bytes source;
+    reference::Bytes source, resized;
 
-    int stride() const { return width * channels() + gap; }
-    int channels() const { return format == SACCADE_FORMAT_RGB ? 3 : format == SACCADE_FORMAT_GREY ? 1 : 4; }
-    std::size_t size() const { return static_cast<std::size_t>(3 * rows * columns * kFactor * kFactor); }
-
-    /// The image as RGB, packed.
-    reference::Bytes rgb() const {
-        reference::Bytes out;
-        for (int y = 0; y < height; ++y) {
-            for (int x = 0; x < width; ++x) {
-                const std::uint8_t* pixel = source.data() + y * stride() + x * channels();
-                for (int c = 0; c < 3; ++c) {
-                    const int at = format == SACCADE_FORMAT_GREY ? 0 : format == SACCADE_FORMAT_BGRA ? 2 - c : c;
-                    out.push_back(pixel[at]);
-                }
-            }
-        }
-        return out;
-    }
-
+    int stride() const { return width * formats::bytes_a_pixel(format) + gap; }
     reference::Bytes patches(int window) const {
-        const int new_width = columns * kFactor, new_height = rows * kFactor;
-        const auto image = reference::resize(rgb(), width, height, new_width, new_height, order == 1);
-        reference::Bytes out;
-        for (const int token : reference::window_order(rows, columns, window == 0 ? 1000 : window)) {
-            for (int part = 0; part < kMerge * kMerge; ++part) {
-                const int top = token / columns * kFactor + part / kMerge * kPatch;
-                const int left = token % columns * kFactor + part % kMerge * kPatch;
-                for (int c = 0; c < 3; ++c) {
-                    for (int y = 0; y < kPatch; ++y) {
-                        for (int x = 0; x < kPatch; ++x) {
-                            const int at = ((top + y) * new_width + left + x) * 3 + c;
-                            out.push_back(image[static_cast<std::size_t>(at)]);
-                        }
-                    }
-                }
-            }
-        }
-        return out;
+        return reference::cut(resized, columns * kFactor, kPatch, kMerge,
+                              reference::window_order(rows, columns, window == 0 ? kNoWindows : window));
     }
 };
 
@@ -66,10 +34,70 @@ Case make(fuzz::Input& input) {
     made.order = static_cast<int>(input.between(0, 1));
     made.format = static_cast<int>(input.between(SACCADE_FORMAT_RGB, SACCADE_FORMAT_GREY));
     made.gap = static_cast<int>(input.between(0, 5)), made.seed = input.seed();
-    // No byte more than the rows need: what reads beyond the last pixel is caught.
-    const int bytes = made.stride() * (made.height - 1) + made.width * made.channels();
-    made.source = reference::noise(static_cast<std::size_t>(bytes), made.seed);
+    const auto image = reference::noise(static_cast<std::size_t>(made.width * made.height * 3), made.seed);
+    made.source = formats::stored(image, made.width, made.format, made.stride());
+    made.resized = reference::resize(formats::seen(image, made.format), made.width, made.height, made.columns * kFactor,
+                                     made.rows * kFactor, made.order == 1);
     return made;
+}
+
+/// What a call has to leave of each image, and the guard behind it.
+template <typename Value>
+using Outputs = std::vector<std::vector<Value>>;
+
+/// Runs `call`, a batch function with arguments that `told` names, with every kernel. What it has to refuse leaves
+/// guards alone.
+template <typename Value, typename Call>
+void compare(const std::vector<Case>& cases, const Outputs<Value>& expected, bool possible, const std::string& told,
+             Call call) {
+    for (const std::string& kernel : kernels::available()) {
+        const kernels::Using use(kernel);
+        Outputs<Value> out;
+        std::vector<saccade_batch_image> images;
+        for (std::size_t i = 0; i < cases.size(); ++i) {
+            const Case& one = cases[i];
+            out.emplace_back(expected[i].size(), Value{kGuard});
+            images.push_back({one.source.data(), one.width, one.height, one.stride(), one.format, one.order,
+                              one.columns * kFactor, one.rows * kFactor, out[i].data(),
+                              static_cast<std::int64_t>(out[i].size()) - 1});
+        }
+        const int status = call(images.data(), static_cast<std::int64_t>(images.size()));
+        FUZZ_EXPECT(use.ok() && status == (possible ? SACCADE_OK : SACCADE_ERROR_INPUT), "%s, %s: %s", kernel.c_str(),
+                    told.c_str(), saccade_last_message());
+        FUZZ_EXPECT(!possible || kernels::ran(kernel), "%s, but %s ran", kernel.c_str(), saccade_last_kernel());
+        for (std::size_t i = 0; i < cases.size(); ++i) {
+            const Case& one = cases[i];
+            FUZZ_EXPECT(std::memcmp(out[i].data(), expected[i].data(), out[i].size() * sizeof(Value)) == 0,
+                        "%s: image %zu of %zu, noise(%u), %dx%d to %dx%d tokens, format %d, order %d, gap %d, %s",
+                        kernel.c_str(), i, cases.size(), one.seed, one.width, one.height, one.columns, one.rows,
+                        one.format, one.order, one.gap, told.c_str());
+        }
+    }
+}
+
+void native(const std::vector<Case>& cases, int window) {
+    Outputs<std::uint8_t> expected;
+    for (const Case& one : cases) {
+        expected.push_back(one.patches(window));
+        expected.back().push_back(kGuard);
+    }
+    const std::string told = "window " + std::to_string(window);
+    compare(cases, expected, true, told, [&](const saccade_batch_image* images, std::int64_t count) {
+        return saccade_native_patches_batch(images, count, kPatch, kMerge, window * kFactor);
+    });
+}
+
+void floats(const std::vector<Case>& cases, int frames, const fuzz::Normalization& by) {
+    Outputs<float> expected;
+    for (const Case& one : cases) {
+        expected.push_back(reference::normalize(one.patches(0), kPatch * kPatch, frames, by.mean, by.std));
+        if (!by.possible()) expected.back().assign(expected.back().size(), kGuard);
+        expected.back().push_back(kGuard);
+    }
+    const std::string told = std::to_string(frames) + " frames, " + by.text();
+    compare(cases, expected, by.possible(), told, [&](const saccade_batch_image* images, std::int64_t count) {
+        return saccade_reference_patches_batch(images, count, kPatch, kMerge, frames, by.mean, by.std);
+    });
 }
 
 }  // namespace
@@ -79,32 +107,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const int window = static_cast<int>(input.between(0, 4));
     std::vector<Case> cases;
     for (std::int64_t left = input.between(1, 3); left > 0; --left) cases.push_back(make(input));
-    std::vector<reference::Bytes> expected;
-    for (const Case& one : cases) {
-        expected.push_back(one.patches(window));
-        expected.back().push_back(kGuard);
-    }
-    for (const std::string& kernel : kernels::available()) {
-        const kernels::Using use(kernel);
-        std::vector<reference::Bytes> out;
-        std::vector<saccade_batch_image> images;
-        for (const Case& one : cases) out.emplace_back(one.size() + 1, kGuard);
-        for (std::size_t i = 0; i < cases.size(); ++i) {
-            const Case& one = cases[i];
-            images.push_back({one.source.data(), one.width, one.height, one.stride(), one.format, one.order,
-                              one.columns * kFactor, one.rows * kFactor, out[i].data(),
-                              static_cast<std::int64_t>(one.size())});
-        }
-        const int status = saccade_native_patches_batch(images.data(), static_cast<std::int64_t>(images.size()), kPatch,
-                                                        kMerge, window * kFactor);
-        FUZZ_EXPECT(use.ok() && status == SACCADE_OK, "%s: %s", kernel.c_str(), saccade_last_message());
-        for (std::size_t i = 0; i < cases.size(); ++i) {
-            FUZZ_EXPECT(
-                out[i] == expected[i],
-                "%s: image %zu of %zu, noise(%u), %dx%d to %dx%d tokens, format %d, order %d, gap %d, window %d",
-                kernel.c_str(), i, cases.size(), cases[i].seed, cases[i].width, cases[i].height, cases[i].columns,
-                cases[i].rows, cases[i].format, cases[i].order, cases[i].gap, window);
-        }
-    }
+    const int frames = 1 + static_cast<int>(input.bits(1) % 3);
+    const fuzz::Normalization by(input);
+    native(cases, window);
+    floats(cases, frames, by);
     return 0;
 }

@@ -1,7 +1,8 @@
-// Resizing by every kernel against the slow reference, in both orders of the passes, with rows apart and guards around
-// the output.
+// Resizing by every kernel, from every format, against the slow reference, in both orders of the passes and with rows
+// apart.
 #include <vector>
 
+#include "formats.h"
 #include "input.h"
 #include "kernels.h"
 #include "reference.h"
@@ -20,20 +21,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (edges) {
         for (auto& byte : image) byte = byte > 127 ? 255 : 0;
     }
-    const int stride = 3 * width + gap;
-    reference::Bytes apart(static_cast<std::size_t>(stride * (height - 1) + 3 * width));
-    for (int y = 0; y < height; ++y) {
-        std::copy_n(image.begin() + 3 * width * y, 3 * width, apart.begin() + stride * y);
-    }
-    const auto expected = reference::resize(image, width, height, new_width, new_height, order == 1);
-    for (const std::string& kernel : kernels::available()) {
-        const kernels::Using use(kernel);
-        reference::Bytes out(expected.size());
-        const int status = saccade_resize(apart.data(), width, height, stride, 0, new_width, new_height, order,
-                                          out.data(), static_cast<std::int64_t>(out.size()));
-        FUZZ_EXPECT(use.ok() && kernels::ran(kernel) && status == SACCADE_OK && out == expected,
-                    "%s: resize of noise(%u)%s, %dx%d to %dx%d, order %d, stride %d", kernel.c_str(), seed,
-                    edges ? " as edges" : "", width, height, new_width, new_height, order, stride);
+    const auto rgb = reference::resize(image, width, height, new_width, new_height, order == 1);
+    for (int format = SACCADE_FORMAT_RGB; format <= SACCADE_FORMAT_GREY; ++format) {
+        const int stride = width * formats::bytes_a_pixel(format) + gap;
+        const auto source = formats::stored(image, width, format, stride);
+        // No channel knows of the others, so the grey image's resized form is in that of the coloured one.
+        const auto expected = formats::seen(rgb, format);
+        for (const std::string& kernel : kernels::available()) {
+            const kernels::Using use(kernel);
+            reference::Bytes out(expected.size());
+            const int status = saccade_resize(source.data(), width, height, stride, format, new_width, new_height,
+                                              order, out.data(), static_cast<std::int64_t>(out.size()));
+            FUZZ_EXPECT(use.ok() && kernels::ran(kernel) && status == SACCADE_OK && out == expected,
+                        "%s: resize of noise(%u)%s, %dx%d to %dx%d, format %d, order %d, stride %d", kernel.c_str(),
+                        seed, edges ? " as edges" : "", width, height, new_width, new_height, format, order, stride);
+        }
     }
     return 0;
 }

@@ -27,13 +27,14 @@ inline bool ran(const std::string& name) {
 /// The thread's kernel while this lives.
 class Using {
   public:
-    explicit Using(const std::string& name) : status_(saccade_select_kernel(name.c_str())) {}
+    explicit Using(const std::string& name) : name_(name), status_(saccade_select_kernel(name.c_str())) {}
     Using(const Using&) = delete;
     Using& operator=(const Using&) = delete;
     ~Using() { saccade_select_kernel(nullptr); }
-    bool ok() const { return status_ == SACCADE_OK; }
+    bool ok() const { return status_ == SACCADE_OK && name_ == saccade_kernel(); }
 
   private:
+    std::string name_;
     std::int32_t status_;
 };
 

@@ -102,4 +102,39 @@ inline std::vector<int> window_order(int rows, int columns, int side) {
     return order;
 }
 
+/// Patches (channel, y, x) of an image, token after token in `order`, the patches of a token in raster order.
+inline Bytes cut(const Bytes& image, int width, int patch, int merge, const std::vector<int>& order) {
+    const int factor = patch * merge, columns = width / factor;
+    Bytes out;
+    for (const int token : order) {
+        for (int part = 0; part < merge * merge; ++part) {
+            const int top = token / columns * factor + part / merge * patch;
+            const int left = token % columns * factor + part % merge * patch;
+            for (int c = 0; c < 3; ++c) {
+                for (int y = top; y < top + patch; ++y) {
+                    for (int x = left; x < left + patch; ++x) {
+                        out.push_back(image[static_cast<std::size_t>((y * width + x) * 3 + c)]);
+                    }
+                }
+            }
+        }
+    }
+    return out;
+}
+
+/// Patches (channel, frame, y, x) of floats out of such patches, `area` values a channel.
+inline std::vector<float> normalize(const Bytes& patches, int area, int frames, const double* mean, const double* std) {
+    std::vector<float> out;
+    for (auto channel = patches.begin(); channel != patches.end(); channel += area) {
+        const auto c = (channel - patches.begin()) / area % 3;
+        for (int frame = 0; frame < frames; ++frame) {
+            for (auto value = channel; value != channel + area; ++value) {
+                const auto rescaled = static_cast<float>(*value / 255.0);
+                out.push_back((rescaled - static_cast<float>(mean[c])) / static_cast<float>(std[c]));
+            }
+        }
+    }
+    return out;
+}
+
 }  // namespace reference

@@ -1,4 +1,4 @@
-# make demo    a virtual environment in .venv, the package built and installed, `saccade demo`
+# make demo    a virtual environment in .venv, the package built and installed, `mlx-saccade demo`
 # make test    the whole suite against the installed package
 # make check   lint, format, types, the order of imports, the stub, C++ tests under sanitizers and on Arm, the library
 #              installed on its own, short fuzzing, Swift; what a missing tool keeps from running is said
@@ -15,7 +15,7 @@ SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 .PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz swift stub stub-check bench peers golden develop clean
 
 demo: $(STAMPS)/installed
-	$(BIN)/saccade demo
+	$(BIN)/mlx-saccade demo
 
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest tests
@@ -28,7 +28,7 @@ check: lint types stub-check native install-check tsan arm64 fuzz swift
 # -- environment ------------------------------------------------------------------------------------------------------
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else f"saccade needs Python 3.10 or newer, this is {sys.version.split()[0]}; give another with make PYTHON=python3.12")'
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else f"mlx-saccade needs Python 3.10 or newer, this is {sys.version.split()[0]}; give another with make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 
 $(STAMPS)/wheel: $(SOURCES) | $(BIN)/python
@@ -38,16 +38,16 @@ $(STAMPS)/wheel: $(SOURCES) | $(BIN)/python
 	@touch $@
 
 $(STAMPS)/installed: $(STAMPS)/wheel
-	$(PIP) install $(WHEELS)/saccade-*.whl
-	$(PIP) install --force-reinstall --no-deps $(WHEELS)/saccade-*.whl
+	$(PIP) install $(WHEELS)/mlx_saccade-*.whl
+	$(PIP) install --force-reinstall --no-deps $(WHEELS)/mlx_saccade-*.whl
 	@touch $@
 
 $(STAMPS)/test: $(STAMPS)/installed
-	$(PIP) install "$$(echo $(WHEELS)/saccade-*.whl)[test]"
+	$(PIP) install "$$(echo $(WHEELS)/mlx_saccade-*.whl)[test]"
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/installed
-	$(PIP) install "$$(echo $(WHEELS)/saccade-*.whl)[dev]"
+	$(PIP) install "$$(echo $(WHEELS)/mlx_saccade-*.whl)[dev]"
 	@touch $@
 
 # Rebuilds the extension at import when a C++ file has changed; for work on saccade itself.
@@ -66,13 +66,13 @@ types: $(STAMPS)/dev
 	$(BIN)/mypy
 
 stub: $(STAMPS)/dev
-	$(BIN)/python -m nanobind.stubgen -q -m saccade._core -o python/saccade/_core.pyi
-	$(BIN)/ruff format -q python/saccade/_core.pyi
+	$(BIN)/python -m nanobind.stubgen -q -m mlx_saccade._core -o python/mlx_saccade/_core.pyi
+	$(BIN)/ruff format -q python/mlx_saccade/_core.pyi
 
 stub-check: $(STAMPS)/dev
-	$(BIN)/python -m nanobind.stubgen -q -m saccade._core -o build/_core.pyi
+	$(BIN)/python -m nanobind.stubgen -q -m mlx_saccade._core -o build/_core.pyi
 	$(BIN)/ruff format -q build/_core.pyi
-	diff -u python/saccade/_core.pyi build/_core.pyi
+	diff -u python/mlx_saccade/_core.pyi build/_core.pyi
 
 CONFIGURE = $(BIN)/cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DSACCADE_TESTS=ON -DSACCADE_WERROR=ON
 
@@ -168,7 +168,7 @@ bench: $(STAMPS)/dev
 
 # What the tables compare with: torch, transformers, mlx-vlm, resizers; several GB.
 peers: $(STAMPS)/dev
-	$(PIP) install "$$(echo $(WHEELS)/saccade-*.whl)[bench]"
+	$(PIP) install "$$(echo $(WHEELS)/mlx_saccade-*.whl)[bench]"
 
 # Needs torch (CPU) and transformers in the Python that runs it; versions are pinned at the head of the script.
 golden:

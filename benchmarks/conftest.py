@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pictures import noise
 from tables import Entry, Tables
 
-from saccade import _core
+from mlx_saccade import _core
 
 TABLES = pytest.StashKey[Tables]()
 PACKAGES = (

@@ -17,7 +17,7 @@ import numpy as np
 import peers
 from pictures import noise
 
-import saccade
+import mlx_saccade as saccade
 
 SIZE = (3840, 2160)
 

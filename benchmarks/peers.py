@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from saccade import families
+from mlx_saccade import families
 
 Work = Callable[[], Any]
 FAMILY = families.get("qwen2.5-vl")

@@ -6,8 +6,8 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-import saccade
-from saccade.budget import Plan
+import mlx_saccade as saccade
+from mlx_saccade.budget import Plan
 
 # The pass order of the installed Pillow. 12.2 and 12.3 differ for strips over 100:1, which no benchmark is.
 PILLOW_ORDER = "pillow13" if int(PIL.__version__.split(".")[0]) >= 13 else "horizontal"

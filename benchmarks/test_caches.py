@@ -15,8 +15,8 @@ import time
 
 import pytest
 
-import saccade
-from saccade import hub
+import mlx_saccade as saccade
+from mlx_saccade import hub
 
 BUDGET = 1280
 ROUNDS = 3

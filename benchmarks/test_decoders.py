@@ -15,8 +15,8 @@ from conftest import Cell
 from numpy.typing import NDArray
 from PIL import Image
 
-import saccade
-from saccade.media import faster
+import mlx_saccade as saccade
+from mlx_saccade.media import faster
 
 Work = Callable[[], NDArray[np.uint8]]
 TITLE = "Decoding a 4K screen"
@@ -98,8 +98,8 @@ def simplejpeg(data: bytes) -> Work:
 
 
 SIDES = {
-    "saccade.media": media,
-    "saccade.media, Pillow alone": media_with_pillow_alone,
+    "mlx_saccade.media": media,
+    "mlx_saccade.media, Pillow alone": media_with_pillow_alone,
     "Pillow": pillow,
     "imagecodecs": imagecodecs,
     "OpenCV": opencv,
@@ -121,4 +121,4 @@ def test_decode(cell: Cell, files: dict[str, bytes], row: str, side: str) -> Non
         cell.missing(TITLE, shown, side, error)
     assert np.array_equal(work(), pillow(data)())
     note = ", ".join(f"{name} {version or 'missing'}" for name, version in faster.versions().items())
-    cell.time(TITLE, shown, side, work, f"with {note}" if side == "saccade.media" else "", rounds=7)
+    cell.time(TITLE, shown, side, work, f"with {note}" if side == "mlx_saccade.media" else "", rounds=7)

@@ -8,8 +8,8 @@ from conftest import Cell
 from numpy.typing import NDArray
 from pictures import BUDGETS
 
-import saccade
-from saccade import _core
+import mlx_saccade as saccade
+from mlx_saccade import _core
 
 KERNELS = _core.kernels()
 

@@ -9,7 +9,7 @@ from conftest import Cell
 from numpy.typing import NDArray
 from pictures import PILLOW_ORDER, as_reference, noise
 
-import saccade
+import mlx_saccade as saccade
 
 TITLE = "Eight images"
 ROW = "8 of 3840x2160, 1,280 tokens each"

@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import saccade
-from saccade import nets, positions
-from saccade.backend import mx
+import mlx_saccade as saccade
+from mlx_saccade import nets, positions
+from mlx_saccade.backend import mx
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import checkpoints
@@ -76,7 +76,7 @@ WIDE_TOWER = {
 def folder(name: str) -> Path:
     """A checkpoint: "packaged" or "wide"."""
     if name == "packaged":
-        return Path(str(resources.files("saccade") / "assets" / "tiny"))
+        return Path(str(resources.files("mlx_saccade") / "assets" / "tiny"))
     raw = checkpoints.config(**WIDE)
     raw["vision_config"] |= WIDE_TOWER
     place = Path(tempfile.mkdtemp(prefix="saccade-wide-"))

@@ -10,8 +10,8 @@ from conftest import MILLISECONDS, Cell
 from numpy.typing import NDArray
 from pictures import BUDGETS
 
-import saccade
-from saccade import _core
+import mlx_saccade as saccade
+from mlx_saccade import _core
 
 TITLE = "Threads, native layout of 3840x2160"
 ALL = _core.threads()

@@ -15,8 +15,8 @@ from conftest import Cell
 from numpy.typing import NDArray
 from pictures import BUDGETS
 
-import saccade
-from saccade import _core
+import mlx_saccade as saccade
+from mlx_saccade import _core
 
 TITLE = "Reference layout of 3840x2160"
 SPEED = "Reference layout, bytes written in a second"

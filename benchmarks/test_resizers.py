@@ -9,7 +9,7 @@ from conftest import Cell
 from numpy.typing import NDArray
 from pictures import PILLOW_ORDER
 
-import saccade
+import mlx_saccade as saccade
 
 TITLE = "Resize alone"
 SIZE = (1316, 728)

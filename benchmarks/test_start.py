@@ -2,7 +2,7 @@
 
     python -m pytest benchmarks/test_start.py
 
-The project's targets are 0.2 s for `saccade --help` and 0.35 s for `saccade plan 3840x2160`.
+The project's targets are 0.2 s for `mlx-saccade --help` and 0.35 s for `mlx-saccade plan 3840x2160`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pytest
 
 COMMANDS = {
     "python -c pass": ["-c", "pass"],
-    "saccade --help": ["-m", "saccade", "--help"],
-    "saccade plan 3840x2160": ["-m", "saccade", "plan", "3840x2160"],
+    "mlx-saccade --help": ["-m", "mlx_saccade", "--help"],
+    "mlx-saccade plan 3840x2160": ["-m", "mlx_saccade", "plan", "3840x2160"],
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from conftest import Cell
 from pictures import PILLOW_ORDER, noise
 
-from saccade import _core
+from mlx_saccade import _core
 
 TITLE = "Twelve shapes"
 SHAPES = {

@@ -22,7 +22,7 @@ from conftest import Cell
 from numpy.typing import NDArray
 from pictures import BUDGETS, PILLOW_ORDER, as_reference
 
-import saccade
+import mlx_saccade as saccade
 
 TURNS = range(4)
 TITLE = "Whole call, 3840x2160 to the model's input"

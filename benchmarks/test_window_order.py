@@ -14,7 +14,7 @@ import position_peers as peers
 import pytest
 from conftest import Cell
 
-import saccade
+import mlx_saccade as saccade
 
 TITLE = "Window order and positions, 16,384 tokens"
 GRID = (1, 256, 256)

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import saccade
-from saccade.cli.__main__ import COMMANDS, build_parser
+import mlx_saccade as saccade
+from mlx_saccade.cli.__main__ import COMMANDS, build_parser
 
 HERE = Path(__file__).resolve().parent
 MODULES = (
@@ -36,7 +36,7 @@ CONSTANTS = {
     "families.CPU_SCORE_BYTES": "Bytes of attention scores that exist at one time on the CPU.",
     "families.SCORE_BYTES": "Bytes of attention scores that exist at one time where a GPU has no fused kernel.",
     "families.ROWS": "Rows that go through a layer's matrices at one time.",
-    "sizes.EXAMPLES": "The instructive (width, height) that `saccade sizes` shows when it is given none.",
+    "sizes.EXAMPLES": "The instructive (width, height) that `mlx-saccade sizes` shows when it is given none.",
     "media.FORMATS": "Names of the file formats that are read, as Pillow has them.",
     "media.MAX_PIXELS": "Pixels of the largest image that is decoded unless the caller says otherwise.",
     "media.Source": "The type of an image: a path, data URI, bytes, PIL image, array, `Encoded` or `Frame`.",
@@ -51,9 +51,9 @@ SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Yields", "Example")
 
 COMMAND_LINE = """# Command line
 
-Written by `docs/write.py` from the commands' own help. `saccade COMMAND --help` says the same.
+Written by `docs/write.py` from the commands' own help. `mlx-saccade COMMAND --help` says the same.
 
-`saccade` alone prints the commands, `--version` the version. Every command takes `-h` or `--help`, and `--json`, which
+`mlx-saccade` alone prints the commands, `--version` the version. Every command takes `-h` or `--help`, and `--json`, which
 prints one JSON object in place of text. Exit codes: 0 done; 1 ran and found something wrong; 2 a mistake in what was
 asked, told in one line on standard error; 130 after Ctrl-C.
 """
@@ -62,7 +62,7 @@ PYTHON = """# Python
 
 Written by `docs/write.py` from the docstrings. Sizes of images are (width, height) everywhere but in `smart_resize`,
 which keeps its reference's order; boxes are (x1, y1, x2, y2) in source pixels, x right, y down, edges not centres;
-grids are (frames, rows, columns) in patches. What a caller can get wrong raises `saccade.InputError`, a `ValueError`
+grids are (frames, rows, columns) in patches. What a caller can get wrong raises `mlx_saccade.InputError`, a `ValueError`
 of one line. Names that are not here are not for use from outside.
 """
 
@@ -92,7 +92,8 @@ def command_line() -> str:
         rows = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
         words = " ".join(spelled(action) for action in rows if action.required or not action.option_strings)
         parts.append(
-            f"## saccade {name}\n\n    saccade {name} {words}".rstrip() + f"\n\n{summary[0].upper()}{summary[1:]}.\n"
+            f"## mlx-saccade {name}\n\n    mlx-saccade {name} {words}".rstrip()
+            + f"\n\n{summary[0].upper()}{summary[1:]}.\n"
         )
         lines = ["| argument | meaning |", "|---|---|"]
         for action in rows:
@@ -196,19 +197,19 @@ def entry(name: str, value: Any, module: ModuleType) -> Iterator[str]:
 
 def python() -> str:
     """The text of python.md."""
-    parts = [PYTHON, "## saccade\n"]
+    parts = [PYTHON, "## mlx_saccade\n"]
     for name in saccade.__all__:
         if name == "__version__":
-            parts.append("### `saccade.__version__`\n\nThe version of the package and its core, a string.\n")
+            parts.append("### `mlx_saccade.__version__`\n\nThe version of the package and its core, a string.\n")
         elif not inspect.ismodule(getattr(saccade, name)):
             parts.extend(entry(name, getattr(saccade, name), saccade))
-    from saccade.engine import Shown, settings
+    from mlx_saccade.engine import Shown, settings
 
-    parts.extend(entry("Shown", Shown, importlib.import_module("saccade.engine")))
+    parts.extend(entry("Shown", Shown, importlib.import_module("mlx_saccade.engine")))
     parts.extend(entry("Options", settings.Options, settings))
     for place in MODULES:
-        module = importlib.import_module(f"saccade.{place}")
-        parts.append(f"## saccade.{place}\n\n{described(inspect.getdoc(module) or '')}")
+        module = importlib.import_module(f"mlx_saccade.{place}")
+        parts.append(f"## mlx_saccade.{place}\n\n{described(inspect.getdoc(module) or '')}")
         for name in module.__all__:
             if not inspect.ismodule(getattr(module, name)):
                 parts.extend(entry(name, getattr(module, name), module))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-PROGRAM = [sys.executable, "-m", "saccade"]
+PROGRAM = [sys.executable, "-m", "mlx_saccade"]
 
 
 def saccade(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -21,7 +21,7 @@ def assert_mistake(result: subprocess.CompletedProcess[str], *words: str) -> Non
     assert result.stdout == ""
     lines = [line for line in result.stderr.splitlines() if "knows generated screens only" not in line]
     assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("saccade")
+    assert lines[0].startswith("mlx-saccade")
     for word in words:
         assert word in lines[0]
 

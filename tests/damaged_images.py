@@ -21,9 +21,9 @@ import numpy as np
 import pictures
 from PIL import Image, features
 
-from saccade import media
-from saccade.errors import InputError
-from saccade.media import faster
+from mlx_saccade import media
+from mlx_saccade.errors import InputError
+from mlx_saccade.media import faster
 
 MOST_PIXELS = 1 << 22
 EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import saccade
-from saccade import _core
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import _core
+from mlx_saccade.errors import InputError
 
 HEADER = Path(__file__).parent.parent / "cpp" / "include" / "saccade.h"
 
@@ -85,7 +85,7 @@ def test_a_view_keeps_the_memory_and_nothing_else_does() -> None:
 
 def test_numpy_is_loaded_with_the_first_array() -> None:
     program = (
-        "import sys; from saccade import _core; assert 'numpy' not in sys.modules; "
+        "import sys; from mlx_saccade import _core; assert 'numpy' not in sys.modules; "
         "print(_core.vision_positions([(1, 2, 2)], 2).tolist())"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

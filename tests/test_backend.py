@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from saccade.backend import blas_kernels, core_type, openblas
+from mlx_saccade.backend import blas_kernels, core_type, openblas
 
-PROGRAM = "from saccade.backend import mx, openblas; print(openblas, (mx.ones((3, 4)) @ mx.ones((4, 2))).tolist())"
+PROGRAM = "from mlx_saccade.backend import mx, openblas; print(openblas, (mx.ones((3, 4)) @ mx.ones((4, 2))).tolist())"
 
 
 def run(setting: str | None) -> str:
@@ -59,7 +59,7 @@ def test_kernels_are_chosen_by_the_instruction_set(cpuinfo: str, core: str | Non
 @pytest.mark.skipif(openblas is None, reason="OpenBLAS is not installed")
 @pytest.mark.parametrize("given", [None, "Sandybridge"])
 def test_openblas_runs_the_kernels_of_this_cpu_or_those_asked_for(given: str | None) -> None:
-    program = "import os; from saccade.backend import blas_kernels; print(blas_kernels(), os.environ.get(KEY))"
+    program = "import os; from mlx_saccade.backend import blas_kernels; print(blas_kernels(), os.environ.get(KEY))"
     program = program.replace("KEY", "'OPENBLAS_CORETYPE'")
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
     if given is not None:

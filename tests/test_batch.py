@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import saccade
-from saccade import _core
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import _core
+from mlx_saccade.errors import InputError
 
 CHANNELS = {"rgb": (3,), "rgba": (4,), "bgra": (4,), "grey": ()}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saccade import bench
-from saccade.bench import preprocess
+from mlx_saccade import bench
+from mlx_saccade.bench import preprocess
 
 
 def test_both_sides_give_the_same_patches() -> None:

@@ -13,9 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-import saccade
-from saccade import budget, families, media, runtimes
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import budget, families, media, runtimes
+from mlx_saccade.errors import InputError
 
 FAMILIES = families.names()
 
@@ -395,8 +395,8 @@ def test_every_runtime_with_known_limits_is_a_budget() -> None:
 
 def test_planning_a_size_imports_neither_numpy_nor_mlx_nor_pillow() -> None:
     program = (
-        "import sys, saccade; print(saccade.plan((3840, 2160)).tokens, "
-        "[name for name in ('numpy', 'mlx', 'PIL', 'saccade.media') if name in sys.modules])"
+        "import sys, mlx_saccade; print(mlx_saccade.plan((3840, 2160)).tokens, "
+        "[name for name in ('numpy', 'mlx', 'PIL', 'mlx_saccade.media') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout == "1222 []\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saccade import byte_sizes
-from saccade.errors import InputError
+from mlx_saccade import byte_sizes
+from mlx_saccade.errors import InputError
 
 
 @pytest.mark.parametrize(

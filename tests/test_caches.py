@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import saccade
-from saccade import caches
-from saccade.caches import keys
+import mlx_saccade as saccade
+from mlx_saccade import caches
+from mlx_saccade.caches import keys
 
 TOWER = b"m" * 32
 TOKEN = 2 * 2 * 2 * 3 * 4 + 8 * 8  # bytes of a token in `state`, and of its row

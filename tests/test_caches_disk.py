@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.caches import Disk
-from saccade.errors import InputError
+from mlx_saccade.caches import Disk
+from mlx_saccade.errors import InputError
 
 KEY = bytes(range(32))
 OTHER = bytes(range(1, 33))
@@ -191,7 +191,7 @@ def test_the_folder_is_its_owners_alone(kept: Disk) -> None:
 
 WRITER = """
 import sys, mlx.core as mx
-from saccade.caches import Disk
+from mlx_saccade.caches import Disk
 kept = Disk(sys.argv[1], 60_000)
 for turn in range(12):
     for number in range(8):

@@ -15,12 +15,12 @@ import pictures
 import pytest
 from PIL import Image
 
-import saccade
-from saccade import caches, nets
-from saccade.engine import Engine, recall, speech
-from saccade.engine.clock import Clock
-from saccade.errors import InputError
-from saccade.nets import cpu, steps
+import mlx_saccade as saccade
+from mlx_saccade import caches, nets
+from mlx_saccade.engine import Engine, recall, speech
+from mlx_saccade.engine.clock import Clock
+from mlx_saccade.errors import InputError
+from mlx_saccade.nets import cpu, steps
 
 TOLERANCE = 1e-5
 START, END, IMAGE, VIDEO = 1002, 1003, 1004, 1005

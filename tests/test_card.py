@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from saccade import tiny
+from mlx_saccade import tiny
 
 Row = dict[str, Any]
 

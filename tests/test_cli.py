@@ -19,8 +19,8 @@ import pytest
 from command_line import PROGRAM, assert_mistake, saccade, write_picture
 from PIL import Image
 
-from saccade import hub
-from saccade.cli.__main__ import COMMANDS, main
+from mlx_saccade import hub
+from mlx_saccade.cli.__main__ import COMMANDS, main
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def huge_png(path: Path, side: int = 30_000) -> Path:
         ("plan 3840x2160 >&-", 0, ""),
         ("runtimes 10x10 >&-", 0, ""),
         ("plan nothere.png 2>&-", 2, ""),
-        ("plan 3840x2160 >/dev/full", 2, "saccade: output: No space left on device\n"),
+        ("plan 3840x2160 >/dev/full", 2, "mlx-saccade: output: No space left on device\n"),
         ("runtimes 3840x2160 | head -c 10 >/dev/null", 0, ""),
         (f"locate x.png y --model {'m' * 300}", 2, None),
         ("locate x.png y --model '~nouser/m'", 2, None),
@@ -54,7 +54,7 @@ def huge_png(path: Path, side: int = 30_000) -> Path:
 def test_odd_surroundings_end_in_a_code_and_at_most_a_line(
     words: str, code: int, said: str | None, tmp_path: Path
 ) -> None:
-    shell = f'set -o pipefail; "{sys.executable}" -m saccade {words}'
+    shell = f'set -o pipefail; "{sys.executable}" -m mlx_saccade {words}'
     result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert "Traceback" not in result.stderr
     assert result.returncode == code
@@ -66,7 +66,7 @@ def test_odd_surroundings_end_in_a_code_and_at_most_a_line(
 
 
 def test_without_a_standard_error_what_is_said_there_is_not_said_elsewhere(picture: Path) -> None:
-    shell = f'"{sys.executable}" -m saccade locate "{picture}" it --json --verbose 2>&-'
+    shell = f'"{sys.executable}" -m mlx_saccade locate "{picture}" it --json --verbose 2>&-'
     result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
     assert json.loads(result.stdout)["description"] == "it"
 
@@ -113,9 +113,9 @@ def test_every_command_has_help(command: str) -> None:
 
 
 def test_version_is_the_headers() -> None:
-    import saccade as package
+    import mlx_saccade as package
 
-    assert saccade("--version").stdout == f"saccade {package.__version__}\n"
+    assert saccade("--version").stdout == f"mlx-saccade {package.__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_revision_is_looked_for_wherever_its_checkpoint_is(
 def test_help_names_the_file_that_is_written_and_git_ignores_it(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")  # or the name is broken at its hyphen
     parser = argparse.ArgumentParser()
-    importlib.import_module(f"saccade.cli.{command}").add_arguments(parser)
+    importlib.import_module(f"mlx_saccade.cli.{command}").add_arguments(parser)
     file = parser.get_default("out")
     assert f"default {file}" in parser.format_help()
     assert f"/{file}" in (Path(__file__).parents[1] / ".gitignore").read_text().splitlines()
@@ -276,15 +276,15 @@ def test_locate_does_not_draw_over_the_only_copy(picture: Path) -> None:
 
 
 def test_a_format_that_cannot_hold_the_picture() -> None:
-    from saccade.cli.draw import draw_boxes
-    from saccade.errors import InputError
+    from mlx_saccade.cli.draw import draw_boxes
+    from mlx_saccade.errors import InputError
 
     with pytest.raises(InputError, match=r"17000 x 2 .* WEBP"):
         draw_boxes(np.zeros((2, 17000, 3), np.uint8), [], file_format="WEBP")
 
 
 def test_sweeps_judge_on_screens_that_were_never_trained_on() -> None:
-    from saccade.cli import sweep
+    from mlx_saccade.cli import sweep
 
     parser = argparse.ArgumentParser()
     sweep.add_arguments(parser)
@@ -332,7 +332,7 @@ def test_ctrl_c_leaves_no_traceback_and_no_partial_file(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (process.returncode, out, err)
-    assert err.strip().splitlines()[-1] == "saccade: interrupted"
+    assert err.strip().splitlines()[-1] == "mlx-saccade: interrupted"
     assert "Traceback" not in err
     written = sorted(tmp_path.iterdir())
     assert len(written) > 1

@@ -1,4 +1,4 @@
-"""`saccade locate`, `ask` and `chat` from the outside, with the packaged checkpoint."""
+"""`mlx-saccade locate`, `ask` and `chat` from the outside, with the packaged checkpoint."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import saccade
-import saccade.engine
-from saccade.cli.__main__ import main
-from saccade.cli.progress import Progress
+import mlx_saccade as saccade
+import mlx_saccade.engine
+from mlx_saccade.cli.__main__ import main
+from mlx_saccade.cli.progress import Progress
 
 FOUND = "the red round button"
 
@@ -237,7 +237,18 @@ def read_until(screen: int, wanted: str, seconds: float = 30) -> str:
 
 def test_ctrl_c_stops_an_answer_and_then_leaves() -> None:
     screen, terminal = pty.openpty()
-    command = [sys.executable, "-m", "saccade", "chat", "--max-tokens", "20000", "--temperature", "50", "--seed", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "mlx_saccade",
+        "chat",
+        "--max-tokens",
+        "20000",
+        "--temperature",
+        "50",
+        "--seed",
+        "1",
+    ]
     program = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
     try:
         read_until(screen, "> ")
@@ -260,11 +271,11 @@ def test_a_bar_appears_only_after_a_while_and_goes_away(monkeypatch: pytest.Monk
             return True
 
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr("saccade.cli.progress.SECONDS", 30)
+    monkeypatch.setattr("mlx_saccade.cli.progress.SECONDS", 30)
     with Progress("loading") as quick:
         quick("prefill", 1, 2)
     assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
-    monkeypatch.setattr("saccade.cli.progress.SECONDS", 0)
+    monkeypatch.setattr("mlx_saccade.cli.progress.SECONDS", 0)
     with Progress("loading") as slow:
         time.sleep(0.3)
         slow("prefill", 512, 1300)

@@ -8,9 +8,9 @@ import pictures
 import pytest
 from PIL import Image
 
-import saccade.engine
-from saccade.cli.__main__ import main
-from saccade.engine import Engine
+import mlx_saccade as saccade
+from mlx_saccade.cli.__main__ import main
+from mlx_saccade.engine import Engine
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`saccade plan`, `runtimes`, `recommend` and `sizes` from the outside: numbers and pictures, no model."""
+"""`mlx-saccade plan`, `runtimes`, `recommend` and `sizes` from the outside: numbers and pictures, no model."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_plan_of_a_file_equals_the_plan_of_its_size(picture: Path) -> None:
 
 def test_plan_of_a_size_waits_for_no_heavy_library() -> None:
     program = (
-        "import sys; from saccade.cli.__main__ import main; main(['plan', '3840x2160']); "
+        "import sys; from mlx_saccade.cli.__main__ import main; main(['plan', '3840x2160']); "
         "print([name for name in ('numpy', 'mlx', 'PIL', 'rich', 'jinja2', 'tokenizers') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -74,7 +74,7 @@ def test_runtimes_survey_one_size() -> None:
 
 
 def test_runtimes_print_what_changes_every_one_of_them() -> None:
-    from saccade import runtimes
+    from mlx_saccade import runtimes
 
     result = saccade("runtimes", "3840x2160")
     assert result.returncode == 0, result.stderr

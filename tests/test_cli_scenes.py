@@ -1,4 +1,4 @@
-"""`saccade scenes` as a process: ScreenSpot-Pro's format, resuming, Ctrl-C."""
+"""`mlx-saccade scenes` as a process: ScreenSpot-Pro's format, resuming, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import pytest
 from command_line import assert_mistake, saccade
 from PIL import Image
 
-from saccade import scenes
-from saccade.cli.scene_files import Job, kept_screens
-from saccade.errors import InputError
+from mlx_saccade import scenes
+from mlx_saccade.cli.scene_files import Job, kept_screens
+from mlx_saccade.errors import InputError
 
-PROGRAM = [sys.executable, "-m", "saccade", "scenes"]
+PROGRAM = [sys.executable, "-m", "mlx_saccade", "scenes"]
 SIZE = (320, 240)
 
 
@@ -178,7 +178,7 @@ def test_ctrl_c_to_all_processes_leaves_whole_files_alone(tmp_path: Path) -> Non
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert err == "saccade: interrupted\n"
+    assert err == "mlx-saccade: interrupted\n"
     written = sorted(tmp_path.iterdir())
     job = Job(tmp_path, SIZE, False)
     assert len(written) >= 8
@@ -212,7 +212,7 @@ def test_mistakes_are_one_line_and_make_nothing(words: tuple[str, ...], tmp_path
     command = [*PROGRAM, "--out", str(out), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("saccade: ") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("mlx-saccade: ") and done.stderr.count("\n") == 1
     assert words[1].split("x")[0] in done.stderr
     assert not out.exists()
 

@@ -1,4 +1,4 @@
-"""`saccade convert` and `saccade.convert`: what is written loads, answers as its floats do, and appears whole."""
+"""`mlx-saccade convert` and `mlx_saccade.convert`: what is written loads, answers as its floats do, and appears whole."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-import saccade
-from saccade import nets
-from saccade.cli.__main__ import main
-from saccade.errors import InputError
-from saccade.nets.quantised import QuantisedEmbedding, QuantisedLinear
+import mlx_saccade as saccade
+from mlx_saccade import nets
+from mlx_saccade.cli.__main__ import main
+from mlx_saccade.errors import InputError
+from mlx_saccade.nets.quantised import QuantisedEmbedding, QuantisedLinear
 
 IDS = [[5, 1002, *[1004] * 15, 1003, 7]]
 GRID = [[1, 10, 6]]

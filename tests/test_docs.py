@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
-import saccade
-from saccade.cli.__main__ import COMMANDS, build_parser
+import mlx_saccade as saccade
+from mlx_saccade.cli.__main__ import COMMANDS, build_parser
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -52,7 +52,7 @@ def test_what_is_written_from_the_code_is_up_to_date(write: ModuleType, name: st
 
 def test_every_command_and_option_is_there() -> None:
     """By the help that users see, not by what the script went through."""
-    parts = re.split(r"^## saccade ", (DOCS / "command-line.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    parts = re.split(r"^## mlx-saccade ", (DOCS / "command-line.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     sections = {part.partition("\n")[0]: part for part in parts[1:]}
     assert list(sections) == list(COMMANDS)
     for command, said in sections.items():
@@ -65,16 +65,18 @@ def test_every_command_and_option_is_there() -> None:
 
 
 def test_every_public_name_is_there() -> None:
-    said = set(re.findall(r"^###? `?(saccade[\w.]*)", (DOCS / "python.md").read_text(encoding="utf-8"), re.MULTILINE))
+    said = set(
+        re.findall(r"^###? `?(mlx_saccade[\w.]*)", (DOCS / "python.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
     modules = {name for name in saccade.__all__ if inspect.ismodule(getattr(saccade, name))}
     assert len(modules) >= 9
     for name in set(saccade.__all__) - modules:
-        assert f"saccade.{name}" in said
+        assert f"mlx_saccade.{name}" in said
     for name in modules - {"integrations"}:
-        assert f"saccade.{name}" in said
+        assert f"mlx_saccade.{name}" in said
         module = getattr(saccade, name)
         public = {one for one in module.__all__ if not inspect.ismodule(getattr(module, one))}
-        assert {f"saccade.{name}.{one}" for one in public} <= said, name
+        assert {f"mlx_saccade.{name}.{one}" for one in public} <= said, name
 
 
 def test_the_c_functions_are_those_of_the_header() -> None:
@@ -86,7 +88,7 @@ def test_the_c_functions_are_those_of_the_header() -> None:
 
 
 def test_the_environment_variables_are_those_that_are_read() -> None:
-    sources = [*(ROOT / "cpp" / "src").rglob("*.cpp"), *(ROOT / "python" / "saccade").rglob("*.py")]
+    sources = [*(ROOT / "cpp" / "src").rglob("*.cpp"), *(ROOT / "python" / "mlx_saccade").rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     read = set(re.findall(r'(?:getenv\(|environ\.get\(|environ\[)"([A-Z_]+)"', text))
     said = (DOCS / "reference.md").read_text(encoding="utf-8")

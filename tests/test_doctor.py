@@ -1,4 +1,4 @@
-"""`saccade doctor`: what it finds on a machine, what it calls wrong, and what it advises."""
+"""`mlx-saccade doctor`: what it finds on a machine, what it calls wrong, and what it advises."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_doctor_names_a_wrong_environment_among_all_else(monkeypatch: pytest.Mon
 def test_doctor_asks_for_openblas_where_the_cpu_computes(
     device: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from saccade import backend
-    from saccade.cli import doctor
+    from mlx_saccade import backend
+    from mlx_saccade.cli import doctor
 
     monkeypatch.delenv("SACCADE_OPENBLAS", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
@@ -58,18 +58,18 @@ def test_doctor_asks_for_openblas_where_the_cpu_computes(
 
 
 def test_doctor_says_of_the_decoders_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    from saccade.cli import doctor
-    from saccade.media import faster
+    from mlx_saccade.cli import doctor
+    from mlx_saccade.media import faster
 
     monkeypatch.setattr(faster, "versions", lambda: {"pyspng": None, "simplejpeg": "1.8"})
     finding = doctor.examine_decoders()
     readme = " ".join((Path(__file__).parents[1] / "README.md").read_text().split())
     assert finding.value == "simplejpeg 1.8, Pillow"
-    assert finding.advice.removeprefix("pip install 'saccade[fast]' ") in readme
+    assert finding.advice.removeprefix("pip install 'mlx-saccade[fast]' ") in readme
 
 
 def test_doctor_names_two_backends_installed_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    from saccade.cli import doctor
+    from mlx_saccade.cli import doctor
 
     monkeypatch.setattr(doctor, "version_of", lambda name: "1.0" if name in ("mlx-cpu", "mlx-cuda-12") else None)
     finding = doctor.examine_mlx()[0]
@@ -80,7 +80,7 @@ def test_doctor_names_two_backends_installed_over_each_other(monkeypatch: pytest
 def test_doctor_names_a_model_cache_that_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
-    from saccade.cli import doctor
+    from mlx_saccade.cli import doctor
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     assert doctor.examine_cache().value.endswith("(empty)")
@@ -95,7 +95,7 @@ def test_doctor_reports_a_broken_mlx_instead_of_breaking(tmp_path: Path) -> None
     (tmp_path / "mlx" / "__init__.py").touch()
     (tmp_path / "mlx" / "core.py").write_text("raise ImportError('libmlx.so: no such file')")
     program = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from saccade.cli.__main__ import main; "
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from mlx_saccade.cli.__main__ import main; "
         "sys.exit(main(['doctor']))"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

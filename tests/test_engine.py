@@ -10,12 +10,12 @@ import checkpoints
 import numpy as np
 import pytest
 
-import saccade
-from saccade import engine, media, nets
-from saccade.engine import Engine, settings
-from saccade.engine.options import NO_LIMITS
-from saccade.engine.request import question
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import engine, media, nets
+from mlx_saccade.engine import Engine, settings
+from mlx_saccade.engine.options import NO_LIMITS
+from mlx_saccade.engine.request import question
+from mlx_saccade.errors import InputError
 
 TIMES = {"decode", "patches", "vision", "prefill", "answer"}
 

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-import saccade
-from saccade.engine import Engine
-from saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
-from saccade.errors import InputError
-from saccade.nets.steps import Steps
-from saccade.prompts import Prompts
+import mlx_saccade as saccade
+from mlx_saccade.engine import Engine
+from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
+from mlx_saccade.errors import InputError
+from mlx_saccade.nets.steps import Steps
+from mlx_saccade.prompts import Prompts
 
 LIMITS = (1288, 28)
 

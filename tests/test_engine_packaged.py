@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import saccade
-from saccade import hub, media
-from saccade.engine import Engine
+import mlx_saccade as saccade
+from mlx_saccade import hub, media
+from mlx_saccade.engine import Engine
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))

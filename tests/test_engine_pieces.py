@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.engine.pieces import Pieces, stop_strings
-from saccade.errors import InputError
+from mlx_saccade.engine.pieces import Pieces, stop_strings
+from mlx_saccade.errors import InputError
 
 
 def decode(ids: Sequence[int]) -> str:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.engine import sampling as room
-from saccade.engine.sampling import Sampler, Sampling
-from saccade.errors import InputError
+from mlx_saccade.engine import sampling as room
+from mlx_saccade.engine.sampling import Sampler, Sampling
+from mlx_saccade.errors import InputError
 
 
 def plain(logits: list[float], sampling: Sampling, seen: set[int]) -> dict[int, float]:

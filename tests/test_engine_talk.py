@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import saccade
-from saccade import media
-from saccade.engine import Engine
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import media
+from mlx_saccade.engine import Engine
+from mlx_saccade.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import pictures
 import pytest
 from PIL import Image
 
-import saccade
-from saccade import advice, families, media, runtimes
-from saccade.errors import InputError, brief
+import mlx_saccade as saccade
+from mlx_saccade import advice, families, media, runtimes
+from mlx_saccade.errors import InputError, brief
 
 PIXELS = np.zeros((60, 90, 3), np.uint8)
 JPEG = pictures.encoded(Image.fromarray(PIXELS), "JPEG")

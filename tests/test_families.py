@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from saccade import families
-from saccade.errors import InputError
+from mlx_saccade import families
+from mlx_saccade.errors import InputError
 
 
 @pytest.mark.parametrize(

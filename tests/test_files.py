@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from saccade import files
-from saccade.errors import InputError
+from mlx_saccade import files
+from mlx_saccade.errors import InputError
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saccade import budget, grounding
-from saccade.grounding import Box
+from mlx_saccade import budget, grounding
+from mlx_saccade.grounding import Box
 
 ONE = (Box((10, 20, 30, 40), "a"),)
 TWO = (*ONE, Box((50, 60, 70, 80), "b"))

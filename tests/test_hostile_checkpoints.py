@@ -16,8 +16,8 @@ import checkpoints
 import numpy as np
 import pytest
 
-import saccade
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade.errors import InputError
 
 Harm = Callable[[Path], object]
 
@@ -186,13 +186,13 @@ def test_a_hostile_checkpoint_is_refused_by_name(tmp_path: Path, monkeypatch: py
 MEASURE = """
 import resource, sys
 import numpy as np
-import saccade, saccade.engine
+import mlx_saccade.engine
 from tokenizers import Tokenizer
-saccade.load().count_tokens([np.zeros((56, 56, 3), np.uint8)], "hello")
+mlx_saccade.load().count_tokens([np.zeros((56, 56, 3), np.uint8)], "hello")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for folder in sys.argv[1:]:
     try:
-        saccade.load(folder).count_tokens([np.zeros((56, 56, 3), np.uint8)], "what is it?")
+        mlx_saccade.load(folder).count_tokens([np.zeros((56, 56, 3), np.uint8)], "what is it?")
     except (ValueError, FileNotFoundError):
         pass
     else:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from saccade import hub
-from saccade.errors import InputError
+from mlx_saccade import hub
+from mlx_saccade.errors import InputError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "fedcba9876543210fedcba9876543210fedcba98"

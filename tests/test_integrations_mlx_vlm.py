@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import saccade
-from saccade.errors import InputError
-from saccade.integrations import mlx_vlm
+import mlx_saccade as saccade
+from mlx_saccade.errors import InputError
+from mlx_saccade.integrations import mlx_vlm
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (300, 500, 3), dtype=np.uint8)
 MODEL = SimpleNamespace(config=SimpleNamespace(model_type="qwen2_5_vl"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saccade.sweep import interval
-from saccade.sweep.intervals import LEAST_SCREENS, student
+from mlx_saccade.sweep import interval
+from mlx_saccade.sweep.intervals import LEAST_SCREENS, student
 
 # 97.5 % points: NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.2.
 TABLE = {

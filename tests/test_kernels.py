@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from saccade import _core
-from saccade.errors import InputError
+from mlx_saccade import _core
+from mlx_saccade.errors import InputError
 
 KERNELS = [name for name in _core.kernels() if name != "scalar"]
 LISTED = " ".join(_core.kernels())
@@ -168,7 +168,7 @@ def test_formats_are_refused() -> None:
 
 SCRIPT = """
 import numpy as np
-from saccade import _core
+from mlx_saccade import _core
 _core.resize(np.zeros((9, 9, 3), np.uint8), 4, 4, "pillow13")
 print(_core.kernel(), _core.last_kernel())
 """
@@ -194,8 +194,8 @@ def test_an_unknown_kernel_is_an_error_that_names_those_there_are() -> None:
     assert done.returncode == 1
     message = done.stderr.strip().splitlines()[-1]
     expected = f"SACCADE_KERNEL is 'sse9', a kernel that this build or CPU does not have; it has: {LISTED}"
-    assert message == f"saccade.errors.InputError: {expected}"
+    assert message == f"mlx_saccade.errors.InputError: {expected}"
     with pytest.raises(InputError, match=f"kernel is 'sse9'.*it has: {LISTED}"):
         _core.select_kernel("sse9")
     message = child(os.fsdecode(b"a\nb\xff")).stderr.splitlines()[-1]
-    assert message.startswith(r"saccade.errors.InputError: SACCADE_KERNEL is 'a\x0ab\xff', a kernel that")
+    assert message.startswith(r"mlx_saccade.errors.InputError: SACCADE_KERNEL is 'a\x0ab\xff', a kernel that")

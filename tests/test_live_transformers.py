@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import quantised
 
-from saccade import nets
+from mlx_saccade import nets
 
 pytestmark = pytest.mark.live
 
@@ -113,7 +113,7 @@ def test_what_transformers_saves_is_read(tmp_path: Path, family: str) -> None:
 def test_sizes_of_images() -> None:
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
-    import saccade
+    import mlx_saccade as saccade
 
     random = np.random.RandomState(0)
     for _ in range(20_000):
@@ -131,7 +131,7 @@ def test_sizes_of_images() -> None:
 def test_pixels_of_the_pillow_processor() -> None:
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    import saccade
+    import mlx_saccade as saccade
 
     random = np.random.RandomState(1)
     for _ in range(40):

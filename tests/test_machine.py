@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from saccade import machine
+from mlx_saccade import machine
 
 GIB = 2**30
 

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from saccade import _core
+from mlx_saccade import _core
 
 ROOT = Path(__file__).parents[1]
 MAKE = shutil.which("make")

@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as arrays
 from pictures import noise
 from PIL import Image
 
-from saccade import media
-from saccade.errors import InputError
+from mlx_saccade import media
+from mlx_saccade.errors import InputError
 
 
 def test_rgb_bytes_are_taken_without_a_copy_and_cannot_be_written_through() -> None:

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from pictures import encoded, noise
 from PIL import Image, ImageFile
 
-from saccade import media
-from saccade.errors import InputError
-from saccade.media import complaints
+from mlx_saccade import media
+from mlx_saccade.errors import InputError
+from mlx_saccade.media import complaints
 
 PHOTO = pictures.corners(48, 40)
 FILES = {
@@ -255,6 +255,8 @@ def test_pillows_settings_are_left_alone_and_threads_do_not_disturb_each_other()
 def test_a_size_is_read_without_numpy(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(FILES["PNG"])
-    program = f"import sys; from saccade import media; print(media.image_size({str(path)!r}), 'numpy' in sys.modules)"
+    program = (
+        f"import sys; from mlx_saccade import media; print(media.image_size({str(path)!r}), 'numpy' in sys.modules)"
+    )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout == "(48, 40) False\n"

@@ -11,8 +11,8 @@ import pytest
 from pictures import encoded, noise
 from PIL import Image, ImageCms
 
-from saccade import media
-from saccade.errors import InputError
+from mlx_saccade import media
+from mlx_saccade.errors import InputError
 
 
 def opened(image: Image.Image, format_name: str = "PNG", **options: object) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saccade import media
-from saccade.errors import InputError
+from mlx_saccade import media
+from mlx_saccade.errors import InputError
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (40, 60, 3), dtype=np.uint8)
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from pictures import encoded, noise
 from PIL import Image
 
-from saccade import media
-from saccade.errors import InputError
-from saccade.media import faster
+from mlx_saccade import media
+from mlx_saccade.errors import InputError
+from mlx_saccade.media import faster
 
 PHOTO = Image.fromarray(noise(67, 45))
 RGBA = Image.fromarray(noise(67, 45, 4))
@@ -43,7 +43,7 @@ def agree(data: bytes, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
 
 
 def test_they_are_installed_with_the_test_extra() -> None:
-    assert all(faster.versions().values()), "pip install 'saccade[fast]': without it this file would prove nothing"
+    assert all(faster.versions().values()), "pip install 'mlx-saccade[fast]': without it this file would prove nothing"
 
 
 @pytest.mark.parametrize(

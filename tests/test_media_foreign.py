@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from pictures import noise
 
-import saccade
-from saccade import media
-from saccade.errors import InputError
-from saccade.media import foreign
+import mlx_saccade as saccade
+from mlx_saccade import media
+from mlx_saccade.errors import InputError
+from mlx_saccade.media import foreign
 
 PIXELS = noise(90, 60)
 PLAN = saccade.plan((90, 60))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pictures import encoded
 from PIL import Image, ImageOps
 
-from saccade import media
+from mlx_saccade import media
 
 RED, GREEN, BLUE, YELLOW = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)
 # The corners of the upright image, clockwise from the top left, by the meaning of the tag in the EXIF specification:

@@ -14,10 +14,10 @@ import pictures
 import pytest
 from PIL import Image
 
-import saccade
-from saccade import media
-from saccade.cli.__main__ import main
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import media
+from mlx_saccade.cli.__main__ import main
+from mlx_saccade.errors import InputError
 
 TAGGED = pictures.encoded(
     Image.fromarray(pictures.noise(64, 40)), "PNG", icc_profile=pictures.rgb_profile(pictures.DISPLAY_P3, None)
@@ -140,5 +140,5 @@ def test_what_no_image_can_be_read_with_is_refused_before_one_is(options: dict[s
 
 
 def test_an_engine_takes_no_name_for_a_reading(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"reading is 'ignore'; give a saccade.media.Reading"):
+    with pytest.raises(InputError, match=r"reading is 'ignore'; give a mlx_saccade.media.Reading"):
         saccade.load(folder, reading="ignore")  # type: ignore[arg-type]

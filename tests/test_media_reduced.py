@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pictures import encoded
 from PIL import Image
 
-import saccade
-from saccade import media
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import media
+from mlx_saccade.errors import InputError
 
 PHOTO = Image.fromarray(np.tile(pictures.noise(16, 12), (40, 50, 1))[:480, :800])
 JPEG = encoded(PHOTO, "JPEG")
@@ -112,7 +112,7 @@ def test_a_reduced_frame_is_not_cropped() -> None:
 
 
 def test_the_command_line_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from saccade.cli.__main__ import main
+    from mlx_saccade.cli.__main__ import main
 
     path = tmp_path / "photo.jpg"
     path.write_bytes(JPEG)

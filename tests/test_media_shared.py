@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pictures import encoded, noise
 from PIL import Image
 
-import saccade
-from saccade import _core, media
-from saccade.errors import InputError
-from saccade.media import faster, shared
+import mlx_saccade as saccade
+from mlx_saccade import _core, media
+from mlx_saccade.errors import InputError
+from mlx_saccade.media import faster, shared
 
 LENDS = hasattr(Image.Image, "__arrow_c_array__")
 

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from pictures import encoded, noise
 from PIL import Image
 
-from saccade import media
-from saccade.errors import InputError
-from saccade.media import sources
+from mlx_saccade import media
+from mlx_saccade.errors import InputError
+from mlx_saccade.media import sources
 
 PIXELS = noise(13, 9)
 DATA = encoded(Image.fromarray(PIXELS), "PNG")

@@ -13,9 +13,9 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from saccade import nets
-from saccade.errors import InputError
-from saccade.nets.checkpoint import choose_dtype
+from mlx_saccade import nets
+from mlx_saccade.errors import InputError
+from mlx_saccade.nets.checkpoint import choose_dtype
 
 IDS = [[5, 1002, *[1004] * 15, 1003, 7]]
 GRID = [[1, 10, 6]]

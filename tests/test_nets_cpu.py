@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade import families
-from saccade.nets import cpu, gates, products, rotary
+from mlx_saccade import families
+from mlx_saccade.nets import cpu, gates, products, rotary
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = st.integers(1, 40)

@@ -11,7 +11,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from saccade import nets, positions
+from mlx_saccade import nets, positions
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -118,6 +118,6 @@ def test_a_prompt_in_many_chunks_reads_as_one(
 ) -> None:
     case = CASES[3]
     for size in (1, 7, 64):
-        monkeypatch.setattr("saccade.nets.model.PREFILL_CHUNK", size)
+        monkeypatch.setattr("mlx_saccade.nets.model.PREFILL_CHUNK", size)
         assert error(model(**case.inputs())[0, -1], golden[f"{case.name}/last"]) <= TOLERANCE
         assert model.generate(max_new_tokens=4, **case.inputs()) == golden[f"{case.name}/tokens"][:4].tolist()

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saccade import nets, positions
-from saccade.errors import InputError
-from saccade.nets import vision
+from mlx_saccade import nets, positions
+from mlx_saccade.errors import InputError
+from mlx_saccade.nets import vision
 
 IDS = np.array([[5, 1002, *[1004] * 15, 1003, 7]])
 GRID = np.array([[1, 10, 6]])

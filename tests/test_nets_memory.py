@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import saccade
-from saccade import families, nets
-from saccade.nets import attention, cpu
-from saccade.nets.attention import Run, is_fused, pieces
-from saccade.nets.pace import Pace
+import mlx_saccade as saccade
+from mlx_saccade import families, nets
+from mlx_saccade.nets import attention, cpu
+from mlx_saccade.nets.attention import Run, is_fused, pieces
+from mlx_saccade.nets.pace import Pace
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))

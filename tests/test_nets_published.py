@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from saccade import nets
-from saccade.errors import InputError
-from saccade.nets import preprocessor
+from mlx_saccade import nets
+from mlx_saccade.errors import InputError
+from mlx_saccade.nets import preprocessor
 
 # Qwen2.5-VL-3B-Instruct, flat; the sizes have it as (hidden, intermediate, layers, heads, key heads, vocabulary, tied).
 SIZES = {

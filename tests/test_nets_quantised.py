@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import quantised
 
-from saccade import nets
-from saccade.errors import InputError
-from saccade.nets.quantisation import Form
-from saccade.nets.quantised import QuantisedEmbedding, QuantisedLinear
+from mlx_saccade import nets
+from mlx_saccade.errors import InputError
+from mlx_saccade.nets.quantisation import Form
+from mlx_saccade.nets.quantised import QuantisedEmbedding, QuantisedLinear
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -133,9 +133,9 @@ def test_both_ways_to_multiply_agree(bits: int, monkeypatch: pytest.MonkeyPatch)
         strict=False,
     )
     x = random.standard_normal((2, 20, 128)).astype(np.float32)
-    monkeypatch.setattr("saccade.nets.quantised.ROWS_TO_UNPACK", 1)
+    monkeypatch.setattr("mlx_saccade.nets.quantised.ROWS_TO_UNPACK", 1)
     unpacked = np.asarray(layer(mx.array(x)))
-    monkeypatch.setattr("saccade.nets.quantised.ROWS_TO_UNPACK", 1000)
+    monkeypatch.setattr("mlx_saccade.nets.quantised.ROWS_TO_UNPACK", 1000)
     direct = np.asarray(layer(mx.array(x)))
     assert np.abs(unpacked - x @ plain.T).max() <= 1e-4
     assert np.abs(unpacked - direct).max() <= 1e-4

@@ -8,10 +8,10 @@ import checkpoints
 import numpy as np
 import pytest
 
-import saccade
-from saccade import nets
-from saccade.errors import InputError
-from saccade.grounding import Box, to_source
+import mlx_saccade as saccade
+from mlx_saccade import nets
+from mlx_saccade.errors import InputError
+from mlx_saccade.grounding import Box, to_source
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saccade import nets
-from saccade.nets import products, steps
-from saccade.nets.decoding import greedy
-from saccade.nets.language import KVCache
+from mlx_saccade import nets
+from mlx_saccade.nets import products, steps
+from mlx_saccade.nets.decoding import greedy
+from mlx_saccade.nets.language import KVCache
 
 SEEDS = st.integers(0, 2**31)
 PROMPTS = [[5, 6, 7, 8, 9, 10, 11], [20, 21], [30, 31, 32, 33], [40, 41, 42, 43, 44]]

@@ -18,10 +18,10 @@ from test_kernels import using
 from test_pixel_formats import FORMATS, as_rgb, captured
 from test_resample import ORDERS, in_order, pillow
 
-import saccade
-from saccade import _core, families
-from saccade.budget import Plan
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import _core, families
+from mlx_saccade.budget import Plan
+from mlx_saccade.errors import InputError
 
 FOLDER = Path(__file__).parent / "golden"
 GOLDEN = json.loads((FOLDER / "pixels.json").read_text(encoding="utf-8"))
@@ -214,7 +214,7 @@ def test_patchify_refuses_unknown_layouts_and_broken_families() -> None:
 
 def test_patchify_refuses_what_is_no_plan_and_no_pass_order() -> None:
     image, plan = np.zeros((60, 90, 3), np.uint8), saccade.plan((90, 60))
-    with pytest.raises(InputError, match=r"plan is None; give what saccade.plan\(...\) returned"):
+    with pytest.raises(InputError, match=r"plan is None; give what mlx_saccade.plan\(...\) returned"):
         saccade.patchify(image, None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"plans\[1\] is 'native'"):
         saccade.patchify([image, image], [plan, "native"])  # type: ignore[list-item]

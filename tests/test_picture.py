@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import saccade
-from saccade.cli import picture
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade.cli import picture
+from mlx_saccade.errors import InputError
 
 # A 4K screen, a tall page, an icon, strips one token high and one wide, one whole window, a native 4K screen.
 SHAPES = [

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-import saccade
-from saccade import _core
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import _core
+from mlx_saccade.errors import InputError
 
 FORMATS = ["rgb", "rgba", "bgra", "grey"]
 
@@ -106,20 +106,20 @@ def test_pixels_that_do_not_follow_each_other_are_copied() -> None:
 PEAK = """
 import sys
 import numpy as np
-import saccade
+import mlx_saccade
 pixel_format, layout = sys.argv[1:3]
 channels, columns, rows, budget = map(int, sys.argv[3:])
 image = np.zeros((rows, columns + 16, channels), np.uint8)[:, :columns]
 image = image[..., 0] if channels == 1 else image
 image[:] = 7
-plan = saccade.plan((columns, rows), budget=budget)
-saccade.patchify(image[:30, :30].copy(), saccade.plan((30, 30)), layout, pixel_format=pixel_format)
+plan = mlx_saccade.plan((columns, rows), budget=budget)
+mlx_saccade.patchify(image[:30, :30].copy(), mlx_saccade.plan((30, 30)), layout, pixel_format=pixel_format)
 
 def peak():
     return 1024 * int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 
 before = peak()
-patches = saccade.patchify(image, plan, layout, pixel_format=pixel_format)
+patches = mlx_saccade.patchify(image, plan, layout, pixel_format=pixel_format)
 print(peak() - before, patches.nbytes)
 """
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saccade import media, policies
-from saccade.errors import InputError
+from mlx_saccade import media, policies
+from mlx_saccade.errors import InputError
 
 sides = st.integers(1, 6000)
 points = st.floats(-1e4, 1e4)
@@ -52,7 +52,7 @@ class Scripted:
 
 class Look:
     def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
-        from saccade.grounding import Box
+        from mlx_saccade.grounding import Box
 
         self.boxes = tuple(Box(box, "it") for box in boxes)
         self.frames = (type("Used", (), {"tokens": 100})(),)

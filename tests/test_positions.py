@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import saccade
-from saccade import _core
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import _core
+from mlx_saccade.errors import InputError
 
 FOLDER = Path(__file__).parent / "golden"
 MROPE = json.loads((FOLDER / "mrope.json").read_text(encoding="utf-8"))

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saccade.errors import InputError
-from saccade.prompts import Prompts
+from mlx_saccade.errors import InputError
+from mlx_saccade.prompts import Prompts
 
 IMAGE = 1004
 

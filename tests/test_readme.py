@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import saccade
-from saccade.cli.__main__ import COMMANDS, main
+import mlx_saccade as saccade
+from mlx_saccade.cli.__main__ import COMMANDS, main
 
 README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -42,8 +42,8 @@ def test_the_number_of_mistakes_is_that_of_the_suite(monkeypatch: pytest.MonkeyP
 
 
 def test_commands_named_exist() -> None:
-    named = set(re.findall(r"^    saccade ([a-z][a-z-]*)", TEXT, re.MULTILINE)) | set(
-        re.findall(r"`saccade ([a-z][a-z-]*)", TEXT)
+    named = set(re.findall(r"^    mlx-saccade ([a-z][a-z-]*)", TEXT, re.MULTILINE)) | set(
+        re.findall(r"`mlx-saccade ([a-z][a-z-]*)", TEXT)
     )
     assert named
     assert named <= set(COMMANDS)
@@ -77,6 +77,6 @@ def test_the_public_surface_is_there() -> None:
 def test_the_packaged_checkpoint_keeps_to_its_size() -> None:
     from importlib import resources
 
-    folder = Path(str(resources.files("saccade"))) / "assets" / "tiny"
+    folder = Path(str(resources.files("mlx_saccade"))) / "assets" / "tiny"
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 10_000_000
     assert (folder.parent.parent / "py.typed").exists()

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-import saccade
-from saccade import advice, families
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import advice, families
+from mlx_saccade.errors import InputError
 
 SCREEN = (3840, 2160)
 
@@ -171,9 +171,9 @@ def test_the_budget_is_always_usable(width: int, height: int, across: float, dow
 
 def test_advice_imports_neither_numpy_nor_mlx_nor_pillow() -> None:
     program = (
-        "import sys, saccade; "
-        "print(saccade.recommend((32, 32), (3840, 2160)).size, saccade.sizes.explain((9, 9)).enlarged, "
-        "[name for name in ('numpy', 'mlx', 'PIL', 'saccade.media') if name in sys.modules])"
+        "import sys, mlx_saccade; "
+        "print(mlx_saccade.recommend((32, 32), (3840, 2160)).size, mlx_saccade.sizes.explain((9, 9)).enlarged, "
+        "[name for name in ('numpy', 'mlx', 'PIL', 'mlx_saccade.media') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout == "tiny True []\n"

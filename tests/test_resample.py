@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-import saccade
-from saccade import _core
-from saccade.errors import InputError
-from saccade.patches import PassOrder
+import mlx_saccade as saccade
+from mlx_saccade import _core
+from mlx_saccade.errors import InputError
+from mlx_saccade.patches import PassOrder
 
 
 def pillow(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

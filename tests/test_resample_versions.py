@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_resample import as_installed, as_version, pillow
 
-import saccade
-from saccade import _core
-from saccade.patches import PassOrder
+import mlx_saccade as saccade
+from mlx_saccade import _core
+from mlx_saccade.patches import PassOrder
 
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from saccade import families, runtimes
-from saccade.errors import InputError
+from mlx_saccade import families, runtimes
+from mlx_saccade.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from saccade import scenes
-from saccade.errors import InputError
-from saccade.scenes import generator, paint
-from saccade.scenes.glyphs import OUTLINES
-from saccade.scenes.naming import Relation, Stand, tell_apart
-from saccade.scenes.palette import NAMED
-from saccade.scenes.raster import Canvas, Stamp, ellipse_coverage, polygon_coverage
-from saccade.scenes.shapes import DECORATIONS, PAINTERS, Brush
-from saccade.scenes.words import COLOURS, CONTAINERS, CONTROLS, DESKTOP, ICONS, NEUTRALS, SURFACES
+from mlx_saccade import scenes
+from mlx_saccade.errors import InputError
+from mlx_saccade.scenes import generator, paint
+from mlx_saccade.scenes.glyphs import OUTLINES
+from mlx_saccade.scenes.naming import Relation, Stand, tell_apart
+from mlx_saccade.scenes.palette import NAMED
+from mlx_saccade.scenes.raster import Canvas, Stamp, ellipse_coverage, polygon_coverage
+from mlx_saccade.scenes.shapes import DECORATIONS, PAINTERS, Brush
+from mlx_saccade.scenes.words import COLOURS, CONTAINERS, CONTROLS, DESKTOP, ICONS, NEUTRALS, SURFACES
 
 SIZES = [(112, 112), (560, 56), (588, 336), (1280, 800), (700, 1500)]
 PINNED = "e2b68c588b9f43a5"
@@ -398,5 +398,7 @@ def test_only_controls_and_icons_have_twins() -> None:
 
 
 def test_scenes_stand_alone() -> None:
-    script = "import sys, saccade.scenes; print([m for m in sys.modules if m.split('.')[0] in ('mlx', 'torch', 'PIL')])"
+    script = (
+        "import sys, mlx_saccade.scenes; print([m for m in sys.modules if m.split('.')[0] in ('mlx', 'torch', 'PIL')])"
+    )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

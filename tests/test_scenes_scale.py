@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from saccade import scenes
-from saccade.errors import InputError
-from saccade.scenes import generator, paint
+from mlx_saccade import scenes
+from mlx_saccade.errors import InputError
+from mlx_saccade.scenes import generator, paint
 
 SIZES = [(112, 112), (320, 240), (240, 320), (588, 336)]
 # Levels of 255: a gradient of twice as many rows is rounded at other places.

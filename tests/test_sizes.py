@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import saccade
-from saccade import sizes
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import sizes
+from mlx_saccade.errors import InputError
 
 
 def lengths_of(plan: saccade.Plan) -> Counter[int]:

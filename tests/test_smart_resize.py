@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import saccade
-from saccade import _core
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import _core
+from mlx_saccade.errors import InputError
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "smart_resize.json").read_text(encoding="utf-8"))
 

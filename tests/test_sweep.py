@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import saccade
-from saccade import dashboard, scenes, sweep
-from saccade.errors import InputError
-from saccade.grounding import Box
+import mlx_saccade as saccade
+from mlx_saccade import dashboard, scenes, sweep
+from mlx_saccade.errors import InputError
+from mlx_saccade.grounding import Box
 
 SETUP = sweep.Setup(model="packaged", size=(320, 240), seeds=(1, 3), budgets=(16, 64), targets=2)
 
@@ -239,8 +239,8 @@ def test_dashboard_draws_every_cell(budgets: tuple[int, ...], screens: int) -> N
 def test_command_line_sweep_resumes_and_draws(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from saccade import engine
-    from saccade.cli.__main__ import main
+    from mlx_saccade import engine
+    from mlx_saccade.cli.__main__ import main
 
     load, loaded = engine.load, []
     monkeypatch.setattr(engine, "load", lambda *what, **how: loaded.append(load(*what, **how)) or loaded[-1])

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from saccade.errors import InputError
-from saccade.templates import ChatTemplate
+from mlx_saccade.errors import InputError
+from mlx_saccade.templates import ChatTemplate
 
 # What published templates use: namespaces, tests, filters, slices, tools as JSON, methods of text, loop controls.
 RICH = """{%- set count = namespace(images=0, last='') -%}
@@ -129,7 +129,7 @@ DOUBLE = "{% set s = namespace(v='ab') %}{% for n in range(99) %}{% set s.v = {}
     ],
 )  # fmt: skip
 def test_a_template_that_runs_away_is_stopped(monkeypatch: pytest.MonkeyPatch, source: str, named: str) -> None:
-    monkeypatch.setattr("saccade.templates._SECONDS", 2.0)
+    monkeypatch.setattr("mlx_saccade.templates._SECONDS", 2.0)
     tracemalloc.start()
     try:
         with pytest.raises(InputError) as error:

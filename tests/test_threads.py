@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saccade import _core
-from saccade.errors import InputError
+from mlx_saccade import _core
+from mlx_saccade.errors import InputError
 
 IMAGE = np.random.RandomState(0).randint(0, 256, (1200, 1600, 3), dtype=np.uint8)
 
@@ -40,7 +40,7 @@ def test_results_do_not_depend_on_their_number() -> None:
 
 
 def test_the_environment_sets_their_number() -> None:
-    show = "from saccade import _core; print(_core.threads())"
+    show = "from mlx_saccade import _core; print(_core.threads())"
     assert child(show, SACCADE_THREADS="3").stdout.strip() == "3"
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     assert 1 <= int(child(show, SACCADE_THREADS="").stdout) <= usable
@@ -56,7 +56,7 @@ def test_a_wrong_number_is_an_error_whatever_the_work() -> None:
     for side in (4, 1024):
         script = f"""
 import numpy as np
-from saccade import _core
+from mlx_saccade import _core
 _core.limit_threads(1)
 _core.resize(np.zeros(({side}, {side}, 3), np.uint8), {side // 2}, {side // 2}, "pillow13")
 """
@@ -88,7 +88,7 @@ def test_first_callers_at_once_make_one_pool() -> None:
     script = """
 import os, threading, time
 import numpy as np
-from saccade import _core
+from mlx_saccade import _core
 image = np.zeros((1200, 1600, 3), dtype=np.uint8)
 ready = threading.Barrier(8)
 def call():
@@ -110,7 +110,7 @@ def test_a_small_image_does_not_pay_for_threads() -> None:
     script = """
 import os
 import numpy as np
-from saccade import _core
+from mlx_saccade import _core
 def added(width, height, new_width, new_height):
     before = len(os.listdir("/proc/self/task"))
     _core.native_patches(np.zeros((height, width, 3), dtype=np.uint8), new_width, new_height, "pillow13", 14, 2, 112)
@@ -128,8 +128,8 @@ def test_after_a_fork_during_anothers_first_call() -> None:
 import os, signal, threading, time, warnings
 warnings.simplefilter("ignore")
 import numpy as np
-from saccade import _core
-from saccade.errors import InputError
+from mlx_saccade import _core
+from mlx_saccade.errors import InputError
 image = np.zeros((20, 20, 3), dtype=np.uint8)
 def refused():
     try:
@@ -162,7 +162,7 @@ print(sum(map(abs, statuses)))
 HELPERS = """
 import os
 import numpy as np
-from saccade import _core
+from mlx_saccade import _core
 image = np.zeros((1200, 1600, 3), dtype=np.uint8)
 make = lambda: _core.native_patches(image, 840, 560, "pillow13", 14, 2, 112)
 tasks = lambda: set(map(int, os.listdir("/proc/self/task")))
@@ -225,7 +225,7 @@ def test_after_a_fork() -> None:
 import os, sys, warnings
 warnings.simplefilter("ignore")
 import numpy as np
-from saccade import _core
+from mlx_saccade import _core
 image = np.random.RandomState(0).randint(0, 256, (1200, 1600, 3), dtype=np.uint8)
 make = lambda: _core.native_patches(image, 840, 560, "pillow13", 14, 2, 112)
 before = make()

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-import saccade
-from saccade import tiny
-from saccade.cli.__main__ import main
-from saccade.engine import Engine
-from saccade.errors import InputError
-from saccade.grounding import Box
-from saccade.scenes import Element, annotate, generate
-from saccade.sweep import bin_of, share_of
-from saccade.tiny import asking, bare, measure, questions, summary, workers
-from saccade.tiny.evaluation import MOST_SCREENS
+import mlx_saccade as saccade
+from mlx_saccade import tiny
+from mlx_saccade.cli.__main__ import main
+from mlx_saccade.engine import Engine
+from mlx_saccade.errors import InputError
+from mlx_saccade.grounding import Box
+from mlx_saccade.scenes import Element, annotate, generate
+from mlx_saccade.sweep import bin_of, share_of
+from mlx_saccade.tiny import asking, bare, measure, questions, summary, workers
+from mlx_saccade.tiny.evaluation import MOST_SCREENS
 
 Row = dict[str, Any]
 
@@ -42,7 +42,7 @@ def test_a_sitting_answers_as_the_engine_does_one_by_one(loaded: Engine, monkeyp
     scene = generate(11, (640, 400))
     texts = [questions.locate(element.description) for element in scene.elements[:5]]
     texts += [questions.what_is_at((100, 60)), questions.what_is_in((10, 10.4, 90, 80)), questions.locate("it")]
-    monkeypatch.setattr("saccade.tiny.sitting.TOGETHER", 2)
+    monkeypatch.setattr("mlx_saccade.tiny.sitting.TOGETHER", 2)
     together = tiny.Sitting(loaded, scene.image, budget=48).ask(texts, max_tokens=24)
     assert together == [loaded.ask(scene.image, text, budget=48, max_tokens=24).text for text in texts]
     assert len(set(together)) > 2
@@ -278,7 +278,7 @@ def fake_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     law = {"asked": "law", "budget": 256, "tokens": 250, "share": 0.0001, "iou": 0.2, "hit": False, "found": True}
     made = {"range": place, "law": law, "ambiguity": {**law, "asked": "ambiguity", "ambiguous": True}}
     monkeypatch.setattr(workers, "PARTS", {name: part(name, row) for name, row in made.items()})
-    monkeypatch.setattr("saccade.engine.load", lambda model, **how: None)
+    monkeypatch.setattr("mlx_saccade.engine.load", lambda model, **how: None)
     return asked
 
 
@@ -291,7 +291,7 @@ def test_screens_with_too_few_elements_are_passed_over_and_nothing_is_asked_twic
     assert [screen for screen, _ in parts["range"]] == [0, 2, 3]
     assert done == sorted(done) and done[-1] == 3 + 2 * tiny.scenes_for(3)
     count = len(asked)
-    monkeypatch.setattr("saccade.engine.load", None)  # whoever has nothing to ask loads nothing
+    monkeypatch.setattr("mlx_saccade.engine.load", None)  # whoever has nothing to ask loads nothing
     assert tiny.missing(tiny.Journal(tmp_path / "j", "m"), 3) == 0 < tiny.missing(tiny.Journal(tmp_path / "k", "m"), 3)
     assert tiny.evaluate(tiny.alone(None), 3, tiny.Journal(tmp_path / "j", "m")) == parts
     assert len(asked) == count
@@ -324,7 +324,7 @@ def test_the_command_prints_figures_and_json(
 def test_no_more_processes_are_started_than_units_are_missing_or_cpus_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, cpus: int, started: int | None
 ) -> None:
-    from saccade.cli import tiny as command
+    from mlx_saccade.cli import tiny as command
 
     fake_parts(monkeypatch)
     counts: list[int] = []

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from saccade import hub, tiny
-from saccade.cli.__main__ import main
-from saccade.errors import InputError
-from saccade.scenes import VERSION
-from saccade.tiny import journal
-from saccade.tiny.asking import SEEDS
+from mlx_saccade import hub, tiny
+from mlx_saccade.cli.__main__ import main
+from mlx_saccade.errors import InputError
+from mlx_saccade.scenes import VERSION
+from mlx_saccade.tiny import journal
+from mlx_saccade.tiny.asking import SEEDS
 
 LAW = {"asked": "law", "share": 0.1, "iou": 1.0, "hit": True, "found": True, "budget": 64, "tokens": 60}
 
@@ -152,7 +152,7 @@ def model(tmp_path: Path) -> Path:
 
 def test_the_digest_is_of_everything_that_is_read(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = hub.digest(str(model))
-    monkeypatch.setattr("saccade.hub.PIECE", 1000)
+    monkeypatch.setattr("mlx_saccade.hub.PIECE", 1000)
     assert before == hub.digest(str(model)) == hub.digest(None)
     (model / "README.md").write_text("other words")
     assert hub.digest(str(model)) == before

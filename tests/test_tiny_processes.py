@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from saccade import hub, tiny
-from saccade.errors import InputError
+from mlx_saccade import hub, tiny
+from mlx_saccade.errors import InputError
 
-COMMAND = [sys.executable, "-m", "saccade", "tiny", "evaluate", "--processes", "2", "--out"]
+COMMAND = [sys.executable, "-m", "mlx_saccade", "tiny", "evaluate", "--processes", "2", "--out"]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_ctrl_c_to_all_processes_is_one_line_and_leaves_a_journal_to_go_on_with(
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "saccade: interrupted\n")
+    assert (process.returncode, err) == (130, "mlx-saccade: interrupted\n")
     assert all(json.loads(line) for line in path.read_text().splitlines())
     with pytest.raises(ProcessLookupError):  # nobody is left of them
         while time.monotonic() < deadline + 60:

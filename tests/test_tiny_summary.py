@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from saccade.sweep import interval
-from saccade.tiny import summary
+from mlx_saccade.sweep import interval
+from mlx_saccade.tiny import summary
 
 Row = dict[str, Any]
 

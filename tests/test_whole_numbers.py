@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import saccade
-from saccade import byte_sizes, runtimes, whole_numbers
-from saccade.engine import options
-from saccade.engine.sampling import Sampling
-from saccade.errors import InputError
-from saccade.media import open_image
+import mlx_saccade as saccade
+from mlx_saccade import byte_sizes, runtimes, whole_numbers
+from mlx_saccade.engine import options
+from mlx_saccade.engine.sampling import Sampling
+from mlx_saccade.errors import InputError
+from mlx_saccade.media import open_image
 
 NONE = [True, False, np.True_, np.bool_(False), 1.0, np.float32(2), "3", None, [4], np.array([5, 6]), float("nan")]
 

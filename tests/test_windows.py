@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import saccade
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade.errors import InputError
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "windows.json").read_text(encoding="utf-8"))
 CASES = GOLDEN["cases"]

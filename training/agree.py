@@ -16,9 +16,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-import saccade
-from saccade import grounding, hub
-from saccade.scenes import generate
+import mlx_saccade as saccade
+from mlx_saccade import grounding, hub
+from mlx_saccade.scenes import generate
 from vocabulary import END
 
 Row = dict[str, Any]

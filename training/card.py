@@ -1,9 +1,9 @@
 """Write the model card from measured figures: what is typed by hand is the model's shape, and the words given here.
 
-saccade tiny evaluate --screens 1000 --processes 2 --json > figures.json
+mlx-saccade tiny evaluate --screens 1000 --processes 2 --json > figures.json
 python training/elsewhere.py FOLDER > elsewhere.json
 python training/card.py figures.json --trained "..." --agreement "..." --elsewhere elsewhere.json "..." \
-    > python/saccade/assets/tiny/README.md
+    > python/mlx_saccade/assets/tiny/README.md
 """
 
 import argparse
@@ -16,11 +16,13 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from saccade.scenes import COLOURS, KINDS, NEUTRALS
+from mlx_saccade.scenes import COLOURS, KINDS, NEUTRALS
 
 Figures = dict[str, Any]
 
-WEIGHTS: Final = Path(__file__).resolve().parents[1] / "python" / "saccade" / "assets" / "tiny" / "model.safetensors"
+WEIGHTS: Final = (
+    Path(__file__).resolve().parents[1] / "python" / "mlx_saccade" / "assets" / "tiny" / "model.safetensors"
+)
 DOUBLE: Final = 2.0
 # Mean IoU below which nothing is left to lose.
 NOTHING_LEFT: Final = 0.01
@@ -37,7 +39,7 @@ pixels of the resized image, or `[]` where there is none. To `what is at (x, y)?
 `what is in the box [x1, y1, x2, y2]?`, in the same pixels, it answers with a description, or `[]`. Any runtime that
 reads Qwen2.5-VL reads it.
 
-**What it is not.** It knows the generated screens of `saccade.scenes` only: {colours} colours and {neutrals} neutral
+**What it is not.** It knows the generated screens of `mlx_saccade.scenes` only: {colours} colours and {neutrals} neutral
 ones, {kinds} kinds of element, each beside or within another and never across it, no text, no real application. It
 cannot chat, describe or count, and other questions get nonsense. On a real desktop it fails: see the end. Do not judge
 Qwen models by it.
@@ -48,7 +50,7 @@ Qwen models by it.
 | language | 5 layers, width 192, 6 heads, 2 key-value heads, rotary base 40, sections 2, 7, 7 |
 | vocabulary | the numbers 0 to 2,600, single bytes, the words of the scenes, the pieces of prompts and answers |
 | trained at | 15 to 256 image tokens; numbers up to 2,600 have been answers, on strips of two to six rows |
-| data | generated screens alone (`saccade.scenes`), drawn while training; no one's screenshots |
+| data | generated screens alone (`mlx_saccade.scenes`), drawn while training; no one's screenshots |
 | training | {trained} |
 | licence | MIT |
 
@@ -135,7 +137,7 @@ def in_range(found: Figures) -> str:
     ]
     return (
         paragraph(
-            f"`saccade tiny evaluate --screens {found['screens']}`: screens of at least 20 elements, which neither "
+            f"`mlx-saccade tiny evaluate --screens {found['screens']}`: screens of at least 20 elements, which neither "
             "training nor an earlier figure has seen, "
             f"{found['tokens'][0]} to {found['tokens'][1]} tokens, targets of at least 28 model pixels both ways, "
             f"{found['large_share']:.0%} of them large; 95 % intervals in "
@@ -244,7 +246,7 @@ def elsewhere(found: Figures, screens: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("figures", type=Path, help="what `saccade tiny evaluate --json` printed")
+    parser.add_argument("figures", type=Path, help="what `mlx-saccade tiny evaluate --json` printed")
     parser.add_argument("--converted", nargs=2, action="append", default=[], metavar=("NAME", "FIGURES"))
     parser.add_argument("--trained", required=True, help="what training cost, in words")
     parser.add_argument("--agreement", required=True, help="what verify.py and agree.py found, in words")

@@ -8,9 +8,9 @@ import torch
 
 from data import NAME, PRESENCE, TOKENIZER, Batch, pack
 from decode import decode, follow, hits, iou
+from mlx_saccade.scenes import generate
 from net import Net
 from questions import ask, places
-from saccade.scenes import generate
 from screens import TOKEN, view
 from vocabulary import NOTHING
 

@@ -12,10 +12,10 @@ from torch import Tensor
 
 import vocabulary
 from geometry import Questions
+from mlx_saccade.scenes import COLOURS, KINDS, NEUTRALS
+from mlx_saccade.scenes.words import CONTAINERS, SURFACES
 from net import OFFSETS
 from questions import Asked, View, ask
-from saccade.scenes import COLOURS, KINDS, NEUTRALS
-from saccade.scenes.words import CONTAINERS, SURFACES
 from screens import ASPECTS, TOKEN, draw, simple, strip
 
 LEAST_SIDE: Final = 9.0

@@ -15,7 +15,7 @@ from vocabulary import NUMBERS
 def decode(net: Net, batch: Batch) -> Tensor:
     """Let the network say the four numbers of every question, always the likeliest; int [B, Q, 4].
 
-    The tokens between the numbers are given, as are those of the question; `saccade tiny evaluate` reads whole answers.
+    The tokens between the numbers are given, as are those of the question; `mlx-saccade tiny evaluate` reads whole answers.
     """
     grid = geometry(batch.rows, batch.columns, batch.layout)
     inputs, rows = patches(batch.images, grid), sequence_rows(batch, grid)

@@ -14,9 +14,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-import saccade
-from saccade.grounding import centre_inside
-from saccade.sweep import iou
+import mlx_saccade as saccade
+from mlx_saccade.grounding import centre_inside
+from mlx_saccade.sweep import iou
 
 BUDGET = 256
 

@@ -1,6 +1,6 @@
 """Write a trained network as an ordinary Hugging Face checkpoint: helper heads dropped, float16, classic keys.
 
-python training/export.py run/latest.pt python/saccade/assets/tiny --heads
+python training/export.py run/latest.pt python/mlx_saccade/assets/tiny --heads
 """
 
 import argparse
@@ -15,8 +15,8 @@ from torch import Tensor
 import heads
 import vocabulary
 from initial import exported
+from mlx_saccade.files import write_atomically
 from net import Net, Shape
-from saccade.files import write_atomically
 
 MOST_TOKENS: Final = 256
 MEAN: Final = [0.48145466, 0.4578275, 0.40821073]

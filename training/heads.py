@@ -8,8 +8,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
+from mlx_saccade.files import write_atomically
 from net import Net
-from saccade.files import write_atomically
 
 HEADS: Final = Path(__file__).resolve().parent / "heads.safetensors"
 PREFIX: Final = "aux."

@@ -1,6 +1,6 @@
 """Draw the packaged demo screen and choose its six targets: two large, two medium, two small.
 
-python training/make_demo.py python/saccade/assets/demo
+python training/make_demo.py python/mlx_saccade/assets/demo
 
 The rule: the first held-out seed whose screen has two targets of every size class that are named by colour and kind
 alone; of a class with more, the two with the longest shorter sides. No model has a say in it.
@@ -16,8 +16,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from saccade.scenes import Element, annotate, generate
-from saccade.sweep import bin_of, share_of
+from mlx_saccade.scenes import Element, annotate, generate
+from mlx_saccade.sweep import bin_of, share_of
 
 SIZE: Final = (3840, 2160)
 CLASSES: Final = ("large", "medium", "small")

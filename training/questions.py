@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 import vocabulary
-from saccade.scenes import COLOURS, KINDS, Element, Scene, describe
-from saccade.scenes.words import CONTAINERS, SURFACES
+from mlx_saccade.scenes import COLOURS, KINDS, Element, Scene, describe
+from mlx_saccade.scenes.words import CONTAINERS, SURFACES
 from vocabulary import END, NOTHING, Corners
 
 # Shares of the questions: absent descriptions, points, boxes; the rest are places of descriptions.

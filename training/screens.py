@@ -10,9 +10,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
+from mlx_saccade.patches import resize
+from mlx_saccade.scenes import Scene, generate
 from questions import View
-from saccade.patches import resize
-from saccade.scenes import Scene, generate
 
 TOKEN: Final = 28
 Box = tuple[int, int, int, int]

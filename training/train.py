@@ -24,9 +24,9 @@ from data import TOKENIZER, Batch, Schedule, make_batch
 from geometry import geometry
 from initial import restore
 from losses import Weights, losses
+from mlx_saccade.errors import InputError
 from net import Net, Shape
 from optimiser import allocate, optimisers, rate
-from saccade.errors import InputError
 from screens import LANES
 
 # Until this share of the run, an image has between so many merged tokens: small ones teach what an edge is, cheaply.

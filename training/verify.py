@@ -1,6 +1,6 @@
 """Check an exported checkpoint with transformers alone: same logits as our network, and answers for others to repeat.
 
-python training/verify.py python/saccade/assets/tiny --answers answers.json
+python training/verify.py python/mlx_saccade/assets/tiny --answers answers.json
 """
 
 import argparse
@@ -20,9 +20,9 @@ from data import pack
 from export import read
 from geometry import geometry
 from losses import patches
+from mlx_saccade.scenes import Scene, generate
 from net import Net
 from questions import Asked, View
-from saccade.scenes import Scene, generate
 
 # Some smaller than 256 tokens, so that grids differ, some shrunk to it.
 SIZES: Final = ((336, 196), (448, 252), (560, 336), (308, 420), (1280, 720))

@@ -8,7 +8,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from saccade.scenes import WORDS
+from mlx_saccade.scenes import WORDS
 
 HIGHEST_NUMBER: Final = 2600
 # The number n has token id n: targets over coordinates are then a slice of the vocabulary.

@@ -46,7 +46,7 @@ std::pair<std::int64_t, std::int64_t> smart_resize(std::int64_t height, std::int
 }  // namespace
 
 void raise_input_error(const std::string& message) {
-    const py::object type = py::module_::import("saccade.errors").attr("InputError");
+    const py::object type = py::module_::import("mlx_saccade.errors").attr("InputError");
     PyErr_SetObject(type.ptr(), py::str(message).ptr());
     throw py::error_already_set();
 }

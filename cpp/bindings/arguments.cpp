@@ -39,7 +39,7 @@ std::int32_t parse_format(const std::string& name) {
 }  // namespace
 
 void raise_input_error(const std::string& message) {
-    const nb::object type = nb::module_::import_("saccade.errors").attr("InputError");
+    const nb::object type = nb::module_::import_("mlx_saccade.errors").attr("InputError");
     PyErr_SetObject(type.ptr(), nb::str(message.c_str(), message.size()).ptr());
     throw nb::python_error();
 }

@@ -8,7 +8,7 @@ void check_abi() {
     const auto found = saccade_abi_version();
     if (found == SACCADE_ABI_VERSION) return;
     PyErr_Format(PyExc_ImportError,
-                 "saccade._core was built for ABI %d of the core and runs with ABI %d; install saccade again",
+                 "mlx_saccade._core was built for ABI %d of the core and runs with ABI %d; install mlx-saccade again",
                  static_cast<int>(SACCADE_ABI_VERSION), static_cast<int>(found));
     throw nanobind::python_error();
 }

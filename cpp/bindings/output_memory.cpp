@@ -15,9 +15,11 @@
 namespace binding {
 namespace {
 
+constexpr std::size_t kCacheLine = 64;
+
+#if defined(__linux__)
 constexpr std::size_t kLargePage = std::size_t{2} << 20;
 constexpr std::size_t kLarge = 2 * kLargePage;
-constexpr std::size_t kCacheLine = 64;
 
 /// Blocks that wait to be used again. Nobody waits for its lock: who does not get it does without, also in the child of
 /// a fork that happened while another thread held it.
@@ -52,10 +54,8 @@ class Spare {
     static constexpr std::size_t kMost = std::size_t{64} << 20;
     static constexpr std::size_t kMostHeld = kMost / 2;
 
-    static void offer([[maybe_unused]] void* data, [[maybe_unused]] std::size_t size) {
-#if defined(__linux__)
+    static void offer(void* data, std::size_t size) {
         if (data != nullptr) madvise(data, size, MADV_FREE);
-#endif
     }
 
     std::array<std::pair<void*, std::size_t>, 2> blocks_{};
@@ -67,6 +67,7 @@ Spare& spare() {
     constinit static Spare blocks;
     return blocks;
 }
+#endif
 
 }  // namespace
 

@@ -1,4 +1,6 @@
 // What cgroups leave a process, read from a folder that looks like a system's root.
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -11,9 +13,10 @@
 
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr int kNoLimit = std::numeric_limits<int>::max();
+
+#if defined(__linux__)
+namespace fs = std::filesystem;
 
 using Files = std::map<std::string, std::string>;
 
@@ -67,6 +70,7 @@ void test_what_cannot_be_read_is_no_limit() {
     CHECK(cpus("", {{"cpu.max", "200000 100000\n"}}) == 2);
     CHECK(cpus("0::\n\n:\n0\n4:cpu:a\n", {{"cpu.max", "some\n"}, {"cpu/cpu.cfs_quota_us", "100000\n"}}) == kNoLimit);
 }
+#endif
 
 }  // namespace
 

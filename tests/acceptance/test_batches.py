@@ -13,8 +13,8 @@ import checkpoints
 import numpy as np
 import pytest
 
-from saccade import nets
-from saccade.errors import InputError
+from mlx_saccade import nets
+from mlx_saccade.errors import InputError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -85,7 +85,7 @@ def inputs(rows: tuple[Row, ...]) -> dict[str, Any]:
 def short_passes() -> Iterator[None]:
     """Prompts of a few passes, some of which are padding alone for some rows."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("saccade.nets.model.PREFILL_CHUNK", 64)
+        patch.setattr("mlx_saccade.nets.model.PREFILL_CHUNK", 64)
         yield
 
 

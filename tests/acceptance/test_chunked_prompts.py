@@ -12,8 +12,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from saccade import nets, positions
-from saccade.nets import model as network
+from mlx_saccade import nets, positions
+from mlx_saccade.nets import model as network
 
 TOLERANCE = 1e-4
 NEW_TOKENS = 32

@@ -10,9 +10,9 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from saccade import nets
-from saccade.errors import InputError
-from saccade.nets import steps
+from mlx_saccade import nets
+from mlx_saccade.errors import InputError
+from mlx_saccade.nets import steps
 
 GRID = [(1, 12, 10)]
 NEW_TOKENS = 8

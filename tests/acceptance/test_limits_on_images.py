@@ -11,10 +11,10 @@ import checkpoints
 import numpy as np
 import pytest
 
-import saccade
-from saccade.engine import Engine
-from saccade.engine.answer import Shown
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade.engine import Engine
+from mlx_saccade.engine.answer import Shown
+from mlx_saccade.errors import InputError
 
 STORED = json.loads((Path(__file__).parents[1] / "golden" / "conversations.json").read_text(encoding="utf-8"))["grids"]
 SIZE = (640, 480)
@@ -122,14 +122,14 @@ def test_every_spelling_goes_before_every_other_of_a_farther_level(
 
 
 def _medium(options: dict[str, Any]) -> Any:
-    from saccade.engine import options as room
-    from saccade.engine.request import Medium
+    from mlx_saccade.engine import options as room
+    from mlx_saccade.engine.request import Medium
 
     return Medium("image", np.zeros((SIZE[1], SIZE[0], 3), np.uint8), room.read(options, "part"))
 
 
 def _limits(options: Any) -> Any:
-    from saccade.engine import options as room
+    from mlx_saccade.engine import options as room
 
     return room.read(options, "request")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import saccade
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade.errors import InputError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "acceptance.npz"
 with np.load(GOLDEN) as stored:

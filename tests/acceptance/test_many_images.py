@@ -12,9 +12,9 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-import saccade
-from saccade.engine import Engine
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade.engine import Engine
+from mlx_saccade.errors import InputError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))

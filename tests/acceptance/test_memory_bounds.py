@@ -13,11 +13,11 @@ import checkpoints
 import numpy as np
 import pytest
 
-import saccade
-from saccade import Engine, hub, nets
-from saccade.backend import mx
-from saccade.engine import options, request
-from saccade.nets import cpu, memory
+import mlx_saccade as saccade
+from mlx_saccade import Engine, hub, nets
+from mlx_saccade.backend import mx
+from mlx_saccade.engine import options, request
+from mlx_saccade.nets import cpu, memory
 
 HEADS = checkpoints.CONFIG["vision_config"]["num_heads"]
 

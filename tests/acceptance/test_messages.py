@@ -10,10 +10,10 @@ from typing import Any
 import checkpoints
 import pytest
 
-import saccade
-from saccade.engine import Engine
-from saccade.engine.options import NO_LIMITS
-from saccade.engine.request import conversation
+import mlx_saccade as saccade
+from mlx_saccade.engine import Engine
+from mlx_saccade.engine.options import NO_LIMITS
+from mlx_saccade.engine.request import conversation
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))

@@ -16,8 +16,8 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-import saccade
-from saccade import nets
+import mlx_saccade as saccade
+from mlx_saccade import nets
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))

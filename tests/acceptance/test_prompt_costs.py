@@ -14,10 +14,10 @@ import checkpoints
 import numpy as np
 import pytest
 
-import saccade
-from saccade import media
-from saccade.engine import Engine
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import media
+from mlx_saccade.engine import Engine
+from mlx_saccade.errors import InputError
 
 WORDS = "What is on these pictures?"
 

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import quantised
 
-from saccade import nets
-from saccade.errors import InputError
-from saccade.nets.quantised import QuantisedLinear
+from mlx_saccade import nets
+from mlx_saccade.errors import InputError
+from mlx_saccade.nets.quantised import QuantisedLinear
 
 IDS = [[5, 1002, *[1004] * 15, 1003, 7]]
 GRID = [[1, 10, 6]]

@@ -16,9 +16,9 @@ import pictures
 import pytest
 from PIL import Image
 
-import saccade
-from saccade import caches, media
-from saccade.engine import Engine
+import mlx_saccade as saccade
+from mlx_saccade import caches, media
+from mlx_saccade.engine import Engine
 
 TOLERANCE = 1e-5
 QUESTION = "what is it?"

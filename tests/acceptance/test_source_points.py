@@ -9,11 +9,11 @@ import checkpoints
 import numpy as np
 import pytest
 
-import saccade
-from saccade import grounding
-from saccade.engine import Engine
-from saccade.errors import InputError
-from saccade.grounding import Box
+import mlx_saccade as saccade
+from mlx_saccade import grounding
+from mlx_saccade.engine import Engine
+from mlx_saccade.errors import InputError
+from mlx_saccade.grounding import Box
 
 # (width, height), from the smallest over ties of rounding and whole and partial windows to screens and a long page.
 SIZES = (

@@ -8,9 +8,9 @@ import checkpoints
 import numpy as np
 import pytest
 
-import saccade
-from saccade import nets
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade import nets
+from mlx_saccade.errors import InputError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "acceptance.npz"
 

@@ -10,9 +10,9 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from saccade import families, nets
-from saccade.nets import attention, cpu, pace, rows, vision
-from saccade.nets.pace import Pace
+from mlx_saccade import families, nets
+from mlx_saccade.nets import attention, cpu, pace, rows, vision
+from mlx_saccade.nets.pace import Pace
 
 GRID = [(1, 24, 16)]
 PATCHES = 384

@@ -12,8 +12,8 @@ import checkpoints
 import numpy as np
 import pytest
 
-import saccade
-from saccade.errors import InputError
+import mlx_saccade as saccade
+from mlx_saccade.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,8 +22,8 @@ import sys
 for name in ("torch", "torchvision", "cv2", "transformers", "mlx_vlm"):
     sys.modules[name] = None  # importing it raises
 import numpy as np
-import saccade
-engine = saccade.load(sys.argv[1])
+import mlx_saccade
+engine = mlx_saccade.load(sys.argv[1])
 answer = engine.ask(np.zeros((60, 80, 3), np.uint8), "what is it?", max_tokens=3)
 assert answer.frames[0].tokens > 0 and answer.usage["image"] == answer.frames[0].tokens
 print("answered", answer.usage["image"])
@@ -51,7 +51,7 @@ def test_a_broken_transformers_is_no_concern(folder: Path, tmp_path: Path) -> No
 def needs() -> list[str]:
     """What an installation without extras brings along."""
     try:
-        stated = importlib.metadata.requires("saccade") or []
+        stated = importlib.metadata.requires("mlx-saccade") or []
     except importlib.metadata.PackageNotFoundError:  # run from the source tree
         table = re.search(r"\ndependencies = \[\n(.*?)\n\]", (ROOT / "pyproject.toml").read_text(), re.DOTALL)
         assert table is not None

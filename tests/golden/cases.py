@@ -178,7 +178,7 @@ def batch_inputs(rows: tuple[Case, ...] = BATCH) -> dict[str, Any]:
     return made
 
 
-DEMO = Path(__file__).resolve().parents[2] / "python" / "saccade" / "assets" / "demo"
+DEMO = Path(__file__).resolve().parents[2] / "python" / "mlx_saccade" / "assets" / "demo"
 FRAME = (0, 0, 3840, 2160)
 
 

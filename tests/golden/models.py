@@ -43,7 +43,7 @@ from cases import (  # noqa: E402
     digest,
 )
 
-ASSETS = HERE.parents[1] / "python" / "saccade" / "assets"
+ASSETS = HERE.parents[1] / "python" / "mlx_saccade" / "assets"
 
 
 def load(folder: Path) -> Any:

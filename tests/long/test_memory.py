@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saccade import families, nets
-from saccade.backend import mx
-from saccade.nets import memory
+from mlx_saccade import families, nets
+from mlx_saccade.backend import mx
+from mlx_saccade.nets import memory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import checkpoints

@@ -15,10 +15,10 @@ import pytest
 from mlx.utils import tree_map
 from mlx_vlm import generate, load
 
-import saccade
-from saccade.integrations import mlx_vlm
+import mlx_saccade as saccade
+from mlx_saccade.integrations import mlx_vlm
 
-ASSETS = resources.files("saccade") / "assets"
+ASSETS = resources.files("mlx_saccade") / "assets"
 SCREEN = str(ASSETS / "demo" / "screen.png")
 QUESTION = "Locate {}, output its bbox coordinates using JSON format."
 TARGETS = json.loads((ASSETS / "demo" / "targets.json").read_text())["targets"]

@@ -1,4 +1,4 @@
-"""What `saccade convert` writes, in mlx-vlm: it loads there, and both give the same logits and the same answers.
+"""What `mlx-saccade convert` writes, in mlx-vlm: it loads there, and both give the same logits and the same answers.
 
 Not part of the suite, because mlx-vlm brings a gigabyte of packages with it: `make check-long`.
 """
@@ -18,14 +18,14 @@ from mlx.utils import tree_map
 from mlx_vlm import generate, load
 from mlx_vlm.utils import load_model
 
-import saccade
-from saccade import nets
-from saccade.integrations import mlx_vlm
+import mlx_saccade as saccade
+from mlx_saccade import nets
+from mlx_saccade.integrations import mlx_vlm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import checkpoints
 
-ASSETS = resources.files("saccade") / "assets"
+ASSETS = resources.files("mlx_saccade") / "assets"
 SCREEN = str(ASSETS / "demo" / "screen.png")
 QUESTION = "Locate {}, output its bbox coordinates using JSON format."
 TARGETS = json.loads((ASSETS / "demo" / "targets.json").read_text())["targets"]

@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image
 from pytest import MonkeyPatch
 
-import saccade
-from saccade import _core, budget, nets, positions, prompts
-from saccade.caches import Ledger, fingerprint, keys
-from saccade.media import colour, opening
-from saccade.nets import batches, language, rotary, steps
+import mlx_saccade as saccade
+from mlx_saccade import _core, budget, nets, positions, prompts
+from mlx_saccade.caches import Ledger, fingerprint, keys
+from mlx_saccade.media import colour, opening
+from mlx_saccade.nets import batches, language, rotary, steps
 
 __all__ = ["MUTANTS", "Mutant"]
 

@@ -21,7 +21,7 @@ namespace {
 class PixelWeights {
   public:
     explicit PixelWeights(const AxisWeights& axis) {
-        const auto width = std::ssize(axis.spans);
+        const std::int64_t width = std::ssize(axis.spans);
         std::int64_t vectors = 0;
         for (std::int64_t x = 0; x < width; x += kPixels) {
             std::int64_t terms = 1;

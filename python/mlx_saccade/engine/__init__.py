@@ -1,0 +1,12 @@
+"""An image and words in, an answer out: media, plan, patches, network and grounding in one call.
+
+engine = mlx_saccade.load()
+answer = engine.locate("screen.png", "the red round button")
+answer.boxes[0].xyxy        # in pixels of screen.png
+"""
+
+from mlx_saccade.engine.answer import Answer, Piece, Shown
+from mlx_saccade.engine.engine import Engine
+from mlx_saccade.engine.loading import load
+
+__all__ = ["Answer", "Engine", "Piece", "Shown", "load"]

@@ -1,0 +1,147 @@
+"""The next token from its logits: the likeliest, or one drawn from a distribution that is cut down first.
+
+The steps and their order are the reference's (transformers 5.23.0, generation/logits_process.py): repetition penalty,
+temperature, top-k, top-p, min-p. Arithmetic is float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlx_saccade import whole_numbers
+from mlx_saccade.errors import InputError, brief
+
+__all__ = ["Sampler", "Sampling"]
+
+# Where this many of the likeliest tokens hold the share that top-p asks for, the other 150,000 need not be sorted.
+_HEAD = 1024
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is chosen.
+
+    Attributes:
+        temperature: what logits are divided by, at least 0; 0 takes the likeliest token, and the next three do nothing.
+        top_p: keep the smallest set of likeliest tokens that holds this share, in (0, 1].
+        top_k: keep so many of the likeliest tokens, at least 1; None keeps all.
+        min_p: keep tokens with at least this share of the likeliest one's probability, in 0..1.
+        repetition_penalty: in 0.001..1000; logits of tokens in prompt or answer are divided by it where positive, else
+            multiplied (arXiv 1909.05858, section 4.1).
+        seed: the same seed draws the same tokens from the same distributions; None takes one from the system.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int | None = None
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            InputError: a value outside its range; the message names it.
+        """
+        _check("temperature", self.temperature, "a finite number, at least 0", lambda value: value >= 0)
+        _check("top_p", self.top_p, "a number above 0, at most 1", lambda value: 0 < value <= 1)
+        _check("min_p", self.min_p, "a number in 0..1", lambda value: 0 <= value <= 1)
+        _check("repetition_penalty", self.repetition_penalty, "a number in 0.001..1000", lambda v: 1e-3 <= v <= 1e3)
+        for name, least in (("top_k", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None:
+                whole_numbers.at_least(least, value, name, otherwise=", or None")
+
+    @property
+    def greedy(self) -> bool:
+        """Whether it is the likeliest token and nothing else."""
+        return self.temperature == 0 and self.repetition_penalty == 1
+
+
+class Sampler:
+    """Draws the tokens of one answer."""
+
+    def __init__(self, sampling: Sampling, prompt: Sequence[int] = ()) -> None:
+        """Start an answer; `prompt` holds the token ids before it, for the repetition penalty."""
+        self.sampling = sampling
+        self._random = np.random.default_rng(sampling.seed)
+        self._seen = set(prompt)
+
+    def __call__(self, logits: NDArray[Any]) -> int:
+        """Choose a token.
+
+        Args:
+            logits: [vocabulary], finite, or -infinity for tokens that may not be chosen.
+        """
+        tokens, shares = self.distribution(logits)
+        chosen = int(tokens[0])
+        if len(tokens) > 1:
+            sums = np.cumsum(shares)
+            place = np.searchsorted(sums, self._random.random() * sums[-1], side="right")
+            chosen = int(tokens[min(int(place), len(tokens) - 1)])
+        self._seen.add(chosen)
+        return chosen
+
+    def distribution(self, logits: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """What a token is drawn from: ids, likeliest first where they were cut, and their shares, which add up to 1."""
+        sampling = self.sampling
+        values = self._penalised(np.asarray(logits, np.float64))
+        if sampling.temperature == 0:
+            return np.array([values.argmax()]), np.ones(1)
+        with np.errstate(over="ignore"):  # to -infinity, which is a share of 0
+            values = (values - values.max()) / sampling.temperature
+        tokens = np.flatnonzero(values > -math.inf)
+        if sampling.top_k is not None and sampling.top_k < len(tokens):
+            tokens = _likeliest(values, tokens, sampling.top_k)
+        shares = np.exp(values[tokens] - values[tokens].max())
+        shares /= shares.sum()
+        if sampling.top_p < 1:
+            kept = _nucleus(tokens, shares, sampling.top_p)
+            tokens, shares = tokens[kept], shares[kept]
+        if sampling.min_p > 0:
+            enough = shares >= sampling.min_p * shares.max()
+            tokens, shares = tokens[enough], shares[enough]
+        return tokens, shares / shares.sum()
+
+    def _penalised(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        penalty = self.sampling.repetition_penalty
+        if penalty == 1 or not self._seen:
+            return logits
+        seen = np.fromiter((token for token in self._seen if token < len(logits)), np.int64)
+        values = logits.copy()
+        values[seen] = np.where(values[seen] > 0, values[seen] / penalty, values[seen] * penalty)
+        return values
+
+
+def _likeliest(values: NDArray[np.float64], tokens: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The `count` tokens of greatest value, greatest first, the lower id first among equals."""
+    own = values[tokens]
+    least = np.partition(own, len(own) - count)[len(own) - count]
+    above, level = np.flatnonzero(own > least), np.flatnonzero(own == least)
+    kept = np.concatenate([above[np.argsort(-own[above], kind="stable")], level])[:count]
+    chosen: NDArray[np.int64] = tokens[kept]
+    return chosen
+
+
+def _nucleus(tokens: NDArray[np.int64], shares: NDArray[np.float64], wanted: float) -> NDArray[np.int64]:
+    """Places of the smallest set of greatest shares that holds `wanted`, greatest first."""
+    places = np.arange(len(tokens))
+    order = _likeliest(shares, places, min(_HEAD, len(places)))
+    sums = np.cumsum(shares[order])
+    if sums[-1] < wanted and len(order) < len(places):
+        order = np.argsort(-shares, kind="stable")
+        sums = np.cumsum(shares[order])
+    return order[: int(np.searchsorted(sums, wanted, side="left")) + 1]
+
+
+def _check(name: str, value: Any, wanted: str, fits: Any) -> None:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+    if not number or not math.isfinite(value) or not fits(value):
+        raise InputError(f"{name} is {brief(value)}; give {wanted}")

@@ -1,0 +1,17 @@
+"""saccade inside other runtimes, one file each, loaded when first used: `mlx_saccade.integrations.mlx_vlm.enable(...)`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlx_saccade.integrations import mlx_vlm
+
+__all__ = ["mlx_vlm"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return importlib.import_module(f"mlx_saccade.integrations.{name}")
+    raise AttributeError(f"module 'mlx_saccade.integrations' has no attribute {name!r}")

@@ -1,0 +1,25 @@
+"""From a path, URL, bytes, base64, `PIL.Image` or array to an upright 8-bit RGB frame, by one stated policy."""
+
+from __future__ import annotations
+
+from mlx_saccade.media.decode import FORMATS, MAX_PIXELS
+from mlx_saccade.media.frame import Frame
+from mlx_saccade.media.opening import Encoded, Source, encoded, image_size, image_sizes, open_image
+from mlx_saccade.media.reading import Reading
+from mlx_saccade.media.sources import from_base64
+from mlx_saccade.media.video import Video
+
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "Encoded",
+    "Frame",
+    "Reading",
+    "Source",
+    "Video",
+    "encoded",
+    "from_base64",
+    "image_size",
+    "image_sizes",
+    "open_image",
+]

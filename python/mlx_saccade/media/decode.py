@@ -1,0 +1,208 @@
+"""From the bytes of a file to a decoded Pillow image, with nothing decoded before its size is known to be bearable.
+
+The file's own first bytes choose the decoder, among those listed here; names and media types are not trusted. Pillow's
+global settings are not changed; a program that sets `ImageFile.LOAD_TRUNCATED_IMAGES` gets truncated images.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NamedTuple
+
+from PIL import Image
+
+from mlx_saccade.errors import InputError
+from mlx_saccade.media import complaints
+
+__all__ = ["FORMATS", "MAX_PIXELS", "check_size", "header", "load", "reduce"]
+
+MAX_PIXELS = 178_956_970
+"""Largest image that is decoded unless the caller says otherwise: 512 MiB of RGB, where Pillow too refuses."""
+
+
+class _Format(NamedTuple):
+    name: str
+    module: str
+    plugin: str
+    signatures: tuple[tuple[int, bytes], ...]
+
+
+# MPO, which many cameras write, begins as JPEG and is read as one: its first picture.
+_DECODERS = (
+    _Format("PNG", "PngImagePlugin", "PngImageFile", ((0, b"\x89PNG\r\n\x1a\n"),)),
+    _Format("JPEG", "JpegImagePlugin", "JpegImageFile", ((0, b"\xff\xd8\xff"),)),
+    _Format("WebP", "WebPImagePlugin", "WebPImageFile", ((8, b"WEBP"),)),
+    _Format("GIF", "GifImagePlugin", "GifImageFile", ((0, b"GIF87a"), (0, b"GIF89a"))),
+    _Format("BMP", "BmpImagePlugin", "BmpImageFile", ((0, b"BM"),)),
+    _Format(
+        "TIFF", "TiffImagePlugin", "TiffImageFile",
+        ((0, b"II*\x00"), (0, b"MM\x00*"), (0, b"II+\x00"), (0, b"MM\x00+")),
+    ),
+    _Format("PPM", "PpmImagePlugin", "PpmImageFile", tuple((0, b"P%d" % digit) for digit in range(1, 7))),
+    _Format("JPEG 2000", "Jpeg2KImagePlugin", "Jpeg2KImageFile", ((0, b"\xff\x4f\xff\x51"), (4, b"jP  \r\n\x87\n"))),
+    _Format("AVIF", "AvifImagePlugin", "AvifImageFile", ((4, b"ftypavif"), (4, b"ftypavis"))),
+)  # fmt: skip
+
+FORMATS = tuple(decoder.name for decoder in _DECODERS)
+
+# What Pillow's decoders raise over broken data; warnings are here because a caller may have made them errors.
+_BROKEN = (
+    OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, EOFError,
+    RuntimeError, AssertionError, Warning, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+
+
+@contextmanager
+def header(stream: BinaryIO, origin: str, *, max_pixels: int) -> Iterator[Image.Image]:
+    """Open an image without decoding its pixels.
+
+    Args:
+        stream: seekable, at its beginning; the caller closes it.
+        origin: for messages.
+        max_pixels: largest product of the sides.
+
+    Yields:
+        The image, lazily opened: `load` decodes it.
+
+    Raises:
+        InputError: empty, not an image, a format that is not read, a broken header, or too many pixels.
+    """
+    prefix = stream.read(512)
+    if not prefix:
+        raise InputError(f"{origin}: is empty; give an image")
+    decoder = _decoder(prefix, origin)
+    stream.seek(0)
+    try:
+        plugin = _plugin(decoder)
+    except ImportError:
+        raise _unsupported(decoder.name, origin) from None
+    try:
+        image: Image.Image = plugin(stream, None)
+    except Image.DecompressionBombError:
+        raise InputError(f"{origin}: has too many pixels for this Pillow; scale it down") from None
+    except _BROKEN as error:
+        if not _available(decoder):
+            raise _unsupported(decoder.name, origin) from None
+        raise InputError(f"{origin}: is no readable {decoder.name} file ({_reason(error)}); save it again") from None
+    try:
+        check_size(image.size, origin, max_pixels)
+        yield image
+    finally:
+        # Drops Pillow's reference to the stream, never the stream itself.
+        image.close()
+
+
+def load(image: Image.Image, origin: str) -> None:
+    """Decode the pixels of an image; of an animation, the first frame.
+
+    Raises:
+        InputError: the data is truncated or broken, or the image of a caller is closed.
+    """
+    # Left by its `with` before it was loaded, an image has pixels to read and nothing to read them from.
+    closed = getattr(image, "fp", image) is None and bool(getattr(image, "tile", ()))
+    said: list[str] = []
+    try:
+        with complaints.heard(image) as said:
+            _in_one_block(image)
+            image.load()
+    except _BROKEN as error:
+        if closed or "operation on closed" in str(error).lower():
+            raise InputError(f"{origin}: is closed; open it again, or load() it before it is closed") from None
+        said = said or [_reason(error)]
+    if said:
+        raise InputError(f"{origin}: is truncated or broken ({said[0]}); save or download it again")
+
+
+def _in_one_block(image: Image.Image) -> None:
+    """Have an image that is not decoded yet lie in one piece of memory, which `shared.borrow` can lend.
+
+    By itself Pillow cuts what has more than 4.2 million pixels, and the copy that joins it is a fifth of the time that
+    a 4K screenshot takes. Its PNG and JPEG decoders use memory that they find; Pillow does not promise so, and where it
+    does not, or no longer has the function, the pixels are copied as before. Given memory it would not notice that
+    nothing is there to decode: files cut before their pixels have no tiles.
+    """
+    allocate = getattr(Image.core, "new_block", None)
+    waits = getattr(image, "tile", ()) and getattr(image, "_im", image) is None
+    if allocate is not None and waits and image.format in ("PNG", "JPEG") and image.mode in ("RGB", "RGBA"):
+        image.im = allocate(image.mode, image.size)
+
+
+def reduce(image: Image.Image, at_least: tuple[int, int]) -> None:
+    """Make a JPEG file that `header` opened decode at 1/2, 1/4 or 1/8 of its size; other formats stay as they are.
+
+    Args:
+        image: not yet decoded.
+        at_least: (width, height) as stored, which both sides keep.
+    """
+    if image.format == "JPEG":
+        image.draft(image.mode, at_least)
+
+
+def check_size(size: tuple[int, int], origin: str, max_pixels: int) -> None:
+    """Refuse an image with no pixels or too many.
+
+    Raises:
+        InputError: naming the size.
+    """
+    width, height = size
+    if width < 1 or height < 1:
+        raise InputError(f"{origin}: is {width}x{height}; an image has at least one pixel")
+    if width * height > max_pixels:
+        raise InputError(
+            f"{origin}: is {width}x{height}, {width * height:,} pixels; at most {max_pixels:,} are decoded: "
+            "scale it down (in Python, open_image and Reading take another max_pixels)"
+        )
+
+
+def _decoder(prefix: bytes, origin: str) -> _Format:
+    for decoder in _DECODERS:
+        if any(prefix.startswith(signature, at) for at, signature in decoder.signatures):
+            return decoder
+    what = _foreign(prefix)
+    if what is not None:
+        raise InputError(f"{origin}: is {what}; convert it to PNG or JPEG first")
+    raise InputError(f"{origin}: is not an image; read are {', '.join(FORMATS)}")
+
+
+def _foreign(prefix: bytes) -> str | None:
+    """The name of a kind of file that is often mistaken for one that is read here."""
+    if prefix[4:8] == b"ftyp" and prefix[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
+        return "a HEIC or HEIF image, which is not read"
+    text = prefix.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith(b"<svg") or (text.startswith((b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in text):
+        return "an SVG drawing, which has no pixels"
+    if text.startswith(b"%pdf-"):
+        return "a PDF document, not an image"
+    return None
+
+
+@functools.cache
+def _plugin(decoder: _Format) -> Any:
+    """Pillow's class for a format: called by itself, because `Image.open` applies limits of its own."""
+    plugin = getattr(importlib.import_module(f"PIL.{decoder.module}"), decoder.plugin)
+    if decoder.name == "JPEG":
+        # On opening it looks for a resolution in the EXIF block, and warns where that block is damaged.
+        return type(decoder.plugin, (plugin,), {"getexif": lambda self: Image.Exif()})
+    return plugin
+
+
+def _available(decoder: _Format) -> bool:
+    """Whether this Pillow was built with the decoder."""
+    from PIL import features
+
+    feature = {"WebP": "webp", "JPEG": "jpg", "JPEG 2000": "jpg_2000", "AVIF": "avif"}.get(decoder.name)
+    return feature is None or bool(features.check(feature))
+
+
+def _unsupported(name: str, origin: str) -> InputError:
+    return InputError(f"{origin}: is {name}, which this Pillow does not read; upgrade Pillow or convert it to PNG")
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text[:120] or type(error).__name__

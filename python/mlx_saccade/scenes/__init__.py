@@ -1,0 +1,24 @@
+"""Generated desktop-like screens with exact annotations: what the packaged checkpoint is trained and judged on.
+
+Example:
+    scene = mlx_saccade.scenes.generate(7, size=(1920, 1080))
+    scene.elements[0].description, scene.elements[0].box
+"""
+
+from .generator import annotate, generate
+from .scene import VERSION, Ambiguity, Element, Scene
+from .words import COLOURS, KINDS, NEUTRALS, WORDS, describe
+
+__all__ = [
+    "COLOURS",
+    "KINDS",
+    "NEUTRALS",
+    "VERSION",
+    "WORDS",
+    "Ambiguity",
+    "Element",
+    "Scene",
+    "annotate",
+    "describe",
+    "generate",
+]

@@ -1,0 +1,322 @@
+"""Chat templates run in a sandbox with bounds: a template is a program that came with a checkpoint.
+
+Jinja's sandbox keeps a template from attributes and methods that reach the interpreter, but not from looping for days
+or filling the memory. So every loop and macro counts its turns (calls to `tick` are put into the parsed template), what
+could make a large value from a small one is measured first, and filters and methods are few.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import jinja2
+import jinja2.ext
+from jinja2 import nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from mlx_saccade.errors import InputError
+
+__all__ = ["ChatTemplate"]
+
+# Bounds of one rendering, each far above what a conversation of thousands of messages needs.
+_SECONDS = 10.0
+_TURNS = 500_000
+_VALUE = 2**20
+"""Characters or items of one value, beside four times what the messages hold."""
+_OUTPUT = 2**26
+"""Characters written, those of macros and set blocks included."""
+_SOURCE = 2**20
+_BITS = 4096
+
+_FILTERS = (
+    *("abs", "attr", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "groupby"),
+    *("int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr"),
+    *("replace", "reverse", "safe", "select", "selectattr", "sort", "string", "sum", "title", "trim", "unique"),
+    *("upper", "urlencode", "wordcount"),
+)
+_METHODS = frozenset(
+    {
+        *("capitalize", "casefold", "count", "endswith", "find", "get", "index", "isalnum", "isalpha", "isdigit"),
+        *("isspace", "items", "join", "keys", "lower", "lstrip", "partition", "removeprefix", "removesuffix"),
+        *("replace", "rfind", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip"),
+        *("swapcase", "title", "upper", "values"),
+    }
+)
+_PLAIN = (str, bytes, int, float, list, tuple, dict, set)
+
+
+class ChatTemplate:
+    """One compiled template."""
+
+    def __init__(self, source: str, where: str) -> None:
+        """Compile a template.
+
+        Args:
+            source: Jinja, as transformers takes it.
+            where: what messages call its file.
+
+        Raises:
+            InputError: over 1 MiB, or no template.
+        """
+        self.where = where
+        self._environment = _Environment()
+        if len(source) > _SOURCE:
+            raise InputError(f"{where}: the chat template has {len(source):,} characters, over {_SOURCE:,}")
+        try:
+            with self._environment.bounds(_VALUE):  # constants are computed here
+                self._template = self._environment.from_string(source)
+        except Exception as error:  # beside its own errors, RecursionError and what constant folding raises
+            raise InputError(f"{where}: the chat template is broken: {_line(error)}") from None
+
+    def render(self, messages: Sequence[Mapping[str, Any]], **variables: Any) -> str:
+        """The template's text for a conversation, the assistant's turn opened.
+
+        Raises:
+            InputError: the template fails, refuses the messages, reaches for what it may not, or passes a bound.
+        """
+        room = _VALUE + 4 * _weigh(messages, float("inf"))
+        try:
+            with self._environment.bounds(room):
+                return self._template.render(messages=list(messages), add_generation_prompt=True, **variables)
+        except Exception as error:  # it can raise anything
+            raise InputError(f"{self.where}: the chat template fails on these messages: {_line(error)}") from None
+
+
+class _Bounds(threading.local):
+    """What the rendering of this thread may still spend."""
+
+    def __init__(self) -> None:
+        self.room: float = _VALUE
+        self.turns = 0
+        self.written = 0
+        self.until = float("inf")
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """The sandbox."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def __init__(self) -> None:
+        super().__init__(
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=[jinja2.ext.loopcontrols],
+            finalize=self._write,
+        )
+        self._spent = _Bounds()
+        self.filters = {name: self._bounded(name, self.filters[name]) for name in _FILTERS}
+        self.filters["tojson"] = self._bounded("tojson", _to_json)
+        del self.globals["lipsum"]
+        self.globals["raise_exception"] = _refuse
+        self.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+
+    def bounds(self, room: float) -> _Rendering:
+        """A context within which a rendering of this thread is bounded; `room` is what one value may weigh."""
+        return _Rendering(self._spent, room)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        _meter(tree)
+        tree.set_environment(self)
+        return tree
+
+    def tick(self, text: int = 0) -> None:
+        """Count a turn of a loop or macro whose body holds `text` characters of its own."""
+        spent = self._spent
+        spent.turns += 1
+        self._count(text)
+        if spent.turns > _TURNS or time.monotonic() > spent.until:
+            raise SecurityError(f"it does not come to an end within {_TURNS:,} turns of its loops and {_SECONDS:.0f} s")
+
+    def checked(self, value: Any) -> Any:
+        """The value, if it is no larger than values may be."""
+        if isinstance(value, str | bytes | list | tuple | dict | set):
+            self._fits(_weigh(value, self._spent.room))
+        return value
+
+    def joined(self, *parts: Any) -> str:
+        """What `~` makes."""
+        texts = [str(self.checked(part)) for part in parts]
+        self._fits(sum(map(len, texts)))
+        return "".join(texts)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """`+`, `*`, `**` and `%`, when their result has a bounded size."""
+        if operator == "*":
+            self._check_product(left, right)
+        elif operator == "**" and not (_bits(left) * max(abs(right), 1) <= _BITS):
+            raise SecurityError(f"{left!r:.20} ** {right!r:.20} is too large")
+        elif operator == "%" and isinstance(left, str | bytes):
+            raise SecurityError("the % of text is not offered")
+        return self.checked(super().call_binop(context, operator, left, right))
+
+    def call(self, context: Any, function: Any, /, *arguments: Any, **named: Any) -> Any:
+        """Call what the sandbox lets through; of plain values, a few methods."""
+        owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
+        if owner is self:  # what _meter has put in
+            return function(*arguments)
+        self.tick()
+        if isinstance(owner, _PLAIN):
+            if name not in _METHODS:
+                raise SecurityError(f"the method {name!r} of {type(owner).__name__} is not offered")
+            if isinstance(owner, str) and name == "replace" and len(arguments) >= 2:
+                self._check_replacement(owner, *map(str, arguments[:2]))
+            if isinstance(owner, str) and name == "join" and arguments:
+                arguments = (self._pieces(owner, arguments[0]),)
+        return self.checked(super().call(context, function, *arguments, **named))
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> Any:
+        """Refuse at once; the sandbox would print nothing and go on."""
+        raise SecurityError(f"it reaches for the attribute {attribute!r} of {type(obj).__name__}")
+
+    def wrap_str_format(self, value: Any) -> None:
+        """Refuse `format`, whose fields can ask for any width; what the sandbox asks of every attribute."""
+        if isinstance(getattr(value, "__self__", None), str) and value.__name__ in ("format", "format_map"):
+            raise SecurityError("the method 'format' of str is not offered")
+
+    def _bounded(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A filter whose arguments and result are no larger than values may be."""
+
+        @functools.wraps(function)  # also says whether it takes the environment or the context first
+        def bounded(*arguments: Any, **named: Any) -> Any:
+            self.tick()
+            for value in (*arguments, *named.values()):
+                self.checked(value)
+            if name == "replace":
+                first = inspect.signature(function).bind(*arguments, **named).arguments
+                self._check_replacement(str(first["s"]), str(first["old"]), str(first["new"]))
+            if name == "join":
+                first = inspect.signature(function).bind(*arguments, **named).arguments
+                pieces = self._pieces(str(first.get("d", "")), first["value"])
+                arguments = tuple(pieces if value is first["value"] else value for value in arguments)
+            return self.checked(function(*arguments, **named))
+
+        return bounded
+
+    def _check_product(self, left: Any, right: Any) -> None:
+        for value, times in ((left, right), (right, left)):
+            if isinstance(times, int) and isinstance(value, str | bytes | list | tuple):
+                self._fits(_weigh(value, self._spent.room) * max(times, 0))
+        if isinstance(left, int) and isinstance(right, int) and _bits(left) + _bits(right) > _BITS:
+            raise SecurityError("a product is too large")
+
+    def _check_replacement(self, text: str, old: str, new: str) -> None:
+        self._fits(len(text) + (text.count(old) if old else len(text) + 1) * len(new))
+
+    def _pieces(self, separator: str, parts: Any) -> list[Any]:
+        pieces = list(parts)
+        self._fits(len(pieces) * len(separator) + _weigh(pieces, self._spent.room))
+        return pieces
+
+    def _write(self, value: Any) -> Any:
+        """Count what a {{ }} writes."""
+        self._count(len(str(self.checked(value))))
+        return value
+
+    def _count(self, characters: int) -> None:
+        self._spent.written += characters
+        if self._spent.written > _OUTPUT:
+            raise SecurityError(f"it writes over {_OUTPUT:,} characters")
+
+    def _fits(self, weight: float) -> None:
+        if weight > self._spent.room:
+            raise SecurityError(f"a value of over {int(self._spent.room):,} characters or items")
+
+
+class _Rendering:
+    """Opens and closes the books of one rendering; a context manager."""
+
+    def __init__(self, spent: _Bounds, room: float) -> None:
+        self._spent, self._room = spent, room
+
+    def __enter__(self) -> None:
+        spent = self._spent
+        spent.room, spent.turns, spent.written, spent.until = self._room, 0, 0, time.monotonic() + _SECONDS
+
+    def __exit__(self, *error: object) -> None:
+        self._spent.until = float("inf")
+
+
+def _meter(tree: nodes.Node) -> None:
+    """Put a count into every loop and macro, and a measure around everything that builds a value."""
+    bodies = [cast("Any", node).body for node in tree.find_all((nodes.For, nodes.Macro, nodes.CallBlock))]
+    for body in bodies:
+        text = sum(len(data.data) for part in body for data in _data(part))
+        body.insert(0, nodes.ExprStmt(_internal("tick", [nodes.Const(text)]), lineno=1))
+    _rebuild(tree)
+
+
+def _data(node: nodes.Node) -> list[nodes.TemplateData]:
+    own = [node] if isinstance(node, nodes.TemplateData) else []
+    return own + list(node.find_all(nodes.TemplateData))
+
+
+def _rebuild(node: nodes.Node) -> None:
+    """Replace `~` and displays of lists and dicts by measured ones, from the inside out."""
+    for name, value in list(node.iter_fields()):
+        if isinstance(value, list):
+            for place, item in enumerate(value):
+                if isinstance(item, nodes.Node):
+                    _rebuild(item)
+                    value[place] = _measured(item)
+        elif isinstance(value, nodes.Node):
+            _rebuild(value)
+            setattr(node, name, _measured(value))
+
+
+def _measured(node: nodes.Node) -> nodes.Node:
+    if isinstance(node, nodes.Concat):
+        return _internal("joined", node.nodes)
+    if isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load"):
+        return _internal("checked", [node])
+    return node
+
+
+def _internal(name: str, arguments: Sequence[nodes.Node]) -> nodes.Call:
+    return nodes.Call(nodes.EnvironmentAttribute(name), list(arguments), [], None, None, lineno=1)
+
+
+def _weigh(value: Any, most: float) -> int:
+    """Characters and items of a value, those it holds more than once counted each time; stops above `most`."""
+    weight, waiting = 0, [value]
+    while waiting and weight <= most:
+        item = waiting.pop()
+        if isinstance(item, str | bytes):
+            weight += len(item)
+        elif isinstance(item, Mapping):
+            weight += len(item)
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list | tuple | set):
+            weight += len(item)
+            waiting += item
+    return weight
+
+
+def _bits(value: Any) -> int:
+    return value.bit_length() if isinstance(value, int) else 64
+
+
+def _to_json(value: Any, indent: int | None = None, **options: Any) -> str:
+    """As transformers has it: other letters stay themselves."""
+    if indent is not None and not 0 <= indent <= 16:
+        raise SecurityError(f"tojson with an indent of {indent}")
+    return json.dumps(value, indent=indent, **{"ensure_ascii": False, **options})
+
+
+def _refuse(message: str) -> None:
+    raise jinja2.TemplateError(message)
+
+
+def _line(error: Exception) -> str:
+    """An error's first line, its kind where it says nothing more."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

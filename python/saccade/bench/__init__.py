@@ -1,5 +1,0 @@
-"""Times saccade on this machine, beside what it replaces."""
-
-from saccade.bench.preprocess import Comparison, compare
-
-__all__ = ["Comparison", "compare"]

@@ -1,5 +1,0 @@
-"""One self-contained page that shows what a sweep found."""
-
-from saccade.dashboard.page import render
-
-__all__ = ["render"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pictures import noise
-from tables import Entry, Tables
 
 from mlx_saccade import _core
+
+sys.path.insert(0, str(Path(__file__).parent))
+from inputs import noise
+from tables import Entry, Tables
 
 TABLES = pytest.StashKey[Tables]()
 PACKAGES = (

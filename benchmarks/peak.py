@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import peers
-from pictures import noise
+from inputs import noise
 
 import mlx_saccade as saccade
 

@@ -16,7 +16,7 @@ import time
 import pytest
 
 import mlx_saccade as saccade
-from mlx_saccade import hub
+from mlx_saccade.checkpoint import hub
 
 BUDGET = 1280
 ROUNDS = 3

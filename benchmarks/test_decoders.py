@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import mlx_saccade as saccade
-from mlx_saccade.media import faster
+from mlx_saccade.media import fast_decoders
 
 Work = Callable[[], NDArray[np.uint8]]
 TITLE = "Decoding a 4K screen"
@@ -55,11 +55,11 @@ def media(data: bytes) -> Work:
 
 def media_with_pillow_alone(data: bytes) -> Work:
     def work() -> NDArray[np.uint8]:
-        kept, faster.pixels = faster.pixels, lambda stream, image: None
+        kept, fast_decoders.pixels = fast_decoders.pixels, lambda stream, image: None
         try:
             return saccade.media.open_image(data).pixels
         finally:
-            faster.pixels = kept
+            fast_decoders.pixels = kept
 
     return work
 
@@ -120,5 +120,5 @@ def test_decode(cell: Cell, files: dict[str, bytes], row: str, side: str) -> Non
     except ImportError as error:
         cell.missing(TITLE, shown, side, error)
     assert np.array_equal(work(), pillow(data)())
-    note = ", ".join(f"{name} {version or 'missing'}" for name, version in faster.versions().items())
+    note = ", ".join(f"{name} {version or 'missing'}" for name, version in fast_decoders.versions().items())
     cell.time(TITLE, shown, side, work, f"with {note}" if side == "mlx_saccade.media" else "", rounds=7)

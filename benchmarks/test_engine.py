@@ -31,8 +31,9 @@ import numpy as np
 import pytest
 
 import mlx_saccade as saccade
-from mlx_saccade import nets, positions
+from mlx_saccade import models
 from mlx_saccade.backend import mx
+from mlx_saccade.preprocess import positions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import checkpoints
@@ -87,7 +88,7 @@ def folder(name: str) -> Path:
 class Inputs:
     """A 4K screen of noise at a budget, in a prompt with words on both sides."""
 
-    def __init__(self, model: nets.Model, budget: int) -> None:
+    def __init__(self, model: models.Model, budget: int) -> None:
         plan = saccade.plan((3840, 2160), budget=budget)
         self.grids, self.tokens = [plan.grid_thw], plan.tokens
         random = np.random.RandomState(0)
@@ -102,7 +103,7 @@ class Ours:
     """saccade's stages, each returning what the peer's returns."""
 
     def __init__(self, name: str) -> None:
-        self.model = nets.load(folder(name), compute_dtype="float32")
+        self.model = models.load(folder(name), compute_dtype="float32")
         self.model.config = _endless(self.model.config)
 
     def vision(self, given: Inputs) -> mx.array:
@@ -151,7 +152,7 @@ class Theirs:
         )
 
 
-def _endless(config: nets.Config) -> nets.Config:
+def _endless(config: models.Config) -> models.Config:
     """Without end tokens, so that both sides decode the same number of tokens."""
     from dataclasses import replace
 
@@ -269,7 +270,7 @@ def matmul_peak() -> float:
     return 2 * size**3 / min(times)
 
 
-def vision_flops(config: nets.VisionConfig, grid: tuple[int, int, int]) -> float:
+def vision_flops(config: models.VisionConfig, grid: tuple[int, int, int]) -> float:
     """Operations of all matrix products of the tower."""
     _, rows, columns = grid
     patches, wide = rows * columns, config.hidden_size * config.spatial_merge_size**2
@@ -283,7 +284,7 @@ def vision_flops(config: nets.VisionConfig, grid: tuple[int, int, int]) -> float
     return 2.0 * (config.depth * patches * matrices + 2 * pairs * config.hidden_size + merger + embedding)
 
 
-def text_flops(config: nets.TextConfig, tokens: int, before: int) -> float:
+def text_flops(config: models.TextConfig, tokens: int, before: int) -> float:
     """Operations of the matrix products that read `tokens` after `before` others, and of one head.
 
     The last layer needs keys and values of all, and the rest of the last token alone.
@@ -295,7 +296,7 @@ def text_flops(config: nets.TextConfig, tokens: int, before: int) -> float:
     return 2.0 * ((config.num_hidden_layers - 1) * (tokens * matrices + 2 * pairs * d) + last + d * config.vocab_size)
 
 
-def flops(model: nets.Model, stage: str, given: Inputs) -> float:
+def flops(model: models.Model, stage: str, given: Inputs) -> float:
     length = len(given.ids)
     parts = {
         "vision": vision_flops(model.config.vision, given.grids[0]),

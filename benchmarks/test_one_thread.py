@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 from conftest import MILLISECONDS, Cell
+from inputs import BUDGETS
 from numpy.typing import NDArray
-from pictures import BUDGETS
 
 import mlx_saccade as saccade
 from mlx_saccade import _core

@@ -9,7 +9,7 @@ from pathlib import Path
 import peak
 import pytest
 from conftest import Cell
-from pictures import BUDGETS
+from inputs import BUDGETS
 
 TITLE = "Peak memory besides source and output, 3840x2160"
 UNIT = "MiB; the source has 23.7"

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from conftest import Cell
+from inputs import BUDGETS
 from numpy.typing import NDArray
-from pictures import BUDGETS
 
 import mlx_saccade as saccade
 from mlx_saccade import _core

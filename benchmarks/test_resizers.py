@@ -6,8 +6,8 @@ import numpy as np
 import peers
 import pytest
 from conftest import Cell
+from inputs import PILLOW_ORDER
 from numpy.typing import NDArray
-from pictures import PILLOW_ORDER
 
 import mlx_saccade as saccade
 

@@ -1,4 +1,5 @@
-"""How long a generated screen takes: 4K with its PNG, as `mlx-saccade scenes` writes it, and the sizes that training draws.
+"""How long a generated screen takes: 4K with its PNG, as `mlx-saccade scenes` writes it, and the sizes that training
+draws.
 
 python -m pytest benchmarks/test_screens.py
 """
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from mlx_saccade import scenes
-from mlx_saccade.cli.scene_files import Job
+from mlx_saccade.evals.screenspot import Job
 
 
 def test_4k_to_png(benchmark: Any, tmp_path: Path) -> None:

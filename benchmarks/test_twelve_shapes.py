@@ -10,7 +10,7 @@ import numpy as np
 import peers
 import pytest
 from conftest import Cell
-from pictures import PILLOW_ORDER, noise
+from inputs import PILLOW_ORDER, noise
 
 from mlx_saccade import _core
 

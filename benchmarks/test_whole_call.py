@@ -19,8 +19,8 @@ import numpy as np
 import peers
 import pytest
 from conftest import Cell
+from inputs import BUDGETS, PILLOW_ORDER, as_reference
 from numpy.typing import NDArray
-from pictures import BUDGETS, PILLOW_ORDER, as_reference
 
 import mlx_saccade as saccade
 

@@ -20,27 +20,27 @@ from mlx_saccade.cli.__main__ import COMMANDS, build_parser
 HERE = Path(__file__).resolve().parent
 MODULES = (
     "families",
-    "runtimes",
-    "sizes",
+    "preprocess.runtimes",
+    "preprocess.sizes",
     "media",
-    "nets",
+    "models",
     "grounding",
     "policies",
     "scenes",
-    "hub",
+    "checkpoint.hub",
     "integrations.mlx_vlm",
 )
 # What has no docstring that a program can read.
 CONSTANTS = {
-    "hub.FILES": "Patterns of the files that are downloaded; pickles (.bin, .pt) and sub-folders are not.",
+    "checkpoint.hub.FILES": "Patterns of the files that are downloaded; pickles (.bin, .pt) and sub-folders are not.",
     "families.CPU_SCORE_BYTES": "Bytes of attention scores that exist at one time on the CPU.",
     "families.SCORE_BYTES": "Bytes of attention scores that exist at one time where a GPU has no fused kernel.",
     "families.ROWS": "Rows that go through a layer's matrices at one time.",
-    "sizes.EXAMPLES": "The instructive (width, height) that `mlx-saccade sizes` shows when it is given none.",
+    "preprocess.sizes.EXAMPLES": "(width, height) that `mlx-saccade sizes` shows when none is given.",
     "media.FORMATS": "Names of the file formats that are read, as Pillow has them.",
     "media.MAX_PIXELS": "Pixels of the largest image that is decoded unless the caller says otherwise.",
     "media.Source": "The type of an image: a path, data URI, bytes, PIL image, array, `Encoded` or `Frame`.",
-    "nets.Choose": "The type of a function from the logits [vocabulary] of the next token to that token.",
+    "models.Choose": "The type of a function from the logits [vocabulary] of the next token to that token.",
     "scenes.COLOURS": "The eight colours of controls and icons, in words.",
     "scenes.KINDS": "The kinds of elements, in words.",
     "scenes.NEUTRALS": "The colours that only surfaces have, in words.",
@@ -53,7 +53,8 @@ COMMAND_LINE = """# Command line
 
 Written by `docs/write.py` from the commands' own help. `mlx-saccade COMMAND --help` says the same.
 
-`mlx-saccade` alone prints the commands, `--version` the version. Every command takes `-h` or `--help`, and `--json`, which
+`mlx-saccade` alone prints the commands, `--version` the version. Every command takes `-h` or `--help`, and `--json`,
+which
 prints one JSON object in place of text. Exit codes: 0 done; 1 ran and found something wrong; 2 a mistake in what was
 asked, told in one line on standard error; 130 after Ctrl-C.
 """
@@ -62,8 +63,8 @@ PYTHON = """# Python
 
 Written by `docs/write.py` from the docstrings. Sizes of images are (width, height) everywhere but in `smart_resize`,
 which keeps its reference's order; boxes are (x1, y1, x2, y2) in source pixels, x right, y down, edges not centres;
-grids are (frames, rows, columns) in patches. What a caller can get wrong raises `mlx_saccade.InputError`, a `ValueError`
-of one line. Names that are not here are not for use from outside.
+grids are (frames, rows, columns) in patches. What a caller can get wrong raises `mlx_saccade.InputError`, a
+`ValueError` of one line. Names that are not here are not for use from outside.
 """
 
 
@@ -203,10 +204,10 @@ def python() -> str:
             parts.append("### `mlx_saccade.__version__`\n\nThe version of the package and its core, a string.\n")
         elif not inspect.ismodule(getattr(saccade, name)):
             parts.extend(entry(name, getattr(saccade, name), saccade))
-    from mlx_saccade.engine import Shown, settings
+    from mlx_saccade.engine import Shown, sampling
 
     parts.extend(entry("Shown", Shown, importlib.import_module("mlx_saccade.engine")))
-    parts.extend(entry("Options", settings.Options, settings))
+    parts.extend(entry("Options", sampling.Options, sampling))
     for place in MODULES:
         module = importlib.import_module(f"mlx_saccade.{place}")
         parts.append(f"## mlx_saccade.{place}\n\n{described(inspect.getdoc(module) or '')}")

@@ -23,7 +23,7 @@ from PIL import Image, features
 
 from mlx_saccade import media
 from mlx_saccade.errors import InputError
-from mlx_saccade.media import faster
+from mlx_saccade.media import fast_decoders
 
 MOST_PIXELS = 1 << 22
 EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
@@ -118,11 +118,11 @@ def compare(data: bytes) -> str:
         AssertionError: the two differ, or a message has more than one line.
     """
     with_all = opened(data)
-    kept, faster.pixels = faster.pixels, lambda stream, image: None
+    kept, fast_decoders.pixels = fast_decoders.pixels, lambda stream, image: None
     try:
         plain = opened(data)
     finally:
-        faster.pixels = kept
+        fast_decoders.pixels = kept
     if isinstance(with_all, str) or isinstance(plain, str):
         assert isinstance(with_all, str) and isinstance(plain, str), (with_all, plain)
         assert with_all == plain
@@ -149,7 +149,7 @@ def main() -> None:
             raise
         slowest = max(slowest, (time.monotonic() - began, number))
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "linux" else 1 << 20)
-    versions = ", ".join(f"{name} {version}" for name, version in faster.versions().items())
+    versions = ", ".join(f"{name} {version}" for name, version in fast_decoders.versions().items())
     print(
         f"{options.count} files: {counts['read']} read, {counts['refused']} refused; {time.monotonic() - start:.0f} s, "
         f"slowest {slowest[0]:.2f} s (file {slowest[1]}), at most {used} MB; Pillow {Image.__version__}, {versions}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlx_saccade import byte_sizes
+from mlx_saccade import validation
 from mlx_saccade.errors import InputError
 
 
@@ -27,7 +27,7 @@ from mlx_saccade.errors import InputError
     ],
 )
 def test_amounts(written: object, wanted: int) -> None:
-    assert byte_sizes.parse(written, "--cache-memory") == wanted
+    assert validation.parse(written, "--cache-memory") == wanted
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_amounts(written: object, wanted: int) -> None:
 )
 def test_what_is_no_amount_is_refused_in_one_line(written: object) -> None:
     with pytest.raises(InputError, match="--cache-memory") as error:
-        byte_sizes.parse(written, "--cache-memory")
+        validation.parse(written, "--cache-memory")
     assert len(str(error.value)) < 240
     assert "\n" not in str(error.value)

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 import mlx_saccade as saccade
-from mlx_saccade import advice, families, media, runtimes
+from mlx_saccade import families, media
 from mlx_saccade.errors import InputError, brief
+from mlx_saccade.preprocess import recommend, runtimes
 
 PIXELS = np.zeros((60, 90, 3), np.uint8)
 JPEG = pictures.encoded(Image.fromarray(PIXELS), "JPEG")
@@ -41,7 +42,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "runtime": lambda wrong: runtimes.get(wrong),
     "version": lambda wrong: runtimes.get(f"ollama@{wrong}"),
     "dtype": lambda wrong: families.predict_memory(families.towers("qwen2.5-vl")[0], 64, dtype=wrong),
-    "target": lambda wrong: advice.recommend([wrong, 3], (10, 10)),
+    "target": lambda wrong: recommend.recommend([wrong, 3], (10, 10)),
     "grids": lambda wrong: saccade.window_index([wrong]),
     "background": lambda wrong: media.open_image(PNG, background=wrong),
     "color": lambda wrong: media.open_image(PNG, color=wrong),

@@ -13,8 +13,8 @@ from torch import Tensor
 import vocabulary
 from geometry import Questions
 from mlx_saccade.scenes import COLOURS, KINDS, NEUTRALS
-from mlx_saccade.scenes.words import CONTAINERS, SURFACES
-from net import OFFSETS
+from mlx_saccade.scenes.descriptions import CONTAINERS, SURFACES
+from model import OFFSETS
 from questions import Asked, View, ask
 from screens import ASPECTS, TOKEN, draw, simple, strip
 

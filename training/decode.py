@@ -7,7 +7,7 @@ from torch import Tensor
 from data import Batch
 from geometry import geometry
 from losses import patches, sequence_rows
-from net import Net
+from model import Net
 from vocabulary import NUMBERS
 
 
@@ -15,7 +15,8 @@ from vocabulary import NUMBERS
 def decode(net: Net, batch: Batch) -> Tensor:
     """Let the network say the four numbers of every question, always the likeliest; int [B, Q, 4].
 
-    The tokens between the numbers are given, as are those of the question; `mlx-saccade tiny evaluate` reads whole answers.
+    The tokens between the numbers are given, as are those of the question; `mlx-saccade tiny evaluate` reads whole
+    answers.
     """
     grid = geometry(batch.rows, batch.columns, batch.layout)
     inputs, rows = patches(batch.images, grid), sequence_rows(batch, grid)

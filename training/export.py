@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-import heads
+import aux_heads
 import vocabulary
-from initial import exported
+from init_weights import exported
 from mlx_saccade.files import write_atomically
-from net import Net, Shape
+from model import Net, Shape
 
 MOST_TOKENS: Final = 256
 MEAN: Final = [0.48145466, 0.4578275, 0.40821073]
@@ -193,12 +193,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("state", type=Path, help="latest.pt of a training run")
     parser.add_argument("folder", type=Path, help="where the checkpoint goes")
-    parser.add_argument("--heads", action="store_true", help=f"write {heads.HEADS.name}, for runs that go on from it")
+    parser.add_argument(
+        "--heads", action="store_true", help=f"write {aux_heads.HEADS.name}, for runs that go on from it"
+    )
     arguments = parser.parse_args()
     net = load(arguments.state)
     print(f"{export(net, arguments.folder):,} bytes")
     if arguments.heads:
-        heads.keep(net, arguments.folder)
+        aux_heads.keep(net, arguments.folder)
 
 
 if __name__ == "__main__":

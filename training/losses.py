@@ -8,7 +8,7 @@ from torch import Tensor
 
 from data import FORM, NAME, NOT_TAUGHT, PRESENCE, Batch
 from geometry import Geometry
-from net import OFFSETS, Net, Output
+from model import OFFSETS, Net, Output
 from screens import TOKEN
 from vocabulary import NUMBERS
 

@@ -16,8 +16,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
+from mlx_saccade.evals import bin_of, share_of
 from mlx_saccade.scenes import Element, annotate, generate
-from mlx_saccade.sweep import bin_of, share_of
 
 SIZE: Final = (3840, 2160)
 CLASSES: Final = ("large", "medium", "small")

@@ -7,7 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from net import Net
+from model import Net
 
 WARM_UP: Final = 200
 DECAY: Final = 0.6

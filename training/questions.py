@@ -7,7 +7,7 @@ import numpy as np
 
 import vocabulary
 from mlx_saccade.scenes import COLOURS, KINDS, Element, Scene, describe
-from mlx_saccade.scenes.words import CONTAINERS, SURFACES
+from mlx_saccade.scenes.descriptions import CONTAINERS, SURFACES
 from vocabulary import END, NOTHING, Corners
 
 # Shares of the questions: absent descriptions, points, boxes; the rest are places of descriptions.

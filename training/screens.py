@@ -10,7 +10,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from mlx_saccade.patches import resize
+from mlx_saccade.preprocess.patchify import resize
 from mlx_saccade.scenes import Scene, generate
 from questions import View
 

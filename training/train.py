@@ -19,13 +19,13 @@ from typing import Any, Final, NoReturn
 import torch
 from torch import Tensor
 
-from check import report
 from data import TOKENIZER, Batch, Schedule, make_batch
+from eval_during import report
 from geometry import geometry
-from initial import restore
+from init_weights import restore
 from losses import Weights, losses
 from mlx_saccade.errors import InputError
-from net import Net, Shape
+from model import Net, Shape
 from optimiser import allocate, optimisers, rate
 from screens import LANES
 

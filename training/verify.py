@@ -21,7 +21,7 @@ from export import read
 from geometry import geometry
 from losses import patches
 from mlx_saccade.scenes import Scene, generate
-from net import Net
+from model import Net
 from questions import Asked, View
 
 # Some smaller than 256 tokens, so that grids differ, some shrunk to it.
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--logits", type=int, default=20, help="of so many prompts the logits are compared too")
-    parser.add_argument("--answers", type=Path, help="where the answers go, for agree.py")
+    parser.add_argument("--answers", type=Path, help="where the answers go, for compare_engines.py")
     arguments = parser.parse_args()
     torch.set_num_threads(2)
     reference, net = Reference(arguments.checkpoint), read(arguments.checkpoint)

@@ -9,33 +9,46 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlx_saccade import families, grounding, integrations, media, nets, policies, runtimes, scenes, sizes
-    from mlx_saccade.advice import Recommendation, recommend
-    from mlx_saccade.budget import Plan, plan, smart_resize
+    from mlx_saccade import families, grounding, integrations, media, models, policies, scenes
     from mlx_saccade.engine import Answer, Engine, Piece, load
     from mlx_saccade.errors import InputError
-    from mlx_saccade.nets import convert
-    from mlx_saccade.patches import patchify, resize
-    from mlx_saccade.positions import mrope_positions, vision_positions, window_index
+    from mlx_saccade.models.convert import convert
+    from mlx_saccade.preprocess import runtimes, sizes
+    from mlx_saccade.preprocess.patchify import patchify, resize
+    from mlx_saccade.preprocess.plan import Plan, plan, smart_resize
+    from mlx_saccade.preprocess.positions import mrope_positions, vision_positions, window_index
+    from mlx_saccade.preprocess.recommend import Recommendation, recommend
 
-_MODULES = {"families", "grounding", "integrations", "media", "nets", "policies", "runtimes", "scenes", "sizes"}
+# Public name -> the module that defines it.
 _NAMES = {
     "Answer": "engine",
     "Engine": "engine",
     "InputError": "errors",
     "Piece": "engine",
-    "Plan": "budget",
-    "Recommendation": "advice",
-    "convert": "nets",
+    "Plan": "preprocess.plan",
+    "Recommendation": "preprocess.recommend",
+    "convert": "models.convert",
     "load": "engine",
-    "mrope_positions": "positions",
-    "patchify": "patches",
-    "plan": "budget",
-    "recommend": "advice",
-    "resize": "patches",
-    "smart_resize": "budget",
-    "vision_positions": "positions",
-    "window_index": "positions",
+    "mrope_positions": "preprocess.positions",
+    "patchify": "preprocess.patchify",
+    "plan": "preprocess.plan",
+    "recommend": "preprocess.recommend",
+    "resize": "preprocess.patchify",
+    "smart_resize": "preprocess.plan",
+    "vision_positions": "preprocess.positions",
+    "window_index": "preprocess.positions",
+}
+# Public module -> where it is.
+_MODULES = {
+    "families": "families",
+    "grounding": "grounding",
+    "integrations": "integrations",
+    "media": "media",
+    "models": "models",
+    "policies": "policies",
+    "runtimes": "preprocess.runtimes",
+    "scenes": "scenes",
+    "sizes": "preprocess.sizes",
 }
 
 __all__ = [
@@ -52,8 +65,8 @@ __all__ = [
     "integrations",
     "load",
     "media",
+    "models",
     "mrope_positions",
-    "nets",
     "patchify",
     "plan",
     "policies",
@@ -70,8 +83,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"mlx_saccade.{name}")
-    if name in _NAMES:
+        value = importlib.import_module(f"mlx_saccade.{_MODULES[name]}")
+    elif name in _NAMES:
         value = getattr(importlib.import_module(f"mlx_saccade.{_NAMES[name]}"), name)
     elif name == "__version__":
         value = importlib.import_module("mlx_saccade._core").version()

@@ -13,7 +13,7 @@ import checkpoints
 import numpy as np
 import pytest
 
-from mlx_saccade import nets
+from mlx_saccade import models
 from mlx_saccade.errors import InputError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -85,21 +85,21 @@ def inputs(rows: tuple[Row, ...]) -> dict[str, Any]:
 def short_passes() -> Iterator[None]:
     """Prompts of a few passes, some of which are padding alone for some rows."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlx_saccade.nets.model.PREFILL_CHUNK", 64)
+        patch.setattr("mlx_saccade.models.model.PREFILL_CHUNK", 64)
         yield
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> nets.Model:
-    return nets.load(checkpoints.write(tmp_path_factory.mktemp("batch")))
+def model(tmp_path_factory: pytest.TempPathFactory) -> models.Model:
+    return models.load(checkpoints.write(tmp_path_factory.mktemp("batch")))
 
 
 @pytest.fixture(scope="module")
-def alone(model: nets.Model) -> dict[str, tuple[np.ndarray, list[int]]]:
+def alone(model: models.Model) -> dict[str, tuple[np.ndarray, list[int]]]:
     return {row.name: single(model, row) for row in ROWS}
 
 
-def single(model: nets.Model, row: Row) -> tuple[np.ndarray, list[int]]:
+def single(model: models.Model, row: Row) -> tuple[np.ndarray, list[int]]:
     given = inputs((row,))
     tokens = model.generate(max_new_tokens=NEW_TOKENS, **given)
     return np.asarray(model(**given))[0], tokens
@@ -110,7 +110,7 @@ ORDERS = [ROWS, ROWS[::-1], *list(itertools.permutations(ROWS))[100:700:200]]
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda rows: "-".join(row.name.replace(" ", "_") for row in rows))
 def test_logits_are_those_of_each_alone(
-    model: nets.Model, alone: dict[str, tuple[np.ndarray, list[int]]], order: tuple[Row, ...]
+    model: models.Model, alone: dict[str, tuple[np.ndarray, list[int]]], order: tuple[Row, ...]
 ) -> None:
     logits = np.asarray(model(**inputs(order)))
     for row, found in zip(order, logits, strict=True):
@@ -120,13 +120,13 @@ def test_logits_are_those_of_each_alone(
 
 @pytest.mark.parametrize("order", ORDERS[:2], ids=["forward", "backward"])
 def test_greedy_tokens_are_those_of_each_alone(
-    model: nets.Model, alone: dict[str, tuple[np.ndarray, list[int]]], order: tuple[Row, ...]
+    model: models.Model, alone: dict[str, tuple[np.ndarray, list[int]]], order: tuple[Row, ...]
 ) -> None:
     made = model.generate(max_new_tokens=NEW_TOKENS, **inputs(order))
     assert made == [alone[row.name][1] for row in order]
 
 
-def test_another_image_in_one_row_changes_no_other(model: nets.Model) -> None:
+def test_another_image_in_one_row_changes_no_other(model: models.Model) -> None:
     before = np.asarray(model(**inputs(ROWS)))
     changed = tuple(Row(**{**vars(row), "noise": 7}) if row.name == "three images" else row for row in ROWS)
     after = np.asarray(model(**inputs(changed)))
@@ -136,24 +136,24 @@ def test_another_image_in_one_row_changes_no_other(model: nets.Model) -> None:
 
 
 def test_a_row_that_ends_leaves_the_others_as_they_are(tmp_path: Path) -> None:
-    free = nets.load(checkpoints.write(tmp_path / "free"))
+    free = models.load(checkpoints.write(tmp_path / "free"))
     made = free.generate(max_new_tokens=NEW_TOKENS, **inputs(ROWS))
     ends = made[2][3]  # as an end token, it cuts this row, and whichever others say it, short
-    cut = nets.load(checkpoints.write(tmp_path / "cut", checkpoints.config(eos_token_id=[STOP, ends])))
+    cut = models.load(checkpoints.write(tmp_path / "cut", checkpoints.config(eos_token_id=[STOP, ends])))
     wanted = [row[: row.index(ends) + 1] if ends in row else row for row in made]
     assert len(wanted[2]) <= 4
     assert max(map(len, wanted)) == NEW_TOKENS
     assert cut.generate(max_new_tokens=NEW_TOKENS, **inputs(ROWS)) == wanted
 
 
-def test_images_that_do_not_fit_their_rows_are_refused(model: nets.Model) -> None:
+def test_images_that_do_not_fit_their_rows_are_refused(model: models.Model) -> None:
     given = inputs((ROWS[2], ROWS[3]))
     given["image_grid_thw"] = given["image_grid_thw"][::-1]
     with pytest.raises(InputError, match="row 0 has 15 image tokens, but the images in their order make 16"):
         model(**given)
 
 
-def test_a_batch_equals_the_references(model: nets.Model) -> None:
+def test_a_batch_equals_the_references(model: models.Model) -> None:
     with np.load(GOLDEN / "model_batch.npz") as stored:
         golden = dict(stored)
     given = batch_inputs()

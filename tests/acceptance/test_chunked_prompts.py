@@ -12,8 +12,9 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from mlx_saccade import nets, positions
-from mlx_saccade.nets import model as network
+from mlx_saccade import models
+from mlx_saccade.models import model as network
+from mlx_saccade.preprocess import positions
 
 TOLERANCE = 1e-4
 NEW_TOKENS = 32
@@ -47,24 +48,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(folder: Path) -> nets.Model:
-    return nets.load(folder)
+def model(folder: Path) -> models.Model:
+    return models.load(folder)
 
 
 @pytest.fixture(scope="module")
-def at_once(model: nets.Model) -> Iterator[tuple[np.ndarray, list[int]]]:
+def at_once(model: models.Model) -> Iterator[tuple[np.ndarray, list[int]]]:
     """Logits after the last token, and the answer, of the prompt in one chunk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(network, "PREFILL_CHUNK", 10**6)
         yield logits(model, THREE), answer(model, THREE)
 
 
-def logits(model: nets.Model, asked: dict[str, Any]) -> np.ndarray:
+def logits(model: models.Model, asked: dict[str, Any]) -> np.ndarray:
     prompt = model.prompt(**asked)
     return np.array(model.prefill(prompt, model.model.make_cache())[0])
 
 
-def answer(model: nets.Model, asked: dict[str, Any]) -> list[int]:
+def answer(model: models.Model, asked: dict[str, Any]) -> list[int]:
     found = model.generate(max_new_tokens=NEW_TOKENS, **asked)
     assert isinstance(found, list)
     return found
@@ -88,7 +89,7 @@ def test_chunks_end_before_inside_and_after_images() -> None:
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 256, 511, 512, 2048])
 def test_every_chunk_size_reads_the_same(
-    model: nets.Model, at_once: tuple[np.ndarray, list[int]], monkeypatch: pytest.MonkeyPatch, chunk: int
+    model: models.Model, at_once: tuple[np.ndarray, list[int]], monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     monkeypatch.setattr(network, "PREFILL_CHUNK", chunk)
     seen: list[np.ndarray] = []
@@ -108,14 +109,14 @@ def test_every_chunk_size_reads_the_same(
         assert answer(model, THREE) == at_once[1]
 
 
-def test_requests_leave_no_trace(folder: Path, model: nets.Model) -> None:
-    fresh = [answer(nets.load(folder), asked) for asked in (TEXT, OTHER, THREE)]
+def test_requests_leave_no_trace(folder: Path, model: models.Model) -> None:
+    fresh = [answer(models.load(folder), asked) for asked in (TEXT, OTHER, THREE)]
     for order in ((0, 1, 2), (2, 1, 0), (1, 2, 1)):
         for number in order:
             assert answer(model, (TEXT, OTHER, THREE)[number]) == fresh[number]
 
 
-def test_interleaved_requests_are_apart(folder: Path, model: nets.Model) -> None:
+def test_interleaved_requests_are_apart(folder: Path, model: models.Model) -> None:
     asked = (TEXT, OTHER, THREE)
     streams = []
     for one in asked:
@@ -125,12 +126,12 @@ def test_interleaved_requests_are_apart(folder: Path, model: nets.Model) -> None
     for _ in range(NEW_TOKENS):
         for stream, tokens in zip(streams, made, strict=True):
             tokens += [token for token in [next(stream, None)] if token is not None]
-    assert made == [answer(nets.load(folder), one) for one in asked]
+    assert made == [answer(models.load(folder), one) for one in asked]
 
 
 @pytest.mark.parametrize("known", [100, 245, 261, 262, 263, 300, 547])
 def test_going_on_from_a_beginning_equals_reading_it_all(
-    model: nets.Model, at_once: tuple[np.ndarray, list[int]], known: int
+    model: models.Model, at_once: tuple[np.ndarray, list[int]], known: int
 ) -> None:
     """Before, inside, at the end of and after an image."""
     prompt, cache = model.prompt(**THREE), model.model.make_cache()

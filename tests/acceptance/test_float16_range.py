@@ -10,9 +10,9 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from mlx_saccade import nets
+from mlx_saccade import models
 from mlx_saccade.errors import InputError
-from mlx_saccade.nets import steps
+from mlx_saccade.models import cpu_decode
 
 GRID = [(1, 12, 10)]
 NEW_TOKENS = 8
@@ -35,7 +35,7 @@ def folder(place: Path) -> Path:
     return checkpoints.write(place, tensors=tensors)
 
 
-def stages(model: nets.Model) -> tuple[list[np.ndarray], np.ndarray]:
+def stages(model: models.Model) -> tuple[list[np.ndarray], np.ndarray]:
     """The stream after each block, and the tower's output."""
     seen: list[mx.array] = []
 
@@ -58,9 +58,9 @@ def cosines(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_large_activations_stay_numbers_and_keep_their_direction(tmp_path: Path, dtype: str) -> None:
     large = folder(tmp_path)
-    streams, wanted = stages(nets.load(large, compute_dtype="float32"))
+    streams, wanted = stages(models.load(large, compute_dtype="float32"))
     assert 1e5 < np.abs(streams[-1]).max() < 1e6
-    halves, found = stages(nets.load(large, compute_dtype=dtype))
+    halves, found = stages(models.load(large, compute_dtype=dtype))
     assert all(np.isfinite(stream).all() for stream in [*halves, found])
     assert cosines(found, wanted).min() >= 0.999
 
@@ -69,7 +69,7 @@ def test_large_activations_stay_numbers_and_keep_their_direction(tmp_path: Path,
 def test_the_answer_is_the_same(tmp_path: Path, dtype: str) -> None:
     large = folder(tmp_path)
     whole, half = (
-        nets.load(large, compute_dtype=name).generate(IDS, NEW_TOKENS, pixel_values=PIXELS, image_grid_thw=GRID)
+        models.load(large, compute_dtype=name).generate(IDS, NEW_TOKENS, pixel_values=PIXELS, image_grid_thw=GRID)
         for name in ("float32", dtype)
     )
     assert half == whole
@@ -78,7 +78,7 @@ def test_the_answer_is_the_same(tmp_path: Path, dtype: str) -> None:
 def test_a_tower_that_breaks_names_its_block(tmp_path: Path) -> None:
     tensors = checkpoints.weights(checkpoints.CONFIG)
     tensors["visual.blocks.2.mlp.up_proj.bias"][7] = np.nan
-    model = nets.load(checkpoints.write(tmp_path, tensors=tensors))
+    model = models.load(checkpoints.write(tmp_path, tensors=tensors))
     with pytest.raises(InputError, match=r"block 2 of the vision tower: values are no longer finite in float32; .*NaN"):
         model.image_features(PIXELS, GRID)
 
@@ -87,16 +87,16 @@ def test_a_float16_language_model_that_overflows_names_its_layer(tmp_path: Path)
     tensors = checkpoints.weights(checkpoints.CONFIG)
     tensors["model.layers.1.mlp.down_proj.weight"] *= 6e4
     place = checkpoints.write(tmp_path, tensors=tensors)
-    assert nets.load(place, compute_dtype="float32").generate(IDS[:3], 2)
+    assert models.load(place, compute_dtype="float32").generate(IDS[:3], 2)
     with pytest.raises(InputError, match=r"layer 1 of the language model: .* in float16; .*compute_dtype='bfloat16'"):
-        nets.load(place, compute_dtype="float16").generate(IDS[:3], 2)
+        models.load(place, compute_dtype="float16").generate(IDS[:3], 2)
 
 
 def test_numbers_that_go_wrong_on_the_way_are_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = nets.load(checkpoints.write(tmp_path))
+    model = models.load(checkpoints.write(tmp_path))
     right = model.decode
-    monkeypatch.setattr(steps, "applies", lambda *which: False)
-    monkeypatch.setattr(nets.Model, "decode", lambda self, *given: right(*given) * mx.array(np.nan))
+    monkeypatch.setattr(cpu_decode, "applies", lambda *which: False)
+    monkeypatch.setattr(models.Model, "decode", lambda self, *given: right(*given) * mx.array(np.nan))
     with pytest.raises(InputError, match="of the language model, or its head"):
         model.generate(IDS[:3], 5)
 
@@ -106,8 +106,8 @@ def test_a_token_whose_vector_is_no_numbers_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_numpy: bool
 ) -> None:
     if not by_numpy:
-        monkeypatch.setattr(steps, "applies", lambda *which: False)
-    model = nets.load(checkpoints.write(tmp_path))
+        monkeypatch.setattr(cpu_decode, "applies", lambda *which: False)
+    model = models.load(checkpoints.write(tmp_path))
     _, second = model.generate(IDS[:3], 2)
     model.model.embed_tokens.weight[second] = np.nan
     with pytest.raises(InputError, match="the embeddings of the language model"):

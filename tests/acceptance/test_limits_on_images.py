@@ -122,14 +122,14 @@ def test_every_spelling_goes_before_every_other_of_a_farther_level(
 
 
 def _medium(options: dict[str, Any]) -> Any:
-    from mlx_saccade.engine import options as room
     from mlx_saccade.engine.request import Medium
+    from mlx_saccade.preprocess import limits as room
 
     return Medium("image", np.zeros((SIZE[1], SIZE[0], 3), np.uint8), room.read(options, "part"))
 
 
 def _limits(options: Any) -> Any:
-    from mlx_saccade.engine import options as room
+    from mlx_saccade.preprocess import limits as room
 
     return room.read(options, "request")
 

@@ -14,26 +14,28 @@ import numpy as np
 import pytest
 
 import mlx_saccade as saccade
-from mlx_saccade import Engine, hub, nets
+from mlx_saccade import Engine, models
 from mlx_saccade.backend import mx
-from mlx_saccade.engine import options, request
-from mlx_saccade.nets import cpu, memory
+from mlx_saccade.checkpoint import hub
+from mlx_saccade.engine import request
+from mlx_saccade.models import cpu_ops, memory
+from mlx_saccade.preprocess import limits as options
 
 HEADS = checkpoints.CONFIG["vision_config"]["num_heads"]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> nets.Model:
-    return nets.load(checkpoints.write(tmp_path_factory.mktemp("random")))
+def model(tmp_path_factory: pytest.TempPathFactory) -> models.Model:
+    return models.load(checkpoints.write(tmp_path_factory.mktemp("random")))
 
 
 @pytest.fixture
 def without_products(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attention's buffers are made and its products left out: they take minutes, and nothing that MLX counts."""
-    monkeypatch.setattr(cpu, "_attend", lambda *arrays, **named: None)
+    monkeypatch.setattr(cpu_ops, "_attend", lambda *arrays, **named: None)
 
 
-def peak(model: nets.Model, grids: list[tuple[int, int, int]]) -> int:
+def peak(model: models.Model, grids: list[tuple[int, int, int]]) -> int:
     """Bytes that the tower takes at most beyond the weights, its patches included."""
     count = sum(frames * rows * columns for frames, rows, columns in grids)
     gc.collect()
@@ -45,7 +47,7 @@ def peak(model: nets.Model, grids: list[tuple[int, int, int]]) -> int:
     return int(mx.get_peak_memory() - before)
 
 
-def test_the_peak_is_linear_in_the_patches(model: nets.Model, without_products: None) -> None:
+def test_the_peak_is_linear_in_the_patches(model: models.Model, without_products: None) -> None:
     sides = [32, 64, 128, 192]
     sizes = np.array([side * side for side in sides], float)
     peaks = np.array([peak(model, [(1, side, side)]) for side in sides], float)
@@ -56,19 +58,19 @@ def test_the_peak_is_linear_in_the_patches(model: nets.Model, without_products: 
     assert peaks[-1] < HEADS * sizes[-1] ** 2 * 2 / 20
 
 
-def test_all_of_attention_stays_within_the_prediction(model: nets.Model) -> None:
+def test_all_of_attention_stays_within_the_prediction(model: models.Model) -> None:
     """With its products, at a size that takes a second."""
     assert peak(model, [(1, 64, 64)]) < HEADS * 4096**2 * 4 / 4
     assert 0.8 < memory.tower_bytes(model.config.vision, 4096, 1, mx.float32) / peak(model, [(1, 64, 64)]) < 1.2
 
 
-def test_several_images_take_what_their_patches_take_and_no_square(model: nets.Model) -> None:
+def test_several_images_take_what_their_patches_take_and_no_square(model: models.Model) -> None:
     one, four = peak(model, [(1, 48, 48)]), peak(model, [(1, 48, 48)] * 4)
     assert four < 4.4 * one
 
 
 @pytest.mark.parametrize("tokens", [256, 1280, 4096, 16384])
-def test_the_tower_takes_what_was_predicted(model: nets.Model, without_products: None, tokens: int) -> None:
+def test_the_tower_takes_what_was_predicted(model: models.Model, without_products: None, tokens: int) -> None:
     grid = saccade.plan((8000, 8000), budget=tokens).grid_thw
     patches = grid[1] * grid[2]
     assert patches > 3.8 * tokens
@@ -111,7 +113,7 @@ def test_a_request_takes_what_was_estimated(folder: Path, screen: np.ndarray, bu
 
 def test_the_floats_of_quantised_weights_are_counted(tmp_path: Path, screen: np.ndarray) -> None:
     """A CPU writes them out to multiply many rows: one layer's at a time."""
-    packed = nets.convert(hub.find(None), tmp_path / "packed", bits=3, group_size=32, vision_bits=8).folder
+    packed = models.convert(hub.find(None), tmp_path / "packed", bits=3, group_size=32, vision_bits=8).folder
     engine = loaded(packed)
     for budget in (64, 225):
         estimate = engine.estimate(screen, "what is there?", budget=budget, max_tokens=4)
@@ -195,13 +197,13 @@ def test_a_batch_takes_what_was_estimated(folder: Path, screen: np.ndarray, rows
 
 
 def test_no_budget_fits_where_the_weights_nearly_fill_the_limit(folder: Path, screen: np.ndarray) -> None:
-    limit = memory.weight_bytes(nets.outline(folder)) + 1000
+    limit = memory.weight_bytes(models.outline(folder)) + 1000
     with pytest.raises(saccade.InputError, match="no budget fits; raise memory_limit"):
         loaded(folder, memory_limit=limit).ask(screen, "what?")
 
 
 def test_weights_that_alone_pass_the_limit_are_not_read(folder: Path) -> None:
-    limit = memory.weight_bytes(nets.outline(folder)) - 1000
+    limit = memory.weight_bytes(models.outline(folder)) - 1000
     gc.collect()
     mx.reset_peak_memory()
     before = mx.get_active_memory()
@@ -218,7 +220,7 @@ def test_a_failed_request_leaves_no_memory_behind(
     gc.collect()
     before = mx.get_active_memory()
     with monkeypatch.context() as patch:
-        patch.setattr(cpu, "attend_causally", lambda *arrays: 1 / 0)
+        patch.setattr(cpu_ops, "attend_causally", lambda *arrays: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             engine.ask(screen, "what?", budget=256)
     gc.collect()
@@ -226,7 +228,7 @@ def test_a_failed_request_leaves_no_memory_behind(
     assert engine.ask(screen, "what?", budget=64, max_tokens=3).text == answer.text
 
 
-def test_prefill_grows_by_keys_and_values_alone(model: nets.Model) -> None:
+def test_prefill_grows_by_keys_and_values_alone(model: models.Model) -> None:
     """Chunks of 512 tokens: from 2,048 to 4,096 tokens the peak grows by what those tokens keep, and their scores."""
 
     def taken(length: int) -> int:

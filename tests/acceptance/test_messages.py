@@ -12,8 +12,8 @@ import pytest
 
 import mlx_saccade as saccade
 from mlx_saccade.engine import Engine
-from mlx_saccade.engine.options import NO_LIMITS
 from mlx_saccade.engine.request import conversation
+from mlx_saccade.preprocess.limits import NO_LIMITS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))

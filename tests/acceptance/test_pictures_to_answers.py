@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import mlx_saccade as saccade
-from mlx_saccade import nets
+from mlx_saccade import models
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -38,8 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(folder: Path) -> nets.Model:
-    return nets.load(folder)
+def model(folder: Path) -> models.Model:
+    return models.load(folder)
 
 
 def shown(prompt: Prompt, layout: Any = "reference") -> dict[str, Any]:
@@ -96,7 +96,7 @@ def test_the_torchvision_path_is_a_level_away_at_most(name: str, picture: Pictur
         assert away.max() <= 1
 
 
-def test_every_stage_of_the_tower(model: nets.Model, golden: dict[str, np.ndarray], prompt: Prompt) -> None:
+def test_every_stage_of_the_tower(model: models.Model, golden: dict[str, np.ndarray], prompt: Prompt) -> None:
     inputs, visual = shown(prompt), model.visual
     seen: dict[str, np.ndarray] = {}
 
@@ -115,7 +115,7 @@ def test_every_stage_of_the_tower(model: nets.Model, golden: dict[str, np.ndarra
         features = visual(mx.array(inputs["pixel_values"]), inputs["image_grid_thw"])
     finally:
         visual.patch_embed, visual.blocks = embed, blocks
-    back = np.argsort(nets.vision.layout(inputs["image_grid_thw"], model.config.vision).order)
+    back = np.argsort(models.qwen2_5_vl.layout(inputs["image_grid_thw"], model.config.vision).order)
     assert set(seen) == {"embed", "block0", "block1", "block2", "block3"}
     for name, rows in seen.items():
         rows = rows.reshape(len(back), 4, -1)[back].reshape(rows.shape)
@@ -125,7 +125,7 @@ def test_every_stage_of_the_tower(model: nets.Model, golden: dict[str, np.ndarra
 
 @pytest.mark.parametrize("layout", ["native", "reference"])
 def test_embeddings_positions_logits_and_tokens(
-    model: nets.Model, golden: dict[str, np.ndarray], prompt: Prompt, layout: str
+    model: models.Model, golden: dict[str, np.ndarray], prompt: Prompt, layout: str
 ) -> None:
     inputs = shown(prompt, layout)
     read = model.prompt(**inputs)
@@ -138,8 +138,8 @@ def test_embeddings_positions_logits_and_tokens(
     assert tokens == golden[f"{prompt.name}/tokens"].tolist()
 
 
-def test_bfloat16_points_the_same_way(folder: Path, model: nets.Model) -> None:
-    narrow, inputs = nets.load(folder, compute_dtype="bfloat16"), shown(SCREENS[1])
+def test_bfloat16_points_the_same_way(folder: Path, model: models.Model) -> None:
+    narrow, inputs = models.load(folder, compute_dtype="bfloat16"), shown(SCREENS[1])
 
     def cosine(ours: Any, theirs: Any) -> float:
         one, other = (np.asarray(mx.array(rows).astype(mx.float32)).ravel() for rows in (ours, theirs))

@@ -1,7 +1,7 @@
 """Quantised checkpoints: every form loads, a tower left float is untouched, and logits are those of the floats.
 
-That those floats give the reference's logits is in tests/test_nets_golden_sets.py; tests/test_nets_quantised.py holds
-the forms that are rarer, and what is refused.
+That those floats give the reference's logits is in tests/models/test_golden_sets.py; tests/models/test_quantization.py
+holds the forms that are rarer, and what is refused.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import quantised
 
-from mlx_saccade import nets
+from mlx_saccade import models
 from mlx_saccade.errors import InputError
-from mlx_saccade.nets.quantised import QuantisedLinear
+from mlx_saccade.models.quantization import QuantisedLinear
 
 IDS = [[5, 1002, *[1004] * 15, 1003, 7]]
 GRID = [[1, 10, 6]]
@@ -48,7 +48,7 @@ RULES = {"language": quantised.language, "all": quantised.everything, "per layer
 
 @pytest.fixture(scope="module")
 def plain_features(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
-    model = nets.load(checkpoints.write(tmp_path_factory.mktemp("float")))
+    model = models.load(checkpoints.write(tmp_path_factory.mktemp("float")))
     return np.asarray(model.image_features(PIXELS, GRID))
 
 
@@ -60,7 +60,7 @@ def test_a_quantised_model_is_the_model_of_its_floats(
     chosen = RULES[rule](bits, group)
     weights = checkpoints.weights(checkpoints.CONFIG)
     config, stored, plain = quantised.checkpoint(checkpoints.config(), weights, chosen, default=(bits, group))
-    packed = nets.load(checkpoints.write(tmp_path / "packed", config, stored))
+    packed = models.load(checkpoints.write(tmp_path / "packed", config, stored))
     for name, layer in packed.named_modules():
         if f"{name}.weight" not in weights or weights[f"{name}.weight"].ndim != 2:
             continue
@@ -72,7 +72,7 @@ def test_a_quantised_model_is_the_model_of_its_floats(
     assert not isinstance(packed.visual.blocks[0].mlp.down_proj, QuantisedLinear)  # 172 wide, as 3,420 is
     if rule in ("language", "mixed"):
         assert (np.asarray(packed.image_features(PIXELS, GRID)) == plain_features).all()
-    exact = nets.load(checkpoints.write(tmp_path / "plain", checkpoints.config(), plain))
+    exact = models.load(checkpoints.write(tmp_path / "plain", checkpoints.config(), plain))
     found, wanted = (np.asarray(model(IDS, PIXELS, GRID)) for model in (packed, exact))
     assert np.abs(found - wanted).max() <= 2e-3
     assert (found.argmax(-1) == wanted.argmax(-1)).all()
@@ -88,7 +88,7 @@ def test_missing_scales_and_biases_are_named_when_loading(tmp_path: Path, layer:
     )
     del stored[f"{layer}.{part}"]
     with pytest.raises(InputError, match=rf"{layer.split('.', 1)[1].removeprefix('model.')}\.{part} is missing"):
-        nets.load(checkpoints.write(tmp_path, config, stored))
+        models.load(checkpoints.write(tmp_path, config, stored))
 
 
 def test_all_layouts_of_keys_load_identically(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_all_layouts_of_keys_load_identically(tmp_path: Path) -> None:
         config, stored, _ = quantised.checkpoint(
             checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), quantised.mixed, names=names
         )
-        model = nets.load(checkpoints.write(tmp_path / str(number), config, stored))
+        model = models.load(checkpoints.write(tmp_path / str(number), config, stored))
         found.append(np.asarray(model(IDS, PIXELS, GRID)))
     assert (found[0] == found[1]).all()
     assert (found[0] == found[2]).all()

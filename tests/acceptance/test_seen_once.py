@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import mlx_saccade as saccade
-from mlx_saccade import caches, media
+from mlx_saccade import cache, media
 from mlx_saccade.engine import Engine
 
 TOLERANCE = 1e-5
@@ -49,7 +49,7 @@ def file_of(pixels: np.ndarray, path: Path, **options: Any) -> Path:
 
 
 class Spent:
-    counts: caches.Counts
+    counts: cache.Counts
 
 
 @contextmanager

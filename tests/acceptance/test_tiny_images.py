@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mlx_saccade as saccade
-from mlx_saccade import nets
+from mlx_saccade import models
 from mlx_saccade.errors import InputError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "acceptance.npz"
@@ -39,7 +39,7 @@ def test_wider_than_200_times_the_height_is_said() -> None:
 
 
 def test_every_grid_of_them_is_seen_finitely(sizes: np.ndarray, tmp_path: Path) -> None:
-    model = nets.load(checkpoints.write(tmp_path))
+    model = models.load(checkpoints.write(tmp_path))
     random = np.random.RandomState(0)
     for high, wide in {(high, wide) for *_, high, wide in sizes.tolist()}:
         source = next((h, w) for h, w, *resized in sizes.tolist() if resized == [high, wide])

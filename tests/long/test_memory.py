@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlx_saccade import families, nets
+from mlx_saccade import families, models
 from mlx_saccade.backend import mx
-from mlx_saccade.nets import memory
+from mlx_saccade.models import memory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import checkpoints
@@ -32,11 +32,11 @@ WIDE["vision_config"] |= {
 }
 
 
-def tower(folder: Path, raw: dict[str, Any]) -> nets.Model:
-    return nets.load(checkpoints.write(folder, raw))
+def tower(folder: Path, raw: dict[str, Any]) -> models.Model:
+    return models.load(checkpoints.write(folder, raw))
 
 
-def peak(model: nets.Model, side: int) -> int:
+def peak(model: models.Model, side: int) -> int:
     """Bytes at most beyond the weights, for a square of patches, which included."""
     gc.collect()
     before = mx.get_active_memory()
@@ -64,7 +64,7 @@ def test_linear_up_to_65536_patches(tmp_path: Path) -> None:
 def test_the_widths_of_7b_at_16384_tokens(tmp_path: Path, dtype: str) -> None:
     model = tower(tmp_path, WIDE)
     vision = model.config.vision
-    weights = sum(array.nbytes for _, array in nets.memory.tree_flatten(model.visual.parameters()))
+    weights = sum(array.nbytes for _, array in models.memory.tree_flatten(model.visual.parameters()))
     small, large = peak(model, 128), peak(model, 256)
     patches, width = 65536, 4
     chunk = families.SCORE_BYTES

@@ -19,7 +19,7 @@ from mlx_vlm import generate, load
 from mlx_vlm.utils import load_model
 
 import mlx_saccade as saccade
-from mlx_saccade import nets
+from mlx_saccade import models
 from mlx_saccade.integrations import mlx_vlm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -72,7 +72,7 @@ def test_seeded_checkpoints_give_the_same_logits(
     checkpoints.write(tmp_path / "old", raw, checkpoints.weights(flat))
     saccade.convert(tmp_path / "old", tmp_path / "new", **form)
     theirs = wide(load_model(tmp_path / "new"))
-    ours = nets.load(tmp_path / "new")
+    ours = models.load(tmp_path / "new")
     random = np.random.RandomState(4)
     pixels = random.standard_normal((240, 1176)).astype(np.float32)
     ids = np.array([[5, 6, 1002, *[1004] * 60, 1003, 7, 8, 9]])

@@ -16,10 +16,15 @@ from PIL import Image
 from pytest import MonkeyPatch
 
 import mlx_saccade as saccade
-from mlx_saccade import _core, budget, nets, positions, prompts
-from mlx_saccade.caches import Ledger, fingerprint, keys
-from mlx_saccade.media import colour, opening
-from mlx_saccade.nets import batches, language, rotary, steps
+from mlx_saccade import _core, models
+from mlx_saccade.cache import Ledger, keys
+from mlx_saccade.cache import keys as fingerprint
+from mlx_saccade.checkpoint import tokenizer
+from mlx_saccade.media import color
+from mlx_saccade.media import image as opening
+from mlx_saccade.models import cpu_decode, inputs, layers, qwen2
+from mlx_saccade.preprocess import plan as budget
+from mlx_saccade.preprocess import positions
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -54,21 +59,21 @@ def seen_by(test: str, error: str = "AssertionError") -> Callable[[Callable[[Mon
 # -- the tower ---------------------------------------------------------------------------------------------------------
 
 
-@seen_by("tests/test_nets_golden.py::test_logits_equal_the_reference[partial-windows]")
+@seen_by("tests/models/test_golden.py::test_logits_equal_the_reference[partial-windows]")
 def the_window_mask_is_dropped(patch: MonkeyPatch) -> None:
     """vllm 0.8.1, mlx-swift-lm: a tenth of the words on a page went missing."""
-    right = nets.vision.layout
+    right = models.qwen2_5_vl.layout
 
     def joined(*arguments: Any) -> Any:
         place = right(*arguments)
         return replace(place, windows=place.frames)
 
-    patch.setattr(nets.vision, "layout", joined)
+    patch.setattr(models.qwen2_5_vl, "layout", joined)
 
 
-@seen_by("tests/test_nets_golden.py::test_logits_equal_the_reference[partial-windows]")
+@seen_by("tests/models/test_golden.py::test_logits_equal_the_reference[partial-windows]")
 def the_blocks_of_full_attention_are_shifted_by_one(patch: MonkeyPatch) -> None:
-    right = nets.load
+    right = models.load
 
     def shifted(*arguments: Any, **named: Any) -> Any:
         model = right(*arguments, **named)
@@ -76,59 +81,59 @@ def the_blocks_of_full_attention_are_shifted_by_one(patch: MonkeyPatch) -> None:
         object.__setattr__(model.config.vision, "fullatt_block_indexes", blocks)
         return model
 
-    patch.setattr(nets, "load", shifted)
+    patch.setattr(models, "load", shifted)
 
 
-@seen_by("tests/test_nets_golden.py::test_logits_equal_the_reference[partial-windows]")
+@seen_by("tests/models/test_golden.py::test_logits_equal_the_reference[partial-windows]")
 def rows_and_columns_of_patches_are_swapped(patch: MonkeyPatch) -> None:
     right = positions.vision_positions
     patch.setattr(positions, "vision_positions", lambda *arguments: np.fliplr(right(*arguments)).copy())
 
 
-@seen_by("tests/test_nets_golden.py::test_image_features_equal_the_reference[reference-partial-windows]")
+@seen_by("tests/models/test_golden.py::test_image_features_equal_the_reference[reference-partial-windows]")
 def red_and_blue_are_swapped(patch: MonkeyPatch) -> None:
-    right = nets.load
+    right = models.load
 
     def swapped(*arguments: Any, **named: Any) -> Any:
         model = right(*arguments, **named)
         model.visual.patch_embed.proj.weight = model.visual.patch_embed.proj.weight[:, ::-1]
         return model
 
-    patch.setattr(nets, "load", swapped)
+    patch.setattr(models, "load", swapped)
 
 
 # -- positions of the language model -----------------------------------------------------------------------------------
 
 
-@seen_by("tests/test_nets_golden.py::test_logits_equal_the_reference[partial-windows]")
+@seen_by("tests/models/test_golden.py::test_logits_equal_the_reference[partial-windows]")
 def sections_of_m_rope_are_interleaved_instead_of_sliced(patch: MonkeyPatch) -> None:
     """mlx-swift-lm: boxes 30 pixels off."""
 
-    right = rotary.mrope
+    right = layers.mrope
 
     def interleaved(ids: mx.array, head_dim: int, theta: float, sections: Any) -> tuple[mx.array, ...]:
         axes = [right(mx.broadcast_to(ids[axis], ids.shape), head_dim, theta, sections) for axis in range(3)]
         turns = [i % (head_dim // 2) % 3 for i in range(axes[0][0].shape[-1])]
         return tuple(mx.stack([axes[t][part][..., i] for i, t in enumerate(turns)], axis=-1) for part in range(2))
 
-    patch.setattr(rotary, "mrope", interleaved)
+    patch.setattr(layers, "mrope", interleaved)
 
 
-@seen_by("tests/test_nets_golden.py::test_greedy_tokens_equal_the_reference[partial-windows]")
+@seen_by("tests/models/test_golden.py::test_greedy_tokens_equal_the_reference[partial-windows]")
 def decoding_goes_on_at_the_index_of_the_token(patch: MonkeyPatch) -> None:
     """rope_deltas taken for 0: right up to the first word of every answer."""
-    right = steps.Steps.__call__
+    right = cpu_decode.Steps.__call__
     patch.setattr(
-        steps.Steps,
+        cpu_decode.Steps,
         "__call__",
         lambda self, tokens, places, cache: right(self, tokens, [cache[0].offset for _ in places], cache),
     )
 
 
-@seen_by("tests/test_nets_golden.py::test_a_prompt_in_many_chunks_reads_as_one")
+@seen_by("tests/models/test_golden.py::test_a_prompt_in_many_chunks_reads_as_one")
 def positions_are_not_sliced_with_the_chunks_of_a_prompt(patch: MonkeyPatch) -> None:
     """mlx-vlm 0.6.4 to 0.6.7: nothing but noise after 2,048 tokens."""
-    right = language.LanguageModel.__call__
+    right = qwen2.LanguageModel.__call__
     whole: list[mx.array] = []
 
     def unsliced(self: Any, embeddings: mx.array, position_ids: mx.array, cache: Any, **named: Any) -> mx.array:
@@ -139,10 +144,10 @@ def positions_are_not_sliced_with_the_chunks_of_a_prompt(patch: MonkeyPatch) -> 
             position_ids = whole[0][:, :, :length]
         return right(self, embeddings, position_ids, cache, **named)
 
-    patch.setattr(language.LanguageModel, "__call__", unsliced)
+    patch.setattr(qwen2.LanguageModel, "__call__", unsliced)
 
 
-@seen_by("tests/test_nets_golden.py::test_logits_equal_the_reference[video]")
+@seen_by("tests/models/test_golden.py::test_logits_equal_the_reference[video]")
 def the_seconds_of_a_video_are_ignored(patch: MonkeyPatch) -> None:
     right = positions.mrope_positions
 
@@ -154,14 +159,14 @@ def the_seconds_of_a_video_are_ignored(patch: MonkeyPatch) -> None:
 
 @seen_by("tests/acceptance/test_batches.py::test_a_batch_equals_the_references")
 def padding_on_the_left_is_attended_to(patch: MonkeyPatch) -> None:
-    right = language.attention_mask
-    patch.setattr(language, "attention_mask", lambda length, offset, padding: right(length, offset, ()))
+    right = qwen2.attention_mask
+    patch.setattr(qwen2, "attention_mask", lambda length, offset, padding: right(length, offset, ()))
 
 
-@seen_by("tests/test_nets_steps.py::test_a_step_equals_the_plain_form[BLAS-pairs-2]")
+@seen_by("tests/models/test_cpu_decode.py::test_a_step_equals_the_plain_form[BLAS-pairs-2]")
 def padding_on_the_left_is_attended_to_while_decoding(patch: MonkeyPatch) -> None:
-    right = steps.Steps.attend
-    patch.setattr(steps.Steps, "attend", lambda self, keys, values, padding: right(self, keys, values, ()))
+    right = cpu_decode.Steps.attend
+    patch.setattr(cpu_decode.Steps, "attend", lambda self, keys, values, padding: right(self, keys, values, ()))
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -175,10 +180,10 @@ def what_is_kept_of_earlier_questions_does_not_count(patch: MonkeyPatch) -> None
 # -- prompts and answers -----------------------------------------------------------------------------------------------
 
 
-@seen_by("tests/test_engine.py::test_the_image_stands_before_the_words_unless_asked")
+@seen_by("tests/engine/test_engine.py::test_the_image_stands_before_the_words_unless_asked")
 def the_text_goes_before_the_image(patch: MonkeyPatch) -> None:
     """Several engines collect media first and build the prompt anew; it moved boxes by 9 pixels."""
-    right = prompts.Prompts.encode
+    right = tokenizer.Prompts.encode
 
     def rebuilt(self: Any, messages: Any, *counts: Any) -> Any:
         def sort(content: Any) -> Any:
@@ -186,10 +191,10 @@ def the_text_goes_before_the_image(patch: MonkeyPatch) -> None:
 
         return right(self, [{**one, "content": sort(one["content"])} for one in messages], *counts)
 
-    patch.setattr(prompts.Prompts, "encode", rebuilt)
+    patch.setattr(tokenizer.Prompts, "encode", rebuilt)
 
 
-@seen_by("tests/test_engine.py::test_a_box_comes_back_in_source_pixels")
+@seen_by("tests/engine/test_engine.py::test_a_box_comes_back_in_source_pixels")
 def boxes_stay_in_the_pixels_of_the_resized_image(patch: MonkeyPatch) -> None:
     """What most clients of these models got from their servers."""
     patch.setattr(budget.Plan, "to_source", lambda self, xy: tuple(xy))
@@ -197,7 +202,7 @@ def boxes_stay_in_the_pixels_of_the_resized_image(patch: MonkeyPatch) -> None:
 
 # -- pixels ------------------------------------------------------------------------------------------------------------
 
-PIXELS = "tests/test_patches.py::test_pixel_values_are_the_references[3]"
+PIXELS = "tests/preprocess/test_patchify.py::test_pixel_values_are_the_references[3]"
 
 
 def resized_by(patch: MonkeyPatch, resample: Callable[[np.ndarray, tuple[int, int]], np.ndarray]) -> None:
@@ -252,7 +257,7 @@ def images_are_resized_without_antialiasing(patch: MonkeyPatch) -> None:
     resized_by(patch, sparse)
 
 
-@seen_by("tests/test_smart_resize.py::test_halves_round_to_even")
+@seen_by("tests/preprocess/test_smart_resize.py::test_halves_round_to_even")
 def halves_are_rounded_up(patch: MonkeyPatch) -> None:
     """std::round; an 854-pixel video becomes 868 wide and not 840."""
     right = _core.smart_resize
@@ -264,13 +269,13 @@ def halves_are_rounded_up(patch: MonkeyPatch) -> None:
     patch.setattr(_core, "smart_resize", rounded)
 
 
-@seen_by("tests/test_media_colour.py::test_what_lies_under_alpha_0_does_not_show")
+@seen_by("tests/media/test_color.py::test_what_lies_under_alpha_0_does_not_show")
 def alpha_is_dropped(patch: MonkeyPatch) -> None:
-    right = colour.to_rgb
-    patch.setattr(colour, "to_rgb", lambda *image, **named: right(*image, **{**named, "background": None}))
+    right = color.to_rgb
+    patch.setattr(color, "to_rgb", lambda *image, **named: right(*image, **{**named, "background": None}))
 
 
-@seen_by("tests/test_media_orientation.py::test_every_orientation[JPEG-<-6]")
+@seen_by("tests/media/test_orientation.py::test_every_orientation[JPEG-<-6]")
 def the_exif_orientation_is_ignored(patch: MonkeyPatch) -> None:
     patch.setattr(opening, "read_orientation", lambda *_: 1)
 
@@ -319,10 +324,10 @@ def features_are_known_whatever_the_weights(patch: MonkeyPatch) -> None:
     patch.setattr(fingerprint, "tower", lambda visual: b"0" * 32)
 
 
-@seen_by("tests/test_caches_engine.py::test_reading_on_from_any_place_equals_reading_it_all[25]")
+@seen_by("tests/cache/test_engine_cache.py::test_reading_on_from_any_place_equals_reading_it_all[25]")
 def what_is_left_of_a_prompt_is_read_as_if_it_began_there(patch: MonkeyPatch) -> None:
     def from_the_start(self: Any, start: int) -> Any:
         rest = self.embeddings[:, start:]
         return replace(self, embeddings=rest, position_ids=self.position_ids[:, :, : rest.shape[1]])
 
-    patch.setattr(batches.Prompt, "after", from_the_start)
+    patch.setattr(inputs.Prompt, "after", from_the_start)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlx_saccade.budget import Plan, plan
+from mlx_saccade.preprocess.plan import Plan, plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,8 +68,8 @@ def compare(pixels: NDArray[np.uint8], budgets: Sequence[int], rounds: int = 5) 
     import numpy as np
     import PIL
 
-    from mlx_saccade.patches import patchify
-    from mlx_saccade.positions import window_index
+    from mlx_saccade.preprocess.patchify import patchify
+    from mlx_saccade.preprocess.positions import window_index
 
     results = []
     for budget in budgets:

@@ -70,7 +70,7 @@ def build_parser(command: str | None) -> Parser:
     for name, summary in COMMANDS.items():
         subparser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name == command:
-            module = importlib.import_module(f"mlx_saccade.cli.{name}")
+            module = importlib.import_module(f"mlx_saccade.cli.commands.{name}")
             module.add_arguments(subparser)
             subparser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     return parser
@@ -91,7 +91,7 @@ def dispatch(arguments: Sequence[str]) -> int:
     if options.command is None:
         parser.print_help()
         return 0
-    code: int = importlib.import_module(f"mlx_saccade.cli.{options.command}").run(options)
+    code: int = importlib.import_module(f"mlx_saccade.cli.commands.{options.command}").run(options)
     return code
 
 

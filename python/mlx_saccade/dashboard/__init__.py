@@ -1,5 +1,5 @@
 """One self-contained page that shows what a sweep found."""
 
-from mlx_saccade.dashboard.page import render
+from mlx_saccade.dashboard.charts import render
 
 __all__ = ["render"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mlx_saccade.budget import Plan
 from mlx_saccade.grounding import Box
+from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Answer", "Piece", "Shown"]
+__all__ = ["Answer", "Clock", "Piece", "Shown"]
 
 
 @dataclass(frozen=True)
@@ -102,3 +105,23 @@ class Piece:
 
     text: str
     answer: Answer | None = None
+
+
+# Seconds by stage.
+STAGES = ("decode", "patches", "vision", "prefill", "answer")
+
+
+class Clock:
+    """Adds up how long each stage of one request took; a stage that did not run took 0 seconds."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count what the block takes to a stage, also where it raises."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - start

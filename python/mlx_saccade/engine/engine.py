@@ -8,26 +8,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
-from mlx_saccade import budget as budgets
-from mlx_saccade import byte_sizes, caches, families, media, nets, whole_numbers
-from mlx_saccade.budget import Plan
-from mlx_saccade.engine import options, request, settings
-from mlx_saccade.engine.answer import Answer, Piece
-from mlx_saccade.engine.clock import Clock
+from mlx_saccade import cache, families, media, models, validation
+from mlx_saccade.checkpoint.tokenizer import Message, Prompts
+from mlx_saccade.engine import request, sampling
+from mlx_saccade.engine.answer import Answer, Clock, Piece
+from mlx_saccade.engine.encoder import Sight
 from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
-from mlx_saccade.engine.options import Budget, Limits
+from mlx_saccade.engine.memory_limit import Room, read_limit
 from mlx_saccade.engine.request import Request
-from mlx_saccade.engine.room import Room, read_limit
-from mlx_saccade.engine.running import Ready, Runner
-from mlx_saccade.engine.settings import Settings
-from mlx_saccade.engine.sight import Sight
+from mlx_saccade.engine.runner import Ready, Runner
+from mlx_saccade.engine.sampling import Settings
 from mlx_saccade.errors import InputError, brief
-from mlx_saccade.prompts import Message, Prompts
+from mlx_saccade.preprocess import limits as options
+from mlx_saccade.preprocess import plan as budgets
+from mlx_saccade.preprocess.limits import Budget, Limits
+from mlx_saccade.preprocess.plan import Plan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from mlx_saccade.engine.settings import Options
+    from mlx_saccade.engine.sampling import Options
 
 __all__ = ["Engine"]
 
@@ -37,9 +37,11 @@ _LOCATE_TOKENS, _ASK_TOKENS = 256, 512
 class Engine:
     """A loaded checkpoint with its tokenizer; `load` makes one.
 
-    All questions take the options of `mlx_saccade.engine.settings.Options`: max_tokens, temperature, top_p, top_k, min_p,
+    All questions take the options of `mlx_saccade.engine.sampling.Options`: max_tokens, temperature, top_p, top_k,
+    min_p,
     repetition_penalty, seed, stop, progress. A `budget` is what `mlx_saccade.plan` takes, or a mapping in one of the
-    spellings of `mlx_saccade.engine.options`; an image's own goes before the request's, and that before the engine's.
+    spellings of `mlx_saccade.preprocess.limits`; an image's own goes before the request's, and that before the
+    engine's.
     """
 
     def __init__(
@@ -48,9 +50,9 @@ class Engine:
         *,
         compute_dtype: str | None = None,
         budget: Budget = None,
-        cache_memory: int | str = caches.MEMORY_LIMIT,
+        cache_memory: int | str = cache.MEMORY_LIMIT,
         cache_dir: str | os.PathLike[str] | None = None,
-        cache_dir_size: int | str = caches.FOLDER_LIMIT,
+        cache_dir_size: int | str = cache.FOLDER_LIMIT,
         reading: media.Reading | None = None,
         memory_limit: int | str | None = None,
     ) -> None:
@@ -60,15 +62,15 @@ class Engine:
                 f"reading is {brief(reading)}; give a mlx_saccade.media.Reading, such as Reading(color='ignore')"
             )
         default = options.read(budget, "budget of the engine")
-        limit = byte_sizes.parse(cache_memory, "cache_memory")
-        folder_limit = byte_sizes.parse(cache_dir_size, "cache_dir_size")
-        disk = None if cache_dir is None else caches.Disk(cache_dir, folder_limit)
+        limit = validation.parse(cache_memory, "cache_memory")
+        folder_limit = validation.parse(cache_dir_size, "cache_dir_size")
+        disk = None if cache_dir is None else cache.Disk(cache_dir, folder_limit)
         most = read_limit(memory_limit)  # before the weights take their part
-        self.model = nets.load(folder, compute_dtype=compute_dtype, memory_limit=most)
+        self.model = models.load(folder, compute_dtype=compute_dtype, memory_limit=most)
         config = self.model.config
         self.prompts = Prompts(folder, config.image_token_id, config.video_token_id)
         vision = config.vision
-        pixels = nets.preprocessor.read(folder, vision)
+        pixels = models.preprocessor_config.read(folder, vision)
         self.family = replace(
             families.get(self.model.config.family),
             patch_size=vision.patch_size,
@@ -79,7 +81,7 @@ class Engine:
             std=pixels.std,
         )
         budgets.limits(self.family, default.upper, 1, pixels.pixel_limits)  # a name that is none is refused now
-        self.store = caches.Store(self.model.visual, limit, disk)
+        self.store = cache.Store(self.model.visual, limit, disk)
         self.sight = Sight(
             self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.Reading()
         )
@@ -88,7 +90,7 @@ class Engine:
         self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
 
     @property
-    def counts(self) -> caches.Counts:
+    def counts(self) -> cache.Counts:
         """What all requests so far took, and what the cache spared them."""
         return self.store.counts()
 
@@ -166,7 +168,7 @@ class Engine:
             FileNotFoundError: no such image.
         """
         descriptions = [description] if isinstance(description, str) else _descriptions(description)
-        made, asked = settings.read(how, _LOCATE_TOKENS), options.read(budget, "budget")
+        made, asked = sampling.read(how, _LOCATE_TOKENS), options.read(budget, "budget")
         requests = [request.place(image, words, image_first=image_first) for words in descriptions]
         ready = [self.runner.prepare(one, asked, made, fit=fit) for one in requests]
         answers = self._share_sight(ready, constrained=constrained)
@@ -185,7 +187,8 @@ class Engine:
         """Ask about images, which are put before the text.
 
         Args:
-            images: one image or `mlx_saccade.media.Video`, or a list of them (an empty one asks without); of each, also a
+            images: one image or `mlx_saccade.media.Video`, or a list of them (an empty one asks without); of each,
+            also a
                 part of a message as `chat` takes it, which may have its own budget.
             text: the question.
             budget: of each image without its own.
@@ -208,7 +211,7 @@ class Engine:
 
         Args:
             messages: [{"role": "user", "content": [{"type": "image", "image": ..., "budget": 512}, {"type": "text",
-                "text": ...}]}, ...]: the form and the options are those of `mlx_saccade.engine.request`, the order of the
+                "text": ...}]}, ...]: form and options are those of `mlx_saccade.engine.request`, the order of the
                 parts is kept, and any turn may show images.
             budget: of each image without its own.
             fit: as `ask`.
@@ -278,7 +281,7 @@ class Engine:
         """
         if not isinstance(questions, list | tuple) or not questions:
             raise InputError("questions: give a list of (images, text) or of messages, at least one")
-        limits, made = options.read(budget, "budget"), settings.read(how, _ASK_TOKENS)
+        limits, made = options.read(budget, "budget"), sampling.read(how, _ASK_TOKENS)
         ready = [self._ready(number, asked, system, limits, made, fit) for number, asked in enumerate(questions)]
         return self.runner.run_rows(ready)
 
@@ -294,7 +297,7 @@ class Engine:
 
     def estimate(
         self, images_or_sizes: Any, text: str = "", *, budget: Budget = None, max_tokens: int = _ASK_TOKENS
-    ) -> nets.Estimate:
+    ) -> models.Estimate:
         """Bytes that a question would take, without running it; of files, only headers are read.
 
         Args:
@@ -315,11 +318,11 @@ class Engine:
         parts = [*({"type": one.kind} for one in shown), {"type": "text", "text": text}]
         asked = Request(({"role": "user", "content": parts},), shown)
         plans, ids = self.runner.count(asked, options.read(budget, "budget"))
-        return self.room.estimate(plans, len(ids), whole_numbers.at_least(1, max_tokens, "max_tokens"))
+        return self.room.estimate(plans, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
 
     def _start(self, asked: Request, budget: Budget, fit: bool, how: Mapping[str, Any]) -> Iterator[Piece]:
         limits = options.read(budget, "budget")
-        ready = self.runner.prepare(asked, limits, settings.read(how, _ASK_TOKENS), fit=fit)
+        ready = self.runner.prepare(asked, limits, sampling.read(how, _ASK_TOKENS), fit=fit)
         return self.runner.run(ready)
 
     def _ready(self, number: int, asked: Any, system: str | None, limits: Limits, made: Settings, fit: bool) -> Ready:

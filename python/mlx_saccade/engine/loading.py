@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from mlx_saccade import caches, hub, media
+from mlx_saccade import cache, media
+from mlx_saccade.checkpoint import hub
 from mlx_saccade.engine.engine import Engine
-from mlx_saccade.engine.options import Budget
+from mlx_saccade.preprocess.limits import Budget
 
 __all__ = ["load"]
 
@@ -18,9 +19,9 @@ def load(
     revision: str | None = None,
     local_files_only: bool = False,
     budget: Budget = None,
-    cache_memory: int | str = caches.MEMORY_LIMIT,
+    cache_memory: int | str = cache.MEMORY_LIMIT,
     cache_dir: str | os.PathLike[str] | None = None,
-    cache_dir_size: int | str = caches.FOLDER_LIMIT,
+    cache_dir_size: int | str = cache.FOLDER_LIMIT,
     reading: media.Reading | None = None,
     memory_limit: int | str | None = None,
 ) -> Engine:
@@ -30,8 +31,8 @@ def load(
         path_or_id: a folder, a hub id ("owner/name"), or None for the packaged checkpoint, which knows generated
             screens only.
         compute_dtype: "float32", "bfloat16" or "float16"; None: float32 for the packaged checkpoint, which is small;
-            else as `mlx_saccade.nets.load`: float32 on the CPU, on a GPU the checkpoint's own, but bfloat16 for a float16
-            checkpoint, whose activations float16 does not hold on some images.
+            else as `mlx_saccade.models.load`: float32 on the CPU, on a GPU the checkpoint's own, but bfloat16 for a
+            float16 checkpoint, whose activations float16 does not hold on some images.
         revision: branch, tag or commit of a hub id; None: its main branch.
         local_files_only: take a hub id from the hub's cache on this machine alone.
         budget: of images in requests that give none; as `Engine` takes it.
@@ -40,7 +41,7 @@ def load(
         cache_dir: a folder where features are kept for later runs, which may be shared by processes and checkpoints;
             made where it is missing. It tells what was on the images.
         cache_dir_size: most bytes in that folder.
-        reading: how images are read, such as `mlx_saccade.media.Reading(color="ignore", allow_url=True)`; None: profiles
+        reading: image options, such as `mlx_saccade.media.Reading(color="ignore", allow_url=True)`; None: profiles
             are converted, alpha is laid over white, EXIF turns, URLs are refused.
         memory_limit: most bytes of the weights, of one request (or batch) at a time, and of what `cache_memory` keeps,
             together; a number or such as "8GB". What is kept is dropped where a request needs its place, and a request

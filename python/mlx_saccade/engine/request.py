@@ -4,7 +4,7 @@ The messages are Qwen's: {"role": "user", "content": "text" or [part, ...]}, a p
     {"type": "text", "text": "..."}
     {"type": "image", "image": what `mlx_saccade.media.open_image` takes, ...}
     {"type": "video", "video": frames, "fps": 2.0, ...}
-with the options of `mlx_saccade.engine.options` beside an image or a video. Nothing is reordered.
+with the options of `mlx_saccade.preprocess.limits` beside an image or a video. Nothing is reordered.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlx_saccade import media
-from mlx_saccade.budget import source_size
-from mlx_saccade.engine import options
-from mlx_saccade.engine.options import Limits
+from mlx_saccade.checkpoint.tokenizer import Message
 from mlx_saccade.errors import InputError, brief
-from mlx_saccade.prompts import Message
+from mlx_saccade.preprocess import limits as options
+from mlx_saccade.preprocess.limits import Limits
+from mlx_saccade.preprocess.plan import source_size
 
 __all__ = ["Medium", "Request", "conversation", "locate", "medium", "place", "question", "several"]
 
@@ -31,7 +31,8 @@ class Medium:
 
     Attributes:
         kind: which of them.
-        source: what `mlx_saccade.media.open_image` takes, or a `mlx_saccade.media.Video`; of what is only planned, also a
+        source: what `mlx_saccade.media.open_image` takes, or a `mlx_saccade.media.Video`; of what is only planned,
+        also a
             size (width, height).
         limits: its own.
     """
@@ -76,7 +77,8 @@ def question(images: Any, text: str, system: str | None = None) -> Request:
     """One user's turn: the images, then the text.
 
     Args:
-        images: one image or `mlx_saccade.media.Video`, or a list of them; of each, also a part of a message, for its own
+        images: one image or `mlx_saccade.media.Video`, or a list of them; of each, also a part of a message, for its
+        own
             options.
         text: not empty.
         system: a system message before it.

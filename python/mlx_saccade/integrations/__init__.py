@@ -1,4 +1,4 @@
-"""saccade inside other runtimes, one file each, loaded when first used: `mlx_saccade.integrations.mlx_vlm.enable(...)`."""
+"""saccade inside other runtimes, one package each, loaded when first used."""
 
 from __future__ import annotations
 

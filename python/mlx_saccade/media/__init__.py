@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from mlx_saccade.media.decode import FORMATS, MAX_PIXELS
 from mlx_saccade.media.frame import Frame
-from mlx_saccade.media.opening import Encoded, Source, encoded, image_size, image_sizes, open_image
-from mlx_saccade.media.reading import Reading
+from mlx_saccade.media.image import Encoded, Reading, Source, encoded, image_size, image_sizes, open_image
 from mlx_saccade.media.sources import from_base64
 from mlx_saccade.media.video import Video
 

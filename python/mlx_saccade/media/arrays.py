@@ -1,17 +1,23 @@
-"""NumPy arrays as images: which ones are taken, and what their values mean."""
+"""Convert arrays to images: which shapes and dtypes are read, what their values mean, and pixels shared without a copy.
+
+NumPy is imported where it is used: the size of a file is read without it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import ctypes
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from mlx_saccade.errors import InputError
-from mlx_saccade.media.colour import over
+from mlx_saccade.media.color import over
 
-__all__ = ["array_size", "from_array", "to_array"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["array_size", "as_numpy", "borrow", "from_array", "is_array", "to_array"]
 
 _CHANNELS = (1, 3, 4)
 
@@ -47,6 +53,8 @@ def from_array(array: npt.NDArray[Any], *, background: tuple[int, int, int] | No
     Raises:
         InputError: another shape or dtype, no pixels, NaN, infinity, or floats outside 0..1.
     """
+    import numpy as np
+
     array_size(array)
     pixels = _eight_bit(array)
     if pixels.ndim == 2 or pixels.shape[2] == 1:
@@ -60,12 +68,16 @@ def from_array(array: npt.NDArray[Any], *, background: tuple[int, int, int] | No
 
 def to_array(image: Image.Image) -> npt.NDArray[np.uint8]:
     """The pixels of a Pillow image of mode RGB or RGBA: uint8 [h, w, 3 or 4], C-contiguous, read-only."""
+    import numpy as np
+
     pixels: npt.NDArray[np.uint8] = np.ascontiguousarray(np.asarray(image, dtype=np.uint8))
     pixels.flags.writeable = False
     return pixels
 
 
 def _eight_bit(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    import numpy as np
+
     dtype = array.dtype
     if dtype == np.uint8:
         return array
@@ -80,6 +92,8 @@ def _eight_bit(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _from_float(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    import numpy as np
+
     least, most = float(array.min()), float(array.max())
     # min and max of an array with NaN are NaN.
     if not (np.isfinite(least) and np.isfinite(most)):
@@ -94,7 +108,105 @@ def _from_float(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _without_alpha(pixels: npt.NDArray[np.uint8], background: tuple[int, int, int] | None) -> npt.NDArray[np.uint8]:
+    import numpy as np
+
     if background is None:
         return pixels[:, :, :3]
     rgb, alpha = (np.ascontiguousarray(part) for part in (pixels[:, :, :3], pixels[:, :, 3]))
     return to_array(over(Image.fromarray(rgb), Image.fromarray(alpha), background))
+
+
+# Arrays of any library, as NumPy sees them: the one door for `media` and `patches`.
+_NUMPY = ("__array__", "__array_interface__", "__array_struct__")
+_LONGEST = 120
+
+
+def is_array(source: object) -> bool:
+    """Whether something is an array of NumPy's, or offers itself to NumPy or by DLPack; NumPy is not imported."""
+    # A Pillow image offers itself too, and `media` knows it better.
+    return not isinstance(source, Image.Image) and any(_offers(source, name) for name in (*_NUMPY, "__dlpack__"))
+
+
+def as_numpy(source: Any) -> npt.NDArray[Any]:
+    """What `is_array` is true of as a plain NumPy array: the same memory where its library lends that.
+
+    Raises:
+        InputError: masked, not in the CPU's memory, or of a type of value that NumPy has not.
+    """
+    import numpy as np
+
+    if type(source) is np.ndarray:
+        return source
+    if np.ma.isMaskedArray(source):
+        raise InputError("array is masked; fill it first: array.filled(...)")
+    try:
+        if any(_offers(source, name) for name in _NUMPY):
+            return np.asarray(source)
+        read: npt.NDArray[Any] = np.from_dlpack(source)
+    except (TypeError, ValueError, BufferError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
+        raise InputError(
+            f"array of type {type(source).__name__} is none that NumPy reads ({reason}); "
+            "copy it to the CPU's memory first, as a NumPy array"
+        ) from None
+    return read
+
+
+def _offers(source: object, name: str) -> bool:
+    """Whether it has an attribute, which is not read: what is offered may be made in that moment."""
+    return hasattr(type(source), name) or name in getattr(source, "__dict__", ())
+
+
+# The pixels of a Pillow image where Pillow keeps them, without a copy.
+class _ArrowArray(ctypes.Structure):
+    """`struct ArrowArray` of the C data interface, as far as it is read here."""
+
+
+_ArrowArray._fields_ = [
+    ("length", ctypes.c_int64),
+    ("null_count", ctypes.c_int64),
+    ("offset", ctypes.c_int64),
+    ("n_buffers", ctypes.c_int64),
+    ("n_children", ctypes.c_int64),
+    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+    ("children", ctypes.POINTER(ctypes.POINTER(_ArrowArray))),
+]
+
+_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_pointer.restype = ctypes.c_void_p
+_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+
+
+class _Lent:
+    """Memory in NumPy's array interface; an array made of it keeps this object, and so the capsule, alive."""
+
+    def __init__(self, capsule: Any, address: int, shape: tuple[int, int, int]) -> None:
+        self.capsule = capsule
+        self.__array_interface__ = {"version": 3, "typestr": "|u1", "shape": shape, "data": (address, True)}
+
+
+def borrow(image: Image.Image) -> npt.NDArray[np.uint8] | None:
+    """The memory of a decoded image of mode RGB or RGBA.
+
+    Returns:
+        uint8 [height, width, 4], read-only: red, green, blue, and alpha or a byte without meaning; None where this
+        Pillow or this image does not allow it. What is later drawn into the image shows.
+    """
+    import numpy as np
+
+    if image.mode not in ("RGB", "RGBA") or not hasattr(image, "__arrow_c_array__"):
+        return None
+    try:
+        _, capsule = image.__arrow_c_array__()
+    except ValueError:  # the rows lie in several blocks
+        return None
+    array = _ArrowArray.from_address(_pointer(capsule, b"arrow_array"))
+    width, height = image.size
+    # A list of four bytes for every pixel; the bytes are its only child.
+    if array.n_children != 1 or array.offset or array.length != width * height:
+        return None
+    values = array.children[0].contents
+    address = values.buffers[1] if values.n_buffers == 2 else None
+    if address is None or values.offset or values.length != 4 * width * height:
+        return None
+    return np.asarray(_Lent(capsule, address, (height, width, 4)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mlx_saccade import whole_numbers
+from mlx_saccade import validation
 from mlx_saccade.errors import InputError, brief
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Frame:
         import numpy as np
 
         try:
-            x1, y1, x2, y2 = map(whole_numbers.integer, box)
+            x1, y1, x2, y2 = map(validation.integer, box)
         except (TypeError, ValueError):
             x1 = y1 = x2 = y2 = None
         if x1 is None or y1 is None or x2 is None or y2 is None:

@@ -8,9 +8,8 @@ from numbers import Real
 from typing import Any
 
 from mlx_saccade.errors import InputError, brief
-from mlx_saccade.media import foreign
-from mlx_saccade.media.opening import Source
-from mlx_saccade.media.reading import Reading
+from mlx_saccade.media import arrays
+from mlx_saccade.media.image import Reading, Source
 
 __all__ = ["Video"]
 
@@ -60,8 +59,8 @@ def _rate(fps: Any) -> float:
 def _frames(frames: Any) -> Sequence[Source]:
     if isinstance(frames, str | bytes):
         raise InputError("video: files of films are not read yet; give a list of frames and their rate, fps")
-    if foreign.is_array(frames):
-        frames = foreign.as_numpy(frames)
+    if arrays.is_array(frames):
+        frames = arrays.as_numpy(frames)
         if frames.ndim not in (3, 4):
             raise InputError(
                 f"video: an array of shape {frames.shape} is none; give [frames, height, width, channels] "

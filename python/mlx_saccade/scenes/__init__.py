@@ -5,9 +5,9 @@ Example:
     scene.elements[0].description, scene.elements[0].box
 """
 
+from .descriptions import COLOURS, KINDS, NEUTRALS, WORDS, describe
 from .generator import annotate, generate
 from .scene import VERSION, Ambiguity, Element, Scene
-from .words import COLOURS, KINDS, NEUTRALS, WORDS, describe
 
 __all__ = [
     "COLOURS",

@@ -4,9 +4,9 @@ import math
 from typing import Final
 
 from .boxes import Box, inset
-from .dice import Dice
-from .furnish import add_list, add_table, flow, icons, text_size
 from .layout import Layout
+from .rng import Dice
+from .widgets import add_list, add_table, flow, icons, text_size
 
 # A screen whose control unit is larger than this share of its area could not hold twenty elements.
 CELLS: Final = 130

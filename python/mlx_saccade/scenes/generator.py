@@ -8,13 +8,12 @@ import numpy as np
 
 from ..errors import InputError, brief
 from .boxes import times
+from .descriptions import Relation, describe, place_of, tell_apart
 from .desktop import arrange
-from .dice import Dice
 from .layout import Layout
-from .naming import Relation, place_of, tell_apart
 from .paint import draw, prepare
+from .rng import Dice
 from .scene import KEY, Ambiguity, Element, Scene
-from .words import describe
 
 SIDES: Final = (56, 8192)
 SCALES: Final = (1, 2)

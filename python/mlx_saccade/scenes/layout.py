@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .boxes import Box
-from .dice import Dice
-from .naming import Stand, tell_apart
-from .words import COLOURS, CONTAINERS, CONTROLS, ICONS, NEUTRALS, SURFACES
+from .descriptions import COLOURS, CONTAINERS, CONTROLS, ICONS, NEUTRALS, SURFACES, Stand, tell_apart
+from .rng import Dice
 
 # Share of surfaces that are dark, light or grey, while such a one is still free.
 NEUTRAL_SHARE: Final = 0.6

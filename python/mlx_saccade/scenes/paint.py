@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .dice import Dice
 from .layout import Layout, Slot
 from .palette import Colour, Theme, body, draw_theme, ink, mix, shade
 from .raster import Canvas
+from .rng import Dice
 from .shapes import DECORATIONS, PAINTERS, Brush, corner
 
 SHADOW: Final = 0.34

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from .dice import Dice
-from .words import NEUTRALS
+from .descriptions import NEUTRALS
+from .rng import Dice
 
 Colour = tuple[int, int, int]
 

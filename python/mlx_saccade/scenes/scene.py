@@ -9,9 +9,20 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, brief
 from .boxes import Box
-from .dice import Dice
-from .naming import matching
-from .words import COLOURS, CONTAINERS, CONTROLS, DESKTOP, ICONS, KINDS, NEUTRALS, SURFACES, describe, within
+from .descriptions import (
+    COLOURS,
+    CONTAINERS,
+    CONTROLS,
+    DESKTOP,
+    ICONS,
+    KINDS,
+    NEUTRALS,
+    SURFACES,
+    describe,
+    matching,
+    within,
+)
+from .rng import Dice
 
 # What is kept goes by it: raise it when the same seed no longer gives the same screen.
 VERSION: Final = 3

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from .boxes import Box, inset
+from .descriptions import GLYPHS
 from .glyphs import glyph_stamp
 from .palette import WHITE, Colour, bright, ink, mark, mix
 from .raster import Canvas
-from .words import GLYPHS
 from .writing import write_centred, write_line, write_lines
 
 

@@ -1,0 +1,33 @@
+"""Pictures and sizes that several tables share, and what transformers' layout looks like made of native patches."""
+
+from __future__ import annotations
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+import mlx_saccade as saccade
+from mlx_saccade.preprocess.plan import Plan
+
+# The pass order of the installed Pillow. 12.2 and 12.3 differ for strips over 100:1, which no benchmark is.
+PILLOW_ORDER = "pillow13" if int(PIL.__version__.split(".")[0]) >= 13 else "horizontal"
+
+BUDGETS = {"256 tokens": 256, "1,280 tokens": 1280, "4,096 tokens": 4096, "native, 10,549 tokens": 16384}
+
+
+def noise(size: tuple[int, int], seed: int = 0) -> NDArray[np.uint8]:
+    """uint8 [height, width, 3]."""
+    return np.random.RandomState(seed).randint(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+
+
+def as_reference(native: NDArray[np.uint8], plan: Plan) -> NDArray[np.float32]:
+    """Native patches brought back from window order, normalised and repeated: transformers' pixel values."""
+    family, (_, rows, columns) = plan.family, plan.grid_thw
+    order, _ = saccade.window_index([plan.grid_thw])
+    merged = family.merge_size**2
+    raster = np.empty((rows * columns // merged, merged * native.shape[1]), np.uint8)
+    raster[order] = native.reshape(len(raster), -1)
+    pixels = raster.reshape(-1, 3, 1, family.patch_size**2)
+    scaled = (pixels * (1 / 255)).astype(np.float32)
+    mean, std = (np.array(value, np.float32).reshape(3, 1, 1) for value in (family.mean, family.std))
+    return ((scaled - mean) / std).repeat(family.temporal_patch_size, axis=2).reshape(len(native), -1)

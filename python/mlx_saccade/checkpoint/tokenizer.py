@@ -1,0 +1,239 @@
+"""From messages to token ids: the checkpoint's own chat template and tokenizer, and what users type stays text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel
+
+from mlx_saccade.checkpoint.chat_template import ChatTemplate
+from mlx_saccade.checkpoint.files import check_size, optional_json, optional_text
+from mlx_saccade.errors import InputError, brief
+
+__all__ = ["Message", "Prompts"]
+
+Message = dict[str, Any]
+"""As transformers takes it: {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "..."}]}."""
+
+# Stands for a user's text while the template is rendered; private-use characters, which no template writes.
+_STAND_IN = "\ue000{}\ue001"
+_STAND_INS = re.compile("\ue000([0-9]+)\ue001")
+
+
+def _byte_letters() -> dict[str, int]:
+    """The letters that byte-level tokenizers write bytes as: printable ones stand for themselves (GPT-2's table)."""
+    own = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    letters = {chr(byte): byte for byte in own}
+    others = (byte for byte in range(0x100) if byte not in own)
+    return letters | {chr(0x100 + place): byte for place, byte in enumerate(others)}
+
+
+_BYTES = _byte_letters()
+
+
+class Prompts:
+    """Template and tokenizer of one checkpoint."""
+
+    def __init__(self, folder: Path, image_token_id: int, video_token_id: int | None = None) -> None:
+        """Read tokenizer.json, tokenizer_config.json and the chat template of a checkpoint folder.
+
+        Args:
+            folder: of the checkpoint.
+            image_token_id: stands for an image in the template's text, and then for each of its tokens.
+            video_token_id: the same for videos; None for a checkpoint that is shown none.
+
+        Raises:
+            FileNotFoundError: no tokenizer.json.
+            InputError: a file that cannot be read, no chat template, or an image token that the tokenizer lacks.
+        """
+        path = folder / "tokenizer.json"
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file; download the checkpoint's tokenizer")
+        self._folder, self._image, self._video = folder, image_token_id, video_token_id
+        self._tokenizer, self._literal = _tokenizer(path), _tokenizer(path)
+        self._literal.encode_special_tokens = True  # "<|im_end|>" is ten characters to this one
+        added = self._tokenizer.get_added_tokens_decoder()
+        self._special = {token.content: number for number, token in added.items() if token.special}
+        if image_token_id not in added:
+            raise InputError(
+                f"{folder}: image_token_id {image_token_id} of config.json is no added token of tokenizer.json; "
+                "check that both files belong to one checkpoint"
+            )
+        self._image_name = added[image_token_id].content
+        names = sorted(self._special, key=len, reverse=True)
+        self._specials = re.compile("(" + "|".join(map(re.escape, names)) + ")") if names else None
+        self._template, self._constants = _template(folder)
+
+    def encode(
+        self, messages: Sequence[Message], image_tokens: Sequence[int], video_tokens: Sequence[int] = ()
+    ) -> list[int]:
+        """Token ids of a conversation up to where the assistant begins.
+
+        Args:
+            messages: in order; each image or video part stands where it is to be seen.
+            image_tokens: how many tokens each image has, in order.
+            video_tokens: the same of videos.
+
+        Returns:
+            The ids; equal to what transformers gives, unless a text holds a special token, which stays text here.
+
+        Raises:
+            InputError: messages of another form, text that is not Unicode, a template that fails on them, or that
+                does not show as many images and videos as are given.
+        """
+        _check(messages)
+        texts = [part["text"] for message in messages for part in _parts(message) if "text" in part]
+        if self._specials and any(self._specials.search(text) for text in texts):
+            ids = self._encode_literally(messages, texts)
+        else:
+            ids = self._tokenizer.encode(self.render(messages), add_special_tokens=False).ids
+        self._check_shown(ids, messages, "image", self._image, len(image_tokens))
+        if self._video is not None:
+            self._check_shown(ids, messages, "video", self._video, len(video_tokens))
+        elif video_tokens:
+            raise InputError(f"{self._folder}: the checkpoint has no video token; give images")
+        counts = {self._image: iter(image_tokens), self._video: iter(video_tokens)}
+        return [copy for token in ids for copy in [token] * (next(counts[token]) if token in counts else 1)]
+
+    def _check_shown(self, ids: Sequence[int], messages: Sequence[Message], kind: str, token: int, given: int) -> None:
+        shown = ids.count(token)
+        if shown == given:
+            return
+        asked = sum(part.get("type") == kind for message in messages for part in _parts(message))
+        why = "check the messages"
+        if asked == given:
+            name = self._image_name if kind == "image" else f"{kind} token"
+            why = (
+                f"the messages hold {asked}: its {kind} token is not {name} {token}, as {kind}_token_id of config.json "
+                f"and tokenizer.json have it, or the template leaves {kind}s out"
+            )
+        raise InputError(
+            f"{self._template.where}: the chat template shows {shown} {kind}s where {given} are given; {why}"
+        )
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of generated ids, special tokens written out."""
+        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=False)
+        return text
+
+    def token_bytes(self) -> list[bytes | None]:
+        """What each token writes, by id; None for special tokens and ids without one.
+
+        Raises:
+            InputError: a tokenizer that is not byte-level, whose tokens alone do not say what they write.
+        """
+        if not isinstance(self._tokenizer.decoder, ByteLevel):
+            raise InputError(
+                f"{self._folder / 'tokenizer.json'}: is not byte-level, so what a token writes depends on the others"
+            )
+        words: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=True)
+        added = self._tokenizer.get_added_tokens_decoder()
+        table: list[bytes | None] = [None] * (max(words.values(), default=-1) + 1)
+        for word, number in words.items():
+            if number in added:
+                table[number] = None if added[number].special else word.encode()
+            elif all(letter in _BYTES for letter in word):
+                table[number] = bytes(_BYTES[letter] for letter in word)
+        return table
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The template's text, the assistant's turn opened."""
+        return self._template.render(messages, **self._constants)
+
+    def _encode_literally(self, messages: Sequence[Message], texts: Sequence[str]) -> list[int]:
+        """Encode with every special token of the template, and none of the users."""
+        numbers = iter(range(len(texts)))
+        masked = [_replace_texts(message, lambda: _STAND_IN.format(next(numbers))) for message in messages]
+        assert self._specials is not None
+        ids: list[int] = []
+        for piece in self._specials.split(self.render(masked)):
+            if piece in self._special:
+                ids.append(self._special[piece])
+            else:
+                whole = _STAND_INS.sub(lambda match: texts[int(match[1])], piece)
+                ids += self._literal.encode(whole, add_special_tokens=False).ids
+        return ids
+
+
+def _check(messages: Sequence[Message]) -> None:
+    """Raise InputError for messages that are not as `Message` says."""
+    for message in messages:
+        content = message.get("content") if isinstance(message, Mapping) else None
+        if not isinstance(content, str | list) or not all(isinstance(part, Mapping) for part in _parts(message)):
+            raise InputError(f"message {brief(message)}: content has to be text or a list of parts with a type")
+        for part in _parts(message):
+            _check_text(part.get("text", ""))
+
+
+def _check_text(text: Any) -> None:
+    if not isinstance(text, str):
+        raise InputError(f"text is {brief(text)}; write it as a string")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"text {brief(text)} has half a character at position {error.start} (a surrogate alone); decode it anew"
+        ) from None
+
+
+def _line(error: Exception) -> str:
+    """An error's first line, its kind where it says nothing more."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _parts(message: Message) -> list[Mapping[str, Any]]:
+    content = message["content"]
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _replace_texts(message: Message, stand_in: Any) -> Message:
+    content = message["content"]
+    if isinstance(content, str):
+        return {**message, "content": stand_in()}
+    return {**message, "content": [{**part, "text": stand_in()} if "text" in part else part for part in content]}
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    check_size(path)
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception for every fault of the file
+        raise InputError(f"{path}: is not a tokenizer ({_line(error)}); download it again") from None
+
+
+def _template(folder: Path) -> tuple[ChatTemplate, dict[str, str]]:
+    """The compiled chat template, and the token strings it may name."""
+    raw = optional_json(folder / "tokenizer_config.json") or {}
+    source, where = _template_source(folder, raw)
+    constants = {}
+    for name in ("bos_token", "eos_token", "pad_token", "unk_token"):
+        value = raw.get(name)
+        value = value.get("content") if isinstance(value, dict) else value
+        if isinstance(value, str):
+            constants[name] = value
+    return ChatTemplate(source, str(where)), constants
+
+
+def _template_source(folder: Path, tokenizer_config: dict[str, Any]) -> tuple[str, Path]:
+    """A file of its own goes before chat_template.json, and that before the tokenizer's configuration."""
+    own, older = folder / "chat_template.jinja", folder / "chat_template.json"
+    text = optional_text(own)
+    if text is not None:
+        return text, own
+    raw, where = optional_json(older), older
+    if raw is None:
+        raw, where = tokenizer_config, folder / "tokenizer_config.json"
+    source = raw.get("chat_template")
+    if isinstance(source, list):
+        named = {item.get("name"): item.get("template") for item in source if isinstance(item, dict)}
+        source = named.get("default")
+    if not isinstance(source, str):
+        raise InputError(
+            f"{folder}: no chat template (chat_template.jinja); give the checkpoint of an instruction-tuned model"
+        )
+    return source, where

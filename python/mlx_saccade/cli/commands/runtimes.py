@@ -1,0 +1,65 @@
+"""`mlx-saccade runtimes`: what the default budgets of known runtimes make of one image."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from mlx_saccade import families
+from mlx_saccade.cli import output
+from mlx_saccade.cli.options import add_url_argument, image_given
+from mlx_saccade.preprocess import plan, runtimes
+
+__all__ = ["add_arguments", "run", "settings"]
+
+WIDTH = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `mlx-saccade runtimes`."""
+    parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160")
+    parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
+    add_url_argument(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print one row a runtime and range of versions, by the reference's arithmetic within that runtime's limits."""
+    size = plan.plan(image_given(options), family=options.family, budget="checkpoint").source_size
+    rows = runtimes.survey(size, options.family)
+    if options.json:
+        output.print_json(
+            {"source_size": list(size), "family": options.family, "runtimes": [asdict(row) for row in rows]}
+        )
+        return 0
+    output.table(
+        [("runtime", "left"), ("versions", "left"), ("limits", "right"), ("resized", "right"), ("tokens", "right")],
+        [row_text(row) for row in rows],
+    )
+    print("limits in tokens; sizes by the reference's arithmetic within them; --json has the differences and sources")
+    area = families.get(options.family).factor ** 2
+    example = f"pixels = tokens x {area}; 1003520 px = {1003520 // area:,} tokens"
+    print(f"\nwhat changes a runtime's limits ({example}):")
+    output.facts(settings(rows), width=WIDTH)
+    return 0
+
+
+def settings(rows: list[runtimes.SurveyRow]) -> list[tuple[str, str]]:
+    """(runtime, the setting that changes its limits), with the versions where these differ in it."""
+    found = []
+    for name in dict.fromkeys(row.runtime for row in rows):
+        own = [row for row in rows if row.runtime == name]
+        by_setting: dict[str, list[str]] = {}
+        for row in own:
+            by_setting.setdefault(row.override, []).append(row.versions)
+        for setting, versions in by_setting.items():
+            found.append((name, setting if len(by_setting) == 1 else f"{'; '.join(versions)}: {setting}"))
+    return found
+
+
+def row_text(row: runtimes.SurveyRow) -> tuple[str, str, str, str, str]:
+    """One row of the table; a runtime whose limits for the family are not known says so."""
+    if row.resized_size is None:
+        return row.runtime, row.versions, "unknown", "", ""
+    width, height = row.resized_size
+    limits = f"{row.min_tokens:,} to {row.max_tokens:,}"
+    return row.runtime, row.versions, limits, f"{width} x {height}", f"{row.tokens:,}"

@@ -1,0 +1,116 @@
+"""`mlx-saccade sizes`: which sizes fill whole attention windows, and what becomes of small images."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from typing import Any
+
+from mlx_saccade import families
+from mlx_saccade.cli import output
+from mlx_saccade.cli.options import add_budget_arguments, parse_size
+from mlx_saccade.families import Family
+from mlx_saccade.preprocess import sizes
+from mlx_saccade.preprocess.sizes import SizeReport
+
+__all__ = ["add_arguments", "describe", "run"]
+
+WIDTH = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `mlx-saccade sizes`."""
+    parser.add_argument(
+        "sizes", metavar="WIDTHxHEIGHT", nargs="*", help="sizes such as 400x300; none: a table of instructive ones"
+    )
+    parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
+    parser.add_argument(
+        "--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)"
+    )
+    add_budget_arguments(parser)
+
+
+def describe(report: SizeReport) -> dict[str, Any]:
+    """One size as JSON values; sizes are (width, height)."""
+    plan = report.plan
+    return {
+        "source_size": list(plan.source_size),
+        "resized_size": list(plan.resized_size),
+        "tokens": plan.tokens,
+        "min_pixels": plan.min_pixels,
+        "max_pixels": plan.max_pixels,
+        "enlarged": report.enlarged,
+        "enlargement": list(report.enlargement),
+        "windows": plan.windows,
+        "whole_windows": report.whole_windows,
+        "partial_windows": report.partial_windows,
+        "padding": report.padding,
+        "kinds": [
+            {
+                "place": kind.place,
+                "columns": kind.columns,
+                "rows": kind.rows,
+                "tokens": kind.tokens,
+                "count": kind.count,
+            }
+            for kind in report.kinds
+        ],
+        "whole_window_size": list(report.whole_window_size) if report.whole_window_size else None,
+    }
+
+
+def row_text(report: SizeReport) -> tuple[str, ...]:
+    """One row of the table."""
+    plan = report.plan
+    cells = (
+        "{} x {}".format(*plan.source_size),
+        "{} x {}".format(*plan.resized_size),
+        "x {:.3g}, y {:.3g}".format(*report.enlargement) + (" *" if report.enlarged else "  "),
+        f"{plan.tokens:,}",
+    )
+    if plan.family.window_size is None:
+        return cells
+    partial = ", ".join(f"{kind.count} of {kind.columns}x{kind.rows}" for kind in report.kinds if not kind.whole)
+    nearest = "{} x {}".format(*report.whole_window_size) if report.whole_window_size else "none"
+    return *cells, str(report.whole_windows or "none"), partial or "none", nearest if partial else "itself"
+
+
+def notes(family: Family, reports: list[SizeReport]) -> list[str]:
+    """What the table means, one line each."""
+    factor, lines = family.factor, []
+    if family.window_size is None:
+        lines.append(f"{family.name} has no windows: every token attends to all tokens of its image")
+    else:
+        side = family.window_size // factor
+        lines += [
+            f"a window is {family.window_size} x {family.window_size} px: {side} x {side} tokens of {factor} px, "
+            f"{side**2} in all; sides that are multiples of {family.window_size} fill whole windows",
+            "a partial window holds columns x rows of real tokens and attends to these alone: the padding that would "
+            "complete it is dropped before attention, never attended",
+            "nearest whole: the nearest size without partial windows; an image of that size is not resized",
+        ]
+    floors = sorted({report.plan.min_pixels for report in reports})
+    least = " or ".join(f"{pixels:,} px ({-(-pixels // factor**2)} tokens)" for pixels in floors)
+    lines.append(f"* below {least} an image is brought up to it: more tokens, no more detail")
+    if any(report.enlarged and min(report.enlargement) < 1 for report in reports):
+        lines.append(f"* a side below half a token ({factor // 2} px) counts as 0, so a strip that thin loses length")
+    return lines
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print one row a size, then what it means."""
+    family = families.get(options.family)
+    wanted = [parse_size("size", word) for word in options.sizes] or sizes.EXAMPLES
+    reports = [
+        sizes.explain(size, family=family, budget=options.budget, min_tokens=options.min_tokens) for size in wanted
+    ]
+    if options.json:
+        output.print_json({"family": family.name, "sizes": [describe(report) for report in reports]})
+        return 0
+    columns = [("size", "right"), ("resized", "right"), ("scale", "right"), ("tokens", "right")]
+    if family.window_size is not None:
+        columns += [("whole", "right"), ("partial windows", "left"), ("nearest whole", "right")]
+    output.table(columns, [row_text(report) for report in reports])
+    for line in notes(family, reports):
+        print(textwrap.fill(line, WIDTH, subsequent_indent="  "))
+    return 0

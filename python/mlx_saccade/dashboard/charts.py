@@ -1,0 +1,120 @@
+"""Draws the page: IoU and time against budget as SVG, with the numbers in a table below."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from mlx_saccade.evals import BINS, Cell, Setup
+
+__all__ = ["Chart", "Line", "render"]
+
+WIDTH, HEIGHT = 560, 300
+LEFT, RIGHT, TOP, BOTTOM = 52, 16, 16, 40
+# Four hues that stay apart for most kinds of colour blindness (Okabe and Ito).
+COLOURS = {"large": "#0072b2", "medium": "#009e73", "small": "#e69f00", "tiny": "#d55e00"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One size bin: SVG points "x,y x,y", the band of its interval as a closed outline ("" for none), and dots."""
+
+    name: str
+    colour: str
+    points: str
+    band: str
+    dots: tuple[tuple[float, float, str], ...]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over a logarithmic token axis; ticks are (position in px, text)."""
+
+    title: str
+    lines: tuple[Line, ...]
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+
+
+def horizontal(cells: Sequence[Cell]) -> Callable[[float], float]:
+    """Tokens to px, logarithmic; a single budget stands in the middle."""
+    low, high = math.log(min(c.tokens for c in cells)), math.log(max(c.tokens for c in cells))
+    span = WIDTH - LEFT - RIGHT
+    if high == low:
+        return lambda tokens: LEFT + span / 2
+    return lambda tokens: round(LEFT + span * (math.log(tokens) - low) / (high - low), 1)
+
+
+def chart(
+    title: str,
+    cells: Sequence[Cell],
+    value: Callable[[Cell], float],
+    interval: Callable[[Cell], tuple[float | None, float | None]] | None,
+    top: float,
+    tick: Callable[[float], str],
+) -> Chart:
+    """The geometry of one chart; `top` is the value at its upper edge, 0 at its lower one."""
+    x = horizontal(cells)
+
+    def y(amount: float) -> float:
+        return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(amount, top) / top, 1)
+
+    lines = []
+    for size in BINS:
+        chosen = [cell for cell in cells if cell.size == size]
+        if not chosen:
+            continue
+        outline = []
+        if interval is not None:
+            ends = [(x(c.tokens), *interval(c)) for c in chosen]
+            outline = [(at, y(high)) for at, _, high in ends if high is not None]
+            outline += [(at, y(low)) for at, low, _ in reversed(ends) if low is not None]
+        lines.append(
+            Line(
+                name=size,
+                colour=COLOURS[size],
+                points=" ".join(f"{x(c.tokens)},{y(value(c))}" for c in chosen),
+                band=" ".join(f"{a},{b}" for a, b in outline),
+                dots=tuple(
+                    (x(c.tokens), y(value(c)), f"{size}, {c.tokens:.0f} tokens: {value(c):.3f}") for c in chosen
+                ),
+            )
+        )
+    by_budget = {cell.budget: cell for cell in cells}
+    x_ticks = tuple((x(cell.tokens), str(budget)) for budget, cell in sorted(by_budget.items()))
+    y_ticks = tuple((y(top * step / 4), tick(top * step / 4)) for step in range(5))
+    return Chart(title, tuple(lines), x_ticks, y_ticks)
+
+
+def render(setup: Setup, cells: Sequence[Cell]) -> str:
+    """The page as HTML with everything it needs inside it.
+
+    Args:
+        setup: what the sweep asked.
+        cells: `mlx_saccade.evals.summarise` of its records; at least one.
+
+    Returns:
+        The text of an HTML file.
+    """
+    import jinja2
+
+    slowest = max(cell.seconds for cell in cells) or 1.0
+    charts = [
+        chart("Mean IoU, with 95 % intervals", cells, lambda c: c.iou, lambda c: (c.low, c.high), 1.0, "{:.2f}".format),
+        chart("Median seconds a question", cells, lambda c: c.seconds, None, slowest * 1.1, "{:.2g}".format),
+    ]
+    source = (resources.files("mlx_saccade") / "dashboard" / "page.html.j2").read_text(encoding="utf-8")
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
+    return template.render(
+        setup=setup,
+        cells=cells,
+        charts=charts,
+        colours=COLOURS,
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+        right=RIGHT,
+        bottom=BOTTOM,
+    )

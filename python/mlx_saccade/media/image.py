@@ -1,0 +1,289 @@
+"""`open_image` and `image_size`: one policy for every kind of source."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, Union, get_args
+
+from PIL import Image
+
+from mlx_saccade.errors import InputError, brief
+from mlx_saccade.media import arrays, decode, fast_decoders, sources
+from mlx_saccade.media import color as colour
+from mlx_saccade.media.color import Color
+from mlx_saccade.media.frame import Frame
+from mlx_saccade.media.orientation import read_orientation, turn_upright, upright_size
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+from dataclasses import asdict
+
+__all__ = ["Encoded", "Reading", "Source", "check_options", "encoded", "image_size", "image_sizes", "open_image"]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A file's bytes in memory, and the short name of where they came from."""
+
+    data: bytes
+    origin: str
+
+
+Source: TypeAlias = Union[
+    str, "os.PathLike[str]", bytes, bytearray, memoryview, Encoded, Image.Image, "npt.NDArray[np.generic]", Frame
+]
+"""A path, URL or data URI; encoded bytes; a Pillow image; an array; a frame."""
+
+_WHITE = (255, 255, 255)
+
+
+def open_image(
+    source: Source,
+    *,
+    background: tuple[int, int, int] | None = _WHITE,
+    color: Color = "convert",
+    orientation: bool = True,
+    allow_url: bool = False,
+    max_pixels: int = decode.MAX_PIXELS,
+    at_least: tuple[int, int] | None = None,
+) -> Frame:
+    """Read an image as upright 8-bit sRGB.
+
+    What begins with "data:" is a data URI, with "http://" or "https://" a URL, with "file://" a path spelled as a URL,
+    any other string a path; base64 alone goes through `from_base64` first. Of an animation the first frame is read.
+    CMYK, palettes, grey and 1-bit images are converted as Pillow's `convert("RGB")` does; 16-bit grey is scaled by
+    1/257; of 16-bit colour, and of 16-bit grey with alpha, the high byte is read. Of arrays, see
+    `mlx_saccade.media.arrays.from_array`.
+
+    Args:
+        source: a path, URL or data URI; the bytes of a file; a `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or
+            [h, w, 4] of uint8, uint16, bool or floats in 0..1, NumPy's or one in the CPU's memory that NumPy reads
+            (MLX, PyTorch, DLPack); a `Frame`, which is returned as it is.
+        background: what shows through alpha, red, green, blue in 0..255; None drops alpha, as mlx-vlm does.
+        color: "convert" an embedded colour profile to sRGB, or "ignore" it, as transformers does.
+        orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
+        allow_url: whether a URL may be fetched.
+        max_pixels: refuse, before decoding, what has more pixels; arrays are not counted.
+        at_least: a JPEG file may be decoded at 1/2, 1/4 or 1/8 of its size, by its own transform, while both sides of
+            the upright image stay at least (width, height). Faster, and not the same bits as decoding it whole.
+
+    Returns:
+        The frame; its origin is a short name for messages.
+
+    Raises:
+        InputError: a source that is none of these, is no image, is broken or truncated, too large, or has values
+            outside the stated range.
+        FileNotFoundError: no such file.
+    """
+    check_options(background=background, color=color, max_pixels=max_pixels, at_least=at_least)
+    if isinstance(source, Frame):
+        return source
+    if arrays.is_array(source):
+        pixels = arrays.from_array(arrays.as_numpy(source), background=background)
+        return Frame(pixels, (pixels.shape[1], pixels.shape[0]), "array")
+    with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as opened:
+        turn = opened.turn if orientation else 1
+        source_size = upright_size(opened.image.size, turn)
+        _reduce(opened, at_least, turn)
+        stored = _stored(opened, turn, background=background, color=color)
+        stored.flags.writeable = False
+        return Frame(stored, source_size, opened.origin)
+
+
+def image_size(
+    source: Source, *, orientation: bool = True, allow_url: bool = False, max_pixels: int = decode.MAX_PIXELS
+) -> tuple[int, int]:
+    """The (width, height) that `open_image` would give, from the header only: no pixel is decoded.
+
+    Args:
+        source: as `open_image`.
+        orientation: as `open_image`.
+        allow_url: as `open_image`; the whole file is fetched.
+        max_pixels: as `open_image`.
+
+    Raises:
+        InputError: as `open_image`, but for damage behind the header.
+        FileNotFoundError: no such file.
+    """
+    return image_sizes(source, orientation=orientation, allow_url=allow_url, max_pixels=max_pixels)[0]
+
+
+def image_sizes(
+    source: Source,
+    *,
+    orientation: bool = True,
+    allow_url: bool = False,
+    max_pixels: int = decode.MAX_PIXELS,
+    at_least: tuple[int, int] | None = None,
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The (width, height) of the source and of the pixels that `open_image` would decode; arguments as there.
+
+    The two differ only where `at_least` lets a JPEG be decoded smaller. Only the header is read; errors as
+    `image_size`.
+    """
+    check_options(max_pixels=max_pixels, at_least=at_least)
+    if isinstance(source, Frame):
+        return source.source_size, (source.stored.shape[1], source.stored.shape[0])
+    if arrays.is_array(source):
+        size = arrays.array_size(arrays.as_numpy(source))
+        return size, size
+    with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as opened:
+        turn = opened.turn if orientation else 1
+        whole = upright_size(opened.image.size, turn)
+        _reduce(opened, at_least, turn)
+        return whole, upright_size(opened.image.size, turn)
+
+
+def encoded(source: Source, *, allow_url: bool = False) -> Encoded | None:
+    """Read a source's file whole, so that what is named and what is decoded are the same bytes.
+
+    Returns:
+        The bytes; None for a source that is pixels already (a `PIL.Image`, an array, a `Frame`).
+
+    Raises:
+        InputError: as `open_image`, where the source cannot be read.
+        FileNotFoundError: no such file.
+    """
+    if isinstance(source, (Encoded, Frame, Image.Image)) or arrays.is_array(source):
+        return source if isinstance(source, Encoded) else None
+    stream, origin = _stream(source, allow_url)
+    with stream:
+        return Encoded(stream.read(), origin)
+
+
+def _stored(
+    opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, color: Color
+) -> npt.NDArray[np.uint8]:
+    """The upright pixels as a frame stores them, with as few copies as there can be."""
+    image = opened.image
+    array = None if opened.file is None else fast_decoders.pixels(opened.file, image)
+    if array is None:
+        decode.load(image, opened.origin)
+    if turn == 1 and _is_plain(image, array, background=background, color=color):
+        return _lent(image) if array is None else array
+    if array is not None:
+        image = Image.fromarray(array)
+        image.info = dict(opened.image.info)
+    return _lent(turn_upright(colour.to_rgb(image, opened.origin, background=background, color=color), turn))
+
+
+def _is_plain(image: Image.Image, array: Any, *, background: tuple[int, int, int] | None, color: Color) -> bool:
+    """Whether the first three channels of the image, decoded into `array` or itself, are the result already."""
+    if (
+        image.mode not in ("RGB", "RGBA")
+        or (color == "convert" and "icc_profile" in image.info)
+        or "transparency" in image.info
+    ):
+        return False
+    if image.mode == "RGB" or background is None:
+        return True
+    opaque = image.getchannel("A").getextrema() == (255, 255) if array is None else array[:, :, 3].min() == 255
+    return bool(opaque)
+
+
+def _lent(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """The pixels of a decoded RGB or RGBA image, copied only where Pillow does not lend them."""
+    lent = arrays.borrow(image)
+    return arrays.to_array(image) if lent is None else lent
+
+
+def _reduce(opened: _Opened, at_least: tuple[int, int] | None, turn: int) -> None:
+    """As `decode.reduce`, of files alone: it would change an image that the caller holds."""
+    if at_least is not None and opened.file is not None:
+        decode.reduce(opened.image, upright_size(at_least, turn))
+
+
+class _Opened(NamedTuple):
+    """Anything but an array, its pixels not yet decoded; `file` is None for a `PIL.Image` that the caller made."""
+
+    image: Image.Image
+    file: BinaryIO | None
+    origin: str
+    turn: int
+
+
+@contextmanager
+def _opened(source: Any, *, allow_url: bool, max_pixels: int) -> Iterator[_Opened]:
+    if isinstance(source, Image.Image):
+        origin = "PIL image"
+        decode.check_size(source.size, origin, max_pixels)
+        yield _Opened(source, None, origin, read_orientation(source))
+        return
+    stream, origin = _stream(source, allow_url)
+    with stream, decode.header(stream, origin, max_pixels=max_pixels) as image:
+        yield _Opened(image, stream, origin, read_orientation(image, stream))
+
+
+def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
+    if isinstance(source, Encoded):
+        return io.BytesIO(source.data), source.origin
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return io.BytesIO(sources.copied(source)), "bytes"  # BytesIO itself takes no memoryview with gaps
+    if isinstance(source, str):
+        return sources.open_text(source, allow_url=allow_url)
+    if isinstance(source, os.PathLike):
+        return sources.open_file(source), sources.short(os.fsdecode(source))
+    raise InputError(f"a {type(source).__name__} is no image: give a path, bytes, a data URI, a PIL.Image or an array")
+
+
+def check_options(*, max_pixels: Any, background: Any = None, color: Any = "convert", at_least: Any = None) -> None:
+    """Refuse what no image can be read with.
+
+    Raises:
+        InputError: a value that `open_image` does not take.
+    """
+    if background is not None:
+        good = isinstance(background, (tuple, list)) and len(background) == 3
+        if not good or any(isinstance(v, bool) or not isinstance(v, int) or not 0 <= v <= 255 for v in background):
+            raise InputError(f"background {brief(background)} is no colour: give (red, green, blue) in 0..255, or None")
+    if not isinstance(color, str) or color not in get_args(Color):
+        raise InputError(f"color is {brief(color)}; it is 'convert' or 'ignore'")
+    if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
+        raise InputError(f"max_pixels is {brief(max_pixels)}; it must be a whole number of at least 1")
+    if at_least is not None:
+        good = isinstance(at_least, (tuple, list)) and len(at_least) == 2
+        if not good or any(isinstance(side, bool) or not isinstance(side, int) or side < 1 for side in at_least):
+            raise InputError(f"at_least is {brief(at_least)}; give (width, height) in pixels, at least 1")
+
+
+# A policy of reading images, decided once and kept: what an engine is given for all its images.
+@dataclass(frozen=True)
+class Reading:
+    """How images are read: the arguments of `open_image` of the same names."""
+
+    background: tuple[int, int, int] | None = (255, 255, 255)
+    color: Color = "convert"
+    orientation: bool = True
+    allow_url: bool = False
+    max_pixels: int = decode.MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        """Check what `open_image` would refuse of every image.
+
+        Raises:
+            InputError: a background, colour rule or limit that is none.
+        """
+        check_options(background=self.background, color=self.color, max_pixels=self.max_pixels)
+
+    def open(self, source: Source) -> Frame:
+        """As `open_image`."""
+        return open_image(source, **asdict(self))
+
+    def size(self, source: Source) -> tuple[int, int]:
+        """As `image_size`."""
+        return image_size(source, orientation=self.orientation, allow_url=self.allow_url, max_pixels=self.max_pixels)
+
+    def encoded(self, source: Source) -> Encoded | None:
+        """As `encoded`."""
+        return encoded(source, allow_url=self.allow_url)
+
+    @property
+    def look(self) -> dict[str, Any]:
+        """What makes the same bytes come out as other pixels."""
+        return {"background": self.background, "color": self.color, "orientation": self.orientation}

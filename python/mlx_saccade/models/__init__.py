@@ -1,0 +1,32 @@
+"""Qwen2-VL and Qwen2.5-VL in MLX: `load(path)` gives a `Model` with transformers' argument names and layouts."""
+
+from mlx_saccade.models import memory, preprocessor_config
+from mlx_saccade.models.cache import KVCache
+from mlx_saccade.models.config import Config, TextConfig, VisionConfig
+from mlx_saccade.models.convert import Conversion, convert
+from mlx_saccade.models.generation import Choose, greedy
+from mlx_saccade.models.inputs import Prompt, join
+from mlx_saccade.models.loading import load, outline
+from mlx_saccade.models.memory import Estimate
+from mlx_saccade.models.model import Model
+from mlx_saccade.models.preprocessor_config import pixel_limits
+
+__all__ = [
+    "Choose",
+    "Config",
+    "Conversion",
+    "Estimate",
+    "KVCache",
+    "Model",
+    "Prompt",
+    "TextConfig",
+    "VisionConfig",
+    "convert",
+    "greedy",
+    "join",
+    "load",
+    "memory",
+    "outline",
+    "pixel_limits",
+    "preprocessor_config",
+]

@@ -1,0 +1,288 @@
+"""A float checkpoint in, a quantised one out, in the form of mlx-community: mlx-vlm and mlx-swift read it too.
+
+Layers are quantised by `mlx.core.quantize` in the precision they are stored in. Layers whose width is no multiple of
+the group (the tower's MLP, 3,420 wide, for one) stay float, as does the whole tower unless it is asked for: it is a
+small part of the bytes, and what it loses cannot be made up for later.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlx_saccade.backend import mx, nn
+from mlx_saccade.checkpoint.files import check_size, read_json
+from mlx_saccade.checkpoint.safetensors import mlx_name
+from mlx_saccade.errors import InputError
+from mlx_saccade.files import part_beside
+from mlx_saccade.models import loading
+from mlx_saccade.models.config import Config
+from mlx_saccade.models.quantization import GROUPS, Form
+
+__all__ = ["BITS", "GROUPS", "SHARD_BYTES", "Conversion", "convert"]
+
+BITS = (3, 4, 5, 6, 8)
+SHARD_BYTES = 5_000_000_000
+"""Most bytes of tensors in one file, as the hub has it."""
+
+_COPIED = (".json", ".jinja", ".txt", ".model")
+_LEGAL = ("LICENSE", "NOTICE")
+_MARGIN = 64 * 2**20  # for what is not tensors
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was written.
+
+    Attributes:
+        folder: the new checkpoint.
+        files: names of its weights files.
+        source_bytes: of tensors, before.
+        bytes: of tensors, now.
+        quantised: layers, by published name, and their form.
+        kept: layers that were to be quantised and stayed float, their width being no multiple of the group.
+        ignored: keys of config.json that change nothing.
+    """
+
+    folder: Path
+    files: tuple[str, ...]
+    source_bytes: int
+    bytes: int
+    quantised: Mapping[str, Form]
+    kept: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """One of the source, and what becomes of it."""
+
+    name: str
+    value: mx.array
+    form: Form | None
+
+    @property
+    def bytes(self) -> int:
+        if self.form is None:
+            return int(self.value.nbytes)
+        scales = 2 * self.value.size // self.form.group_size * self.value.itemsize
+        return int(self.value.size * self.form.bits // 8 + scales)
+
+    def parts(self) -> dict[str, mx.array]:
+        """The tensors to write, by mlx-community's names, evaluated."""
+        name, value = mlx_name(self.name), self.value
+        made: dict[str, mx.array] = {}
+        if self.form is None:
+            # The convolution's channels are last there.
+            made[name] = mx.contiguous(value.transpose(0, 2, 3, 4, 1) if value.ndim == 5 else value)
+        else:
+            packed = mx.quantize(value, group_size=self.form.group_size, bits=self.form.bits)
+            layer = name.removesuffix("weight")
+            made = dict(zip((name, f"{layer}scales", f"{layer}biases"), packed, strict=True))
+        mx.eval(made)
+        return made
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    bits: int = 4,
+    group_size: int = 64,
+    vision_bits: int | None = None,
+    shard_bytes: int = SHARD_BYTES,
+    progress: Callable[[int, int], None] | None = None,
+) -> Conversion:
+    """Quantise a checkpoint.
+
+    Args:
+        source: folder of a float checkpoint; `mlx_saccade.checkpoint.hub.find` gives that of a hub id.
+        target: folder to be made. It appears whole or not at all.
+        bits: of the language model's weights, embedding and head included: 3, 4, 5, 6 or 8.
+        group_size: weights that share a scale: 32, 64 or 128.
+        vision_bits: of the tower's; None leaves it float.
+        shard_bytes: most bytes of tensors in one file.
+        progress: called with the bytes of the source done and all of them.
+
+    Raises:
+        FileNotFoundError: as `mlx_saccade.models.load`.
+        InputError: a source that does not load or is quantised already, a target that exists or cannot be written, a
+            disk too full, other bits or groups.
+    """
+    for name, value, known in (("bits", bits, BITS), ("group_size", group_size, GROUPS)):
+        _check_choice(name, value, known)
+    if vision_bits is not None:
+        _check_choice("vision_bits", vision_bits, BITS)
+    folder, place = Path(source), _new_folder(Path(target))
+    work = _work(folder, Form(bits, group_size), vision_bits, shard_bytes)
+    free = shutil.disk_usage(place.parent).free
+    if free < work.bytes + _MARGIN:
+        needed = f"needs {work.bytes + _MARGIN:,} bytes, and the disk has {free:,}"
+        raise InputError(f"{place}: {needed}; name another place")
+    part = part_beside(place)
+    part.mkdir()
+    try:
+        files = _write_shards(part, work.shards, work.source_bytes, progress)
+        text = json.dumps(work.config, indent=2) + "\n"
+        (part / "config.json").write_text(text, encoding="utf-8")
+        _copy_rest(folder, part)
+        loading.read(part)
+        _publish(part, place)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return Conversion(place, files, work.source_bytes, work.bytes, work.quantised, work.kept, work.ignored)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is to be written; the names of `Conversion` mean the same here.
+
+    shards: tensors, file by file. A tensor is in memory as long as something holds it, and these alone do.
+    config: of the new config.json.
+    """
+
+    shards: list[list[_Tensor]]
+    config: dict[str, Any]
+    source_bytes: int
+    bytes: int
+    quantised: Mapping[str, Form]
+    kept: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+def _work(folder: Path, default: Form, vision_bits: int | None, shard_bytes: int) -> _Work:
+    """Read a float checkpoint and choose what becomes of each of its tensors."""
+    model, weights, _ = loading.read(folder)
+    if model.config.quantisation is not None:
+        raise InputError(f"{folder}: is quantised already; convert the float checkpoint that it was made from")
+    layers = {name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Embedding)}
+    wanted = {name: form for name in layers if (form := _form(name, default, vision_bits))}
+    fits = {name: form for name, form in wanted.items() if weights[f"{name}.weight"].shape[1] % form.group_size == 0}
+    forms = {f"{name}.weight": form for name, form in fits.items()}
+    tensors = [_Tensor(name, value, forms.get(name)) for name, value in sorted(weights.items())]
+    return _Work(
+        shards=_shards(tensors, shard_bytes),
+        config=_config(read_json(folder / "config.json"), model.config, default, fits, weights),
+        source_bytes=sum(int(tensor.value.nbytes) for tensor in tensors),
+        bytes=sum(tensor.bytes for tensor in tensors),
+        quantised=dict(sorted(fits.items())),
+        kept=tuple(sorted(set(wanted) - set(fits))),
+        ignored=model.config.ignored,
+    )
+
+
+def _check_choice(name: str, value: Any, known: tuple[int, ...]) -> None:
+    if type(value) is not int or value not in known:
+        raise InputError(f"{name} is {value!r}; choose one of {', '.join(map(str, known))}")
+
+
+def _new_folder(target: Path) -> Path:
+    """Refuse a target that is there, or that could not be made."""
+    if target.exists() or target.is_symlink():
+        raise InputError(f"{target}: exists already; name a folder that does not, nothing is overwritten")
+    parent = target.absolute().parent
+    if not parent.is_dir():
+        raise InputError(f"{target}: the folder {parent} does not exist; create it or name another")
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"{target}: the folder {parent} is not writable; name a folder elsewhere")
+    return parent / target.name
+
+
+def _form(layer: str, default: Form, vision_bits: int | None) -> Form | None:
+    if not layer.startswith("visual."):
+        return default
+    return None if vision_bits is None else Form(vision_bits, default.group_size)
+
+
+def _shards(tensors: Sequence[_Tensor], most: int) -> list[list[_Tensor]]:
+    """Tensors in their order, as many a file as fit; one that is larger alone has its own."""
+    shards: list[list[_Tensor]] = [[]]
+    room = most
+    for tensor in tensors:
+        if shards[-1] and tensor.bytes > room:
+            shards.append([])
+            room = most
+        shards[-1].append(tensor)
+        room -= tensor.bytes
+    return shards
+
+
+def _write_shards(
+    folder: Path, shards: Sequence[list[_Tensor]], total: int, progress: Callable[[int, int], None] | None
+) -> tuple[str, ...]:
+    """Quantise and write, emptying the shards on the way; `total` is the source's bytes."""
+    done, count = 0, len(shards)
+    places: dict[str, str] = {}
+    size = 0
+    names = tuple(
+        f"model-{n + 1:05}-of-{count:05}.safetensors" if count > 1 else "model.safetensors" for n in range(count)
+    )
+    for name, shard in zip(names, shards, strict=True):
+        made: dict[str, mx.array] = {}
+        while shard:
+            tensor = shard.pop(0)
+            made |= tensor.parts()
+            done += int(tensor.value.nbytes)
+            if progress is not None:
+                progress(done, total)
+        mx.save_safetensors(str(folder / name), made, metadata={"format": "mlx"})
+        places |= dict.fromkeys(made, name)
+        size += sum(int(value.nbytes) for value in made.values())
+    if count > 1:
+        index = {"metadata": {"total_size": size}, "weight_map": dict(sorted(places.items()))}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    return names
+
+
+def _config(
+    raw: dict[str, Any], config: Config, default: Form, forms: Mapping[str, Form], weights: Mapping[str, mx.array]
+) -> dict[str, Any]:
+    """The source's, with `quantization`, and the flat spelling beside a nested one: mlx-vlm reads that alone."""
+    table: dict[str, Any] = {"group_size": default.group_size, "bits": default.bits, "mode": "affine"}
+    for name, form in sorted(forms.items()):
+        # mlx-vlm leaves layers alone whose size 64 does not divide, unless they are named.
+        if form != default or weights[f"{name}.weight"].size % 64:
+            table[mlx_name(name)] = {"group_size": form.group_size, "bits": form.bits}
+    text = config.text
+    rope = {"type": "mrope", "mrope_section": list(text.mrope_section)}
+    flat = {
+        "vocab_size": text.vocab_size,
+        "hidden_size": text.hidden_size,
+        "intermediate_size": text.intermediate_size,
+        "num_hidden_layers": text.num_hidden_layers,
+        "num_attention_heads": text.num_attention_heads,
+        "num_key_value_heads": text.num_key_value_heads,
+        "rms_norm_eps": text.rms_norm_eps,
+        "rope_theta": text.rope_theta,
+        "rope_scaling": rope,
+        "max_position_embeddings": text.max_position_embeddings,
+        "eos_token_id": list(config.eos_token_ids),
+        "tie_word_embeddings": config.tie_word_embeddings,
+    }
+    missing = {key: value for key, value in flat.items() if raw.get(key) is None}
+    return {**raw, **missing, "quantization": table, "quantization_config": table}
+
+
+def _copy_rest(source: Path, target: Path) -> None:
+    """Tokenizer, template, preprocessor, generation defaults, licence: everything that is neither weights nor code."""
+    for path in sorted(source.iterdir()):
+        known = path.suffix in _COPIED or path.name.split(".")[0] in _LEGAL
+        if known and not (target / path.name).exists() and not path.name.endswith(".index.json") and not path.is_dir():
+            check_size(path)
+            shutil.copyfile(path, target / path.name)
+
+
+def _publish(part: Path, place: Path) -> None:
+    """Give the finished folder its name; its files reach the disk before that."""
+    for path in part.iterdir():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+    if place.exists() or place.is_symlink():
+        raise InputError(f"{place}: has come into being meanwhile; name a folder that does not exist")
+    part.rename(place)

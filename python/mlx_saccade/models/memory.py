@@ -1,0 +1,130 @@
+"""How much memory a request will take, before it runs: the tower's peak for its largest image, and the prefill's.
+
+The numbers are those that `mx.get_peak_memory` shows: arrays of MLX. Decoded images, a few bytes a pixel, and the
+interpreter come on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlx.utils import tree_flatten
+
+from mlx_saccade import families
+from mlx_saccade.backend import device, mx
+from mlx_saccade.families import VisionTower
+from mlx_saccade.models import cpu_ops
+from mlx_saccade.models.attention import is_fused
+from mlx_saccade.models.cache import KVCache
+from mlx_saccade.models.config import Config, VisionConfig
+from mlx_saccade.models.model import PREFILL_CHUNK, Model
+from mlx_saccade.models.quantization import ROWS_TO_UNPACK, unpacked_bytes
+
+__all__ = ["Estimate", "estimate", "tower_bytes", "weight_bytes"]
+
+_NAMES = {mx.float32: "float32", mx.bfloat16: "bfloat16", mx.float16: "float16"}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Predicted bytes.
+
+    Attributes:
+        weights: of the whole model; they are there already.
+        vision: beyond the weights, while the largest image goes through the tower.
+        prefill: beyond the weights, while the language model reads the prompt; what is kept for the answer included.
+    """
+
+    weights: int
+    vision: int
+    prefill: int
+
+    @property
+    def peak(self) -> int:
+        """The most at any time."""
+        return self.weights + max(self.vision, self.prefill)
+
+
+def weight_bytes(model: Model) -> int:
+    """Bytes of a model's weights, with the patch embedding's folded form."""
+    named: Any = tree_flatten(model.parameters())
+    folded = model.visual.patch_embed.folded
+    return sum(int(array.nbytes) for _, array in named) + sum(part.nbytes for part in folded)
+
+
+def estimate(model: Model, media: Sequence[tuple[int, int]], prompt: int, answer: int, *, rows: int = 1) -> Estimate:
+    """Predict a request, or several that are read at once.
+
+    Args:
+        model: loaded.
+        media: (patches, frames) of each image and video, in order; the patches of all its frames.
+        prompt: tokens, media included; of several, the longest's.
+        answer: tokens it may have.
+        rows: how many are read at once; `media` are those of all.
+    """
+    config, dtype = model.config, model.visual.merger.ln_q.weight.dtype
+    unit = config.vision.spatial_merge_size**2
+    seen = vision = 0
+    written_out = unpacked_bytes(model.visual)
+    for patches, frames in media:
+        vision = max(vision, seen + tower_bytes(config.vision, patches, frames, dtype) + written_out)
+        seen += patches // unit * config.vision.out_hidden_size * dtype.size
+    many = [*model.model.layers, *([model.head] if rows >= ROWS_TO_UNPACK else [])]
+    prefill = rows * prefill_bytes(config, prompt, answer, dtype) + seen + unpacked_bytes(*many)
+    return Estimate(weight_bytes(model), vision, prefill)
+
+
+def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype) -> int:
+    """Peak of the tower over one image or video beyond its weights: `families.predict_memory`, and the output.
+
+    Args:
+        config: of the tower.
+        patches: of all frames.
+        frames: that attend apart from each other. A video comes in the reference layout, float32 and two frames deep.
+        dtype: computed in.
+    """
+    tower = VisionTower(
+        "",
+        "qwen2.5-vl",
+        config.hidden_size,
+        config.depth,
+        config.num_heads,
+        config.intermediate_size,
+        config.out_hidden_size,
+    )
+    length, heads = patches // frames, config.num_heads
+    if dtype == mx.float32 and device() == "cpu":
+        chunk, together = cpu_ops.score_values(frames, length, heads) // length, 1
+    elif is_fused(device(), config.head_dim, dtype):
+        chunk, together = 0, 1
+    else:
+        chunk, together = families.query_chunk(length, heads), heads
+    memory = families.predict_memory(tower, patches, dtype=_NAMES[dtype], query_chunk=chunk or None, heads=together)
+    scores = min(memory.scores, together * chunk * length * 4)
+    moving = patches * config.patch_width * 4 if frames > 1 else 0
+    features = patches // config.spatial_merge_size**2 * config.out_hidden_size * dtype.size
+    return memory.patches + moving + memory.residual + memory.activations + scores + features
+
+
+def prefill_bytes(config: Config, prompt: int, answer: int, dtype: mx.Dtype) -> int:
+    """Peak of reading a prompt in chunks beyond the weights, and of the answer's keys and values.
+
+    Embeddings, keys and values of all layers in steps of `KVCache.STEP`, one layer's
+    once more while it grows, a chunk's activations and, where no kernel is fused, its scores.
+    """
+    text, size = config.text, dtype.size
+    chunk = min(PREFILL_CHUNK, prompt)
+    kept = -(-(prompt + answer) // KVCache.STEP) * KVCache.STEP
+    layer = 2 * text.num_key_value_heads * text.head_dim * kept * size
+    wide = chunk * (4 * text.hidden_size + 2 * text.intermediate_size) * size
+    if dtype == mx.float32 and device() == "cpu":
+        scores = min(cpu_ops.queries(prompt), chunk) * prompt * 4
+    elif is_fused(device(), text.head_dim, dtype):
+        scores = 0
+    else:
+        scores = 2 * text.num_attention_heads * chunk * prompt * 4
+    embeddings = prompt * text.hidden_size * size
+    logits = text.vocab_size * 4
+    return embeddings + layer * text.num_hidden_layers + layer + wide + scores + logits

@@ -1,0 +1,229 @@
+"""What limits an image, in every spelling that is in use, and which of several wins.
+
+    upper limit   budget | max_tokens | max_pixels | size.longest_edge | detail
+    lower limit   min_tokens | min_pixels | size.shortest_edge
+    exact size    resized_height with resized_width, rounded to whole tokens
+
+Tokens are visual tokens of one image, or of each frame of a video. `size` and its edges, which are numbers of pixels
+in spite of their names, are transformers' spelling; `resized_*` are Qwen's; `detail` is OpenAI's, and here "low" is
+256 tokens, "high" is 4,096, what small targets are found best with, and "auto" says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlx_saccade import validation
+from mlx_saccade.errors import InputError, brief
+from mlx_saccade.families import Family
+from mlx_saccade.preprocess import plan as budgets
+from mlx_saccade.preprocess.plan import Plan
+
+__all__ = ["NAMES", "NO_LIMITS", "Budget", "Limits", "choose", "read"]
+
+Budget = int | str | Mapping[str, Any] | None
+"""What `mlx_saccade.plan` takes as a budget, or the options above as a mapping; None leaves it to the next level."""
+
+_UPPER = ("budget", "max_tokens", "max_pixels", "detail")
+_LOWER = ("min_tokens", "min_pixels")
+_EXACT = ("resized_height", "resized_width")
+_SIZE = {
+    "longest_edge": "max_pixels",
+    "shortest_edge": "min_pixels",
+    "max_pixels": "max_pixels",
+    "min_pixels": "min_pixels",
+}
+NAMES = (*_UPPER, *_LOWER, *_EXACT, "size")
+_DETAILS: dict[str, int | None] = {"low": 256, "high": 4096, "auto": None}
+# The reference's limits on a frame of a video, in tokens (transformers 5.23.0, video_processing_qwen2_vl.py).
+_FRAME_TOKENS = (128, 768)
+# No image has so many pixels, and its product with a token's pixels is far from the core's own limit.
+_MOST = 10**12
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one level says: the engine's default, a request, or one image of it.
+
+    Attributes:
+        upper: as `mlx_saccade.plan` takes a budget.
+        min_tokens: lower limit in tokens.
+        min_pixels: lower limit in pixels; at most one of the two is given.
+        exact: (width, height) wanted.
+    """
+
+    upper: int | str | None = None
+    min_tokens: int | None = None
+    min_pixels: int | None = None
+    exact: tuple[int, int] | None = None
+
+    @property
+    def has_lower(self) -> bool:
+        """Whether there is a lower limit."""
+        return self.min_tokens is not None or self.min_pixels is not None
+
+
+NO_LIMITS = Limits()
+
+
+def read(given: Budget, where: str) -> Limits:
+    """Check what one level says.
+
+    Args:
+        given: a budget, a mapping of options, or None.
+        where: whose it is, for messages.
+
+    Raises:
+        InputError: an unknown option, one that is no whole number, or two that contradict each other; the message
+            names them.
+    """
+    if given is None:
+        return NO_LIMITS
+    if not isinstance(given, Mapping):
+        return Limits(upper=_budget(given, where))
+    options = _flat(given, where)
+    unknown = [name for name in options if name not in NAMES]
+    if unknown:
+        raise InputError(f"{where}: unknown option {brief(unknown[0])}; known: {', '.join(NAMES)}")
+    for group in (_UPPER, _LOWER):
+        both = [name for name in group if name in options]
+        if len(both) > 1:
+            raise InputError(f"{where}: {both[0]} and {both[1]} limit the same; give one of them")
+    exact = _exact(options, where)
+    if exact is not None and len(options) > 2:
+        other = next(name for name in options if name not in _EXACT)
+        raise InputError(f"{where}: {other} limits what resized_height and resized_width fix; give one or the other")
+    lower = {name: _whole(options[name], name, where) for name in _LOWER if name in options}
+    return Limits(_upper(options, where), lower.get("min_tokens"), lower.get("min_pixels"), exact)
+
+
+def choose(
+    source_size: tuple[int, int],
+    family: Family,
+    levels: Sequence[Limits],
+    checkpoint_pixels: tuple[int, int] | None,
+    *,
+    moving: bool = False,
+) -> Plan:
+    """The plan of an image under several levels of limits.
+
+    Upper and lower limit are each the first level's that has one; a lower limit above an upper one of an earlier level
+    gives way, and an exact size counts unless an earlier level has limits. Without any limit, `mlx_saccade.plan`'s
+    default
+    counts, for a frame of a video the reference's 128 to 768 tokens, or the checkpoint's limits where its cap is lower.
+
+    Args:
+        source_size: (width, height) in pixels.
+        family: of the checkpoint.
+        levels: the first goes before the others.
+        checkpoint_pixels: (min_pixels, max_pixels) of the checkpoint, None where it does not say.
+        moving: whether it is a frame of a video.
+
+    Raises:
+        InputError: limits that contradict each other or cannot be kept.
+    """
+    area = family.factor**2
+    top = _first(levels, lambda level: level.upper is not None)
+    bottom = _first(levels, lambda level: level.has_lower)
+    fixed = _first(levels, lambda level: level.exact is not None)
+    if fixed is not None and all(place is None or fixed < place for place in (top, bottom)):
+        return _exactly(source_size, family, levels[fixed].exact or source_size)
+    tokens = None if bottom is None else levels[bottom].min_tokens
+    pixels = None if bottom is None else levels[bottom].min_pixels
+    if top is None and moving:
+        return _frame(source_size, family, tokens * area if tokens is not None else pixels, checkpoint_pixels)
+    if bottom is not None and top is not None and bottom > top:
+        lower = None  # of a level that counts less: it may not refuse the budget
+    else:
+        lower = tokens if pixels is None else max(1, pixels // area)
+    least, most, said = budgets.limits(family, None if top is None else levels[top].upper, lower, checkpoint_pixels)
+    wanted = tokens * area if tokens is not None else pixels
+    if wanted is not None:
+        if wanted > most and lower is not None:
+            raise InputError(
+                f"a lower limit of {wanted} pixels is above the budget, {said}; lower it or raise the budget"
+            )
+        least = min(wanted, most)
+    return budgets.within(source_size, family, least, most, f"{said} a frame" if moving else said)
+
+
+def _frame(
+    source_size: tuple[int, int], family: Family, lower: int | None, checkpoint_pixels: tuple[int, int] | None
+) -> Plan:
+    area, own = family.factor**2, checkpoint_pixels or (family.min_pixels, family.max_pixels)
+    floor, most, whose = _FRAME_TOKENS[0] * area, _FRAME_TOKENS[1] * area, "default"
+    if own[1] < most:
+        floor, most, whose = *own, "the cap of the checkpoint"
+    least = floor if lower is None else lower
+    if least > most:
+        raise InputError(f"a lower limit of {least} pixels is above the default of a frame, {most}; give a budget")
+    return budgets.within(source_size, family, least, most, f"{most // area} tokens a frame ({whose})")
+
+
+def _exactly(source_size: tuple[int, int], family: Family, wanted: tuple[int, int]) -> Plan:
+    """As Qwen's tools: the wanted size is brought to whole tokens within the family's limits, whatever the source's."""
+    width, height = wanted
+    high, wide = budgets.smart_resize(height, width, family.factor, family.min_pixels, family.max_pixels)
+    return Plan(family, source_size, (wide, high), wide * high, wide * high, f"{width}x{height} pixels, as asked")
+
+
+def _flat(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The options that are not None, those of `size` among them."""
+    options = {name: value for name, value in given.items() if value is not None}
+    size = options.pop("size", None)
+    if size is None:
+        return options
+    if not isinstance(size, Mapping) or not size:
+        raise InputError(
+            f"{where}: size is {brief(size)}; write {{'shortest_edge': ..., 'longest_edge': ...}}, in pixels"
+        )
+    for name, value in size.items():
+        if name not in _SIZE:
+            raise InputError(f"{where}: size has the unknown option {brief(name)}; known: {', '.join(_SIZE)}")
+        if _SIZE[name] in options:
+            raise InputError(f"{where}: size.{name} and {_SIZE[name]} limit the same; give one of them")
+        options[_SIZE[name]] = value
+    return options
+
+
+def _upper(options: Mapping[str, Any], where: str) -> int | str | None:
+    if "budget" in options:
+        return _budget(options["budget"], where)
+    if "max_tokens" in options:
+        return _whole(options["max_tokens"], "max_tokens", where)
+    if "max_pixels" in options:
+        return f"{_whole(options['max_pixels'], 'max_pixels', where)}px"
+    if "detail" in options:
+        detail = options["detail"]
+        if not isinstance(detail, str) or detail not in _DETAILS:
+            raise InputError(f"{where}: detail is {brief(detail)}; it is one of {', '.join(_DETAILS)}")
+        return _DETAILS[detail]
+    return None
+
+
+def _budget(given: Any, where: str) -> int | str:
+    """What `mlx_saccade.plan` looks into, once it is one of its kinds."""
+    if isinstance(given, str):
+        return given
+    return _whole(given, "budget", where)
+
+
+def _exact(options: Mapping[str, Any], where: str) -> tuple[int, int] | None:
+    given = [name for name in _EXACT if name in options]
+    if not given:
+        return None
+    if len(given) == 1:
+        missing = next(name for name in _EXACT if name not in options)
+        raise InputError(f"{where}: {given[0]} without {missing}; give both")
+    high, wide = (_whole(options[name], name, where) for name in _EXACT)
+    return wide, high
+
+
+def _first(levels: Sequence[Limits], has: Any) -> int | None:
+    return next((place for place, level in enumerate(levels) if has(level)), None)
+
+
+def _whole(value: Any, name: str, where: str) -> int:
+    return validation.at_least(1, value, f"{where}: {name}", most=_MOST)

@@ -1,0 +1,201 @@
+"""Which budget a target's size asks for, from a published table of accuracy against budget.
+
+The source of every number is `SOURCE`; what they do not say is in `LIMITS`. Nothing here was measured by this package:
+`mlx-saccade sweep` measures the same on generated screens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlx_saccade import families
+from mlx_saccade.errors import InputError, brief
+from mlx_saccade.families import Family
+from mlx_saccade.preprocess import plan as budgets
+
+if TYPE_CHECKING:
+    from mlx_saccade.media import Frame, Source
+    from mlx_saccade.preprocess.plan import Plan
+
+__all__ = ["LIMITS", "SOURCE", "TABLE", "Recommendation", "Row", "recommend", "row_of"]
+
+SOURCE = (
+    "https://dev.to/nivdvir/maxpixels-is-a-token-budget-in-disguise-and-the-right-cap-depends-on-the-size-of-what-"
+    "youre-l0c (mean IoU by target size; Qwen2.5-VL-7B, 4-bit, 4K screenshots)"
+)
+LIMITS = (
+    "one model (Qwen2.5-VL-7B) in one quantisation (4-bit), on 4K screenshots",
+    "few targets: 36 large, 8 medium, 9 small, 43 tiny",
+    "the reference boxes of large targets came from a model, no human having labelled any",
+    "four budgets were measured: 256, 1,280, 4,096 and 16,384 tokens; between them nothing is known",
+    "zooming was not measured in this table",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One size of target in the published table.
+
+    Attributes:
+        size: "large", "medium", "small" or "tiny".
+        above: the target's share of the frame's area is above this (0 to 1) ...
+        up_to: ... and at most this.
+        targets: how many were measured.
+        iou: (budget in tokens, mean intersection over union 0 to 1), smallest budget first.
+        budget: tokens to spend at most; for "tiny" on each of two looks, because no flat budget serves.
+        zoom: whether to look twice, the second time at a crop.
+        finding: what the row says, in words.
+    """
+
+    size: str
+    above: float
+    up_to: float
+    targets: int
+    iou: tuple[tuple[int, float], ...]
+    budget: int
+    zoom: bool
+    finding: str
+
+
+TABLE = (
+    Row("large", 0.05, 1.0, 36, ((256, 0.343), (1280, 0.643), (4096, 0.574), (16384, 0.526)), 1280, False,
+        "accuracy peaks at 1,280 tokens and falls beyond; 16,384 cost 62 s a query against 9.7 s"),
+    Row("medium", 0.01, 0.05, 8, ((256, 0.221), (1280, 0.295), (4096, 0.279), (16384, 0.277)), 1280, False,
+        "accuracy peaks at 1,280 tokens and stays flat beyond"),
+    Row("small", 0.001, 0.01, 9, ((256, 0.029), (1280, 0.111), (4096, 0.179), (16384, 0.154)), 4096, False,
+        "accuracy peaks near 4,096 tokens"),
+    Row("tiny", 0.0, 0.001, 43, ((256, 0.003), (1280, 0.040), (4096, 0.056), (16384, 0.079)), 1280, True,
+        "no flat budget serves: accuracy still climbs at 16,384 tokens and reaches 0.079 there"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to spend on a target of a given size. Sizes are (width, height).
+
+    Attributes:
+        target_size: in source pixels.
+        share: the target's part of the frame's area, above 0 and at most 1.
+        row: of the published table; `row.size` is the size bin, `row.targets` its n.
+        budget: tokens to spend at most, as `mlx_saccade.plan` and `engine.locate` take it; with `zoom`, on each look.
+        capped: the table asks for more, but `budget` tokens already hold the image at its own size.
+        zoom: no flat budget serves: look at the whole image, then at a crop around what was found.
+        zoom_share: with `zoom`, the most of each side that the crop may keep for the target to be a small one in it
+            (above 0 and at most 1); None without, and where such a crop would cut the target, which is too long for it.
+        plan: the image under that budget; its source_size, resized_size and tokens.
+        shorter_side: the target's shorter side in model pixels under that plan.
+        reason: why, in one sentence.
+        source: where the table was published.
+        limits: what it does not say.
+    """
+
+    target_size: tuple[float, float]
+    share: float
+    row: Row
+    budget: int
+    capped: bool
+    zoom: bool
+    zoom_share: float | None
+    plan: Plan
+    shorter_side: float
+    reason: str
+    source: str = SOURCE
+    limits: tuple[str, ...] = LIMITS
+
+    @property
+    def size(self) -> str:
+        """The size bin: "large", "medium", "small" or "tiny"."""
+        return self.row.size
+
+    @property
+    def resized_size(self) -> tuple[int, int]:
+        """(width, height) in pixels of what the model is shown."""
+        return self.plan.resized_size
+
+
+def row_of(share: float) -> Row:
+    """The row of the table for a target that covers `share` of its frame: large > 5 %, medium > 1 %, small > 0.1 %.
+
+    Raises:
+        InputError: `share` is not above 0 and at most 1.
+    """
+    if not 0 < share <= 1:
+        raise InputError(f"a share of {share} is not usable: a target covers more than 0 and at most 1 of its frame")
+    return next(row for row in TABLE if share > row.above)
+
+
+def recommend(
+    target: Sequence[float], image: tuple[int, int] | Frame | Source, *, family: str | Family = "qwen2.5-vl"
+) -> Recommendation:
+    """Say what to spend on an image for a target of a known size.
+
+    The table's budget for that size, but never more than the tokens that hold the image at its own size within the
+    checkpoint's limits, and never less than the family's least (4 tokens; 64 for Qwen3-VL).
+
+    Args:
+        target: (width, height), or a box (x1, y1, x2, y2), in source pixels.
+        image: (width, height), a `media.Frame`, or any image that `mlx_saccade.plan` takes.
+        family: name or `Family` of the model that will look; the table was measured on Qwen2.5-VL alone.
+
+    Returns:
+        The recommendation, with the table's row, its n, its source and its limits.
+
+    Raises:
+        InputError: a target without area, larger than the image or outside it; what `mlx_saccade.plan` refuses.
+        FileNotFoundError: no such file.
+    """
+    family = families.get(family)
+    own = budgets.plan(image, family=family, budget="checkpoint")
+    target_size = _target_size(target, own.source_size)
+    share = (target_size[0] * target_size[1]) / (own.source_size[0] * own.source_size[1])
+    row = row_of(share)
+    tokens = max(min(row.budget, own.tokens), family.min_tokens)
+    plan = budgets.plan(own.source_size, family=family, budget=tokens)
+    capped = tokens < row.budget
+    return Recommendation(
+        target_size=target_size,
+        share=share,
+        row=row,
+        budget=tokens,
+        capped=capped,
+        zoom=row.zoom,
+        zoom_share=_zoom_share(target_size, own.source_size) if row.zoom else None,
+        plan=plan,
+        shorter_side=min(side / scale for side, scale in zip(target_size, plan.scale, strict=True)),
+        reason=_reason(row, tokens if capped else None),
+        limits=LIMITS if family.name == "qwen2.5-vl" else (*LIMITS, f"nothing was measured on {family.name}"),
+    )
+
+
+def _zoom_share(target: tuple[float, float], frame: tuple[int, int]) -> float | None:
+    """The most of each side that a crop keeps in which the target is above the tiny ones; None: it cannot hold it."""
+    across, down = target[0] / frame[0], target[1] / frame[1]
+    share = math.sqrt(across * down / TABLE[-1].up_to)
+    return share if max(across, down) <= share else None
+
+
+def _reason(row: Row, needed: int | None) -> str:
+    """The row's finding, and why less is enough where `needed` tokens hold the image at its own size."""
+    if needed is None:
+        return row.finding
+    return f"{row.finding}; but {needed:,} tokens hold this image at its own size, more would add no detail"
+
+
+def _target_size(target: Sequence[float], frame: tuple[int, int]) -> tuple[float, float]:
+    """(width, height) of a target given as a size or as a box."""
+    said = f"target {brief(target)}"
+    try:
+        values = [float(value) for value in target]
+    except (TypeError, ValueError, OverflowError):
+        values = []
+    if isinstance(target, (str, bytes)) or len(values) not in (2, 4) or not all(map(math.isfinite, values)):
+        raise InputError(f"{said} is neither (width, height) nor a box (x1, y1, x2, y2) of finite numbers")
+    x1, y1, x2, y2 = (0.0, 0.0, *values) if len(values) == 2 else values
+    if x2 <= x1 or y2 <= y1:
+        raise InputError(f"{said} has no area; both sides must be above 0 px, and a box is (x1, y1, x2, y2)")
+    if min(x1, y1) < 0 or x2 > frame[0] or y2 > frame[1]:
+        raise InputError(f"{said} does not lie inside its image of {frame[0]}x{frame[1]}; give both in source pixels")
+    return x2 - x1, y2 - y1

@@ -1,0 +1,373 @@
+"""What other runtimes do with an image before the model sees it: a survey as data.
+
+Every record was read in that runtime's own source (or, where it says so, in its public threads) at the version named;
+what its `note` has second-hand says so. Nothing but the processors of transformers and of mlx-vlm 0.7.10 was executed.
+A record's limits are used with the reference's arithmetic (transformers 5.23.0): where the runtime rounds or pads
+differently, `note` says how, and its tokens can differ from those given here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from mlx_saccade import _core, families, validation
+from mlx_saccade.errors import InputError, brief
+from mlx_saccade.families import Family
+
+__all__ = ["Limits", "Runtime", "SurveyRow", "get", "names", "records", "survey"]
+
+_AS_REFERENCE = "half to even"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits that a runtime puts on a resized image.
+
+    Attributes:
+        runtime: its name.
+        versions: the versions they hold for, in words.
+        min_pixels: lower limit.
+        max_pixels: upper limit.
+        from_checkpoint: the runtime takes them from the checkpoint's own configuration; these are the family's.
+    """
+
+    runtime: str
+    versions: str
+    min_pixels: int
+    max_pixels: int
+    from_checkpoint: bool
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One runtime over one range of its versions.
+
+    Attributes:
+        name: as `get` takes it.
+        versions: the range in words.
+        first: first version of the range, or None: the source was read at a commit, without a version number.
+        below: first version after the range, or None: no end known.
+        labels: what else `get` takes after the "@".
+        limits: family -> (min_pixels, max_pixels), "checkpoint" or "unknown".
+        rounding: how a side becomes a multiple of the factor.
+        filter: how the pixels are resampled.
+        override: how its user changes the limits, to 1,280 tokens of Qwen2.5-VL where it takes pixels; or "unknown".
+        note: where it differs from the reference; empty where it does not.
+        source: file or thread that was read.
+        confidence: "source" or "issue" (an author's statement).
+    """
+
+    name: str
+    versions: str
+    first: str | None
+    below: str | None
+    labels: tuple[str, ...]
+    limits: dict[str, tuple[int, int] | str]
+    rounding: str
+    filter: str
+    override: str
+    note: str
+    source: str
+    confidence: str = "source"
+
+
+@dataclass(frozen=True)
+class SurveyRow:
+    """What one runtime makes of one image size; None where its limits are not known.
+
+    Attributes:
+        runtime: its name.
+        versions: the range in words.
+        min_tokens: lower limit, in whole tokens, rounded up.
+        max_tokens: upper limit, in whole tokens, rounded down.
+        min_pixels: lower limit.
+        max_pixels: upper limit.
+        resized_size: (width, height) by the reference's arithmetic within those limits.
+        tokens: of that size.
+        rounding: as `Runtime`.
+        filter: as `Runtime`.
+        override: as `Runtime`, its pixels those of 1,280 tokens of the family asked for.
+        note: as `Runtime`.
+        source: as `Runtime`.
+        confidence: as `Runtime`.
+    """
+
+    runtime: str
+    versions: str
+    min_tokens: int | None
+    max_tokens: int | None
+    min_pixels: int | None
+    max_pixels: int | None
+    resized_size: tuple[int, int] | None
+    tokens: int | None
+    rounding: str
+    filter: str
+    override: str
+    note: str
+    source: str
+    confidence: str
+
+
+def _same(limits: tuple[int, int] | str) -> dict[str, tuple[int, int] | str]:
+    return dict.fromkeys(families.names(), limits)
+
+
+def _tokens(least: int, most: int) -> dict[str, tuple[int, int] | str]:
+    """Limits that a runtime states in tokens of whichever family it runs."""
+    areas = {name: families.get(name).factor ** 2 for name in families.names()}
+    return {name: (least * area, most * area) for name, area in areas.items()}
+
+
+_OLLAMA_GO = "rejects sides below one factor, ratio tested by integer division (200.9 passes), a shrunk side can be 0"
+_OLLAMA_GO_SOURCE = "ollama model/models/qwen25vl/process_image.go, qwen3vl hard-coded"
+_LLAMA_CPP = (
+    "keeps the aspect ratio and pads with centred black where the reference stretches (up to half a factor a side); "
+    "float32; no ratio check"
+)
+_AWAY = "half away from zero"
+
+_RECORDS = (
+    Runtime(
+        "transformers", "5.23.0", "5.23.0", "5.23.1", (), _same("checkpoint"), _AS_REFERENCE, "bicubic, antialiased",
+        'from_pretrained(..., max_pixels=1003520), or size={"shortest_edge": 3136, "longest_edge": 1003520}, both keys',
+        "the reference; its class without a checkpoint's configuration uses 3,136 to 1,003,520 px instead",
+        "transformers models/qwen2_vl/image_processing_qwen2_vl.py 5.23.0",
+    ),
+    Runtime(
+        "vllm", "commit 002d181a (late 2025) and later copies", None, None, ("002d181a",), _same("checkpoint"),
+        _AS_REFERENCE, "as transformers",
+        "--mm-processor-kwargs '{\"max_pixels\": 1003520}', or mm_processor_kwargs in a request; limits inside an "
+        "image_url part are ignored", "",
+        "vllm/model_executor/models/qwen2_vl.py, qwen3_vl.py",
+    ),
+    Runtime(
+        "sglang", "2025-11 (commit 02065f00)", "2025.11", "2025.12", ("02065f00",),
+        {"qwen2-vl": (3136, 12845056), "qwen2.5-vl": (3136, 12845056), "qwen3-vl": (65536, 12845056)},
+        _AS_REFERENCE, "Pillow bicubic, then transformers' bicubic",
+        "SGLANG_IMAGE_MAX_PIXELS=1003520 in the environment",
+        "resizes twice: by a constant of its own at factor 28 (Qwen3-VL too), then by the checkpoint's rules; "
+        "max(factor, side) while rounding, none while shrinking",
+        "python/sglang/srt/environ.py, multimodal/processors/qwen_vl.py",
+    ),
+    Runtime(
+        "sglang", "2026-06 (mid-2026)", "2026.6", "2026.7", (), _same("checkpoint"), _AS_REFERENCE, "as transformers",
+        "--mm-process-config '{\"image\": {\"max_pixels\": 1003520}}'", "handed to transformers' processor",
+        "python/sglang/srt/multimodal/processors/qwen_vl.py, mid-2026",
+    ),
+    Runtime(
+        "tensorrt-llm", "PyTorch backend, commit 000a01de", None, None, ("000a01de",), _same("checkpoint"),
+        _AS_REFERENCE, "as transformers", "mm_processor_kwargs={\"max_pixels\": 1003520} in the request",
+        "", "tensorrt_llm/_torch/models/modeling_qwen2vl.py",
+    ),
+    Runtime(
+        "llama.cpp", "since 2025-11-05 (commit 0024aa74, build b10488)", None, None, ("0024aa74", "b10488"),
+        _tokens(8, 4096), _AWAY, "by version: bilinear, then bicubic, then Pillow's",
+        "--image-max-tokens 1280 (and --image-min-tokens)",
+        _LLAMA_CPP + "; newer versions are said to take clip.vision.image_min_pixels and image_max_pixels of the GGUF "
+        "file where the flags are absent (second-hand, not read)",
+        "tools/mtmd/clip.cpp set_limit_image_tokens(8, 4096)",
+    ),
+    Runtime(
+        "ollama", "0.7.0 to 0.12.6", "0.7.0", "0.12.7", (),
+        {"qwen2-vl": "unknown", "qwen2.5-vl": (3136, 1003520), "qwen3-vl": "unknown"},
+        _AS_REFERENCE, "bilinear", "none, it is written in the source", _OLLAMA_GO, _OLLAMA_GO_SOURCE,
+    ),
+    Runtime(
+        "ollama", "0.12.7 to 0.13.3", "0.12.7", "0.13.4", (),
+        {"qwen2-vl": "unknown", "qwen2.5-vl": (3136, 1003520), "qwen3-vl": (65536, 2 << 20)},
+        _AS_REFERENCE, "bilinear", "none, it is written in the source", _OLLAMA_GO, _OLLAMA_GO_SOURCE,
+    ),
+    Runtime(
+        "ollama", "0.13.4 to below 0.30.0", "0.13.4", "0.30.0", (),
+        {"qwen2-vl": "unknown", "qwen2.5-vl": (3136, 2 << 20), "qwen3-vl": (65536, 2 << 20)},
+        _AS_REFERENCE, "bilinear", "none, it is written in the source", _OLLAMA_GO,
+        _OLLAMA_GO_SOURCE + ", commit 971d62595",
+    ),
+    Runtime(
+        "ollama", "0.30.0 and later", "0.30.0", None, (), _tokens(1024, 4096), _AWAY, "llama.cpp b10488's",
+        "none found", "small images are enlarged to 1,024 tokens; otherwise llama.cpp's: " + _LLAMA_CPP,
+        "ollama llm/llama_server.go:1032, llama.cpp clip.cpp",
+    ),
+    Runtime(
+        "ollama-mlx", "MLX engine, commit fb307609", None, None, ("fb307609",), _same("unknown"),
+        _AS_REFERENCE, "Catmull-Rom", "unknown",
+        "runs Qwen3.5 alone: 64 to 16,384 tokens of 32x32 px, with the reference's arithmetic",
+        "ollama x/models/qwen3_5/process_image.go",
+    ),
+    Runtime(
+        "mlx-vlm", "0.6.15", "0.6.15", "0.6.16", (), _same("checkpoint"), _AS_REFERENCE, "Pillow bicubic",
+        "max_pixels=1003520 in the call; --processor-kwargs '{\"max_pixels\": 1003520}'",
+        "drops alpha where the reference puts it over white",
+        "mlx_vlm/models/qwen3_vl/processing_qwen3_vl.py",
+    ),
+    Runtime(
+        "mlx-vlm", "0.7.10", "0.7.10", "0.7.11", (), _same("checkpoint"), _AS_REFERENCE, "Pillow bicubic",
+        "max_pixels=1003520 in the call; --processor-kwargs '{\"max_pixels\": 1003520}'; of its server --max-pixels "
+        "1003520, or \"max_pixels\": 1003520 in the request",
+        "drops alpha where the reference puts it over white; 3,136 to 1,003,520 px where the checkpoint names no "
+        "limits, and always for resized_height and resized_width",
+        "mlx_vlm/models/qwen3_vl/processing_qwen3_vl.py:231-366, 656-687 (all three families), server/cli.py:122, "
+        "server/schemas.py:299-308",
+    ),
+    Runtime(
+        "mlx-swift-lm", "below 3.31.4", "0", "3.31.4", (), _same("checkpoint"), _AWAY, "CIFilter bicubic",
+        "UserInput.Processing(minPixels: 3136, maxPixels: 1003520)",
+        "rejects sides below one factor, ratio tested by integer division, Float32; not Pillow's pixels",
+        "mlx-swift-lm Libraries/MLXVLM/Models/Qwen25VL.swift before commit b95dc780",
+    ),
+    Runtime(
+        "mlx-swift-lm", "3.31.4 and later", "3.31.4", None, (),
+        {"qwen2-vl": (3136, 1003520), "qwen2.5-vl": (3136, 1003520), "qwen3-vl": (65536, 1310720)},
+        _AWAY, "CIFilter bicubic", "UserInput.Processing(minPixels: 3136, maxPixels: 1003520)",
+        "rejects sides below one factor, ratio tested by integer division, Float32; not Pillow's pixels",
+        "mlx-swift-lm Qwen25VL.swift:815, Qwen2VL.swift:818, Qwen3VL.swift:36-64",
+    ),
+    Runtime(
+        "lmdeploy", "commit 1263d5cd", None, None, ("1263d5cd",), _same("checkpoint"), _AS_REFERENCE,
+        "as transformers", "\"max_pixels\": 1003520 in the image's part of the message; mm_processor_kwargs", "",
+        "lmdeploy/vl/model/qwen2.py, qwen3.py",
+    ),
+    Runtime(
+        "qwen-vl-utils", "0.0.14", "0.0.14", "0.0.15", (), _tokens(4, 16384), _AS_REFERENCE, "Pillow bicubic",
+        "\"max_pixels\": 1003520 in the image's part of the message",
+        "max(factor, side) while rounding, none while shrinking: a side can be 0; the processor then resizes again "
+        "unless do_resize=False; Qwen3-VL needs image_patch_size=16",
+        "qwen-vl-utils/src/qwen_vl_utils/vision_process.py 0.0.14",
+    ),
+    Runtime(
+        "lm-studio", "closed source, up to 2026-06", None, None, (), _same("unknown"), "unknown", "unknown",
+        "\"Never exceed 2048 px\" in the application's settings",
+        "shrinks by the long edge first (to 500 px, since 2025-10 to 1,024 px, then as set) and refuses more than "
+        "5120x5120 px, so no token budget describes it",
+        "lmstudio-bug-tracker issues 880, 941, 990, 2003", "issue",
+    ),
+    Runtime(
+        "docker-model-runner", "any", None, None, (), _same("unknown"), "its backend's", "its backend's",
+        "docker-agent's provider_opts.runtime_flags, handed to the runtime it runs",
+        "runs llama.cpp or vLLM: say that one instead",
+        "docker-agent pull request 103", "issue",
+    ),
+)  # fmt: skip
+
+
+def names() -> tuple[str, ...]:
+    """The runtimes that the survey knows, in its order."""
+    return tuple(dict.fromkeys(record.name for record in _RECORDS))
+
+
+def records() -> tuple[Runtime, ...]:
+    """The whole survey, one record for each runtime and range of versions, oldest range first."""
+    return _RECORDS
+
+
+def get(runtime: str, family: str | Family = "qwen2.5-vl") -> Limits:
+    """The limits of a runtime for a family.
+
+    Args:
+        runtime: "ollama@0.13.3", or "ollama": the newest that is known.
+        family: name or `Family`.
+
+    Raises:
+        InputError: unknown runtime, a version outside what is known, or limits that are not known for this family.
+    """
+    family = families.get(family)
+    record = _record(runtime)
+    limits = record.limits.get(family.name, "unknown")
+    if limits == "checkpoint":
+        return Limits(record.name, record.versions, family.min_pixels, family.max_pixels, True)
+    if isinstance(limits, str):
+        why = f" ({record.note})" if record.note and set(record.limits.values()) == {"unknown"} else ""
+        raise InputError(
+            f"the limits of {runtime if len(runtime) <= 80 else record.name} for {family.name} are not known{why}; "
+            'give the budget in tokens, or in pixels as "1003520px"'
+        )
+    return Limits(record.name, record.versions, limits[0], limits[1], False)
+
+
+def survey(size: tuple[int, int], family: str | Family = "qwen2.5-vl") -> list[SurveyRow]:
+    """What every known runtime makes of an image, by the reference's arithmetic within that runtime's limits.
+
+    Args:
+        size: (width, height) in pixels.
+        family: name or `Family`.
+
+    Returns:
+        One row for each runtime and range of versions, unknown ones too.
+
+    Raises:
+        InputError: unknown family, no size, a side below 1, or a ratio of the sides over 200.
+    """
+    family = families.get(family)
+    width, height = _sides(size)
+    return [_row(record, family, width, height) for record in _RECORDS]
+
+
+def _sides(size: Any) -> tuple[int, int]:
+    try:
+        width, height = map(validation.integer, size)
+    except (TypeError, ValueError):
+        width = height = None
+    if width is None or height is None or min(width, height) < 1 or max(width, height) >= 2**63:
+        raise InputError(f"size {brief(size)} is not usable: (width, height) in pixels, two integers of at least 1")
+    return width, height
+
+
+def _row(record: Runtime, family: Family, width: int, height: int) -> SurveyRow:
+    limits = record.limits.get(family.name, "unknown")
+    if limits == "checkpoint":
+        limits = (family.min_pixels, family.max_pixels)
+    override = _setting(record.override, family)
+    common = (record.rounding, record.filter, override, record.note, record.source, record.confidence)
+    if isinstance(limits, str):
+        return SurveyRow(record.name, record.versions, None, None, None, None, None, None, *common)
+    least, most = limits
+    area = family.factor**2
+    high, wide = _core.smart_resize(height, width, family.factor, least, most)
+    counted = (-(-least // area), most // area, least, most, (wide, high), wide * high // area)
+    return SurveyRow(record.name, record.versions, *counted, *common)
+
+
+def _setting(override: str, family: Family) -> str:
+    """The setting of a record, written for Qwen2.5-VL, with a family's own pixels."""
+    own = {"1003520": 1280 * family.factor**2, "3136": family.min_pixels}
+    return re.sub("|".join(own), lambda found: str(own[found[0]]), override)
+
+
+def _record(runtime: str) -> Runtime:
+    if not isinstance(runtime, str):
+        raise InputError(f"a runtime is a string such as 'ollama@0.13.3'; got {brief(runtime)}")
+    name, at, version = runtime.strip().lower().partition("@")
+    found = [record for record in _RECORDS if record.name == name]
+    if not found:
+        raise InputError(f"unknown runtime {brief(runtime)}; known: {', '.join(names())}")
+    if not at:
+        return found[-1]
+    for record in found:
+        if version in record.labels or _covers(record, version):
+            return record
+    known = ", ".join(record.versions for record in found)
+    raise InputError(f"{name} at version {brief(version)} is not known; known: {known} (or {name!r} alone: the newest)")
+
+
+_VERSION = re.compile(r"v?(\d{1,9}(?:[.-]\d{1,9})*)(?:[.-]?(a|b|rc|dev|alpha|beta|pre)[.-]?\d*)?")
+
+
+def _key(version: str) -> tuple[tuple[int, ...], int] | None:
+    """A key that orders versions: numbers without trailing zeros, then a release after its own previews."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        return None
+    numbers = [int(part) for part in re.split(r"[.-]", match[1])]
+    while len(numbers) > 1 and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers), 0 if match[2] else 1
+
+
+def _covers(record: Runtime, version: str) -> bool:
+    key = _key(version)
+    if key is None or record.first is None:
+        return False
+    first, below = _key(record.first), _key(record.below) if record.below is not None else None
+    return first is not None and first <= key and (below is None or key < below)

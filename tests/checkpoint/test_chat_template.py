@@ -1,0 +1,155 @@
+"""Chat templates are programs: they give what Jinja gives, and no program of a checkpoint's runs away."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from typing import Any
+
+import checkpoints
+import jinja2.ext
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from mlx_saccade.checkpoint.chat_template import ChatTemplate
+from mlx_saccade.errors import InputError
+
+# What published templates use: namespaces, tests, filters, slices, tools as JSON, methods of text, loop controls.
+RICH = """{%- set count = namespace(images=0, last='') -%}
+{%- macro shown(part) -%}{%- set count.images = count.images + 1 -%}Picture {{ count.images }}: <image>{%- endmacro -%}
+{%- if messages[0].role == 'system' %}{{ '<|im_start|>system\\n' + messages[0].content|string ~ '<|im_end|>\\n' }}\
+{%- endif %}
+{%- for message in messages if message.role != 'system' %}
+<|im_start|>{{ message['role'] ~ ('' if loop.last else ' ' * 2) }}
+{%- if message.content is string %}{{ message.content.strip().split('</think>')[-1] | trim }}
+{%- else %}
+{%- for part in message.content %}
+{%- if part.type == 'image' %}{{ shown(part) }}{% elif 'text' in part %}{{ part.text.replace('a', 'bb') }}{% endif %}
+{%- if loop.index > 50 %}{% break %}{% endif %}
+{%- endfor %}
+{%- endif %}
+{{- [message.role, loop.index0] | tojson }}{{ {'n': loop.length} | tojson(indent=2) }}{{ message.keys() | join(', ') }}
+{%- endfor %}
+{% for n in range(3) %}{{ n * 2 + 1 }}{% endfor %}{{ messages[::-1] | length }}
+{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+
+PART = st.one_of(
+    st.just({"type": "image"}), st.builds(lambda text: {"type": "text", "text": text}, st.text(max_size=20))
+)
+MESSAGE = st.builds(
+    lambda role, content: {"role": role, "content": content},
+    st.sampled_from(["system", "user", "assistant"]),
+    st.one_of(st.text(max_size=20), st.lists(PART, max_size=4)),
+)
+
+
+def plain(source: str, messages: Any) -> str:
+    """Jinja as transformers sets it up."""
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
+    )
+    environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
+    return environment.from_string(source).render(messages=messages, add_generation_prompt=True)
+
+
+@given(st.lists(MESSAGE, min_size=1, max_size=4))
+@pytest.mark.parametrize("source", [RICH, checkpoints.TEMPLATE], ids=["rich", "published"])
+def test_a_bounded_template_writes_what_jinja_writes(source: str, messages: Any) -> None:
+    assert ChatTemplate(source, "template").render(messages) == plain(source, messages)
+
+
+def test_a_long_conversation_is_no_attack() -> None:
+    messages = [{"role": "user", "content": [{"type": "text", "text": "words " * 200}]} for _ in range(4000)]
+    assert len(ChatTemplate(checkpoints.TEMPLATE, "template").render(messages)) > 4000 * 1200
+
+
+def user(text: str = "hello") -> list[dict[str, Any]]:
+    return [{"role": "user", "content": text}]
+
+
+DOUBLE = "{% set s = namespace(v='ab') %}{% for n in range(99) %}{% set s.v = {} %}{% endfor %}{{ s.v|length }}"
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        # loops for ever
+        ("{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}", "end"),
+        ("{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}", "end"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "Recursion"),
+        ("{% for x in [[0]] recursive %}{{ loop([[0]]) }}{% endfor %}", ""),
+        ("{% for a in range(10**9) %}{% endfor %}", "range"),
+        ("{{ 9 ** (9 ** (9 ** 9)) }}", "too large"),
+        ("{{ (2 ** 4000) * (2 ** 4000) }}", "too large"),
+        ("{{ 1.5|round(10 ** 9, 'ceil') }}", "round"),
+        # fills the memory
+        ("{{ 'x' * 10**12 }}", "characters"),
+        ("{{ [0] * 10**12 }}", "items"),
+        ("{{ 10**12 * 'x' }}", "characters"),
+        (DOUBLE.replace("{}", "s.v ~ s.v"), "characters"),
+        (DOUBLE.replace("{}", "s.v + s.v"), "characters"),
+        (DOUBLE.replace("{}", "[s.v, s.v]"), "SecurityError"),
+        (DOUBLE.replace("{}", "{'a': s.v, 'b': s.v}"), "SecurityError"),
+        (DOUBLE.replace("{}", "(s.v, s.v)"), "SecurityError"),
+        (DOUBLE.replace("{}", "dict(a=s.v, b=s.v)"), "SecurityError"),
+        (DOUBLE.replace("{}", "s.v.replace('a', s.v)"), "characters"),
+        (DOUBLE.replace("{}", "s.v|replace('a', s.v)"), "characters"),
+        (DOUBLE.replace("{}", "s.v|replace(new=s.v, old='a')"), "characters"),
+        (DOUBLE.replace("{}", "s.v.join([s.v, s.v, s.v])"), "characters"),
+        (DOUBLE.replace("{}", "[s.v, s.v]|join(s.v)"), "characters"),
+        (DOUBLE.replace("{}", "[s.v, s.v]|join(d=s.v)"), "characters"),
+        (DOUBLE.replace("{}", "s.v|tojson|tojson|tojson"), "characters"),
+        ("{% for n in range(9999) %}" + "x" * 100_000 + "{% endfor %}", "writes over"),
+        ("{% macro f() %}" + "x" * 100_000 + "{% endmacro %}{% for n in range(999) %}{{ f() }}{% endfor %}", "over"),
+        ("{% set s = 'x' * 10**6 %}{% for n in range(9999) %}{{ s }}{% endfor %}", "writes over"),
+        ("{% for n in range(9999) %}{% set s %}" + "x" * 100_000 + "{% endset %}{% endfor %}", "writes over"),
+        ("{{ '%999999999d' % 1 }}", "%"),
+        ("{{ '{:>999999999}'.format(1) }}", "format"),
+        ("{{ '{0:>999999999}'.format_map({}) }}", "format"),
+        ("{{ 'x'.center(10**9) }}", "'center'"),
+        ("{{ 'x'|center(10**9) }}", "center"),
+        ("{{ 'x'.zfill(10**9) }}", "'zfill'"),
+        ("{{ (1).to_bytes(10**9, 'big') }}", "'to_bytes'"),
+        ("{{ [1]|tojson(indent=10**9) }}", "indent"),
+        ("{{ lipsum(n=10**6) }}", "lipsum"),
+        # reaches out
+        ("{{ messages.__class__ }}", "'__class__'"),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "'__class__'"),
+        ("{{ messages|attr('__class__') }}", "'__class__'"),
+        ("{{ messages['__class__'] }}", "'__class__'"),
+        ("{{ messages.append(1) }}", "append"),
+        ("{{ namespace.__init__.__globals__ }}", "'__init__'"),
+        ("{{ cycler.next.__globals__ }}", "'__globals__'"),
+        ("{% include '/etc/passwd' %}", "loader"),
+        ("{% import 'os' as os %}", "loader"),
+        ("{{ self._TemplateReference__context }}", "_TemplateReference__context"),
+    ],
+)  # fmt: skip
+def test_a_template_that_runs_away_is_stopped(monkeypatch: pytest.MonkeyPatch, source: str, named: str) -> None:
+    monkeypatch.setattr("mlx_saccade.checkpoint.chat_template._SECONDS", 2.0)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError) as error:
+            ChatTemplate(source, "here/chat_template.jinja").render(user())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert str(error.value).startswith("here/chat_template.jinja: ")
+    assert named in str(error.value)
+    assert "\n" not in str(error.value)
+    assert peak < 200 * 2**20
+
+
+def test_bounds_are_each_renderings_own() -> None:
+    template = ChatTemplate(
+        "{% for n in range(9000) %}{% for m in range(30) %}{% endfor %}{% endfor %}done", "template"
+    )
+    assert [template.render(user()) for _ in range(4)] == ["done"] * 4
+
+
+def test_a_long_text_of_the_users_may_be_copied() -> None:
+    text = "x" * 6_000_000
+    assert ChatTemplate("{{ messages[0].content ~ '!' }}", "template").render(user(text)) == text + "!"

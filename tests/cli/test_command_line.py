@@ -1,0 +1,342 @@
+"""The command line as a user meets it: results, one line and exit 2 for a mistake, nothing half-written."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import PROGRAM, assert_mistake, saccade, write_picture
+from PIL import Image
+
+from mlx_saccade.checkpoint import hub
+from mlx_saccade.cli.__main__ import COMMANDS, main
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    return write_picture(tmp_path / "picture.png")
+
+
+def huge_png(path: Path, side: int = 30_000) -> Path:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 64)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("plan 3840x2160 >&-", 0, ""),
+        ("runtimes 10x10 >&-", 0, ""),
+        ("plan nothere.png 2>&-", 2, ""),
+        ("plan 3840x2160 >/dev/full", 2, "mlx-saccade: output: No space left on device\n"),
+        ("runtimes 3840x2160 | head -c 10 >/dev/null", 0, ""),
+        (f"locate x.png y --model {'m' * 300}", 2, None),
+        ("locate x.png y --model '~nouser/m'", 2, None),
+        (f"plan {'9' * 5000}x5", 2, None),
+        ("plan ''", 2, None),
+    ],
+)
+def test_odd_surroundings_end_in_a_code_and_at_most_a_line(
+    words: str, code: int, said: str | None, tmp_path: Path
+) -> None:
+    shell = f'set -o pipefail; "{sys.executable}" -m mlx_saccade {words}'
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert "Traceback" not in result.stderr
+    assert result.returncode == code
+    if said is None:
+        lines = [line for line in result.stderr.splitlines() if "generated screens only" not in line]
+        assert len(lines) == 1, result.stderr
+    else:
+        assert result.stderr == said
+
+
+def test_without_a_standard_error_what_is_said_there_is_not_said_elsewhere(picture: Path) -> None:
+    shell = f'"{sys.executable}" -m mlx_saccade locate "{picture}" it --json --verbose 2>&-'
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert json.loads(result.stdout)["description"] == "it"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii", "utf-8:surrogateescape"])
+@pytest.mark.parametrize("name", ["\u00f6.png", os.fsdecode(b"\xff.png")])
+def test_a_picture_of_any_name_is_written_and_named(encoding: str, name: str, tmp_path: Path) -> None:
+    try:
+        (tmp_path / name).touch()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    words = [*PROGRAM, "plan", "64x64", "--picture", name]
+    for more in ([], ["--json"]):
+        surroundings = {**os.environ, "PYTHONIOENCODING": encoding}
+        result = subprocess.run([*words, *more], capture_output=True, cwd=tmp_path, env=surroundings, check=False)
+        assert (result.returncode, result.stderr) == (0, b"")
+        said = result.stdout.decode(encoding.partition(":")[0])
+        if more:
+            assert json.loads(said)["picture"] == name
+        else:
+            assert name in said or name.encode("ascii", "backslashreplace").decode() in said
+    assert (tmp_path / name).stat().st_size > 0
+
+
+def test_a_plan_for_a_checkpoint_takes_no_other_family() -> None:
+    words = ("plan", "640x480", "--model", str(hub.find(None)))
+    assert_mistake(saccade(*words, "--family", "qwen2-vl"), "--family qwen2-vl", "--model")
+    assert saccade(*words).returncode == 0
+
+
+def test_help_lists_every_command() -> None:
+    result = saccade("--help")
+    assert result.returncode == 0
+    for name, summary in COMMANDS.items():
+        assert name in result.stdout
+        assert summary.split()[0] in result.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    result = saccade(command, "--help")
+    assert result.returncode == 0
+    assert "--json" in result.stdout
+
+
+def test_version_is_the_headers() -> None:
+    import mlx_saccade as package
+
+    assert saccade("--version").stdout == f"mlx-saccade {package.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "times"),
+    [
+        (("plan", "640x480"), 1),
+        (("sweep", "--n", "1", "--size", "448x336", "--budgets", "16", "--targets", "1"), 2),
+        (("tiny", "evaluate", "--parts", "range", "--screens", "1"), 2),
+    ],
+)
+def test_a_revision_is_looked_for_wherever_its_checkpoint_is(
+    words: tuple[str, ...], times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, packaged = [], hub.find(None)
+    monkeypatch.setattr(hub, "find", lambda name, **how: found.append((name, how["revision"])) or packaged)
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, "--model", "owner/name", "--revision", "v2"]) == 0
+    assert found == [("owner/name", "v2")] * times
+
+
+@pytest.mark.parametrize("command", ["demo", "sweep", "tiny", "dashboard"])
+def test_help_names_the_file_that_is_written_and_git_ignores_it(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # or the name is broken at its hyphen
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"mlx_saccade.cli.commands.{command}").add_arguments(parser)
+    file = parser.get_default("out")
+    assert f"default {file}" in parser.format_help()
+    assert f"/{file}" in (Path(__file__).parents[2] / ".gitignore").read_text().splitlines()
+
+
+def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
+    out = tmp_path / "made" / "here"
+    result = saccade("scenes", "--n", "2", "--size", "640x400", "--out", str(out), "--json")
+    assert result.returncode == 0, result.stderr
+    annotations = json.loads((out / "annotations.json").read_text())
+    assert json.loads(result.stdout)["targets"] == len(annotations) > 4
+    for entry in annotations:
+        x1, y1, x2, y2 = entry["bbox"]
+        assert 0 <= x1 < x2 <= 640
+        assert 0 <= y1 < y2 <= 400
+        with Image.open(out / entry["img_filename"]) as image:
+            assert image.size == (640, 400)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("plan", "nothere.png"), ("nothere.png",)),
+        (("plan", "0x100"), ("0",)),
+        (("plan", "20100x100"), ("201", "200")),
+        (("plan", "640x480", "--budget", "0"), ("0",)),
+        (("plan", "640x480", "--budget", "-5"), ("-5",)),
+        (("plan", "640x480", "--budget", "3"), ("3",)),
+        (("plan", "640x480", "--budget", "lots"), ("lots",)),
+        (("plan", "640x480", "--budget", "ollama@0.1.0"), ("0.1.0",)),
+        (("plan", "640x480", "--budget", "nosuch@1"), ("nosuch",)),
+        (("plan", "640x480", "--family", "qwen9"), ("qwen9", "qwen2.5-vl")),
+        (("plan", "640x480", "--family", ""), ("unknown family ''", "qwen2.5-vl")),
+        (("plan", "640x480", "--reduced-jpeg"), ("--reduced-jpeg", "640x480")),
+        (("plan", "640x480", "--color", "convert"), ("--color convert", "--picture")),
+        (("plan", "640x480", "--color", "ignore", "--picture", "plan.png"), ("--color ignore", "640x480")),
+        (("bench", "640x480", "--color", "ignore"), ("--color ignore", "640x480")),
+        (("plan", "640x480", "--revision", "v2"), ("--revision v2", "--model")),
+        (("plan", "640x480", "--model", ".", "--revision", "v2"), ("revision 'v2'", "folder")),
+        (("sweep", "--revision", "v2"), ("revision 'v2'", "hub id")),
+        (("sweep", "--memory-limit", "1MB"), ("weights", "--memory-limit")),
+        (("sweep", "--out", "missing/sweep.jsonl"), ("missing", "does not exist")),
+        (("tiny", "evaluate", "--revision", "v2"), ("revision 'v2'", "hub id")),
+        (("tiny", "evaluate", "--memory-limit", "1MB"), ("weights", "--memory-limit")),
+        (("tiny", "evaluate", "--memory-limit", "1MB", "--processes", "2"), ("weights", "--memory-limit")),
+        (("plan", "640x480", "--picture", ""), ("is empty; name a file",)),
+        (("plan", "640x480", "--picture", "missing/plan.png"), ("missing", "does not exist")),
+        (("plan", "640x480", "--picture", "plan.xyz"), ("plan.xyz", ".png")),
+        (("plan", "640x480", "--picture", "plan"), ("no ending",)),
+        (("plan", "640x480", "--picture", "."), ("is a folder",)),
+        (("plan", "nothere.png", "--picture", "plan.png"), ("nothere.png",)),
+        (("plan", "9000x9000", "--budget", "200000", "--picture", "plan.png"), ("8988x8988", "--budget")),
+        (("recommend", "--image", "640x480"), ("--target",)),
+        (("recommend", "--target", "32x32"), ("--image",)),
+        (("recommend", "--target", "big", "--image", "640x480"), ("big", "32x32", "100,200,132,232")),
+        (("recommend", "--target", "0x32", "--image", "640x480"), ("no area",)),
+        (("recommend", "--target", "700x32", "--image", "640x480"), ("inside", "640x480")),
+        (("recommend", "--target", "30,30,20,20", "--image", "640x480"), ("no area",)),
+        (("recommend", "--target", "32x32", "--image", "nothere.png"), ("nothere.png",)),
+        (("recommend", "--target", "32x32", "--image", "640x480", "--family", "qwen9"), ("qwen9", "qwen2.5-vl")),
+        (("sizes", "640x480", "big"), ("big", "WIDTHxHEIGHT")),
+        (("sizes", "0x5"), ("0",)),
+        (("sizes", "640x480", "--min-tokens", "5000"), ("5000",)),
+        (("sizes", "--family", "qwen9"), ("qwen9", "qwen2.5-vl")),
+        (("locate", "nothere.png", "the red button"), ("nothere.png",)),
+        (("scenes", "--out", "x", "--size", "big"), ("big",)),
+        (("scenes", "--out", "x", "--n", "0"), ("0",)),
+        (("bench", "0x0"), ("0",)),
+        (("plan",), ("IMAGE",)),
+        (("plan", "640x480", "--nonsense"), ("--nonsense",)),
+        (("nonsense",), ("nonsense", "plan")),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(words: tuple[str, ...], named: tuple[str, ...], tmp_path: Path) -> None:
+    assert_mistake(saccade(*words, cwd=tmp_path), *named)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["plan", "locate"])
+@pytest.mark.parametrize("kind", ["text", "empty", "truncated", "huge", "folder"])
+def test_bad_image_files(command: str, kind: str, picture: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    if kind == "text":
+        bad.write_text("this is no image")
+    elif kind == "empty":
+        bad.touch()
+    elif kind == "truncated":
+        bad.write_bytes(picture.read_bytes()[:2000])
+    elif kind == "huge":
+        huge_png(bad)
+    else:
+        bad.mkdir()
+    if kind in ("truncated", "huge") and command == "plan":
+        # The header is whole, and planning reads no more than the header: only the picture needs the pixels.
+        assert saccade(command, str(bad)).returncode == 0
+        words: tuple[str, ...] = ("--picture", str(tmp_path / "out.png"))
+    else:
+        words = ("the red button", "--save", str(tmp_path / "out.png")) if command == "locate" else ()
+    assert_mistake(saccade(command, str(bad), *words), "bad.png")
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_locate_says_that_the_packaged_checkpoint_knows_generated_screens_only(picture: Path) -> None:
+    result = saccade("locate", str(picture), "the red round button", "--json")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "generated screens only" in result.stderr
+    answer = json.loads(result.stdout)
+    assert answer["frames"][0]["source_size"] == [200, 120]
+    assert set(answer["timings"]) == {"decode", "patches", "vision", "prefill", "answer"}
+
+
+def test_locate_saves_a_picture_of_the_sources_size(picture: Path, tmp_path: Path) -> None:
+    out = tmp_path / "drawn.png"
+    assert saccade("locate", str(picture), "the red round button", "--save", str(out)).returncode == 0
+    with Image.open(out) as image:
+        assert image.size == (200, 120)
+
+
+@pytest.mark.parametrize(("name", "named"), [("missing/out.png", "missing"), ("out.xyz", ".xyz"), ("out", "no ending")])
+def test_locate_refuses_an_impossible_save_before_working(name: str, named: str, picture: Path) -> None:
+    result = saccade("locate", str(picture), "the red round button", "--save", str(picture.parent / name))
+    assert_mistake(result, named)
+
+
+def test_locate_does_not_draw_over_the_only_copy(picture: Path) -> None:
+    before = picture.read_bytes()
+    link = picture.with_name("link.png")
+    link.symlink_to(picture)
+    for image, name in ((str(picture), picture), (str(picture), link), (picture.as_uri(), picture)):
+        assert_mistake(saccade("locate", image, "the red button", "--save", str(name)), "the image itself")
+    assert picture.read_bytes() == before
+
+
+def test_a_format_that_cannot_hold_the_picture() -> None:
+    from mlx_saccade.cli.draw import draw_boxes
+    from mlx_saccade.errors import InputError
+
+    with pytest.raises(InputError, match=r"17000 x 2 .* WEBP"):
+        draw_boxes(np.zeros((2, 17000, 3), np.uint8), [], file_format="WEBP")
+
+
+def test_sweeps_judge_on_screens_that_were_never_trained_on() -> None:
+    from mlx_saccade.cli.commands import sweep
+
+    parser = argparse.ArgumentParser()
+    sweep.add_arguments(parser)
+    options = parser.parse_args([])
+    assert options.seed + options.n <= 1_000_000  # training/data.py draws from there on
+
+
+@pytest.mark.parametrize("words", [("--size", "1x1"), ("--seed", "-1")])
+def test_scenes_refuses_impossible_screens(words: tuple[str, ...], tmp_path: Path) -> None:
+    assert_mistake(saccade("scenes", "--out", str(tmp_path), *words), words[1].split("x")[0])
+
+
+def test_locate_refuses_a_folder_that_is_no_checkpoint(picture: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    assert_mistake(saccade("locate", str(picture), "the red button", "--model", str(folder)), "config.json")
+
+
+def test_demo_prints_six_answers_and_draws_them(tmp_path: Path) -> None:
+    result = saccade("demo", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert [row["size"] for row in found["targets"]].count("large") == 2
+    assert [row["size"] for row in found["targets"]].count("medium") == 2
+    assert [row["size"] for row in found["targets"]].count("small") == 2
+    for row in found["targets"]:
+        x1, y1, x2, y2 = row["known_box"]
+        centre = None
+        if row["boxes"]:
+            left, top, right, bottom = row["boxes"][0]["xyxy"]
+            centre = ((left + right) / 2, (top + bottom) / 2)
+        inside = centre is not None and x1 <= centre[0] <= x2 and y1 <= centre[1] <= y2
+        assert row["correct"] == inside
+    assert found["correct"] == sum(row["correct"] for row in found["targets"])
+    with Image.open(tmp_path / "saccade-demo.png") as image:
+        assert image.size == (3840, 2160)
+
+
+def test_ctrl_c_leaves_no_traceback_and_no_partial_file(tmp_path: Path) -> None:
+    words = [*PROGRAM, "scenes", "--n", "100000", "--size", "1280x720", "--out", str(tmp_path)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "scene-000001.png").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (process.returncode, out, err)
+    assert err.strip().splitlines()[-1] == "mlx-saccade: interrupted"
+    assert "Traceback" not in err
+    written = sorted(tmp_path.iterdir())
+    assert len(written) > 1
+    for path in written:
+        assert path.suffix == ".png"
+        with Image.open(path) as image:
+            image.load()

@@ -1,0 +1,104 @@
+"""`mlx-saccade doctor`: what it finds on a machine, what it calls wrong, and what it advises."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import saccade
+
+
+def test_doctor_reports_kernel_and_device() -> None:
+    result = saccade("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert findings["kernel"]["value"]
+    assert "Device" in findings["MLX device"]["value"]
+    assert result.returncode == (1 if any(finding["wrong"] for finding in findings.values()) else 0)
+
+
+def test_doctor_names_a_wrong_environment_among_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SACCADE_KERNEL", "sse9")
+    monkeypatch.setenv("SACCADE_THREADS", "many")
+    result = saccade("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert result.returncode == 1
+    assert findings["kernel"]["wrong"]
+    assert findings["kernel"]["advice"].startswith("SACCADE_KERNEL is 'sse9', a kernel that this build or CPU")
+    assert findings["threads"]["advice"] == "SACCADE_THREADS is 'many'; it must be a number from 1 to 256"
+    monkeypatch.setenv("SACCADE_KERNEL", os.fsdecode(b"a\nb\xff"))
+    monkeypatch.setenv("SACCADE_THREADS", os.fsdecode(b"\xff"))
+    result = saccade("doctor")
+    assert result.returncode == 1
+    assert r"SACCADE_KERNEL is 'a\x0ab\xff', a kernel that" in result.stdout
+    assert r"SACCADE_THREADS is '\xff'; it must" in result.stdout
+    monkeypatch.setenv("SACCADE_KERNEL", "scalar")
+    monkeypatch.setenv("SACCADE_THREADS", "3")
+    output = saccade("doctor").stdout.split("\n")
+    assert {"kernel           scalar", "threads          3"} <= set(output)
+
+
+@pytest.mark.parametrize(("device", "hint"), [("cpu", "30 times slower"), ("cuda", "")])
+def test_doctor_asks_for_openblas_where_the_cpu_computes(
+    device: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlx_saccade import backend
+    from mlx_saccade.cli.commands import doctor
+
+    monkeypatch.delenv("SACCADE_OPENBLAS", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(backend, "openblas", None)
+    monkeypatch.setattr(backend, "device", lambda: device)
+    finding = doctor.examine_blas()
+    assert hint in finding.advice and bool(hint) == bool(finding.advice)
+    assert "OpenBLAS not found" in finding.value
+
+
+def test_doctor_says_of_the_decoders_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlx_saccade.cli.commands import doctor
+    from mlx_saccade.media import fast_decoders
+
+    monkeypatch.setattr(fast_decoders, "versions", lambda: {"pyspng": None, "simplejpeg": "1.8"})
+    finding = doctor.examine_decoders()
+    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
+    assert finding.value == "simplejpeg 1.8, Pillow"
+    assert finding.advice.removeprefix("pip install 'mlx-saccade[fast]' ") in readme
+
+
+def test_doctor_names_two_backends_installed_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlx_saccade.cli.commands import doctor
+
+    monkeypatch.setattr(doctor, "version_of", lambda name: "1.0" if name in ("mlx-cpu", "mlx-cuda-12") else None)
+    finding = doctor.examine_mlx()[0]
+    assert finding.wrong
+    assert "pip uninstall -y mlx-cpu mlx-cuda-12" in finding.advice
+
+
+def test_doctor_names_a_model_cache_that_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    from mlx_saccade.cli.commands import doctor
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert doctor.examine_cache().value.endswith("(empty)")
+    os.mkfifo(tmp_path / "cache")
+    found = doctor.examine_cache()
+    assert found.wrong
+    assert "is no folder; set HF_HUB_CACHE" in found.advice
+
+
+def test_doctor_reports_a_broken_mlx_instead_of_breaking(tmp_path: Path) -> None:
+    (tmp_path / "mlx").mkdir()
+    (tmp_path / "mlx" / "__init__.py").touch()
+    (tmp_path / "mlx" / "core.py").write_text("raise ImportError('libmlx.so: no such file')")
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from mlx_saccade.cli.__main__ import main; "
+        "sys.exit(main(['doctor']))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "libmlx.so: no such file" in result.stdout
+    assert result.stderr == ""

@@ -1,0 +1,174 @@
+"""The file of an evaluation: it goes on where it stopped, knows whose it is, and is not made for nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlx_saccade.checkpoint import hub
+from mlx_saccade.cli.__main__ import main
+from mlx_saccade.errors import InputError
+from mlx_saccade.evals import tiny
+from mlx_saccade.evals.tiny.evaluate import KIND, ROWS
+from mlx_saccade.evals.tiny.questions import SEEDS
+from mlx_saccade.scenes import VERSION
+
+LAW = {"asked": "law", "share": 0.1, "iou": 1.0, "hit": True, "found": True, "budget": 64, "tokens": 60}
+
+
+def test_a_journal_goes_on_and_drops_a_line_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    tiny.Journal(path, "a").add("law", 3, [LAW])
+    with path.open("a") as stream:
+        stream.write('{"part": "law", "un')
+    again = tiny.Journal(path, "a")
+    assert again.units == {("law", 3): [LAW]}
+    again.add("law", 4, [])
+    assert tiny.Journal(path, "a").rows("law", range(5)) == [(3, LAW)]
+
+
+def test_a_journal_is_made_with_its_first_unit(tmp_path: Path) -> None:
+    made = tiny.Journal(tmp_path / "j", "a")
+    assert not (tmp_path / "j").exists()
+    made.add("range", 0, [])
+    assert tiny.Journal(tmp_path / "j", "a").units == {("range", 0): []}
+
+
+HEAD = {"format": KIND.format, "scenes": VERSION, "model": "a"}
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (HEAD | {"model": "b"}, "another model.*delete"),
+        (HEAD | {"scenes": VERSION + 1}, f"screens of version {VERSION + 1}, not {VERSION}.*delete"),
+        (HEAD | {"format": 1}, "format 1, not.*delete"),
+    ],
+)
+def test_what_differs_is_named(tmp_path: Path, head: dict[str, Any], said: str) -> None:
+    (tmp_path / "j").write_text(json.dumps(head) + "\n")
+    with pytest.raises(InputError, match=said):
+        tiny.Journal(tmp_path / "j", "a")
+
+
+@pytest.mark.parametrize(
+    "text", ["no journal\n", "", "\n", "[]\n", "5\n", '{"format": 2, "model": "a", "size": [640, 400]}\n', "[" * 99999]
+)
+def test_a_foreign_file_is_not_to_be_deleted(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x").write_text(text + "\n")
+    with pytest.raises(InputError, match="is no file of") as caught:
+        tiny.Journal(tmp_path / "x", "a")
+    assert "delete" not in str(caught.value)
+    assert (tmp_path / "x").read_text() == text + "\n"
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in LAW.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [],
+        {},
+        None,
+        {"part": "law", "unit": 1, "rows": 5},
+        {"part": 1, "unit": 1, "rows": []},
+        {"part": "lore", "unit": 1, "rows": []},
+        {"part": "law", "unit": -1, "rows": [LAW]},
+        {"part": "law", "unit": True, "rows": [LAW]},
+        {"part": "law", "unit": len(SEEDS["law"]), "rows": [LAW]},
+        {"part": "law", "unit": 1, "rows": [1]},
+        {"part": "range", "unit": 0, "rows": [{"asked": "place"}]},
+        {"part": "range", "unit": 0, "rows": [LAW]},
+        *({"part": "law", "unit": 1, "rows": [LAW, without(name)]} for name in LAW),
+        *(
+            {"part": "law", "unit": 1, "rows": [LAW | wrong]}
+            for wrong in (
+                {"asked": []},
+                {"share": 0},
+                {"share": "0.1"},
+                {"iou": float("nan")},
+                {"iou": 1.01},
+                {"iou": True},
+                {"hit": 1},
+                {"budget": 64.0},
+                {"budget": -1},
+                {"tokens": None},
+            )
+        ),
+    ],
+    ids=str,
+)
+def test_a_damaged_line_is_named(tmp_path: Path, line: Any) -> None:
+    whole = {"part": "law", "unit": 1, "rows": [LAW]}
+    (tmp_path / "j").write_text("".join(f"{json.dumps(each)}\n" for each in (HEAD, whole, line)))
+    with pytest.raises(InputError, match=r"line 3 is no unit .*; delete that line"):
+        tiny.Journal(tmp_path / "j", "a")
+
+
+def test_what_is_measured_is_what_a_journal_takes(tmp_path: Path) -> None:
+    made = tiny.Journal(tmp_path / "j", "a")
+    for part, rows in tiny.alone(None)("range", [1, 3]):
+        made.add("range", part, rows)
+    again = tiny.Journal(tmp_path / "j", "a")
+    assert again.units == made.units
+    assert {row["asked"] for _, row in again.rows("range", [1, 3])} == set(ROWS["range"])
+
+
+def test_an_empty_file_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "j").touch()
+    tiny.Journal(tmp_path / "j", "a").add("law", 3, [LAW])
+    assert tiny.Journal(tmp_path / "j", "a").rows("law", [3]) == [(3, LAW)]
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.Journal(tmp_path / "j", "a").add("law", 3, [LAW])
+    may = os.access
+    # By hand: an administrator may write to what is read-only.
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "j" and may(path, mode))
+    with pytest.raises(InputError, match="is not writable; name another"):
+        tiny.Journal(tmp_path / "j", "a")
+
+
+def test_a_folder_is_no_journal(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder"):
+        tiny.Journal(tmp_path, "a")
+    with pytest.raises(InputError, match="does not exist"):
+        tiny.Journal(tmp_path / "none" / "j", "a")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A copy of the packaged checkpoint."""
+    return Path(shutil.copytree(hub.find(None), tmp_path / "model"))
+
+
+def test_the_digest_is_of_everything_that_is_read(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = hub.digest(str(model))
+    monkeypatch.setattr("mlx_saccade.checkpoint.hub.PIECE", 1000)
+    assert before == hub.digest(str(model)) == hub.digest(None)
+    (model / "README.md").write_text("other words")
+    assert hub.digest(str(model)) == before
+    for name in ("config.json", "tokenizer.json", "chat_template.jinja", "preprocessor_config.json"):
+        kept = (model / name).read_bytes()
+        (model / name).write_bytes(kept + b" ")
+        assert hub.digest(str(model)) != before, name
+        (model / name).write_bytes(kept)
+
+
+@pytest.mark.parametrize("gone", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_model_that_is_refused_leaves_no_journal(
+    model: Path, gone: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (model / gone).unlink()
+    assert main(["tiny", "evaluate", "--model", str(model), "--out", str(tmp_path / "j")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "j").exists()

@@ -1,0 +1,112 @@
+"""Positions of patches and of a prompt's tokens, against the reference's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mlx_saccade as saccade
+from mlx_saccade import _core
+from mlx_saccade.errors import InputError
+
+FOLDER = Path(__file__).parents[1] / "golden"
+MROPE = json.loads((FOLDER / "mrope.json").read_text(encoding="utf-8"))
+TOKENS = {name: MROPE[name] for name in ("image_token_id", "video_token_id", "vision_start_token_id")}
+IMAGE, VIDEO, START = TOKENS.values()
+
+
+def test_vision_positions_golden() -> None:
+    with np.load(FOLDER / "vision_positions.npz") as golden:
+        count = sum(name.startswith("grids_") for name in golden.files)
+        assert count >= 30
+        for i in range(count):
+            positions = saccade.vision_positions(golden[f"grids_{i}"], int(golden[f"merge_size_{i}"]))
+            assert positions.dtype == np.int32
+            assert np.array_equal(positions, golden[f"positions_{i}"]), golden[f"grids_{i}"]
+
+
+def test_vision_positions_refuse_grids_that_do_not_divide() -> None:
+    with pytest.raises(InputError, match=r"grids\[1\] is \(1, 4, 6\); .* merge_size 4"):
+        saccade.vision_positions([(1, 4, 8), (1, 4, 6)], merge_size=4)
+    with pytest.raises(InputError, match="grids has 0 entries"):
+        saccade.vision_positions([])
+
+
+def describe(case: dict[str, Any]) -> str:
+    return f"images{case['image_grids']} videos{case['video_grids']} {case['seconds_per_grid']}".replace(" ", "")
+
+
+def arguments(case: dict[str, Any]) -> dict[str, Any]:
+    names = ("image_grids", "video_grids", "seconds_per_grid", "tokens_per_second")
+    return {**TOKENS, **{name: case[name] for name in names}}
+
+
+def test_enough_mrope_cases() -> None:
+    cases = MROPE["cases"]
+    assert any(not case["image_grids"] and not case["video_grids"] for case in cases)
+    assert any(case["image_grids"] and case["video_grids"] for case in cases)
+    assert any(len(case["video_grids"]) == 2 for case in cases)
+    assert any(second % 1 for case in cases for second in case["seconds_per_grid"])
+
+
+@pytest.mark.parametrize("case", MROPE["cases"], ids=describe)
+def test_mrope_golden(case: dict[str, Any]) -> None:
+    positions, delta = saccade.mrope_positions(case["input_ids"], **arguments(case))
+    assert positions.dtype == np.int32
+    assert positions.tolist() == case["positions"]
+    assert delta == case["delta"]
+
+
+def test_token_ids_of_either_width_and_any_stride() -> None:
+    case = MROPE["cases"][4]
+    expected = np.array(case["positions"])
+    ids = np.array(case["input_ids"])
+    spread = np.zeros(2 * len(ids), np.int32)
+    spread[::2] = ids
+    for form in (ids.astype(np.int32), ids.astype(np.int64), ids.astype(np.uint32), ids.tolist(), spread[::2]):
+        assert np.array_equal(saccade.mrope_positions(form, **arguments(case))[0], expected)
+    rest = [case["image_grids"], [], [], IMAGE, VIDEO, START, 2, 2]
+    for array in (ids.astype(np.int32), spread[::2]):
+        assert np.array_equal(_core.mrope_positions(array, *rest)[0], expected)
+
+
+def run(kind: int, count: int) -> list[int]:
+    return [7, START, *[kind] * count, 8]
+
+
+@pytest.mark.parametrize(
+    ("ids", "options", "message"),
+    [
+        (run(IMAGE, 5), {"image_grids": [(1, 4, 4)]}, r"5 image tokens from token 2 .*\(1, 4, 4\).* needs 4"),
+        (run(IMAGE, 3), {"image_grids": [(1, 4, 4)]}, "3 image tokens from token 2 .* needs 4"),
+        (run(IMAGE, 8), {"image_grids": [(1, 4, 4)] * 2}, "8 image tokens from token 2 .* needs 4"),
+        (run(IMAGE, 4), {}, r"more runs of image tokens than image_grids has grids \(0\)"),
+        (run(VIDEO, 4), {"image_grids": [(1, 4, 4)]}, r"more runs of video tokens than video_grids has grids \(0\)"),
+        (run(IMAGE, 4) * 2, {"image_grids": [(1, 4, 4)]}, "the run at token 9 has none"),
+        (run(IMAGE, 4), {"image_grids": [(1, 4, 4)] * 3}, "image_grids has 3 grids; input_ids has 1 runs of image"),
+        ([1, 2], {"video_grids": [(1, 4, 4)]}, "video_grids has 1 grids; input_ids has 0 runs of video"),
+        (run(IMAGE, 4), {"image_grids": [(1, 4, 5)]}, r"image_grids\[0\] is \(1, 4, 5\); .* merge_size 2"),
+        (run(IMAGE, 4), {"image_grids": [(1, 4)]}, r"image_grids\[0\] is \(1, 4\)"),
+        (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "seconds_per_grid": [1, 1]}, "2 values for 1 video grids"),
+        (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "seconds_per_grid": [-0.5]}, r"seconds_per_grid\[0\] is -0.5"),
+        (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "seconds_per_grid": [float("nan")]}, "is nan"),
+        (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "seconds_per_grid": ["a"]}, "must be a sequence of numbers"),
+        (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "tokens_per_second": 0}, "tokens_per_second is 0"),
+        (
+            run(VIDEO, 8),
+            {"video_grids": [(2, 4, 4)], "seconds_per_grid": [2e9]},
+            "frame 1 would lie beyond position 2147483647",
+        ),
+        ([], {}, r"input_ids must be .* \(0,\)"),
+        ([[1, 2]], {}, r"input_ids must be .* \(1, 2\)"),
+        ([1.0, 2.0], {}, r"input_ids must be .* float64"),
+        ([1, 2], {"video_token_id": IMAGE}, "must differ"),
+    ],
+)
+def test_what_does_not_match_is_an_error(ids: list[Any], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        saccade.mrope_positions(ids, **{**TOKENS, **options})

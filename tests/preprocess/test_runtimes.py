@@ -1,0 +1,227 @@
+"""The survey of runtimes: versions, limits, and what each makes of an image."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+
+from mlx_saccade import families
+from mlx_saccade.errors import InputError
+from mlx_saccade.preprocess import runtimes
+
+
+@pytest.mark.parametrize(
+    ("runtime", "family", "tokens"),
+    [
+        ("transformers", "qwen2.5-vl", (4, 16384)),
+        ("transformers@5.23.0", "qwen3-vl", (64, 16384)),
+        ("vllm", "qwen2-vl", (4, 16384)),
+        ("sglang@2025-11", "qwen2.5-vl", (4, 16384)),
+        ("sglang@2025-11", "qwen3-vl", (64, 12544)),
+        ("sglang", "qwen3-vl", (64, 16384)),
+        ("tensorrt-llm", "qwen2.5-vl", (4, 16384)),
+        ("llama.cpp", "qwen2.5-vl", (8, 4096)),
+        ("llama.cpp@b10488", "qwen3-vl", (8, 4096)),
+        ("ollama@0.7.0", "qwen2.5-vl", (4, 1280)),
+        ("ollama@0.12.7", "qwen3-vl", (64, 2048)),
+        ("ollama@0.13.3", "qwen2.5-vl", (4, 1280)),
+        ("ollama@v0.13.4", "qwen2.5-vl", (4, 2674)),
+        ("ollama@0.29.9", "qwen2.5-vl", (4, 2674)),
+        ("ollama@0.30.0", "qwen2.5-vl", (1024, 4096)),
+        ("ollama@0.30", "qwen3-vl", (1024, 4096)),
+        ("Ollama", "qwen2-vl", (1024, 4096)),
+        ("mlx-vlm@0.6.15", "qwen2.5-vl", (4, 16384)),
+        ("mlx-vlm@0.7.10", "qwen2.5-vl", (4, 16384)),
+        ("mlx-vlm", "qwen3-vl", (64, 16384)),
+        ("mlx-swift-lm", "qwen2.5-vl", (4, 1280)),
+        ("mlx-swift-lm@3.31.4", "qwen3-vl", (64, 1280)),
+        ("mlx-swift-lm@3.31.3", "qwen2.5-vl", (4, 16384)),
+        ("lmdeploy", "qwen3-vl", (64, 16384)),
+        ("qwen-vl-utils@0.0.14", "qwen3-vl", (4, 16384)),
+    ],
+)
+def test_limits_of_the_survey(runtime: str, family: str, tokens: tuple[int, int]) -> None:
+    limits = runtimes.get(runtime, family)
+    area = families.get(family).factor ** 2
+    assert (-(-limits.min_pixels // area), limits.max_pixels // area) == tokens
+
+
+CHECKPOINT = ((4, 16384), (64, 16384))
+# Name, versions, the default limits in tokens of Qwen2.5-VL and of Qwen3-VL (None: not known), and words of the setting
+# that changes them: copied from what was read of each runtime, not from the survey.
+TABLE = [
+    ("transformers", "5.23.0", *CHECKPOINT, "longest_edge"),
+    ("vllm", "002d181a", *CHECKPOINT, "--mm-processor-kwargs"),
+    ("sglang", "2025-11 (commit 02065f00)", (4, 16384), (64, 12544), "SGLANG_IMAGE_MAX_PIXELS"),
+    ("sglang", "mid-2026", *CHECKPOINT, "--mm-process-config"),
+    ("tensorrt-llm", "000a01de", *CHECKPOINT, "mm_processor_kwargs"),
+    ("llama.cpp", "since 2025-11-05", (8, 4096), (8, 4096), "--image-max-tokens"),
+    ("ollama", "0.7.0 to 0.12.6", (4, 1280), None, "none"),
+    ("ollama", "0.12.7 to 0.13.3", (4, 1280), (64, 2048), "none"),
+    ("ollama", "0.13.4 to below 0.30.0", (4, 2674), (64, 2048), "none"),
+    ("ollama", "0.30.0 and later", (1024, 4096), (1024, 4096), "none found"),
+    ("ollama-mlx", "fb307609", None, None, "unknown"),
+    ("mlx-vlm", "0.6.15", *CHECKPOINT, "--processor-kwargs"),
+    ("mlx-vlm", "0.7.10", *CHECKPOINT, "--max-pixels"),
+    ("mlx-swift-lm", "below 3.31.4", *CHECKPOINT, "UserInput.Processing(minPixels:"),
+    ("mlx-swift-lm", "3.31.4 and later", (4, 1280), (64, 1280), "UserInput.Processing(minPixels:"),
+    ("lmdeploy", "1263d5cd", *CHECKPOINT, "mm_processor_kwargs"),
+    ("qwen-vl-utils", "0.0.14", (4, 16384), (4, 16384), "max_pixels"),
+    ("lm-studio", "2026-06", None, None, "Never exceed 2048 px"),
+    ("docker-model-runner", "any", None, None, "provider_opts.runtime_flags"),
+]
+
+
+def test_the_survey_is_the_table() -> None:
+    rows = [runtimes.survey((3840, 2160), family) for family in ("qwen2.5-vl", "qwen3-vl")]
+    assert [row.runtime for row in rows[0]] == [name for name, *_ in TABLE]
+    for name, versions, *limits, setting in TABLE:
+        found = [[row for row in own if row.runtime == name and versions in row.versions] for own in rows]
+        assert [len(own) for own in found] == [1, 1], (name, versions)
+        for (row,), expected in zip(found, limits, strict=True):
+            tokens = None if row.min_tokens is None else (row.min_tokens, row.max_tokens)
+            assert tokens == expected, (name, versions)
+            assert setting in row.override, (name, versions)
+
+
+def test_what_is_second_hand_or_of_another_family_is_in_the_note() -> None:
+    notes = {record.name: record.note for record in runtimes.records()}
+    assert "clip.vision.image_min_pixels" in notes["llama.cpp"]
+    assert "second-hand" in notes["llama.cpp"]
+    with pytest.raises(InputError, match=r"ollama-mlx@fb307609 .* not known \(runs Qwen3\.5 alone: 64 to 16,384"):
+        runtimes.get("ollama-mlx@fb307609", "qwen3-vl")
+
+
+@pytest.mark.parametrize(
+    ("version", "maximum"),
+    [
+        ("0.7", 1003520),
+        ("0.7.0.0", 1003520),
+        ("0.9.10", 1003520),
+        ("0.10.0", 1003520),
+        ("0.13.4-rc1", 1003520),
+        ("0.13.4", 2097152),
+        ("0.13.10", 2097152),
+        ("0.30.0-rc2", 2097152),
+        ("0.30.0", 3211264),
+        ("0.100.1", 3211264),
+        ("1.0", 3211264),
+    ],
+)
+def test_versions_are_ordered_as_numbers(version: str, maximum: int) -> None:
+    assert runtimes.get(f"ollama@{version}").max_pixels == maximum
+
+
+def test_pixel_limits_stay_what_the_runtime_wrote() -> None:
+    assert runtimes.get("ollama@0.13.4").max_pixels == 2 << 20
+    assert runtimes.get("ollama@0.13.3").max_pixels == 28 * 28 * 1280
+    assert runtimes.get("sglang@2025-11", "qwen3-vl").max_pixels == 12_845_056
+    assert runtimes.get("transformers").from_checkpoint
+    assert not runtimes.get("ollama").from_checkpoint
+
+
+@pytest.mark.parametrize(
+    ("runtime", "message"),
+    [
+        ("olama", "unknown runtime 'olama'; known: transformers, vllm, sglang"),
+        ("", "unknown runtime ''; known"),
+        ("@1.0", "unknown runtime '@1.0'"),
+        ("ollama@0.6.9", "ollama at version '0.6.9' is not known; known: 0.7.0 to 0.12.6, 0.12.7 to 0.13.3"),
+        ("ollama@", "ollama at version '' is not known"),
+        ("ollama@newest", "is not known"),
+        ("ollama@0.7.0@1", "is not known"),
+        ("ollama@0..7", "is not known"),
+        ("transformers@4.57.0", "known: 5.23.0"),
+        ("transformers@5.24.0", "known: 5.23.0"),
+        ("vllm@0.11.0", "known: commit 002d181a"),
+        ("sglang@0.5.0", "known: 2025-11"),
+        ("mlx-vlm@0.7.9", "known: 0.6.15, 0.7.10"),
+        ("mlx-vlm@0.7.11", "known: 0.6.15, 0.7.10"),
+        ("qwen-vl-utils@0.0.8", "known: 0.0.14"),
+        ("lm-studio", "not known .*so no token budget describes it"),
+        ("docker-model-runner", "runs llama.cpp or vLLM: say that one instead"),
+        (None, "a runtime is a string"),
+    ],
+)
+def test_what_is_not_known_is_named(runtime: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        runtimes.get(runtime)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("runtime", "family"), [("ollama@0.12.6", "qwen3-vl"), ("ollama@0.13.3", "qwen2-vl")])
+def test_limits_unknown_for_one_family(runtime: str, family: str) -> None:
+    with pytest.raises(InputError, match=f"the limits of {runtime} for {family} are not known"):
+        runtimes.get(runtime, family)
+
+
+def test_survey_of_a_4k_screen() -> None:
+    rows = {(row.runtime, row.versions): row for row in runtimes.survey((3840, 2160))}
+    assert len(rows) == len(runtimes.records())
+    assert rows["transformers", "5.23.0"].resized_size == (3836, 2156)
+    assert rows["transformers", "5.23.0"].tokens == 10549
+    assert rows["ollama", "0.12.7 to 0.13.3"].tokens == 1222
+    assert rows["ollama", "0.13.4 to below 0.30.0"].tokens == 2584
+    assert rows["ollama", "0.30.0 and later"].resized_size == (2380, 1344)
+    assert rows["mlx-vlm", "0.7.10"].tokens == 10549
+    assert "--max-pixels 1003520" in rows["mlx-vlm", "0.7.10"].override
+    assert rows["mlx-swift-lm", "3.31.4 and later"].tokens == 1222
+    closed = rows["lm-studio", "closed source, up to 2026-06"]
+    assert (closed.tokens, closed.max_tokens, closed.resized_size) == (None, None, None)
+    assert closed.note
+
+
+def test_survey_of_a_small_image_shows_who_enlarges_it() -> None:
+    rows = {row.versions: row.tokens for row in runtimes.survey((400, 300)) if row.runtime == "ollama"}
+    assert rows["0.12.7 to 0.13.3"] == 154
+    assert rows["0.30.0 and later"] >= 1024
+
+
+def test_survey_of_another_family() -> None:
+    rows = {(row.runtime, row.versions): row for row in runtimes.survey((5120, 2880), family="qwen3-vl")}
+    assert rows["transformers", "5.23.0"].tokens == 14400
+    assert rows["ollama", "0.12.7 to 0.13.3"].tokens == 1980
+    assert rows["ollama", "0.7.0 to 0.12.6"].tokens is None
+
+
+def test_every_record_says_where_it_was_read_and_ranges_do_not_overlap() -> None:
+    for name in runtimes.names():
+        ranges = [record for record in runtimes.records() if record.name == name]
+        for record in ranges:
+            assert record.source
+            assert record.confidence in ("source", "issue")
+            assert set(record.limits) == set(families.names())
+            assert all(
+                limits in ("checkpoint", "unknown") or limits[0] < limits[1] for limits in record.limits.values()
+            )
+        for earlier, later in itertools.pairwise(ranges):
+            assert runtimes.get(f"{name}@{later.first}").versions == later.versions
+            assert runtimes.get(f"{name}@{earlier.first}").versions == earlier.versions
+
+
+@pytest.mark.parametrize(
+    "size", [(0, 5), (5, -1), (1.5, 3), (1,), (1, 2, 3), None, 5, "3840x2160", (math.nan, 1), (2**63, 2**63)]
+)
+def test_a_survey_of_what_is_no_size(size: object) -> None:
+    with pytest.raises(InputError, match=r"^size .* is not usable: \(width, height\) in pixels"):
+        runtimes.survey(size)  # type: ignore[arg-type]
+
+
+def test_a_survey_of_nonsense() -> None:
+    with pytest.raises(InputError, match="unknown family"):
+        runtimes.survey((10, 10), family="gemma")
+    with pytest.raises(InputError, match="1000 times"):
+        runtimes.survey((1000, 1))
+
+
+@pytest.mark.parametrize("family", families.names())
+def test_a_setting_in_pixels_is_that_of_1280_tokens_of_the_family(family: str) -> None:
+    known = families.get(family)
+    most, least = str(1280 * known.factor**2), str(known.min_pixels)
+    rows = {row.runtime: row.override for row in runtimes.survey((3840, 2160), family)}
+    assert rows["mlx-vlm"].count(most) == 4
+    assert f'size={{"shortest_edge": {least}, "longest_edge": {most}}}' in rows["transformers"]
+    assert f"minPixels: {least}, maxPixels: {most}" in rows["mlx-swift-lm"]
+    assert f'"max_pixels": {most}' in rows["tensorrt-llm"]

@@ -1,0 +1,98 @@
+"""What docs/ says of the code is so."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import inspect
+import io
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import mlx_saccade as saccade
+from mlx_saccade.cli.__main__ import COMMANDS, build_parser
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def test_the_swift_example_is_the_one_that_is_compiled() -> None:
+    compiled = (ROOT / "swift" / "Tests" / "SaccadeTests" / "ExampleTests.swift").read_text(encoding="utf-8")
+    example = re.findall(r"// example\n(.*?)// end of the example", compiled, re.DOTALL)
+    assert len(example) == 1
+    assert f"```swift\n{example[0]}```" in (DOCS / "swift.md").read_text(encoding="utf-8")
+
+
+def test_the_swift_names_are_those_of_the_package() -> None:
+    said = (DOCS / "swift.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "swift" / "Sources" / "Saccade").glob("*.swift")]
+    public = {name for text in sources for name in re.findall(r"^public (?:struct|enum|func|var) (\w+)", text, re.M)}
+    public |= {name for text in sources for name in re.findall(r"public (?:static let|func) (\w+)", text)}
+    assert len(public) > 15
+    assert public <= set(re.findall(r"\w+", said))
+
+
+@pytest.fixture
+def write() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("write_docs", DOCS / "write.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("name", "maker"), [("command-line.md", "command_line"), ("python.md", "python")])
+def test_what_is_written_from_the_code_is_up_to_date(write: ModuleType, name: str, maker: str) -> None:
+    assert getattr(write, maker)() == (DOCS / name).read_text(encoding="utf-8"), "run python docs/write.py"
+
+
+def test_every_command_and_option_is_there() -> None:
+    """By the help that users see, not by what the script went through."""
+    parts = re.split(r"^## mlx-saccade ", (DOCS / "command-line.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    sections = {part.partition("\n")[0]: part for part in parts[1:]}
+    assert list(sections) == list(COMMANDS)
+    for command, said in sections.items():
+        parser = build_parser(command)
+        with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as shown:
+            parser.parse_args([command, "--help"])
+        options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown.getvalue())) - {"--help"}
+        assert options, command
+        assert options == set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", said)), command
+
+
+def test_every_public_name_is_there() -> None:
+    said = set(
+        re.findall(r"^###? `?(mlx_saccade[\w.]*)", (DOCS / "python.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    modules = {name for name in saccade.__all__ if inspect.ismodule(getattr(saccade, name))}
+    assert len(modules) >= 9
+    for name in set(saccade.__all__) - modules:
+        assert f"mlx_saccade.{name}" in said
+    for name in modules - {"integrations"}:
+        module = getattr(saccade, name)
+        assert module.__name__ in said
+        public = {one for one in module.__all__ if not inspect.ismodule(getattr(module, one))}
+        assert {f"{module.__name__}.{one}" for one in public} <= said, name
+
+
+def test_the_c_functions_are_those_of_the_header() -> None:
+    header = (ROOT / "cpp" / "include" / "saccade.h").read_text(encoding="utf-8")
+    declared = set(re.findall(r"^(?:int32_t |const char\* )(saccade_\w+)\(", header, re.MULTILINE))
+    said = (DOCS / "reference.md").read_text(encoding="utf-8").partition("## C\n")[2]
+    assert len(declared) > 20
+    assert set(re.findall(r"`(saccade_\w+)`", said)) == declared
+
+
+def test_the_environment_variables_are_those_that_are_read() -> None:
+    sources = [*(ROOT / "cpp" / "src").rglob("*.cpp"), *(ROOT / "python" / "mlx_saccade").rglob("*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    read = set(re.findall(r'(?:getenv\(|environ\.get\(|environ\[)"([A-Z_]+)"', text))
+    said = (DOCS / "reference.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", said, re.MULTILINE))
+    assert {"SACCADE_KERNEL", "SACCADE_THREADS", "SACCADE_OPENBLAS"} <= read
+    assert read <= listed
+    assert all(f'"{name}"' in text for name in listed)

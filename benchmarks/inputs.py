@@ -21,7 +21,7 @@ def noise(size: tuple[int, int], seed: int = 0) -> NDArray[np.uint8]:
 
 
 def as_reference(native: NDArray[np.uint8], plan: Plan) -> NDArray[np.float32]:
-    """Native patches brought back from window order, normalised and repeated: transformers' pixel values."""
+    """Native patches brought back from window order, normalized and repeated: transformers' pixel values."""
     family, (_, rows, columns) = plan.family, plan.grid_thw
     order, _ = saccade.window_index([plan.grid_thw])
     merged = family.merge_size**2

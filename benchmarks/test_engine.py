@@ -118,7 +118,7 @@ class Ours:
         pixels = None if features is not None else given.pixels
         prompt = self.model.prompt(given.ids, pixels, image_grid_thw=given.grids, image_features=features)
         cache = self.model.model.make_cache()
-        return self.model.follow(prompt, cache, self.model.prefill(prompt, cache), DECODED + 1)
+        return self.model.stream(prompt, cache, self.model.prefill(prompt, cache), DECODED + 1)
 
 
 class Theirs:

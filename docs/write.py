@@ -40,10 +40,10 @@ CONSTANTS = {
     "media.FORMATS": "Names of the file formats that are read, as Pillow has them.",
     "media.MAX_PIXELS": "Pixels of the largest image that is decoded unless the caller says otherwise.",
     "media.Source": "The type of an image: a path, data URI, bytes, PIL image, array, `Encoded` or `Frame`.",
-    "models.Choose": "The type of a function from the logits [vocabulary] of the next token to that token.",
-    "scenes.COLOURS": "The eight colours of controls and icons, in words.",
+    "models.Sampler": "The type of a function from the logits [vocabulary] of the next token to that token.",
+    "scenes.COLORS": "The eight colors of controls and icons, in words.",
     "scenes.KINDS": "The kinds of elements, in words.",
-    "scenes.NEUTRALS": "The colours that only surfaces have, in words.",
+    "scenes.NEUTRALS": "The colors that only surfaces have, in words.",
     "scenes.VERSION": "Part of every seed; a higher one draws other screens.",
     "scenes.WORDS": "Every word that a description can have, sorted.",
 }
@@ -62,7 +62,7 @@ asked, told in one line on standard error; 130 after Ctrl-C.
 PYTHON = """# Python
 
 Written by `docs/write.py` from the docstrings. Sizes of images are (width, height) everywhere but in `smart_resize`,
-which keeps its reference's order; boxes are (x1, y1, x2, y2) in source pixels, x right, y down, edges not centres;
+which keeps its reference's order; boxes are (x1, y1, x2, y2) in source pixels, x right, y down, edges not centers;
 grids are (frames, rows, columns) in patches. What a caller can get wrong raises `mlx_saccade.InputError`, a
 `ValueError` of one line. Names that are not here are not for use from outside.
 """
@@ -204,10 +204,10 @@ def python() -> str:
             parts.append("### `mlx_saccade.__version__`\n\nThe version of the package and its core, a string.\n")
         elif not inspect.ismodule(getattr(saccade, name)):
             parts.extend(entry(name, getattr(saccade, name), saccade))
-    from mlx_saccade.engine import Shown, sampling
+    from mlx_saccade.engine import FrameInfo, sampling
 
-    parts.extend(entry("Shown", Shown, importlib.import_module("mlx_saccade.engine")))
-    parts.extend(entry("Options", sampling.Options, sampling))
+    parts.extend(entry("FrameInfo", FrameInfo, importlib.import_module("mlx_saccade.engine")))
+    parts.extend(entry("GenerateOptions", sampling.GenerateOptions, sampling))
     for place in MODULES:
         module = importlib.import_module(f"mlx_saccade.{place}")
         parts.append(f"## mlx_saccade.{place}\n\n{described(inspect.getdoc(module) or '')}")

@@ -28,15 +28,15 @@ def bars(width: int, height: int) -> np.ndarray:
 
 
 def corners(width: int, height: int) -> np.ndarray:
-    """Four corners of different colours and a cross off the centre."""
+    """Four corners of different colors and a cross off the center."""
     made = np.full((height, width, 3), 200, np.uint8)
     y, x = height // 2, width // 2
-    for rows, columns, colour in (
+    for rows, columns, color in (
         (slice(0, y), slice(0, x), (255, 0, 0)),
         (slice(0, y), slice(x, None), (0, 255, 0)),
         (slice(y, None), slice(0, x), (0, 0, 255)),
     ):
-        made[rows, columns] = colour
+        made[rows, columns] = color
     made[height // 3, :] = 0
     made[:, width // 5] = 0
     return made

@@ -1,4 +1,4 @@
-"""Images and colour profiles that the media tests build, so that none has to be stored."""
+"""Images and color profiles that the media tests build, so that none has to be stored."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "grids": lambda wrong: saccade.window_index([wrong]),
     "background": lambda wrong: media.open_image(PNG, background=wrong),
     "color": lambda wrong: media.open_image(PNG, color=wrong),
-    "max_pixels": lambda wrong: media.Reading(max_pixels=wrong),
+    "max_pixels": lambda wrong: media.ImageOptions(max_pixels=wrong),
     "at_least": lambda wrong: media.open_image(JPEG, at_least=wrong),
     "at_least of another format": lambda wrong: media.image_sizes(PNG, at_least=wrong),
     "crop": lambda wrong: FRAME.crop(wrong),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import vocabulary
 from geometry import Questions
-from mlx_saccade.scenes import COLOURS, KINDS, NEUTRALS
+from mlx_saccade.scenes import COLORS, KINDS, NEUTRALS
 from mlx_saccade.scenes.descriptions import CONTAINERS, SURFACES
 from model import OFFSETS
 from questions import Asked, View, ask
@@ -46,7 +46,7 @@ STRIPS_FROM: Final = 60
 NUMBER_STEP: Final = 2
 # What the words of an answer teach: its form, whether there is anything, and what it is.
 NOT_TAUGHT, FORM, PRESENCE, NAME = range(4)
-_PAIRS: Final = [(c, k) for k in KINDS for c in COLOURS] + [(c, k) for k in SURFACES for c in NEUTRALS]
+_PAIRS: Final = [(c, k) for k in KINDS for c in COLORS] + [(c, k) for k in SURFACES for c in NEUTRALS]
 LABELS: Final = {pair: index for index, pair in enumerate(_PAIRS)}
 
 
@@ -112,7 +112,7 @@ def dense_labels(view: View, rows: int, columns: int) -> dict[str, np.ndarray]:
     for element, box, area in zip(view.elements, boxes, cover, strict=True):
         # The middle of a container does not show which it is.
         shown = edge_tokens(box, rows, columns).any(0) if element.kind in CONTAINERS else area > 0
-        kinds[shown, LABELS[element.colour, element.kind]] = 1
+        kinds[shown, LABELS[element.color, element.kind]] = 1
     y, x = (np.indices((rows, columns)).reshape(2, -1) + 0.5) * TOKEN
     inside = np.array([element.kind in CONTAINERS for element in view.elements], bool)
     distances, covered = np.zeros((rows * columns, 8), np.float32), np.zeros((rows * columns, 2), np.float32)
@@ -130,7 +130,7 @@ def top_labels(view: View, rows: int, columns: int) -> np.ndarray:
     tops = np.full((2 * rows, 2 * columns), len(LABELS))
     spans = np.ceil((view.boxes - PATCH / 2) / PATCH).clip(0, 2 * max(rows, columns)).astype(int)
     for element, (left, above, right, below) in zip(view.elements, spans, strict=True):
-        tops[above:below, left:right] = LABELS[element.colour, element.kind]
+        tops[above:below, left:right] = LABELS[element.color, element.kind]
     return tops.reshape(rows, 2, columns, 2).transpose(0, 2, 1, 3).reshape(rows * columns, 4)
 
 

@@ -50,6 +50,6 @@ def iou(found: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 
 def hits(found: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Whether the centre of each found box lies in the true one."""
-    centre = (found[:, :2] + found[:, 2:]) / 2
-    return ((centre >= true[:, :2]) & (centre < true[:, 2:])).all(1)
+    """Whether the center of each found box lies in the true one."""
+    center = (found[:, :2] + found[:, 2:]) / 2
+    return ((center >= true[:, :2]) & (center < true[:, 2:])).all(1)

@@ -59,6 +59,6 @@ def report(net: Net) -> str:
     net.train()
     found = kinds != nothing
     return (
-        f"IoU/centre {', '.join(texts)} | found {right[found].float().mean():.3f}, "
+        f"IoU/center {', '.join(texts)} | found {right[found].float().mean():.3f}, "
         f"nothing {right[~found].float().mean():.3f} | named {whole / max(1, names):.3f} of {names}"
     )

@@ -16,13 +16,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 import mlx_saccade as saccade
 from mlx_saccade.evals import iou
-from mlx_saccade.grounding import centre_inside
+from mlx_saccade.grounding import center_inside
 
 BUDGET = 256
 
 
 def asked(folder: Path) -> list[dict[str, Any]]:
-    """One row for each annotation: whether there was a box, its IoU, and whether its centre lies inside the target."""
+    """One row for each annotation: whether there was a box, its IoU, and whether its center lies inside the target."""
     engine = saccade.load()
     rows = []
     for one in json.loads((folder / "annotations.json").read_text(encoding="utf-8")):
@@ -32,7 +32,7 @@ def asked(folder: Path) -> list[dict[str, Any]]:
             {
                 "found": box is not None,
                 "iou": 0.0 if box is None else iou(box.xyxy, one["bbox"]),
-                "hit": box is not None and centre_inside(box, one["bbox"]),
+                "hit": box is not None and center_inside(box, one["bbox"]),
             }
         )
     return rows

@@ -17,7 +17,7 @@ STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]) * 255
 
 
 def patches(images: Tensor, geometry: Geometry) -> Tensor:
-    """uint8 [B, H, W, 3] -> normalised [B, P, 588], each (channel, y, x), in window order."""
+    """uint8 [B, H, W, 3] -> normalized [B, P, 588], each (channel, y, x), in window order."""
     B, rows, columns = images.shape[0], geometry.rows, geometry.columns
     x = (images.float() - MEAN) / STD
     x = x.view(B, rows, 2, 14, columns, 2, 14, 3).permute(0, 1, 4, 2, 5, 7, 3, 6)
@@ -90,7 +90,7 @@ def _dense(output: Output, batch: Batch) -> dict[str, Tensor]:
 
 
 def losses(net: Net, batch: Batch, geometry: Geometry, weights: Weights, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Run one batch; "total" is what to minimise, the rest are its parts before weighting."""
+    """Run one batch; "total" is what to minimize, the rest are its parts before weighting."""
     rows = sequence_rows(batch, geometry)
     inputs = patches(batch.images, geometry)
     with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):

@@ -2,7 +2,7 @@
 
 python training/make_demo.py python/mlx_saccade/assets/demo
 
-The rule: the first held-out seed whose screen has two targets of every size class that are named by colour and kind
+The rule: the first held-out seed whose screen has two targets of every size class that are named by color and kind
 alone; of a class with more, the two with the longest shorter sides. No model has a say in it.
 """
 

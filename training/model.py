@@ -145,7 +145,7 @@ class Vision(nn.Module):
         self.merger = PatchMerger(shape)
 
     def forward(self, patches: Tensor, geometry: Geometry) -> Tensor:
-        """[B, P, 588] normalised patches in window order -> [B, N, width] in reading order."""
+        """[B, P, 588] normalized patches in window order -> [B, N, width] in reading order."""
         x = self.patch_embed(patches)
         for block in self.blocks:
             x = block(x, geometry)
@@ -256,7 +256,7 @@ class Net(nn.Module):
         self.model = Language(shape)
         self.lm_head = nn.Linear(shape.width, shape.vocabulary, bias=False)
         self.aux = Helpers(shape)
-        initialise(self)
+        initialize(self)
 
     def forward(self, patches: Tensor, tokens: Tensor, geometry: Geometry, pointing: Tensor | None = None) -> Output:
         """`tokens` [B, S - N]: everything but the image, which stands at `geometry.image_start`."""
@@ -281,8 +281,8 @@ class Net(nn.Module):
 
 
 @torch.no_grad()
-def initialise(net: Net) -> None:
-    """Scale matrices by their fan-in; let neighbouring numbers start out alike."""
+def initialize(net: Net) -> None:
+    """Scale matrices by their fan-in; let neighboring numbers start out alike."""
     for name, parameter in net.named_parameters():
         if name.endswith("bias"):
             parameter.zero_()

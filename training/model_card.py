@@ -16,7 +16,7 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
-from mlx_saccade.scenes import COLOURS, KINDS, NEUTRALS
+from mlx_saccade.scenes import COLORS, KINDS, NEUTRALS
 
 Figures = dict[str, Any]
 
@@ -39,7 +39,7 @@ pixels of the resized image, or `[]` where there is none. To `what is at (x, y)?
 `what is in the box [x1, y1, x2, y2]?`, in the same pixels, it answers with a description, or `[]`. Any runtime that
 reads Qwen2.5-VL reads it.
 
-**What it is not.** It knows the generated screens of `mlx_saccade.scenes` only: {colours} colours and {neutrals}
+**What it is not.** It knows the generated screens of `mlx_saccade.scenes` only: {colors} colors and {neutrals}
 neutral
 ones, {kinds} kinds of element, each beside or within another and never across it, no text, no real application. It
 cannot chat, describe or count, and other questions get nonsense. On a real desktop it fails: see the end. Do not judge
@@ -53,7 +53,7 @@ Qwen models by it.
 | trained at | 15 to 256 image tokens; numbers up to 2,600 have been answers, on strips of two to six rows |
 | data | generated screens alone (`mlx_saccade.scenes`), drawn while training; no one's screenshots |
 | training | {trained} |
-| licence | MIT |
+| license | MIT |
 
 How to train it again: `training/README.md` of the source repository.
 """
@@ -68,7 +68,7 @@ def parameters() -> int:
 
 def head(trained: str) -> str:
     """What it is; whatever can be counted is."""
-    counted = {"{millions}": f"{parameters() / 1e6:.2f}", "{colours}": str(len(COLOURS)), "{kinds}": str(len(KINDS)),
+    counted = {"{millions}": f"{parameters() / 1e6:.2f}", "{colors}": str(len(COLORS)), "{kinds}": str(len(KINDS)),
                "{neutrals}": str(len(NEUTRALS)), "{trained}": trained}  # fmt: skip
     text = HEAD
     for name, value in counted.items():
@@ -109,12 +109,12 @@ def in_range(found: Figures) -> str:
             if cell["n"]
         },
         **{size: cell for size, cell in found["by_size"].items() if cell["n"]},
-        "named by colour and kind": found["by_relation"]["plain"],
+        "named by color and kind": found["by_relation"]["plain"],
         "named by place or side too": found["by_relation"]["relation"],
     }
     rows = [[name, counted(cell), value(cell, "iou"), value(cell, "hit")] for name, cell in named.items()]
     kinds = {size: (found["point_by_size"][size], cell) for size, cell in found["box_by_size"].items()}
-    kinds["named by colour and kind"] = found["point_plain"], found["box_plain"]
+    kinds["named by color and kind"] = found["point_plain"], found["box_plain"]
     pointed = [
         [name, *(text for cell in pair for text in (str(cell["n"]), value(cell, "right")))]
         for name, pair in kinds.items()
@@ -123,13 +123,13 @@ def in_range(found: Figures) -> str:
     absent, missed = found["absent"], found["false_nothing"]
     aims = [
         ("mean IoU", places, "iou", 0.8, True),
-        ("centre inside", places, "hit", 0.95, True),
+        ("center inside", places, "hit", 0.95, True),
         ("`[]` of what is absent", absent, "right", 0.9, True),
         ("`[]` of what is there", missed, "x", 0.05, False),
         ("what is at a point", found["point"], "right", 0.9, True),
-        ("the same, colour and kind alone", found["point_looks"], "x", None, True),
+        ("the same, color and kind alone", found["point_looks"], "x", None, True),
         ("what is in a box", found["box"], "right", None, True),
-        ("the same, colour and kind alone", found["box_looks"], "x", None, True),
+        ("the same, color and kind alone", found["box_looks"], "x", None, True),
         ("`[]` at a bare point", found["bare point"], "right", None, True),
         ("`[]` in a bare box", found["bare box"], "right", None, True),
     ]
@@ -144,13 +144,13 @@ def in_range(found: Figures) -> str:
             f"{found['large_share']:.0%} of them large; 95 % intervals in "
             "brackets, by screens. What is at a point and what is in a box is asked of up to three of a screen's "
             f"targets. Of the {places['n']} answers to what is there {found['malformed']['x']:.1%} were neither a box "
-            f"nor `[]`, of those to what is not {found['absent_malformed']['x']:.1%}. Colour "
+            f"nor `[]`, of those to what is not {found['absent_malformed']['x']:.1%}. Color "
             "and kind alone: without the place or side that tells an element from another of its look."
         )
         + "\n"
         + table(["", "n (screens)", "reached", "aim", "met"], judged)
         + "\n"
-        + table(["targets", "n (screens)", "mean IoU", "centre inside"], rows)
+        + table(["targets", "n (screens)", "mean IoU", "center inside"], rows)
         + "\n"
         + table(["right at a point, in a box", "n", "at a point", "n", "in a box"], pointed)
     )
@@ -240,7 +240,7 @@ def elsewhere(found: Figures, screens: str) -> str:
     """How it does on screens that no generator drew."""
     return paragraph(
         f"On a real desktop it fails. Asked for {found['n']} elements by their own names at {found['budget']} tokens, "
-        f"on {screens}, it gave a box for {found['found']:.1%} of them, with its centre inside the element for "
+        f"on {screens}, it gave a box for {found['found']:.1%} of them, with its center inside the element for "
         f"{found['hit']:.1%} and a mean IoU of {found['iou']:.3f}; for the rest it said `[]` or what is no answer."
     )
 
@@ -276,7 +276,7 @@ def main() -> None:
     print(
         f"## Elsewhere\n\n{paragraph(arguments.agreement)}\n"
         + paragraph(
-            "The demo screen is the first held-out seed that has two targets of every size class named by colour and "
+            "The demo screen is the first held-out seed that has two targets of every size class named by color and "
             "kind alone; no model had a say in it. All screens judged above come from the generator that training "
             "draws from: their numbers say nothing about screens of any other kind."
         ),

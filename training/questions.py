@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 import vocabulary
-from mlx_saccade.scenes import COLOURS, KINDS, Element, Scene, describe
+from mlx_saccade.scenes import COLORS, KINDS, Element, Scene, describe
 from mlx_saccade.scenes.descriptions import CONTAINERS, SURFACES
 from vocabulary import END, NOTHING, Corners
 
@@ -18,7 +18,7 @@ BOXES: Final = 0.1
 POINTED_SIDE: Final = 12.0
 AROUND: Final = 3.0
 # While drilled: share of the points that have something else close by, at one of these offsets: there a name is easily
-# the neighbour's.
+# the neighbor's.
 CLOSE: Final = 0.5
 CORNERS: Final = ((-6, -6), (6, -6), (-6, 6), (6, 6))
 # From so many model pixels on an element is plain to see. Plain ones are asked for first, small ones last: the exponent
@@ -45,7 +45,7 @@ class Asked:
     hollow: whether `look` is a container, which shows what it is at its border alone.
     names: whether the answer is a description.
     point: where the question points, in model pixels.
-    twins: boxes of all else on the image that has the colour and kind of what is named.
+    twins: boxes of all else on the image that has the color and kind of what is named.
     """
 
     question: str
@@ -106,7 +106,7 @@ def _locate(view: View, index: int) -> Asked:
 def look_alike(rng: np.random.Generator, view: View) -> str:
     """A description that fits nothing on the image.
 
-    Half of them share a colour or a kind with something on it, some name what a crop has left out, the rest are the
+    Half of them share a color or a kind with something on it, some name what a crop has left out, the rest are the
     screen's own.
     """
     for _ in range(TRIES):
@@ -117,10 +117,10 @@ def look_alike(rng: np.random.Generator, view: View) -> str:
             break
         element = view.elements[int(rng.integers(len(view.elements)))]
         if rng.random() < 0.5:
-            kinds = KINDS if element.colour in COLOURS else SURFACES
-            description = describe(element.colour, kinds[int(rng.integers(len(kinds)))])
+            kinds = KINDS if element.color in COLORS else SURFACES
+            description = describe(element.color, kinds[int(rng.integers(len(kinds)))])
         else:
-            description = describe(COLOURS[int(rng.integers(len(COLOURS)))], element.kind)
+            description = describe(COLORS[int(rng.integers(len(COLORS)))], element.kind)
         if not view.scene.matching(description):
             return description
     return view.scene.absent(rng)
@@ -140,9 +140,9 @@ def _pointed(rng: np.random.Generator, view: View, order: list[int], drilled: bo
 
 
 def _twins(view: View, index: int) -> tuple[np.ndarray, ...]:
-    """Boxes of the others that have an element's colour and kind."""
+    """Boxes of the others that have an element's color and kind."""
     one = view.elements[index]
-    alike = [(e.colour, e.kind) == (one.colour, one.kind) and i != index for i, e in enumerate(view.elements)]
+    alike = [(e.color, e.kind) == (one.color, one.kind) and i != index for i, e in enumerate(view.elements)]
     return tuple(view.boxes[alike])
 
 

@@ -26,7 +26,7 @@ from init_weights import restore
 from losses import Weights, losses
 from mlx_saccade.errors import InputError
 from model import Net, Shape
-from optimiser import allocate, optimisers, rate
+from optimizer import allocate, optimizers, rate
 from screens import LANES
 
 # Until this share of the run, an image has between so many merged tokens: small ones teach what an edge is, cheaply.
@@ -64,12 +64,12 @@ def check_same(saved: dict[str, Any], now: dict[str, Any], state: Path) -> None:
 
 
 class Shared:
-    """What all processes of a run work on, in shared memory: weights, moments of the optimiser, the count of steps."""
+    """What all processes of a run work on, in shared memory: weights, moments of the optimizer, the count of steps."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         torch.manual_seed(arguments.seed)
         self.net = Net(Shape(TOKENIZER.get_vocab_size()))
-        self.optimisers = optimisers(self.net, arguments.rate)
+        self.optimizers = optimizers(self.net, arguments.rate)
         self.folder: Path = arguments.out
         self.folder.mkdir(parents=True, exist_ok=True)
         self.seconds, self.main = 0.0, os.getpid()
@@ -88,7 +88,7 @@ class Shared:
             state: dict[str, Any] = torch.load(latest, weights_only=True)
             check_same(state.get("arguments", {}), settings(arguments), latest)
             self.net.load_state_dict(state["net"])
-            for ours, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            for ours, saved in zip(self.optimizers, state["optimizers"], strict=True):
                 ours.load_state_dict(saved)
             self.seconds = state["seconds"]
             self.images.fill_(state.get("images", 0))
@@ -101,7 +101,7 @@ class Shared:
     def _allocate(self) -> None:
         """Put everything that a step changes where every process sees it."""
         self.net.share_memory()
-        for value in allocate(self.optimisers):
+        for value in allocate(self.optimizers):
             value.share_memory_()
 
     def elapsed(self) -> float:
@@ -157,7 +157,7 @@ class Shared:
         with self.alone():
             state = {
                 "net": self.net.state_dict(),
-                "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "step": int(self.step),
                 "images": int(self.images),
                 "seconds": self.elapsed(),
@@ -180,12 +180,12 @@ class Worker:
         a, shared = self.arguments, self.shared
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         with shared.alone(), torch.no_grad():
-            for group in (g for optimiser in shared.optimisers for g in optimiser.param_groups):
+            for group in (g for optimizer in shared.optimizers for g in optimizer.param_groups):
                 group["lr"] = rate(int(shared.step), shared.share(), a.rate)
             for ours, theirs in zip(self.net.parameters(), shared.net.parameters(), strict=True):
                 theirs.grad = ours.grad
-            for optimiser in shared.optimisers:
-                optimiser.step()
+            for optimizer in shared.optimizers:
+                optimizer.step()
             for ours, theirs in zip(self.net.parameters(), shared.net.parameters(), strict=True):
                 ours.copy_(theirs)
             shared.step += 1

@@ -31,7 +31,7 @@ nb::object numpy_module() {
     return nb::module_::import_("numpy.core._multiarray_umath");
 }
 
-/// NumPy's table. No static initialiser: importing lets go of the GIL, and who waits for one holds it.
+/// NumPy's table. No static initializer: importing lets go of the GIL, and who waits for one holds it.
 void** numpy_table() {
     static std::atomic<void**> known = nullptr;
     void** table = known.load(std::memory_order_acquire);

@@ -1,5 +1,5 @@
 // One to three images in one call, in any format and with rows apart, resized and cut by every kernel: the patches are
-// those of the slow resize, as bytes and as normalised floats, and nothing is written beside them.
+// those of the slow resize, as bytes and as normalized floats, and nothing is written beside them.
 #include <cstring>
 #include <vector>
 

@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (int format = SACCADE_FORMAT_RGB; format <= SACCADE_FORMAT_GREY; ++format) {
         const int stride = width * formats::bytes_a_pixel(format) + gap;
         const auto source = formats::stored(image, width, format, stride);
-        // No channel knows of the others, so the grey image's resized form is in that of the coloured one.
+        // No channel knows of the others, so the grey image's resized form is in that of the colored one.
         const auto expected = formats::seen(rgb, format);
         for (const std::string& kernel : kernels::available()) {
             const kernels::Using use(kernel);

@@ -49,7 +49,7 @@
 
 /*
  * How the channels of a pixel lie, a byte each. Whatever the format, what comes out is RGB: grey counts as three equal
- * channels, and a fourth byte is ignored: it is not blended with anything, and colours premultiplied with an alpha stay
+ * channels, and a fourth byte is ignored: it is not blended with anything, and colors premultiplied with an alpha stay
  * so.
  */
 #define SACCADE_FORMAT_RGB 0
@@ -161,7 +161,7 @@ int32_t saccade_native_patches(const uint8_t* source, int64_t source_width, int6
                                uint8_t* patches, int64_t patches_capacity);
 
 /*
- * Cuts an image into normalised float32 patches as transformers' Pillow image processor does, bit for bit: a value is
+ * Cuts an image into normalized float32 patches as transformers' Pillow image processor does, bit for bit: a value is
  * (float(v / 255) - float(mean)) / float(std), the division by 255 in double, the rest in float.
  *
  * width and height: multiples of patch_size * merge_size. format: a SACCADE_FORMAT_... . mean, std: three values each,

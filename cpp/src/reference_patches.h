@@ -1,4 +1,4 @@
-// From images' pixels to the normalised patches of transformers, without the resized images in between.
+// From images' pixels to the normalized patches of transformers, without the resized images in between.
 #pragma once
 
 #include <array>

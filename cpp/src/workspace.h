@@ -52,7 +52,7 @@ class Workspace {
     AlignedBytes rows;     // between the passes, where they are plain rows
     AlignedBytes fetched;  // source rows, brought into the form kernels read
     AlignedBytes results;  // groups after the last pass
-    AlignedBytes patches;  // uint8 patches of a row, that wait to be normalised
+    AlignedBytes patches;  // uint8 patches of a row, that wait to be normalized
     AlignedBytes floats;   // a patch that has been
     AlignedBytes band;     // output rows that wait to be cut into patches
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlx_saccade import families, grounding, integrations, media, models, policies, scenes
-    from mlx_saccade.engine import Answer, Engine, Piece, load
+    from mlx_saccade.engine import Answer, Chunk, Engine, load
     from mlx_saccade.errors import InputError
     from mlx_saccade.models.convert import convert
     from mlx_saccade.preprocess import runtimes, sizes
@@ -24,7 +24,7 @@ _NAMES = {
     "Answer": "engine",
     "Engine": "engine",
     "InputError": "errors",
-    "Piece": "engine",
+    "Chunk": "engine",
     "Plan": "preprocess.plan",
     "Recommendation": "preprocess.recommend",
     "convert": "models.convert",
@@ -53,9 +53,9 @@ _MODULES = {
 
 __all__ = [
     "Answer",
+    "Chunk",
     "Engine",
     "InputError",
-    "Piece",
     "Plan",
     "Recommendation",
     "__version__",

@@ -54,7 +54,7 @@ class Family:
         window_size: side of an attention window in pixels, None where the tower has no windows.
         min_pixels: the checkpoints' own lower limit on the resized image.
         max_pixels: the checkpoints' own upper limit on the resized image.
-        mean: what normalisation takes from red, green, blue in 0..1.
+        mean: what normalization takes from red, green, blue in 0..1.
         std: what it then divides by.
         convention: the answer's coordinates: "absolute" pixels of the resized image, or "thousandths" or "fractions"
             (0..1) of its sides.

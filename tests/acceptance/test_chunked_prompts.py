@@ -121,7 +121,7 @@ def test_interleaved_requests_are_apart(folder: Path, model: models.Model) -> No
     streams = []
     for one in asked:
         prompt, cache = model.prompt(**one), model.model.make_cache()
-        streams.append(model.follow(prompt, cache, model.prefill(prompt, cache), NEW_TOKENS))
+        streams.append(model.stream(prompt, cache, model.prefill(prompt, cache), NEW_TOKENS))
     made: list[list[int]] = [[] for _ in asked]
     for _ in range(NEW_TOKENS):
         for stream, tokens in zip(streams, made, strict=True):

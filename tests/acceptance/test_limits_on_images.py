@@ -13,7 +13,7 @@ import pytest
 
 import mlx_saccade as saccade
 from mlx_saccade.engine import Engine
-from mlx_saccade.engine.answer import Shown
+from mlx_saccade.engine.answer import FrameInfo
 from mlx_saccade.errors import InputError
 
 STORED = json.loads((Path(__file__).parents[1] / "golden" / "conversations.json").read_text(encoding="utf-8"))["grids"]
@@ -93,7 +93,7 @@ UPPER = [
 LEVELS = ("part", "request", "engine")
 
 
-def shown(folder: Path, image: np.ndarray, given: dict[str, Any]) -> Shown:
+def shown(folder: Path, image: np.ndarray, given: dict[str, Any]) -> FrameInfo:
     """What a run with options at some levels was shown."""
     loaded = saccade.load(folder, budget=given.get("engine"), cache_memory=0)
     part = {"type": "image", "image": image, **given.get("part", {})}

@@ -111,7 +111,7 @@ def test_a_request_takes_what_was_estimated(folder: Path, screen: np.ndarray, bu
     assert engine.estimate((1000, 1000), "what is there?", budget=budget, max_tokens=4) == estimate
 
 
-def test_the_floats_of_quantised_weights_are_counted(tmp_path: Path, screen: np.ndarray) -> None:
+def test_the_floats_of_quantized_weights_are_counted(tmp_path: Path, screen: np.ndarray) -> None:
     """A CPU writes them out to multiply many rows: one layer's at a time."""
     packed = models.convert(hub.find(None), tmp_path / "packed", bits=3, group_size=32, vision_bits=8).folder
     engine = loaded(packed)

@@ -103,7 +103,7 @@ def test_the_same_file_is_neither_decoded_nor_resized_again(warm: Engine, tmp_pa
     with counted(warm) as first:
         warm.ask(path, QUESTION, max_tokens=1)
     with counted(warm) as second:
-        warm.ask(path, "and what colour?", max_tokens=1)
+        warm.ask(path, "and what color?", max_tokens=1)
     assert (first.counts.decodes, first.counts.resizes, first.counts.vision_calls) == (1, 1, 1)
     assert (second.counts.decodes, second.counts.resizes, second.counts.vision_calls) == (0, 0, 0)
 
@@ -175,11 +175,11 @@ def test_another_orientation_is_another_image(warm: Engine, cold: Engine, tmp_pa
 
 
 @pytest.mark.parametrize("policy", [{"color": "ignore"}, {"background": (0, 0, 0)}, {"background": None}])
-def test_another_colour_policy_is_another_image(folder: Path, tmp_path: Path, policy: dict[str, Any]) -> None:
+def test_another_color_policy_is_another_image(folder: Path, tmp_path: Path, policy: dict[str, Any]) -> None:
     """Two engines meet in one cache folder, over one file that each reads in its own way."""
     rgba = np.concatenate([picture(0), picture(1)[:, :, :1]], axis=2)
     path = file_of(rgba, tmp_path / "a.png", icc_profile=pictures.rgb_profile(pictures.DISPLAY_P3, None))
-    kept, reading = tmp_path / "kept", media.Reading(**policy)
+    kept, reading = tmp_path / "kept", media.ImageOptions(**policy)
     saccade.load(folder, cache_dir=kept).ask(path, QUESTION, max_tokens=1)
     other = saccade.load(folder, cache_dir=kept, reading=reading)
     with counted(other) as spent:

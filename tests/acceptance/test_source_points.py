@@ -46,7 +46,7 @@ def wanted_size(size: tuple[int, int], least: int, most: int) -> tuple[int, int]
 
 
 def cross(size: tuple[int, int]) -> tuple[np.ndarray, tuple[float, float]]:
-    """A magenta cross off the centre, green corners, black elsewhere; and the cross's middle, in edges' coordinates."""
+    """A magenta cross off the center, green corners, black elsewhere; and the cross's middle, in edges' coordinates."""
     width, height = size
     image = np.zeros((height, width, 3), np.uint8)
     x, y = width * 2 // 7, height * 5 // 8

@@ -12,7 +12,7 @@ import pytest
 
 from mlx_saccade import families, models
 from mlx_saccade.models import attention, cpu_ops, execution, qwen2_5_vl
-from mlx_saccade.models.execution import Pace
+from mlx_saccade.models.execution import EvalBudget
 
 GRID = [(1, 24, 16)]
 PATCHES = 384
@@ -31,7 +31,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> models.Model:
     return models.load(checkpoints.write(tmp_path))
 
 
-class Portions(Pace):
+class Portions(EvalBudget):
     """Remembers the work of each evaluation."""
 
     seen: list[int]
@@ -44,7 +44,7 @@ class Portions(Pace):
 @pytest.fixture
 def portions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     Portions.seen = []
-    monkeypatch.setattr(qwen2_5_vl, "Pace", Portions)
+    monkeypatch.setattr(qwen2_5_vl, "EvalBudget", Portions)
     return Portions.seen
 
 

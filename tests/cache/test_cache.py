@@ -39,17 +39,17 @@ def export(prompt: np.ndarray) -> Callable[[int, int], mx.array]:
     return lambda start, stop: state(prompt[start:stop, 0])
 
 
-def prefixes(tokens: int = 10_000) -> tuple[cache.Prefixes, cache.Ledger]:
-    ledger = cache.Ledger(tokens * TOKEN)
-    return cache.Prefixes(ledger), ledger
+def prefixes(tokens: int = 10_000) -> tuple[cache.PrefixCache, cache.ByteLRU]:
+    ledger = cache.ByteLRU(tokens * TOKEN)
+    return cache.PrefixCache(ledger), ledger
 
 
-def insert(kept: cache.Prefixes, *numbers: int) -> None:
+def insert(kept: cache.PrefixCache, *numbers: int) -> None:
     prompt = rows(*numbers)
     kept.insert(prompt, export(prompt))
 
 
-def longest(kept: cache.Prefixes, *numbers: int) -> int:
+def longest(kept: cache.PrefixCache, *numbers: int) -> int:
     """Length of the beginning that is kept; its contents are checked."""
     length, found = kept.longest(rows(*numbers))
     if length:
@@ -165,7 +165,7 @@ def test_what_the_whole_cache_cannot_hold_drives_nothing_out() -> None:
 def test_nothing_is_kept_without_room() -> None:
     kept, ledger = prefixes(tokens=0)
     insert(kept, 1, 2, 3)
-    features = cache.Features(ledger)
+    features = cache.FeatureCache(ledger)
     features.put(name("a"), mx.zeros((2, 3)))
     features.link(name("p"), name("a"))
     assert longest(kept, 1, 2, 3) == 0
@@ -260,8 +260,8 @@ def test_an_insertion_that_is_broken_off_is_forgotten_whole(
 
 
 def test_features_are_kept_by_content_within_the_limit() -> None:
-    ledger = cache.Ledger(3 * (256 + 400) + 1)
-    kept = cache.Features(ledger)
+    ledger = cache.ByteLRU(3 * (256 + 400) + 1)
+    kept = cache.FeatureCache(ledger)
     for text in "abc":
         kept.put(name(text), mx.full((10, 10), ord(text)))
     assert kept.get(name("a")) is not None  # used again, so b is the oldest
@@ -275,8 +275,8 @@ def test_features_are_kept_by_content_within_the_limit() -> None:
 
 
 def test_links_lead_from_a_planned_source_to_its_content() -> None:
-    ledger = cache.Ledger(10_000)
-    kept = cache.Features(ledger)
+    ledger = cache.ByteLRU(10_000)
+    kept = cache.FeatureCache(ledger)
     kept.link(name("p"), name("a"))
     assert kept.content_of(name("p")) == name("a")
     assert kept.content_of(name("q")) is None
@@ -287,8 +287,8 @@ def test_links_lead_from_a_planned_source_to_its_content() -> None:
 
 
 def test_threads_leave_the_books_in_order() -> None:
-    ledger = cache.Ledger(40 * TOKEN)
-    kept, features = cache.Prefixes(ledger), cache.Features(ledger)
+    ledger = cache.ByteLRU(40 * TOKEN)
+    kept, features = cache.PrefixCache(ledger), cache.FeatureCache(ledger)
     faults: list[BaseException] = []
 
     def work(seed: int) -> None:

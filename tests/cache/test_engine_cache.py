@@ -19,7 +19,7 @@ import mlx_saccade as saccade
 from mlx_saccade import cache as caches
 from mlx_saccade import models
 from mlx_saccade.engine import Engine, prefill
-from mlx_saccade.engine.answer import Clock
+from mlx_saccade.engine.answer import StageTimer
 from mlx_saccade.errors import InputError
 from mlx_saccade.models import cpu_decode, cpu_ops
 
@@ -76,7 +76,7 @@ def test_reading_on_from_any_place_equals_reading_it_all(model: models.Model, pl
     assert rest[0].offset == place
     found = array(model.prefill(prompt.after(place), rest))
     assert np.abs(found - wanted).max() <= TOLERANCE
-    said = [list(model.follow(prompt, cache, mx.array(wanted), 8)) for cache in (whole, rest)]
+    said = [list(model.stream(prompt, cache, mx.array(wanted), 8)) for cache in (whole, rest)]
     assert said[0] == said[1]
 
 
@@ -85,8 +85,8 @@ def test_what_was_kept_reads_on_as_if_it_had_never_left_to_the_bit(model: models
     prompt = prompt_of(model)
     live, restored = model.model.make_cache(), model.model.make_cache()
     model.prefill(head(prompt, place), live)
-    kept = caches.Prefixes(caches.Ledger(10**9))
-    rows = caches.keys.rows(IDS, model.places(IDS, GRIDS)[0], [b"a" * 32, b"b" * 32], [42, 6], [IMAGE, VIDEO])
+    kept = caches.PrefixCache(caches.ByteLRU(10**9))
+    rows = caches.keys.rows(IDS, model.position_ids(IDS, GRIDS)[0], [b"a" * 32, b"b" * 32], [42, 6], [IMAGE, VIDEO])
     kept.insert(rows[:place], lambda start, stop: prefill.export(live, start, stop))
     known, state = kept.longest(rows)
     assert known == place
@@ -143,9 +143,9 @@ def inputs() -> dict[str, Any]:
 def spoken(loaded: Engine, ids: list[int]) -> Any:
     """Tokens of an answer whose prompt is read on from what other answers have left."""
     model, kept = loaded.model, loaded.store.prefixes
-    position_ids, delta = model.places(ids, GRIDS)
+    position_ids, delta = model.position_ids(ids, GRIDS)
     rows = caches.keys.rows(ids, position_ids, [b"a" * 32, b"b" * 32], [42, 6], [IMAGE, VIDEO])
-    memo = prefill.Memo(kept, rows, delta)
+    memo = prefill.PrefixWriter(kept, rows, delta)
     prompt, cache = model.prompt(ids, **inputs()), model.model.make_cache()
     known, state = kept.longest(rows[:-1])
     if state is not None:
@@ -153,7 +153,7 @@ def spoken(loaded: Engine, ids: list[int]) -> Any:
     logits = model.prefill(prompt.after(known), cache)
     memo.keep(cache)
     said: list[int] = []
-    for token in model.follow(prompt, cache, logits, 10):
+    for token in model.stream(prompt, cache, logits, 10):
         memo.keep(cache, said)
         said.append(token)
         yield token
@@ -163,7 +163,7 @@ def test_an_answer_is_kept_as_far_as_it_was_read(loaded: Engine) -> None:
     """What is kept of an answer is what reading it as part of a prompt would give."""
     tokens = list(spoken(loaded, IDS))
     longer = [*IDS, *tokens]
-    position_ids, _ = loaded.model.places(longer, GRIDS)
+    position_ids, _ = loaded.model.position_ids(longer, GRIDS)
     rows = caches.keys.rows(longer, position_ids, [b"a" * 32, b"b" * 32], [42, 6], [IMAGE, VIDEO])
     known, state = loaded.store.prefixes.longest(rows)
     assert known == len(longer) - 1  # the last token was said and not read
@@ -216,12 +216,12 @@ def test_an_answer_that_is_broken_off_leaves_nothing_half_read(
         if not by_numpy:
             patch.setattr(cpu_decode, "applies", lambda *which: False)
         patch.setattr(owner, name, interrupted)
-        read = prefill.prefill(loaded.model, loaded.store, ids, [], Clock())
+        read = prefill.prefill(loaded.model, loaded.store, ids, [], StageTimer())
         with pytest.raises(KeyboardInterrupt):
-            list(prefill.tokens(loaded.model, read, 12, models.greedy, Clock()))
+            list(prefill.tokens(loaded.model, read, 12, models.greedy, StageTimer()))
     longer = [*ids, *cold.model.generate(ids, 5), 7, 8]
     before = loaded.counts
-    found, wanted = (prefill.prefill(one.model, one.store, longer, [], Clock()).logits for one in (loaded, cold))
+    found, wanted = (prefill.prefill(one.model, one.store, longer, [], StageTimer()).logits for one in (loaded, cold))
     assert (loaded.counts - before).reused_tokens == len(ids) + kept
     assert np.abs(array(found) - array(wanted)).max() <= TOLERANCE
 
@@ -285,7 +285,7 @@ def test_the_same_weights_elsewhere_are_the_same_tower(folder: Path, tmp_path: P
     assert elsewhere.counts.vision_calls == 0
 
 
-@pytest.mark.parametrize("kind", ["qwen2-vl", "quantised tower"])
+@pytest.mark.parametrize("kind", ["qwen2-vl", "quantized tower"])
 def test_every_kind_of_tower_is_known_again(folder: Path, tmp_path: Path, kind: str) -> None:
     """And by its own weights: features of the plain tower over the same image lie in the same folder."""
     kept, image, where = tmp_path / "kept", pictures.noise(150, 110), tmp_path / "other"

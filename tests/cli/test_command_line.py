@@ -312,11 +312,11 @@ def test_demo_prints_six_answers_and_draws_them(tmp_path: Path) -> None:
     assert [row["size"] for row in found["targets"]].count("small") == 2
     for row in found["targets"]:
         x1, y1, x2, y2 = row["known_box"]
-        centre = None
+        center = None
         if row["boxes"]:
             left, top, right, bottom = row["boxes"][0]["xyxy"]
-            centre = ((left + right) / 2, (top + bottom) / 2)
-        inside = centre is not None and x1 <= centre[0] <= x2 and y1 <= centre[1] <= y2
+            center = ((left + right) / 2, (top + bottom) / 2)
+        inside = center is not None and x1 <= center[0] <= x2 and y1 <= center[1] <= y2
         assert row["correct"] == inside
     assert found["correct"] == sum(row["correct"] for row in found["targets"])
     with Image.open(tmp_path / "saccade-demo.png") as image:

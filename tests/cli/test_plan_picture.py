@@ -34,11 +34,11 @@ def test_windows_are_outlined_where_the_plan_has_them(size: tuple[int, int], bud
     for top in range(0, grid.shape[0], side):
         for left in range(0, grid.shape[1], side):
             window = grid[top : top + side, left : left + side]
-            colour = plan_picture.WHOLE if window.shape[:2] == (side, side) else plan_picture.PARTIAL
+            color = plan_picture.WHOLE if window.shape[:2] == (side, side) else plan_picture.PARTIAL
             for edge in (window[0], window[-1], window[:, 0], window[:, -1]):
-                assert (edge == colour).all()
+                assert (edge == color).all()
             inside = window[window.shape[0] // 4, window.shape[1] // 4]
-            assert not (inside == colour).all()
+            assert not (inside == color).all()
             counted += 1
     assert counted == plan.windows
 
@@ -66,10 +66,10 @@ def test_pixels_between_the_lines_are_the_resized_images() -> None:
     plan = saccade.plan((112, 112))
     layout = plan_picture.lay_out(plan)
     grid = plan_picture.draw_grid(plan, layout, pixels)
-    centres = grid[layout.zoom // 2 :: layout.zoom, layout.zoom // 2 :: layout.zoom]
+    centers = grid[layout.zoom // 2 :: layout.zoom, layout.zoom // 2 :: layout.zoom]
     inside = np.s_[5:25, 5:25]
     assert layout.zoom > 4
-    assert (centres[inside] == pixels[inside]).all()
+    assert (centers[inside] == pixels[inside]).all()
 
 
 @pytest.mark.parametrize(("size", "budget"), SHAPES)

@@ -38,7 +38,7 @@ def test_plan_for_a_checkpoint_is_of_its_memory_alone(tmp_path: Path) -> None:
     assert "7b vision tower" in saccade("plan", "640x480").stdout
 
 
-def test_plan_draws_with_the_colours_asked_for(tmp_path: Path) -> None:
+def test_plan_draws_with_the_colors_asked_for(tmp_path: Path) -> None:
     image, drawn = tmp_path / "p3.png", []
     profile = pictures.rgb_profile(pictures.DISPLAY_P3, None)
     Image.new("RGB", (84, 56), (234, 51, 35)).save(image, icc_profile=profile)

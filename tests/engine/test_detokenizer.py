@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlx_saccade.engine.detokenizer import Pieces, stop_strings
+from mlx_saccade.engine.detokenizer import StreamDetokenizer, stop_strings
 from mlx_saccade.errors import InputError
 
 
@@ -17,8 +17,8 @@ def decode(ids: Sequence[int]) -> str:
     return bytes(ids).decode("utf-8", "replace")
 
 
-def pieces_of(text: bytes, stop: Sequence[str] = ()) -> tuple[list[str], Pieces]:
-    pieces = Pieces(decode, stop)
+def pieces_of(text: bytes, stop: Sequence[str] = ()) -> tuple[list[str], StreamDetokenizer]:
+    pieces = StreamDetokenizer(decode, stop)
     return [*(pieces.add(byte) for byte in text), pieces.finish()], pieces
 
 

@@ -43,10 +43,10 @@ def says(monkeypatch: pytest.MonkeyPatch, loaded: Engine, text: str) -> None:
     opening = next(n for n, (a, b) in enumerate(zip(ids, tail, strict=False)) if a != b)
     spoken = ids[opening : opening + len(ids) - start - 1]
 
-    def follow(prompt: object, cache: object, logits: object, limit: int, choose: object) -> Iterator[int]:
+    def stream(prompt: object, cache: object, logits: object, limit: int, choose: object) -> Iterator[int]:
         yield from [*spoken, 1001][:limit]
 
-    monkeypatch.setattr(loaded.model, "follow", follow)
+    monkeypatch.setattr(loaded.model, "stream", stream)
 
 
 def test_a_box_comes_back_in_source_pixels(loaded: Engine, image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ def test_what_the_model_cannot_read_to_its_end_is_refused_before_it_runs(
 ) -> None:
     loaded = saccade.load(checkpoints.write_whole(tmp_path, max_position_embeddings=300))
     prompt, tokens = loaded.count_tokens([image, image], "compare"), loaded.plan(image).tokens
-    for room in ("image_features", "prompt", "follow"):
+    for room in ("image_features", "prompt", "stream"):
         monkeypatch.setattr(loaded.model, room, None)
     with pytest.raises(InputError) as error:
         loaded.ask([image, image], "compare", max_tokens=301 - prompt)
@@ -210,7 +210,7 @@ def test_a_prompt_that_just_fits_is_answered(tmp_path: Path, image: np.ndarray) 
     assert loaded.ask(image, "compare", budget=100, max_tokens=room).usage["answer"] > 0
 
 
-def test_the_reference_layout_has_the_checkpoints_normalisation(tmp_path: Path, image: np.ndarray) -> None:
+def test_the_reference_layout_has_the_checkpoints_normalization(tmp_path: Path, image: np.ndarray) -> None:
     folder = checkpoints.write_whole(tmp_path)
     own = {**checkpoints.PREPROCESSOR, "image_mean": [0.5, 0.25, 0.125], "image_std": [0.5, 0.75, 1.0]}
     (folder / "preprocessor_config.json").write_text(json.dumps(own))

@@ -20,7 +20,7 @@ from mlx_saccade.checkpoint.tokenizer import Prompts
 from mlx_saccade.engine import Engine
 from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
 from mlx_saccade.errors import InputError
-from mlx_saccade.models.cpu_decode import Steps
+from mlx_saccade.models.cpu_decode import CpuDecoder
 
 LIMITS = (1288, 28)
 
@@ -177,9 +177,9 @@ def test_a_constrained_answer_is_a_box_in_the_image(tmp_path: Path, monkeypatch:
     assert not free.found
     # Quotes are made likely, or random weights would stay inside the label.
     likely = 1e3 * (mx.arange(1024) == loaded.prompts.token_bytes().index(b'"'))
-    head, step = loaded.model._head, Steps.__call__
+    head, step = loaded.model._head, CpuDecoder.__call__
     monkeypatch.setattr(loaded.model, "_head", lambda hidden: head(hidden) + likely)
-    monkeypatch.setattr(Steps, "__call__", lambda steps, *read: [logits + likely for logits in step(steps, *read)])
+    monkeypatch.setattr(CpuDecoder, "__call__", lambda steps, *read: [logits + likely for logits in step(steps, *read)])
     answer = loaded.locate(image, "it", constrained=True, max_tokens=120)
     assert answer.finish == "stop"
     read = json.loads(answer.text)

@@ -45,19 +45,19 @@ def test_the_same_tokens_as_the_reference(
 ) -> None:
     prompts: list[list[int]] = []
     tokens: list[int] = []
-    prompt, follow = loaded.model.prompt, loaded.model.follow
+    prompt, stream = loaded.model.prompt, loaded.model.stream
 
     def record_prompt(ids: list[int], **inputs: Any) -> Any:
         prompts.append(ids)
         return prompt(ids, **inputs)
 
     def record_tokens(*arguments: Any) -> Iterator[int]:
-        for token in follow(*arguments):
+        for token in stream(*arguments):
             tokens.append(token)
             yield token
 
     monkeypatch.setattr(loaded.model, "prompt", record_prompt)
-    monkeypatch.setattr(loaded.model, "follow", record_tokens)
+    monkeypatch.setattr(loaded.model, "stream", record_tokens)
     left, top, right, bottom = row["crop"]
     piece = np.ascontiguousarray(screen[top:bottom, left:right])
     answer = loaded.locate(piece, row["description"], budget="checkpoint", max_tokens=PACKAGED_TOKENS)

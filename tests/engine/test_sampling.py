@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlx_saccade.engine import sampling as room
-from mlx_saccade.engine.sampling import Sampler, Sampling
+from mlx_saccade.engine.sampling import RandomSampler, Sampling
 from mlx_saccade.errors import InputError
 
 
@@ -59,7 +59,7 @@ def test_the_distribution_is_the_plain_ones(logits: list[float], sampling: Sampl
     before = room._HEAD
     room._HEAD = head  # so that the short way and the sort both run
     try:
-        tokens, shares = Sampler(sampling, list(seen)).distribution(np.array(logits, np.float32))
+        tokens, shares = RandomSampler(sampling, list(seen)).distribution(np.array(logits, np.float32))
     finally:
         room._HEAD = before
     wanted = plain(logits, sampling, seen)
@@ -68,7 +68,7 @@ def test_the_distribution_is_the_plain_ones(logits: list[float], sampling: Sampl
 
 def draws(logits: list[float], count: int, **options: Any) -> list[int]:
     """Tokens drawn by one sampler, whose own draws are not held against them."""
-    sampler = Sampler(Sampling(**options))
+    sampler = RandomSampler(Sampling(**options))
     return [sampler(np.array(logits)) for _ in range(count)]
 
 
@@ -110,14 +110,16 @@ def test_forbidden_tokens_are_not_drawn() -> None:
 
 @pytest.mark.parametrize("temperature", [5e-324, 1e-310, 1e-30, 1e300])
 def test_no_temperature_overflows(temperature: float) -> None:
-    tokens, shares = Sampler(Sampling(temperature=temperature)).distribution(np.array([30.0, -math.inf, 31.0, -900.0]))
+    tokens, shares = RandomSampler(Sampling(temperature=temperature)).distribution(
+        np.array([30.0, -math.inf, 31.0, -900.0])
+    )
     assert np.isfinite(shares).all()
     assert shares.sum() == pytest.approx(1)
     assert tokens[shares.argmax()] == (2 if temperature < 1 else 0)
 
 
 def test_a_penalty_moves_greedy_on_to_what_was_not_said_yet() -> None:
-    sampler = Sampler(Sampling(repetition_penalty=1.5), [3])
+    sampler = RandomSampler(Sampling(repetition_penalty=1.5), [3])
     logits = np.array([1.0, 1.2, 1.4, 1.6])
     assert [sampler(logits) for _ in range(4)] == [2, 1, 3, 3]
 

@@ -111,14 +111,14 @@ def test_an_engine_that_keeps_what_it_saw_is_refused(tmp_path: Path) -> None:
 
 def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
-    journal = evals.Journal(path, SETUP, "a")
+    journal = evals.RunLog(path, SETUP, "a")
     assert journal.records == []
     for made in list(evals.measure(Perfect(), SETUP))[:3]:
         journal.add(made)
     with path.open("a") as stream:
         stream.write('{"seed": 1, "tar')
     assert evals.read(path) == (SETUP, journal.records)
-    again = evals.Journal(path, SETUP, "a")
+    again = evals.RunLog(path, SETUP, "a")
     assert again.records == journal.records
     engine = Perfect()
     for made in evals.measure(engine, SETUP, {r.key for r in again.records}):
@@ -131,26 +131,26 @@ def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_other_answers_do_not_mix_into_a_journal(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
-    evals.Journal(path, SETUP, "a").add(record())
+    evals.RunLog(path, SETUP, "a").add(record())
     with pytest.raises(InputError, match="another setup"):
-        evals.Journal(path, evals.Setup("packaged", (320, 240), (1,), (16,), 2), "a")
+        evals.RunLog(path, evals.Setup("packaged", (320, 240), (1,), (16,), 2), "a")
     with pytest.raises(InputError, match="another model"):
-        evals.Journal(path, SETUP, "b")
+        evals.RunLog(path, SETUP, "b")
     written = path.read_text()
     path.write_text(written.replace(f'"scenes": {scenes.VERSION}', '"scenes": 1'))
     with pytest.raises(InputError, match="screens of version 1"):
-        evals.Journal(path, SETUP, "a")
+        evals.RunLog(path, SETUP, "a")
     path.write_text(written.replace('"format": 3', '"format": 2'))
-    for wrong in (lambda: evals.Journal(path, SETUP, "a"), lambda: evals.read(path)):
+    for wrong in (lambda: evals.RunLog(path, SETUP, "a"), lambda: evals.read(path)):
         with pytest.raises(InputError, match="format 2, not 3"):
             wrong()
 
 
 def test_a_journal_that_could_not_be_written_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
-        evals.Journal(tmp_path / "none" / "s.jsonl", SETUP, "a")
+        evals.RunLog(tmp_path / "none" / "s.jsonl", SETUP, "a")
     with pytest.raises(InputError, match="is a folder"):
-        evals.Journal(tmp_path, SETUP, "a")
+        evals.RunLog(tmp_path, SETUP, "a")
 
 
 OLD = json.dumps({"format": 2, **dataclasses.asdict(SETUP)})
@@ -161,7 +161,7 @@ NO_SETUP = json.dumps({"format": 3, "scenes": scenes.VERSION, "model": "a", "set
 def test_a_file_that_is_no_journal(text: str, tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     path.write_bytes(f"{text}\n".encode("latin-1"))
-    for wrong in (lambda: evals.read(path), lambda: evals.Journal(path, SETUP, "a")):
+    for wrong in (lambda: evals.read(path), lambda: evals.RunLog(path, SETUP, "a")):
         with pytest.raises(InputError, match=r"s\.jsonl"):
             wrong()
     assert path.read_bytes() == f"{text}\n".encode("latin-1")
@@ -169,7 +169,7 @@ def test_a_file_that_is_no_journal(text: str, tmp_path: Path) -> None:
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
-    evals.Journal(path, SETUP, "a").add(record())
+    evals.RunLog(path, SETUP, "a").add(record())
     for line in ('{"seed": 1}', "[]", "null"):
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]) + line + "\n")
         with pytest.raises(InputError, match="line 3 is no question of a sweep"):
@@ -178,20 +178,20 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
 
 def test_summary_of_known_numbers() -> None:
     records = [record(seed=n, iou=n % 2) for n in range(100)] + [record(share=0.0005, iou=0.25)]
-    large, tiny = evals.summarise(records)
+    large, tiny = evals.summarize(records)
     assert (large.size, large.n, large.iou, large.hits, large.tokens) == ("large", 100, 0.5, 0.5, 15)
     # The mean of 100 coin flips has a standard error of 0.05.
     assert large.low == pytest.approx(0.4, abs=0.03)
     assert large.high == pytest.approx(0.6, abs=0.03)
     assert (tiny.size, tiny.low, tiny.iou, tiny.high) == ("tiny", None, 0.25, None)
-    assert evals.summarise(records) == [large, tiny]
+    assert evals.summarize(records) == [large, tiny]
 
 
 def test_intervals_draw_whole_screens() -> None:
     # Those of a screen are equal: drawn one by one they would give a narrower interval than screens do.
     values = [float(screen % 2) for screen in range(10) for _ in range(20)]
-    (wide,) = evals.summarise([record(seed=n // 20, target=n % 20, iou=value) for n, value in enumerate(values)])
-    (narrow,) = evals.summarise([record(seed=n, iou=value) for n, value in enumerate(values)])
+    (wide,) = evals.summarize([record(seed=n // 20, target=n % 20, iou=value) for n, value in enumerate(values)])
+    (narrow,) = evals.summarize([record(seed=n, iou=value) for n, value in enumerate(values)])
     assert wide.low < narrow.low < 0.5 < narrow.high < wide.high
     assert (wide.low, wide.high) == evals.interval([[(n // 20, value) for n, value in enumerate(values)]])
 
@@ -221,7 +221,7 @@ class Strict(HTMLParser):
 @pytest.mark.parametrize("budgets", [(16, 64), (64,)])
 @pytest.mark.parametrize("screens", [9, 10])
 def test_dashboard_draws_every_cell(budgets: tuple[int, ...], screens: int) -> None:
-    cells = evals.summarise(
+    cells = evals.summarize(
         [record(seed, 0, b, s) for seed in range(screens) for b in budgets for s in (0.2, 0.02, 0.002, 0.0002)]
     )
     setup = evals.Setup("<b>&", SETUP.size, SETUP.seeds, budgets, 2)

@@ -253,7 +253,7 @@ def test_rows_tell_nothing_from_malformed(
         ("the blue folder icon on the desktop", False, False),
     ],
 )
-def test_colour_and_kind_are_judged_apart_from_place_and_side(
+def test_color_and_kind_are_judged_apart_from_place_and_side(
     loaded: Engine, monkeypatch: pytest.MonkeyPatch, text: str, right: bool, looks: bool
 ) -> None:
     monkeypatch.setattr(tiny.Sitting, "ask", lambda self, questions: [text] * len(questions))
@@ -288,13 +288,13 @@ def test_screens_with_too_few_elements_are_passed_over_and_nothing_is_asked_twic
 ) -> None:
     asked = fake_parts(monkeypatch)
     done: list[int] = []
-    parts = tiny.evaluate(tiny.alone(None), 3, tiny.Journal(tmp_path / "j", "m"), done.append)
+    parts = tiny.evaluate(tiny.alone(None), 3, tiny.RunLog(tmp_path / "j", "m"), done.append)
     assert [screen for screen, _ in parts["range"]] == [0, 2, 3]
     assert done == sorted(done) and done[-1] == 3 + 2 * tiny.scenes_for(3)
     count = len(asked)
     monkeypatch.setattr("mlx_saccade.engine.load", None)  # whoever has nothing to ask loads nothing
-    assert tiny.missing(tiny.Journal(tmp_path / "j", "m"), 3) == 0 < tiny.missing(tiny.Journal(tmp_path / "k", "m"), 3)
-    assert tiny.evaluate(tiny.alone(None), 3, tiny.Journal(tmp_path / "j", "m")) == parts
+    assert tiny.missing(tiny.RunLog(tmp_path / "j", "m"), 3) == 0 < tiny.missing(tiny.RunLog(tmp_path / "k", "m"), 3)
+    assert tiny.evaluate(tiny.alone(None), 3, tiny.RunLog(tmp_path / "j", "m")) == parts
     assert len(asked) == count
 
 

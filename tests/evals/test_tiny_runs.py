@@ -23,20 +23,20 @@ LAW = {"asked": "law", "share": 0.1, "iou": 1.0, "hit": True, "found": True, "bu
 
 def test_a_journal_goes_on_and_drops_a_line_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
-    tiny.Journal(path, "a").add("law", 3, [LAW])
+    tiny.RunLog(path, "a").add("law", 3, [LAW])
     with path.open("a") as stream:
         stream.write('{"part": "law", "un')
-    again = tiny.Journal(path, "a")
+    again = tiny.RunLog(path, "a")
     assert again.units == {("law", 3): [LAW]}
     again.add("law", 4, [])
-    assert tiny.Journal(path, "a").rows("law", range(5)) == [(3, LAW)]
+    assert tiny.RunLog(path, "a").rows("law", range(5)) == [(3, LAW)]
 
 
 def test_a_journal_is_made_with_its_first_unit(tmp_path: Path) -> None:
-    made = tiny.Journal(tmp_path / "j", "a")
+    made = tiny.RunLog(tmp_path / "j", "a")
     assert not (tmp_path / "j").exists()
     made.add("range", 0, [])
-    assert tiny.Journal(tmp_path / "j", "a").units == {("range", 0): []}
+    assert tiny.RunLog(tmp_path / "j", "a").units == {("range", 0): []}
 
 
 HEAD = {"format": KIND.format, "scenes": VERSION, "model": "a"}
@@ -53,7 +53,7 @@ HEAD = {"format": KIND.format, "scenes": VERSION, "model": "a"}
 def test_what_differs_is_named(tmp_path: Path, head: dict[str, Any], said: str) -> None:
     (tmp_path / "j").write_text(json.dumps(head) + "\n")
     with pytest.raises(InputError, match=said):
-        tiny.Journal(tmp_path / "j", "a")
+        tiny.RunLog(tmp_path / "j", "a")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_differs_is_named(tmp_path: Path, head: dict[str, Any], said: str) 
 def test_a_foreign_file_is_not_to_be_deleted(tmp_path: Path, text: str) -> None:
     (tmp_path / "x").write_text(text + "\n")
     with pytest.raises(InputError, match="is no file of") as caught:
-        tiny.Journal(tmp_path / "x", "a")
+        tiny.RunLog(tmp_path / "x", "a")
     assert "delete" not in str(caught.value)
     assert (tmp_path / "x").read_text() == text + "\n"
 
@@ -109,40 +109,40 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: Any) -> None:
     whole = {"part": "law", "unit": 1, "rows": [LAW]}
     (tmp_path / "j").write_text("".join(f"{json.dumps(each)}\n" for each in (HEAD, whole, line)))
     with pytest.raises(InputError, match=r"line 3 is no unit .*; delete that line"):
-        tiny.Journal(tmp_path / "j", "a")
+        tiny.RunLog(tmp_path / "j", "a")
 
 
 def test_what_is_measured_is_what_a_journal_takes(tmp_path: Path) -> None:
-    made = tiny.Journal(tmp_path / "j", "a")
+    made = tiny.RunLog(tmp_path / "j", "a")
     for part, rows in tiny.alone(None)("range", [1, 3]):
         made.add("range", part, rows)
-    again = tiny.Journal(tmp_path / "j", "a")
+    again = tiny.RunLog(tmp_path / "j", "a")
     assert again.units == made.units
     assert {row["asked"] for _, row in again.rows("range", [1, 3])} == set(ROWS["range"])
 
 
 def test_an_empty_file_is_filled(tmp_path: Path) -> None:
     (tmp_path / "j").touch()
-    tiny.Journal(tmp_path / "j", "a").add("law", 3, [LAW])
-    assert tiny.Journal(tmp_path / "j", "a").rows("law", [3]) == [(3, LAW)]
+    tiny.RunLog(tmp_path / "j", "a").add("law", 3, [LAW])
+    assert tiny.RunLog(tmp_path / "j", "a").rows("law", [3]) == [(3, LAW)]
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny.Journal(tmp_path / "j", "a").add("law", 3, [LAW])
+    tiny.RunLog(tmp_path / "j", "a").add("law", 3, [LAW])
     may = os.access
     # By hand: an administrator may write to what is read-only.
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "j" and may(path, mode))
     with pytest.raises(InputError, match="is not writable; name another"):
-        tiny.Journal(tmp_path / "j", "a")
+        tiny.RunLog(tmp_path / "j", "a")
 
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
-        tiny.Journal(tmp_path, "a")
+        tiny.RunLog(tmp_path, "a")
     with pytest.raises(InputError, match="does not exist"):
-        tiny.Journal(tmp_path / "none" / "j", "a")
+        tiny.RunLog(tmp_path / "none" / "j", "a")
 
 
 @pytest.fixture

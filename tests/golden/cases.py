@@ -14,7 +14,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import checkpoints
-import quantised
+import quantized
 
 Grid = tuple[int, int, int]
 
@@ -77,7 +77,7 @@ class Case:
 
 
 def reference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two frames uint8 [patches, 3, 14, 14] -> float32 [patches, 1176]: channel, frame, row, column; normalised."""
+    """Two frames uint8 [patches, 3, 14, 14] -> float32 [patches, 1176]: channel, frame, row, column; normalized."""
     frames = np.stack([first, second], axis=2).astype(np.float32) / np.float32(255)
     scaled = (frames - MEAN[:, None, None, None]) / STD[:, None, None, None]
     return scaled.reshape(len(first), -1).astype(np.float32)
@@ -122,9 +122,9 @@ def _seeded(base: dict[str, Any], **changes: Any) -> Callable[[], tuple[dict[str
     return made
 
 
-def _dequantised() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _dequantized() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     raw = checkpoints.config()
-    return raw, quantised.checkpoint(raw, checkpoints.weights(raw), quantised.mixed)[2]
+    return raw, quantized.checkpoint(raw, checkpoints.weights(raw), quantized.mixed)[2]
 
 
 SETS = (
@@ -149,7 +149,7 @@ SETS = (
         _seeded(checkpoints.QWEN2_VL),
         layers=True,
     ),
-    Set("quantised", (Case("two stills", images=((1, 10, 12), (1, 4, 6))),), _dequantised),
+    Set("quantised", (Case("two stills", images=((1, 10, 12), (1, 4, 6))),), _dequantized),
 )
 
 

@@ -42,7 +42,7 @@ def size_cases() -> list[list[int]]:
     random = np.random.RandomState(0)
     cases: list[list[int]] = []
     for factor in (28, 32):
-        # Halves: k + 1/2 factors round to even; and their neighbours.
+        # Halves: k + 1/2 factors round to even; and their neighbors.
         for k in range(1, 30):
             for side in (factor * k + factor // 2 + d for d in (-1, 0, 1)):
                 cases += [[side, factor * 7, factor, 3136, 12845056], [factor * 8, side, factor, 3136, 12845056]]

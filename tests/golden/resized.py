@@ -1,4 +1,4 @@
-"""Writes `resized.npz`: pictures as transformers' torchvision path resizes them, before they are normalised.
+"""Writes `resized.npz`: pictures as transformers' torchvision path resizes them, before they are normalized.
 
 Pinned: torch==2.13.0+cpu torchvision==0.29.2 transformers==5.23.0. A key is the name of a prompt of
 `screens.SCREENS + screens.SHRUNK` and the picture's place in it, "two pictures/1": uint8 [height, width, 3]. Pictures
@@ -36,7 +36,7 @@ def resized(picture: screens.Picture) -> np.ndarray:
     # (rows of tokens, columns of tokens, 2, 2, channel, frame, y, x), both frames the same
     cut = made["pixel_values"].reshape(rows // 2, columns // 2, 2, 2, 3, 2, 14, 14)[:, :, :, :, :, 0]
     whole = cut.transpose(0, 2, 5, 1, 3, 6, 4).reshape(rows * 14, columns * 14, 3)
-    assert (whole == whole.round()).all(), "normalised after all"
+    assert (whole == whole.round()).all(), "normalized after all"
     return whole.astype(np.uint8)
 
 

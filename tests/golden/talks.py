@@ -27,7 +27,7 @@ COLUMNS = slice(None, None, 8)
 
 
 def image(size: tuple[int, int], seed: int) -> np.ndarray:
-    """uint8 [height, width, 3], coarse patches of colour with noise on them."""
+    """uint8 [height, width, 3], coarse patches of color with noise on them."""
     dice = np.random.RandomState(seed)
     width, height = size
     coarse = dice.randint(0, 200, (height // 16 + 1, width // 16 + 1, 3)).repeat(16, 0).repeat(16, 1)

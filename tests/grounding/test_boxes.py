@@ -131,7 +131,7 @@ def test_boxes_come_back_in_source_pixels() -> None:
     everything, part = grounding.read(text, plan)
     assert everything.xyxy == (0, 0, 3840, 2160)
     assert part.xyxy == pytest.approx((10 * 3840 / width, 20 * 2160 / height, 30 * 3840 / width, 40 * 2160 / height))
-    assert part.centre == pytest.approx((20 * 3840 / width, 30 * 2160 / height))
+    assert part.center == pytest.approx((20 * 3840 / width, 30 * 2160 / height))
 
 
 @pytest.mark.parametrize("family", ["qwen2-vl", "qwen3-vl"])
@@ -159,5 +159,5 @@ def test_boxes_that_only_touch_the_edge_are_left_out() -> None:
     ("corners", "inside"),
     [((0, 0, 10, 10), True), ((9, 9, 21, 21), True), ((10, 10, 30, 30), True), ((10, 10, 31, 30), False)],
 )
-def test_a_centre_is_inside_a_known_box_edges_included(corners: tuple[float, ...], inside: bool) -> None:
-    assert grounding.centre_inside(Box(corners), (5, 5, 20, 20)) is inside
+def test_a_center_is_inside_a_known_box_edges_included(corners: tuple[float, ...], inside: bool) -> None:
+    assert grounding.center_inside(Box(corners), (5, 5, 20, 20)) is inside

@@ -153,14 +153,14 @@ def test_the_limit_on_pixels_is_ours_and_can_be_moved() -> None:
             media.open_image(data, max_pixels=wrong)
 
 
-def test_more_alphas_than_a_palette_has_colours() -> None:
-    colours, alphas = (pictures.chunk(name, bytes(count)) for name, count in ((b"PLTE", 768), (b"tRNS", 257)))
+def test_more_alphas_than_a_palette_has_colors() -> None:
+    colors, alphas = (pictures.chunk(name, bytes(count)) for name, count in ((b"PLTE", 768), (b"tRNS", 257)))
     with pytest.raises(InputError, match="bytes: its transparency cannot be read"):
-        media.open_image(pictures.png(1, 1, 8, 3, b"\x00\x00", colours, alphas))
+        media.open_image(pictures.png(1, 1, 8, 3, b"\x00\x00", colors, alphas))
 
 
 def test_an_animation_gives_its_first_frame() -> None:
-    frames = [Image.new("RGB", (12, 8), colour) for colour in ("red", "green", "blue")]
+    frames = [Image.new("RGB", (12, 8), color) for color in ("red", "green", "blue")]
     for format_name, options in (("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})):
         data = encoded(frames[0], format_name, save_all=True, append_images=frames[1:], **options)
         frame = media.open_image(data)
@@ -216,14 +216,14 @@ def test_a_closed_pillow_image_is_an_error_that_says_so(tmp_path: Path) -> None:
     assert media.open_image(loaded).source_size == PHOTO.size
 
 
-def test_a_handling_of_colour_that_there_is_not() -> None:
+def test_a_handling_of_color_that_there_is_not() -> None:
     with pytest.raises(InputError, match="color is 'srgb'; it is 'convert' or 'ignore'"):
         media.open_image(FILES["PNG"], color="srgb")
 
 
 @pytest.mark.parametrize("background", ["white", (1, 2), (1, 2, 256), (1, 2, -1), (1, 2, 3.0), 7, (True, 1, 1)])
-def test_a_background_that_is_no_colour(background: object) -> None:
-    with pytest.raises(InputError, match="is no colour"):
+def test_a_background_that_is_no_color(background: object) -> None:
+    with pytest.raises(InputError, match="is no color"):
         media.open_image(FILES["PNG"], background=background)
 
 

@@ -1,4 +1,4 @@
-"""Modes, alpha, 16-bit grey and colour profiles."""
+"""Modes, alpha, 16-bit grey and color profiles."""
 
 from __future__ import annotations
 
@@ -165,9 +165,9 @@ def test_a_palette_with_transparency(transparency: int | bytes) -> None:
         assert np.abs(pixels[0, 2].astype(int) - [127, 255, 127]).max() <= 1
 
 
-@pytest.mark.parametrize(("mode", "colour", "transparency"), [("L", 7, 7), ("RGB", (1, 2, 3), (1, 2, 3)), ("1", 0, 0)])
-def test_one_transparent_colour(mode: str, colour: object, transparency: object) -> None:
-    image = Image.new(mode, (4, 2), colour)
+@pytest.mark.parametrize(("mode", "color", "transparency"), [("L", 7, 7), ("RGB", (1, 2, 3), (1, 2, 3)), ("1", 0, 0)])
+def test_one_transparent_color(mode: str, color: object, transparency: object) -> None:
+    image = Image.new(mode, (4, 2), color)
     assert (opened(image, transparency=transparency) == 255).all()
     np.testing.assert_array_equal(
         opened(image, transparency=transparency, background=None), np.asarray(image.convert("RGB"))
@@ -211,13 +211,13 @@ def test_an_srgb_profile_leaves_the_pixels_as_they_are() -> None:
 
 
 def test_alpha_is_laid_over_a_background_in_srgb() -> None:
-    """The profile is of the image's colours; the background is sRGB and stays what was asked."""
+    """The profile is of the image's colors; the background is sRGB and stays what was asked."""
     profile = pictures.rgb_profile(pictures.DISPLAY_P3, None)
     pixels = noise(40, 30, 4)
     result = opened(Image.fromarray(pixels), icc_profile=profile, background=(200, 30, 90))
     alpha = pixels[:, :, 3:].astype(float) / 255
-    colours = pictures.to_srgb(pixels[:, :, :3], pictures.DISPLAY_P3, None)
-    expected = colours * alpha + np.array([200, 30, 90]) * (1 - alpha)
+    colors = pictures.to_srgb(pixels[:, :, :3], pictures.DISPLAY_P3, None)
+    expected = colors * alpha + np.array([200, 30, 90]) * (1 - alpha)
     assert np.abs(result - expected).max() <= 2
 
 
@@ -263,7 +263,7 @@ def test_cmyk_profiles() -> None:
 def test_a_broken_or_foreign_profile_is_an_error_that_says_how_to_go_on(profile: bytes) -> None:
     pixels = noise(8, 8)
     data = encoded(Image.fromarray(pixels), "TIFF", icc_profile=profile)
-    with pytest.raises(InputError, match=r"bytes: its colour profile .*color='ignore'"):
+    with pytest.raises(InputError, match=r"bytes: its color profile .*color='ignore'"):
         media.open_image(data)
     np.testing.assert_array_equal(media.open_image(data, color="ignore").pixels, pixels)
 

@@ -31,8 +31,8 @@ UPRIGHT = {
 }
 
 
-def corner_colours(pixels: np.ndarray) -> list[tuple[int, ...]]:
-    """The four corners, clockwise from the top left, as the nearest of the four colours."""
+def corner_colors(pixels: np.ndarray) -> list[tuple[int, ...]]:
+    """The four corners, clockwise from the top left, as the nearest of the four colors."""
     found = (pixels[4, 4], pixels[4, -5], pixels[-5, -5], pixels[-5, 4])
     names = (RED, GREEN, BLUE, YELLOW)
     return [min(names, key=lambda c: np.abs(value.astype(int) - c).sum()) for value in found]
@@ -41,7 +41,7 @@ def corner_colours(pixels: np.ndarray) -> list[tuple[int, ...]]:
 def check(data: bytes, orientation: int) -> None:
     frame = media.open_image(data)
     size = (64, 96) if orientation >= 5 else (96, 64)
-    assert corner_colours(frame.pixels) == list(UPRIGHT[orientation])
+    assert corner_colors(frame.pixels) == list(UPRIGHT[orientation])
     assert frame.source_size == size
     assert frame.pixels.shape == (size[1], size[0], 3)
     assert frame.stored.flags.c_contiguous
@@ -75,7 +75,7 @@ def test_every_orientation_of_a_pillow_image(orientation: int) -> None:
     with Image.open(io.BytesIO(data)) as image:
         frame = media.open_image(image)
         assert media.image_size(image) == frame.source_size
-        assert corner_colours(frame.pixels) == list(UPRIGHT[orientation])
+        assert corner_colors(frame.pixels) == list(UPRIGHT[orientation])
         # Already turned by its owner: not turned again.
         np.testing.assert_array_equal(media.open_image(ImageOps.exif_transpose(image)).pixels, frame.pixels)
 

@@ -16,7 +16,7 @@ import mlx_saccade as saccade
 from mlx_saccade import models
 from mlx_saccade.cli.__main__ import main
 from mlx_saccade.errors import InputError
-from mlx_saccade.models.quantization import QuantisedEmbedding, QuantisedLinear
+from mlx_saccade.models.quantization import QuantizedEmbedding, QuantizedLinear
 
 IDS = [[5, 1002, *[1004] * 15, 1003, 7]]
 GRID = [[1, 10, 6]]
@@ -44,15 +44,15 @@ def test_what_is_written_is_the_floats_rounded(
     made = saccade.convert(source, tmp_path / "new", bits=bits, group_size=group, vision_bits=vision_bits)
     packed, plain = models.load(tmp_path / "new"), models.load(source)
     for name, layer in plain.named_modules():
-        form = made.quantised.get(name)
+        form = made.quantized.get(name)
         if form is None:
             continue
         parts = mx.quantize(layer.weight, group_size=form.group_size, bits=form.bits)
         layer.weight = mx.dequantize(*parts, group_size=form.group_size, bits=form.bits)
         assert form.bits == (vision_bits if name.startswith("visual.") else bits)
-    assert isinstance(packed.lm_head, QuantisedLinear)
-    assert isinstance(packed.model.embed_tokens, QuantisedEmbedding)
-    tower = [name for name in made.quantised if name.startswith("visual.")]
+    assert isinstance(packed.lm_head, QuantizedLinear)
+    assert isinstance(packed.model.embed_tokens, QuantizedEmbedding)
+    tower = [name for name in made.quantized if name.startswith("visual.")]
     assert bool(tower) == (vision_bits is not None)
     assert np.abs(logits(packed) - logits(plain)).max() <= 2e-3
     if vision_bits is None:
@@ -159,9 +159,9 @@ def test_a_target_that_is_there_is_left_alone(source: Path, tmp_path: Path) -> N
         saccade.convert(source, tmp_path / "absent" / "new")
 
 
-def test_a_quantised_source_is_refused(source: Path, tmp_path: Path) -> None:
+def test_a_quantized_source_is_refused(source: Path, tmp_path: Path) -> None:
     saccade.convert(source, tmp_path / "new")
-    with pytest.raises(InputError, match="quantised already"):
+    with pytest.raises(InputError, match="quantized already"):
         saccade.convert(tmp_path / "new", tmp_path / "again")
 
 
@@ -190,7 +190,7 @@ def test_the_command(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["convert", str(source), str(tmp_path / "other"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["quantised"]["lm_head"] == {"bits": 4, "group_size": 64}
+    assert found["quantized"]["lm_head"] == {"bits": 4, "group_size": 64}
 
 
 def test_a_config_with_any_text_is_written_whole(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_step_equals_the_plain_form(
     caches = [model.model.make_cache(prompt.padding) for _ in range(2)]
     for cache in caches:
         mx.eval(model.prefill(prompt, cache))
-    step = cpu_decode.Steps(model.model, model.head, rows)
+    step = cpu_decode.CpuDecoder(model.model, model.head, rows)
     for number in range(12):
         tokens = [100 + number + 7 * row for row in range(rows)]
         wanted = model.decode(tokens, prompt.deltas, caches[0])
@@ -160,7 +160,7 @@ def said(model: models.Model, choose: Callable[[mx.array], int], ending: int | N
     cache = model.model.make_cache(prompt.padding)
     made, done = [list[int]() for _ in PROMPTS], set[int]()
     logits = model.prefill(prompt, cache)
-    for row, token in model.follow_rows(prompt, cache, logits, most, [choose] * len(PROMPTS), done):
+    for row, token in model.stream_rows(prompt, cache, logits, most, [choose] * len(PROMPTS), done):
         made[row].append(token)
         if len(made[1]) == 3:
             done.add(1)
@@ -187,7 +187,7 @@ def test_a_token_is_asked_for_before_the_one_before_it_is_used(
     asked, right = [], models.Model.decode
     monkeypatch.setattr(models.Model, "decode", lambda self, *given: asked.append(1) or right(self, *given))
     prompt, cache = model.prompt(PROMPTS[0]), model.model.make_cache()
-    counts = [len(asked) for _ in model.follow(prompt, cache, model.prefill(prompt, cache), 4)]
+    counts = [len(asked) for _ in model.stream(prompt, cache, model.prefill(prompt, cache), 4)]
     assert counts == [1, 2, 3, 3]
 
 

@@ -1,4 +1,4 @@
-"""Tied heads, Qwen2-VL, every decoder layer, videos alone and quantised weights against the reference's values."""
+"""Tied heads, Qwen2-VL, every decoder layer, videos alone and quantized weights against the reference's values."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 import checkpoints
 import numpy as np
 import pytest
-import quantised
+import quantized
 
 from mlx_saccade import models
 
@@ -87,10 +87,10 @@ def test_random_prompts(tmp_path: Path, family: str, tied: bool, nested: bool) -
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(("bits", "group"), [(3, 64), (4, 32), (4, 64), (5, 32), (6, 64), (8, 128)])
-def test_quantised_weights_against_their_floats(tmp_path: Path, family: str, bits: int, group: int) -> None:
+def test_quantized_weights_against_their_floats(tmp_path: Path, family: str, bits: int, group: int) -> None:
     base = FAMILIES[family]
-    rule = quantised.everything(bits, group)
-    config, stored, plain = quantised.checkpoint(base, checkpoints.weights(base), rule, default=(bits, group))
+    rule = quantized.everything(bits, group)
+    config, stored, plain = quantized.checkpoint(base, checkpoints.weights(base), rule, default=(bits, group))
     ours = models.load(checkpoints.write(tmp_path / "packed", config, stored))
     theirs = reference(checkpoints.write(tmp_path / "plain", base, plain))
     for seed in range(3):

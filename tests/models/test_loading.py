@@ -222,7 +222,7 @@ ODD = [None, 0, -1, 1, 2.5, 10**30, float("nan"), "x", True, [], [1], [4, 6, 6],
         checkpoints.QWEN2_VL,
         {**checkpoints.CONFIG, "quantization": {"bits": 4, "group_size": 64, "lm_head": {"bits": 8, "group_size": 64}}},
     ],
-    ids=["flat", "nested", "qwen2-vl", "quantised"],
+    ids=["flat", "nested", "qwen2-vl", "quantized"],
 )
 def test_an_odd_value_anywhere_is_read_or_refused_in_one_line(spelling: dict[str, Any]) -> None:
     refused = 0
@@ -257,7 +257,7 @@ Tensors = dict[str, np.ndarray]
         ),
         (lambda t: t.update({"model.norm.weight": np.zeros(64, np.float32)}), "(64,)"),
         (lambda t: t.update({"model.norm.weight": np.zeros(128, np.int32)}), "int32"),
-        (lambda t: t.update({"model.layers.0.mlp.up_proj.scales": np.zeros(2, np.float32)}), "quantised"),
+        (lambda t: t.update({"model.layers.0.mlp.up_proj.scales": np.zeros(2, np.float32)}), "quantized"),
         (lambda t: t.update({"model.visual.merger.ln_q.weight": np.zeros(160, np.float32)}), "merger.ln_q.weight"),
     ],
 )

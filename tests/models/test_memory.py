@@ -17,7 +17,7 @@ import mlx_saccade as saccade
 from mlx_saccade import families, models
 from mlx_saccade.models import attention, cpu_ops
 from mlx_saccade.models.attention import Run, is_fused, pieces
-from mlx_saccade.models.execution import Pace
+from mlx_saccade.models.execution import EvalBudget
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -60,7 +60,7 @@ def test_many_images_share_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [Run(start * 1024, 1, 1024 - 4 * (start % 2)) for start in range(8)]  # 32 MB of scores each, none joined
     mx.reset_peak_memory()
     before = mx.get_active_memory()
-    mx.eval(attention.attend_in_mlx(q, k, v, runs, 1.0, Pace(10**9, 1, 1), [0] * 8))
+    mx.eval(attention.attend_in_mlx(q, k, v, runs, 1.0, EvalBudget(10**9, 1, 1), [0] * 8))
     assert mx.get_peak_memory() - before < families.SCORE_BYTES + 40 * 2**20
 
 

@@ -200,9 +200,9 @@ def conversion(flat: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("flat", [published("7B"), older("7B")], ids=["qwen2.5-vl", "qwen2-vl"])
 def test_configs_of_conversions_are_read_and_what_is_ignored_is_listed(flat: dict[str, Any]) -> None:
     config = models.Config.from_dict(conversion(flat))
-    assert config.quantisation is not None
-    assert config.quantisation.form("lm_head").bits == 6
-    assert config.quantisation.form("model.layers.0.mlp.up_proj").bits == 4
+    assert config.quantization is not None
+    assert config.quantization.form("lm_head").bits == 6
+    assert config.quantization.form("model.layers.0.mlp.up_proj").bits == 4
     assert {"num_beams", "vision_feature_layer", "vision_config.skip_vision", "sliding_window"} <= set(config.ignored)
     assert not {"hidden_size", "prefix", "quantization", "vision_config.depth"} & set(config.ignored)
 

@@ -1,4 +1,4 @@
-"""Quantised checkpoints: the values of the weights they stand for, in whatever form and key layout."""
+"""Quantized checkpoints: the values of the weights they stand for, in whatever form and key layout."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import checkpoints
 import mlx.core as mx
 import numpy as np
 import pytest
-import quantised
+import quantized
 
 from mlx_saccade import models
 from mlx_saccade.errors import InputError
-from mlx_saccade.models.quantization import Form, QuantisedEmbedding, QuantisedLinear
+from mlx_saccade.models.quantization import QuantizedEmbedding, QuantizedLinear, QuantSpec
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -27,7 +27,7 @@ Tensors = dict[str, np.ndarray]
 
 
 def made(rule: Any, **options: Any) -> tuple[dict[str, Any], Tensors, Tensors]:
-    return quantised.checkpoint(checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), rule, **options)
+    return quantized.checkpoint(checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), rule, **options)
 
 
 def logits(folder: Path) -> np.ndarray:
@@ -38,7 +38,7 @@ def test_the_packing_is_mlxs() -> None:
     weight = np.random.RandomState(5).standard_normal((7, 256)).astype(np.float32)
     for bits in (2, 3, 4, 5, 6, 8):
         for group in (32, 64, 128):
-            packed, plain = quantised.quantise(weight, bits, group)
+            packed, plain = quantized.quantize(weight, bits, group)
             parts = [
                 mx.array(packed["weight"]),
                 *(mx.array(packed[k]).astype(mx.float32) for k in ("scales", "biases")),
@@ -51,7 +51,7 @@ def test_a_mixed_checkpoint_equals_the_reference_on_its_floats(tmp_path: Path) -
     """The reference read the float32 weights that the packed ones stand for."""
     (chosen,) = (item for item in SETS if item.name == "quantised")
     (case,) = chosen.cases
-    config, stored, _ = made(quantised.mixed)
+    config, stored, _ = made(quantized.mixed)
     model = models.load(checkpoints.write(tmp_path, config, stored))
     with np.load(GOLDEN / "model_quantised.npz") as golden:
         found = np.asarray(model(**case.inputs()))[0]
@@ -61,9 +61,9 @@ def test_a_mixed_checkpoint_equals_the_reference_on_its_floats(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("bits", "group"), [(2, 32), (3, 64), (5, 32), (8, 128)])
-def test_quantised_weights_give_what_their_floats_give(tmp_path: Path, bits: int, group: int) -> None:
+def test_quantized_weights_give_what_their_floats_give(tmp_path: Path, bits: int, group: int) -> None:
     """The forms that are rarer than those of the acceptance test."""
-    config, stored, plain = made(quantised.everything(bits, group), default=(bits, group))
+    config, stored, plain = made(quantized.everything(bits, group), default=(bits, group))
     found = logits(checkpoints.write(tmp_path / "packed", config, stored))
     wanted = logits(checkpoints.write(tmp_path / "plain", checkpoints.config(), plain))
     assert np.abs(found - wanted).max() <= TOLERANCE
@@ -71,9 +71,9 @@ def test_quantised_weights_give_what_their_floats_give(tmp_path: Path, bits: int
 
 
 @pytest.mark.parametrize("raw", [checkpoints.CONFIG, checkpoints.QWEN2_VL], ids=["qwen2.5-vl", "qwen2-vl"])
-def test_the_tower_is_untouched_where_only_the_language_model_is_quantised(tmp_path: Path, raw: Any) -> None:
+def test_the_tower_is_untouched_where_only_the_language_model_is_quantized(tmp_path: Path, raw: Any) -> None:
     weights = checkpoints.weights(raw)
-    config, stored, _ = quantised.checkpoint(raw, weights, quantised.language(4, 64), default=(4, 64))
+    config, stored, _ = quantized.checkpoint(raw, weights, quantized.language(4, 64), default=(4, 64))
     both = [
         models.load(checkpoints.write(tmp_path / name, *checkpoint)).image_features(
             CASE.inputs()["pixel_values"], CASE.images
@@ -93,17 +93,17 @@ def later(name: str) -> str:
 
 @pytest.mark.parametrize("names", [str, later], ids=["published", "transformers"])
 def test_every_layout_of_keys_is_the_same_model(tmp_path: Path, names: Callable[[str], str]) -> None:
-    config, stored, _ = made(quantised.mixed, names=names)
-    wanted, packed, _ = made(quantised.mixed)
+    config, stored, _ = made(quantized.mixed, names=names)
+    wanted, packed, _ = made(quantized.mixed)
     found = logits(checkpoints.write(tmp_path / "one", config, stored))
     assert (found == logits(checkpoints.write(tmp_path / "mlx", wanted, packed))).all()
 
 
 def test_a_tied_embedding_is_the_head_too(tmp_path: Path) -> None:
     raw = checkpoints.config(tie_word_embeddings=True)
-    config, stored, plain = quantised.checkpoint(raw, checkpoints.weights(raw), quantised.mixed)
+    config, stored, plain = quantized.checkpoint(raw, checkpoints.weights(raw), quantized.mixed)
     model = models.load(checkpoints.write(tmp_path / "packed", config, stored))
-    assert isinstance(model.model.embed_tokens, QuantisedEmbedding)
+    assert isinstance(model.model.embed_tokens, QuantizedEmbedding)
     wanted = logits(checkpoints.write(tmp_path / "plain", raw, plain))
     assert np.abs(np.asarray(model(**CASE.inputs())) - wanted).max() <= TOLERANCE
     # mlx-community's files may repeat the embedding as a head.
@@ -113,20 +113,20 @@ def test_a_tied_embedding_is_the_head_too(tmp_path: Path) -> None:
 
 
 def test_layers_whose_width_is_no_multiple_of_the_group_stay_float(tmp_path: Path) -> None:
-    config, stored, _ = made(quantised.everything(4, 64), default=(4, 64))
+    config, stored, _ = made(quantized.everything(4, 64), default=(4, 64))
     model = models.load(checkpoints.write(tmp_path, config, stored))
-    assert isinstance(model.model.layers[0].mlp.gate_proj, QuantisedLinear)  # 128 wide
-    assert not isinstance(model.model.layers[0].mlp.down_proj, QuantisedLinear)  # 344
-    assert not isinstance(model.visual.blocks[0].mlp.down_proj, QuantisedLinear)  # 172
-    assert not isinstance(model.visual.blocks[0].attn.qkv, QuantisedLinear)  # 160
-    assert isinstance(model.visual.merger.mlp[0], QuantisedLinear)  # 640
+    assert isinstance(model.model.layers[0].mlp.gate_proj, QuantizedLinear)  # 128 wide
+    assert not isinstance(model.model.layers[0].mlp.down_proj, QuantizedLinear)  # 344
+    assert not isinstance(model.visual.blocks[0].mlp.down_proj, QuantizedLinear)  # 172
+    assert not isinstance(model.visual.blocks[0].attn.qkv, QuantizedLinear)  # 160
+    assert isinstance(model.visual.merger.mlp[0], QuantizedLinear)  # 640
 
 
 @pytest.mark.parametrize("bits", [3, 4, 8])
 def test_both_ways_to_multiply_agree(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.RandomState(bits)
-    packed, plain = quantised.quantise(random.standard_normal((24, 128)).astype(np.float32), bits, 32)
-    layer = QuantisedLinear(24, 128, Form(bits, 32), bias=True)
+    packed, plain = quantized.quantize(random.standard_normal((24, 128)).astype(np.float32), bits, 32)
+    layer = QuantizedLinear(24, 128, QuantSpec(bits, 32), bias=True)
     layer.load_weights(
         [(key, mx.array(value.astype(np.float32) if key != "weight" else value)) for key, value in packed.items()],
         strict=False,
@@ -183,7 +183,7 @@ def table(**changes: Any) -> Change:
         (table(**{LAYER: {"bits": 4}}), "up_proj has group_size None"),
         (table(**{LAYER: {"bits": 4, "group_size": 32, "mode": "nvfp4"}}), "up_proj has mode 'nvfp4'"),
         (table(**{LAYER: {"bits": 4, "group_size": 32, "zero_point": 1}}), "zero_point"),
-        (table(**{LAYER: False}), "layers.0.mlp.up_proj.scales is of quantised weights, but config.json says"),
+        (table(**{LAYER: False}), "layers.0.mlp.up_proj.scales is of quantized weights, but config.json says"),
         (table(**{LAYER: "4 bit"}), "'4 bit'"),
         (table(**{"vision_tower.blocks.9.attn.qkv": {"bits": 4, "group_size": 32}}), "visual.blocks.9.attn.qkv"),
         (table(**{"vision_tower.blocks.0.attn.qkv": {"bits": 4, "group_size": 32}}), "qkv.scales is missing"),
@@ -195,8 +195,8 @@ def table(**changes: Any) -> Change:
         ),
     ],
 )
-def test_a_quantised_checkpoint_that_does_not_fit_is_refused(tmp_path: Path, change: Change, named: str) -> None:
-    config, stored, _ = made(quantised.language(4, 32))
+def test_a_quantized_checkpoint_that_does_not_fit_is_refused(tmp_path: Path, change: Change, named: str) -> None:
+    config, stored, _ = made(quantized.language(4, 32))
     change(config, stored)
     checkpoints.write(tmp_path, config, stored)
     with pytest.raises(InputError) as error:

@@ -17,10 +17,9 @@ from pytest import MonkeyPatch
 
 import mlx_saccade as saccade
 from mlx_saccade import _core, models
-from mlx_saccade.cache import Ledger, keys
+from mlx_saccade.cache import ByteLRU, keys
 from mlx_saccade.cache import keys as fingerprint
 from mlx_saccade.checkpoint import tokenizer
-from mlx_saccade.media import color
 from mlx_saccade.media import image as opening
 from mlx_saccade.models import cpu_decode, inputs, layers, qwen2
 from mlx_saccade.preprocess import plan as budget
@@ -122,9 +121,9 @@ def sections_of_m_rope_are_interleaved_instead_of_sliced(patch: MonkeyPatch) -> 
 @seen_by("tests/models/test_golden.py::test_greedy_tokens_equal_the_reference[partial-windows]")
 def decoding_goes_on_at_the_index_of_the_token(patch: MonkeyPatch) -> None:
     """rope_deltas taken for 0: right up to the first word of every answer."""
-    right = cpu_decode.Steps.__call__
+    right = cpu_decode.CpuDecoder.__call__
     patch.setattr(
-        cpu_decode.Steps,
+        cpu_decode.CpuDecoder,
         "__call__",
         lambda self, tokens, places, cache: right(self, tokens, [cache[0].offset for _ in places], cache),
     )
@@ -165,8 +164,8 @@ def padding_on_the_left_is_attended_to(patch: MonkeyPatch) -> None:
 
 @seen_by("tests/models/test_cpu_decode.py::test_a_step_equals_the_plain_form[BLAS-pairs-2]")
 def padding_on_the_left_is_attended_to_while_decoding(patch: MonkeyPatch) -> None:
-    right = cpu_decode.Steps.attend
-    patch.setattr(cpu_decode.Steps, "attend", lambda self, keys, values, padding: right(self, keys, values, ()))
+    right = cpu_decode.CpuDecoder.attend
+    patch.setattr(cpu_decode.CpuDecoder, "attend", lambda self, keys, values, padding: right(self, keys, values, ()))
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -174,7 +173,7 @@ def padding_on_the_left_is_attended_to_while_decoding(patch: MonkeyPatch) -> Non
 
 @seen_by("tests/acceptance/test_memory_bounds.py::test_what_is_kept_counts_and_gives_way")
 def what_is_kept_of_earlier_questions_does_not_count(patch: MonkeyPatch) -> None:
-    patch.setattr(Ledger, "leave", lambda self, left: None)
+    patch.setattr(ByteLRU, "leave", lambda self, left: None)
 
 
 # -- prompts and answers -----------------------------------------------------------------------------------------------
@@ -271,8 +270,8 @@ def halves_are_rounded_up(patch: MonkeyPatch) -> None:
 
 @seen_by("tests/media/test_color.py::test_what_lies_under_alpha_0_does_not_show")
 def alpha_is_dropped(patch: MonkeyPatch) -> None:
-    right = color.to_rgb
-    patch.setattr(color, "to_rgb", lambda *image, **named: right(*image, **{**named, "background": None}))
+    right = opening.to_rgb
+    patch.setattr(opening, "to_rgb", lambda *image, **named: right(*image, **{**named, "background": None}))
 
 
 @seen_by("tests/media/test_orientation.py::test_every_orientation[JPEG-<-6]")

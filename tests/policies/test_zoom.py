@@ -23,7 +23,7 @@ def test_crop_stays_inside_and_keeps_its_size(x: float, y: float, width: int, he
     assert y2 - y1 == min(height, max(56, round(height * share)))
 
 
-def test_crop_is_centred_away_from_the_border() -> None:
+def test_crop_is_centered_away_from_the_border() -> None:
     assert policies.crop_around((2000, 1000), (3840, 2160), 0.5) == (1040, 460, 2960, 1540)
     assert policies.crop_around((0, 2160), (3840, 2160), 0.25) == (0, 1620, 960, 2160)
 

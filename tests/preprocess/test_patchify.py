@@ -72,7 +72,7 @@ def normalized(pixels: NDArray[np.uint8], mean: Any = MEAN, std: Any = STD) -> N
 def test_the_layouts_agree(
     seed: int, rows: int, columns: int, patch: int, merge: int, window: int, frames: int
 ) -> None:
-    """Native patches, brought back from window order, repeated and normalised, are the reference's."""
+    """Native patches, brought back from window order, repeated and normalized, are the reference's."""
     grid = (1, rows * merge, columns * merge)
     image = np.random.RandomState(seed).randint(0, 256, (grid[1] * patch, grid[2] * patch, 3), dtype=np.uint8)
     native = _core.patchify_native(image, patch, merge, window * merge * patch)

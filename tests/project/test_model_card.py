@@ -36,7 +36,7 @@ def evaluated() -> dict[str, Any]:
         for kind in (True, False) for budget, iou in ((256, 0.6), (1024, 0.2), (4096, 0.001))
     ]  # fmt: skip
     parts = {"range": asked, "law": law, "ambiguity": kinds}
-    return tiny.summarise({part: [(unit, row) for unit in range(10) for row in some] for part, some in parts.items()})
+    return tiny.summarize({part: [(unit, row) for unit in range(10) for row in some] for part, some in parts.items()})
 
 
 def test_the_card_is_written_from_figures(

@@ -14,7 +14,7 @@ from mlx_saccade import scenes
 from mlx_saccade.errors import InputError
 from mlx_saccade.scenes import generator, paint
 from mlx_saccade.scenes.descriptions import (
-    COLOURS,
+    COLORS,
     CONTAINERS,
     CONTROLS,
     DESKTOP,
@@ -90,7 +90,7 @@ def test_annotations_are_known_words_and_inside(screen: tuple[int, tuple[int, in
         assert min(x2 - x1, y2 - y1) >= 8
         assert all(type(value) is int for value in element.box)
         assert element.kind in scenes.KINDS
-        assert element.colour in COLOURS or (element.colour in NEUTRALS and element.kind in SURFACES)
+        assert element.color in COLORS or (element.color in NEUTRALS and element.kind in SURFACES)
         assert set(element.description.split()) <= set(scenes.WORDS)
         if element.container is not None:
             assert element.container < index
@@ -102,7 +102,7 @@ def test_annotations_are_known_words_and_inside(screen: tuple[int, tuple[int, in
 @given(screens)
 def test_a_description_fits_its_element_alone(screen: tuple[int, tuple[int, int], bool, int]) -> None:
     scene = draw(screen)
-    plain = [f"the {e.colour} {e.kind}" for e in scene.elements]
+    plain = [f"the {e.color} {e.kind}" for e in scene.elements]
     for element, phrase in zip(scene.elements, plain, strict=True):
         assert scene.matching(element.description) == (element,)
         assert element.relation == (plain.count(phrase) > 1) == (element.description != phrase)
@@ -212,7 +212,7 @@ def test_relations(first: tuple, second: tuple, told: tuple[Relation, Relation] 
 @settings(max_examples=250, deadline=None)
 @given(
     st.sampled_from(sorted(PAINTERS)), st.integers(8, 400), st.floats(1, 4), st.integers(0, 999), st.floats(0.05, 1),
-    st.sampled_from(COLOURS),
+    st.sampled_from(COLORS),
 )  # fmt: skip
 def test_a_drawing_fills_its_box_and_no_more(
     kind: str, short: int, aspect: float, look: int, unit: float, name: str
@@ -267,12 +267,12 @@ def test_coverage_of_ellipses_equals_counting_points() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=6, max_size=6), st.tuples(*[st.integers(0, 255)] * 3))
-def test_a_stamp_blends_by_its_share(shares: list[float], colour: tuple[int, int, int]) -> None:
+def test_a_stamp_blends_by_its_share(shares: list[float], color: tuple[int, int, int]) -> None:
     canvas = Canvas((5, 4))
     canvas.fill((0, 0, 5, 4), BACKGROUND)
     coverage = np.array(shares).reshape(2, 3)
-    canvas.stamp(1, 2, Stamp.of(coverage), colour)
-    exact = np.array(BACKGROUND) + (np.array(colour) - BACKGROUND) * coverage[:, :, None]
+    canvas.stamp(1, 2, Stamp.of(coverage), color)
+    exact = np.array(BACKGROUND) + (np.array(color) - BACKGROUND) * coverage[:, :, None]
     image = canvas.image()
     assert np.abs(image[2:4, 1:4] - exact).max() <= 1.01
     image[2:4, 1:4] = BACKGROUND
@@ -292,9 +292,9 @@ def test_no_decoration_lies_over_what_it_is_not_part_of(size: tuple[int, int]) -
             while outer is not None:
                 around.add(outer)
                 outer = slots[outer].parent
-            if slot.colour is None:
+            if slot.color is None:
                 seen += 1
-                under = [i for i, other in enumerate(slots[:place]) if other.colour and meet(slot.box, other.box)]
+                under = [i for i, other in enumerate(slots[:place]) if other.color and meet(slot.box, other.box)]
                 assert around.issuperset(under), (seed, slot)
     assert seen
 
@@ -310,7 +310,7 @@ def test_every_element_shows_at_all_four_edges(size: tuple[int, int], seeds: Seq
         state = paint.prepare(dice, layout)
         whole = paint.draw(layout, state)
         for index, slot in enumerate(layout.slots):
-            if slot.colour is None:
+            if slot.color is None:
                 continue
             without = paint.draw(layout, state, leave_out=index)
             x1, y1, x2, y2 = slot.box
@@ -319,7 +319,7 @@ def test_every_element_shows_at_all_four_edges(size: tuple[int, int], seeds: Seq
             assert all(edge.any() for edge in edges), (seed, slot)
 
 
-def test_colours_on_the_screen_are_those_named() -> None:
+def test_colors_on_the_screen_are_those_named() -> None:
     found = 0
     for seed in range(6):
         scene = scenes.generate(seed, (1280, 800))
@@ -327,7 +327,7 @@ def test_colours_on_the_screen_are_those_named() -> None:
             if element.kind in ("diamond icon", "star icon", "cross icon", "triangle icon", "heart icon"):
                 x1, y1, x2, y2 = element.box
                 pixel = scene.image[(4 * y1 + 5 * y2) // 9, (x1 + x2) // 2].astype(int)
-                assert np.abs(pixel - NAMED[element.colour]).max() <= 12, element
+                assert np.abs(pixel - NAMED[element.color]).max() <= 12, element
                 found += 1
     assert found > 20
 

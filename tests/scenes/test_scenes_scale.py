@@ -18,7 +18,7 @@ def doubled(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def spread(image: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How far every pixel and its eight neighbours differ at most, [height, width]."""
+    """How far every pixel and its eight neighbors differ at most, [height, width]."""
     height, width = image.shape[:2]
     padded = np.pad(image, ((1, 1), (1, 1), (0, 0)), mode="edge")
     around = np.stack([padded[y : y + height, x : x + width] for y in range(3) for x in range(3)])
@@ -35,7 +35,7 @@ def test_boxes_are_doubled_and_words_are_the_same(size: tuple[int, int], ambiguo
         for one, two in zip(plain, elements, strict=True):
             assert two.box == tuple(2 * side for side in one.box)
             assert all(type(side) is int for side in two.box)
-            assert (two.description, two.kind, two.colour) == (one.description, one.kind, one.colour)
+            assert (two.description, two.kind, two.color) == (one.description, one.kind, one.color)
             assert (two.container, two.relation) == (one.container, one.relation)
         assert [(pair.description, pair.elements) for pair in twice] == [(p.description, p.elements) for p in pairs]
         assert all(pair.boxes == tuple(elements[i].box for i in pair.elements) for pair in twice)
@@ -43,7 +43,7 @@ def test_boxes_are_doubled_and_words_are_the_same(size: tuple[int, int], ambiguo
 
 @pytest.mark.parametrize("size", SIZES)
 def test_pixels_are_doubled_but_for_edges(size: tuple[int, int]) -> None:
-    """Away from edges, where a pixel and its neighbours agree, all four of the doubled screen are that pixel."""
+    """Away from edges, where a pixel and its neighbors agree, all four of the doubled screen are that pixel."""
     for seed in range(3):
         plain = scenes.generate(seed, size)
         scene = scenes.generate(seed, doubled(size), scale=2)
@@ -66,7 +66,7 @@ def test_every_element_shows_at_all_four_edges_of_its_doubled_box() -> None:
         state = paint.prepare(dice, layout, 2)
         whole = paint.draw(layout, state)
         for index, slot in enumerate(layout.slots):
-            if slot.colour is None:
+            if slot.color is None:
                 continue
             x1, y1, x2, y2 = (2 * side for side in slot.box)
             changed = (whole != paint.draw(layout, state, leave_out=index)).any(-1)[y1:y2, x1:x2]

@@ -36,7 +36,7 @@ void split(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const*
 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out);
 void cut(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count, std::uint8_t* const* patches);
 
-/// Horizontal weights for rows that are turned into lanes, a pair of neighbouring pixels in each lane: the output
+/// Horizontal weights for rows that are turned into lanes, a pair of neighboring pixels in each lane: the output
 /// pixels in chunks, each as wide as keeps its turned samples in the nearest cache, with as many pairs for each of its
 /// pixels.
 class PairWeights {

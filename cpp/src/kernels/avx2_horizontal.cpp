@@ -10,7 +10,7 @@
 namespace saccade::avx2 {
 namespace {
 
-/// Eight rows are turned so that they lie in the lanes of a vector, a pair of neighbouring pixels in each lane:
+/// Eight rows are turned so that they lie in the lanes of a vector, a pair of neighboring pixels in each lane:
 ///
 ///     turned[3 * pair + channel]   lane 0: row 0 (pixel 2 * pair, pixel 2 * pair + 1), lane 1: row 1, .. lane 7
 ///

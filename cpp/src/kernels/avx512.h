@@ -86,7 +86,7 @@ SACCADE_AVX512_INLINE __m512i interleaved(__m512i packed_rows) {
     return _mm512_shuffle_epi8(packed_rows, _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602, 0x0d090501, 0x0c080400));
 }
 
-/// The horizontal pass, in the form that fits how far the samples of neighbouring pixels lie apart.
+/// The horizontal pass, in the form that fits how far the samples of neighboring pixels lie apart.
 std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis);
 
 }  // namespace saccade::avx512

@@ -51,7 +51,7 @@ SACCADE_BW_INLINE __m512i folded(__m512i first, __m512i last) {
 
 // -- horizontal pass --------------------------------------------------------------------------------------------------
 
-/// Sixteen rows at a time, turned into the lanes of a vector, a pair of neighbouring pixels in each lane.
+/// Sixteen rows at a time, turned into the lanes of a vector, a pair of neighboring pixels in each lane.
 class Horizontal final : public HorizontalPass {
   public:
     explicit Horizontal(const AxisWeights& axis) : weights_(axis, 224) {}  // 192 bytes a pair of pixels

@@ -89,8 +89,8 @@ void normalize_neon(float mean, float std, const std::uint8_t* bytes, std::int64
         const uint16x4_t halves[2] = {vget_low_u16(wide), vget_high_u16(wide)};
         for (int i = 0; i < 2; ++i) {
             const float32x4_t value = vcvtq_f32_u32(vmovl_u16(halves[i]));
-            const float32x4_t centred = vsubq_f32(quotient(value, most, inverse_of_most), means);
-            vst1q_f32(to + 4 * i, quotient(centred, stds, inverse));
+            const float32x4_t centered = vsubq_f32(quotient(value, most, inverse_of_most), means);
+            vst1q_f32(to + 4 * i, quotient(centered, stds, inverse));
         }
     };
     std::int64_t i = 0;

@@ -1,4 +1,4 @@
-// Bytes to the floats of a normalised image, several at a time: computed where the scalar form looks them up.
+// Bytes to the floats of a normalized image, several at a time: computed where the scalar form looks them up.
 //
 // Wanted is (byte / 255 - mean) / std, rounded to float32 after each step. Both quotients are a product with the
 // reciprocal, corrected by what a fused multiplication says is left (Markstein), which rounds as a division does for

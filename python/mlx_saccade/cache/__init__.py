@@ -7,23 +7,23 @@ from __future__ import annotations
 
 from mlx_saccade.cache import keys
 from mlx_saccade.cache.disk import Disk
-from mlx_saccade.cache.features import Features
+from mlx_saccade.cache.features import FeatureCache
 from mlx_saccade.cache.keys import Key
-from mlx_saccade.cache.lru import Entry, Ledger
-from mlx_saccade.cache.prefixes import Prefixes
-from mlx_saccade.cache.store import FOLDER_LIMIT, MEMORY_LIMIT, Counters, Counts, Store
+from mlx_saccade.cache.lru import ByteLRU, Entry
+from mlx_saccade.cache.prefixes import PrefixCache
+from mlx_saccade.cache.store import FOLDER_LIMIT, MEMORY_LIMIT, Counters, Counts, EngineCache
 
 __all__ = [
     "FOLDER_LIMIT",
     "MEMORY_LIMIT",
+    "ByteLRU",
     "Counters",
     "Counts",
     "Disk",
+    "EngineCache",
     "Entry",
-    "Features",
+    "FeatureCache",
     "Key",
-    "Ledger",
-    "Prefixes",
-    "Store",
+    "PrefixCache",
     "keys",
 ]

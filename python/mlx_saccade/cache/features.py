@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mlx_saccade.backend import mx
 from mlx_saccade.cache.keys import Key
-from mlx_saccade.cache.lru import Entry, Ledger
+from mlx_saccade.cache.lru import ByteLRU, Entry
 
-__all__ = ["Features"]
+__all__ = ["FeatureCache"]
 
 _LINK_BYTES = 256  # two keys and the dictionaries' places for them, about
 
@@ -30,10 +30,10 @@ class _Link(Entry):
         del self.table[self.key]
 
 
-class Features:
+class FeatureCache:
     """The tower's output by content key, and content keys by planned source; both within the ledger's limit."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: ByteLRU) -> None:
         self._ledger = ledger
         self._features: dict[Key, _Kept] = {}
         self._links: dict[Key, _Link] = {}

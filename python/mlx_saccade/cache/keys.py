@@ -56,7 +56,7 @@ def planned(encoded: bytes, policy: Mapping[str, Any], plan: Plan, tower: Key) -
 
     Args:
         encoded: the whole file.
-        policy: how it is decoded (colour, background, orientation): what makes the same bytes look otherwise.
+        policy: how it is decoded (color, background, orientation): what makes the same bytes look otherwise.
         plan: how it is resized and cut.
         tower: that will look at it.
     """
@@ -71,7 +71,7 @@ def content(patches: npt.NDArray[Any], grid_thw: Sequence[int], tower: Key, timi
     """The features of one image or video.
 
     Args:
-        patches: what the tower reads, in either layout: every decision before it (decoding, budget, colour,
+        patches: what the tower reads, in either layout: every decision before it (decoding, budget, color,
             orientation, order of the passes) is in these values.
         grid_thw: (frames, rows, columns) in patches.
         tower: its own name (`fingerprint.tower`).
@@ -121,7 +121,7 @@ def rows(
 def tower(visual: VisionModel) -> Key:
     """SHA-256 of a loaded tower as it stands in memory.
 
-    Every parameter goes in with its key, precision, shape and bytes, so that an adapter, a quantisation or another
+    Every parameter goes in with its key, precision, shape and bytes, so that an adapter, a quantization or another
     compute dtype is another tower; so do the mean and deviation folded into it, its configuration and
     the device and MLX version that round its results. Takes about a second for 1.3 GB.
     """

@@ -6,11 +6,11 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["ByteLRU", "Entry"]
 
 
 class Entry(ABC):
-    """Something that is kept. An entry that others hang on has to be touched after them (see `Ledger.touch`)."""
+    """Something that is kept. An entry that others hang on has to be touched after them (see `ByteLRU.touch`)."""
 
     nbytes: int
 
@@ -19,7 +19,7 @@ class Entry(ABC):
         """Take the entry out of the container that finds it; called under the ledger's lock."""
 
 
-class Ledger:
+class ByteLRU:
     """The entries from the one used longest ago to the one used last.
 
     Every method may be called from any thread. A container that changes together with the ledger holds `lock`.

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mlx_saccade.backend import mx
-from mlx_saccade.cache.lru import Entry, Ledger
+from mlx_saccade.cache.lru import ByteLRU, Entry
 
-__all__ = ["Prefixes", "Rows"]
+__all__ = ["PrefixCache", "Rows"]
 
 Rows = npt.NDArray[np.int64]
 """[L, columns], one row a token; equal rows after equal beginnings mean equal keys and values."""
@@ -42,10 +42,10 @@ class _Node(Entry):
         self.parent.children.pop(_first(self.rows), None)
 
 
-class Prefixes:
+class PrefixCache:
     """The tree of one model's prompts, within the ledger's limit."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: ByteLRU) -> None:
         self._ledger = ledger
         self._root = _Node(None, np.zeros((0, 0), np.int64), None)
 

@@ -11,13 +11,13 @@ import numpy as np
 from mlx_saccade.backend import mx
 from mlx_saccade.cache import keys
 from mlx_saccade.cache.disk import Disk
-from mlx_saccade.cache.features import Features
+from mlx_saccade.cache.features import FeatureCache
 from mlx_saccade.cache.keys import Key
-from mlx_saccade.cache.lru import Ledger
-from mlx_saccade.cache.prefixes import Prefixes
+from mlx_saccade.cache.lru import ByteLRU
+from mlx_saccade.cache.prefixes import PrefixCache
 from mlx_saccade.models.qwen2_5_vl import VisionModel
 
-__all__ = ["FOLDER_LIMIT", "MEMORY_LIMIT", "Counters", "Counts", "Store"]
+__all__ = ["FOLDER_LIMIT", "MEMORY_LIMIT", "Counters", "Counts", "EngineCache"]
 
 MEMORY_LIMIT = "512MB"
 """Of the cache in memory: seven screens of 1,280 tokens with their keys and values in a 7B model at half precision."""
@@ -25,7 +25,7 @@ MEMORY_LIMIT = "512MB"
 FOLDER_LIMIT = "4GB"
 
 
-class Store:
+class EngineCache:
     """What an engine keeps between requests."""
 
     def __init__(self, visual: VisionModel, limit: int, disk: Disk | None = None) -> None:
@@ -36,10 +36,10 @@ class Store:
             limit: most bytes kept in memory; 0 keeps nothing there.
             disk: the folder; None: none.
         """
-        self.ledger = Ledger(limit)
+        self.ledger = ByteLRU(limit)
         self.counters = Counters()
-        self.prefixes = Prefixes(self.ledger)
-        self._features = Features(self.ledger)
+        self.prefixes = PrefixCache(self.ledger)
+        self._features = FeatureCache(self.ledger)
         self._disk = disk
         # Without a folder nobody else can meet these keys, so nothing has to be read to name the tower.
         self.tower: Key = secrets.token_bytes(32) if disk is None else keys.tower(visual)

@@ -21,7 +21,7 @@ COMMANDS = {
     "locate": "find what descriptions name, as boxes in the image's own pixels",
     "ask": "ask a question about images",
     "chat": "talk about images on the terminal",
-    "convert": "quantise a checkpoint, in the form that mlx-vlm reads too",
+    "convert": "quantize a checkpoint, in the form that mlx-vlm reads too",
     "runtimes": "compare the default budgets of known runtimes on one image",
     "recommend": "say what to spend on a target of a known size, from a published table",
     "sizes": "show how sizes fill attention windows, and what becomes of small images",

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-__all__ = ["COLOURS", "draw_boxes", "encode", "image_format", "refuse_the_source"]
+__all__ = ["COLORS", "draw_boxes", "encode", "image_format", "refuse_the_source"]
 
-COLOURS = ("#e6194b", "#0a7d28", "#1f4fe0", "#b8860b", "#8e24aa", "#d35400", "#00838f", "#5d4037")
+COLORS = ("#e6194b", "#0a7d28", "#1f4fe0", "#b8860b", "#8e24aa", "#d35400", "#00838f", "#5d4037")
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -63,7 +63,7 @@ def draw_boxes(
 
     Args:
         pixels: uint8 [height, width, 3].
-        boxes: ((x1, y1, x2, y2) in pixels of that image, label) for each box; labels equal in number of colours cycle.
+        boxes: ((x1, y1, x2, y2) in pixels of that image, label) for each box; labels equal in number of colors cycle.
         file_format: PNG, JPEG or WEBP.
 
     Returns:
@@ -80,13 +80,13 @@ def draw_boxes(
     stroke = max(2, round(max(image.size) / 640))
     font = ImageFont.load_default(size=max(12, max(image.size) // 90))
     for index, ((x1, y1, x2, y2), label) in enumerate(boxes):
-        colour = COLOURS[index % len(COLOURS)]
-        canvas.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=stroke)
+        color = COLORS[index % len(COLORS)]
+        canvas.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=color, width=stroke)
         left, top, right, bottom = canvas.textbbox((0, 0), label, font=font)
         width, height = right - left + 2 * stroke, bottom - top + 3 * stroke
         x = min(max(0.0, x1), max(0, image.width - width))
         y = y1 - height if y1 >= height else min(y2, image.height - height)
-        canvas.rectangle((x, y, x + width, y + height), fill=colour)
+        canvas.rectangle((x, y, x + width, y + height), fill=color)
         canvas.text((x + stroke - left, y + stroke - top), label, fill="white", font=font)
     return encode(image, file_format)
 

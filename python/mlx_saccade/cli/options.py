@@ -12,7 +12,7 @@ from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer, Engine
-    from mlx_saccade.media import Reading
+    from mlx_saccade.media import ImageOptions
 
 from mlx_saccade import validation
 
@@ -71,7 +71,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
         "--color",
         choices=("convert", "ignore"),
         default="convert",
-        help="convert embedded colour profiles to sRGB (default), or ignore them as transformers does",
+        help="convert embedded color profiles to sRGB (default), or ignore them as transformers does",
     )
     add_url_argument(parser)
 
@@ -181,13 +181,13 @@ def how(options: argparse.Namespace, progress: Progress | None = None) -> dict[s
     return {**{name: getattr(options, name) for name in names}, "progress": progress}
 
 
-def reading(options: argparse.Namespace) -> Reading:
+def reading(options: argparse.Namespace) -> ImageOptions:
     """How `add_model_arguments` says that images are read."""
     from mlx_saccade import media
     from mlx_saccade.media import decode
 
     decode.listen()
-    return media.Reading(color=options.color, allow_url=options.allow_url)
+    return media.ImageOptions(color=options.color, allow_url=options.allow_url)
 
 
 def load(options: argparse.Namespace) -> Engine:
@@ -206,8 +206,8 @@ def load(options: argparse.Namespace) -> Engine:
 
 
 def with_point(answer: Answer) -> dict[str, Any]:
-    """An answer for JSON, with the point to click: the centre of its first box in source pixels, or None."""
-    point = list(answer.boxes[0].centre) if answer.boxes else None
+    """An answer for JSON, with the point to click: the center of its first box in source pixels, or None."""
+    point = list(answer.boxes[0].center) if answer.boxes else None
     return {**answer.as_dict(), "point": point}
 
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Layout", "check_size", "render"]
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-PAPER: Colour = (255, 255, 255)
-INK: Colour = (30, 34, 42)
-FAINT: Colour = (104, 112, 124)
-GROUND: Colour = (226, 230, 236)
-WHOLE: Colour = (21, 101, 216)
-PARTIAL: Colour = (232, 89, 12)
+PAPER: Color = (255, 255, 255)
+INK: Color = (30, 34, 42)
+FAINT: Color = (104, 112, 124)
+GROUND: Color = (226, 230, 236)
+WHOLE: Color = (21, 101, 216)
+PARTIAL: Color = (232, 89, 12)
 
 # The resized image is held a few times over while it is drawn.
 MAX_DRAWN_PIXELS = 1 << 25
@@ -182,14 +182,14 @@ def hatch(area: NDArray[np.uint8], *, origin: tuple[int, int], period: int) -> N
 
 
 def outline_windows(picture: NDArray[np.uint8], side: int, *, stroke: int) -> None:
-    """Outline every window just inside its edge: two neighbours' lines lie side by side, each in its own colour."""
+    """Outline every window just inside its edge: two neighbors' lines lie side by side, each in its own color."""
     height, width = picture.shape[:2]
     for top in range(0, height, side):
         for left in range(0, width, side):
             window = picture[top : top + side, left : left + side]
-            colour = WHOLE if window.shape[:2] == (side, side) else PARTIAL
+            color = WHOLE if window.shape[:2] == (side, side) else PARTIAL
             for edge in (window[:stroke], window[-stroke:], window[:, :stroke], window[:, -stroke:]):
-                edge[:] = colour
+                edge[:] = color
 
 
 def place_parts(paper: Any, drawn: NDArray[np.uint8], layout: Layout, margin: int, plan: Plan) -> None:
@@ -258,8 +258,8 @@ def draw_legend(lines: list[tuple[str, str]], text: int) -> Any:
         if mark in ("token", "whole", "partial"):
             draw_swatch(canvas, mark, (0, middle - swatch // 2), swatch)
             x = marked
-        colour = FAINT if mark == "" else INK
-        canvas.text((x, middle), words, fill=colour, font=fonts.get(mark, plain), anchor="lm")
+        color = FAINT if mark == "" else INK
+        canvas.text((x, middle), words, fill=color, font=fonts.get(mark, plain), anchor="lm")
         y += leading + (text // 2 if mark == "title" else 0)
     return panel
 

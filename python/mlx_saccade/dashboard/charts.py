@@ -13,8 +13,8 @@ __all__ = ["Chart", "Line", "render"]
 
 WIDTH, HEIGHT = 560, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 16, 40
-# Four hues that stay apart for most kinds of colour blindness (Okabe and Ito).
-COLOURS = {"large": "#0072b2", "medium": "#009e73", "small": "#e69f00", "tiny": "#d55e00"}
+# Four hues that stay apart for most kinds of color blindness (Okabe and Ito).
+COLORS = {"large": "#0072b2", "medium": "#009e73", "small": "#e69f00", "tiny": "#d55e00"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Line:
     """One size bin: SVG points "x,y x,y", the band of its interval as a closed outline ("" for none), and dots."""
 
     name: str
-    colour: str
+    color: str
     points: str
     band: str
     dots: tuple[tuple[float, float, str], ...]
@@ -74,7 +74,7 @@ def chart(
         lines.append(
             Line(
                 name=size,
-                colour=COLOURS[size],
+                color=COLORS[size],
                 points=" ".join(f"{x(c.tokens)},{y(value(c))}" for c in chosen),
                 band=" ".join(f"{a},{b}" for a, b in outline),
                 dots=tuple(
@@ -93,7 +93,7 @@ def render(setup: Setup, cells: Sequence[Cell]) -> str:
 
     Args:
         setup: what the sweep asked.
-        cells: `mlx_saccade.evals.summarise` of its records; at least one.
+        cells: `mlx_saccade.evals.summarize` of its records; at least one.
 
     Returns:
         The text of an HTML file.
@@ -111,7 +111,7 @@ def render(setup: Setup, cells: Sequence[Cell]) -> str:
         setup=setup,
         cells=cells,
         charts=charts,
-        colours=COLOURS,
+        colors=COLORS,
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,

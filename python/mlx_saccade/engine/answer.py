@@ -11,11 +11,11 @@ from typing import Any
 from mlx_saccade.grounding import Box
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Answer", "Clock", "Piece", "Shown"]
+__all__ = ["Answer", "Chunk", "FrameInfo", "StageTimer"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class FrameInfo:
     """What the model was shown of one image or video. Sizes are (width, height), of a video those of its frames.
 
     Attributes:
@@ -42,7 +42,7 @@ class Shown:
     fps: float | None = None
 
     @classmethod
-    def of(cls, plan: Plan, *, wanted: int, fps: float | None = None) -> Shown:
+    def of(cls, plan: Plan, *, wanted: int, fps: float | None = None) -> FrameInfo:
         """What a plan shows; the other two as the attributes."""
         return cls(
             source_size=plan.source_size,
@@ -73,7 +73,7 @@ class Answer:
 
     boxes: tuple[Box, ...]
     text: str
-    frames: tuple[Shown, ...]
+    frames: tuple[FrameInfo, ...]
     usage: dict[str, int]
     timings: dict[str, float]
     finish: str
@@ -95,7 +95,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Chunk:
     """A part of an answer as it comes.
 
     Attributes:
@@ -111,7 +111,7 @@ class Piece:
 STAGES = ("decode", "patches", "vision", "prefill", "answer")
 
 
-class Clock:
+class StageTimer:
     """Adds up how long each stage of one request took; a stage that did not run took 0 seconds."""
 
     def __init__(self) -> None:

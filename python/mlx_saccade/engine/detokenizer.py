@@ -11,7 +11,7 @@ from typing import Any
 
 from mlx_saccade.errors import InputError, brief
 
-__all__ = ["Pieces", "stop_strings"]
+__all__ = ["StreamDetokenizer", "stop_strings"]
 
 _BROKEN = "\ufffd"
 # So many tokens are decoded together before those whose text is whole are left behind; else a long answer would take
@@ -33,7 +33,7 @@ def stop_strings(value: Any) -> tuple[str, ...]:
     return tuple(stops)
 
 
-class Pieces:
+class StreamDetokenizer:
     """The text of one answer, handed out piece by piece."""
 
     def __init__(self, decode: Callable[[Sequence[int]], str], stop: Sequence[str] = ()) -> None:

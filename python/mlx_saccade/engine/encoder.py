@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mlx_saccade import cache, media
 from mlx_saccade.backend import mx
 from mlx_saccade.cache import keys
-from mlx_saccade.engine.answer import Clock
+from mlx_saccade.engine.answer import StageTimer
 from mlx_saccade.engine.request import Medium
 from mlx_saccade.engine.sampling import Progress
 from mlx_saccade.families import Family
@@ -25,14 +25,14 @@ from mlx_saccade.media import arrays
 from mlx_saccade.models import Model
 from mlx_saccade.models.execution import Progress as Told
 from mlx_saccade.preprocess import limits, patchify
-from mlx_saccade.preprocess.limits import Limits
+from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Sight", "View"]
+__all__ = ["EncodedMedia", "MediaEncoder"]
 
 
 @dataclass(frozen=True)
-class View:
+class EncodedMedia:
     """One image or video as the language model reads it.
 
     Attributes:
@@ -50,7 +50,7 @@ class View:
     features: Callable[[], mx.array]
 
 
-class Sight:
+class MediaEncoder:
     """The half of an engine that sees."""
 
     def __init__(
@@ -58,9 +58,9 @@ class Sight:
         model: Model,
         family: Family,
         pixel_limits: tuple[int, int] | None,
-        default: Limits,
-        store: cache.Store,
-        reading: media.Reading,
+        default: PixelLimits,
+        store: cache.EngineCache,
+        reading: media.ImageOptions,
     ) -> None:
         """Take what a checkpoint and its user say.
 
@@ -75,7 +75,7 @@ class Sight:
         self.model, self.family, self.pixel_limits = model, family, pixel_limits
         self.default, self.store, self.reading = default, store, reading
 
-    def plan(self, medium: Medium, asked: Limits, *, most: int | None = None) -> Plan:
+    def plan(self, medium: Medium, asked: PixelLimits, *, most: int | None = None) -> Plan:
         """What a medium becomes; of files, only headers are read.
 
         Args:
@@ -88,15 +88,15 @@ class Sight:
             frames = len(medium.source.groups(self.family.temporal_patch_size))
         levels = [medium.limits, asked, self.default]
         if most is not None:
-            levels.insert(0, Limits(upper=most // frames))
+            levels.insert(0, PixelLimits(upper=most // frames))
         moving = medium.kind == "video"
         plan = limits.choose(medium.size(self.reading), self.family, levels, self.pixel_limits, moving=moving)
         return replace(plan, frames=frames)
 
     def look(
-        self, shown: Sequence[Medium], plans: Sequence[Plan], clock: Clock, progress: Progress | None = None
-    ) -> list[View]:
-        """See each medium, or recognise it: an image whose file and plan were seen before is not even decoded.
+        self, shown: Sequence[Medium], plans: Sequence[Plan], clock: StageTimer, progress: Progress | None = None
+    ) -> list[EncodedMedia]:
+        """See each medium, or recognize it: an image whose file and plan were seen before is not even decoded.
 
         Args:
             shown: images and videos.
@@ -104,7 +104,7 @@ class Sight:
             clock: is given "decode", "patches" and "vision".
             progress: is told of "vision", in tokens of all media.
         """
-        views: list[View] = []
+        views: list[EncodedMedia] = []
         done, total = 0, sum(plan.tokens for plan in plans)
         for medium, plan in zip(shown, plans, strict=True):
             told = None if progress is None else partial(_add, progress, done, total)
@@ -119,10 +119,10 @@ class Sight:
             progress("vision", done, total)
         return views
 
-    def _look(self, image: Any, plan: Plan, clock: Clock, told: Told | None) -> View:
+    def _look(self, image: Any, plan: Plan, clock: StageTimer, told: Told | None) -> EncodedMedia:
         if not self.store.on:
             features = self._encode(self._cut(image, plan, clock), plan, clock, told)
-            return View("image", b"", plan, None, lambda: features)
+            return EncodedMedia("image", b"", plan, None, lambda: features)
         planned, content = None, None
         with clock.stage("decode"):
             encoded = self.reading.encoded(image)
@@ -137,11 +137,11 @@ class Sight:
             if planned is not None:
                 self.store.link(planned, content)
             features = self._features(content, plan, clock, lambda: cut, told)
-            return View("image", content, plan, None, lambda: features)
+            return EncodedMedia("image", content, plan, None, lambda: features)
         recall = partial(self._features, content, plan, clock, lambda: self._cut(image, plan, clock), told)
-        return View("image", content, plan, None, recall)
+        return EncodedMedia("image", content, plan, None, recall)
 
-    def _watch(self, video: media.Video, plan: Plan, clock: Clock, told: Told | None) -> View:
+    def _watch(self, video: media.Video, plan: Plan, clock: StageTimer, told: Told | None) -> EncodedMedia:
         """Frames come from many files, or none: a video is known by its pixels alone."""
         # Qwen2-VL's frames are one position apart, however long that was.
         timed = self.family.name != "qwen2-vl"
@@ -149,16 +149,18 @@ class Sight:
         cut = self._cut_moving(video, plan, clock)
         if not self.store.on:
             features = self._encode(cut, plan, clock, told)
-            return View("video", b"", plan, seconds, lambda: features)
+            return EncodedMedia("video", b"", plan, seconds, lambda: features)
         with clock.stage("patches"):
             content = keys.content(cut, plan.grid_thw, self.store.tower, seconds)
-        return View("video", content, plan, seconds, partial(self._features, content, plan, clock, lambda: cut, told))
+        return EncodedMedia(
+            "video", content, plan, seconds, partial(self._features, content, plan, clock, lambda: cut, told)
+        )
 
     def _features(
         self,
         content: cache.Key,
         plan: Plan,
-        clock: Clock,
+        clock: StageTimer,
         cut: Callable[[], npt.NDArray[Any]],
         told: Told | None,
     ) -> mx.array:
@@ -170,7 +172,7 @@ class Sight:
         self.store.keep_features(content, features)
         return features
 
-    def _cut(self, image: Any, plan: Plan, clock: Clock) -> npt.NDArray[np.uint8]:
+    def _cut(self, image: Any, plan: Plan, clock: StageTimer) -> npt.NDArray[np.uint8]:
         """Native patches of an image."""
         with clock.stage("decode"):
             frame = self._open(image, self.reading)
@@ -179,7 +181,7 @@ class Sight:
         self.store.counters.add(resizes=1)
         return cut
 
-    def _cut_moving(self, video: media.Video, plan: Plan, clock: Clock) -> npt.NDArray[np.float32]:
+    def _cut_moving(self, video: media.Video, plan: Plan, clock: StageTimer) -> npt.NDArray[np.float32]:
         """Reference patches of a video: each holds the same place of temporal_patch_size frames."""
         still, family = replace(plan, frames=1), plan.family
         split = (still.patches, 3, family.temporal_patch_size, family.patch_size**2)
@@ -193,12 +195,12 @@ class Sight:
         self.store.counters.add(resizes=plan.frames * family.temporal_patch_size)
         return cut.reshape(plan.patches, -1)
 
-    def _open(self, image: Any, reading: media.Reading) -> media.Frame:
+    def _open(self, image: Any, reading: media.ImageOptions) -> media.Frame:
         if not (isinstance(image, media.Frame) or arrays.is_array(image)):
             self.store.counters.add(decodes=1)
         return reading.open(image)
 
-    def _encode(self, cut: npt.NDArray[Any], plan: Plan, clock: Clock, told: Told | None) -> mx.array:
+    def _encode(self, cut: npt.NDArray[Any], plan: Plan, clock: StageTimer, told: Told | None) -> mx.array:
         """The tower's output, evaluated."""
         with clock.stage("vision"):
             features = self.model.image_features(mx.array(cut), [plan.grid_thw], told)

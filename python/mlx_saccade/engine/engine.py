@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any, TypeGuard, overload
 from mlx_saccade import cache, families, media, models, validation
 from mlx_saccade.checkpoint.tokenizer import Message, Prompts
 from mlx_saccade.engine import request, sampling
-from mlx_saccade.engine.answer import Answer, Clock, Piece
-from mlx_saccade.engine.encoder import Sight
+from mlx_saccade.engine.answer import Answer, Chunk, StageTimer
+from mlx_saccade.engine.encoder import MediaEncoder
 from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
-from mlx_saccade.engine.memory_limit import Room, read_limit
+from mlx_saccade.engine.memory_limit import MemoryLimit, read_limit
 from mlx_saccade.engine.request import Request
-from mlx_saccade.engine.runner import Ready, Runner
+from mlx_saccade.engine.runner import PlannedRequest, Runner
 from mlx_saccade.engine.sampling import Settings
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.preprocess import limits as options
 from mlx_saccade.preprocess import plan as budgets
-from mlx_saccade.preprocess.limits import Budget, Limits
+from mlx_saccade.preprocess.limits import Budget, PixelLimits
 from mlx_saccade.preprocess.plan import Plan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from mlx_saccade.engine.sampling import Options
+    from mlx_saccade.engine.sampling import GenerateOptions
 
 __all__ = ["Engine"]
 
@@ -37,11 +37,10 @@ _LOCATE_TOKENS, _ASK_TOKENS = 256, 512
 class Engine:
     """A loaded checkpoint with its tokenizer; `load` makes one.
 
-    All questions take the options of `mlx_saccade.engine.sampling.Options`: max_tokens, temperature, top_p, top_k,
-    min_p,
-    repetition_penalty, seed, stop, progress. A `budget` is what `mlx_saccade.plan` takes, or a mapping in one of the
-    spellings of `mlx_saccade.preprocess.limits`; an image's own goes before the request's, and that before the
-    engine's.
+    Every question takes the options of `mlx_saccade.engine.sampling.GenerateOptions`: max_tokens, temperature, top_p,
+    top_k, min_p, repetition_penalty, seed, stop, progress. A `budget` is what `mlx_saccade.plan` takes, or a mapping in
+    one of the spellings of `mlx_saccade.preprocess.limits`. An image's own budget wins over the request's, and the
+    request's over the engine's.
     """
 
     def __init__(
@@ -53,13 +52,13 @@ class Engine:
         cache_memory: int | str = cache.MEMORY_LIMIT,
         cache_dir: str | os.PathLike[str] | None = None,
         cache_dir_size: int | str = cache.FOLDER_LIMIT,
-        reading: media.Reading | None = None,
+        reading: media.ImageOptions | None = None,
         memory_limit: int | str | None = None,
     ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
-        if reading is not None and not isinstance(reading, media.Reading):
+        if reading is not None and not isinstance(reading, media.ImageOptions):
             raise InputError(
-                f"reading is {brief(reading)}; give a mlx_saccade.media.Reading, such as Reading(color='ignore')"
+                f"reading is {brief(reading)}; give a mlx_saccade.media.ImageOptions, such as Reading(color='ignore')"
             )
         default = options.read(budget, "budget of the engine")
         limit = validation.parse(cache_memory, "cache_memory")
@@ -81,11 +80,11 @@ class Engine:
             std=pixels.std,
         )
         budgets.limits(self.family, default.upper, 1, pixels.pixel_limits)  # a name that is none is refused now
-        self.store = cache.Store(self.model.visual, limit, disk)
-        self.sight = Sight(
-            self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.Reading()
+        self.store = cache.EngineCache(self.model.visual, limit, disk)
+        self.sight = MediaEncoder(
+            self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.ImageOptions()
         )
-        self.room = Room(self.model, self.store.ledger, most)
+        self.room = MemoryLimit(self.model, self.store.ledger, most)
         self.runner = Runner(self.model, self.prompts, self.sight, self.room)
         self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
 
@@ -119,7 +118,7 @@ class Engine:
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
-        **how: Unpack[Options],
+        **how: Unpack[GenerateOptions],
     ) -> Answer: ...
 
     @overload
@@ -132,7 +131,7 @@ class Engine:
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
-        **how: Unpack[Options],
+        **how: Unpack[GenerateOptions],
     ) -> list[Answer]: ...
 
     def locate(
@@ -144,7 +143,7 @@ class Engine:
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
-        **how: Unpack[Options],
+        **how: Unpack[GenerateOptions],
     ) -> Answer | list[Answer]:
         """Find what a description names, or each of several.
 
@@ -182,7 +181,7 @@ class Engine:
         budget: Budget = None,
         system: str | None = None,
         fit: bool = False,
-        **how: Unpack[Options],
+        **how: Unpack[GenerateOptions],
     ) -> Answer:
         """Ask about images, which are put before the text.
 
@@ -205,7 +204,7 @@ class Engine:
         return _last(self._start(request.question(images, text, system), budget, fit, how))
 
     def chat(
-        self, messages: Sequence[Message], *, budget: Budget = None, fit: bool = False, **how: Unpack[Options]
+        self, messages: Sequence[Message], *, budget: Budget = None, fit: bool = False, **how: Unpack[GenerateOptions]
     ) -> Answer:
         """Answer a conversation.
 
@@ -234,8 +233,8 @@ class Engine:
         budget: Budget = None,
         system: str | None = None,
         fit: bool = False,
-        **how: Unpack[Options],
-    ) -> Iterator[Piece]:
+        **how: Unpack[GenerateOptions],
+    ) -> Iterator[Chunk]:
         """Answer piece by piece: whole characters as they come, and the last piece carries the answer.
 
         Args:
@@ -258,7 +257,7 @@ class Engine:
         budget: Budget = None,
         system: str | None = None,
         fit: bool = False,
-        **how: Unpack[Options],
+        **how: Unpack[GenerateOptions],
     ) -> list[Answer]:
         """Answer several questions at once, each as it is answered alone.
 
@@ -320,12 +319,14 @@ class Engine:
         plans, ids = self.runner.count(asked, options.read(budget, "budget"))
         return self.room.estimate(plans, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
 
-    def _start(self, asked: Request, budget: Budget, fit: bool, how: Mapping[str, Any]) -> Iterator[Piece]:
+    def _start(self, asked: Request, budget: Budget, fit: bool, how: Mapping[str, Any]) -> Iterator[Chunk]:
         limits = options.read(budget, "budget")
         ready = self.runner.prepare(asked, limits, sampling.read(how, _ASK_TOKENS), fit=fit)
         return self.runner.run(ready)
 
-    def _ready(self, number: int, asked: Any, system: str | None, limits: Limits, made: Settings, fit: bool) -> Ready:
+    def _ready(
+        self, number: int, asked: Any, system: str | None, limits: PixelLimits, made: Settings, fit: bool
+    ) -> PlannedRequest:
         """One question of a batch."""
         try:
             one = request.question(*asked, system) if _is_question(asked) else _either(asked, None, None)
@@ -333,11 +334,11 @@ class Engine:
         except InputError as error:
             raise InputError(f"question {number}: {error}") from None
 
-    def _share_sight(self, ready: Sequence[Ready], *, constrained: bool) -> list[Answer]:
+    def _share_sight(self, ready: Sequence[PlannedRequest], *, constrained: bool) -> list[Answer]:
         """Answers to questions about the same media; what they take to be seen counts to the first."""
         answers, seen = [], {}
         for one in ready:
-            clock, plans = Clock(), one.plans
+            clock, plans = StageTimer(), one.plans
             if plans not in seen:  # `fit` may give a longer description a smaller image
                 seen[plans] = self.runner.look(one, clock)
             allowed = self._only_boxes(plans[0]) if constrained else None
@@ -368,7 +369,7 @@ def _is_question(asked: Any) -> TypeGuard[tuple[Any, str]]:
     return isinstance(asked, tuple) and len(asked) == 2 and isinstance(asked[1], str)
 
 
-def _last(pieces: Iterator[Piece]) -> Answer:
+def _last(pieces: Iterator[Chunk]) -> Answer:
     for piece in pieces:
         if piece.answer is not None:
             return piece.answer

@@ -22,7 +22,7 @@ def load(
     cache_memory: int | str = cache.MEMORY_LIMIT,
     cache_dir: str | os.PathLike[str] | None = None,
     cache_dir_size: int | str = cache.FOLDER_LIMIT,
-    reading: media.Reading | None = None,
+    reading: media.ImageOptions | None = None,
     memory_limit: int | str | None = None,
 ) -> Engine:
     """Load a checkpoint with its tokenizer, template and size limits.
@@ -41,7 +41,7 @@ def load(
         cache_dir: a folder where features are kept for later runs, which may be shared by processes and checkpoints;
             made where it is missing. It tells what was on the images.
         cache_dir_size: most bytes in that folder.
-        reading: image options, such as `mlx_saccade.media.Reading(color="ignore", allow_url=True)`; None: profiles
+        reading: image options, such as `mlx_saccade.media.ImageOptions(color="ignore", allow_url=True)`; None: profiles
             are converted, alpha is laid over white, EXIF turns, URLs are refused.
         memory_limit: most bytes of the weights, of one request (or batch) at a time, and of what `cache_memory` keeps,
             together; a number or such as "8GB". What is kept is dropped where a request needs its place, and a request

@@ -15,7 +15,7 @@ from mlx_saccade.errors import InputError
 from mlx_saccade.models import Estimate, Model
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Room", "available_memory", "default_limit", "read_limit"]
+__all__ = ["MemoryLimit", "available_memory", "default_limit", "read_limit"]
 
 _CPU_SHARE = 0.75
 _OPTION = "memory_limit (--memory-limit)"
@@ -39,10 +39,10 @@ def read_limit(value: int | str | None) -> int:
     return default_limit() if value is None else validation.parse(value, "memory_limit")
 
 
-class Room:
+class MemoryLimit:
     """Predicts requests, and refuses those that do not fit."""
 
-    def __init__(self, model: Model, kept: cache.Ledger, limit: int) -> None:
+    def __init__(self, model: Model, kept: cache.ByteLRU, limit: int) -> None:
         """Take the model whose memory counts, what is kept of earlier requests, and a limit in bytes."""
         self.model, self.kept, self.limit = model, kept, limit
 
@@ -93,7 +93,7 @@ class Room:
         best = self._largest(plans, prompt, answer, capped)
         shares = f" (images: {', '.join(f'{plan.tokens:,}' for plan in plans)} tokens)" if plans else ""
         if best is None:
-            advice = f"no budget fits; raise {_OPTION}, or load a smaller or quantised checkpoint"
+            advice = f"no budget fits; raise {_OPTION}, or load a smaller or quantized checkpoint"
         else:
             advice = f"the largest budget that fits is {best} tokens an image; pass it, or raise {_OPTION}"
         raise InputError(

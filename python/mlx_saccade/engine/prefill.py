@@ -11,19 +11,29 @@ from numpy.typing import NDArray
 
 from mlx_saccade import cache as caches
 from mlx_saccade.backend import mx
-from mlx_saccade.engine.answer import Clock
-from mlx_saccade.engine.encoder import View
-from mlx_saccade.engine.sampling import Progress, Sampler, Sampling
-from mlx_saccade.models import Choose, KVCache, Model, Prompt, greedy, join
+from mlx_saccade.engine.answer import StageTimer
+from mlx_saccade.engine.encoder import EncodedMedia
+from mlx_saccade.engine.sampling import Progress, RandomSampler, Sampling
+from mlx_saccade.models import KVCache, Model, Prompt, Sampler, greedy, join
 
-__all__ = ["Allowed", "Memo", "Read", "chooser", "export", "prefill", "prefill_rows", "restore", "tokens"]
+__all__ = [
+    "Allowed",
+    "PrefilledPrompt",
+    "PrefixWriter",
+    "chooser",
+    "export",
+    "prefill",
+    "prefill_rows",
+    "restore",
+    "tokens",
+]
 
 Allowed = Callable[[Sequence[int]], NDArray[np.int64]]
 """From the tokens of an answer so far to those that may come next."""
 
 
 @dataclass(frozen=True)
-class Read:
+class PrefilledPrompt:
     """A prompt that the language model has read.
 
     Attributes:
@@ -36,17 +46,17 @@ class Read:
     prompt: Prompt
     cache: list[KVCache]
     logits: mx.array
-    memo: Memo | None
+    memo: PrefixWriter | None
 
 
 def prefill(
     model: Model,
-    store: caches.Store,
+    store: caches.EngineCache,
     ids: Sequence[int],
-    views: Sequence[View],
-    clock: Clock,
+    views: Sequence[EncodedMedia],
+    clock: StageTimer,
     progress: Progress | None = None,
-) -> Read:
+) -> PrefilledPrompt:
     """Read a prompt, evaluated; its longest beginning that was read before is recalled.
 
     Args:
@@ -75,16 +85,16 @@ def prefill(
             memo.keep(cache)
     hit = {"prefix_hits" if known else "prefix_misses": 1}
     store.counters.add(prefill_tokens=len(ids) - known, reused_tokens=known, **hit)
-    return Read(prompt, cache, logits, memo)
+    return PrefilledPrompt(prompt, cache, logits, memo)
 
 
 def prefill_rows(
     model: Model,
-    store: caches.Store,
-    rows: Sequence[tuple[Sequence[int], Sequence[View]]],
-    clock: Clock,
+    store: caches.EngineCache,
+    rows: Sequence[tuple[Sequence[int], Sequence[EncodedMedia]]],
+    clock: StageTimer,
     progress: Progress | None = None,
-) -> Read:
+) -> PrefilledPrompt:
     """Read several prompts at once, evaluated, the shorter ones padded on the left; nothing is recalled or kept.
 
     Args:
@@ -103,15 +113,15 @@ def prefill_rows(
         logits = model.prefill(prompt, cache, told)
         mx.eval(logits)
     store.counters.add(prefill_tokens=sum(len(ids) for ids, _ in rows), prefix_misses=len(rows))
-    return Read(prompt, cache, logits, None)
+    return PrefilledPrompt(prompt, cache, logits, None)
 
 
-def tokens(model: Model, read: Read, max_tokens: int, choose: Choose, clock: Clock) -> Iterator[int]:
+def tokens(model: Model, read: PrefilledPrompt, max_tokens: int, choose: Sampler, clock: StageTimer) -> Iterator[int]:
     """Yield the answer's tokens as they are found, at most `max_tokens`, the last an end token if it ends by itself.
 
     The clock is given "answer", what the caller does between two tokens left out.
     """
-    stream = model.follow(read.prompt, read.cache, read.logits, max_tokens, choose)
+    stream = model.stream(read.prompt, read.cache, read.logits, max_tokens, choose)
     said: list[int] = []
     try:
         while True:
@@ -127,7 +137,7 @@ def tokens(model: Model, read: Read, max_tokens: int, choose: Choose, clock: Clo
             read.memo.keep(read.cache, said[:-1])
 
 
-def chooser(sampling: Sampling, ids: Sequence[int], allowed: Allowed | None = None) -> Choose:
+def chooser(sampling: Sampling, ids: Sequence[int], allowed: Allowed | None = None) -> Sampler:
     """What picks the tokens of one answer.
 
     Args:
@@ -137,7 +147,7 @@ def chooser(sampling: Sampling, ids: Sequence[int], allowed: Allowed | None = No
     """
     if sampling.greedy and allowed is None:
         return greedy
-    sampler = Sampler(sampling, ids)
+    sampler = RandomSampler(sampling, ids)
     made: list[int] = []
 
     def choose(logits: mx.array) -> int:
@@ -153,7 +163,7 @@ def chooser(sampling: Sampling, ids: Sequence[int], allowed: Allowed | None = No
     return choose
 
 
-def _embed(model: Model, ids: Sequence[int], views: Sequence[View], features: Sequence[mx.array]) -> Prompt:
+def _embed(model: Model, ids: Sequence[int], views: Sequence[EncodedMedia], features: Sequence[mx.array]) -> Prompt:
     """A prompt with its images and videos in their places; features are one a view."""
 
     def together(kind: str) -> mx.array | None:
@@ -170,30 +180,32 @@ def _embed(model: Model, ids: Sequence[int], views: Sequence[View], features: Se
     )
 
 
-def _grids(views: Sequence[View], kind: str) -> NDArray[np.int64]:
+def _grids(views: Sequence[EncodedMedia], kind: str) -> NDArray[np.int64]:
     return np.array([view.plan.grid_thw for view in views if view.kind == kind], np.int64).reshape(-1, 3)
 
 
-def _seconds(views: Sequence[View]) -> list[float]:
+def _seconds(views: Sequence[EncodedMedia]) -> list[float]:
     return [view.seconds for view in views if view.seconds is not None]
 
 
-def _memo(model: Model, store: caches.Store, ids: Sequence[int], views: Sequence[View]) -> Memo | None:
+def _memo(
+    model: Model, store: caches.EngineCache, ids: Sequence[int], views: Sequence[EncodedMedia]
+) -> PrefixWriter | None:
     """How a prompt is named; None where prompts are not kept."""
     if not store.ledger.limit:
         return None
     stills, films = ([view.plan.grid_thw for view in views if view.kind == kind] for kind in ("image", "video"))
-    position_ids, delta = model.places(ids, stills, films, _seconds(views))
+    position_ids, delta = model.position_ids(ids, stills, films, _seconds(views))
     contents, lengths = [view.content for view in views], [view.plan.tokens for view in views]
     rows = caches.keys.rows(ids, position_ids, contents, lengths, _media_tokens(model))
-    return Memo(store.prefixes, rows, delta)
+    return PrefixWriter(store.prefixes, rows, delta)
 
 
 def _media_tokens(model: Model) -> list[int]:
     return [model.config.image_token_id, model.config.video_token_id]
 
 
-def _features(model: Model, ids: Sequence[int], views: Sequence[View], known: int) -> list[mx.array]:
+def _features(model: Model, ids: Sequence[int], views: Sequence[EncodedMedia], known: int) -> list[mx.array]:
     """Features of each medium; nothing but zeros where all of its tokens are recalled, since nobody reads those."""
     places = np.flatnonzero(np.isin(ids, _media_tokens(model)))
     ends = np.cumsum([view.plan.tokens for view in views], dtype=np.int64) - 1
@@ -218,7 +230,7 @@ def restore(cache: Sequence[KVCache], state: mx.array) -> None:
 
 
 @dataclass(frozen=True)
-class Memo:
+class PrefixWriter:
     """How one sequence that is being read will be kept.
 
     Attributes:
@@ -227,7 +239,7 @@ class Memo:
         delta: what to add to a later token's index to have its position.
     """
 
-    prefixes: caches.Prefixes
+    prefixes: caches.PrefixCache
     rows: npt.NDArray[np.int64]
     delta: int
 

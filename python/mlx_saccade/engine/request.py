@@ -17,7 +17,7 @@ from mlx_saccade import media
 from mlx_saccade.checkpoint.tokenizer import Message
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.preprocess import limits as options
-from mlx_saccade.preprocess.limits import Limits
+from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import source_size
 
 __all__ = ["Medium", "Request", "conversation", "locate", "medium", "place", "question", "several"]
@@ -39,9 +39,9 @@ class Medium:
 
     kind: Literal["image", "video"]
     source: Any
-    limits: Limits = options.NO_LIMITS
+    limits: PixelLimits = options.NO_LIMITS
 
-    def size(self, reading: media.Reading) -> tuple[int, int]:
+    def size(self, reading: media.ImageOptions) -> tuple[int, int]:
         """(width, height) of the upright image, or of each frame; of files, only headers are read."""
         return self.source.size if isinstance(self.source, media.Video) else source_size(self.source, reading)
 

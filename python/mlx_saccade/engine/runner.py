@@ -9,23 +9,23 @@ from functools import partial
 from mlx_saccade import grounding
 from mlx_saccade.checkpoint.tokenizer import Prompts
 from mlx_saccade.engine import prefill
-from mlx_saccade.engine.answer import Answer, Clock, Piece, Shown
-from mlx_saccade.engine.detokenizer import Pieces
-from mlx_saccade.engine.encoder import Sight, View
-from mlx_saccade.engine.memory_limit import Room
-from mlx_saccade.engine.prefill import Allowed, Read
+from mlx_saccade.engine.answer import Answer, Chunk, FrameInfo, StageTimer
+from mlx_saccade.engine.detokenizer import StreamDetokenizer
+from mlx_saccade.engine.encoder import EncodedMedia, MediaEncoder
+from mlx_saccade.engine.memory_limit import MemoryLimit
+from mlx_saccade.engine.prefill import Allowed, PrefilledPrompt
 from mlx_saccade.engine.request import Medium, Request
 from mlx_saccade.engine.sampling import Settings
 from mlx_saccade.errors import InputError
 from mlx_saccade.models import Model
-from mlx_saccade.preprocess.limits import Limits
+from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Ready", "Runner", "capped", "fitted", "refusal"]
+__all__ = ["PlannedRequest", "Runner", "capped", "fitted", "refusal"]
 
 
 @dataclass(frozen=True)
-class Ready:
+class PlannedRequest:
     """A request that can run.
 
     Attributes:
@@ -48,11 +48,11 @@ class Ready:
 class Runner:
     """What an engine does with a request."""
 
-    def __init__(self, model: Model, prompts: Prompts, sight: Sight, room: Room) -> None:
+    def __init__(self, model: Model, prompts: Prompts, sight: MediaEncoder, room: MemoryLimit) -> None:
         """Take the parts of an engine."""
         self.model, self.prompts, self.sight, self.room = model, prompts, sight, room
 
-    def count(self, request: Request, asked: Limits) -> tuple[list[Plan], list[int]]:
+    def count(self, request: Request, asked: PixelLimits) -> tuple[list[Plan], list[int]]:
         """Plans and prompt ids of a request; of files, only headers are read."""
         plans = [self.sight.plan(medium, asked) for medium in request.media]
         return plans, self.encode(request, plans)
@@ -64,7 +64,7 @@ class Runner:
             counts[medium.kind].append(plan.tokens)
         return self.prompts.encode(request.messages, counts["image"], counts["video"])
 
-    def prepare(self, request: Request, asked: Limits, settings: Settings, *, fit: bool) -> Ready:
+    def prepare(self, request: Request, asked: PixelLimits, settings: Settings, *, fit: bool) -> PlannedRequest:
         """Plan a request and refuse what the language model cannot read to its end.
 
         Args:
@@ -88,21 +88,21 @@ class Runner:
             raise refusal(len(ids), [plan.tokens for plan in plans], settings.max_tokens, most, fit=fit)
         under = partial(capped, self.sight, request.media, asked, plans)
         peak = self.room.check(plans, len(ids), settings.max_tokens, under)
-        return Ready(request, tuple(plans), wanted, ids, settings, peak)
+        return PlannedRequest(request, tuple(plans), wanted, ids, settings, peak)
 
-    def look(self, ready: Ready, clock: Clock) -> list[View]:
-        """See a request's media; `clock` as `Sight.look`."""
+    def look(self, ready: PlannedRequest, clock: StageTimer) -> list[EncodedMedia]:
+        """See a request's media; `clock` as `MediaEncoder.look`."""
         self.room.make(ready.peak)
         return self.sight.look(ready.request.media, ready.plans, clock, ready.settings.progress)
 
     def run(
         self,
-        ready: Ready,
+        ready: PlannedRequest,
         *,
-        seen: Sequence[View] | None = None,
+        seen: Sequence[EncodedMedia] | None = None,
         allowed: Allowed | None = None,
-        clock: Clock | None = None,
-    ) -> Iterator[Piece]:
+        clock: StageTimer | None = None,
+    ) -> Iterator[Chunk]:
         """Yield the answer's text as it comes; the last piece carries the answer.
 
         Args:
@@ -111,12 +111,12 @@ class Runner:
             allowed: which tokens may come next; None: all.
             clock: goes on from what `seen` took.
         """
-        clock, settings = clock or Clock(), ready.settings
+        clock, settings = clock or StageTimer(), ready.settings
         if seen is None:
             seen = self.look(ready, clock)
         self.room.make(ready.peak)
         read = prefill.prefill(self.model, self.sight.store, ready.ids, seen, clock, settings.progress)
-        pieces = Pieces(self.prompts.decode, settings.stop)
+        pieces = StreamDetokenizer(self.prompts.decode, settings.stop)
         count, ended = 0, False
         for token in self._tokens(ready, read, allowed, clock):
             count += 1
@@ -125,28 +125,28 @@ class Runner:
             if settings.progress is not None:
                 settings.progress("answer", count, settings.max_tokens)
             if text:
-                yield Piece(text)
+                yield Chunk(text)
             if pieces.stopped is not None:
                 break
         rest = pieces.finish()
-        yield Piece(rest, self.answer(ready, pieces, count, clock, ended=ended))
+        yield Chunk(rest, self.answer(ready, pieces, count, clock, ended=ended))
 
-    def run_rows(self, rows: Sequence[Ready]) -> list[Answer]:
+    def run_rows(self, rows: Sequence[PlannedRequest]) -> list[Answer]:
         """Answer several requests at once; the timings of each are those of all.
 
         Raises:
             InputError: they take more than the memory limit.
         """
-        clock, progress, most = Clock(), rows[0].settings.progress, rows[0].settings.max_tokens
+        clock, progress, most = StageTimer(), rows[0].settings.progress, rows[0].settings.max_tokens
         self.room.make(self.room.check_rows([(row.plans, len(row.ids)) for row in rows], most))
         seen = [self.sight.look(row.request.media, row.plans, clock, progress) for row in rows]
         given = [(row.ids, views) for row, views in zip(rows, seen, strict=True)]
         read = prefill.prefill_rows(self.model, self.sight.store, given, clock, progress)
-        pieces = [Pieces(self.prompts.decode, row.settings.stop) for row in rows]
+        pieces = [StreamDetokenizer(self.prompts.decode, row.settings.stop) for row in rows]
         counts, ended, done = [0] * len(rows), [False] * len(rows), set[int]()
         choose = [prefill.chooser(row.settings.sampling, row.ids) for row in rows]
         with clock.stage("answer"):
-            for row, token in self.model.follow_rows(read.prompt, read.cache, read.logits, most, choose, done):
+            for row, token in self.model.stream_rows(read.prompt, read.cache, read.logits, most, choose, done):
                 counts[row] += 1
                 ended[row] = token in self.model.config.eos_token_ids
                 if not ended[row]:
@@ -162,11 +162,15 @@ class Runner:
             for row, text, count, end in zip(rows, pieces, counts, ended, strict=True)
         ]
 
-    def _tokens(self, ready: Ready, read: Read, allowed: Allowed | None, clock: Clock) -> Iterator[int]:
+    def _tokens(
+        self, ready: PlannedRequest, read: PrefilledPrompt, allowed: Allowed | None, clock: StageTimer
+    ) -> Iterator[int]:
         choose = prefill.chooser(ready.settings.sampling, ready.ids, allowed)
         return prefill.tokens(self.model, read, ready.settings.max_tokens, choose, clock)
 
-    def answer(self, ready: Ready, pieces: Pieces, count: int, clock: Clock, *, ended: bool) -> Answer:
+    def answer(
+        self, ready: PlannedRequest, pieces: StreamDetokenizer, count: int, clock: StageTimer, *, ended: bool
+    ) -> Answer:
         """What is handed back of an answer whose `count` tokens are all there."""
         used = {"image": 0, "video": 0}
         for medium, plan in zip(ready.request.media, ready.plans, strict=True):
@@ -176,7 +180,7 @@ class Runner:
         return Answer(
             boxes=boxes,
             text=pieces.text,
-            frames=tuple(Shown.of(plan, wanted=wanted, fps=medium.fps) for medium, plan, wanted in shown),
+            frames=tuple(FrameInfo.of(plan, wanted=wanted, fps=medium.fps) for medium, plan, wanted in shown),
             usage={"prompt": len(ready.ids), **used, "answer": count},
             timings=dict(clock.seconds),
             finish="stop" if ended else "length" if pieces.stopped is None else "stop string",
@@ -208,7 +212,9 @@ def refusal(prompt: int, media: Sequence[int], answer: int, most: int, *, fit: b
     )
 
 
-def capped(sight: Sight, media: Sequence[Medium], asked: Limits, plans: Sequence[Plan], most: int) -> list[Plan] | None:
+def capped(
+    sight: MediaEncoder, media: Sequence[Medium], asked: PixelLimits, plans: Sequence[Plan], most: int
+) -> list[Plan] | None:
     """Plans of at most so many tokens each, those below it as they were; None where no plan of a shape is as small."""
     try:
         return [
@@ -219,7 +225,9 @@ def capped(sight: Sight, media: Sequence[Medium], asked: Limits, plans: Sequence
         return None
 
 
-def fitted(sight: Sight, media: Sequence[Medium], asked: Limits, plans: Sequence[Plan], room: int) -> list[Plan] | None:
+def fitted(
+    sight: MediaEncoder, media: Sequence[Medium], asked: PixelLimits, plans: Sequence[Plan], room: int
+) -> list[Plan] | None:
     """Plans that take at most `room` tokens together: one cap for all, as high as it may be.
 
     Args:

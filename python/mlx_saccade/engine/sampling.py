@@ -18,7 +18,7 @@ from mlx_saccade import validation
 from mlx_saccade.engine.detokenizer import stop_strings
 from mlx_saccade.errors import InputError, brief
 
-__all__ = ["Options", "Progress", "Sampler", "Sampling", "Settings", "read"]
+__all__ = ["GenerateOptions", "Progress", "RandomSampler", "Sampling", "Settings", "read"]
 
 # Where this many of the likeliest tokens hold the share that top-p asks for, the other 150,000 need not be sorted.
 _HEAD = 1024
@@ -66,7 +66,7 @@ class Sampling:
         return self.temperature == 0 and self.repetition_penalty == 1
 
 
-class Sampler:
+class RandomSampler:
     """Draws the tokens of one answer."""
 
     def __init__(self, sampling: Sampling, prompt: Sequence[int] = ()) -> None:
@@ -93,7 +93,7 @@ class Sampler:
     def distribution(self, logits: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """What a token is drawn from: ids, likeliest first where they were cut, and their shares, which add up to 1."""
         sampling = self.sampling
-        values = self._penalised(np.asarray(logits, np.float64))
+        values = self._penalized(np.asarray(logits, np.float64))
         if sampling.temperature == 0:
             return np.array([values.argmax()]), np.ones(1)
         with np.errstate(over="ignore"):  # to -infinity, which is a share of 0
@@ -111,7 +111,7 @@ class Sampler:
             tokens, shares = tokens[enough], shares[enough]
         return tokens, shares / shares.sum()
 
-    def _penalised(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _penalized(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         penalty = self.sampling.repetition_penalty
         if penalty == 1 or not self._seen:
             return logits
@@ -153,7 +153,7 @@ Progress = Callable[[str, int, int], None]
 """Is told (stage, done, of how many) in tokens: of the images for "vision", of the prompt for "prefill", "answer"."""
 
 
-class Options(TypedDict, total=False):
+class GenerateOptions(TypedDict, total=False):
     """What every question takes beside its own arguments.
 
     max_tokens: an answer longer than this is cut off.
@@ -175,7 +175,7 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Settings:
-    """`Options`, checked."""
+    """`GenerateOptions`, checked."""
 
     max_tokens: int
     sampling: Sampling
@@ -189,7 +189,7 @@ def read(options: Mapping[str, Any], max_tokens: int) -> Settings:
     Raises:
         InputError: an unknown option or a value outside its range; the message names it.
     """
-    known = tuple(Options.__annotations__)
+    known = tuple(GenerateOptions.__annotations__)
     unknown = [name for name in options if name not in known]
     if unknown:
         raise InputError(f"unknown option {unknown[0]!r}; known: {', '.join(known)}")

@@ -73,7 +73,7 @@ class Sitting:
         prompt = Prompt(model.model.embed_tokens(ids), places, (delta,) * len(rows), (0,) * len(rows))
         cache = [_repeat(layer, len(rows)) for layer in read]
         said: list[list[int]] = [[] for _ in rows]
-        for row, token in model.follow_rows(prompt, cache, model.prefill(prompt, cache), max_tokens):
+        for row, token in model.stream_rows(prompt, cache, model.prefill(prompt, cache), max_tokens):
             if token not in model.config.eos_token_ids:
                 said[row].append(token)
         return map(self.engine.prompts.decode, said)

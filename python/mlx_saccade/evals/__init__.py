@@ -1,14 +1,14 @@
 """Accuracy and latency against budget, measured on screens whose boxes are known."""
 
 from mlx_saccade.evals.bootstrap import interval
-from mlx_saccade.evals.summary import BINS, Cell, summarise
-from mlx_saccade.evals.sweep import Journal, Record, Setup, bin_of, chosen, iou, measure, read, share_of
+from mlx_saccade.evals.summary import BINS, Cell, summarize
+from mlx_saccade.evals.sweep import Record, RunLog, Setup, bin_of, chosen, iou, measure, read, share_of
 
 __all__ = [
     "BINS",
     "Cell",
-    "Journal",
     "Record",
+    "RunLog",
     "Setup",
     "bin_of",
     "chosen",
@@ -17,5 +17,5 @@ __all__ = [
     "measure",
     "read",
     "share_of",
-    "summarise",
+    "summarize",
 ]

@@ -15,13 +15,13 @@ from mlx_saccade import files
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.scenes import VERSION
 
-__all__ = ["Journal", "Kind", "read"]
+__all__ = ["RunKind", "RunLog", "read"]
 
 Line = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Kind:
+class RunKind:
     """Whose journals they are.
 
     Attributes:
@@ -46,7 +46,7 @@ class Kind:
         return InputError(f"{path}: line {place + 2} is no {self.line}; delete that line and run again")
 
 
-class Journal:
+class RunLog:
     """The file of one run, which goes on where an earlier one has stopped.
 
     Attributes:
@@ -54,7 +54,7 @@ class Journal:
         lines: what the earlier run has left behind the first line.
     """
 
-    def __init__(self, path: str | os.PathLike[str], kind: Kind, model: str, setup: Line | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], kind: RunKind, model: str, setup: Line | None = None) -> None:
         """Read what is there; a new file is made, and an empty one filled, with the first line that is added.
 
         Args:
@@ -92,7 +92,7 @@ class Journal:
             stream.write(json.dumps(line) + "\n")
 
 
-def read(path: Path, kind: Kind) -> tuple[Line, list[Any]]:
+def read(path: Path, kind: RunKind) -> tuple[Line, list[Any]]:
     """The first line of a journal, and the whole ones after it.
 
     Raises:
@@ -107,7 +107,7 @@ def _whole(data: bytes) -> bytes:
     return data[: data.rfind(b"\n") + 1]
 
 
-def _parse(whole: bytes, path: Path, kind: Kind) -> tuple[Line, list[Any]]:
+def _parse(whole: bytes, path: Path, kind: RunKind) -> tuple[Line, list[Any]]:
     try:
         head, *lines = [json.loads(line) for line in whole.splitlines()]
     except (ValueError, RecursionError):

@@ -9,7 +9,7 @@ from mlx_saccade.evals.bootstrap import interval
 from mlx_saccade.evals.sweep import Record, bin_of
 from mlx_saccade.preprocess.recommend import TABLE
 
-__all__ = ["BINS", "Cell", "summarise"]
+__all__ = ["BINS", "Cell", "summarize"]
 
 BINS = tuple(row.size for row in TABLE)
 
@@ -25,7 +25,7 @@ class Cell:
         tokens: mean visual tokens spent.
         iou: mean intersection over union.
         low, high: ends of its `interval`; None where they are of fewer than ten screens.
-        hits: share of answers whose box centre lies in the known box.
+        hits: share of answers whose box center lies in the known box.
         seconds: median time of a question.
     """
 
@@ -40,7 +40,7 @@ class Cell:
     seconds: float
 
 
-def summarise(records: Sequence[Record]) -> list[Cell]:
+def summarize(records: Sequence[Record]) -> list[Cell]:
     """A cell for every size bin and budget that has records of one sweep, bins from large to tiny, budgets rising."""
     import numpy as np
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlx_saccade.errors import InputError
-from mlx_saccade.grounding import centre_inside
+from mlx_saccade.grounding import center_inside
 from mlx_saccade.preprocess.recommend import row_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ from typing import Any
 
 from mlx_saccade.evals import runs
 
-__all__ = ["KIND", "Journal", "Record", "Setup", "bin_of", "chosen", "iou", "measure", "read", "share_of"]
+__all__ = ["KIND", "Record", "RunLog", "Setup", "bin_of", "chosen", "iou", "measure", "read", "share_of"]
 
 Box = Sequence[float]
 
@@ -154,17 +154,17 @@ def _asked(engine: Engine, setup: Setup, done: set[tuple[int, int, int]]) -> Ite
                     tokens=sum(frame.tokens for frame in answer.frames),
                     share=share_of(element, setup.size),
                     iou=iou(box.xyxy, element.box) if box else 0.0,
-                    hit=box is not None and centre_inside(box, element.box),
+                    hit=box is not None and center_inside(box, element.box),
                     seconds=sum(answer.timings.values()),
                 )
 
 
 # The journal of a sweep: a line a question.
 # Format 1 asked for elements in drawing order; 2 had seconds that a cache had shortened.
-KIND = runs.Kind("mlx-saccade sweep", 3, "question of a sweep", setup=True)
+KIND = runs.RunKind("mlx-saccade sweep", 3, "question of a sweep", setup=True)
 
 
-class Journal:
+class RunLog:
     """Records in memory and on disk."""
 
     def __init__(self, path: str | os.PathLike[str], setup: Setup, model: str) -> None:
@@ -176,9 +176,9 @@ class Journal:
             model: `mlx_saccade.checkpoint.hub.digest` of the checkpoint, which the setup has by name only.
 
         Raises:
-            InputError: as `mlx_saccade.evals.runs.Journal`.
+            InputError: as `mlx_saccade.evals.runs.RunLog`.
         """
-        self._kept = runs.Journal(path, KIND, model, asdict(setup))
+        self._kept = runs.RunLog(path, KIND, model, asdict(setup))
         self.records = _records(self._kept.path, self._kept.lines)
 
     def add(self, record: Record) -> None:

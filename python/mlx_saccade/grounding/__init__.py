@@ -1,5 +1,5 @@
 """Reads boxes out of a model's answer, in the source image's pixels."""
 
-from mlx_saccade.grounding.boxes import Box, centre_inside, read, read_raw, to_source
+from mlx_saccade.grounding.boxes import Box, center_inside, read, read_raw, to_source
 
-__all__ = ["Box", "centre_inside", "read", "read_raw", "to_source"]
+__all__ = ["Box", "center_inside", "read", "read_raw", "to_source"]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Box", "centre_inside", "read", "read_raw", "to_source"]
+__all__ = ["Box", "center_inside", "read", "read_raw", "to_source"]
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class Box:
     label: str = ""
 
     @property
-    def centre(self) -> tuple[float, float]:
+    def center(self) -> tuple[float, float]:
         """(x, y) of the middle."""
         x1, y1, x2, y2 = self.xyxy
         return (x1 + x2) / 2, (y1 + y2) / 2
 
 
-def centre_inside(box: Box, known: Sequence[float]) -> bool:
-    """Whether the centre of a box lies in a known one (x1, y1, x2, y2), edges included: ScreenSpot's measure."""
-    x, y = box.centre
+def center_inside(box: Box, known: Sequence[float]) -> bool:
+    """Whether the center of a box lies in a known one (x1, y1, x2, y2), edges included: ScreenSpot's measure."""
+    x, y = box.center
     return known[0] <= x <= known[2] and known[1] <= y <= known[3]
 
 
@@ -77,10 +77,10 @@ def read(text: str, plan: Plan) -> tuple[Box, ...]:
 
 def read_raw(text: str) -> tuple[Box, ...]:
     """The boxes of an answer as the model wrote them, corners put in order; nothing is scaled or clipped."""
-    boxes = _with_neighbours(text, list(_KEYED.finditer(text)), _json_label)
+    boxes = _with_neighbors(text, list(_KEYED.finditer(text)), _json_label)
     if not boxes:
-        boxes = _with_neighbours(text, list(_TOKENS.finditer(text)), _reference_label)
-    return boxes or _with_neighbours(text, list(_BARE.finditer(text)), _json_label)
+        boxes = _with_neighbors(text, list(_TOKENS.finditer(text)), _reference_label)
+    return boxes or _with_neighbors(text, list(_BARE.finditer(text)), _json_label)
 
 
 def to_source(boxes: Sequence[Box], plan: Plan) -> tuple[Box, ...]:
@@ -105,7 +105,7 @@ def to_source(boxes: Sequence[Box], plan: Plan) -> tuple[Box, ...]:
     return tuple(mapped)
 
 
-def _with_neighbours(text: str, found: list[re.Match[str]], label: Callable[[str, str], str]) -> tuple[Box, ...]:
+def _with_neighbors(text: str, found: list[re.Match[str]], label: Callable[[str, str], str]) -> tuple[Box, ...]:
     """Boxes of matches; each label is looked for between the box before and the box after."""
     boxes = []
     for number, match in enumerate(found):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlx_saccade.media.decode import FORMATS, MAX_PIXELS
 from mlx_saccade.media.frame import Frame
-from mlx_saccade.media.image import Encoded, Reading, Source, encoded, image_size, image_sizes, open_image
+from mlx_saccade.media.image import Encoded, ImageOptions, Source, encoded, image_size, image_sizes, open_image
 from mlx_saccade.media.sources import from_base64
 from mlx_saccade.media.video import Video
 
@@ -13,7 +13,7 @@ __all__ = [
     "MAX_PIXELS",
     "Encoded",
     "Frame",
-    "Reading",
+    "ImageOptions",
     "Source",
     "Video",
     "encoded",

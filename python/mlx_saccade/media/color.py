@@ -1,8 +1,8 @@
-"""From any image mode to 8-bit sRGB: 16-bit grey, colour profiles, alpha.
+"""From any image mode to 8-bit sRGB: 16-bit grey, color profiles, alpha.
 
 Everything is as Pillow's `convert("RGB")` does it, but for three stated differences: 16-bit grey is scaled by 1/257
 (Pillow clips it to white) and a TIFF's 12-bit grey by 255/4095, an embedded ICC profile is converted to sRGB (Pillow
-ignores it), and alpha is laid over a background (Pillow drops it). 16-bit colour, and 16-bit grey that has an alpha of
+ignores it), and alpha is laid over a background (Pillow drops it). 16-bit color, and 16-bit grey that has an alpha of
 its own, are already 8-bit when Pillow hands them over: the high byte of each value. PNG's gAMA, cHRM and cICP chunks
 and EXIF's ColorSpace are ignored.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Color", "over", "to_rgb"]
 
 Color: TypeAlias = Literal["convert", "ignore"]
-"""What becomes of an embedded colour profile: converted to sRGB, or ignored as transformers does."""
+"""What becomes of an embedded color profile: converted to sRGB, or ignored as transformers does."""
 
 _LEAVE_OUT = "color='ignore' (--color ignore)"
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
@@ -44,7 +44,7 @@ def to_rgb(
         image: any mode that Pillow decodes files to.
         origin: for messages.
         background: what shows through alpha, red, green, blue in 0..255; None drops alpha and shows what lies under it.
-        color: "convert" applies an embedded profile; one that moves no colour by more than one level is taken for sRGB
+        color: "convert" applies an embedded profile; one that moves no color by more than one level is taken for sRGB
             itself, and the pixels stay as they are. "ignore" never looks at it.
 
     Returns:
@@ -72,7 +72,7 @@ def to_rgb(
 
 
 def over(rgb: Image.Image, alpha: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Lay an image over one colour, by Pillow's `alpha_composite`, as transformers does with white.
+    """Lay an image over one color, by Pillow's `alpha_composite`, as transformers does with white.
 
     Args:
         rgb: mode RGB.
@@ -121,12 +121,12 @@ def _tiff_range(image: Image.Image) -> tuple[int, bool]:
 
 
 def _with_alpha(image: Image.Image, origin: str) -> Image.Image:
-    """Mode RGBA; one transparent colour, or an alpha for each of a palette's, becomes alpha."""
+    """Mode RGBA; one transparent color, or an alpha for each of a palette's, becomes alpha."""
     if image.mode == "La":
         image = image.convert("LA")
     try:
         return image.convert("RGBA")
-    except (ValueError, TypeError) as error:  # not looked at before, as a PNG's alphas of more than 256 colours
+    except (ValueError, TypeError) as error:  # not looked at before, as a PNG's alphas of more than 256 colors
         raise InputError(f"{origin}: its transparency cannot be read ({error}); save it again") from None
 
 
@@ -139,14 +139,14 @@ def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:
         space = str(source.profile.xcolor_space)
     except (OSError, ImportError, TypeError, ValueError) as error:
         raise InputError(
-            f"{origin}: its colour profile cannot be read ({error}); leave it out with {_LEAVE_OUT}"
+            f"{origin}: its color profile cannot be read ({error}); leave it out with {_LEAVE_OUT}"
         ) from None
     mode = _native_mode(image)
     if space == "RGB " and mode == "L":
         mode = "RGB"
     if _SPACES.get(space) != mode:
         raise InputError(
-            f"{origin}: its colour profile is for {space.strip()}, its pixels are {image.mode}; "
+            f"{origin}: its color profile is for {space.strip()}, its pixels are {image.mode}; "
             f"leave the profile out with {_LEAVE_OUT}"
         )
     try:
@@ -156,7 +156,7 @@ def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:
         result = ImageCms.applyTransform(image if image.mode == mode else image.convert(mode), transform)
     except ImageCms.PyCMSError as error:
         raise InputError(
-            f"{origin}: its colour profile cannot be applied ({error}); leave it out with {_LEAVE_OUT}"
+            f"{origin}: its color profile cannot be applied ({error}); leave it out with {_LEAVE_OUT}"
         ) from None
     assert result is not None
     return result
@@ -170,7 +170,7 @@ def _native_mode(image: Image.Image) -> str:
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether a transform to sRGB moves a probe of colours by at most one level."""
+    """Whether a transform to sRGB moves a probe of colors by at most one level."""
     if mode == "CMYK":
         return False
     from PIL import ImageCms
@@ -188,6 +188,6 @@ def _probe(mode: str) -> Image.Image:
     if mode == "L":
         return Image.frombytes("L", (256, 1), greys)
     levels = [min(16 * i, 255) for i in range(17)]
-    colours = bytes(value for r in levels for g in levels for b in levels for value in (r, g, b))
-    colours += bytes(value for grey in greys for value in (grey,) * 3)
-    return Image.frombytes("RGB", (len(colours) // 3, 1), colours)
+    colors = bytes(value for r in levels for g in levels for b in levels for value in (r, g, b))
+    colors += bytes(value for grey in greys for value in (grey,) * 3)
+    return Image.frombytes("RGB", (len(colors) // 3, 1), colors)

@@ -22,7 +22,7 @@ __all__ = ["pixels", "versions"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _IHDR = b"\x00\x00\x00\rIHDR"
-# Of PNG's IHDR: bit depth and colour type, 2 for RGB and 6 for RGBA.
+# Of PNG's IHDR: bit depth and color type, 2 for RGB and 6 for RGBA.
 _PNG_MODES = {(8, 2): "RGB", (8, 6): "RGBA"}
 
 
@@ -42,7 +42,7 @@ def pixels(stream: BinaryIO, image: Image.Image) -> npt.NDArray[np.uint8] | None
         image: the same file opened by Pillow, its pixels not yet decoded.
 
     Returns:
-        uint8 [h, w, 3] for an image of mode RGB, [h, w, 4] for RGBA, not turned and without any colour profile applied;
+        uint8 [h, w, 3] for an image of mode RGB, [h, w, 4] for RGBA, not turned and without any color profile applied;
         None where Pillow has to decode it.
     """
     if getattr(image, "is_animated", False) or "transparency" in image.info:

@@ -13,8 +13,7 @@ from PIL import Image
 
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.media import arrays, decode, fast_decoders, sources
-from mlx_saccade.media import color as colour
-from mlx_saccade.media.color import Color
+from mlx_saccade.media.color import Color, to_rgb
 from mlx_saccade.media.frame import Frame
 from mlx_saccade.media.orientation import read_orientation, turn_upright, upright_size
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 from dataclasses import asdict
 
-__all__ = ["Encoded", "Reading", "Source", "check_options", "encoded", "image_size", "image_sizes", "open_image"]
+__all__ = ["Encoded", "ImageOptions", "Source", "check_options", "encoded", "image_size", "image_sizes", "open_image"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def open_image(
     What begins with "data:" is a data URI, with "http://" or "https://" a URL, with "file://" a path spelled as a URL,
     any other string a path; base64 alone goes through `from_base64` first. Of an animation the first frame is read.
     CMYK, palettes, grey and 1-bit images are converted as Pillow's `convert("RGB")` does; 16-bit grey is scaled by
-    1/257; of 16-bit colour, and of 16-bit grey with alpha, the high byte is read. Of arrays, see
+    1/257; of 16-bit color, and of 16-bit grey with alpha, the high byte is read. Of arrays, see
     `mlx_saccade.media.arrays.from_array`.
 
     Args:
@@ -66,7 +65,7 @@ def open_image(
             [h, w, 4] of uint8, uint16, bool or floats in 0..1, NumPy's or one in the CPU's memory that NumPy reads
             (MLX, PyTorch, DLPack); a `Frame`, which is returned as it is.
         background: what shows through alpha, red, green, blue in 0..255; None drops alpha, as mlx-vlm does.
-        color: "convert" an embedded colour profile to sRGB, or "ignore" it, as transformers does.
+        color: "convert" an embedded color profile to sRGB, or "ignore" it, as transformers does.
         orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
         allow_url: whether a URL may be fetched.
         max_pixels: refuse, before decoding, what has more pixels; arrays are not counted.
@@ -170,7 +169,7 @@ def _stored(
     if array is not None:
         image = Image.fromarray(array)
         image.info = dict(opened.image.info)
-    return _lent(turn_upright(colour.to_rgb(image, opened.origin, background=background, color=color), turn))
+    return _lent(turn_upright(to_rgb(image, opened.origin, background=background, color=color), turn))
 
 
 def _is_plain(image: Image.Image, array: Any, *, background: tuple[int, int, int] | None, color: Color) -> bool:
@@ -241,7 +240,7 @@ def check_options(*, max_pixels: Any, background: Any = None, color: Any = "conv
     if background is not None:
         good = isinstance(background, (tuple, list)) and len(background) == 3
         if not good or any(isinstance(v, bool) or not isinstance(v, int) or not 0 <= v <= 255 for v in background):
-            raise InputError(f"background {brief(background)} is no colour: give (red, green, blue) in 0..255, or None")
+            raise InputError(f"background {brief(background)} is no color: give (red, green, blue) in 0..255, or None")
     if not isinstance(color, str) or color not in get_args(Color):
         raise InputError(f"color is {brief(color)}; it is 'convert' or 'ignore'")
     if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
@@ -254,7 +253,7 @@ def check_options(*, max_pixels: Any, background: Any = None, color: Any = "conv
 
 # A policy of reading images, decided once and kept: what an engine is given for all its images.
 @dataclass(frozen=True)
-class Reading:
+class ImageOptions:
     """How images are read: the arguments of `open_image` of the same names."""
 
     background: tuple[int, int, int] | None = (255, 255, 255)
@@ -267,7 +266,7 @@ class Reading:
         """Check what `open_image` would refuse of every image.
 
         Raises:
-            InputError: a background, colour rule or limit that is none.
+            InputError: a background, color rule or limit that is none.
         """
         check_options(background=self.background, color=self.color, max_pixels=self.max_pixels)
 

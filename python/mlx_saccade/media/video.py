@@ -9,7 +9,7 @@ from typing import Any
 
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.media import arrays
-from mlx_saccade.media.image import Reading, Source
+from mlx_saccade.media.image import ImageOptions, Source
 
 __all__ = ["Video"]
 
@@ -17,7 +17,7 @@ __all__ = ["Video"]
 class Video:
     """Frames with a rate. They are opened one at a time, when they are needed."""
 
-    def __init__(self, frames: Any, fps: float | None, *, reading: Reading | None = None) -> None:
+    def __init__(self, frames: Any, fps: float | None, *, reading: ImageOptions | None = None) -> None:
         """Take the frames.
 
         Args:
@@ -31,7 +31,7 @@ class Video:
             FileNotFoundError: a frame's file is missing.
         """
         self.fps = _rate(fps)
-        self.reading = reading or Reading()
+        self.reading = reading or ImageOptions()
         self.frames = _frames(frames)
         sizes = [self.reading.size(frame) for frame in self.frames]
         self.size = sizes[0]

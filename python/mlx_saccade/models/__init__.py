@@ -4,7 +4,7 @@ from mlx_saccade.models import memory, preprocessor_config
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.config import Config, TextConfig, VisionConfig
 from mlx_saccade.models.convert import Conversion, convert
-from mlx_saccade.models.generation import Choose, greedy
+from mlx_saccade.models.generation import Sampler, greedy
 from mlx_saccade.models.inputs import Prompt, join
 from mlx_saccade.models.loading import load, outline
 from mlx_saccade.models.memory import Estimate
@@ -12,13 +12,13 @@ from mlx_saccade.models.model import Model
 from mlx_saccade.models.preprocessor_config import pixel_limits
 
 __all__ = [
-    "Choose",
     "Config",
     "Conversion",
     "Estimate",
     "KVCache",
     "Model",
     "Prompt",
+    "Sampler",
     "TextConfig",
     "VisionConfig",
     "convert",

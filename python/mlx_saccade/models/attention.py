@@ -15,7 +15,7 @@ import numpy as np
 from mlx_saccade import families
 from mlx_saccade.backend import device, mx
 from mlx_saccade.models import cpu_ops
-from mlx_saccade.models.execution import Pace
+from mlx_saccade.models.execution import EvalBudget
 
 __all__ = ["Mask", "Run", "attend", "attend_causally", "attend_in_mlx", "is_fused", "pieces"]
 
@@ -80,7 +80,7 @@ def pieces(run: Run, heads: int, *, fused: bool = False) -> Iterator[Piece]:
 
 
 def attend(
-    q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: float, pace: Pace, work: Sequence[int]
+    q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: float, pace: EvalBudget, work: Sequence[int]
 ) -> mx.array:
     """Attention of every patch to those of its segment.
 
@@ -102,7 +102,7 @@ def attend(
 
 
 def attend_in_mlx(
-    q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: float, pace: Pace, work: Sequence[int]
+    q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: float, pace: EvalBudget, work: Sequence[int]
 ) -> mx.array:
     """As `attend`, in MLX's operations."""
     _, heads, width = q.shape
@@ -134,7 +134,7 @@ def attend_in_mlx(
 
 
 def _attend_on_the_cpu(
-    q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: float, pace: Pace, work: Sequence[int]
+    q: mx.array, k: mx.array, v: mx.array, runs: Sequence[Run], scale: float, pace: EvalBudget, work: Sequence[int]
 ) -> mx.array:
     count, heads, width = q.shape
     mx.eval(q, k, v)

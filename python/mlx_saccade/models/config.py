@@ -16,8 +16,8 @@ from typing import Any
 
 from mlx_saccade.checkpoint.safetensors import published_name
 from mlx_saccade.errors import InputError
-from mlx_saccade.models import quantization as quantisation
-from mlx_saccade.models.quantization import Quantisation
+from mlx_saccade.models import quantization as quantization
+from mlx_saccade.models.quantization import Quantization
 
 __all__ = [
     "NOTES",
@@ -29,7 +29,7 @@ __all__ = [
     "VISION",
     "VISION_NOTES",
     "Config",
-    "Reader",
+    "ConfigReader",
     "TextConfig",
     "VisionConfig",
 ]
@@ -103,7 +103,7 @@ class Config:
 
     Attributes:
         family: "qwen2-vl" or "qwen2.5-vl", by model_type: which tower, and what `mlx_saccade.families` knows of it.
-        quantisation: None where all weights are float.
+        quantization: None where all weights are float.
         ignored: keys of the file that change nothing, as "key" or "object.key".
     """
 
@@ -115,7 +115,7 @@ class Config:
     tie_word_embeddings: bool = False
     eos_token_ids: tuple[int, ...] = ()
     family: str = "qwen2.5-vl"
-    quantisation: Quantisation | None = None
+    quantization: Quantization | None = None
     ignored: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -129,7 +129,7 @@ class Config:
         Raises:
             InputError: another architecture, or a value that is missing, malformed or not implemented.
         """
-        reader = Reader(source)
+        reader = ConfigReader(source)
         family = _FAMILIES.get(str(raw.get("model_type")))
         if family is None:
             raise InputError(
@@ -158,7 +158,7 @@ class Config:
             tie_word_embeddings=bool(raw.get("tie_word_embeddings") or text.get("tie_word_embeddings")),
             eos_token_ids=_ends(raw if raw.get("eos_token_id") is not None else text, source),
             family=family,
-            quantisation=quantisation.read(raw, source, published_name),
+            quantization=quantization.read(raw, source, published_name),
         )
         reader.keys(raw, TOP | TEXT, TOP_NOTES)
         object.__setattr__(config, "ignored", tuple(sorted(reader.ignored)))
@@ -214,7 +214,7 @@ def _text_values(raw: Mapping[str, Any], source: str) -> Mapping[str, Any]:
     return nested if whole else {**raw, **nested, "model_type": raw["model_type"]}
 
 
-def _shape(reader: Reader, raw: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _shape(reader: ConfigReader, raw: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Sizes of a tower that both families name alike, and those of `names`."""
     raw = {**raw, "in_channels": raw.get("in_channels", raw.get("in_chans", 3))}
     shared = ("depth", "num_heads", "in_channels", "patch_size", "temporal_patch_size", "spatial_merge_size")
@@ -227,7 +227,7 @@ def _shape(reader: Reader, raw: Mapping[str, Any], names: tuple[str, ...]) -> di
     return {**found, "rope_theta": reader.number(rope, "rope_theta", VisionConfig.rope_theta)}
 
 
-def _windowed_vision(reader: Reader, raw: Mapping[str, Any]) -> VisionConfig:
+def _windowed_vision(reader: ConfigReader, raw: Mapping[str, Any]) -> VisionConfig:
     """Qwen2.5-VL's tower."""
     reader.keys(raw, VISION["qwen2.5-vl"], VISION_NOTES["qwen2.5-vl"], "vision_config")
     reader.only(raw, "hidden_act", ("silu",))
@@ -251,7 +251,7 @@ def _windowed_vision(reader: Reader, raw: Mapping[str, Any]) -> VisionConfig:
     return _checked(reader, VisionConfig(**sizes, fullatt_block_indexes=tuple(blocks), tokens_per_second=seconds))
 
 
-def _plain_vision(reader: Reader, raw: Mapping[str, Any]) -> VisionConfig:
+def _plain_vision(reader: ConfigReader, raw: Mapping[str, Any]) -> VisionConfig:
     """Qwen2-VL's tower: its width is `embed_dim`, and `hidden_size` is what it gives to the language model."""
     reader.keys(raw, VISION["qwen2-vl"], VISION_NOTES["qwen2-vl"], "vision_config")
     reader.only(raw, "hidden_act", ("quick_gelu",))
@@ -270,7 +270,7 @@ def _plain_vision(reader: Reader, raw: Mapping[str, Any]) -> VisionConfig:
     return _checked(reader, config)
 
 
-def _checked(reader: Reader, config: VisionConfig) -> VisionConfig:
+def _checked(reader: ConfigReader, config: VisionConfig) -> VisionConfig:
     reader.heads(config.hidden_size, config.num_heads, "num_heads")
     if config.head_dim % 4:
         raise InputError(
@@ -279,7 +279,7 @@ def _checked(reader: Reader, config: VisionConfig) -> VisionConfig:
     return config
 
 
-def _text(reader: Reader, raw: Mapping[str, Any], where: str) -> TextConfig:
+def _text(reader: ConfigReader, raw: Mapping[str, Any], where: str) -> TextConfig:
     reader.only(raw, "hidden_act", ("silu",))
     reader.keys(raw, TOP | TEXT, TOP_NOTES, where)
     reader.only(raw, "rope_traditional", (False, None))
@@ -320,7 +320,7 @@ def _text(reader: Reader, raw: Mapping[str, Any], where: str) -> TextConfig:
     return config
 
 
-def _rope(reader: Reader, raw: Mapping[str, Any]) -> dict[str, Any]:
+def _rope(reader: ConfigReader, raw: Mapping[str, Any]) -> dict[str, Any]:
     """The rotary values of either spelling, or of both where they agree."""
     found: dict[str, Any] = {}
     for name in ("rope_parameters", "rope_scaling"):
@@ -334,7 +334,7 @@ def _rope(reader: Reader, raw: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _section(reader: Reader, value: object) -> tuple[int, int, int]:
+def _section(reader: ConfigReader, value: object) -> tuple[int, int, int]:
     if not isinstance(value, list) or len(value) != 3 or not all(type(size) is int and size >= 0 for size in value):
         raise InputError(f"{reader.source}: mrope_section is {value!r}; write three whole numbers: time, height, width")
     return value[0], value[1], value[2]
@@ -346,7 +346,7 @@ _LAYERS = {"depth", "num_hidden_layers"}
 _MOST_LAYERS, _MOST = 1024, 2**24
 
 
-class Reader:
+class ConfigReader:
     """Reads one file's objects.
 
     Attributes:

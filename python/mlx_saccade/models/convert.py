@@ -1,6 +1,6 @@
-"""A float checkpoint in, a quantised one out, in the form of mlx-community: mlx-vlm and mlx-swift read it too.
+"""A float checkpoint in, a quantized one out, in the form of mlx-community: mlx-vlm and mlx-swift read it too.
 
-Layers are quantised by `mlx.core.quantize` in the precision they are stored in. Layers whose width is no multiple of
+Layers are quantized by `mlx.core.quantize` in the precision they are stored in. Layers whose width is no multiple of
 the group (the tower's MLP, 3,420 wide, for one) stay float, as does the whole tower unless it is asked for: it is a
 small part of the bytes, and what it loses cannot be made up for later.
 """
@@ -22,7 +22,7 @@ from mlx_saccade.errors import InputError
 from mlx_saccade.files import part_beside
 from mlx_saccade.models import loading
 from mlx_saccade.models.config import Config
-from mlx_saccade.models.quantization import GROUPS, Form
+from mlx_saccade.models.quantization import GROUPS, QuantSpec
 
 __all__ = ["BITS", "GROUPS", "SHARD_BYTES", "Conversion", "convert"]
 
@@ -44,8 +44,8 @@ class Conversion:
         files: names of its weights files.
         source_bytes: of tensors, before.
         bytes: of tensors, now.
-        quantised: layers, by published name, and their form.
-        kept: layers that were to be quantised and stayed float, their width being no multiple of the group.
+        quantized: layers, by published name, and their form.
+        kept: layers that were to be quantized and stayed float, their width being no multiple of the group.
         ignored: keys of config.json that change nothing.
     """
 
@@ -53,7 +53,7 @@ class Conversion:
     files: tuple[str, ...]
     source_bytes: int
     bytes: int
-    quantised: Mapping[str, Form]
+    quantized: Mapping[str, QuantSpec]
     kept: tuple[str, ...]
     ignored: tuple[str, ...]
 
@@ -64,7 +64,7 @@ class _Tensor:
 
     name: str
     value: mx.array
-    form: Form | None
+    form: QuantSpec | None
 
     @property
     def bytes(self) -> int:
@@ -98,7 +98,7 @@ def convert(
     shard_bytes: int = SHARD_BYTES,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
-    """Quantise a checkpoint.
+    """Quantize a checkpoint.
 
     Args:
         source: folder of a float checkpoint; `mlx_saccade.checkpoint.hub.find` gives that of a hub id.
@@ -111,7 +111,7 @@ def convert(
 
     Raises:
         FileNotFoundError: as `mlx_saccade.models.load`.
-        InputError: a source that does not load or is quantised already, a target that exists or cannot be written, a
+        InputError: a source that does not load or is quantized already, a target that exists or cannot be written, a
             disk too full, other bits or groups.
     """
     for name, value, known in (("bits", bits, BITS), ("group_size", group_size, GROUPS)):
@@ -119,7 +119,7 @@ def convert(
     if vision_bits is not None:
         _check_choice("vision_bits", vision_bits, BITS)
     folder, place = Path(source), _new_folder(Path(target))
-    work = _work(folder, Form(bits, group_size), vision_bits, shard_bytes)
+    work = _work(folder, QuantSpec(bits, group_size), vision_bits, shard_bytes)
     free = shutil.disk_usage(place.parent).free
     if free < work.bytes + _MARGIN:
         needed = f"needs {work.bytes + _MARGIN:,} bytes, and the disk has {free:,}"
@@ -136,7 +136,7 @@ def convert(
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    return Conversion(place, files, work.source_bytes, work.bytes, work.quantised, work.kept, work.ignored)
+    return Conversion(place, files, work.source_bytes, work.bytes, work.quantized, work.kept, work.ignored)
 
 
 @dataclass(frozen=True)
@@ -151,16 +151,16 @@ class _Work:
     config: dict[str, Any]
     source_bytes: int
     bytes: int
-    quantised: Mapping[str, Form]
+    quantized: Mapping[str, QuantSpec]
     kept: tuple[str, ...]
     ignored: tuple[str, ...]
 
 
-def _work(folder: Path, default: Form, vision_bits: int | None, shard_bytes: int) -> _Work:
+def _work(folder: Path, default: QuantSpec, vision_bits: int | None, shard_bytes: int) -> _Work:
     """Read a float checkpoint and choose what becomes of each of its tensors."""
     model, weights, _ = loading.read(folder)
-    if model.config.quantisation is not None:
-        raise InputError(f"{folder}: is quantised already; convert the float checkpoint that it was made from")
+    if model.config.quantization is not None:
+        raise InputError(f"{folder}: is quantized already; convert the float checkpoint that it was made from")
     layers = {name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Embedding)}
     wanted = {name: form for name in layers if (form := _form(name, default, vision_bits))}
     fits = {name: form for name, form in wanted.items() if weights[f"{name}.weight"].shape[1] % form.group_size == 0}
@@ -171,7 +171,7 @@ def _work(folder: Path, default: Form, vision_bits: int | None, shard_bytes: int
         config=_config(read_json(folder / "config.json"), model.config, default, fits, weights),
         source_bytes=sum(int(tensor.value.nbytes) for tensor in tensors),
         bytes=sum(tensor.bytes for tensor in tensors),
-        quantised=dict(sorted(fits.items())),
+        quantized=dict(sorted(fits.items())),
         kept=tuple(sorted(set(wanted) - set(fits))),
         ignored=model.config.ignored,
     )
@@ -194,10 +194,10 @@ def _new_folder(target: Path) -> Path:
     return parent / target.name
 
 
-def _form(layer: str, default: Form, vision_bits: int | None) -> Form | None:
+def _form(layer: str, default: QuantSpec, vision_bits: int | None) -> QuantSpec | None:
     if not layer.startswith("visual."):
         return default
-    return None if vision_bits is None else Form(vision_bits, default.group_size)
+    return None if vision_bits is None else QuantSpec(vision_bits, default.group_size)
 
 
 def _shards(tensors: Sequence[_Tensor], most: int) -> list[list[_Tensor]]:
@@ -216,7 +216,7 @@ def _shards(tensors: Sequence[_Tensor], most: int) -> list[list[_Tensor]]:
 def _write_shards(
     folder: Path, shards: Sequence[list[_Tensor]], total: int, progress: Callable[[int, int], None] | None
 ) -> tuple[str, ...]:
-    """Quantise and write, emptying the shards on the way; `total` is the source's bytes."""
+    """Quantize and write, emptying the shards on the way; `total` is the source's bytes."""
     done, count = 0, len(shards)
     places: dict[str, str] = {}
     size = 0
@@ -241,7 +241,11 @@ def _write_shards(
 
 
 def _config(
-    raw: dict[str, Any], config: Config, default: Form, forms: Mapping[str, Form], weights: Mapping[str, mx.array]
+    raw: dict[str, Any],
+    config: Config,
+    default: QuantSpec,
+    forms: Mapping[str, QuantSpec],
+    weights: Mapping[str, mx.array],
 ) -> dict[str, Any]:
     """The source's, with `quantization`, and the flat spelling beside a nested one: mlx-vlm reads that alone."""
     table: dict[str, Any] = {"group_size": default.group_size, "bits": default.bits, "mode": "affine"}
@@ -270,7 +274,7 @@ def _config(
 
 
 def _copy_rest(source: Path, target: Path) -> None:
-    """Tokenizer, template, preprocessor, generation defaults, licence: everything that is neither weights nor code."""
+    """Tokenizer, template, preprocessor, generation defaults, license: everything that is neither weights nor code."""
     for path in sorted(source.iterdir()):
         known = path.suffix in _COPIED or path.name.split(".")[0] in _LEGAL
         if known and not (target / path.name).exists() and not path.name.endswith(".index.json") and not path.is_dir():

@@ -21,18 +21,18 @@ from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.cpu_ops import Again, Floats
 from mlx_saccade.models.qwen2 import DecoderLayer, LanguageModel
 
-__all__ = ["Steps", "applies"]
+__all__ = ["CpuDecoder", "applies"]
 
 
 def applies(model: LanguageModel, head: nn.Module) -> bool:
-    """Whether a decoder and its head are computed here: on the CPU, of float32 weights that are not quantised."""
+    """Whether a decoder and its head are computed here: on the CPU, of float32 weights that are not quantized."""
     layers = [module for _, module in model.named_modules() if isinstance(module, nn.Linear)]
     expected = 7 * len(model.layers)
     plain = len(layers) == expected and all(type(module) in (nn.Linear, nn.Embedding) for module in (*layers, head))
     return plain and cpu_ops.applies(head.weight, model.embed_tokens.weight, *(layer.weight for layer in layers))
 
 
-class Steps:
+class CpuDecoder:
     """Reads one more token of each of B rows, again and again."""
 
     def __init__(self, model: LanguageModel, head: nn.Module, rows: int) -> None:
@@ -72,7 +72,7 @@ class Steps:
         return [mx.array(row) for row in self.logits]
 
     def norm(self, weight: Floats) -> None:
-        """The stream, normalised: `normed`."""
+        """The stream, normalized: `normed`."""
         np.multiply(self.x, self.x, out=self.squares)
         means = np.add.reduce(self.squares, axis=-1, keepdims=True)
         means /= np.float32(self.x.shape[-1])
@@ -98,7 +98,7 @@ class Steps:
 class _Layer:
     """One layer's weights, and its products from one buffer of the steps to another."""
 
-    def __init__(self, layer: DecoderLayer, steps: Steps) -> None:
+    def __init__(self, layer: DecoderLayer, steps: CpuDecoder) -> None:
         mixing, mlp = layer.self_attn, layer.mlp
         self.before, self.between = (
             cpu_ops.view(norm.weight) for norm in (layer.input_layernorm, layer.post_attention_layernorm)
@@ -116,7 +116,7 @@ class _Layer:
         self._buffers: list[mx.array] = []
         self._views: list[Floats] = []
 
-    def __call__(self, steps: Steps, cos: Floats, sin: Floats, cache: KVCache) -> None:
+    def __call__(self, steps: CpuDecoder, cos: Floats, sin: Floats, cache: KVCache) -> None:
         rows, width = len(steps.x), steps.width
         steps.norm(self.before)
         for ask in self.asks:

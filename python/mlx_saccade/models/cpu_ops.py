@@ -217,7 +217,7 @@ def multiply(a: Floats, b: Floats, out: Floats, scale: float = 1.0) -> None:
     """Write scale x a @ b, over the leading axes, which are the same in all three.
 
     Args:
-        a: [..., M, K]; of its last two axes one has neighbouring values, as in `b` and, the last, in `out`.
+        a: [..., M, K]; of its last two axes one has neighboring values, as in `b` and, the last, in `out`.
         b: [..., K, N].
         out: [..., M, N], no memory of it in `a` or `b`.
         scale: of the product.
@@ -247,7 +247,7 @@ def _order(array: Floats) -> tuple[int, int]:
         return _AS_IT_IS, max(rows // _ITEM, wide)
     if rows == _ITEM or high == 1:
         return _TRANSPOSED, max(columns // _ITEM, high)
-    raise ValueError(f"neither axis of strides {array.strides} has neighbouring values")
+    raise ValueError(f"neither axis of strides {array.strides} has neighboring values")
 
 
 def again(x: Floats, weight: Floats, out: Floats) -> Again:
@@ -288,8 +288,8 @@ def by_keys(q: Floats, keys: Floats, out: Floats, scale: float) -> None:
 
     Args:
         q: [H, d], in C order.
-        keys: [K, S, d]; values of a token, and tokens, are neighbours.
-        out: [H, S], written; the scores of a head are neighbours.
+        keys: [K, S, d]; values of a token, and tokens, are neighbors.
+        out: [H, S], written; the scores of a head are neighbors.
         scale: of the scores.
     """
     (heads, width), (key_heads, total, _) = q.shape, keys.shape

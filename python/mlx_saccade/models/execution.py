@@ -18,7 +18,7 @@ __all__ = [
     "PATCH_LAYERS",
     "QUARTERS",
     "ROWS",
-    "Pace",
+    "EvalBudget",
     "Progress",
     "check_logits",
     "check_stage",
@@ -38,7 +38,7 @@ QUARTERS = 4
 and value, three for the rest (with the widths of 3B and 7B, 9.8 and 29.6 MFLOP)."""
 
 
-class Pace:
+class EvalBudget:
     """Splits one pass of a tower into evaluations."""
 
     def __init__(self, limit: int, total: int, tokens: int, progress: Progress | None = None) -> None:
@@ -129,7 +129,7 @@ def refusal(where: str, dtype: mx.Dtype) -> InputError:
 
 
 # Work that each row of an array goes through alone, some rows at a time: its temporaries do not grow with the rest.
-def fill(count: int, piece: Callable[[slice], mx.array], pace: Pace, work: int = 0, step: int = ROWS) -> mx.array:
+def fill(count: int, piece: Callable[[slice], mx.array], pace: EvalBudget, work: int = 0, step: int = ROWS) -> mx.array:
     """What `piece` makes of consecutive rows, as one array.
 
     Args:

@@ -20,9 +20,9 @@ from mlx_saccade.models.inputs import Prompt
 if TYPE_CHECKING:
     from mlx_saccade.models.model import Model
 
-__all__ = ["Choose", "follow_rows", "greedy"]
+__all__ = ["Sampler", "greedy", "stream_rows"]
 
-Choose = Callable[[mx.array], int]
+Sampler = Callable[[mx.array], int]
 """From the logits [vocabulary] of the next token to that token."""
 
 
@@ -35,16 +35,16 @@ def greedy(logits: mx.array) -> int:
     return 0 if np.isnan(values[token]) else token
 
 
-def follow_rows(
+def stream_rows(
     model: Model,
     prompt: Prompt,
     cache: Sequence[KVCache],
     logits: mx.array,
     max_new_tokens: int,
-    choose: Sequence[Choose],
+    choose: Sequence[Sampler],
     done: Container[int],
 ) -> Iterator[tuple[int, int]]:
-    """As `Model.follow_rows`; `choose` has one a row."""
+    """As `Model.stream_rows`; `choose` has one a row."""
     rows = list(range(len(prompt.deltas)))
     going: _Going
     if cpu_decode.applies(model.model, model.head):
@@ -98,7 +98,7 @@ class _Turns:
         deltas: Sequence[int],
         cache: Sequence[KVCache],
         logits: Sequence[mx.array] | mx.array,
-        choose: Sequence[Choose],
+        choose: Sequence[Sampler],
     ) -> None:
         self.model, self.deltas, self.cache, self.logits, self.choose = model, deltas, cache, logits, choose
         self.tokens = [0] * len(deltas)
@@ -119,7 +119,7 @@ class _Turns:
 class _Steps(_Turns):
     """The same on the CPU."""
 
-    _steps: cpu_decode.Steps | None = None
+    _steps: cpu_decode.CpuDecoder | None = None
 
     def keep(self, places: Sequence[int]) -> None:
         super().keep(places)
@@ -127,7 +127,7 @@ class _Steps(_Turns):
 
     def read(self) -> None:
         if self._steps is None:
-            self._steps = cpu_decode.Steps(self.model.model, self.model.head, len(self.tokens))
+            self._steps = cpu_decode.CpuDecoder(self.model.model, self.model.head, len(self.tokens))
         places = [self.cache[0].offset + delta for delta in self.deltas]
         self.logits = self._steps(self.tokens, places, self.cache)
 

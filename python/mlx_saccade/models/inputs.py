@@ -13,7 +13,7 @@ import numpy as np
 from mlx_saccade.backend import mx
 from mlx_saccade.errors import InputError
 
-__all__ = ["Prompt", "Shown", "join", "share"]
+__all__ = ["AssignedMedia", "Prompt", "join", "share"]
 
 Grid = tuple[int, int, int]
 
@@ -40,14 +40,16 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Shown:
+class AssignedMedia:
     """The images (or videos) of one row: their grids, and the tower's vectors [tokens, hidden], None without any."""
 
     grids: list[Grid]
     features: mx.array | None
 
 
-def share(where: np.ndarray, features: mx.array | None, grids: Sequence[Grid], unit: int, kind: str) -> list[Shown]:
+def share(
+    where: np.ndarray, features: mx.array | None, grids: Sequence[Grid], unit: int, kind: str
+) -> list[AssignedMedia]:
     """Give each row of a batch its images: as many, from the first on, as fill its image tokens.
 
     Args:
@@ -79,7 +81,7 @@ def share(where: np.ndarray, features: mx.array | None, grids: Sequence[Grid], u
                 f"give the {kind}s row by row"
             )
         rows = features[start : start + taken] if features is not None and taken else None
-        shown.append(Shown(list(grids[image:until]), rows))
+        shown.append(AssignedMedia(list(grids[image:until]), rows))
         image, start = until, start + taken
     return shown
 

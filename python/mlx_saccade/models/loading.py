@@ -19,13 +19,13 @@ from mlx_saccade.models.model import Model
 __all__ = ["choose_dtype", "load", "outline", "read"]
 
 _FLOATS = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
-# Endings of tensors that other schemes of quantisation write: FP8, GPTQ and AWQ, bitsandbytes.
+# Endings of tensors that other schemes of quantization write: FP8, GPTQ and AWQ, bitsandbytes.
 _FOREIGN = (".weight_scale", ".weight_scale_inv", ".qweight", ".absmax")
 _CONVOLUTION = "visual.patch_embed.proj.weight"
 
 
 def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None, memory_limit: int | None = None) -> Model:
-    """Load a Qwen2-VL or Qwen2.5-VL checkpoint, its weights float or quantised as mlx-community does it.
+    """Load a Qwen2-VL or Qwen2.5-VL checkpoint, its weights float or quantized as mlx-community does it.
 
     Args:
         path: folder with config.json and model.safetensors, or shards with model.safetensors.index.json;
@@ -40,7 +40,7 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None, memo
     Raises:
         FileNotFoundError: no such folder, or no config, preprocessor config or weights in it.
         InputError: another architecture, a config value that is not implemented, tensors that are missing,
-            unexpected, of another shape or quantised otherwise; the message names file and key. Or weights that take
+            unexpected, of another shape or quantized otherwise; the message names file and key. Or weights that take
             more than the limit, which are not read then.
     """
     model = outline(path, compute_dtype=compute_dtype)
@@ -49,7 +49,7 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None, memo
         raise InputError(
             f"{path}: the weights alone take {weight_bytes(model) / 1e6:,.0f} MB in {dtype}, and the memory limit is "
             f"{memory_limit / 1e6:,.0f} MB: no budget fits; raise memory_limit (--memory-limit), or load a smaller or "
-            "quantised checkpoint"
+            "quantized checkpoint"
         )
     mx.eval(model.parameters(), model.visual.patch_embed.folded)
     return model
@@ -84,7 +84,7 @@ def read(folder: Path) -> tuple[Model, dict[str, mx.array], preprocessor_config.
     pixels = preprocessor_config.read(folder, model.config.vision)
     convolution = model.visual.patch_embed.proj.weight.shape
     weights = _rename(tensors(folder), folder, convolution, tied=model.config.tie_word_embeddings)
-    quantization.install(model, model.config.quantisation, weights, str(folder))
+    quantization.install(model, model.config.quantization, weights, str(folder))
     _check(weights, dict(tree_flatten(model.parameters())), folder)
     return model, weights, pixels
 
@@ -161,7 +161,7 @@ def _check(weights: dict[str, mx.array], wanted: dict[str, mx.array], folder: Pa
     foreign = sorted(key for key in weights if key.endswith(_FOREIGN))
     if foreign:
         raise InputError(
-            f"{folder}: {foreign[0]} is of weights quantised in a way that is not read; give float weights, or an MLX "
+            f"{folder}: {foreign[0]} is of weights quantized in a way that is not read; give float weights, or an MLX "
             "conversion"
         )
     missing = sorted(set(wanted) - set(weights))
@@ -181,7 +181,7 @@ def _check(weights: dict[str, mx.array], wanted: dict[str, mx.array], folder: Pa
             )
         packed = wanted[key].dtype == mx.uint32
         if value.dtype not in ((mx.uint32,) if packed else _FLOATS.values()):
-            kinds = "uint32, as a quantised layer's are" if packed else "float32, bfloat16 or float16"
+            kinds = "uint32, as a quantized layer's are" if packed else "float32, bfloat16 or float16"
             raise InputError(f"{folder}: {key} is {value.dtype}; weights have to be {kinds}")
 
 

@@ -17,8 +17,8 @@ from mlx_saccade.errors import InputError
 from mlx_saccade.models import execution, generation
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.config import Config
-from mlx_saccade.models.generation import Choose, greedy
-from mlx_saccade.models.inputs import Prompt, Shown, join, share
+from mlx_saccade.models.generation import Sampler, greedy
+from mlx_saccade.models.inputs import AssignedMedia, Prompt, join, share
 from mlx_saccade.models.qwen2 import LanguageModel
 from mlx_saccade.models.qwen2_5_vl import Grid, VisionModel
 from mlx_saccade.models.qwen2_vl import PlainVisionModel
@@ -105,7 +105,7 @@ class Model(nn.Module):
         prompt = self.prompt(input_ids, **inputs)
         cache = self.model.make_cache(prompt.padding)
         made: list[list[int]] = [[] for _ in prompt.deltas]
-        for row, token in self.follow_rows(prompt, cache, self.prefill(prompt, cache), max_new_tokens):
+        for row, token in self.stream_rows(prompt, cache, self.prefill(prompt, cache), max_new_tokens):
             made[row].append(token)
         return made if len(made) > 1 else made[0]
 
@@ -140,15 +140,17 @@ class Model(nn.Module):
             shown = until
         return join(prompts)
 
-    def _prompt(self, ids: np.ndarray, images: Shown, videos: Shown, seconds: Sequence[float]) -> Prompt:
+    def _prompt(
+        self, ids: np.ndarray, images: AssignedMedia, videos: AssignedMedia, seconds: Sequence[float]
+    ) -> Prompt:
         """One sequence without padding."""
         embeddings = self.model.embed_tokens(mx.array(ids))
         embeddings = _place(embeddings, ids == self.config.image_token_id, images.features)
         embeddings = _place(embeddings, ids == self.config.video_token_id, videos.features)
-        position_ids, delta = self.places(ids, images.grids, videos.grids, seconds)
+        position_ids, delta = self.position_ids(ids, images.grids, videos.grids, seconds)
         return Prompt(embeddings[None], mx.array(position_ids)[:, None], (delta,), (0,))
 
-    def places(
+    def position_ids(
         self, ids: Any, image_grids: Sequence[Grid], video_grids: Sequence[Grid] = (), seconds: Sequence[float] = ()
     ) -> tuple[np.ndarray, int]:
         """Where the tokens of one prompt stand: `mlx_saccade.mrope_positions` with what the checkpoint says."""
@@ -193,25 +195,25 @@ class Model(nn.Module):
         ids = tokens if isinstance(tokens, mx.array) else mx.array(list(tokens))
         return self._head(self.model(self.model.embed_tokens(ids[:, None]), position_ids, cache)[:, -1])
 
-    def follow(
+    def stream(
         self,
         prompt: Prompt,
         cache: Sequence[KVCache],
         logits: mx.array,
         max_new_tokens: int,
-        choose: Choose | None = None,
+        choose: Sampler | None = None,
     ) -> Iterator[int]:
-        """Yield the tokens after one sequence that has been read; as `follow_rows`."""
+        """Yield the tokens after one sequence that has been read; as `stream_rows`."""
         chosen = None if choose is None else [choose]
-        return (token for _, token in self.follow_rows(prompt, cache, logits, max_new_tokens, chosen))
+        return (token for _, token in self.stream_rows(prompt, cache, logits, max_new_tokens, chosen))
 
-    def follow_rows(
+    def stream_rows(
         self,
         prompt: Prompt,
         cache: Sequence[KVCache],
         logits: mx.array,
         max_new_tokens: int,
-        choose: Sequence[Choose] | None = None,
+        choose: Sequence[Sampler] | None = None,
         done: Container[int] = (),
     ) -> Iterator[tuple[int, int]]:
         """Yield (row, token), each token as soon as it is known, the rows of a batch in turn.
@@ -229,7 +231,7 @@ class Model(nn.Module):
             InputError: as `prefill`, where NaN makes token 0 the likeliest.
         """
         chosen = [greedy] * len(prompt.deltas) if choose is None else choose
-        return generation.follow_rows(self, prompt, cache, logits, max_new_tokens, chosen, done)
+        return generation.stream_rows(self, prompt, cache, logits, max_new_tokens, chosen, done)
 
     def _read(self, prompt: Prompt, cache: Sequence[KVCache], *, last_only: bool = False) -> Iterator[mx.array]:
         """Hidden states [B, <= PREFILL_CHUNK, hidden], chunk by chunk; or only that of each chunk's last token."""
@@ -269,7 +271,7 @@ def _array(value: Any, name: str) -> mx.array:
     if array.dtype != mx.uint8 and not mx.issubdtype(array.dtype, mx.floating):
         raise InputError(f"{name}: dtype is {array.dtype}; give uint8 (native layout) or float32 (reference layout)")
     if array.dtype != mx.uint8 and not mx.isfinite(array).all():
-        raise InputError(f"{name}: holds NaN or infinity; normalise finite pixels")
+        raise InputError(f"{name}: holds NaN or infinity; normalize finite pixels")
     return array
 
 

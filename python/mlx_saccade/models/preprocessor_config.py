@@ -38,7 +38,7 @@ _SHAPES = (
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """Normalisation and size limits of a checkpoint.
+    """Normalization and size limits of a checkpoint.
 
     Attributes:
         mean: what is taken from red, green, blue in 0..1.
@@ -66,7 +66,7 @@ def read(folder: Path, vision: VisionConfig) -> Preprocessor:
     found = _find(folder)
     if found is None:
         raise FileNotFoundError(
-            f"{folder / 'preprocessor_config.json'}: no such file; it says how images are normalised, download it"
+            f"{folder / 'preprocessor_config.json'}: no such file; it says how images are normalized, download it"
         )
     raw, path = found
     for key, done in _STEPS.items():

@@ -1,4 +1,4 @@
-"""Layers whose weights stay quantised in memory: groups of a row are whole numbers q with w = scale * q + bias.
+"""Layers whose weights stay quantized in memory: groups of a row are whole numbers q with w = scale * q + bias.
 
 The packing is MLX's `affine` mode (`mlx.core.quantize`): the bits of q follow one another in 32-bit words, the lowest
 first. Scales and biases are in the precision that the model computes in.
@@ -17,16 +17,16 @@ __all__ = [
     "BITS",
     "GROUPS",
     "ROWS_TO_UNPACK",
-    "Form",
-    "Quantisation",
-    "QuantisedEmbedding",
-    "QuantisedLinear",
+    "QuantSpec",
+    "Quantization",
+    "QuantizedEmbedding",
+    "QuantizedLinear",
     "install",
     "read",
     "unpacked_bytes",
 ]
 
-# MLX's quantised product on the CPU takes one row after another (3.1 ms each at 2,048 x 2,048, 4 bits, on 2 cores);
+# MLX's quantized product on the CPU takes one row after another (3.1 ms each at 2,048 x 2,048, 4 bits, on 2 cores);
 # from so many rows on, writing the weights out as floats and multiplying through BLAS (19 ms in all) is faster.
 ROWS_TO_UNPACK = 8
 
@@ -34,7 +34,7 @@ ROWS_TO_UNPACK = 8
 class _Packed(nn.Module):
     """The weights of one layer, [rows, columns]."""
 
-    def __init__(self, rows: int, columns: int, form: Form) -> None:
+    def __init__(self, rows: int, columns: int, form: QuantSpec) -> None:
         super().__init__()
         self.form = form
         self.weight = mx.zeros((rows, columns * form.bits // 32), dtype=mx.uint32)
@@ -58,10 +58,10 @@ class _Packed(nn.Module):
         return mx.quantized_matmul(x, *parts, transpose=True, group_size=self.form.group_size, bits=self.form.bits)
 
 
-class QuantisedLinear(_Packed):
+class QuantizedLinear(_Packed):
     """In place of `nn.Linear`."""
 
-    def __init__(self, rows: int, columns: int, form: Form, *, bias: bool) -> None:
+    def __init__(self, rows: int, columns: int, form: QuantSpec, *, bias: bool) -> None:
         super().__init__(rows, columns, form)
         if bias:
             self.bias = mx.zeros((rows,))
@@ -72,7 +72,7 @@ class QuantisedLinear(_Packed):
         return y + self.bias if "bias" in self else y
 
 
-class QuantisedEmbedding(_Packed):
+class QuantizedEmbedding(_Packed):
     """In place of `nn.Embedding`."""
 
     def __call__(self, ids: mx.array) -> mx.array:
@@ -92,12 +92,12 @@ def unpacked_bytes(*parts: nn.Module) -> int:
     return max((layer.scales.nbytes * layer.form.group_size for layer in layers), default=0)
 
 
-def install(model: nn.Module, quantisation: Quantisation | None, tensors: Mapping[str, mx.array], source: str) -> None:
-    """Put a quantised layer wherever the tensors hold one; layers without scales stay as they are.
+def install(model: nn.Module, quantization: Quantization | None, tensors: Mapping[str, mx.array], source: str) -> None:
+    """Put a quantized layer wherever the tensors hold one; layers without scales stay as they are.
 
     Args:
         model: with float layers.
-        quantisation: of config.json.
+        quantization: of config.json.
         tensors: of the weights files, by published names.
         source: what messages call the checkpoint.
 
@@ -106,34 +106,34 @@ def install(model: nn.Module, quantisation: Quantisation | None, tensors: Mappin
             and the model or the files lack; the message names the tensor.
     """
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Embedding)}
-    named = quantisation.layers if quantisation else {}
+    named = quantization.layers if quantization else {}
     absent = sorted(name for name, form in named.items() if form is not None and name not in layers)
     if absent:
         raise InputError(f"{source}: config.json's quantization names {absent[0]}, which is no layer of the model")
     for name, layer in layers.items():
-        form = _form(name, layer, quantisation, tensors, source)
+        form = _form(name, layer, quantization, tensors, source)
         if form is not None:
             _replace(model, name, _packed(layer, form))
 
 
 def _form(
-    name: str, layer: nn.Module, quantisation: Quantisation | None, tensors: Mapping[str, Any], source: str
-) -> Form | None:
+    name: str, layer: nn.Module, quantization: Quantization | None, tensors: Mapping[str, Any], source: str
+) -> QuantSpec | None:
     """How a layer is stored, None for floats."""
     found = [part for part in ("scales", "biases") if f"{name}.{part}" in tensors]
     weight = tensors.get(f"{name}.weight")
     packed = weight is not None and weight.dtype == mx.uint32
-    form = quantisation.form(name) if quantisation else None
+    form = quantization.form(name) if quantization else None
     if not found and not packed:
-        if quantisation is not None and quantisation.layers.get(name) is not None:
-            raise InputError(f"{source}: {name}.scales is missing, though config.json says that the layer is quantised")
+        if quantization is not None and quantization.layers.get(name) is not None:
+            raise InputError(f"{source}: {name}.scales is missing, though config.json says that the layer is quantized")
         return None
     for part in ("scales", "biases"):
         if part not in found:
-            raise InputError(f"{source}: {name}.{part} is missing from the weights of a quantised layer")
+            raise InputError(f"{source}: {name}.{part} is missing from the weights of a quantized layer")
     if form is None:
-        why = "has no quantization" if quantisation is None else "says that the layer is not quantised"
-        raise InputError(f"{source}: {name}.scales is of quantised weights, but config.json {why}")
+        why = "has no quantization" if quantization is None else "says that the layer is not quantized"
+        raise InputError(f"{source}: {name}.scales is of quantized weights, but config.json {why}")
     width = layer.weight.shape[1]
     if width % form.group_size:
         raise InputError(
@@ -143,11 +143,11 @@ def _form(
     return form
 
 
-def _packed(layer: nn.Module, form: Form) -> _Packed:
+def _packed(layer: nn.Module, form: QuantSpec) -> _Packed:
     rows, columns = layer.weight.shape
     if isinstance(layer, nn.Embedding):
-        return QuantisedEmbedding(rows, columns, form)
-    return QuantisedLinear(rows, columns, form, bias="bias" in layer)
+        return QuantizedEmbedding(rows, columns, form)
+    return QuantizedLinear(rows, columns, form, bias="bias" in layer)
 
 
 def _replace(model: nn.Module, name: str, layer: nn.Module) -> None:
@@ -161,7 +161,7 @@ def _replace(model: nn.Module, name: str, layer: nn.Module) -> None:
         setattr(parent, last, layer)
 
 
-# What config.json says of quantised weights, in mlx-community's form.
+# What config.json says of quantized weights, in mlx-community's form.
 BITS = (2, 3, 4, 5, 6, 8)
 GROUPS = (32, 64, 128)
 """What MLX's kernels take."""
@@ -170,7 +170,7 @@ _MODE = "affine"
 
 
 @dataclass(frozen=True)
-class Form:
+class QuantSpec:
     """How a layer's weights are kept: `bits` bits each, with a scale and a bias for every `group_size` of a row."""
 
     bits: int
@@ -178,7 +178,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Quantisation:
+class Quantization:
     """Of a checkpoint.
 
     Attributes:
@@ -186,16 +186,16 @@ class Quantisation:
         layers: by name, in the published layout of keys; None for one that has to be float.
     """
 
-    default: Form
-    layers: Mapping[str, Form | None] = field(default_factory=dict)
+    default: QuantSpec
+    layers: Mapping[str, QuantSpec | None] = field(default_factory=dict)
 
-    def form(self, layer: str) -> Form | None:
+    def form(self, layer: str) -> QuantSpec | None:
         """Of one layer by name."""
         return self.layers.get(layer, self.default)
 
 
-def read(raw: Mapping[str, Any], source: str, rename: Callable[[str], str]) -> Quantisation | None:
-    """The quantisation of a config; None where the weights are float.
+def read(raw: Mapping[str, Any], source: str, rename: Callable[[str], str]) -> Quantization | None:
+    """The quantization of a config; None where the weights are float.
 
     Args:
         raw: the parsed config.json.
@@ -218,7 +218,7 @@ def read(raw: Mapping[str, Any], source: str, rename: Callable[[str], str]) -> Q
             f"{source}: {key} has quant_method {table['quant_method']!r}, which is not read; give a float checkpoint "
             "or an MLX conversion (quantization with bits and group_size)"
         )
-    layers: dict[str, Form | None] = {}
+    layers: dict[str, QuantSpec | None] = {}
     for name, value in table.items():
         if isinstance(value, Mapping):
             layers[rename(name)] = _read_form(value, source, f"{key}'s {name}")
@@ -226,10 +226,10 @@ def read(raw: Mapping[str, Any], source: str, rename: Callable[[str], str]) -> Q
             layers[rename(name)] = None
         elif name not in ("bits", "group_size", "mode"):
             raise InputError(f"{source}: {key} has {name!r}, which is {value!r}; a layer's is an object or false")
-    return Quantisation(_read_form(table, source, key, layers=True), layers)
+    return Quantization(_read_form(table, source, key, layers=True), layers)
 
 
-def _read_form(table: Mapping[str, Any], source: str, where: str, *, layers: bool = False) -> Form:
+def _read_form(table: Mapping[str, Any], source: str, where: str, *, layers: bool = False) -> QuantSpec:
     mode = table.get("mode", _MODE)
     if mode != _MODE:
         raise InputError(f"{source}: {where} has mode {mode!r}, which is not implemented; it has to be {_MODE!r}")
@@ -240,4 +240,4 @@ def _read_form(table: Mapping[str, Any], source: str, where: str, *, layers: boo
     unknown = sorted(set(table) - {"bits", "group_size", "mode"}) if not layers else []
     if unknown:
         raise InputError(f"{source}: {where} has the unknown key {unknown[0]!r}, which is {table[unknown[0]]!r}")
-    return Form(table["bits"], table["group_size"])
+    return QuantSpec(table["bits"], table["group_size"])

@@ -80,7 +80,7 @@ class MLP(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Attention, then MLP, each on the normalised stream and added to it."""
+    """Attention, then MLP, each on the normalized stream and added to it."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class LanguageModel(nn.Module):
             last_only: the last token's state alone is wanted, so that the last layer computes no other.
 
         Returns:
-            [B, L, D], normalised; [B, 1, D] with `last_only`.
+            [B, L, D], normalized; [B, 1, D] with `last_only`.
         """
         config = self.config
         cos, sin = layers.mrope(position_ids, config.head_dim, config.rope_theta, config.mrope_section)

@@ -20,7 +20,7 @@ from mlx_saccade.errors import InputError
 from mlx_saccade.models import cpu_ops, execution, layers
 from mlx_saccade.models.attention import Run, attend
 from mlx_saccade.models.config import VisionConfig
-from mlx_saccade.models.execution import PATCH_LAYERS, QUARTERS, ROWS, Pace, Progress, fill
+from mlx_saccade.models.execution import PATCH_LAYERS, QUARTERS, ROWS, EvalBudget, Progress, fill
 from mlx_saccade.preprocess import positions
 
 __all__ = ["Layout", "Run", "VisionModel", "layout"]
@@ -76,7 +76,7 @@ def layout(grids: Sequence[Grid], config: VisionConfig) -> Layout:
 
 
 def _runs(lengths: Sequence[int]) -> tuple[Run, ...]:
-    """Neighbouring segments of equal length joined."""
+    """Neighboring segments of equal length joined."""
     runs: list[Run] = []
     start = 0
     for length in lengths:
@@ -153,7 +153,7 @@ class Attention(nn.Module):
         qkv = self.qkv(x).reshape(len(x), 3, self.num_heads, -1)
         return layers.rotate_beginning(qkv, 2, cos, sin)
 
-    def mix(self, qkv: mx.array, runs: Sequence[Run], pace: Pace, work: Sequence[int]) -> mx.array:
+    def mix(self, qkv: mx.array, runs: Sequence[Run], pace: EvalBudget, work: Sequence[int]) -> mx.array:
         """[N, 3, H, d] -> [N, D], before `proj`; `work` as `attend`."""
         q, k, v = (qkv[:, part] for part in range(3))
         return attend(q, k, v, runs, self.scale, pace, work)
@@ -178,7 +178,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then MLP, each on the normalised stream and added to it."""
+    """Attention, then MLP, each on the normalized stream and added to it."""
 
     norm_type: ClassVar[Any] = nn.RMSNorm
     mlp_type: ClassVar[Any] = MLP
@@ -191,7 +191,7 @@ class Block(nn.Module):
         self.mlp = self.mlp_type(config)
 
     def __call__(
-        self, x: mx.array, runs: Sequence[Run], cos: mx.array, sin: mx.array, pace: Pace, work: Sequence[int]
+        self, x: mx.array, runs: Sequence[Run], cos: mx.array, sin: mx.array, pace: EvalBudget, work: Sequence[int]
     ) -> mx.array:
         """[N, D] -> [N, D]; what is no attention goes by rows, so that its memory does not grow with N.
 
@@ -205,25 +205,25 @@ class Block(nn.Module):
         """
 
         def project(rows: slice) -> mx.array:
-            return self.attn.project(_normalise(self.norm1, x[rows]), cos[rows], sin[rows])
+            return self.attn.project(_normalize(self.norm1, x[rows]), cos[rows], sin[rows])
 
         def rest(rows: slice) -> mx.array:
             part = x[rows] + self.attn.proj(mixed[rows])
-            out: mx.array = part + self.mlp(_normalise(self.norm2, part))
+            out: mx.array = part + self.mlp(_normalize(self.norm2, part))
             return out
 
         mixed = self.attn.mix(fill(len(x), project, pace, 1), runs, pace, work)
         return fill(len(x), rest, pace, QUARTERS - 1)
 
 
-def _normalise(norm: nn.Module, x: mx.array) -> mx.array:
+def _normalize(norm: nn.Module, x: mx.array) -> mx.array:
     """In the precision of the weights, whatever the stream's."""
     out: mx.array = norm(x).astype(norm.weight.dtype)
     return out
 
 
 class PatchMerger(nn.Module):
-    """Each merge block of 2 x 2 neighbouring patches becomes one token of the language model's width."""
+    """Each merge block of 2 x 2 neighboring patches becomes one token of the language model's width."""
 
     norm_type: ClassVar[Any] = nn.RMSNorm
 
@@ -234,7 +234,7 @@ class PatchMerger(nn.Module):
         self.mlp = [nn.Linear(self.width, self.width), nn.GELU(), nn.Linear(self.width, config.out_hidden_size)]
 
     def __call__(self, x: mx.array) -> mx.array:
-        x = _normalise(self.ln_q, x).reshape(-1, self.width)  # [tokens, 4 D]
+        x = _normalize(self.ln_q, x).reshape(-1, self.width)  # [tokens, 4 D]
         for layer in self.mlp:
             x = layer(x)
         return x
@@ -286,7 +286,7 @@ class VisionModel(nn.Module):
         total = sum(len(patches) * QUARTERS + _attention_work(runs, work) for runs, work in schedule)
         # On the CPU each step by itself: NumPy has its operands evaluated anyway.
         limit = 0 if cpu_ops.applies(self.merger.ln_q.weight) else self.patch_layers
-        pace = Pace(limit, total, len(place.order), progress)
+        pace = EvalBudget(limit, total, len(place.order), progress)
         x = self._embed(patches, place, pace)
         for number, (block, (runs, work)) in enumerate(zip(self.blocks, schedule, strict=True)):
             x = block(x, runs, cos, sin, pace, work)
@@ -297,7 +297,7 @@ class VisionModel(nn.Module):
         features = fill(len(place.order), lambda rows: self._merge(x, rows), pace, step=ROWS // 4)
         return pace.finish(features[mx.array(np.argsort(place.order))])
 
-    def _embed(self, patches: mx.array, place: Layout, pace: Pace) -> mx.array:
+    def _embed(self, patches: mx.array, place: Layout, pace: EvalBudget) -> mx.array:
         """The stream's beginning [N, D]: float32 where the weights are float16, whose 65,504 real streams outgrow."""
         ordered = self._permute(patches, place.from_windows if patches.dtype == mx.uint8 else place.order)
 

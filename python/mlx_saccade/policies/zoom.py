@@ -1,6 +1,6 @@
 """Coarse, then zoom: a second look at a crop around the first answer, mapped back to the source.
 
-Two passes with a crop that keeps its centre on the first answer and is shifted, not cut, at the border: the rule of
+Two passes with a crop that keeps its center on the first answer and is shifted, not cut, at the border: the rule of
 ReGround (ScreenSpot-Pro's baselines, a fixed 1024 x 1024 crop) and of Zoom Consistency (arXiv 2604.15376, half of each
 side). A tiny target gains because the crop spends the same tokens on fewer pixels.
 """
@@ -43,12 +43,12 @@ class ZoomAnswer:
 
 
 def crop_around(
-    centre: tuple[float, float], size: tuple[int, int], share: float, *, minimum: int = MINIMUM_SIDE
+    center: tuple[float, float], size: tuple[int, int], share: float, *, minimum: int = MINIMUM_SIDE
 ) -> tuple[int, int, int, int]:
     """A window of the image around a point, shifted inside where it would cross the border.
 
     Args:
-        centre: (x, y) in source pixels; a point outside the image counts as the nearest one inside.
+        center: (x, y) in source pixels; a point outside the image counts as the nearest one inside.
         size: (width, height) of the image in pixels.
         share: of each side that the window keeps, above 0 and at most 1.
         minimum: pixels that each side of the window keeps at least, where the image has as many.
@@ -62,7 +62,7 @@ def crop_around(
     if not 0 < share <= 1:
         raise InputError(f"zoom share {share}: has to be above 0 and at most 1")
     edges = []
-    for point, side in zip(centre, size, strict=True):
+    for point, side in zip(center, size, strict=True):
         length = min(side, max(minimum, round(side * share)))
         start = min(max(0, round(point - length / 2)), side - length)
         edges.append((start, start + length))
@@ -89,7 +89,7 @@ def second_look(
     """
     if not first:
         return (), None
-    crop = crop_around(first[0].centre, frame.source_size, share)
+    crop = crop_around(first[0].center, frame.source_size, share)
     left, top = crop[:2]
     found = tuple(
         Box((box.xyxy[0] + left, box.xyxy[1] + top, box.xyxy[2] + left, box.xyxy[3] + top), box.label)

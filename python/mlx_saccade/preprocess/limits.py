@@ -21,7 +21,7 @@ from mlx_saccade.families import Family
 from mlx_saccade.preprocess import plan as budgets
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["NAMES", "NO_LIMITS", "Budget", "Limits", "choose", "read"]
+__all__ = ["NAMES", "NO_LIMITS", "Budget", "PixelLimits", "choose", "read"]
 
 Budget = int | str | Mapping[str, Any] | None
 """What `mlx_saccade.plan` takes as a budget, or the options above as a mapping; None leaves it to the next level."""
@@ -44,7 +44,7 @@ _MOST = 10**12
 
 
 @dataclass(frozen=True)
-class Limits:
+class PixelLimits:
     """What one level says: the engine's default, a request, or one image of it.
 
     Attributes:
@@ -65,10 +65,10 @@ class Limits:
         return self.min_tokens is not None or self.min_pixels is not None
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = PixelLimits()
 
 
-def read(given: Budget, where: str) -> Limits:
+def read(given: Budget, where: str) -> PixelLimits:
     """Check what one level says.
 
     Args:
@@ -82,7 +82,7 @@ def read(given: Budget, where: str) -> Limits:
     if given is None:
         return NO_LIMITS
     if not isinstance(given, Mapping):
-        return Limits(upper=_budget(given, where))
+        return PixelLimits(upper=_budget(given, where))
     options = _flat(given, where)
     unknown = [name for name in options if name not in NAMES]
     if unknown:
@@ -96,13 +96,13 @@ def read(given: Budget, where: str) -> Limits:
         other = next(name for name in options if name not in _EXACT)
         raise InputError(f"{where}: {other} limits what resized_height and resized_width fix; give one or the other")
     lower = {name: _whole(options[name], name, where) for name in _LOWER if name in options}
-    return Limits(_upper(options, where), lower.get("min_tokens"), lower.get("min_pixels"), exact)
+    return PixelLimits(_upper(options, where), lower.get("min_tokens"), lower.get("min_pixels"), exact)
 
 
 def choose(
     source_size: tuple[int, int],
     family: Family,
-    levels: Sequence[Limits],
+    levels: Sequence[PixelLimits],
     checkpoint_pixels: tuple[int, int] | None,
     *,
     moving: bool = False,
@@ -221,7 +221,7 @@ def _exact(options: Mapping[str, Any], where: str) -> tuple[int, int] | None:
     return wide, high
 
 
-def _first(levels: Sequence[Limits], has: Any) -> int | None:
+def _first(levels: Sequence[PixelLimits], has: Any) -> int | None:
     return next((place for place, level in enumerate(levels) if has(level)), None)
 
 

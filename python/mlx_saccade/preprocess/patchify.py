@@ -88,7 +88,7 @@ def resize(
             and 12.3 too, but for sources over 100 times as tall as wide).
         pixel_format: of an array: "rgb" [height, width, 3]; "rgba" or "bgra" [height, width, 4], as screens are
             captured; "grey" [height, width], the same as three equal channels. A fourth byte is ignored: nothing is
-            blended, and colours that were multiplied with an alpha stay so. `media.open_image` blends, with
+            blended, and colors that were multiplied with an alpha stay so. `media.open_image` blends, with
             `background`.
 
     Returns:
@@ -156,7 +156,7 @@ def patchify(
         plan: its `mlx_saccade.plan(...)`; for a list of images a list of as many plans, of one family.
         layout: "native": uint8 [patches, 3 * patch_size ** 2], one frame, each patch (channel, y, x), in window order
             (in merge-block order where the family has no windows). "reference": float32
-            [patches, 3 * temporal_patch_size * patch_size ** 2], normalised, each patch (channel, frame, y, x), in
+            [patches, 3 * temporal_patch_size * patch_size ** 2], normalized, each patch (channel, frame, y, x), in
             merge-block order: what transformers' Pillow image processor makes, bit for bit.
         pass_order: as in `resize`.
         pixel_format: as in `resize`, of all images.

@@ -20,7 +20,7 @@ from mlx_saccade.families import Family
 from mlx_saccade.preprocess import runtimes
 
 if TYPE_CHECKING:
-    from mlx_saccade.media import Frame, Reading, Source
+    from mlx_saccade.media import Frame, ImageOptions, Source
 
 __all__ = ["DEFAULT_TOKENS", "Plan", "limits", "plan", "smart_resize", "source_size", "within"]
 
@@ -314,7 +314,7 @@ def _whole(value: Any, name: str, wanted: str) -> int:
     return number
 
 
-def source_size(image_or_size: Any, reading: Reading | None = None) -> tuple[int, int]:
+def source_size(image_or_size: Any, reading: ImageOptions | None = None) -> tuple[int, int]:
     """(width, height) of what `plan` takes: a size, or an image whose header is read, by default of any size.
 
     Raises:
@@ -328,7 +328,7 @@ def source_size(image_or_size: Any, reading: Reading | None = None) -> tuple[int
         return width, height
     from mlx_saccade import media
 
-    return (reading or media.Reading(max_pixels=_ANY_PIXELS)).size(image_or_size)
+    return (reading or media.ImageOptions(max_pixels=_ANY_PIXELS)).size(image_or_size)
 
 
 def _decoded_size(image: Any, resized: tuple[int, int]) -> tuple[int, int] | None:

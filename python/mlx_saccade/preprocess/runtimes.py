@@ -123,7 +123,7 @@ def _tokens(least: int, most: int) -> dict[str, tuple[int, int] | str]:
 _OLLAMA_GO = "rejects sides below one factor, ratio tested by integer division (200.9 passes), a shrunk side can be 0"
 _OLLAMA_GO_SOURCE = "ollama model/models/qwen25vl/process_image.go, qwen3vl hard-coded"
 _LLAMA_CPP = (
-    "keeps the aspect ratio and pads with centred black where the reference stretches (up to half a factor a side); "
+    "keeps the aspect ratio and pads with centered black where the reference stretches (up to half a factor a side); "
     "float32; no ratio check"
 )
 _AWAY = "half away from zero"

@@ -5,12 +5,12 @@ Example:
     scene.elements[0].description, scene.elements[0].box
 """
 
-from .descriptions import COLOURS, KINDS, NEUTRALS, WORDS, describe
+from .descriptions import COLORS, KINDS, NEUTRALS, WORDS, describe
 from .generator import annotate, generate
 from .scene import VERSION, Ambiguity, Element, Scene
 
 __all__ = [
-    "COLOURS",
+    "COLORS",
     "KINDS",
     "NEUTRALS",
     "VERSION",

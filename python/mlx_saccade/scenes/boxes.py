@@ -1,4 +1,4 @@
-"""Boxes: (x1, y1, x2, y2) in pixels, x right, y down, edges not centres."""
+"""Boxes: (x1, y1, x2, y2) in pixels, x right, y down, edges not centers."""
 
 Box = tuple[int, int, int, int]
 
@@ -13,6 +13,6 @@ def times(box: Box, scale: int) -> Box:
     return box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale
 
 
-def centre(box: Box) -> tuple[float, float]:
+def center(box: Box) -> tuple[float, float]:
     """The middle of a box."""
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from .boxes import Box, centre
+from .boxes import Box, center
 
-COLOURS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
-# Surfaces only: a control or an icon always has one of the eight colours above.
+COLORS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
+# Surfaces only: a control or an icon always has one of the eight colors above.
 NEUTRALS: Final = ("dark", "light", "grey")
 
 CONTAINERS: Final = ("window", "panel", "dialog", "toolbar", "list", "table", "dock")
@@ -21,39 +21,39 @@ GLYPHS: Final = ("triangle", "star", "cross", "diamond", "ring", "arrow", "heart
 ICONS: Final = tuple(f"{glyph} icon" for glyph in GLYPHS)
 KINDS: Final = CONTAINERS + PARTS + CONTROLS + ICONS
 
-# Kinds that may have a neutral colour.
+# Kinds that may have a neutral color.
 SURFACES: Final = ("window", "title bar", "panel", "toolbar", "dock")
 SIDES: Final = ("left", "right", "top", "bottom")
 DESKTOP: Final = "on the desktop"
 
 
-def describe(colour: str, kind: str, *, side: str | None = None, place: str | None = None) -> str:
+def describe(color: str, kind: str, *, side: str | None = None, place: str | None = None) -> str:
     """Return the phrase that names an element.
 
     Args:
-        colour: one of `COLOURS`, or of `NEUTRALS` where the kind is one of `SURFACES`.
+        color: one of `COLORS`, or of `NEUTRALS` where the kind is one of `SURFACES`.
         kind: one of `KINDS`.
         side: which of two that look alike, one of `SIDES`: "the left red star icon".
         place: where it stands, `within(container)` or `DESKTOP`: "the red star icon in the blue window".
     """
-    words = ["the", side, colour, kind, place]
+    words = ["the", side, color, kind, place]
     return " ".join(word for word in words if word is not None)
 
 
-def within(colour: str, kind: str) -> str:
+def within(color: str, kind: str) -> str:
     """Return the relation that names the container of an element: "in the blue window"."""
-    return f"in {describe(colour, kind)}"
+    return f"in {describe(color, kind)}"
 
 
 # Sorted, so that a vocabulary built from it does not depend on the order of the tables above.
-WORDS: Final = tuple(sorted(set(" ".join(("the", "in", DESKTOP, *COLOURS, *NEUTRALS, *KINDS, *SIDES)).split())))
+WORDS: Final = tuple(sorted(set(" ".join(("the", "in", DESKTOP, *COLORS, *NEUTRALS, *KINDS, *SIDES)).split())))
 
 
 # One of two is "the left" one where they differ so many times more in x than in y.
 CLEARLY: Final = 1.5
 PHRASE: Final = re.compile(
-    f"the (?:({'|'.join(SIDES)}) )?({'|'.join(COLOURS + NEUTRALS)}) ({'|'.join(KINDS)})"
-    f"(?: (?:({DESKTOP})|in the ({'|'.join(COLOURS + NEUTRALS)}) ({'|'.join(CONTAINERS)})))?"
+    f"the (?:({'|'.join(SIDES)}) )?({'|'.join(COLORS + NEUTRALS)}) ({'|'.join(KINDS)})"
+    f"(?: (?:({DESKTOP})|in the ({'|'.join(COLORS + NEUTRALS)}) ({'|'.join(CONTAINERS)})))?"
 )
 
 
@@ -85,8 +85,8 @@ class Described(Protocol):
         """One of `KINDS`."""
 
     @property
-    def colour(self) -> str:
-        """One of `COLOURS` or `NEUTRALS`."""
+    def color(self) -> str:
+        """One of `COLORS` or `NEUTRALS`."""
 
     @property
     def container(self) -> int | None:
@@ -94,14 +94,14 @@ class Described(Protocol):
 
 
 def tell_apart(first: Stand, second: Stand) -> tuple[Relation, Relation] | None:
-    """Find relations that set two elements of one colour and kind apart, or None where none does.
+    """Find relations that set two elements of one color and kind apart, or None where none does.
 
     Different containers come before sides. A container does not help where the other element is in it too.
     """
     a, b = (stand.containers[0] if stand.containers else None for stand in (first, second))
     if a != b and a not in second.containers and b not in first.containers:
         return Relation(container=a), Relation(container=b)
-    (x1, y1), (x2, y2) = centre(first.box), centre(second.box)
+    (x1, y1), (x2, y2) = center(first.box), center(second.box)
     across, down = abs(x1 - x2), abs(y1 - y2)
     for names, distance, other, low in ((("left", "right"), across, down, 0), (("top", "bottom"), down, across, 1)):
         apart = first.box[low + 2] <= second.box[low] or second.box[low + 2] <= first.box[low]
@@ -135,12 +135,12 @@ def matching(elements: Sequence[Described], description: str) -> list[int]:
     phrase = PHRASE.fullmatch(description)
     if phrase is None:
         return []
-    side, colour, kind, desktop, *container = phrase.groups()
-    fitting = [i for i, element in enumerate(elements) if (element.colour, element.kind) == (colour, kind)]
+    side, color, kind, desktop, *container = phrase.groups()
+    fitting = [i for i, element in enumerate(elements) if (element.color, element.kind) == (color, kind)]
     if desktop:
         fitting = [i for i in fitting if elements[i].container is None]
     elif container[0]:
-        named = {i for i, e in enumerate(elements) if [e.colour, e.kind] == container}
+        named = {i for i, e in enumerate(elements) if [e.color, e.kind] == container}
         fitting = [i for i in fitting if named.intersection(around(elements, i))]
     if side is None:
         return fitting
@@ -148,8 +148,8 @@ def matching(elements: Sequence[Described], description: str) -> list[int]:
         return []
     axis, sign = (0, 1) if side in ("left", "right") else (1, 1)
     sign = -sign if side in ("right", "bottom") else sign
-    nearest = min(sign * centre(elements[i].box)[axis] for i in fitting)
-    return [i for i in fitting if sign * centre(elements[i].box)[axis] == nearest]
+    nearest = min(sign * center(elements[i].box)[axis] for i in fitting)
+    return [i for i in fitting if sign * center(elements[i].box)[axis] == nearest]
 
 
 def place_of(elements: Sequence[Described], relation: Relation) -> str | None:
@@ -159,4 +159,4 @@ def place_of(elements: Sequence[Described], relation: Relation) -> str | None:
     if relation.container is None:
         return DESKTOP
     container = elements[relation.container]
-    return within(container.colour, container.kind)
+    return within(container.color, container.kind)

@@ -133,7 +133,7 @@ def _dialog_over_text(layout: Layout, area: Box, parent: int | None, unit: int) 
 
 
 def _window(layout: Layout, box: Box, unit: int) -> bool:
-    """A window with its title bar, and perhaps tabs, a toolbar and more; False where no colour is left."""
+    """A window with its title bar, and perhaps tabs, a toolbar and more; False where no color is left."""
     dice = layout.dice
     index = layout.add("window", box, None, unit)
     if index is None:
@@ -141,7 +141,7 @@ def _window(layout: Layout, box: Box, unit: int) -> bool:
     x1, y1, x2, y2 = box
     line = max(1, round(0.09 * unit))
     bar = max(layout.smallest, round(unit * dice.uniform(1.05, 1.35)))
-    layout.add("title bar", (x1, y1, x2, y1 + bar), index, unit, layout.slots[index].colour)
+    layout.add("title bar", (x1, y1, x2, y1 + bar), index, unit, layout.slots[index].color)
     y = y1 + bar
     if y2 - y > 7 * unit and dice.chance(0.35):
         y = _tabs(layout, (x1 + line, y, x2 - line, y2), index, unit)
@@ -185,7 +185,7 @@ def _toolbar(layout: Layout, area: Box, parent: int, unit: int) -> int:
 
 
 def _panel(layout: Layout, box: Box, parent: int | None, unit: int) -> bool:
-    """A panel of controls; False where it has no room or no colour is left."""
+    """A panel of controls; False where it has no room or no color is left."""
     index = layout.add("panel", box, parent, unit)
     if index is None:
         return False

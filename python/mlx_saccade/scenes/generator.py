@@ -55,7 +55,7 @@ def _check(seed: int, size: Sequence[int], smallest: int | None, least: int, amb
 
 def _elements(layout: Layout, scale: int) -> tuple[Element, ...]:
     """Name what has been laid out, with boxes at `scale` pixels to a length of the layout."""
-    chosen = [index for index, slot in enumerate(layout.slots) if slot.colour is not None]
+    chosen = [index for index, slot in enumerate(layout.slots) if slot.color is not None]
     place = {index: position for position, index in enumerate(chosen)}
     relations: dict[int, Relation] = {}
     for group in layout.groups.values():
@@ -66,14 +66,14 @@ def _elements(layout: Layout, scale: int) -> tuple[Element, ...]:
     found: list[Element] = []
     for index in chosen:
         slot = layout.slots[index]
-        assert slot.colour is not None
+        assert slot.color is not None
         outer = layout.containers(slot.parent)
-        found.append(Element(times(slot.box, scale), describe(slot.colour, slot.kind), slot.kind, slot.colour,
+        found.append(Element(times(slot.box, scale), describe(slot.color, slot.kind), slot.kind, slot.color,
                              place[outer[0]] if outer else None, index in relations))  # fmt: skip
     for index, relation in relations.items():
         element = found[place[index]]
         inner = relation if relation.container is None else Relation(container=place[relation.container])
-        phrase = describe(element.colour, element.kind, side=relation.side, place=place_of(found, inner))
+        phrase = describe(element.color, element.kind, side=relation.side, place=place_of(found, inner))
         found[place[index]] = replace(element, description=phrase)
     return tuple(found)
 
@@ -82,7 +82,7 @@ def _ambiguities(elements: tuple[Element, ...]) -> tuple[Ambiguity, ...]:
     pairs: dict[str, list[int]] = {}
     for index, element in enumerate(elements):
         if element.relation:
-            pairs.setdefault(describe(element.colour, element.kind), []).append(index)
+            pairs.setdefault(describe(element.color, element.kind), []).append(index)
     return tuple(
         Ambiguity(phrase, (first, second), (elements[first].box, elements[second].box))
         for phrase, (first, second) in pairs.items()
@@ -92,7 +92,7 @@ def _ambiguities(elements: tuple[Element, ...]) -> tuple[Ambiguity, ...]:
 def _plan(
     seed: int, size: tuple[int, int], smallest: int | None, least: int, ambiguous: bool, scale: int = 1
 ) -> tuple[Dice, Layout]:
-    """Lay a screen out, in points of `scale` pixels; the dice go on to its colours."""
+    """Lay a screen out, in points of `scale` pixels; the dice go on to its colors."""
     smallest = _check(seed, size, smallest, least, ambiguous, scale) // scale
     # Plain integers: NumPy's would give another key, and boxes that JSON does not take.
     width, height = (int(side) // int(scale) for side in size)
@@ -120,7 +120,7 @@ def generate(
         smallest: shortest side in pixels that an element may have, even at scale 2; None is 1 % of the screen's short
             side, at least 8 pixels at scale 1 and 16 at scale 2.
         least: how many elements the screen should have, from 1 to 70; fewer come where there is no room for them.
-        ambiguous: give many elements a twin of the same colour and kind, and list what fits both in `ambiguous`.
+        ambiguous: give many elements a twin of the same color and kind, and list what fits both in `ambiguous`.
         scale: pixels to the point, 1 or 2. At 2 it is the screen that half the size and `smallest` give at 1, as a
             display of twice the density shows it: every length and box is doubled, edges are drawn in all the pixels.
 

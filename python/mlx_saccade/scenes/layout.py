@@ -1,10 +1,10 @@
-"""A screen in the making: what stands where, and which colours are still free for which kinds."""
+"""A screen in the making: what stands where, and which colors are still free for which kinds."""
 
 from dataclasses import dataclass, field
 from typing import Final
 
 from .boxes import Box
-from .descriptions import COLOURS, CONTAINERS, CONTROLS, ICONS, NEUTRALS, SURFACES, Stand, tell_apart
+from .descriptions import COLORS, CONTAINERS, CONTROLS, ICONS, NEUTRALS, SURFACES, Stand, tell_apart
 from .rng import Dice
 
 # Share of surfaces that are dark, light or grey, while such a one is still free.
@@ -17,7 +17,7 @@ class Slot:
 
     Attributes:
         kind: one of `KINDS`, or of the decorations that `shapes` can draw.
-        colour: the name of its colour; None for decorations.
+        color: the name of its color; None for decorations.
         box: (x1, y1, x2, y2) in pixels.
         parent: the slot that it stands in, None on the desktop.
         unit: the usual side in pixels of a control around it.
@@ -25,7 +25,7 @@ class Slot:
     """
 
     kind: str
-    colour: str | None
+    color: str | None
     box: Box
     parent: int | None
     unit: int
@@ -59,24 +59,24 @@ class Layout:
         """Whether no more controls and icons may be added."""
         return self.small >= self.most
 
-    def add(self, kind: str, box: Box, parent: int | None, unit: int, colour: str | None = None) -> int | None:
-        """Add an element, in a colour of its own or, now and then, as the twin of another.
+    def add(self, kind: str, box: Box, parent: int | None, unit: int, color: str | None = None) -> int | None:
+        """Add an element, in a color of its own or, now and then, as the twin of another.
 
         Returns:
-            The index of its slot; None where it is too small, the screen is full, or no colour is left for the kind.
+            The index of its slot; None where it is too small, the screen is full, or no color is left for the kind.
         """
         small = kind in CONTROLS or kind in ICONS
         if min(box[2] - box[0], box[3] - box[1]) < self.smallest or (small and self.full()):
             return None
-        colour = colour or (self._twin_colour(kind, box, parent) if small else None) or self._free_colour(kind, parent)
-        if colour is None:
+        color = color or (self._twin_color(kind, box, parent) if small else None) or self._free_color(kind, parent)
+        if color is None:
             return None
-        group = self.groups.setdefault((colour, kind), [])
+        group = self.groups.setdefault((color, kind), [])
         self.paired += 2 * len(group)
         group.append(len(self.slots))
         self.named += 1
         self.small += small
-        self.slots.append(Slot(kind, colour, box, parent, unit, self.dice.integer(0, 999)))
+        self.slots.append(Slot(kind, color, box, parent, unit, self.dice.integer(0, 999)))
         return len(self.slots) - 1
 
     def decorate(self, kind: str, box: Box, parent: int | None, unit: int) -> None:
@@ -85,16 +85,16 @@ class Layout:
             self.slots.append(Slot(kind, None, box, parent, unit, self.dice.integer(0, 999)))
 
     def _around(self, parent: int | None) -> set[str]:
-        """The colours that would not stand out: those of all that a slot stands in."""
-        colours = set()
+        """The colors that would not stand out: those of all that a slot stands in."""
+        colors = set()
         while parent is not None:
-            colour = self.slots[parent].colour
-            if colour is not None:
-                colours.add(colour)
+            color = self.slots[parent].color
+            if color is not None:
+                colors.add(color)
             parent = self.slots[parent].parent
-        return colours
+        return colors
 
-    def _free_colour(self, kind: str, parent: int | None) -> str | None:
+    def _free_color(self, kind: str, parent: int | None) -> str | None:
         taken = self._around(parent)
         if kind == "dock":
             return self.dice.choose(NEUTRALS)
@@ -102,19 +102,19 @@ class Layout:
             free = [name for name in NEUTRALS if name not in taken and (name, kind) not in self.groups]
             if free:
                 return self.dice.choose(free)
-        free = [name for name in COLOURS if name not in taken and (name, kind) not in self.groups]
+        free = [name for name in COLORS if name not in taken and (name, kind) not in self.groups]
         return self.dice.choose(free) if free else None
 
-    def _twin_colour(self, kind: str, box: Box, parent: int | None) -> str | None:
-        """The colour of another of this kind from which the new one could be told apart by a relation."""
+    def _twin_color(self, kind: str, box: Box, parent: int | None) -> str | None:
+        """The color of another of this kind from which the new one could be told apart by a relation."""
         # Drawn first, so that few pairs are looked at.
         if self.paired + 2 > self.twins * (self.named + 1) or not self.dice.chance(2 * self.twins):
             return None
         avoid = self._around(parent)
         new = Stand(box, tuple(self.containers(parent)))
-        for (colour, other), group in self.groups.items():
-            if other == kind and len(group) == 1 and colour not in avoid and tell_apart(new, self.stand(group[0])):
-                return colour
+        for (color, other), group in self.groups.items():
+            if other == kind and len(group) == 1 and color not in avoid and tell_apart(new, self.stand(group[0])):
+                return color
         return None
 
     def stand(self, index: int) -> Stand:

@@ -1,4 +1,4 @@
-"""From a layout to pixels: the wallpaper, and every slot with its own colour on the surface beneath it."""
+"""From a layout to pixels: the wallpaper, and every slot with its own color on the surface beneath it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,47 +7,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .layout import Layout, Slot
-from .palette import Colour, Theme, body, draw_theme, ink, mix, shade
+from .palette import Color, Theme, body, draw_theme, ink, mix, shade
 from .raster import Canvas
 from .rng import Dice
 from .shapes import DECORATIONS, PAINTERS, Brush, corner
 
 SHADOW: Final = 0.34
-# How much of the colour of writing is in lines and strips; the rest is what they stand on.
+# How much of the color of writing is in lines and strips; the rest is what they stand on.
 INK: Final = {"rule": 0.22, "strip": 0.14}
 
 
 def draw_wallpaper(dice: Dice, canvas: Canvas, theme: Theme) -> None:
     """A sky that changes from top to bottom, and hills in front of it."""
     height, width = canvas.words.shape
-    top, bottom = (np.array(colour, np.float64) for colour in theme.sky)
+    top, bottom = (np.array(color, np.float64) for color in theme.sky)
     share = (np.arange(height) / max(1, height - 1))[:, None]
     rows = np.full((height, 4), 255, np.uint8)
     rows[:, :3] = np.rint(top + (bottom - top) * share)
     canvas.words[:] = rows.view(np.uint32)
     x = np.arange(width) / width
-    for place, colour in enumerate(theme.hills):
+    for place, color in enumerate(theme.hills):
         # Parabolas rather than sines: their values are the same bits everywhere.
         peak, spread = dice.uniform(-0.1, 1.1), dice.uniform(0.35, 0.9)
         high = dice.uniform(0.5, 0.85) - 0.18 * place
         crest = height * (1 - high * np.clip(1 - ((x - peak) / spread) ** 2, 0, 1))
         start = int(crest.min())
         below = np.arange(start, height)[:, None] >= np.rint(crest)[None]
-        word = np.array((*colour, 255), np.uint8).view(np.uint32)
+        word = np.array((*color, 255), np.uint8).view(np.uint32)
         np.copyto(canvas.words[start:], word, where=below)
 
 
-def _decoration_colour(slot: Slot, parent: Brush | None, canvas: Canvas) -> Colour:
-    """The neutral colour of writing, or that of the parent for what is part of its drawing."""
+def _decoration_color(slot: Slot, parent: Brush | None, canvas: Canvas) -> Color:
+    """The neutral color of writing, or that of the parent for what is part of its drawing."""
     if parent is None:
         x, top, _, bottom = slot.box
         row, column = canvas.scale * ((top + bottom) // 2), canvas.scale * x
         r, g, b = (int(value) for value in canvas.bytes[row, column, :3])
         return ink((r, g, b))
     if slot.kind == "head":
-        return parent.colour
+        return parent.color
     if slot.kind == "foot":
-        return mix(parent.body, parent.colour, 0.28)
+        return mix(parent.body, parent.color, 0.28)
     return mix(parent.body, ink(parent.body), INK.get(slot.kind, 0.8))
 
 
@@ -62,7 +62,7 @@ class Paints:
 
 
 def prepare(dice: Dice, layout: Layout, scale: int = 1) -> Paints:
-    """Choose all colours of a screen that is drawn at `scale` pixels to a length of the layout."""
+    """Choose all colors of a screen that is drawn at `scale` pixels to a length of the layout."""
     theme = draw_theme(dice)
     canvas = Canvas(layout.size, scale)
     draw_wallpaper(dice, canvas, theme)
@@ -70,14 +70,14 @@ def prepare(dice: Dice, layout: Layout, scale: int = 1) -> Paints:
     for slot in layout.slots:
         parent = brushes[slot.parent] if slot.parent is not None else None
         ground = parent.body if parent is not None else mix(*theme.sky, 0.5)
-        if slot.colour is None:
-            colour = _decoration_colour(slot, parent, canvas)
-            brushes.append(Brush(colour, colour, ground, slot.unit, slot.look))
+        if slot.color is None:
+            color = _decoration_color(slot, parent, canvas)
+            brushes.append(Brush(color, color, ground, slot.unit, slot.look))
             continue
-        # A title bar has its window's very colour.
-        colour = parent.colour if slot.kind == "title bar" and parent is not None else shade(dice, slot.colour)
-        surface = body(slot.kind, slot.colour, colour, theme, ground)
-        brushes.append(Brush(colour, surface, ground, slot.unit, slot.look))
+        # A title bar has its window's very color.
+        color = parent.color if slot.kind == "title bar" and parent is not None else shade(dice, slot.color)
+        surface = body(slot.kind, slot.color, color, theme, ground)
+        brushes.append(Brush(color, surface, ground, slot.unit, slot.look))
     return Paints(canvas.words, tuple(brushes), theme.dark, scale)
 
 
@@ -91,5 +91,5 @@ def draw(layout: Layout, paints: Paints, leave_out: int | None = None) -> NDArra
         if slot.kind == "dialog" or (slot.parent is None and slot.kind in ("window", "panel")):
             radius = corner(slot.unit) * (2 if slot.kind == "dialog" else 1)
             canvas.shadow(slot.box, max(1, slot.unit // 3), SHADOW, radius)
-        (PAINTERS if slot.colour is not None else DECORATIONS)[slot.kind](canvas, slot.box, brush)
+        (PAINTERS if slot.color is not None else DECORATIONS)[slot.kind](canvas, slot.box, brush)
     return canvas.image()

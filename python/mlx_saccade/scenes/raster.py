@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .boxes import Box, times
-from .palette import Colour
+from .palette import Color
 
 Points = tuple[tuple[float, float], ...]
 
 # Lines sampled within each row of pixels; along a line coverage is exact.
 SAMPLES: Final = 4
-# Outlines reach so many pixels over their box and are clipped to it, so that even a tip colours the outermost row.
+# Outlines reach so many pixels over their box and are clipped to it, so that even a tip colors the outermost row.
 REACH: Final = 0.5
 
 
@@ -87,12 +87,12 @@ def _corner_stamps(radius: int) -> tuple[Stamp, Stamp, Stamp, Stamp]:
 
 
 @lru_cache(maxsize=4096)
-def _packed(colour: Colour) -> int:
-    return int.from_bytes(bytes((*colour, 255)), sys.byteorder)
+def _packed(color: Color) -> int:
+    return int.from_bytes(bytes((*color, 255)), sys.byteorder)
 
 
 class Canvas:
-    """An RGB picture to draw on. Boxes are (x1, y1, x2, y2) in points, edges not centres, inside the picture.
+    """An RGB picture to draw on. Boxes are (x1, y1, x2, y2) in points, edges not centers, inside the picture.
 
     A point is `scale` pixels wide and high, and so is every other length; stamps alone are counted in pixels.
     """
@@ -112,51 +112,51 @@ class Canvas:
             image[:, :, channel] = self.bytes[:, :, channel]
         return image
 
-    def fill(self, box: Box, colour: Colour) -> None:
+    def fill(self, box: Box, color: Color) -> None:
         """Fill a rectangle; nothing happens where the box is empty."""
         x1, y1, x2, y2 = times(box, self.scale)
-        self.words[y1:y2, x1:x2] = _packed(colour)
+        self.words[y1:y2, x1:x2] = _packed(color)
 
-    def frame(self, box: Box, line: int, colour: Colour) -> None:
+    def frame(self, box: Box, line: int, color: Color) -> None:
         """Draw the outline of a rectangle, `line` points wide, inside its box."""
         x1, y1, x2, y2 = box
-        self.fill((x1, y1, x2, y1 + line), colour)
-        self.fill((x1, y2 - line, x2, y2), colour)
-        self.fill((x1, y1, x1 + line, y2), colour)
-        self.fill((x2 - line, y1, x2, y2), colour)
+        self.fill((x1, y1, x2, y1 + line), color)
+        self.fill((x1, y2 - line, x2, y2), color)
+        self.fill((x1, y1, x1 + line, y2), color)
+        self.fill((x2 - line, y1, x2, y2), color)
 
-    def stamp(self, x: int, y: int, stamp: Stamp, colour: Colour) -> None:
+    def stamp(self, x: int, y: int, stamp: Stamp, color: Color) -> None:
         """Press a stamp with its top left corner at the point (x, y)."""
         x, y = x * self.scale, y * self.scale
         height, width = stamp.inside.shape
-        np.copyto(self.words[y : y + height, x : x + width], np.uint32(_packed(colour)), where=stamp.inside)
+        np.copyto(self.words[y : y + height, x : x + width], np.uint32(_packed(color)), where=stamp.inside)
         region = self.bytes[y : y + height, x : x + width]
         under = region[stamp.rows, stamp.columns].astype(np.int32)
-        over = np.array((*colour, 255), np.int32)
+        over = np.array((*color, 255), np.int32)
         region[stamp.rows, stamp.columns] = under + ((over - under) * stamp.share + 127) // 255
 
-    def ellipse(self, box: Box, colour: Colour) -> None:
+    def ellipse(self, box: Box, color: Color) -> None:
         """Fill the ellipse of a box."""
         x1, y1, x2, y2 = times(box, self.scale)
-        self.stamp(box[0], box[1], ellipse_stamp(x2 - x1, y2 - y1), colour)
+        self.stamp(box[0], box[1], ellipse_stamp(x2 - x1, y2 - y1), color)
 
-    def rounded(self, box: Box, radius: int, colour: Colour, *, top_only: bool = False) -> None:
+    def rounded(self, box: Box, radius: int, color: Color, *, top_only: bool = False) -> None:
         """Fill a rectangle with round corners of `radius` points, at its top alone or on all sides."""
         x1, y1, x2, y2 = box
         radius = min(radius, (x2 - x1) // 2, (y2 - y1) // 2)
         if radius < 1:
-            self.fill(box, colour)
+            self.fill(box, color)
             return
         foot = 0 if top_only else radius
-        self.fill((x1 + radius, y1, x2 - radius, y1 + radius), colour)
-        self.fill((x1, y1 + radius, x2, y2 - foot), colour)
+        self.fill((x1 + radius, y1, x2 - radius, y1 + radius), color)
+        self.fill((x1, y1 + radius, x2, y2 - foot), color)
         stamps = _corner_stamps(self.scale * radius)
-        self.stamp(x1, y1, stamps[0], colour)
-        self.stamp(x2 - radius, y1, stamps[1], colour)
+        self.stamp(x1, y1, stamps[0], color)
+        self.stamp(x2 - radius, y1, stamps[1], color)
         if not top_only:
-            self.fill((x1 + radius, y2 - radius, x2 - radius, y2), colour)
-            self.stamp(x1, y2 - radius, stamps[2], colour)
-            self.stamp(x2 - radius, y2 - radius, stamps[3], colour)
+            self.fill((x1 + radius, y2 - radius, x2 - radius, y2), color)
+            self.stamp(x1, y2 - radius, stamps[2], color)
+            self.stamp(x2 - radius, y2 - radius, stamps[3], color)
 
     def shadow(self, box: Box, reach: int, depth: float, radius: int = 0) -> None:
         """Darken what is around a box, by `depth` (0 to 1) at its edge and nothing `reach` points away.

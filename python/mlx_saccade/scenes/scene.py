@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, brief
 from .boxes import Box
 from .descriptions import (
-    COLOURS,
+    COLORS,
     CONTAINERS,
     CONTROLS,
     DESKTOP,
@@ -36,20 +36,20 @@ class Element:
     """Something on the screen that can be asked for.
 
     Attributes:
-        box: (x1, y1, x2, y2) in pixels, x right, y down, edges not centres: the element covers columns x1 to x2 - 1 and
+        box: (x1, y1, x2, y2) in pixels, x right, y down, edges not centers: the element covers columns x1 to x2 - 1 and
             rows y1 to y2 - 1. Two boxes lie apart or one within the other.
         description: a phrase that picks out this element alone, such as "the red star icon in the blue window".
         kind: one of `KINDS`.
-        colour: one of `COLOURS` or `NEUTRALS`.
+        color: one of `COLORS` or `NEUTRALS`.
         container: index of the innermost window, panel, dialog, toolbar, list, table or dock that it stands in; None
             on the desktop.
-        relation: whether the description needs a side or a place because another element has the same colour and kind.
+        relation: whether the description needs a side or a place because another element has the same color and kind.
     """
 
     box: Box
     description: str
     kind: str
-    colour: str
+    color: str
     container: int | None
     relation: bool
 
@@ -70,7 +70,7 @@ class Scene:
     Attributes:
         image: uint8 RGB [height, width, 3].
         elements: in drawing order, the topmost last; containers come before what they contain.
-        theme: of the wallpaper and of what has no colour of its own; a window of another colour may stand in it.
+        theme: of the wallpaper and of what has no color of its own; a window of another color may stand in it.
         ambiguous: descriptions that fit two elements; empty unless asked for.
     """
 
@@ -99,13 +99,13 @@ class Scene:
     def absent(self, seed: int | np.random.Generator) -> str:
         """Return a description in the world's words that fits nothing on this screen.
 
-        Three in four name a colour and kind that no element has; the others a place where no such element is.
+        Three in four name a color and kind that no element has; the others a place where no such element is.
 
         Args:
             seed: any integer from 0, or a generator to draw one from.
 
         Raises:
-            InputError: another seed, or every colour of every kind is on the screen.
+            InputError: another seed, or every color of every kind is on the screen.
         """
         if isinstance(seed, np.random.Generator):
             seed = int(seed.integers(2**32))
@@ -115,15 +115,15 @@ class Scene:
         dice = Dice(f"absent {KEY} {number}")
         for _ in range(ABSENT_TRIES):
             kind = dice.choose(KINDS)
-            colour = dice.choose((*COLOURS, *NEUTRALS) if kind in SURFACES else COLOURS)
-            phrase = describe(colour, kind)
+            color = dice.choose((*COLORS, *NEUTRALS) if kind in SURFACES else COLORS)
+            phrase = describe(color, kind)
             if dice.chance(0.25) and self._movable:
                 element = self.elements[dice.choose(self._movable)]
                 place = dice.choose((DESKTOP, *self._places))
-                phrase = describe(element.colour, element.kind, place=place)
+                phrase = describe(element.color, element.kind, place=place)
             if not matching(self.elements, phrase):
                 return phrase
-        raise InputError("[scenes] nothing is absent from this screen: every colour of every kind is on it")
+        raise InputError("[scenes] nothing is absent from this screen: every color of every kind is on it")
 
     @cached_property
     def _movable(self) -> tuple[int, ...]:
@@ -131,4 +131,4 @@ class Scene:
 
     @cached_property
     def _places(self) -> tuple[str, ...]:
-        return tuple(within(e.colour, e.kind) for e in self.elements if e.kind in CONTAINERS)
+        return tuple(within(e.color, e.kind) for e in self.elements if e.kind in CONTAINERS)

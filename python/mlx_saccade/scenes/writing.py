@@ -3,7 +3,7 @@
 from typing import Final
 
 from .boxes import Box
-from .palette import Colour
+from .palette import Color
 from .raster import Canvas
 
 # Lengths of words in a running text, in letters; where a line starts in it comes from its `look`.
@@ -17,7 +17,7 @@ def _bar(box: Box, size: int) -> int:
     return min(max(1, round(INK * size)), box[3] - box[1])
 
 
-def write_line(canvas: Canvas, box: Box, size: int, colour: Colour, look: int) -> None:
+def write_line(canvas: Canvas, box: Box, size: int, color: Color, look: int) -> None:
     """Write words of height `size` (pixels, as a line of text) from the left of a box, halfway down it."""
     x, right = box[0], box[2]
     bar = _bar(box, size)
@@ -26,12 +26,12 @@ def write_line(canvas: Canvas, box: Box, size: int, colour: Colour, look: int) -
     place = look % len(LETTERS)
     while right - x > gap:
         end = min(right, x + max(1, round(LETTERS[place] * LETTER * size)))
-        canvas.fill((x, y, end, y + bar), colour)
+        canvas.fill((x, y, end, y + bar), color)
         x = end + gap
         place = (place + 1) % len(LETTERS)
 
 
-def write_centred(canvas: Canvas, box: Box, size: int, colour: Colour, look: int) -> None:
+def write_centered(canvas: Canvas, box: Box, size: int, color: Color, look: int) -> None:
     """Write one or two words in the middle of a box."""
     bar, gap = _bar(box, size), max(1, round(LETTER * size))
     words = [max(1, round(LETTERS[(look + i) % len(LETTERS)] * LETTER * size)) for i in range(1 + look % 2)]
@@ -41,11 +41,11 @@ def write_centred(canvas: Canvas, box: Box, size: int, colour: Colour, look: int
     words[0] = min(words[0], room)
     x, y = (box[0] + box[2] - sum(words) - gap * (len(words) - 1)) // 2, (box[1] + box[3] - bar) // 2
     for width in words:
-        canvas.fill((x, y, x + width, y + bar), colour)
+        canvas.fill((x, y, x + width, y + bar), color)
         x += width + gap
 
 
-def write_lines(canvas: Canvas, box: Box, size: int, colour: Colour, look: int) -> None:
+def write_lines(canvas: Canvas, box: Box, size: int, color: Color, look: int) -> None:
     """Write a paragraph: lines of height `size` one below the other, the last one short."""
     x1, y1, x2, y2 = box
     pitch = max(2, size)
@@ -54,4 +54,4 @@ def write_lines(canvas: Canvas, box: Box, size: int, colour: Colour, look: int) 
         short = 0.55 if line == count - 1 or (look + line) % 7 == 0 else 1 - 0.04 * ((look + 5 * line) % 4)
         right = x1 + round((x2 - x1) * (short if count > 1 else 1))
         top = y1 + line * pitch
-        write_line(canvas, (x1, top, right, min(y2, top + pitch)), size, colour, look + 7 * line)
+        write_line(canvas, (x1, top, right, min(y2, top + pitch)), size, color, look + 7 * line)

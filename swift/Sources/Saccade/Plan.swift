@@ -9,7 +9,7 @@ public struct Point: Hashable, Sendable {
     }
 }
 
-/// A box in pixels: edges, not centres.
+/// A box in pixels: edges, not centers.
 public struct Box: Hashable, Sendable {
     /// Left edge.
     public var x1: Double

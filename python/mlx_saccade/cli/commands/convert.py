@@ -1,4 +1,4 @@
-"""`mlx-saccade convert`: a float checkpoint in, a quantised one out that saccade and mlx-vlm read."""
+"""`mlx-saccade convert`: a float checkpoint in, a quantized one out that saccade and mlx-vlm read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from mlx_saccade.models.convert import convert
 
     folder = hub.find(options.source, revision=options.revision)
-    columns = (TextColumn("quantising"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("quantizing"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     screen = output.console(stderr=True)
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("", total=None)
@@ -53,17 +53,17 @@ def run(options: argparse.Namespace) -> int:
                 "files": list(made.files),
                 "source_bytes": made.source_bytes,
                 "bytes": made.bytes,
-                "quantised": {name: {"bits": f.bits, "group_size": f.group_size} for name, f in made.quantised.items()},
+                "quantized": {name: {"bits": f.bits, "group_size": f.group_size} for name, f in made.quantized.items()},
                 "kept": list(made.kept),
                 "ignored": list(made.ignored),
             }
         )
         return 0
-    tower = sum(name.startswith("visual.") for name in made.quantised)
+    tower = sum(name.startswith("visual.") for name in made.quantized)
     facts = [
         ("written", f"{made.folder} ({', '.join(made.files)})"),
         ("size", f"{output.bytes_text(made.source_bytes)} -> {output.bytes_text(made.bytes)}"),
-        ("quantised", f"{len(made.quantised) - tower} layers of the language model, {tower} of the tower"),
+        ("quantized", f"{len(made.quantized) - tower} layers of the language model, {tower} of the tower"),
     ]
     if made.kept:
         facts.append(("left float", f"{len(made.kept)} layers whose width {options.group_size} does not divide"))

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     setup, records = evals.read(options.journal)
     if not records:
         raise InputError(f"{options.journal}: the sweep has no answers yet; let it run on")
-    cells = evals.summarise(records)
+    cells = evals.summarize(records)
     files.write_atomically(options.out, dashboard.render(setup, cells).encode())
     if options.json:
         output.print_json({"page": options.out, "questions": len(records), "cells": len(cells)})

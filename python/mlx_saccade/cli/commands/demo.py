@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import files
 from mlx_saccade.cli import output
-from mlx_saccade.grounding import centre_inside
+from mlx_saccade.grounding import center_inside
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer, Engine
@@ -43,8 +43,8 @@ def read_targets() -> tuple[bytes, list[Target]]:
 
 
 def is_hit(answer: Answer, target: Target) -> bool:
-    """Whether the centre of the first box lies inside the known box, edges included (ScreenSpot's measure)."""
-    return bool(answer.boxes) and centre_inside(answer.boxes[0], target.box)
+    """Whether the center of the first box lies inside the known box, edges included (ScreenSpot's measure)."""
+    return bool(answer.boxes) and center_inside(answer.boxes[0], target.box)
 
 
 def find_all(engine: Engine, screenshot: bytes, targets: list[Target]) -> list[Answer]:
@@ -103,6 +103,6 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print_table(targets, answers)
     width, height = frame.source_size
-    print(f"{correct} of {len(targets)} correct: predicted centre inside the known box, on {width} x {height} pixels")
+    print(f"{correct} of {len(targets)} correct: predicted center inside the known box, on {width} x {height} pixels")
     print(f"boxes drawn in {options.out}")
     return 0

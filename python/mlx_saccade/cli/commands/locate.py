@@ -64,7 +64,7 @@ def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
         if not answer.boxes:
             print(f"{description}: no box; the model said: {answer.text!r}")
         for box in answer.boxes:
-            where = box.centre if options.point else box.xyxy
+            where = box.center if options.point else box.xyxy
             said = "" if box.label in (None, "", description) else f" (the model says: {box.label})"
             print(f"{description}: {', '.join(f'{value:.0f}' for value in where)}{said}")
     (width, height), tokens = answers[0].frames[0].source_size, answers[0].frames[0].tokens

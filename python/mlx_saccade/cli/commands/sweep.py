@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         budgets=budgets_of(options.budgets),
         targets=options.targets,
     )
-    journal = evals.Journal(options.out, setup, hub.digest(options.model, revision=options.revision))
+    journal = evals.RunLog(options.out, setup, hub.digest(options.model, revision=options.revision))
     loaded = engine.load(options.model, revision=options.revision, cache_memory=0, memory_limit=options.memory_limit)
     total = len(setup.seeds) * len(setup.budgets) * setup.targets
     screen = output.console(stderr=True)
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         for record in evals.measure(loaded, setup, {record.key for record in journal.records}):
             journal.add(record)
             progress.advance(task)
-    cells = [asdict(cell) for cell in evals.summarise(journal.records)]
+    cells = [asdict(cell) for cell in evals.summarize(journal.records)]
     if options.json:
         output.print_json({"journal": options.out, "questions": len(journal.records), "cells": cells})
         return 0

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     total = sum(tiny.units_of(part, options.screens) for part in parts)
     if options.processes < 1:
         raise InputError(f"--processes {options.processes}: ask for at least one")
-    journal = tiny.Journal(options.out, hub.digest(options.model, revision=options.revision))
+    journal = tiny.RunLog(options.out, hub.digest(options.model, revision=options.revision))
     processes = min(options.processes, cores(), tiny.missing(journal, options.screens, parts))
     screen = output.console(stderr=True)
     with (
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     ):
         task = progress.add_task("asking", total=total)
         told = tiny.evaluate(ask, options.screens, journal, lambda done: progress.update(task, completed=done), parts)
-    figures = tiny.summarise(told)
+    figures = tiny.summarize(told)
     if options.json:
         output.print_json({"journal": options.out, "screens": options.screens, **figures})
         return 0
@@ -110,7 +110,7 @@ def _print_range(figures: dict[str, Any]) -> None:
         named[f"at a budget of {budget} ({spent})"] = cell
     named |= {**figures["by_size"], **figures["by_relation"]}
     output.table(
-        [("what", "left"), *((name, "right") for name in ("n", "screens", "IoU", "centre inside"))],
+        [("what", "left"), *((name, "right") for name in ("n", "screens", "IoU", "center inside"))],
         [(name, str(cell["n"]), str(cell["screens"]), _value(cell, "iou"), _value(cell, "hit"))
          for name, cell in named.items()],
     )  # fmt: skip
@@ -129,7 +129,7 @@ def _answers(figures: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str
     yield "  neither that nor a box", figures["absent_malformed"], "x"
     for name, words in (("point", "what is at a point"), ("box", "what is in a box")):
         yield words, figures[name], "right"
-        yield "  colour and kind alone", figures[f"{name}_looks"], "x"
+        yield "  color and kind alone", figures[f"{name}_looks"], "x"
         yield "  of descriptions without a relation", figures[f"{name}_plain"], "right"
         for size, cell in figures[f"{name}_by_size"].items():
             yield f"  of {size} ones", cell, "right"

@@ -13,7 +13,7 @@ from mlx_saccade.evals.tiny.questions import SEEDS
 from mlx_saccade.evals.tiny.summary import Rows
 from mlx_saccade.evals.tiny.workers import Ask
 
-__all__ = ["KIND", "MOST_SCREENS", "Journal", "evaluate", "missing", "scenes_for", "units_of"]
+__all__ = ["KIND", "MOST_SCREENS", "RunLog", "evaluate", "missing", "scenes_for", "units_of"]
 
 # 4K screens for each so many in-range ones: 1,000 give 40, with a hundred targets and more of each size.
 SCREENS_A_SCENE = 25
@@ -33,7 +33,7 @@ def units_of(part: str, screens: int) -> int:
     return screens if part == "range" else scenes_for(screens)
 
 
-def missing(journal: Journal, screens: int, parts: Sequence[str] = tuple(PARTS)) -> int:
+def missing(journal: RunLog, screens: int, parts: Sequence[str] = tuple(PARTS)) -> int:
     """How many units the journal lacks; more where some of those do not count, but 0 only with nothing to ask."""
     return sum(len(_counted(journal, part, units_of(part, screens))[1]) for part in parts)
 
@@ -41,7 +41,7 @@ def missing(journal: Journal, screens: int, parts: Sequence[str] = tuple(PARTS))
 def evaluate(
     ask: Ask,
     screens: int,
-    journal: Journal,
+    journal: RunLog,
     progress: Callable[[int], None] = lambda done: None,
     parts: Sequence[str] = tuple(PARTS),
 ) -> dict[str, Rows]:
@@ -77,7 +77,7 @@ def _counts(part: str, rows: list[Row]) -> bool:
     return part != "range" or bool(rows)
 
 
-def _counted(journal: Journal, part: str, wanted: int) -> tuple[list[int], list[int]]:
+def _counted(journal: RunLog, part: str, wanted: int) -> tuple[list[int], list[int]]:
     """The units of the journal that count, in order, and those to ask next: as many as are wanted if all count."""
     counted: list[int] = []
     left: list[int] = []
@@ -95,7 +95,7 @@ def _counted(journal: Journal, part: str, wanted: int) -> tuple[list[int], list[
 # The journal of an evaluation: a line a unit.
 # Format 1 held no questions on bare desktop, and went by the weights alone; 2 had other screens and targets, took what
 # is malformed for nothing, and did not tell the size of what is pointed at; 3 had other screens.
-KIND = runs.Kind("mlx-saccade tiny evaluate", 4, "unit of an evaluation")
+KIND = runs.RunKind("mlx-saccade tiny evaluate", 4, "unit of an evaluation")
 Row = dict[str, Any]
 
 
@@ -135,12 +135,12 @@ ROWS: dict[str, dict[str, Wanted]] = {
 }
 
 
-class Journal:
+class RunLog:
     """Rows by part and unit, in memory and on disk."""
 
     def __init__(self, path: str | os.PathLike[str], model: str) -> None:
         """Read what an earlier evaluation of the same model wrote; errors as `mlx_saccade.evals.runs`."""
-        self._kept = runs.Journal(path, KIND, model)
+        self._kept = runs.RunLog(path, KIND, model)
         self.units: dict[tuple[str, int], list[Row]] = {}
         for place, line in enumerate(self._kept.lines):
             match line:

@@ -14,7 +14,7 @@ from mlx_saccade.evals.tiny import questions
 from mlx_saccade.evals.tiny import questions as asking
 from mlx_saccade.evals.tiny import questions as bare
 from mlx_saccade.evals.tiny.questions import Target
-from mlx_saccade.grounding import Box, centre_inside
+from mlx_saccade.grounding import Box, center_inside
 from mlx_saccade.policies import second_look
 from mlx_saccade.scenes import describe
 
@@ -36,7 +36,7 @@ BARE = 1
 def _score(found: Sequence[Box], target: Target) -> Row:
     """How well the first box fits the best of the target's."""
     best = max((iou(found[0].xyxy, box) for box in target.boxes), default=0.0) if found else 0.0
-    hit = bool(found) and any(centre_inside(found[0], box) for box in target.boxes)
+    hit = bool(found) and any(center_inside(found[0], box) for box in target.boxes)
     return {"share": target.share, "iou": round(best, 4), "hit": hit, "found": bool(found)}
 
 
@@ -79,7 +79,7 @@ def _about(asked: str, element: Element, scene: Scene) -> Row:
     """A row that says what is asked for, without the answer."""
     share = share_of(element, scene.size)
     return {"asked": asked, "kind": element.kind, "relation": element.relation, "true": element.description,
-            "look": describe(element.colour, element.kind), "share": share}  # fmt: skip
+            "look": describe(element.color, element.kind), "share": share}  # fmt: skip
 
 
 def _bare(sitting: Sitting, scene: Scene, rng: np.random.RandomState) -> list[Row]:

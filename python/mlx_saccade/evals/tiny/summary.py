@@ -12,7 +12,7 @@ from mlx_saccade.evals.bootstrap import Means, Numbers, Value, alone
 from mlx_saccade.evals.tiny.measure import ZOOM_BUDGET, ZOOM_SHARES
 from mlx_saccade.evals.tiny.questions import BUDGETS, LARGE_SHARE, LAW_BUDGETS
 
-__all__ = ["summarise"]
+__all__ = ["summarize"]
 
 Row = dict[str, Any]
 Rows = Sequence[tuple[int, Row]]
@@ -61,7 +61,7 @@ def in_range(rows: Rows) -> Figure:
     """The figures of screens inside the trained range.
 
     `false_nothing` is an exact `[]` for what is there; `malformed` and `absent_malformed` neither that nor a box.
-    `point_looks` and `box_looks` ask for colour and kind alone, not for the place or side that tells an element from
+    `point_looks` and `box_looks` ask for color and kind alone, not for the place or side that tells an element from
     another of its look.
     """
     places, absent = _chosen(rows, asked="place"), _chosen(rows, asked="absent")
@@ -154,7 +154,7 @@ def ambiguity(rows: Rows) -> list[Figure]:
     return figures
 
 
-def summarise(parts: dict[str, Rows]) -> Figure:
+def summarize(parts: dict[str, Rows]) -> Figure:
     """What `mlx-saccade tiny evaluate` says, from the rows of the parts that were asked."""
     figures: Figure = {}
     if "range" in parts:

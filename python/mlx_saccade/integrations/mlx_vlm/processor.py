@@ -22,7 +22,7 @@ from mlx_saccade.media import arrays
 from mlx_saccade.preprocess.patchify import patchify
 from mlx_saccade.preprocess.plan import Plan, plan
 
-__all__ = ["Preparer", "disable", "enable"]
+__all__ = ["ImageProcessor", "disable", "enable"]
 
 _FAMILIES = {"qwen2_vl": "qwen2-vl", "qwen2_5_vl": "qwen2.5-vl", "qwen3_vl": "qwen3-vl"}
 _LIMITS = ("min_pixels", "max_pixels")
@@ -30,7 +30,7 @@ _LIMITS = ("min_pixels", "max_pixels")
 _enabled: list[tuple[Any, Any]] = []
 
 
-class Preparer:
+class ImageProcessor:
     """Stands where mlx-vlm's image processor stood; what it does not know itself it asks that one."""
 
     def __init__(self, original: Any, family: families.Family, budget: int | str | None) -> None:
@@ -130,7 +130,7 @@ def enable(model: Any, processor: Any, budget: int | str | None = None) -> None:
         raise InputError(f"model_type {kind!r}: saccade prepares images for {', '.join(_FAMILIES)}")
     family = families.get(_FAMILIES[kind])
     original = getattr(processor, "image_processor", None)
-    if isinstance(original, Preparer):
+    if isinstance(original, ImageProcessor):
         original = original.original
     found = tuple(getattr(original, name, None) for name in ("patch_size", "merge_size", "temporal_patch_size"))
     wanted = (family.patch_size, family.merge_size, family.temporal_patch_size)
@@ -139,7 +139,7 @@ def enable(model: Any, processor: Any, budget: int | str | None = None) -> None:
             f"the processor's (patch_size, merge_size, temporal_patch_size) is {found}, {family.name} has {wanted}; "
             "give the processor that mlx_vlm.load returned with this model"
         )
-    preparer = Preparer(original, family, budget)
+    preparer = ImageProcessor(original, family, budget)
     preparer.plan((family.factor * 4, family.factor * 4))  # an impossible budget is said now, not at the first image
     if all(known is not processor for known, _ in _enabled):
         _enabled.append((processor, original))

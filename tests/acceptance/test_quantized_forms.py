@@ -1,4 +1,4 @@
-"""Quantised checkpoints: every form loads, a tower left float is untouched, and logits are those of the floats.
+"""Quantized checkpoints: every form loads, a tower left float is untouched, and logits are those of the floats.
 
 That those floats give the reference's logits is in tests/models/test_golden_sets.py; tests/models/test_quantization.py
 holds the forms that are rarer, and what is refused.
@@ -13,11 +13,11 @@ from typing import Any
 import checkpoints
 import numpy as np
 import pytest
-import quantised
+import quantized
 
 from mlx_saccade import models
 from mlx_saccade.errors import InputError
-from mlx_saccade.models.quantization import QuantisedLinear
+from mlx_saccade.models.quantization import QuantizedLinear
 
 IDS = [[5, 1002, *[1004] * 15, 1003, 7]]
 GRID = [[1, 10, 6]]
@@ -40,10 +40,10 @@ def per_layer(bits: int, group: int) -> Callable[[str], Any]:
 def mixed(bits: int, group: int) -> Callable[[str], Any]:
     """More bits for the head, the embedding and every value projection."""
     high = ("lm_head", "model.embed_tokens")
-    return lambda name: (8, group) if name in high or name.endswith("v_proj") else quantised.language(bits, group)(name)
+    return lambda name: (8, group) if name in high or name.endswith("v_proj") else quantized.language(bits, group)(name)
 
 
-RULES = {"language": quantised.language, "all": quantised.everything, "per layer": per_layer, "mixed": mixed}
+RULES = {"language": quantized.language, "all": quantized.everything, "per layer": per_layer, "mixed": mixed}
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,12 @@ def plain_features(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("bits", "group"), FORMS)
-def test_a_quantised_model_is_the_model_of_its_floats(
+def test_a_quantized_model_is_the_model_of_its_floats(
     tmp_path: Path, plain_features: np.ndarray, rule: str, bits: int, group: int
 ) -> None:
     chosen = RULES[rule](bits, group)
     weights = checkpoints.weights(checkpoints.CONFIG)
-    config, stored, plain = quantised.checkpoint(checkpoints.config(), weights, chosen, default=(bits, group))
+    config, stored, plain = quantized.checkpoint(checkpoints.config(), weights, chosen, default=(bits, group))
     packed = models.load(checkpoints.write(tmp_path / "packed", config, stored))
     for name, layer in packed.named_modules():
         if f"{name}.weight" not in weights or weights[f"{name}.weight"].ndim != 2:
@@ -69,7 +69,7 @@ def test_a_quantised_model_is_the_model_of_its_floats(
         assert (getattr(layer, "form", None) is not None) == divisible, name
         if divisible:
             assert (layer.form.bits, layer.form.group_size) == form
-    assert not isinstance(packed.visual.blocks[0].mlp.down_proj, QuantisedLinear)  # 172 wide, as 3,420 is
+    assert not isinstance(packed.visual.blocks[0].mlp.down_proj, QuantizedLinear)  # 172 wide, as 3,420 is
     if rule in ("language", "mixed"):
         assert (np.asarray(packed.image_features(PIXELS, GRID)) == plain_features).all()
     exact = models.load(checkpoints.write(tmp_path / "plain", checkpoints.config(), plain))
@@ -83,8 +83,8 @@ def test_a_quantised_model_is_the_model_of_its_floats(
     "layer", ["language_model.lm_head", "vision_tower.merger.mlp.0", "language_model.model.embed_tokens"]
 )
 def test_missing_scales_and_biases_are_named_when_loading(tmp_path: Path, layer: str, part: str) -> None:
-    config, stored, _ = quantised.checkpoint(
-        checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), quantised.everything(4, 64), default=(4, 64)
+    config, stored, _ = quantized.checkpoint(
+        checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), quantized.everything(4, 64), default=(4, 64)
     )
     del stored[f"{layer}.{part}"]
     with pytest.raises(InputError, match=rf"{layer.split('.', 1)[1].removeprefix('model.')}\.{part} is missing"):
@@ -98,9 +98,9 @@ def test_all_layouts_of_keys_load_identically(tmp_path: Path) -> None:
         return name.replace("model.", "model.language_model.", 1) if name.startswith("model.") else name
 
     found = []
-    for number, names in enumerate((str, later, quantised.mlx_name)):
-        config, stored, _ = quantised.checkpoint(
-            checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), quantised.mixed, names=names
+    for number, names in enumerate((str, later, quantized.mlx_name)):
+        config, stored, _ = quantized.checkpoint(
+            checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), quantized.mixed, names=names
         )
         model = models.load(checkpoints.write(tmp_path / str(number), config, stored))
         found.append(np.asarray(model(IDS, PIXELS, GRID)))

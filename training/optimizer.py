@@ -14,7 +14,7 @@ DECAY: Final = 0.6
 # What stands at the ends of the network: rows of these belong to tokens, pixels or labels, one by one.
 OUTSIDE: Final = ("embed_tokens", "lm_head", "patch_embed", "aux.")
 
-Optimisers = tuple[torch.optim.AdamW, torch.optim.Muon]
+Optimizers = tuple[torch.optim.AdamW, torch.optim.Muon]
 
 
 def rate(step: int, share: float, peak: float) -> float:
@@ -24,7 +24,7 @@ def rate(step: int, share: float, peak: float) -> float:
     return peak * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * down)
 
 
-def optimisers(net: Net, peak: float) -> Optimisers:
+def optimizers(net: Net, peak: float) -> Optimizers:
     """Muon for the matrices inside, AdamW for tables, heads, biases and norms.
 
     With its updates scaled to AdamW's size, one rate serves both (arXiv 2502.16982).
@@ -42,7 +42,7 @@ def optimisers(net: Net, peak: float) -> Optimisers:
     )
 
 
-def allocate(both: Optimisers) -> Iterator[Tensor]:
+def allocate(both: Optimizers) -> Iterator[Tensor]:
     """Make every moment that a step would make, and give all of them, so that processes can share them."""
     tables, inner = both
     for parameter in (p for group in tables.param_groups for p in group["params"]):
@@ -52,6 +52,6 @@ def allocate(both: Optimisers) -> Iterator[Tensor]:
         state.setdefault("exp_avg_sq", torch.zeros_like(parameter))
     for parameter in (p for group in inner.param_groups for p in group["params"]):
         inner.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
-    for optimiser in both:
-        for state in optimiser.state.values():
+    for optimizer in both:
+        for state in optimizer.state.values():
             yield from state.values()

@@ -1,4 +1,4 @@
-"""Checkpoints quantised as mlx-community does it, made with NumPy: packed weights, and the floats they stand for.
+"""Checkpoints quantized as mlx-community does it, made with NumPy: packed weights, and the floats they stand for.
 
 A group of weights w is kept as whole numbers q of `bits` bits, w = scale * q + bias; the bits follow one another, the
 lowest first, in 32-bit words. Scales and biases are float16 here, so that the float32 product below is exact for every
@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-Form = tuple[int, int]
+QuantSpec = tuple[int, int]
 """(bits, group size)."""
 
 # Every width of bits and group, one tower layer, the embedding and the head; what is not named has 4 bits in groups of
 # 32 if its width allows it.
-MIXED: dict[str, Form | None] = {
+MIXED: dict[str, QuantSpec | None] = {
     "model.layers.0.mlp.gate_proj": (8, 64),
     "model.layers.0.self_attn.o_proj": None,
     "model.layers.1.self_attn.v_proj": (6, 128),
@@ -29,17 +29,17 @@ MIXED: dict[str, Form | None] = {
 }
 
 
-def mixed(name: str) -> Form | None:
+def mixed(name: str) -> QuantSpec | None:
     """The rule of MIXED."""
     return MIXED.get(name, None if name.startswith("visual.") else (4, 32))
 
 
-def everything(bits: int, group: int) -> Callable[[str], Form | None]:
+def everything(bits: int, group: int) -> Callable[[str], QuantSpec | None]:
     """One form for tower and language model."""
     return lambda name: (bits, group)
 
 
-def language(bits: int, group: int) -> Callable[[str], Form | None]:
+def language(bits: int, group: int) -> Callable[[str], QuantSpec | None]:
     """One form for the language model, none for the tower."""
     return lambda name: None if name.startswith("visual.") else (bits, group)
 
@@ -51,7 +51,7 @@ def pack(values: np.ndarray, bits: int) -> np.ndarray:
     return octets.view("<u4")
 
 
-def quantise(weight: np.ndarray, bits: int, group: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def quantize(weight: np.ndarray, bits: int, group: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Float [rows, columns] -> {"weight", "scales", "biases"}, and the float32 weights that they stand for."""
     groups = weight.reshape(len(weight), -1, group)
     low, high = groups.min(-1), groups.max(-1)
@@ -74,12 +74,12 @@ def mlx_name(name: str) -> str:
 def checkpoint(
     raw: dict[str, Any],
     tensors: dict[str, np.ndarray],
-    rule: Callable[[str], Form | None],
+    rule: Callable[[str], QuantSpec | None],
     *,
-    default: Form = (4, 32),
+    default: QuantSpec = (4, 32),
     names: Callable[[str], str] = mlx_name,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Quantise a checkpoint of published keys.
+    """Quantize a checkpoint of published keys.
 
     Args:
         raw: its config.
@@ -89,7 +89,7 @@ def checkpoint(
         names: how the file names tensors and layers.
 
     Returns:
-        The config, the tensors of the quantised file, and the float32 tensors, by published keys, that it stands for.
+        The config, the tensors of the quantized file, and the float32 tensors, by published keys, that it stands for.
     """
     table: dict[str, Any] = {"group_size": default[1], "bits": default[0]}
     stored: dict[str, np.ndarray] = {}
@@ -101,7 +101,7 @@ def checkpoint(
             convolution = value.ndim == 5 and names is mlx_name
             stored[names(key)] = value.transpose(0, 2, 3, 4, 1).copy() if convolution else value
             continue
-        packed, plain[key] = quantise(value, *form)
+        packed, plain[key] = quantize(value, *form)
         stored |= {names(f"{layer}.{part}"): array for part, array in packed.items()}
         if form != default:
             table[names(layer)] = {"group_size": form[1], "bits": form[0]}

@@ -18,7 +18,7 @@ demo: $(STAMPS)/installed
 	$(BIN)/mlx-saccade demo
 
 test: $(STAMPS)/test
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 # $(call not_run,WHAT): for what a missing tool keeps from running.
 not_run = echo "NOT RUN: $(1)"$(if $(filter 1,$(REQUIRE_ALL)), >&2; exit 1)

@@ -33,9 +33,6 @@ MODULES = (
 # What has no docstring that a program can read.
 CONSTANTS = {
     "checkpoint.hub.FILES": "Patterns of the files that are downloaded; pickles (.bin, .pt) and sub-folders are not.",
-    "families.CPU_SCORE_BYTES": "Bytes of attention scores that exist at one time on the CPU.",
-    "families.SCORE_BYTES": "Bytes of attention scores that exist at one time where a GPU has no fused kernel.",
-    "families.ROWS": "Rows that go through a layer's matrices at one time.",
     "preprocess.sizes.EXAMPLES": "(width, height) that `mlx-saccade sizes` shows when none is given.",
     "media.FORMATS": "Names of the file formats that are read, as Pillow has them.",
     "media.MAX_PIXELS": "Pixels of the largest image that is decoded unless the caller says otherwise.",

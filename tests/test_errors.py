@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import mlx_saccade as saccade
-from mlx_saccade import families, media
+from mlx_saccade import media
 from mlx_saccade.errors import InputError, brief
-from mlx_saccade.preprocess import recommend, runtimes
+from mlx_saccade.preprocess import recommend, runtimes, tower_memory
 
 PIXELS = np.zeros((60, 90, 3), np.uint8)
 JPEG = pictures.encoded(Image.fromarray(PIXELS), "JPEG")
@@ -41,7 +41,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "point": lambda wrong: PLAN.to_source([wrong]),
     "runtime": lambda wrong: runtimes.get(wrong),
     "version": lambda wrong: runtimes.get(f"ollama@{wrong}"),
-    "dtype": lambda wrong: families.predict_memory(families.towers("qwen2.5-vl")[0], 64, dtype=wrong),
+    "dtype": lambda wrong: tower_memory.predict_memory(tower_memory.towers("qwen2.5-vl")[0], 64, dtype=wrong),
     "target": lambda wrong: recommend.recommend([wrong, 3], (10, 10)),
     "grids": lambda wrong: saccade.window_index([wrong]),
     "background": lambda wrong: media.open_image(PNG, background=wrong),

@@ -1,4 +1,4 @@
-"""Families, and the memory predicted for their vision towers."""
+"""The families and what is known of their checkpoints."""
 
 from __future__ import annotations
 
@@ -31,46 +31,3 @@ def test_names_and_the_unknown() -> None:
     for wrong in ("qwen2.5", "Qwen2.5-VL", "", None, 3, ["qwen2-vl"]):
         with pytest.raises(InputError, match=r"unknown family .*; known: qwen2-vl, qwen2\.5-vl, qwen3-vl"):
             families.get(wrong)
-
-
-def test_parameters_are_those_of_the_published_towers() -> None:
-    """676,550,144 for the 7B as published; here the patch embedding has one frame and a bias of its own."""
-    small, large = families.towers("qwen2.5-vl")
-    folded = 3 * 14 * 14 * 1280 - 1280
-    assert (large.name, large.parameters) == ("7b", 676_550_144 - folded)
-    assert (small.name, small.parameters) == ("3b", 668_684_288 - folded)
-    assert families.towers("qwen3-vl") == ()
-
-
-def test_memory_is_linear_in_patches_with_fused_attention() -> None:
-    tower = families.towers()[1]
-    one, two = (families.predict_memory(tower, patches) for patches in (16000, 32000))
-    assert one.weights == two.weights == tower.parameters * 2
-    assert one.patches == 16000 * 588
-    assert one.residual == 16000 * 1280 * 2
-    assert one.activations == 16000 * (4 * 1280 * 2 + 80 * 4)
-    assert one.scores == 0
-    assert two.total - two.weights == 2 * (one.total - one.weights)
-    assert (one.dtype, one.attention) == ("bfloat16", "fused")
-
-
-def test_memory_of_chunked_attention_in_float32() -> None:
-    tower = families.towers()[0]
-    memory = families.predict_memory(tower, 4888, dtype="float32", query_chunk=512)
-    assert memory.weights == tower.parameters * 4
-    assert memory.scores == 16 * 512 * 4888 * 4
-    assert memory.total == memory.weights + memory.patches + memory.residual + memory.activations + memory.scores
-    assert families.predict_memory(tower, 3000, query_chunk=5000).scores == 16 * 3000 * 3000 * 4
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"dtype": "int8"}, "unknown dtype 'int8'"),
-        ({"query_chunk": 0}, "query_chunk is 0"),
-        ({"patches": 0}, "patches"),
-    ],
-)
-def test_memory_of_nonsense(options: dict, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        families.predict_memory(families.towers()[0], **{"patches": 16, **options})

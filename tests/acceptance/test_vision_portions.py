@@ -10,9 +10,10 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from mlx_saccade import families, models
+from mlx_saccade import models
 from mlx_saccade.models import attention, cpu_ops, execution, qwen2_5_vl
 from mlx_saccade.models.execution import EvalBudget
+from mlx_saccade.preprocess import tower_memory
 
 GRID = [(1, 24, 16)]
 PATCHES = 384
@@ -122,6 +123,6 @@ def test_progress_counts_to_all_tokens(model: models.Model) -> None:
 
 
 def test_the_default_is_less_than_a_second_of_a_small_gpu() -> None:
-    tower = families.towers()[0]
+    tower = tower_memory.towers()[0]
     patch_layer = 2 * (4 * tower.hidden**2 + 3 * tower.hidden * tower.intermediate)
     assert execution.PATCH_LAYERS * patch_layer < 1e12

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlx_saccade import families, models
+from mlx_saccade import models
 from mlx_saccade.backend import mx
 from mlx_saccade.models import memory
+from mlx_saccade.preprocess import tower_memory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import checkpoints
@@ -67,7 +68,7 @@ def test_the_widths_of_7b_at_16384_tokens(tmp_path: Path, dtype: str) -> None:
     weights = sum(array.nbytes for _, array in models.memory.tree_flatten(model.visual.parameters()))
     small, large = peak(model, 128), peak(model, 256)
     patches, width = 65536, 4
-    chunk = families.SCORE_BYTES
+    chunk = tower_memory.SCORE_BYTES
     bound = (
         weights
         + patches * 588

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlx_saccade import families
 from mlx_saccade.models import cpu_ops, layers
+from mlx_saccade.preprocess import tower_memory
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = st.integers(1, 40)
@@ -47,13 +47,13 @@ def test_attention_in_segments(seed: int, segments: int, length: int, heads: int
         *(mx.array(array).swapaxes(1, 2) for array in (q, k, v)), scale=0.3
     ).swapaxes(1, 2)
     for bound, cached in (
-        (families.CPU_SCORE_BYTES, cpu_ops._CACHED),
+        (tower_memory.CPU_SCORE_BYTES, cpu_ops._CACHED),
         (4 * 7 * length, 2),
         (4, length * length * heads),
     ):
         out = np.empty_like(q)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(families, "CPU_SCORE_BYTES", bound)
+            patch.setattr(tower_memory, "CPU_SCORE_BYTES", bound)
             patch.setattr(cpu_ops, "_CACHED", cached)
             cpu_ops.attend(q, k, v, out, 0.3, np.empty(cpu_ops.score_values(segments, length, heads), np.float32))
         assert close(out, wanted)
@@ -70,10 +70,10 @@ def test_causal_attention(seed: int, length: int, before: int, heads: tuple[int,
         wanted = mx.fast.scaled_dot_product_attention(
             *(mx.array(array)[None] for array in (q, k, v)), scale=0.25, mask=mask
         )[0].swapaxes(0, 1)
-        for bound in (families.CPU_SCORE_BYTES, 4 * 7 * total):
+        for bound in (tower_memory.CPU_SCORE_BYTES, 4 * 7 * total):
             out = np.empty((length, heads[0], 16), np.float32)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(families, "CPU_SCORE_BYTES", bound)
+                patch.setattr(tower_memory, "CPU_SCORE_BYTES", bound)
                 cpu_ops.attend_causally(
                     q, k, v, out, 0.25, np.empty(cpu_ops.queries(total) * total, np.float32), given_mask
                 )

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mlx_saccade as saccade
-from mlx_saccade import families, models
+from mlx_saccade import models
 from mlx_saccade.models import attention, cpu_ops
 from mlx_saccade.models.attention import Run, is_fused, pieces
 from mlx_saccade.models.execution import EvalBudget
+from mlx_saccade.preprocess import tower_memory
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
@@ -49,7 +50,7 @@ def test_a_smaller_bound_is_a_smaller_peak(monkeypatch: pytest.MonkeyPatch) -> N
     visual = saccade.load().model.visual
     wide = peak(visual, 40, 40)
     monkeypatch.setattr(attention, "is_fused", lambda *which: False)
-    monkeypatch.setattr(families, "SCORE_BYTES", 2**20)
+    monkeypatch.setattr(tower_memory, "SCORE_BYTES", 2**20)
     assert peak(visual, 40, 40) < wide - 20 * 2**20
 
 
@@ -61,14 +62,14 @@ def test_many_images_share_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     mx.reset_peak_memory()
     before = mx.get_active_memory()
     mx.eval(attention.attend_in_mlx(q, k, v, runs, 1.0, EvalBudget(10**9, 1, 1), [0] * 8))
-    assert mx.get_peak_memory() - before < families.SCORE_BYTES + 40 * 2**20
+    assert mx.get_peak_memory() - before < tower_memory.SCORE_BYTES + 40 * 2**20
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.images], ids=lambda case: case.name.replace(" ", "-"))
 def test_pieces_equal_the_reference(case: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_ops, "applies", lambda *which: False)
     monkeypatch.setattr(attention, "is_fused", lambda *which: False)
-    monkeypatch.setattr(families, "SCORE_BYTES", 4 * 2 * 64 * 70)  # 70 queries of a window, 13 of an image
+    monkeypatch.setattr(tower_memory, "SCORE_BYTES", 4 * 2 * 64 * 70)  # 70 queries of a window, 13 of an image
     with np.load(GOLDEN / "model_random.npz") as golden:
         wanted = golden[f"{case.name}/features"]
     inputs = case.inputs()
@@ -80,7 +81,7 @@ def test_pieces_equal_the_reference(case: object, tmp_path: Path, monkeypatch: p
 @given(st.integers(1, 40), st.integers(1, 700), st.integers(1, 16), st.integers(1, 2**20))
 def test_pieces_hold_every_query_once_and_stay_within_the_bound(count: int, length: int, heads: int, most: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(families, "SCORE_BYTES", most)
+        patch.setattr(tower_memory, "SCORE_BYTES", most)
         found = list(pieces(Run(8, count, length), heads))
     queries = []
     for piece in found:
@@ -94,14 +95,14 @@ def test_pieces_hold_every_query_once_and_stay_within_the_bound(count: int, leng
 
 
 def test_the_chunk_of_the_largest_plan() -> None:
-    assert families.query_chunk(65536, 16) == 16
-    assert families.query_chunk(4888, 16) == 214
-    assert families.query_chunk(64, 16) == 64
-    assert families.query_chunk(64, 16, segments=1024) == 256 * 64
-    assert families.query_chunk(10**9, 16) == 1
-    tower = families.towers()[0]
-    memory = families.predict_memory(tower, 65536, query_chunk=families.query_chunk(65536, tower.heads))
-    assert memory.scores == families.SCORE_BYTES
+    assert tower_memory.query_chunk(65536, 16) == 16
+    assert tower_memory.query_chunk(4888, 16) == 214
+    assert tower_memory.query_chunk(64, 16) == 64
+    assert tower_memory.query_chunk(64, 16, segments=1024) == 256 * 64
+    assert tower_memory.query_chunk(10**9, 16) == 1
+    tower = tower_memory.towers()[0]
+    memory = tower_memory.predict_memory(tower, 65536, query_chunk=tower_memory.query_chunk(65536, tower.heads))
+    assert memory.scores == tower_memory.SCORE_BYTES
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 Where MLX has a fused kernel, scores never exist as an array. Where it has none (the CPU, head widths and precisions
 that a GPU's kernels leave out) they would all exist at once, heads x length x length, so segments are then taken in
-pieces of `families.query_chunk` queries, one piece at a time; in float32 on the CPU by NumPy (`cpu`).
+pieces of `tower_memory.query_chunk` queries, one piece at a time; in float32 on the CPU by NumPy (`cpu`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlx_saccade import families
 from mlx_saccade.backend import device, mx
 from mlx_saccade.models import cpu_ops
 from mlx_saccade.models.execution import EvalBudget
+from mlx_saccade.preprocess import tower_memory
 
 __all__ = ["Mask", "Run", "attend", "attend_causally", "attend_in_mlx", "is_fused", "pieces"]
 
@@ -63,18 +63,18 @@ def is_fused(device: str, head_dim: int, dtype: mx.Dtype) -> bool:
 
 
 def pieces(run: Run, heads: int, *, fused: bool = False) -> Iterator[Piece]:
-    """Cut a run into calls whose scores stay within `families.SCORE_BYTES` (at least one query each).
+    """Cut a run into calls whose scores stay within `tower_memory.SCORE_BYTES` (at least one query each).
 
     A fused kernel has no scores; its calls are cut so that none keeps a GPU busy for seconds.
     """
-    queries = _FUSED_QUERIES if fused else families.query_chunk(run.length, heads)
+    queries = _FUSED_QUERIES if fused else tower_memory.query_chunk(run.length, heads)
     if queries < run.length:
         for number in range(run.count):
             for first in range(0, run.length, queries):
                 last = min(first + queries, run.length)
                 yield Piece(number, 1, first, last)
         return
-    together = run.count if fused else families.query_chunk(run.length, heads, segments=run.count) // run.length
+    together = run.count if fused else tower_memory.query_chunk(run.length, heads, segments=run.count) // run.length
     for number in range(0, run.count, together):
         yield Piece(number, min(together, run.count - number), 0, run.length)
 
@@ -119,7 +119,7 @@ def attend_in_mlx(
         for part in parts:
             asked = part.count * (part.last - part.first)
             scores = 0 if fused else heads * asked * run.length * 4
-            if pending and pending + scores > families.SCORE_BYTES:
+            if pending and pending + scores > tower_memory.SCORE_BYTES:
                 # Evaluated here, or MLX would allocate the scores of many pieces before it frees the first.
                 mx.eval(outputs[done:])
                 done, pending = len(outputs), 0

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_saccade import families
 from mlx_saccade.backend import blas, device, mx
+from mlx_saccade.preprocess import tower_memory
 
 __all__ = [
     "FEW",
@@ -70,8 +70,8 @@ def zeros(*shape: int) -> mx.array:
 
 
 def queries(keys: int) -> int:
-    """Queries of one head whose scores against so many keys fit `families.CPU_SCORE_BYTES`; at least one."""
-    return max(1, min(_MOST_QUERIES, families.CPU_SCORE_BYTES // (4 * keys)))
+    """Queries of one head whose scores against so many keys fit `tower_memory.CPU_SCORE_BYTES`; at least one."""
+    return max(1, min(_MOST_QUERIES, tower_memory.CPU_SCORE_BYTES // (4 * keys)))
 
 
 def score_values(segments: int, length: int, heads: int) -> int:

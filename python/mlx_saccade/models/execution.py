@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from mlx_saccade.backend import mx
 from mlx_saccade.errors import InputError
-from mlx_saccade.families import ROWS
 from mlx_saccade.models.cache import KVCache
+from mlx_saccade.preprocess.tower_memory import ROWS
 
 __all__ = [
     "PATCH_LAYERS",

@@ -12,15 +12,15 @@ from typing import Any
 
 from mlx.utils import tree_flatten
 
-from mlx_saccade import families
 from mlx_saccade.backend import device, mx
-from mlx_saccade.families import VisionTower
 from mlx_saccade.models import cpu_ops
 from mlx_saccade.models.attention import is_fused
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.config import Config, VisionConfig
 from mlx_saccade.models.model import PREFILL_CHUNK, Model
 from mlx_saccade.models.quantization import ROWS_TO_UNPACK, unpacked_bytes
+from mlx_saccade.preprocess import tower_memory
+from mlx_saccade.preprocess.tower_memory import VisionTower
 
 __all__ = ["Estimate", "estimate", "tower_bytes", "weight_bytes"]
 
@@ -77,7 +77,7 @@ def estimate(model: Model, media: Sequence[tuple[int, int]], prompt: int, answer
 
 
 def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype) -> int:
-    """Peak of the tower over one image or video beyond its weights: `families.predict_memory`, and the output.
+    """Peak of the tower over one image or video beyond its weights: `tower_memory.predict_memory`, and the output.
 
     Args:
         config: of the tower.
@@ -100,8 +100,8 @@ def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype
     elif is_fused(device(), config.head_dim, dtype):
         chunk, together = 0, 1
     else:
-        chunk, together = families.query_chunk(length, heads), heads
-    memory = families.predict_memory(tower, patches, dtype=_NAMES[dtype], query_chunk=chunk or None, heads=together)
+        chunk, together = tower_memory.query_chunk(length, heads), heads
+    memory = tower_memory.predict_memory(tower, patches, dtype=_NAMES[dtype], query_chunk=chunk or None, heads=together)
     scores = min(memory.scores, together * chunk * length * 4)
     moving = patches * config.patch_width * 4 if frames > 1 else 0
     features = patches // config.spatial_merge_size**2 * config.out_hidden_size * dtype.size

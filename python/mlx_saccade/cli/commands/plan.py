@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from mlx_saccade import families
 from mlx_saccade.cli import output
 from mlx_saccade.cli.options import add_budget_arguments, add_checkpoint_arguments, add_reading_arguments, image_given
 from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess import plan as budget
+from mlx_saccade.preprocess import tower_memory
 
 if TYPE_CHECKING:
     from mlx_saccade.media.color import Color
@@ -67,14 +67,14 @@ def memory_of(plan: budget.Plan, model: Model | None) -> dict[str, dict[str, int
     """Predicted bytes, as JSON values: of a question to `model`, or without one of the family's known towers."""
     if model is not None:
         return {"model_bytes": question_bytes(model, plan)}
-    towers = families.towers(plan.family)
+    towers = tower_memory.towers(plan.family)
     return {"vision_tower_bytes": {tower.name: predicted_peak(tower, plan.patches) for tower in towers}}
 
 
-def predicted_peak(tower: families.VisionTower, patches: int) -> int:
+def predicted_peak(tower: tower_memory.VisionTower, patches: int) -> int:
     """Predicted bytes in bfloat16, attention over chunks of queries: a fused kernel needs a little less."""
-    chunk = families.query_chunk(patches, tower.heads)
-    return families.predict_memory(tower, patches, query_chunk=chunk).total
+    chunk = tower_memory.query_chunk(patches, tower.heads)
+    return tower_memory.predict_memory(tower, patches, query_chunk=chunk).total
 
 
 def outline(path_or_id: str, revision: str | None) -> tuple[Model, tuple[int, int] | None]:

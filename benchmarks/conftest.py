@@ -1,4 +1,4 @@
-"""Fixtures of all tables: cells that are timed or missing, the 4K picture, and the tables at the end of a run."""
+"""Provide the fixtures of all tables, and print the tables at the end of a run."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ PACKAGES = (
     "simplejpeg",
 )
 
-
 MILLISECONDS = "milliseconds, the fastest call"
 
 
 class Cell:
-    """One cell of a table, which a test fills in."""
+    """A cell of a table, filled in by a test."""
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self.request, self.tables = request, request.config.stash[TABLES]
@@ -48,12 +47,21 @@ class Cell:
     def time(
         self, title: str, row: str, side: str, work: Callable[[], Any], note: str = "", **options: Any
     ) -> float | None:
-        """Time `work`, put the fastest call's milliseconds and return its seconds; None with --benchmark-disable.
+        """Time a call and record its fastest run in milliseconds.
 
-        Of a cell that is timed in several turns the fastest call of all of them stays in the table.
+        A cell that is timed in several turns keeps the fastest call of all turns. A result is released within the call,
+        since two results at a time exceed a cache.
 
-        A result is let go within the call, on every side: two of them at a time are more than a cache holds. Options as
-        pytest-benchmark's `pedantic`.
+        Args:
+            title: title of the table.
+            row: row of the cell.
+            side: column of the cell.
+            work: the call.
+            note: a remark below the table.
+            options: arguments of pytest-benchmark's `pedantic`.
+
+        Returns:
+            Seconds of the fastest call; None with --benchmark-disable.
         """
 
         def call() -> None:
@@ -66,21 +74,21 @@ class Cell:
         if benchmark.stats is None:
             return None
         seconds: float = benchmark.stats.stats.min
-        least = min(1000 * seconds, self.tables.value(title, row, side))
-        self.put(title, row, side, least, MILLISECONDS, note)
+        fastest = min(1000 * seconds, self.tables.value(title, row, side))
+        self.put(title, row, side, fastest, MILLISECONDS, note)
         return seconds
 
     def _turn(self) -> int | None:
-        """Which of a cell's turns this is, counted from 0; None where it is timed once."""
+        """Return the number of this turn, from 0; None where a cell is timed once."""
         callspec = getattr(self.request.node, "callspec", None)
         return None if callspec is None else callspec.params.get("turn")
 
     def put(self, title: str, row: str, side: str, value: float, unit: str, note: str = "") -> None:
-        """A number that was measured otherwise."""
+        """Record a number that the test measured itself."""
         self.tables.put(title, row, side, Entry(value, note), unit)
 
     def missing(self, title: str, row: str, side: str, error: ImportError, unit: str = MILLISECONDS) -> None:
-        """Show that a peer is not there, and skip the rest of the test."""
+        """Record a peer that is not installed, and skip the rest of the test."""
         reason = f"{error}; `make peers` installs it"
         self.tables.put(title, row, side, Entry(None, reason), unit)
         pytest.skip(f"{side}: {reason}")
@@ -88,24 +96,26 @@ class Cell:
 
 @pytest.fixture
 def cell(request: pytest.FixtureRequest) -> Cell:
+    """Return the test's access to the tables of the run."""
     return Cell(request)
 
 
 @pytest.fixture(scope="session")
 def screen() -> NDArray[np.uint8]:
-    """3840x2160 of noise; what is in a picture makes no difference to a resize."""
+    """Return 3840x2160 of noise; the content of an image does not change the time of a resize."""
     return noise((3840, 2160))
 
 
 @pytest.fixture(autouse=True)
 def default_kernel_and_threads() -> Iterator[None]:
-    """Undoes a test's choice of kernel and threads."""
+    """Reset the kernel and the threads that a test selected."""
     yield
     _core.select_kernel(None)
     _core.limit_threads(0)
 
 
 def version(package: str) -> str:
+    """Return the name and version of a package, or that it is missing."""
     try:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
@@ -113,12 +123,13 @@ def version(package: str) -> str:
 
 
 def machine() -> str:
-    """The CPU's name, what may be used of it, and what runs on it."""
+    """Return the CPU, its threads, the kernel and the versions of all packages, in one line."""
     name = platform.processor() or platform.machine()
     cpus = Path("/proc/cpuinfo")
     if cpus.exists():
-        named = [line.split(":")[1].strip() for line in cpus.read_text().splitlines() if line.startswith("model name")]
-        name = named[0] if named else name
+        lines = cpus.read_text().splitlines()
+        models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+        name = models[0] if models else name
     core = f"kernel {_core.kernel()}; saccade {_core.version()}, numpy {np.__version__}"
     return f"{name}, {os.cpu_count()} CPUs, {_core.threads()} threads; {core}, {', '.join(map(version, PACKAGES))}"
 
@@ -128,18 +139,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All sides of a row one after the other, turn by turn: a machine that slows down then slows down all of them."""
-    places: dict[tuple[Path, Any, Any], int] = {}
+    """Run all sides of a row in succession, turn by turn, so that a slow moment of the machine affects all of them."""
+    positions: dict[tuple[Path, Any, Any], int] = {}
 
-    def place(item: pytest.Item) -> int:
+    def position(item: pytest.Item) -> int:
         callspec = getattr(item, "callspec", None)
         params = callspec.params if callspec is not None else {}
-        return places.setdefault((item.path, params.get("row"), params.get("turn")), len(places))
+        return positions.setdefault((item.path, params.get("row"), params.get("turn")), len(positions))
 
-    items.sort(key=place)
+    items.sort(key=position)
 
 
-@pytest.hookimpl(trylast=True)  # after pytest-benchmark's own, so that the ratios stand last
+@pytest.hookimpl(trylast=True)  # after pytest-benchmark's own, so that the ratios come last
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     tables = config.stash[TABLES]
     if tables.by_title:

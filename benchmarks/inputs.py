@@ -1,4 +1,4 @@
-"""Pictures and sizes that several tables share, and what transformers' layout looks like made of native patches."""
+"""Provide the images and budgets that several tables share, and convert native patches to transformers' layout."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 import mlx_saccade as saccade
 from mlx_saccade.preprocess.plan import Plan
 
-# The pass order of the installed Pillow. 12.2 and 12.3 differ for strips over 100:1, which no benchmark is.
+# The pass order of the installed Pillow. 12.2 and 12.3 differ for strips over 100:1, which no benchmark has.
 PILLOW_ORDER = "pillow13" if int(PIL.__version__.split(".")[0]) >= 13 else "horizontal"
 
 BUDGETS = {"256 tokens": 256, "1,280 tokens": 1280, "4,096 tokens": 4096, "native, 10,549 tokens": 16384}
 
 
 def noise(size: tuple[int, int], seed: int = 0) -> NDArray[np.uint8]:
-    """uint8 [height, width, 3]."""
+    """Return uint8 [height, width, 3] of noise; `size` is (width, height)."""
     return np.random.RandomState(seed).randint(0, 256, (size[1], size[0], 3), dtype=np.uint8)
 
 
 def as_reference(native: NDArray[np.uint8], plan: Plan) -> NDArray[np.float32]:
-    """Native patches brought back from window order, normalized and repeated: transformers' pixel values."""
+    """Convert native patches to transformers' pixel values: raster order, normalized, two frames."""
     family, (_, rows, columns) = plan.family, plan.grid_thw
     order, _ = saccade.window_index([plan.grid_thw])
     merged = family.merge_size**2

@@ -1,9 +1,9 @@
-"""Peak memory of one call beyond its source and its output, in a process of its own.
+"""Measure the peak memory of one call besides its source and its output, in a process of its own.
 
-    python benchmarks/peak.py SIDE TOKENS      prints bytes: the highest resident size during the call, less the size
-                                               before it and less the output's
+    python benchmarks/peak.py SIDE TOKENS
 
-Linux only: the kernel's high-water mark is set back before the call (proc(5), clear_refs).
+Prints bytes: the highest resident size during the call, less the size before it and less the output's. Linux only: the
+kernel's high-water mark is reset before the call (proc(5), clear_refs).
 """
 
 from __future__ import annotations
@@ -23,20 +23,23 @@ SIZE = (3840, 2160)
 
 
 def resident(mark: str) -> int:
-    """Bytes of VmRSS (now) or VmHWM (the most so far)."""
+    """Return the bytes of VmRSS (now) or VmHWM (highest so far)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * int(next(line.split()[1] for line in lines if line.startswith(mark)))
 
 
 def saccade_layout(layout: Any) -> Callable[[Any, int], peers.Work]:
-    def make(pixels: Any, tokens: int) -> peers.Work:
+    """Return a function that prepares saccade's call in a layout."""
+
+    def prepare(pixels: Any, tokens: int) -> peers.Work:
         plan = saccade.plan((pixels.shape[1], pixels.shape[0]), budget=tokens)
         return lambda: saccade.patchify(pixels, plan, layout)
 
-    return make
+    return prepare
 
 
 def pillow(pixels: Any, tokens: int) -> peers.Work:
+    """Return Pillow's resize to the size of a budget."""
     return peers.pillow_resize(pixels, saccade.plan(SIZE, budget=tokens).resized_size)
 
 
@@ -50,7 +53,7 @@ SIDES = {
 
 def main() -> None:
     side, tokens = sys.argv[1], int(sys.argv[2])
-    SIDES[side](noise((280, 280)), 64)()  # imports, thread pools and tables are there from now on
+    SIDES[side](noise((280, 280)), 64)()  # loads imports, thread pools and tables
     work = SIDES[side](noise(SIZE), tokens)
     before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")

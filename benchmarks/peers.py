@@ -1,6 +1,6 @@
-"""What others do from the same array, each as a call without arguments. A peer that is not installed is an ImportError.
+"""Prepare the peers: each function returns the call to time, and raises ImportError if the peer is not installed.
 
-The whole calls give transformers' pixel values, float32 [patches, 1176]; the resizers uint8 [height, width, 3].
+Whole calls return transformers' pixel values, float32 [patches, 1176]; resizers uint8 [height, width, 3].
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from mlx_saccade import families
 Work = Callable[[], Any]
 FAMILY = families.get("qwen2.5-vl")
 MEAN, STD = list(FAMILY.mean), list(FAMILY.std)
-LEAST = 4 * 28 * 28
+MIN_PIXELS = 4 * 28 * 28
 
 
 def pillow_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
+    """Return Pillow's bicubic resize."""
     image = Image.fromarray(pixels)
     return lambda: image.resize(size, Image.Resampling.BICUBIC)
 
@@ -31,41 +32,45 @@ def pillow_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
 
 
 def transformers_pillow(pixels: NDArray[np.uint8], tokens: int) -> Work:
+    """Return transformers' image processor on Pillow."""
     import torchvision_import  # noqa: F401
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    limits = {"shortest_edge": LEAST, "longest_edge": tokens * 28 * 28}
+    limits = {"shortest_edge": MIN_PIXELS, "longest_edge": tokens * 28 * 28}
     processor = Qwen2VLImageProcessorPil(size=limits, image_mean=MEAN, image_std=STD)
     image = Image.fromarray(pixels)
     return lambda: processor(images=image, return_tensors="np")["pixel_values"]
 
 
 def transformers_batch(images: list[NDArray[np.uint8]], tokens: int) -> Work:
+    """Return transformers' image processor on torchvision, from rows of RGB pixels."""
     processor = torchvision_processor(tokens)
     return lambda: processor(images=images, input_data_format="channels_last", return_tensors="pt")["pixel_values"]
 
 
 def transformers_planes(pixels: NDArray[np.uint8], tokens: int) -> Work:
-    """The form that it is fastest with: channels first, separated beforehand, which is not timed."""
+    """Return the same from channels first, its fastest input; the separation of the channels is not timed."""
     processor, planes = torchvision_processor(tokens), np.ascontiguousarray(pixels.transpose(2, 0, 1))
     return lambda: processor(images=planes, input_data_format="channels_first", return_tensors="pt")["pixel_values"]
 
 
 def torchvision_processor(tokens: int) -> Any:
+    """Return transformers' torchvision image processor with a maximum number of tokens."""
     import torchvision_import  # noqa: F401
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 
-    limits = {"shortest_edge": LEAST, "longest_edge": tokens * 28 * 28}
+    limits = {"shortest_edge": MIN_PIXELS, "longest_edge": tokens * 28 * 28}
     return Qwen2VLImageProcessor(size=limits, image_mean=MEAN, image_std=STD)
 
 
 def mlx_vlm_batch(images: list[NDArray[np.uint8]], tokens: int) -> Work:
-    # It imports transformers, which imports torchvision where it finds it; nothing is lost where it does not.
+    """Return mlx-vlm's image processor."""
+    # It imports transformers, which imports torchvision if it is installed and works without it.
     with contextlib.suppress(ImportError):
         import torchvision_import  # noqa: F401
     from mlx_vlm.models.qwen3_vl.processing_qwen3_vl import Qwen3VLImageProcessor  # also for Qwen2.5-VL
 
-    limits = {"min_pixels": LEAST, "max_pixels": tokens * 28 * 28}
+    limits = {"min_pixels": MIN_PIXELS, "max_pixels": tokens * 28 * 28}
     processor = Qwen3VLImageProcessor(patch_size=14, image_mean=MEAN, image_std=STD, **limits)
     planes = [image.transpose(2, 0, 1) for image in images]  # views: it turns them back for Pillow
     return lambda: processor(planes)["pixel_values"]
@@ -84,17 +89,19 @@ BATCHES = {"transformers, torchvision": transformers_batch, "mlx-vlm": mlx_vlm_b
 
 
 def torchvision_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
+    """Return torchvision's antialiased bicubic resize."""
     import torch
     import torchvision_import  # noqa: F401
     from torchvision.transforms.v2 import functional as function
 
-    # A view of the same memory: torch keeps the channels last.
+    # A view: torch keeps the channels last in memory.
     planes = torch.from_numpy(pixels).permute(2, 0, 1)
     bicubic = function.InterpolationMode.BICUBIC
     return lambda: function.resize(planes, [size[1], size[0]], bicubic, antialias=True).permute(1, 2, 0)
 
 
 def fast_image_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
+    """Return fast_image_resize's Catmull-Rom resize, on all CPUs."""
     import cykooz_resizer as fir
 
     source, target = Image.fromarray(pixels), Image.new("RGB", size)
@@ -109,12 +116,14 @@ def fast_image_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
 
 
 def opencv_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
+    """Return OpenCV's area resize; it has no antialiased cubic filter."""
     import cv2
 
     return lambda: cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
 def vips_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
+    """Return libvips' cubic resize."""
     import pyvips
 
     height, width = pixels.shape[:2]

@@ -1,4 +1,4 @@
-"""Window order and positions as transformers 5.23 and mlx-vlm 0.7.10 make them, called as their models call them."""
+"""Prepare window order and positions of transformers 5.23 and mlx-vlm 0.7.10, called as their models call them."""
 
 from __future__ import annotations
 
@@ -16,36 +16,38 @@ TOKEN_IDS = {"image_token_id": 151655, "video_token_id": 151656, "vision_start_t
 
 
 def prompt(grid: Grid) -> NDArray[np.int64]:
-    """Twenty words, the image, twenty words."""
+    """Return the token ids of twenty words, an image and twenty words."""
     tokens = np.full(grid[0] * grid[1] * grid[2] // 4, TOKEN_IDS["image_token_id"])
     start = [TOKEN_IDS["vision_start_token_id"]]
     return np.concatenate([np.arange(20), start, tokens, np.arange(20)])
 
 
 def transformers(grid: Grid) -> Works:
+    """Return transformers' calls by row of the table."""
     import torch
     import torchvision_import  # noqa: F401
     from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
     from transformers.vision_utils import get_vision_position_ids, get_vision_window_index
 
     grids, ids = torch.tensor([grid]), torch.from_numpy(prompt(grid))[None]
-    kinds = (ids == TOKEN_IDS["image_token_id"]).int()
+    token_types = (ids == TOKEN_IDS["image_token_id"]).int()
     vision = SimpleNamespace(spatial_merge_size=2, tokens_per_second=2)
     model = SimpleNamespace(config=SimpleNamespace(vision_config=vision))
-    model.get_vision_position_ids = lambda *words, **named: Qwen2_5_VLModel.get_vision_position_ids(
-        model, *words, **named
+    model.get_vision_position_ids = lambda *args, **kwargs: Qwen2_5_VLModel.get_vision_position_ids(
+        model, *args, **kwargs
     )
     order = lambda: get_vision_window_index(grids, 2, 112, 14)  # noqa: E731
-    places = lambda: get_vision_position_ids(grids, 2)  # noqa: E731
+    positions = lambda: get_vision_position_ids(grids, 2)  # noqa: E731
     return {
         "window order": order,
-        "rows and columns": places,
-        "both": lambda: (order(), places()),
-        "M-RoPE of a prompt": lambda: Qwen2_5_VLModel.get_rope_index(model, ids, kinds, image_grid_thw=grids),
+        "rows and columns": positions,
+        "both": lambda: (order(), positions()),
+        "M-RoPE of a prompt": lambda: Qwen2_5_VLModel.get_rope_index(model, ids, token_types, image_grid_thw=grids),
     }
 
 
 def mlx_vlm(grid: Grid) -> Works:
+    """Return mlx-vlm's calls by row of the table, their arrays evaluated."""
     with contextlib.suppress(ImportError):  # as in peers.py
         import torchvision_import  # noqa: F401
     import mlx.core as mx
@@ -60,18 +62,18 @@ def mlx_vlm(grid: Grid) -> Works:
 
     def evaluated(work: Callable[[], Any]) -> Callable[[], Any]:
         def evaluate() -> Any:
-            made = work()
-            mx.eval(made)
-            return made
+            arrays = work()
+            mx.eval(arrays)
+            return arrays
 
         return evaluate
 
     order = evaluated(lambda: VisionModel.get_window_index(tower, grids))
-    places = evaluated(lambda: VisionModel.rot_pos_emb(tower, grids))
+    positions = evaluated(lambda: VisionModel.rot_pos_emb(tower, grids))
     return {
         "window order": order,
-        "rows and columns": places,
-        "both": lambda: (order(), places()),
+        "rows and columns": positions,
+        "both": lambda: (order(), positions()),
         "M-RoPE of a prompt": evaluated(lambda: LanguageModel.get_rope_index(language, ids, image_grid_thw=grids)),
     }
 
@@ -79,11 +81,18 @@ def mlx_vlm(grid: Grid) -> Works:
 SIDES = {"transformers": transformers, "mlx-vlm": mlx_vlm}
 
 
-def compared(side: str, row: str, theirs: Any, ours: Any) -> str:
-    """Stops where the sides disagree; says what is compared where that is not everything."""
+def compare(side: str, row: str, theirs: Any, ours: Any) -> str:
+    """Compare a peer's result with saccade's.
+
+    Returns:
+        A note where only a part of the result is compared; else "".
+
+    Raises:
+        AssertionError: the results differ.
+    """
     if row == "both":
-        compared(side, "window order", theirs[0], ours[0])
-        return compared(side, "rows and columns", theirs[1], ours[1])
+        compare(side, "window order", theirs[0], ours[0])
+        return compare(side, "rows and columns", theirs[1], ours[1])
     if row == "window order":
         order, boundaries = (np.array(part) for part in theirs)
         # mlx-vlm keeps empty windows, which repeat a boundary.

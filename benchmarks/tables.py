@@ -1,4 +1,4 @@
-"""What was measured, as Markdown tables: a row each case, a column each side, in brackets times the first column."""
+"""Format figures as Markdown tables: a row a case, a column a side, in brackets the ratio to the first column."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Entry", "Table", "Tables"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell: a number in the table's unit, or None with the reason why there is none."""
+    """A cell: a number in the table's unit, or None and the reason in `note`."""
 
     value: float | None
     note: str = ""
@@ -18,12 +18,13 @@ class Entry:
 
 @dataclass
 class Table:
-    """Entries by row and side, both in the order in which they came."""
+    """A table of entries by row and side, both in the order of their first entry."""
 
     unit: str
     cells: dict[tuple[str, str], Entry] = field(default_factory=dict)
 
     def markdown(self, title: str) -> str:
+        """Return the table in Markdown, its notes below it."""
         rows = list(dict.fromkeys(row for row, _ in self.cells))
         sides = list(dict.fromkeys(side for _, side in self.cells))
         lines = [f"**{title}** ({self.unit})", "", "| | " + " | ".join(sides) + " |", "|---" * (len(sides) + 1) + "|"]
@@ -43,7 +44,7 @@ class Table:
         return number if first is None or not first.value else f"{number} ({entry.value / first.value:.3g})"
 
     def _notes(self, sides: list[str]) -> list[str]:
-        """What is to be said of each side; once, where it holds for all its rows."""
+        """Return a line for each note of a side, with its rows unless all of them share it."""
         lines: list[str] = []
         for side in sides:
             by_note: dict[str, list[str]] = {}
@@ -56,18 +57,20 @@ class Table:
 
 
 class Tables:
-    """All tables of a run, by title."""
+    """The tables of a run, by title."""
 
     def __init__(self) -> None:
         self.by_title: dict[str, Table] = {}
 
     def put(self, title: str, row: str, side: str, entry: Entry, unit: str) -> None:
+        """Set a cell; its table is made with the first one."""
         self.by_title.setdefault(title, Table(unit)).cells[row, side] = entry
 
     def value(self, title: str, row: str, side: str) -> float:
-        """What stands in a cell; infinity where nothing does."""
-        found = self.by_title[title].cells.get((row, side)) if title in self.by_title else None
-        return math.inf if found is None or found.value is None else found.value
+        """Return the number in a cell; infinity if it has none."""
+        entry = self.by_title[title].cells.get((row, side)) if title in self.by_title else None
+        return math.inf if entry is None or entry.value is None else entry.value
 
     def markdown(self) -> str:
+        """Return all tables in Markdown."""
         return "\n\n".join(table.markdown(title) for title, table in self.by_title.items())

@@ -1,10 +1,9 @@
-"""What the second question about an image costs, beside the first: the file read from its path both times.
+"""Time the second question about a file beside the first, decoding included.
 
     python -m pytest benchmarks/test_caches.py
 
-The packaged checkpoint at 1,280 tokens. The project's target is at most a fifth of the first question's time, the
-decoding of the file included; the ratio is in the table's `extra_info` and printed. Answers are compared with those of
-an engine that keeps nothing.
+The packaged checkpoint at 1,280 tokens. The target is at most a fifth of the first question's time. The ratio is
+printed and in the table's `extra_info`. Answers are compared with those of an engine without caches.
 """
 
 from __future__ import annotations
@@ -20,17 +19,18 @@ from mlx_saccade.checkpoint import hub
 
 BUDGET = 1280
 ROUNDS = 3
-# To the first token, and with an answer as long as one box takes.
+# Tokens of the answer: the first one, and one box.
 LENGTHS = {"first token": 1, "one box": 32}
 
 DEMO = hub.find(None).parent / "demo"
 SCREEN = DEMO / "screen.png"
-WORDS = [target["description"] for target in json.loads((DEMO / "targets.json").read_text())["targets"]][:3]
+DESCRIPTIONS = [target["description"] for target in json.loads((DEMO / "targets.json").read_text())["targets"]][:3]
 
 
-def seconds(engine: saccade.Engine, words: str, length: int) -> tuple[float, str]:
+def time_question(engine: saccade.Engine, description: str, length: int) -> tuple[float, str]:
+    """Return the seconds of a question and the text of its answer."""
     start = time.perf_counter()
-    answer = engine.locate(SCREEN, words, budget=BUDGET, max_tokens=length)
+    answer = engine.locate(SCREEN, description, budget=BUDGET, max_tokens=length)
     return time.perf_counter() - start, answer.text
 
 
@@ -39,18 +39,18 @@ def test_second_question(benchmark, name: str) -> None:
     length = LENGTHS[name]
     benchmark.group = "second question, same file"
     cold, warm = saccade.load(cache_memory=0), saccade.load()
-    seconds(cold, "warming up", length)
-    first = [seconds(cold, words, length) for words in WORDS]
-    seconds(warm, "another thing", length)
-    asked = iter(WORDS)
-    found: list[str] = []
+    time_question(cold, "warming up", length)
+    first = [time_question(cold, description, length) for description in DESCRIPTIONS]
+    time_question(warm, "another thing", length)
+    descriptions = iter(DESCRIPTIONS)
+    texts: list[str] = []
 
     def second() -> None:
-        found.append(seconds(warm, next(asked), length)[1])
+        texts.append(time_question(warm, next(descriptions), length)[1])
 
     benchmark.pedantic(second, rounds=ROUNDS)
-    assert found == [text for _, text in first]
+    assert texts == [text for _, text in first]
     assert warm.counts.vision_calls == warm.counts.decodes == 1
-    before, after = statistics.median(taken for taken, _ in first), benchmark.stats.stats.median
+    before, after = statistics.median(seconds for seconds, _ in first), benchmark.stats.stats.median
     benchmark.extra_info |= {"first": round(before, 4), "second": round(after, 4), "ratio": round(after / before, 3)}
     print(f"\n{name}: first {before:.3f} s, second {after:.3f} s, ratio {after / before:.3f} (aim 0.2)")

@@ -1,6 +1,6 @@
-"""What each well-kept decoder on PyPI makes of a 4K screen as PNG and as JPEG, and what `media.open_image` takes.
+"""Time `media.open_image` of a 4K screen as PNG and JPEG beside the maintained decoders on PyPI.
 
-Every decoder starts from the bytes in memory and ends with a uint8 RGB array, which has to equal Pillow's before it is
+Every decoder starts with the bytes in memory and returns a uint8 RGB array, which must equal Pillow's before it is
 timed.
 """
 
@@ -20,7 +20,7 @@ from mlx_saccade.media import fast_decoders
 
 Work = Callable[[], NDArray[np.uint8]]
 TITLE = "Decoding a 4K screen"
-# A screen as a program writes it, with alpha as some capture it, and as a camera or a chat sends it on.
+# A screen saved by a program, captured with alpha, and sent on by a camera or a chat.
 FORMS = {
     "PNG": ("RGB", {"format": "PNG"}),
     "PNG with alpha": ("RGBA", {"format": "PNG"}),
@@ -35,36 +35,41 @@ def _photo(seed: int, height: int, width: int) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    """A generated 4K screen with a photograph-like part, in each form."""
+    """Return a generated 4K screen with a photograph-like part, in each form."""
     screen = saccade.scenes.generate(3, size=(3840, 2160)).image.copy()
     screen[:700, :1200] = _photo(0, 700, 1200)
-    image, made = Image.fromarray(screen), {}
+    image, encoded = Image.fromarray(screen), {}
     for name, (mode, options) in FORMS.items():
         stream = io.BytesIO()
         image.convert(mode).save(stream, **options)
-        made[name] = stream.getvalue()
-    return made
+        encoded[name] = stream.getvalue()
+    return encoded
 
 
-# -- the sides: from the bytes of a file to a call without arguments; what is not installed is an ImportError ----------
+# -- the sides: each returns the call to time, and raises ImportError if the decoder is not installed ------------------
 
 
 def media(data: bytes) -> Work:
+    """Return saccade's decoder."""
     return lambda: saccade.media.open_image(data).pixels
 
 
 def media_with_pillow_alone(data: bytes) -> Work:
+    """Return saccade's decoder without the optional packages."""
+
     def work() -> NDArray[np.uint8]:
-        kept, fast_decoders.pixels = fast_decoders.pixels, lambda stream, image: None
+        original, fast_decoders.pixels = fast_decoders.pixels, lambda stream, image: None
         try:
             return saccade.media.open_image(data).pixels
         finally:
-            fast_decoders.pixels = kept
+            fast_decoders.pixels = original
 
     return work
 
 
 def pillow(data: bytes) -> Work:
+    """Return Pillow's decoder, with a copy into an array."""
+
     def work() -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))
@@ -73,6 +78,7 @@ def pillow(data: bytes) -> Work:
 
 
 def imagecodecs(data: bytes) -> Work:
+    """Return imagecodecs' PNG or JPEG decoder."""
     from imagecodecs import jpeg8_decode, png_decode
 
     decode = png_decode if data.startswith(b"\x89PNG") else jpeg8_decode
@@ -80,18 +86,21 @@ def imagecodecs(data: bytes) -> Work:
 
 
 def opencv(data: bytes) -> Work:
+    """Return OpenCV's decoder."""
     import cv2
 
     return lambda: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
 def pyspng(data: bytes) -> Work:
+    """Return pyspng's PNG decoder."""
     from pyspng import load
 
     return lambda: load(data)[:, :, :3]
 
 
 def simplejpeg(data: bytes) -> Work:
+    """Return simplejpeg's decoder, exact as libjpeg's default."""
     from simplejpeg import decode_jpeg
 
     return lambda: decode_jpeg(data, "RGB", fastdct=False, fastupsample=False)
@@ -114,11 +123,11 @@ ONLY = {"pyspng": "PNG", "simplejpeg": "JPEG"}
 )
 def test_decode(cell: Cell, files: dict[str, bytes], row: str, side: str) -> None:
     data = files[row]
-    shown = f"{row}, {len(data) / 1e6:.1f} MB"
+    label = f"{row}, {len(data) / 1e6:.1f} MB"
     try:
         work = SIDES[side](data)
     except ImportError as error:
-        cell.missing(TITLE, shown, side, error)
+        cell.missing(TITLE, label, side, error)
     assert np.array_equal(work(), pillow(data)())
     note = ", ".join(f"{name} {version or 'missing'}" for name, version in fast_decoders.versions().items())
-    cell.time(TITLE, shown, side, work, f"with {note}" if side == "mlx_saccade.media" else "", rounds=7)
+    cell.time(TITLE, label, side, work, f"with {note}" if side == "mlx_saccade.media" else "", rounds=7)

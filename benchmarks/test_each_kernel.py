@@ -1,4 +1,4 @@
-"""Every kernel that this machine runs, on one thread and on all; the scalar one is what they are tested against."""
+"""Time every kernel that the machine supports, with one thread and with all; tests compare them with the scalar one."""
 
 from __future__ import annotations
 

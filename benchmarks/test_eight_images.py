@@ -1,4 +1,4 @@
-"""Eight screenshots of 3840x2160 in one call, beside eight calls and beside peers' own batches."""
+"""Time eight screenshots of 3840x2160 in one call, beside eight calls and the peers' batches."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ SMALL = "8 of 200x200"
 
 @pytest.fixture(scope="module")
 def screens() -> list[NDArray[np.uint8]]:
+    """Return eight images of 3840x2160."""
     return [noise((3840, 2160), seed) for seed in range(8)]
 
 
@@ -31,8 +32,8 @@ def test_saccade(cell: Cell, screens: list[NDArray[np.uint8]], side: str, row: s
         return saccade.patchify(images, plans, pass_order=PILLOW_ORDER)
 
     def eight_calls() -> NDArray[np.uint8]:
-        made = [saccade.patchify(i, p, pass_order=PILLOW_ORDER) for i, p in zip(images, plans, strict=True)]
-        return np.concatenate(made)
+        parts = [saccade.patchify(i, p, pass_order=PILLOW_ORDER) for i, p in zip(images, plans, strict=True)]
+        return np.concatenate(parts)
 
     assert np.array_equal(one_call(), eight_calls())
     cell.time(TITLE, row, side, one_call if side.endswith("one call") else eight_calls, rounds=30)

@@ -1,4 +1,4 @@
-"""One thread against all that the process may use, and what twenty idle milliseconds before a call cost."""
+"""Time one thread, all threads that the process may use, and a call after 20 ms idle."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_busy(cell: Cell, screen: NDArray[np.uint8], threads: int, row: str) -> 
 
 @pytest.mark.parametrize("row", BUDGETS)
 def test_idle(cell: Cell, screen: NDArray[np.uint8], row: str) -> None:
-    """A service is idle between requests: helpers sleep and clocks fall. The median, since that is what it sees."""
+    """Record the median call of an idle service, whose threads sleep and whose clocks fall between requests."""
     plan = saccade.plan((3840, 2160), budget=BUDGETS[row])
     saccade.patchify(screen, plan)
     times = []

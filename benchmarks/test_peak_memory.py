@@ -1,4 +1,4 @@
-"""What a call takes for itself at its peak, besides source and output: of saccade the rows in flight."""
+"""Measure the peak memory of a call besides source and output; saccade's is the rows in flight."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SCRIPT = Path(__file__).with_name("peak.py")
 @pytest.mark.parametrize("row", BUDGETS)
 @pytest.mark.parametrize("side", peak.SIDES)
 def test_peak(cell: Cell, side: str, row: str) -> None:
-    words = [sys.executable, str(SCRIPT), side, str(BUDGETS[row])]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    lines = done.stderr.strip().splitlines()
-    if done.returncode and ("ImportError" in lines[-1] or "ModuleNotFoundError" in lines[-1]):
+    command = [sys.executable, str(SCRIPT), side, str(BUDGETS[row])]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = process.stderr.strip().splitlines()
+    if process.returncode and ("ImportError" in lines[-1] or "ModuleNotFoundError" in lines[-1]):
         cell.missing(TITLE, row, side, ImportError(lines[-1].split(": ", 1)[1]), UNIT)
-    assert done.returncode == 0, done.stderr
-    cell.put(TITLE, row, side, int(done.stdout) / 2**20, UNIT)
+    assert process.returncode == 0, process.stderr
+    cell.put(TITLE, row, side, int(process.stdout) / 2**20, UNIT)

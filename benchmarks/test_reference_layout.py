@@ -1,7 +1,7 @@
-"""The reference layout (float32, two frames) writes eight times the bytes: how near it comes to the memory's speed.
+"""Time the reference layout (float32, two frames, eight times the bytes) beside the speed of memory.
 
-No layout can be made faster than its bytes can be written: all threads filling an array that is there say how fast that
-is, one thread filling a new one what it costs to get its memory from the system first.
+Writing the bytes is the bound of a layout. All threads fill an array that exists; one thread fills a new one, which
+adds the cost of memory from the system.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from mlx_saccade import _core
 
 TITLE = "Reference layout of 3840x2160"
 SPEED = "Reference layout, bytes written in a second"
-FILLED = f"filling, {_core.threads()} threads"
+FILL = f"filling, {_core.threads()} threads"
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ThreadPoolExecutor]:
+    """Provide a pool with as many threads as the core uses."""
     with ThreadPoolExecutor(_core.threads()) as executor:
         yield executor
 
 
 def put_speed(cell: Cell, row: str, side: str, size: int, seconds: float | None) -> None:
+    """Record the bytes written a second, unless timing is disabled."""
     if seconds is not None:
         cell.put(SPEED, row, side, size / seconds / 1e9, "GB/s")
 
@@ -47,16 +49,16 @@ def test_layouts(cell: Cell, screen: NDArray[np.uint8], layout: str, row: str) -
 
 
 @pytest.mark.parametrize("row", BUDGETS)
-@pytest.mark.parametrize("side", [FILLED, "filling new memory, 1 thread"])
+@pytest.mark.parametrize("side", [FILL, "filling new memory, 1 thread"])
 def test_memory(cell: Cell, pool: ThreadPoolExecutor, side: str, row: str) -> None:
     plan = saccade.plan((3840, 2160), budget=BUDGETS[row])
-    # Memory as the binding allocates it, in large pages where it is large.
+    # Memory allocated by the binding, in large pages if it is large.
     image = np.zeros((plan.resized_size[1], plan.resized_size[0], 3), np.uint8)
-    there = _core.patchify_reference(image, 14, 2, 2, plan.family.mean, plan.family.std)
-    parts = np.array_split(there, _core.threads())
+    output = _core.patchify_reference(image, 14, 2, 2, plan.family.mean, plan.family.std)
+    parts = np.array_split(output, _core.threads())
 
     def fill() -> None:
         list(pool.map(lambda part: part.fill(1), parts))
 
-    work = fill if side == FILLED else lambda: np.full(there.shape, 1, np.float32)
-    put_speed(cell, row, side, there.nbytes, cell.time(TITLE, row, side, work))
+    work = fill if side == FILL else lambda: np.full(output.shape, 1, np.float32)
+    put_speed(cell, row, side, output.nbytes, cell.time(TITLE, row, side, work))

@@ -1,4 +1,4 @@
-"""Resize alone, 3840x2160 to 1316x728, beside the resizers that are used for it, and copying the source."""
+"""Time the resize alone, 3840x2160 to 1316x728, beside other resizers and a copy of the source."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def test_peers(cell: Cell, screen: NDArray[np.uint8], side: str) -> None:
     except ImportError as error:
         cell.missing(TITLE, ROW, side, error)
     ours = saccade.resize(screen, SIZE, pass_order=PILLOW_ORDER).astype(int)
-    most = np.abs(np.asarray(work()).astype(int) - ours).max()
-    assert side != "Pillow" or most == 0
-    note = "the same bits" if most == 0 else f"differs by up to {most}/255"
+    largest = np.abs(np.asarray(work()).astype(int) - ours).max()
+    assert side != "Pillow" or largest == 0
+    note = "the same bits" if largest == 0 else f"differs by up to {largest}/255"
     cell.time(TITLE, ROW, side, work, note, rounds=8)
 
 

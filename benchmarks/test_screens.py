@@ -1,5 +1,4 @@
-"""How long a generated screen takes: 4K with its PNG, as `mlx-saccade scenes` writes it, and the sizes that training
-draws.
+"""Time generated screens: 4K with its PNG, as `mlx-saccade scenes` writes it, and the sizes of training.
 
 python -m pytest benchmarks/test_screens.py
 """

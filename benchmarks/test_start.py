@@ -1,8 +1,8 @@
-"""How fast the command line starts, beside a Python that does nothing.
+"""Time the start of the command line beside a Python that does nothing.
 
     python -m pytest benchmarks/test_start.py
 
-The project's targets are 0.2 s for `mlx-saccade --help` and 0.35 s for `mlx-saccade plan 3840x2160`.
+The targets are 0.2 s for `mlx-saccade --help` and 0.35 s for `mlx-saccade plan 3840x2160`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_start(benchmark, name: str) -> None:
     benchmark.group = "start"
-    words = [sys.executable, *COMMANDS[name]]
+    command = [sys.executable, *COMMANDS[name]]
     result = benchmark.pedantic(
-        lambda: subprocess.run(words, capture_output=True, text=True, check=True), rounds=15, warmup_rounds=2
+        lambda: subprocess.run(command, capture_output=True, text=True, check=True), rounds=15, warmup_rounds=2
     )
     assert result.stderr == ""
-    assert ("usage" in result.stdout) == ("--help" in words)
-    assert ("1,222" in result.stdout) == ("plan" in words)
+    assert ("usage" in result.stdout) == ("--help" in command)
+    assert ("1,222" in result.stdout) == ("plan" in command)

@@ -1,7 +1,7 @@
-"""Twelve shapes beside Pillow: wide and tall, 2 to 40 times smaller, larger, a few pixels wide or high, small.
+"""Time twelve shapes beside Pillow: wide and tall, 2 to 40 times smaller, larger, a few pixels wide or high, small.
 
-saccade resizes and makes patches, by the core's own function, since no plan gives some of these shapes; Pillow only
-resizes. saccade's resize has to equal Pillow's before it is timed.
+saccade resizes and patchifies by the core's own function, since no plan gives some of these shapes. Pillow only
+resizes. saccade's resize must equal Pillow's before it is timed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ SHAPES = {
 }
 
 
-def name(row: str) -> str:
+def label(row: str) -> str:
+    """Return the name of a shape with its sizes."""
     (width, height), (new_width, new_height) = SHAPES[row]
     return f"{row}: {width}x{height} to {new_width}x{new_height}"
 
@@ -44,7 +45,7 @@ def test_saccade(cell: Cell, row: str) -> None:
     patches = _core.native_patches(pixels, *size, PILLOW_ORDER, 14, 2, 112)
     assert np.array_equal(patches, _core.patchify_native(resized, 14, 2, 112))
     work = lambda: _core.native_patches(pixels, *size, PILLOW_ORDER, 14, 2, 112)  # noqa: E731
-    cell.time(TITLE, name(row), "saccade", work, rounds=80)
+    cell.time(TITLE, label(row), "saccade", work, rounds=80)
 
 
 @pytest.mark.parametrize("row", SHAPES)
@@ -53,4 +54,4 @@ def test_pillow(cell: Cell, row: str) -> None:
     pixels = noise(source)
     work = peers.pillow_resize(pixels, size)
     assert np.array_equal(np.asarray(work()), _core.resize(pixels, *size, PILLOW_ORDER))
-    cell.time(TITLE, name(row), "Pillow, resize alone", work, "the same bits", rounds=6, warmup_rounds=1)
+    cell.time(TITLE, label(row), "Pillow, resize alone", work, "the same bits", rounds=6, warmup_rounds=1)

@@ -1,14 +1,14 @@
-"""The whole call from Python, an array of 3840x2160 in and a model's input out, at four budgets.
+"""Time the whole call from Python, an array of 3840x2160 to a model's input, at four budgets.
 
-saccade makes its native layout, plan, allocation and binding included; the peers make theirs, which is eight times the
-bytes: that is what they have to offer. Outputs are compared before they are timed: native patches, brought into the
-peers' layout, have to be the bits of transformers' Pillow path, and the others' distance from them is stated.
+saccade returns its native layout; plan, allocation and binding are included. The peers return theirs, eight times the
+bytes. Outputs are compared before they are timed: native patches, converted to the peers' layout, must equal the bits
+of transformers' Pillow path. The difference of the other peers is printed.
 
-All start from the same array, rows of RGB pixels as decoders and screens give them. transformers' torchvision path is
-also timed from one whose channels have been separated beforehand, the form that it is fastest with.
+All sides start with the same array, rows of RGB pixels as decoders and screens return them. transformers' torchvision
+path is also timed with channels separated beforehand, its fastest input.
 
-All sides of a budget take turns: two hundred calls of a millisecond in a row may all fall into one of a shared
-machine's bad moments, six of a tenth of a second hardly do.
+All sides of a budget take turns: two hundred calls of a millisecond fit into one slow moment of a shared machine, six
+of a tenth of a second hardly do.
 """
 
 from __future__ import annotations
@@ -30,22 +30,24 @@ STD = np.array(peers.STD).reshape(1, 3, 1)
 
 
 def whole_call(pixels: NDArray[np.uint8], budget: int) -> NDArray[np.uint8]:
+    """Return saccade's native patches, planned and cut."""
     plan = saccade.plan((pixels.shape[1], pixels.shape[0]), budget=budget)
     return saccade.patchify(pixels, plan, pass_order=PILLOW_ORDER)
 
 
-def expected(pixels: NDArray[np.uint8], budget: int) -> NDArray[np.float32]:
+def expected_values(pixels: NDArray[np.uint8], budget: int) -> NDArray[np.float32]:
+    """Return saccade's patches in the peers' layout."""
     plan = saccade.plan((pixels.shape[1], pixels.shape[0]), budget=budget)
     return as_reference(whole_call(pixels, budget), plan)
 
 
 def difference(theirs: Any, ours: NDArray[np.float32]) -> str:
-    """In steps of the 8-bit image."""
+    """Describe how far a peer's values differ, in steps of the 8-bit image."""
     if np.array_equal(theirs, ours):
         return "the same bits"
-    apart = np.abs(np.asarray(theirs) - ours).reshape(len(ours), 3, -1) * STD * 255
-    most = float(apart.max())
-    return f"differs by up to {most:.0f}/255" if most > 0.1 else "differs in the last bits of float32"
+    distances = np.abs(np.asarray(theirs) - ours).reshape(len(ours), 3, -1) * STD * 255
+    largest = float(distances.max())
+    return f"differs by up to {largest:.0f}/255" if largest > 0.1 else "differs in the last bits of float32"
 
 
 @pytest.mark.parametrize("turn", TURNS)
@@ -71,6 +73,6 @@ def test_peers(cell: Cell, screen: NDArray[np.uint8], side: str, row: str, turn:
         work = peers.WHOLE_CALLS[side](screen, BUDGETS[row])
     except ImportError as error:
         cell.missing(TITLE, row, side, error)
-    note = difference(work(), expected(screen, BUDGETS[row]))
+    note = difference(work(), expected_values(screen, BUDGETS[row]))
     assert side != "transformers, Pillow" or note == "the same bits"
     cell.time(TITLE, row, side, work, note, rounds=2, warmup_rounds=0)

@@ -1,10 +1,9 @@
-"""Window order and positions of an image of 16,384 tokens, beside the functions of transformers and mlx-vlm.
+"""Time window order and positions of an image of 16,384 tokens beside transformers and mlx-vlm.
 
-Each side ends with its own arrays: NumPy's, torch's, MLX's (evaluated). mlx-vlm has no function for the positions
-alone, so there its table of angles is looked up as well.
+Each side returns its own arrays: NumPy's, torch's, MLX's (evaluated). mlx-vlm has no function for positions alone, so
+its table of angles is included.
 
-All sides of a row take turns: two hundred calls of a few microseconds are over in a millisecond, which a shared
-machine's bad moment swallows whole.
+All sides of a row take turns: two hundred calls of a few microseconds fit into one slow moment of a shared machine.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def test_peers(cell: Cell, side: str, row: str, turn: int) -> None:
         works = peers.SIDES[side](GRID)
     except ImportError as error:
         cell.missing(TITLE, row, side, error)
-    note = peers.compared(side, row, works[row](), OURS[row]())
+    note = peers.compare(side, row, works[row](), OURS[row]())
     cell.time(TITLE, row, side, works[row], note, rounds=30)
 
 

@@ -1,4 +1,4 @@
-// What the functions share, as cpp/bindings/arguments.h: errors, images, new arrays.
+// Errors, images and new arrays of the functions, as in cpp/bindings/arguments.h.
 #pragma once
 
 #include <pybind11/numpy.h>

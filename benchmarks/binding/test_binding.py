@@ -1,8 +1,8 @@
-"""saccade's binding beside the same one written with pybind11: what a call costs, an import, and the file's size.
+"""Time saccade's binding beside the same one written with pybind11: calls, import and size of the file.
 
     make bench TABLES=benchmarks/binding
 
-Both are built here, in build/binding, from one static core, each as its own documentation recommends for a release.
+Both are built in build/binding from one static core, with the release options that each project recommends.
 """
 
 from __future__ import annotations
@@ -39,35 +39,38 @@ WORKS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.fixture(scope="session")
-def built() -> dict[str, ModuleType]:
-    """Both modules, compiled where they are not yet; none where pybind11 is missing."""
+def modules() -> dict[str, ModuleType]:
+    """Build and import both modules; return none if pybind11 is missing."""
     if importlib.util.find_spec("pybind11") is None:
         return {}
     scripts = Path(sys.executable).parent
     cmake = shutil.which("cmake", path=str(scripts)) or "cmake"
-    words = [cmake, "-S", str(HERE), "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release"]
-    subprocess.run([*words, f"-DPython_EXECUTABLE={sys.executable}"], check=True, capture_output=True)
+    command = [cmake, "-S", str(HERE), "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release"]
+    subprocess.run([*command, f"-DPython_EXECUTABLE={sys.executable}"], check=True, capture_output=True)
     subprocess.run([cmake, "--build", str(BUILD), "--parallel", "2"], check=True, capture_output=True)
-    modules = {}
+    loaded = {}
     for side, name in MODULES.items():
         spec = importlib.util.spec_from_file_location(name, file_of(name))
         assert spec is not None
         assert spec.loader is not None
-        modules[side] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(modules[side])
-    return modules
+        loaded[side] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(loaded[side])
+    return loaded
 
 
-def need(cell: Cell, built: dict[str, ModuleType], title: str, row: str, side: str) -> None:
-    if not built:
+def require_modules(cell: Cell, modules: dict[str, ModuleType], title: str, row: str, side: str) -> None:
+    """Record the cell as missing if the modules could not be built."""
+    if not modules:
         cell.missing(title, row, side, ImportError("No module named 'pybind11', without which nothing is built here"))
 
 
 def file_of(name: str) -> Path:
+    """Return the path of a compiled module."""
     return next(path for path in BUILD.iterdir() if path.name.startswith(f"{name}.") and path.suffix in (".so", ".pyd"))
 
 
 def same(a: Any, b: Any) -> bool:
+    """Compare two results, tuples by their parts."""
     if isinstance(a, tuple):
         return len(a) == len(b) and all(map(same, a, b))
     return bool(np.array_equal(a, b))
@@ -75,11 +78,11 @@ def same(a: Any, b: Any) -> bool:
 
 @pytest.mark.parametrize("row", WORKS)
 @pytest.mark.parametrize("side", MODULES)
-def test_calls(cell: Cell, built: dict[str, ModuleType], side: str, row: str) -> None:
-    """Nanoseconds of the fastest of seven runs of 5,000 calls."""
-    need(cell, built, CALLS, row, side)
-    core, work = built[side], WORKS[row]
-    assert same(work(core), work(built["nanobind"]))
+def test_calls(cell: Cell, modules: dict[str, ModuleType], side: str, row: str) -> None:
+    """Record the nanoseconds of the fastest of seven runs of 5,000 calls."""
+    require_modules(cell, modules, CALLS, row, side)
+    core, work = modules[side], WORKS[row]
+    assert same(work(core), work(modules["nanobind"]))
     runs = []
     for _ in range(7):
         start = time.perf_counter()
@@ -90,10 +93,10 @@ def test_calls(cell: Cell, built: dict[str, ModuleType], side: str, row: str) ->
 
 
 @pytest.mark.parametrize("side", MODULES)
-def test_import(cell: Cell, built: dict[str, ModuleType], side: str) -> None:
-    """The extension alone, in a fresh Python that has NumPy already; the fastest of twenty."""
+def test_import(cell: Cell, modules: dict[str, ModuleType], side: str) -> None:
+    """Record the fastest of twenty imports of the extension, in a fresh Python with NumPy imported."""
     row, name = "fresh process, NumPy imported", MODULES[side]
-    need(cell, built, IMPORT, row, side)
+    require_modules(cell, modules, IMPORT, row, side)
     script = f"""
 import sys, time
 import numpy
@@ -107,8 +110,8 @@ print(time.perf_counter() - start)
 
 
 @pytest.mark.parametrize("side", MODULES)
-def test_size(cell: Cell, built: dict[str, ModuleType], side: str) -> None:
-    """As installed: stripped, the core (which both contain) included."""
+def test_size(cell: Cell, modules: dict[str, ModuleType], side: str) -> None:
+    """Record the size as installed: stripped, with the core that both contain."""
     row = "stripped, core included"
-    need(cell, built, SIZE, row, side)
+    require_modules(cell, modules, SIZE, row, side)
     cell.put(SIZE, row, side, file_of(MODULES[side]).stat().st_size / 1024, "KiB")

@@ -100,8 +100,14 @@ def test_readme_engine_table_equals_the_results() -> None:
     with (ROOT / "benchmarks" / "results" / "engine.csv").open(encoding="utf-8", newline="") as file:
         stages = [row for row in csv.DictReader(file) if row["stage"].startswith("end to end")]
     expected = [
-        [row["weights"], f"{int(row['tokens']):,}", row["saccade_s"], row["mlx_vlm_s"] or "none", row["times"]]
-        + [f"{row['percent_of_peak']} %"]
+        [
+            row["weights"],
+            f"{int(row['tokens']):,}",
+            row["saccade_s"],
+            row["mlx_vlm_s"] or "none",
+            row["times"],
+            f"{row['percent_of_peak']} %",
+        ]
         for row in stages
     ]
     assert readme_table("Engine")[1:] == expected

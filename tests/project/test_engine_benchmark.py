@@ -1,4 +1,4 @@
-"""What the engine's benchmark times, and in which order: its figures stand in a table that nobody recomputes."""
+"""The benchmark of the engine times only the stages, in the right order, and warns where parts exceed the whole."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def benchmark_file() -> ModuleType:
 
 
 def test_a_round_runs_all_stages_of_each_side(benchmark_file: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = iter([3.0, 8.0, 7.0, 1.0, 9.0, 6.0])
+    durations = iter([3.0, 8.0, 7.0, 1.0, 9.0, 6.0])
     now = iter([0.0, 5.0, 20.0])
     ran: list[tuple[str, str]] = []
 
     def seconds(stage: str, side: str, *_: Any) -> float:
         ran.append((side, stage))
-        return next(taken)
+        return next(durations)
 
     monkeypatch.setattr(benchmark_file, "seconds", seconds)
     monkeypatch.setattr(benchmark_file, "time", SimpleNamespace(perf_counter=lambda: next(now)))
     sides = [("ours", ("vision", "end to end")), ("theirs", ("vision",))]
-    least = benchmark_file.fastest(sides, None, None, 10.0)
+    best = benchmark_file.fastest(sides, None, None, 10.0)
     assert ran == [("ours", "vision"), ("ours", "end to end"), ("theirs", "vision")] * 2
-    assert least == [{"vision": 1.0, "end to end": 8.0}, {"vision": 6.0}]
+    assert best == [{"vision": 1.0, "end to end": 8.0}, {"vision": 6.0}]
 
 
 @pytest.mark.parametrize(
-    ("times", "warned"),
+    ("times", "warning"),
     [
         ((0.496, 0.0689, 0.410), "WARNING: vision + prefill of saccade are 38 % above its end to end"),
         ((3.11, 0.558, 3.23), "14 %"),
@@ -50,11 +50,11 @@ def test_a_round_runs_all_stages_of_each_side(benchmark_file: ModuleType, monkey
     ],
 )
 def test_parts_above_the_whole_are_told(
-    benchmark_file: ModuleType, times: tuple[float, float, float], warned: str
+    benchmark_file: ModuleType, times: tuple[float, float, float], warning: str
 ) -> None:
-    said = benchmark_file.doubt("saccade", dict(zip(("vision", "prefill", "end to end"), times, strict=True)))
-    assert warned in said
-    assert bool(said) == bool(warned)
+    message = benchmark_file.doubt("saccade", dict(zip(("vision", "prefill", "end to end"), times, strict=True)))
+    assert warning in message
+    assert bool(message) == bool(warning)
 
 
 def test_without_all_three_there_is_nothing_to_compare(benchmark_file: ModuleType) -> None:
@@ -63,29 +63,29 @@ def test_without_all_three_there_is_nothing_to_compare(benchmark_file: ModuleTyp
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_only_the_stage_itself_is_timed(benchmark_file: ModuleType, stage: str) -> None:
-    done: list[str] = []
+    steps: list[str] = []
 
     class Side:
         def vision(self, _: Any) -> list[Any]:
-            done.append("vision")
+            steps.append("vision")
             return []
 
         def prefill(self, *_: Any) -> list[Any]:
-            done.append("prefill")
+            steps.append("prefill")
             return []
 
         def stream(self, _: Any, features: Any) -> Any:
-            done.append("prefill" if features else "vision and prefill")
-            for _ in range(benchmark_file.DECODED + 1):
-                done.append("token")
+            steps.append("prefill" if features else "vision and prefill")
+            for _ in range(benchmark_file.DECODED_TOKENS + 1):
+                steps.append("token")
                 yield 0
 
-    work = benchmark_file.ready(stage, Side(), None, "features")
-    before = list(done)
+    work = benchmark_file.prepare_stage(stage, Side(), None, "features")
+    before = list(steps)
     work()
     assert before == (["prefill", "token"] if stage == "decode" else [])
-    timed = done[len(before) :]
-    tokens = {"decode": benchmark_file.DECODED, "end to end": benchmark_file.DECODED + 1}.get(stage, 0)
+    timed = steps[len(before) :]
+    tokens = {"decode": benchmark_file.DECODED_TOKENS, "end to end": benchmark_file.DECODED_TOKENS + 1}.get(stage, 0)
     assert timed.count("token") == tokens
     assert [step for step in timed if step != "token"] == {"decode": [], "end to end": ["vision and prefill"]}.get(
         stage, [stage]

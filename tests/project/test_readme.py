@@ -1,61 +1,202 @@
-"""What the README shows runs, and what it claims of the package is so."""
+"""Runs the examples of README and the guides, and checks what the texts say about the package."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import mlx_saccade as saccade
-from mlx_saccade.cli.__main__ import COMMANDS, main
+from mlx_saccade.cli.__main__ import COMMANDS, build_parser, main
+from mlx_saccade.preprocess.recommend import TABLE
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
+GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+# Every text by hand; docs/command-line.md and docs/python.md are written from the code.
+TEXTS = [
+    *sorted(ROOT.glob("*.md")),
+    *(ROOT / "docs" / name for name in ("README.md", "reference.md", "swift.md")),
+    *GUIDES,
+    *(ROOT / name for name in ("training/README.md", "tests/long/README.md")),
+]
+EXAMPLES = {"README.md": 3, "quickstart.md": 3, "budgets-and-coordinates.md": 3, "zooming.md": 3, "mlx-vlm.md": 2,
+            "your-own-checkpoint.md": 3, "measuring.md": 1}  # fmt: skip
 
 
-def test_python_examples_run_in_order() -> None:
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def commands(path: Path) -> list[str]:
+    """The `mlx-saccade` lines of a text's shell examples, and those between backquotes."""
+    text = path.read_text(encoding="utf-8")
+    shell = "".join(blocks(path, "sh")) + "\n".join(re.findall(r"^    (.*)$", text, re.MULTILINE))
+    return re.findall(r"^mlx-saccade (.*)$", shell, re.MULTILINE) + re.findall(
+        r"(?<!`)`mlx-saccade ([a-z][^`]*)`(?!`)", " ".join(text.split())
+    )
+
+
+@pytest.fixture
+def mlx_vlm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An object of mlx-vlm's shape, for texts that name a checkpoint nobody has; tests/long runs the real one."""
+    original = SimpleNamespace(patch_size=14, merge_size=2, temporal_patch_size=2, min_pixels=3136, max_pixels=12845056)
+    processor = SimpleNamespace(image_processor=original, apply_chat_template=lambda messages, **options: "prompt")
+    stub: Any = ModuleType("mlx_vlm")
+    stub.load = lambda path: (SimpleNamespace(config=SimpleNamespace(model_type="qwen2_5_vl")), processor)
+    text = '[{"bbox_2d": [329, 182, 658, 364], "label": "the red dialog"}]'
+    stub.generate = lambda model, processor, prompt, **options: SimpleNamespace(text=text)
+    monkeypatch.setitem(sys.modules, "mlx_vlm", stub)
+    yield
+    saccade.integrations.mlx_vlm.disable()
+
+
+@pytest.mark.usefixtures("mlx_vlm")
+@pytest.mark.parametrize("path", [README, *GUIDES], ids=lambda path: path.name)
+def test_python_examples_in_order_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (3840, 2160)).save("shot.png")
     names: dict[str, Any] = {}
-    examples = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    assert len(examples) == 5
+    examples = blocks(path, "python")
+    assert len(examples) == EXAMPLES[path.name]
     for example in examples:
-        exec(compile(example, str(README), "exec"), names)
+        exec(compile(example, str(path), "exec"), names)
+    CHECKS[path.name](names)
+
+
+def check_readme(names: dict[str, Any]) -> None:
+    assert names["answer"].found
     assert names["answer"].frames[0].tokens <= 256
     plan = names["plan"]
     assert f"# {plan.resized_size}, {plan.grid_thw}, {plan.tokens}, {plan.windows}" in TEXT
+    assert f"# {plan.to_source((658, 364))}" in TEXT
+    assert names["processor"].image_processor.plan((3840, 2160)) == plan
 
 
-def test_what_is_looked_for_is_on_the_screen() -> None:
-    named = set(re.findall(r'"(the [a-z ]+)"', "".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))))
+def check_quickstart(names: dict[str, Any]) -> None:
+    assert len(names["answers"]) == 2
+
+
+def check_budgets(names: dict[str, Any]) -> None:
+    assert names["plan"].tokens == 1222
+
+
+def check_zooming(names: dict[str, Any]) -> None:
+    zoomed, advice = names["zoomed"], names["advice"]
+    text = (ROOT / "docs" / "guides" / "zooming.md").read_text(encoding="utf-8")
+    assert zoomed.boxes
+    assert f"# {zoomed.crop}, {zoomed.tokens} tokens" in text
+    assert f"# {advice.zoom} {round(advice.zoom_share, 3)}" in text
+    assert names["answer"].found
+
+
+def check_mlx_vlm(names: dict[str, Any]) -> None:
+    assert names["box"].xyxy == (960.0, 540.0, 1920.0, 1080.0)
+    assert not isinstance(names["processor"].image_processor, saccade.integrations.mlx_vlm.ImageProcessor)
+
+
+def check_your_own_checkpoint(names: dict[str, Any]) -> None:
+    assert names["conversion"].bytes < names["conversion"].source_bytes
+    assert names["small"].model.config.quantization is not None
+
+
+def check_measuring(names: dict[str, Any]) -> None:
+    assert names["hits"] > 0
+
+
+CHECKS = {
+    "README.md": check_readme,
+    "quickstart.md": check_quickstart,
+    "budgets-and-coordinates.md": check_budgets,
+    "zooming.md": check_zooming,
+    "mlx-vlm.md": check_mlx_vlm,
+    "your-own-checkpoint.md": check_your_own_checkpoint,
+    "measuring.md": check_measuring,
+}
+
+
+def test_budgets_guide_run_prints_what_its_comments_say(capsys: pytest.CaptureFixture[str]) -> None:
+    path = ROOT / "docs" / "guides" / "budgets-and-coordinates.md"
+    code = "".join(blocks(path, "python"))
+    exec(compile(code, str(path), "exec"), {})
+    comments = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
+    assert len(comments) == 8
+    assert [comment.partition(":")[0] for comment in comments] == capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("path", [README, *GUIDES], ids=lambda path: path.name)
+def test_descriptions_in_python_examples_are_on_the_demo_screen(path: Path) -> None:
+    described = set(re.findall(r'"(the [a-z ]+)"', "".join(blocks(path, "python"))))
     targets = json.loads((Path(saccade.__file__).parent / "assets" / "demo" / "targets.json").read_text())["targets"]
-    assert named
-    assert named <= {target["description"] for target in targets}
+    assert described or path.stem in ("budgets-and-coordinates", "mlx-vlm", "your-own-checkpoint", "measuring")
+    assert described <= {target["description"] for target in targets}
 
 
-def test_the_number_of_mistakes_is_that_of_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_mistakes_is_that_of_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(README.parent / "tests" / "mutations"))
     from mutants import MUTANTS
 
     assert f"puts {len(MUTANTS)} mistakes" in TEXT
 
 
-def test_commands_named_exist() -> None:
-    named = set(re.findall(r"^    mlx-saccade ([a-z][a-z-]*)", TEXT, re.MULTILINE)) | set(
-        re.findall(r"`mlx-saccade ([a-z][a-z-]*)", TEXT)
-    )
-    assert named
-    assert named <= set(COMMANDS)
+def test_readme_has_at_most_1000_words() -> None:
+    assert len(TEXT.split()) <= 1000
 
 
-def test_files_named_exist() -> None:
-    named = re.findall(r"`((?:tests|cpp|docs|training|\.github)/[\w./-]+)`", TEXT) + re.findall(
-        r"\]\((\w[\w./-]+)\)", TEXT
+def test_every_text_has_its_commands() -> None:
+    assert {path.name for path in GUIDES} == set(EXAMPLES) - {"README.md"}
+    for path in (README, *GUIDES):
+        assert commands(path), path.name
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_and_options_parse(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whole lines by the parser itself; a bare command, as prose names it, by its name."""
+    for line in commands(path):
+        words = shlex.split(line, comments=True)
+        assert words[0] in {*COMMANDS, "--help", "--version"}, line
+        if len(words) == 1:
+            continue
+        try:
+            build_parser(words[0]).parse_args(words)
+        except SystemExit:
+            pytest.fail(f"{line}: {capsys.readouterr().err}")
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_named_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:tests|cpp|docs|training|benchmarks|swift|python|\.github|\.ci)/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), name
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", text):
+        assert (path.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_make_targets_named_exist(path: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", makefile, re.MULTILINE))
+    text = path.read_text(encoding="utf-8")
+    named = re.findall(r"^(?:    )?make ([a-z][a-z0-9-]*)", text, re.MULTILINE) + re.findall(
+        r"`make ([a-z][a-z0-9-]*)", text
     )
-    assert len(named) > 4
-    for name in named:
-        assert (README.parent / name).exists(), name
+    assert set(named) <= targets
+
+
+def test_index_links_every_text() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    links = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)#:]+)\)", index)}
+    texts = {*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")} - {ROOT / "docs" / "README.md"}
+    assert texts <= links
 
 
 def test_token_range_is_what_the_survey_prints(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +207,13 @@ def test_token_range_is_what_the_survey_prints(capsys: pytest.CaptureFixture[str
     assert (min(counts), max(counts)) == (int(low.replace(",", "")), int(high.replace(",", "")))
 
 
-def test_the_public_surface_is_there() -> None:
+def test_table_of_budgets_is_the_one_that_recommend_uses() -> None:
+    rows = re.findall(r"^\| (large|medium|small|tiny), [^|]* \| (\d+) \| (.*?) \|[^|]*\|$", TEXT, re.MULTILINE)
+    shown = [(size, int(n), [float(cell.strip("* ")) for cell in cells.split("|")]) for size, n, cells in rows]
+    assert shown == [(row.size, row.targets, [iou for _, iou in row.iou]) for row in TABLE]
+
+
+def test_public_names_are_there() -> None:
     for name in saccade.__all__:
         assert getattr(saccade, name) is not None
     assert saccade.integrations.mlx_vlm.enable is not None
@@ -74,9 +221,23 @@ def test_the_public_surface_is_there() -> None:
         saccade.nothing_of_the_kind  # noqa: B018
 
 
-def test_the_packaged_checkpoint_keeps_to_its_size() -> None:
+def test_packaged_checkpoint_keeps_to_its_size() -> None:
     from importlib import resources
 
     folder = Path(str(resources.files("mlx_saccade"))) / "assets" / "tiny"
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 10_000_000
     assert (folder.parent.parent / "py.typed").exists()
+
+
+def test_layers_of_the_architecture_are_those_of_the_contract() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## The import contract")[2]
+    shown = re.findall(r"^    (.+)$", text.partition("\n## ")[0], re.MULTILINE)
+    contract = re.search(r"^layers = \[\n(.*?)\n\]", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.M | re.S)
+    assert contract is not None
+    assert shown == re.findall(r'"(.*?)"', contract[1])
+
+
+def test_public_names_of_the_architecture_are_all_of_them() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## Public names")[2].partition("\n## ")[0]
+    rows = "".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", rows)) == set(saccade.__all__) - {"__version__"}

@@ -27,7 +27,7 @@ TEXTS = [
     *sorted(ROOT.glob("*.md")),
     *(ROOT / "docs" / name for name in ("README.md", "reference.md", "swift.md")),
     *GUIDES,
-    *(ROOT / name for name in ("training/README.md", "tests/long/README.md")),
+    *(ROOT / name / "README.md" for name in ("benchmarks", "cpp/fuzz", "tests/long", "training")),
 ]
 EXAMPLES = {"README.md": 3, "quickstart.md": 3, "budgets-and-coordinates.md": 3, "zooming.md": 3, "mlx-vlm.md": 2,
             "your-own-checkpoint.md": 3, "measuring.md": 1}  # fmt: skip

@@ -1,8 +1,12 @@
-# make demo    a virtual environment in .venv, the package built and installed, `mlx-saccade demo`
-# make test    the whole suite against the installed package
-# make check   lint, format, types, the order of imports, the stub, C++ tests under sanitizers and on Arm, the library
-#              installed on its own, short fuzzing, Swift; what a missing tool keeps from running is said
-# make check REQUIRE_ALL=1   the same, and a missing tool is a failure
+# make demo                  create .venv, build and install the package, run `mlx-saccade demo`
+# make test                  run the whole suite against the installed package
+# make develop               install an editable package that rebuilds itself when a C++ file changes
+# make check                 lint, types, import order, stub, C++ tests under sanitizers and for Arm, the installed
+#                            library, short fuzzing, Swift; a step whose tool is missing prints NOT RUN
+# make check REQUIRE_ALL=1   the same; a missing tool is a failure
+# make live                  compare with torch and transformers, test the training
+# make check-long            `make live`, mlx-vlm, large towers, 10,000 damaged images, an hour of fuzzing
+# make bench, make peers     run the benchmarks, install what they compare with
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -20,7 +24,7 @@ demo: $(STAMPS)/installed
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
-# $(call not_run,WHAT): for what a missing tool keeps from running.
+# $(call not_run,WHAT): report a step whose tool is missing; fail under REQUIRE_ALL=1.
 not_run = echo "NOT RUN: $(1)"$(if $(filter 1,$(REQUIRE_ALL)), >&2; exit 1)
 
 check: lint types stub-check native install-check tsan arm64 fuzz swift
@@ -50,7 +54,7 @@ $(STAMPS)/dev: $(STAMPS)/installed
 	$(PIP) install "$$(echo $(WHEELS)/mlx_saccade-*.whl)[dev]"
 	@touch $@
 
-# Rebuilds the extension at import when a C++ file has changed; for work on saccade itself.
+# Rebuilds the extension at import when a C++ file has changed.
 develop: $(STAMPS)/dev
 	$(PIP) install --no-build-isolation --no-deps --config-settings=editable.rebuild=true --editable .
 
@@ -76,17 +80,16 @@ stub-check: $(STAMPS)/dev
 
 CONFIGURE = $(BIN)/cmake -S . -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DSACCADE_TESTS=ON -DSACCADE_WERROR=ON
 
-# The binding is compiled along, for its warnings alone. Kernels that this CPU has are named, so that one which the library
-# does not offer is a failure; those that it lacks are printed.
+# Compiles the binding too, for its warnings. The kernels that the CPU supports are passed to the tests, which fail if
+# the library lacks one. Kernels that the CPU lacks are printed.
 native: $(STAMPS)/dev
 	kernels=$$($(PYTHON) cpp/tests/cpu_kernels.py) && $(CONFIGURE) -B build/native -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSACCADE_SANITIZE=address,undefined \
 		-DSACCADE_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python "-DSACCADE_TEST_KERNELS=$$kernels"
 	$(BIN)/cmake --build build/native
 	$(BIN)/ctest --test-dir build/native --output-on-failure
 
-# The library installed on its own, static and shared, and a C program that finds it: by pkg-config (pkgconf of PyPI, so
-# that it is there) and by find_package, also where headers have a folder of another name and the library's is given as an
-# absolute path. The objects of both are the same, so they are compiled once.
+# Installs the library, static and shared, and builds a C program against it with pkg-config and with find_package. The
+# shared one has another include folder and an absolute library folder. Both share one build tree and its objects.
 PREFIX := $(CURDIR)/build/prefix
 install-check: $(STAMPS)/dev
 	rm -rf $(PREFIX)
@@ -106,14 +109,14 @@ install-check: $(STAMPS)/dev
 	$(BIN)/ctest --test-dir build/prefix/$$kind/user --output-on-failure || exit 1; \
 	done
 
-# The thread pool under ThreadSanitizer.
+# Tests the thread pool under ThreadSanitizer.
 tsan: $(STAMPS)/dev
 	$(CONFIGURE) -B build/tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSACCADE_SANITIZE=thread
 	$(BIN)/cmake --build build/tsan --target test_threads
 	$(BIN)/ctest --test-dir build/tsan --output-on-failure -R test_threads
 
-# The NEON kernels, cross-compiled and run in an emulator: each has to be there and to equal the scalar one. A CPU without
-# the later instructions then runs the rest. Debian: g++-aarch64-linux-gnu, qemu-user.
+# Cross-compiles the NEON kernels and compares each with the scalar one under qemu, also on CPUs without the later
+# instructions. Debian: g++-aarch64-linux-gnu, qemu-user.
 ARM := aarch64-linux-gnu
 EMULATE := qemu-aarch64 -L /usr/$(ARM) -cpu
 arm64: $(STAMPS)/dev
@@ -127,8 +130,8 @@ arm64: $(STAMPS)/dev
 	$(EMULATE) cortex-a76 build/arm64/cpp/tests/test_kernels neon neon-dotprod; \
 	else $(call not_run,the NEON kernels ($(ARM)-g++ or qemu-aarch64 is not on the path)); fi
 
-# Five targets, a minute together. Not every clang has libFuzzer (Apple's has not); without it the fuzz targets still ran
-# in `native`, on the corpus and on seeded inputs.
+# Runs five targets for a minute in all. Apple's clang has no libFuzzer; `native` then still runs the targets on the
+# corpus and on seeded inputs.
 FUZZ_SECONDS ?= 12
 FUZZER_PROBE := int LLVMFuzzerTestOneInput(const unsigned char* d, unsigned long n) { return d == 0 && n == 1; }
 fuzz: $(STAMPS)/dev
@@ -142,15 +145,15 @@ swift:
 	@if command -v swift >/dev/null; then swift test --scratch-path .build --disable-swift-testing; \
 	else $(call not_run,the Swift tests (swift is not on the path)); fi
 
-# What compares with torch and transformers themselves; `make peers` installs them.
+# Compares with torch and transformers themselves; `make peers` installs them.
 live: $(STAMPS)/test
 	@missing=$$($(BIN)/python -c 'from importlib.util import find_spec as there; print(*[name for name in ("torch", "transformers") if there(name) is None])') && \
 	if [ -z "$$missing" ]; then $(BIN)/python -m pytest -m live tests; \
 	else $(call not_run,the tests marked live ($$missing not installed in $(VENV); 'make peers' installs it)); fi
 
-# What is too large for the suite: torch and mlx-vlm (several GB of packages) over the packaged checkpoint and its conversions, a tower with
-# the widths of 7B at 16,384 tokens (minutes, 2.5 GB), 10,000 damaged images, an hour of fuzzing.
-# What it gave when it was last run: tests/long/README.md.
+# Too large for the suite: torch and mlx-vlm (several GB of packages) on the packaged checkpoint and its conversions, a
+# tower with the widths of 7B at 16,384 tokens (minutes, 2.5 GB), 10,000 damaged images, an hour of fuzzing.
+# Last results: tests/long/README.md.
 check-long: $(STAMPS)/test
 	$(PIP) install mlx-vlm==0.7.10 'transformers>=5.23' torch
 	$(MAKE) live REQUIRE_ALL=1
@@ -160,17 +163,17 @@ check-long: $(STAMPS)/test
 
 # -- measuring and making ---------------------------------------------------------------------------------------------
 
-# Every table with the peers that are installed, ratios last; those that are not are shown as missing. Of a part:
+# Prints every table beside the installed peers, missing ones as missing. One table:
 # make bench TABLES=benchmarks/test_whole_call.py
 TABLES ?= benchmarks
 bench: $(STAMPS)/dev
 	$(BIN)/python -m pytest -q --benchmark-columns=min,median,stddev,rounds $(TABLES)
 
-# What the tables compare with: torch, transformers, mlx-vlm, resizers; several GB.
+# Installs what the tables compare with: torch, transformers, mlx-vlm, resizers; several GB.
 peers: $(STAMPS)/dev
 	$(PIP) install "$$(echo $(WHEELS)/mlx_saccade-*.whl)[bench]"
 
-# Needs torch (CPU) and transformers in the Python that runs it; versions are pinned at the head of the script.
+# Needs torch (CPU) and transformers in $(PYTHON), in the versions at the head of the script.
 golden:
 	$(PYTHON) tests/golden/make.py
 

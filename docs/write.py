@@ -1,4 +1,4 @@
-"""Writes command-line.md and python.md from the parsers and the docstrings: `python docs/write.py`."""
+"""Write command-line.md and python.md from the parsers and the docstrings: `python docs/write.py`."""
 
 from __future__ import annotations
 
@@ -30,43 +30,50 @@ MODULES = (
     "checkpoint.hub",
     "integrations.mlx_vlm",
 )
-# What has no docstring that a program can read.
+# Descriptions of names whose docstring a program cannot read.
 CONSTANTS = {
     "checkpoint.hub.FILES": "Patterns of the files that are downloaded; pickles (.bin, .pt) and sub-folders are not.",
     "preprocess.sizes.EXAMPLES": "(width, height) that `mlx-saccade sizes` shows when none is given.",
-    "media.FORMATS": "Names of the file formats that are read, as Pillow has them.",
-    "media.MAX_PIXELS": "Pixels of the largest image that is decoded unless the caller says otherwise.",
+    "media.FORMATS": "Names of the file formats that `open_image` reads, in Pillow's spelling.",
+    "media.MAX_PIXELS": "Default of `max_pixels`: the largest image that is decoded, in pixels.",
     "media.Source": "The type of an image: a path, data URI, bytes, PIL image, array, `Encoded` or `Frame`.",
     "models.Sampler": "The type of a function from the logits [vocabulary] of the next token to that token.",
     "scenes.COLORS": "The eight colors of controls and icons, in words.",
     "scenes.KINDS": "The kinds of elements, in words.",
     "scenes.NEUTRALS": "The colors that only surfaces have, in words.",
-    "scenes.VERSION": "Part of every seed; a higher one draws other screens.",
+    "scenes.VERSION": "Version of the generator, part of every seed: another version draws other screens.",
     "scenes.WORDS": "Every word that a description can have, sorted.",
 }
 SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Yields", "Example")
 
 COMMAND_LINE = """# Command line
 
-Written by `docs/write.py` from the commands' own help. `mlx-saccade COMMAND --help` says the same.
+`docs/write.py` writes this page from the help of the commands. `mlx-saccade COMMAND --help` prints the same.
 
-`mlx-saccade` alone prints the commands, `--version` the version. Every command takes `-h` or `--help`, and `--json`,
-which
-prints one JSON object in place of text. Exit codes: 0 done; 1 ran and found something wrong; 2 a mistake in what was
-asked, told in one line on standard error; 130 after Ctrl-C.
+`mlx-saccade` alone lists the commands, and `--version` prints the version. Every command takes `-h` or `--help`, and
+`--json`, which prints one JSON object instead of text.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | the command ran and found something wrong |
+| 2 | a mistake in the input, explained in one line on standard error |
+| 130 | Ctrl-C |
 """
 
 PYTHON = """# Python
 
-Written by `docs/write.py` from the docstrings. Sizes of images are (width, height) everywhere but in `smart_resize`,
-which keeps its reference's order; boxes are (x1, y1, x2, y2) in source pixels, x right, y down, edges not centers;
-grids are (frames, rows, columns) in patches. What a caller can get wrong raises `mlx_saccade.InputError`, a
-`ValueError` of one line. Names that are not here are not for use from outside.
+`docs/write.py` writes this page from the docstrings. Names that are not here may change without notice.
+
+- Sizes of images are (width, height), except in `smart_resize`, which keeps the reference's order.
+- Boxes are (x1, y1, x2, y2) in source pixels: x right, y down, edges not centers.
+- Grids are (frames, rows, columns) in patches.
+- A caller's mistake raises `mlx_saccade.InputError`, a `ValueError` of one line.
 """
 
 
 def spelled(action: argparse.Action) -> str:
-    """An argument as a user writes it."""
+    """Return an argument as a user writes it."""
     placeholder = action.metavar or action.dest.upper()
     if action.metavar is None and action.choices:
         placeholder = "{" + ",".join(map(str, action.choices)) + "}"
@@ -81,7 +88,7 @@ def spelled(action: argparse.Action) -> str:
 
 
 def command_line() -> str:
-    """The text of command-line.md."""
+    """Return the text of command-line.md."""
     parts = [COMMAND_LINE]
     for name, summary in COMMANDS.items():
         groups = build_parser(name)._subparsers
@@ -103,14 +110,14 @@ def command_line() -> str:
 
 
 def items(text: str) -> Iterator[tuple[str, str]]:
-    """The `name: meaning` of a section; lines that go on are deeper."""
+    """Yield the `name: meaning` pairs of a section; continuation lines have more indentation."""
     for part in re.split(r"\n(?=\S)", textwrap.dedent(text).strip()):
         name, _, meaning = part.partition(":")
         yield name.strip(), " ".join(meaning.split())
 
 
 def listed(paragraph: str) -> str:
-    """A paragraph; one whose every line is `name: meaning` as a list."""
+    """Return a paragraph, as a list if every line is `name: meaning`."""
     lines = paragraph.splitlines()
     return (
         "\n".join(f"- {line}" for line in lines) if all(re.match(r"[a-z_, ]+: ", line) for line in lines) else paragraph
@@ -118,7 +125,7 @@ def listed(paragraph: str) -> str:
 
 
 def described(doc: str) -> str:
-    """A docstring as Markdown."""
+    """Return a docstring as Markdown."""
     pieces = re.split(rf"^({'|'.join(SECTIONS)}):\n", doc, flags=re.MULTILINE)
     out = [listed(paragraph) for paragraph in pieces[0].strip().split("\n\n")]
     for title, text in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -133,14 +140,14 @@ def described(doc: str) -> str:
 
 
 def typed(annotation: object) -> str:
-    """An annotation as it is written; nothing where there is none."""
+    """Return an annotation as it is written, or an empty string."""
     if annotation is inspect.Signature.empty:
         return ""
     return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
 
 
 def called(name: str, function: Any) -> str:
-    """How a function is called."""
+    """Return the signature of a function as a code block."""
     signature = inspect.signature(function)
     words: list[str] = []
     star = False
@@ -165,7 +172,7 @@ def called(name: str, function: Any) -> str:
 
 
 def members(owner: type) -> Iterator[str]:
-    """The public methods and properties of a class that say what they do."""
+    """Yield the public methods and properties of a class that have docstrings."""
     for name, member in vars(owner).items():
         if (name.startswith("_") and name != "__call__") or not inspect.getdoc(member):
             continue
@@ -180,7 +187,7 @@ def members(owner: type) -> Iterator[str]:
 
 
 def entry(name: str, value: Any, module: ModuleType) -> Iterator[str]:
-    """What is said of one name."""
+    """Yield the section of one name."""
     yield f"### `{module.__name__}.{name}`\n"
     if inspect.isclass(value):
         yield described(inspect.getdoc(value) or "")
@@ -194,7 +201,7 @@ def entry(name: str, value: Any, module: ModuleType) -> Iterator[str]:
 
 
 def python() -> str:
-    """The text of python.md."""
+    """Return the text of python.md."""
     parts = [PYTHON, "## mlx_saccade\n"]
     for name in saccade.__all__:
         if name == "__version__":
@@ -215,7 +222,7 @@ def python() -> str:
 
 
 def main() -> int:
-    """Write both."""
+    """Write both files."""
     (HERE / "command-line.md").write_text(command_line(), encoding="utf-8")
     (HERE / "python.md").write_text(python(), encoding="utf-8")
     return 0

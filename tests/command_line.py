@@ -12,7 +12,7 @@ from PIL import Image
 PROGRAM = [sys.executable, "-m", "mlx_saccade"]
 
 
-def saccade(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run_command(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import PROGRAM, assert_mistake, saccade, write_picture
+from command_line import PROGRAM, assert_mistake, run_command, write_picture
 from PIL import Image
 
 from mlx_saccade.checkpoint import hub
@@ -93,12 +93,12 @@ def test_a_picture_of_any_name_is_written_and_named(encoding: str, name: str, tm
 
 def test_a_plan_for_a_checkpoint_takes_no_other_family() -> None:
     words = ("plan", "640x480", "--model", str(hub.find(None)))
-    assert_mistake(saccade(*words, "--family", "qwen2-vl"), "--family qwen2-vl", "--model")
-    assert saccade(*words).returncode == 0
+    assert_mistake(run_command(*words, "--family", "qwen2-vl"), "--family qwen2-vl", "--model")
+    assert run_command(*words).returncode == 0
 
 
 def test_help_lists_every_command() -> None:
-    result = saccade("--help")
+    result = run_command("--help")
     assert result.returncode == 0
     for name, summary in COMMANDS.items():
         assert name in result.stdout
@@ -107,7 +107,7 @@ def test_help_lists_every_command() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
-    result = saccade(command, "--help")
+    result = run_command(command, "--help")
     assert result.returncode == 0
     assert "--json" in result.stdout
 
@@ -115,7 +115,7 @@ def test_every_command_has_help(command: str) -> None:
 def test_version_is_the_headers() -> None:
     import mlx_saccade as package
 
-    assert saccade("--version").stdout == f"mlx-saccade {package.__version__}\n"
+    assert run_command("--version").stdout == f"mlx-saccade {package.__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_help_names_the_file_that_is_written_and_git_ignores_it(command: str, mo
 
 def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
     out = tmp_path / "made" / "here"
-    result = saccade("scenes", "--n", "2", "--size", "640x400", "--out", str(out), "--json")
+    result = run_command("scenes", "--n", "2", "--size", "640x400", "--out", str(out), "--json")
     assert result.returncode == 0, result.stderr
     annotations = json.loads((out / "annotations.json").read_text())
     assert json.loads(result.stdout)["targets"] == len(annotations) > 4
@@ -215,7 +215,7 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(words: tuple[str, ...], named: tuple[str, ...], tmp_path: Path) -> None:
-    assert_mistake(saccade(*words, cwd=tmp_path), *named)
+    assert_mistake(run_command(*words, cwd=tmp_path), *named)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -235,16 +235,16 @@ def test_bad_image_files(command: str, kind: str, picture: Path, tmp_path: Path)
         bad.mkdir()
     if kind in ("truncated", "huge") and command == "plan":
         # The header is whole, and planning reads no more than the header: only the picture needs the pixels.
-        assert saccade(command, str(bad)).returncode == 0
+        assert run_command(command, str(bad)).returncode == 0
         words: tuple[str, ...] = ("--picture", str(tmp_path / "out.png"))
     else:
         words = ("the red button", "--save", str(tmp_path / "out.png")) if command == "locate" else ()
-    assert_mistake(saccade(command, str(bad), *words), "bad.png")
+    assert_mistake(run_command(command, str(bad), *words), "bad.png")
     assert not (tmp_path / "out.png").exists()
 
 
 def test_locate_says_that_the_packaged_checkpoint_knows_generated_screens_only(picture: Path) -> None:
-    result = saccade("locate", str(picture), "the red round button", "--json")
+    result = run_command("locate", str(picture), "the red round button", "--json")
     assert result.returncode == 0, result.stderr
     assert result.stderr.count("\n") == 1
     assert "generated screens only" in result.stderr
@@ -255,14 +255,14 @@ def test_locate_says_that_the_packaged_checkpoint_knows_generated_screens_only(p
 
 def test_locate_saves_a_picture_of_the_sources_size(picture: Path, tmp_path: Path) -> None:
     out = tmp_path / "drawn.png"
-    assert saccade("locate", str(picture), "the red round button", "--save", str(out)).returncode == 0
+    assert run_command("locate", str(picture), "the red round button", "--save", str(out)).returncode == 0
     with Image.open(out) as image:
         assert image.size == (200, 120)
 
 
 @pytest.mark.parametrize(("name", "named"), [("missing/out.png", "missing"), ("out.xyz", ".xyz"), ("out", "no ending")])
 def test_locate_refuses_an_impossible_save_before_working(name: str, named: str, picture: Path) -> None:
-    result = saccade("locate", str(picture), "the red round button", "--save", str(picture.parent / name))
+    result = run_command("locate", str(picture), "the red round button", "--save", str(picture.parent / name))
     assert_mistake(result, named)
 
 
@@ -271,7 +271,7 @@ def test_locate_does_not_draw_over_the_only_copy(picture: Path) -> None:
     link = picture.with_name("link.png")
     link.symlink_to(picture)
     for image, name in ((str(picture), picture), (str(picture), link), (picture.as_uri(), picture)):
-        assert_mistake(saccade("locate", image, "the red button", "--save", str(name)), "the image itself")
+        assert_mistake(run_command("locate", image, "the red button", "--save", str(name)), "the image itself")
     assert picture.read_bytes() == before
 
 
@@ -294,17 +294,17 @@ def test_sweeps_judge_on_screens_that_were_never_trained_on() -> None:
 
 @pytest.mark.parametrize("words", [("--size", "1x1"), ("--seed", "-1")])
 def test_scenes_refuses_impossible_screens(words: tuple[str, ...], tmp_path: Path) -> None:
-    assert_mistake(saccade("scenes", "--out", str(tmp_path), *words), words[1].split("x")[0])
+    assert_mistake(run_command("scenes", "--out", str(tmp_path), *words), words[1].split("x")[0])
 
 
 def test_locate_refuses_a_folder_that_is_no_checkpoint(picture: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
-    assert_mistake(saccade("locate", str(picture), "the red button", "--model", str(folder)), "config.json")
+    assert_mistake(run_command("locate", str(picture), "the red button", "--model", str(folder)), "config.json")
 
 
 def test_demo_prints_six_answers_and_draws_them(tmp_path: Path) -> None:
-    result = saccade("demo", "--json", cwd=tmp_path)
+    result = run_command("demo", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert [row["size"] for row in found["targets"]].count("large") == 2

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import saccade
+from command_line import run_command
 
 
 def test_doctor_reports_kernel_and_device() -> None:
-    result = saccade("doctor", "--json")
+    result = run_command("doctor", "--json")
     findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
     assert findings["kernel"]["value"]
     assert "Device" in findings["MLX device"]["value"]
@@ -23,7 +23,7 @@ def test_doctor_reports_kernel_and_device() -> None:
 def test_doctor_names_a_wrong_environment_among_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SACCADE_KERNEL", "sse9")
     monkeypatch.setenv("SACCADE_THREADS", "many")
-    result = saccade("doctor", "--json")
+    result = run_command("doctor", "--json")
     findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
     assert result.returncode == 1
     assert findings["kernel"]["wrong"]
@@ -31,13 +31,13 @@ def test_doctor_names_a_wrong_environment_among_all_else(monkeypatch: pytest.Mon
     assert findings["threads"]["advice"] == "SACCADE_THREADS is 'many'; it must be a number from 1 to 256"
     monkeypatch.setenv("SACCADE_KERNEL", os.fsdecode(b"a\nb\xff"))
     monkeypatch.setenv("SACCADE_THREADS", os.fsdecode(b"\xff"))
-    result = saccade("doctor")
+    result = run_command("doctor")
     assert result.returncode == 1
     assert r"SACCADE_KERNEL is 'a\x0ab\xff', a kernel that" in result.stdout
     assert r"SACCADE_THREADS is '\xff'; it must" in result.stdout
     monkeypatch.setenv("SACCADE_KERNEL", "scalar")
     monkeypatch.setenv("SACCADE_THREADS", "3")
-    output = saccade("doctor").stdout.split("\n")
+    output = run_command("doctor").stdout.split("\n")
     assert {"kernel           scalar", "threads          3"} <= set(output)
 
 

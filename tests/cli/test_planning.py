@@ -10,7 +10,7 @@ from pathlib import Path
 import checkpoints
 import pictures
 import pytest
-from command_line import assert_mistake, saccade, write_picture
+from command_line import assert_mistake, run_command, write_picture
 from PIL import Image
 
 
@@ -20,7 +20,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 def test_plan_of_a_size_as_json() -> None:
-    plan = json.loads(saccade("plan", "3840x2160", "--json").stdout)
+    plan = json.loads(run_command("plan", "3840x2160", "--json").stdout)
     assert plan["resized_size"] == [1316, 728]
     assert plan["grid_thw"] == [1, 52, 94]
     assert (plan["tokens"], plan["patches"], plan["windows"]) == (1222, 4888, 84)
@@ -31,11 +31,11 @@ def test_plan_of_a_size_as_json() -> None:
 
 def test_plan_for_a_checkpoint_is_of_its_memory_alone(tmp_path: Path) -> None:
     folder = str(checkpoints.write_whole(tmp_path))
-    found = json.loads(saccade("plan", "640x480", "--model", folder, "--json").stdout)
+    found = json.loads(run_command("plan", "640x480", "--model", folder, "--json").stdout)
     assert found["model_bytes"]["peak"] > 0 and "vision_tower_bytes" not in found
-    printed = saccade("plan", "640x480", "--model", folder).stdout
+    printed = run_command("plan", "640x480", "--model", folder).stdout
     assert "peak memory" in printed and "vision tower" not in printed
-    assert "7b vision tower" in saccade("plan", "640x480").stdout
+    assert "7b vision tower" in run_command("plan", "640x480").stdout
 
 
 def test_plan_draws_with_the_colors_asked_for(tmp_path: Path) -> None:
@@ -43,19 +43,19 @@ def test_plan_draws_with_the_colors_asked_for(tmp_path: Path) -> None:
     profile = pictures.rgb_profile(pictures.DISPLAY_P3, None)
     Image.new("RGB", (84, 56), (234, 51, 35)).save(image, icc_profile=profile)
     for words in ([], ["--color", "convert"], ["--color", "ignore"]):
-        assert saccade("plan", str(image), "--picture", str(tmp_path / "plan.png"), *words).returncode == 0
+        assert run_command("plan", str(image), "--picture", str(tmp_path / "plan.png"), *words).returncode == 0
         drawn.append((tmp_path / "plan.png").read_bytes())
     assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_plan_for_people_names_what_the_json_has() -> None:
-    printed = saccade("plan", "3840x2160", "--budget", "checkpoint").stdout
+    printed = run_command("plan", "3840x2160", "--budget", "checkpoint").stdout
     assert "10,549" in printed
     assert "3836 x 2156" in printed
 
 
 def test_plan_of_a_file_equals_the_plan_of_its_size(picture: Path) -> None:
-    assert saccade("plan", str(picture), "--json").stdout == saccade("plan", "200x120", "--json").stdout
+    assert run_command("plan", str(picture), "--json").stdout == run_command("plan", "200x120", "--json").stdout
 
 
 def test_plan_of_a_size_waits_for_no_heavy_library() -> None:
@@ -68,7 +68,7 @@ def test_plan_of_a_size_waits_for_no_heavy_library() -> None:
 
 
 def test_runtimes_survey_one_size() -> None:
-    rows = json.loads(saccade("runtimes", "3840x2160", "--json").stdout)["runtimes"]
+    rows = json.loads(run_command("runtimes", "3840x2160", "--json").stdout)["runtimes"]
     tokens = {row["tokens"] for row in rows}
     assert {1222, 4080, 10549} <= tokens
 
@@ -76,7 +76,7 @@ def test_runtimes_survey_one_size() -> None:
 def test_runtimes_print_what_changes_every_one_of_them() -> None:
     from mlx_saccade.preprocess import runtimes
 
-    result = saccade("runtimes", "3840x2160")
+    result = run_command("runtimes", "3840x2160")
     assert result.returncode == 0, result.stderr
     table, settings = result.stdout.split("what changes")
     assert "10,549" in table
@@ -89,43 +89,43 @@ def test_runtimes_print_what_changes_every_one_of_them() -> None:
 
 def test_recommend_as_json_and_for_people() -> None:
     words = ("recommend", "--target", "32x32", "--image", "3840x2160")
-    found = json.loads(saccade(*words, "--json").stdout)
+    found = json.loads(run_command(*words, "--json").stdout)
     assert (found["size"], found["zoom"], found["measured"]["targets"]) == ("tiny", True, 43)
     assert found["resized_size"] == [1316, 728]
     assert found["share"] == pytest.approx(32 * 32 / (3840 * 2160))
     assert found["measured"]["iou"]["16384"] == 0.079
-    printed = saccade(*words).stdout
+    printed = run_command(*words).stdout
     for said in ("tiny", "n = 43", "no flat budget serves", "4-bit", found["source"].split()[0], "36 large"):
         assert said in printed
 
 
 def test_recommend_says_where_no_crop_holds_a_long_target() -> None:
-    printed = saccade("recommend", "--target", "3000x1", "--image", "3840x2160").stdout
+    printed = run_command("recommend", "--target", "3000x1", "--image", "3840x2160").stdout
     assert "78.1 % of one side: no crop" in printed
     assert "keeps at most" not in printed
 
 
 def test_recommend_takes_a_box_and_an_image_file(picture: Path) -> None:
-    found = json.loads(saccade("recommend", "--target", "10,20,60.5,70", "--image", str(picture), "--json").stdout)
+    found = json.loads(run_command("recommend", "--target", "10,20,60.5,70", "--image", str(picture), "--json").stdout)
     assert found["target_size"] == [50.5, 50]
     assert found["source_size"] == [200, 120]
 
 
 def test_sizes_as_json_and_for_people() -> None:
-    found = json.loads(saccade("sizes", "400x300", "112x112", "--json").stdout)["sizes"]
+    found = json.loads(run_command("sizes", "400x300", "112x112", "--json").stdout)["sizes"]
     assert [entry["tokens"] for entry in found] == [154, 16]
     assert [entry["partial_windows"] for entry in found] == [6, 0]
     assert sum(kind["count"] * kind["tokens"] for kind in found[0]["kinds"]) == 154
-    printed = saccade("sizes").stdout
+    printed = run_command("sizes").stdout
     for said in ("112 x 112", "3840 x 2160", "never attended", "3,136 px (4 tokens)"):
         assert said in printed
-    assert "no windows" in saccade("sizes", "--family", "qwen3-vl", "400x300").stdout
+    assert "no windows" in run_command("sizes", "--family", "qwen3-vl", "400x300").stdout
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
 def test_plan_draws_a_picture(ending: str, picture: Path, tmp_path: Path) -> None:
     out = tmp_path / f"plan.{ending}"
-    result = saccade("plan", str(picture), "--picture", str(out), "--json")
+    result = run_command("plan", str(picture), "--picture", str(out), "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["picture"] == str(out)
     with Image.open(out) as image:
@@ -136,8 +136,8 @@ def test_plan_draws_a_picture(ending: str, picture: Path, tmp_path: Path) -> Non
 def test_plan_never_draws_over_its_image_or_leaves_half_a_picture(picture: Path, tmp_path: Path) -> None:
     before = picture.read_bytes()
     for image in (str(picture), picture.as_uri()):
-        assert_mistake(saccade("plan", image, "--picture", str(picture)), "the image itself")
+        assert_mistake(run_command("plan", image, "--picture", str(picture)), "the image itself")
         assert picture.read_bytes() == before
     picture.write_bytes(before[:2000])
-    assert_mistake(saccade("plan", str(picture), "--picture", str(tmp_path / "plan.png")), picture.name)
+    assert_mistake(run_command("plan", str(picture), "--picture", str(tmp_path / "plan.png")), picture.name)
     assert [path.name for path in tmp_path.iterdir()] == [picture.name]

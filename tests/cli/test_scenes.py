@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import assert_mistake, saccade
+from command_line import assert_mistake, run_command
 from PIL import Image
 
 from mlx_saccade import scenes
@@ -79,7 +79,7 @@ def test_scale_is_in_pixels_annotations_and_what_is_kept(tmp_path: Path) -> None
     found = [tuple(entry["bbox"]) for entry in entries if entry["img_filename"] == "scene-000001.png"]
     assert found == [element.box for element in scene.elements]
     assert write(tmp_path, "--n", "2", "--scale", "2")["kept"] == 2
-    assert_mistake(saccade("scenes", "--out", str(tmp_path), "--size", "320x240", "--n", "2"), "scene-000000.png")
+    assert_mistake(run_command("scenes", "--out", str(tmp_path), "--size", "320x240", "--n", "2"), "scene-000000.png")
     assert contents(tmp_path) == before
 
 
@@ -126,7 +126,7 @@ def test_whole_screens_of_the_same_arguments_are_kept_and_others_drawn(tmp_path:
 def test_a_folder_of_other_arguments_is_left_alone(words: tuple[str, ...], named: str, tmp_path: Path) -> None:
     write(tmp_path, "--n", "2")
     before = contents(tmp_path)
-    assert_mistake(saccade("scenes", "--out", str(tmp_path), "--size", "320x240", *words), named, "empty folder")
+    assert_mistake(run_command("scenes", "--out", str(tmp_path), "--size", "320x240", *words), named, "empty folder")
     assert contents(tmp_path) == before
 
 
@@ -136,8 +136,8 @@ def test_lists_of_other_arguments_are_left_alone(tmp_path: Path) -> None:
         path.unlink()
     before = contents(tmp_path)
     command = ("scenes", "--out", str(tmp_path), "--size", "320x240")
-    assert_mistake(saccade(*command, "--n", "2"), "ambiguous.json")
-    assert_mistake(saccade(*command, "--n", "1", "--ambiguous"), "annotations.json")
+    assert_mistake(run_command(*command, "--n", "2"), "ambiguous.json")
+    assert_mistake(run_command(*command, "--n", "1", "--ambiguous"), "annotations.json")
     assert contents(tmp_path) == before
 
 
@@ -218,7 +218,7 @@ def test_mistakes_are_one_line_and_make_nothing(words: tuple[str, ...], tmp_path
 
 
 def test_what_is_no_folder_is_one_line(tmp_path: Path) -> None:
-    assert_mistake(saccade("scenes", "--out", "", "--n", "1", cwd=tmp_path), "--out is empty")
+    assert_mistake(run_command("scenes", "--out", "", "--n", "1", cwd=tmp_path), "--out is empty")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "afile").write_text("mine")
-    assert_mistake(saccade("scenes", "--out", "afile", "--n", "1", cwd=tmp_path), "--out afile: is a file")
+    assert_mistake(run_command("scenes", "--out", "afile", "--n", "1", cwd=tmp_path), "--out afile: is a file")

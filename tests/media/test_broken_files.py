@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pictures
 import pytest
-from command_line import assert_mistake, saccade
+from command_line import assert_mistake, run_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import encoded, noise
@@ -178,7 +178,7 @@ def test_what_libtiff_prints_is_part_of_the_refusal(tmp_path: Path) -> None:
     path, drawn = tmp_path / "scan.tif", tmp_path / "drawn.png"
     data = damaged_tiff("tiff_lzw", 0xFF)
     path.write_bytes(data)
-    result = saccade("plan", str(path), "--picture", str(drawn))
+    result = run_command("plan", str(path), "--picture", str(drawn))
     assert_mistake(result, "scan.tif: is truncated or broken (")
     assert not drawn.exists()
 

@@ -27,13 +27,10 @@ MODULES = (
     "grounding",
     "policies",
     "scenes",
-    "checkpoint.hub",
     "integrations.mlx_vlm",
 )
 # Descriptions of names whose docstring a program cannot read.
 CONSTANTS = {
-    "checkpoint.hub.FILES": "Patterns of the files that are downloaded; pickles (.bin, .pt) and sub-folders are not.",
-    "preprocess.sizes.EXAMPLES": "(width, height) that `mlx-saccade sizes` shows when none is given.",
     "media.FORMATS": "Names of the file formats that `open_image` reads, in Pillow's spelling.",
     "media.MAX_PIXELS": "Default of `max_pixels`: the largest image that is decoded, in pixels.",
     "media.Source": "The type of an image: a path, data URI, bytes, PIL image, array, `Encoded` or `Frame`.",

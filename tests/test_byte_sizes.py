@@ -27,7 +27,7 @@ from mlx_saccade.errors import InputError
     ],
 )
 def test_amounts(written: object, wanted: int) -> None:
-    assert validation.parse(written, "--cache-memory") == wanted
+    assert validation.parse_bytes(written, "--cache-memory") == wanted
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_amounts(written: object, wanted: int) -> None:
 )
 def test_what_is_no_amount_is_refused_in_one_line(written: object) -> None:
     with pytest.raises(InputError, match="--cache-memory") as error:
-        validation.parse(written, "--cache-memory")
+        validation.parse_bytes(written, "--cache-memory")
     assert len(str(error.value)) < 240
     assert "\n" not in str(error.value)

@@ -34,7 +34,7 @@ TAKERS: dict[str, Callable[[Any], object]] = {
     "resized_width": lambda value: limits.read({"resized_height": 56, "resized_width": value}, "image 1"),
     "top_k": lambda value: Sampling(top_k=value),
     "seed": lambda value: Sampling(seed=value),
-    "a limit": lambda value: validation.parse(value, "a limit"),
+    "a limit": lambda value: validation.parse_bytes(value, "a limit"),
     "size": lambda value: saccade.resize(SCREEN, (value, 28)),
     "survey's size": lambda value: runtimes.survey((56, value)),
     "crop": lambda value: open_image(SCREEN).crop((0, 0, 28, value)),
@@ -51,18 +51,18 @@ def test_any_integer_type_is_one(given: Any) -> None:
 @pytest.mark.parametrize("given", NONE)
 def test_what_is_none(given: Any) -> None:
     assert validation.integer(given) is None
-    with pytest.raises(InputError, match=r"top_k is .*; give a whole number of at least 1, or None"):
+    with pytest.raises(InputError, match=r"top_k: expected a whole number of at least 1, or None; got "):
         validation.at_least(1, given, "top_k", otherwise=", or None")
 
 
 def test_a_range_has_both_its_ends() -> None:
     assert validation.at_least(0, 0, "seed") == 0
     assert validation.at_least(1, 9, "width", most=9) == 9
-    with pytest.raises(InputError, match=r"^seed is -1; give a whole number of at least 0$"):
+    with pytest.raises(InputError, match=r"^seed: expected a whole number of at least 0; got -1$"):
         validation.at_least(0, -1, "seed")
-    with pytest.raises(InputError, match=r"^width is 10; give a whole number of at most 9$"):
+    with pytest.raises(InputError, match=r"^width: expected a whole number of at most 9; got 10$"):
         validation.at_least(1, 10, "width", most=9)
-    with pytest.raises(InputError, match=r"^width is an int; give"):
+    with pytest.raises(InputError, match=r"^width: expected a whole number of at most 9; got an int"):
         validation.at_least(1, 10**5000, "width", most=9)
 
 

@@ -1,8 +1,8 @@
-"""The one exception of a user's mistake.
+"""The exception for a user's mistake.
 
-Everything that a caller can get wrong (a broken image, an impossible budget, a checkpoint of another architecture)
-raises `InputError` with one line that names the input, what is wrong and what to do. The command line prints that line
-and exits with 2; any other exception is a fault of saccade's own and keeps its traceback.
+A broken image, an impossible budget or a checkpoint of another architecture raises `InputError`. Its message is one
+line: which input, what was expected, what was given, what to do. The command line prints that line and exits with 2.
+Any other exception is a bug in this package and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ __all__ = ["InputError", "brief"]
 
 
 class InputError(ValueError):
-    """A value from outside that cannot be used; the message is one line: which input, what is wrong, what to do."""
+    """An input that cannot be used; the message is one line that says which, what is wrong and what to do."""
 
 
 def brief(value: object, limit: int = 80) -> str:
-    """A value as a message shows it: on one line, of a long text the beginning, what else is long by its kind alone."""
+    """Return a value as messages show it: one line, at most `limit` characters.
+
+    A longer string is cut; any other long value is named by its type.
+    """
     if isinstance(value, str) and len(value) > limit:
         return f"{value[: limit // 2]!r}..."
     try:
-        shown = repr(value)
-    except ValueError:  # Python writes no integer of over 4,300 digits
-        shown = ""
+        text = repr(value)
+    except ValueError:  # Python refuses integers of over 4,300 digits
+        text = ""
     kind = type(value).__name__
-    return shown if 0 < len(shown) <= limit and "\n" not in shown else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return text if 0 < len(text) <= limit and "\n" not in text else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

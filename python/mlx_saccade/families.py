@@ -21,19 +21,19 @@ _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 @dataclass(frozen=True)
 class Family:
-    """What the checkpoints of one family have in common.
+    """The properties that all checkpoints of a family share.
 
     Attributes:
-        name: as `get` takes it.
+        name: name, as `get` takes it.
         patch_size: side of a patch in pixels.
         merge_size: patches along one side of the square that becomes one token.
         temporal_patch_size: frames in a patch; a still image is repeated to fill it.
-        window_size: side of an attention window in pixels, None where the tower has no windows.
-        min_pixels: the checkpoints' own lower limit on the resized image.
-        max_pixels: the checkpoints' own upper limit on the resized image.
-        mean: what normalization takes from red, green, blue in 0..1.
-        std: what it then divides by.
-        convention: the answer's coordinates: "absolute" pixels of the resized image, or "thousandths" or "fractions"
+        window_size: side of an attention window in pixels; None if the tower has no windows.
+        min_pixels: the checkpoints' lower limit on the resized image, in pixels.
+        max_pixels: the checkpoints' upper limit on the resized image, in pixels.
+        mean: means that normalization subtracts from red, green and blue in 0..1.
+        std: standard deviations that it then divides by.
+        convention: coordinates of answers: "absolute" pixels of the resized image, or "thousandths" or "fractions"
             (0..1) of its sides.
     """
 
@@ -50,17 +50,17 @@ class Family:
 
     @property
     def factor(self) -> int:
-        """Side in pixels of the square that one token covers; both sides of a resized image are multiples of it."""
+        """Return the side in pixels of the square that one token covers; resized sides are multiples of it."""
         return self.patch_size * self.merge_size
 
     @property
     def min_tokens(self) -> int:
-        """The checkpoints' own lower limit, in tokens."""
+        """Return the checkpoints' lower limit, in tokens."""
         return -(-self.min_pixels // self.factor**2)
 
     @property
     def max_tokens(self) -> int:
-        """The checkpoints' own upper limit, in tokens."""
+        """Return the checkpoints' upper limit, in tokens."""
         return self.max_pixels // self.factor**2
 
 
@@ -75,15 +75,15 @@ _FAMILIES = {
 
 
 def names() -> tuple[str, ...]:
-    """The known families, oldest first."""
+    """Return the names of the known families, oldest first."""
     return tuple(_FAMILIES)
 
 
 def get(name: str | Family) -> Family:
-    """The family of a name; a `Family` is returned as it is.
+    """Return the family with a name; a `Family` is returned unchanged.
 
     Raises:
-        InputError: no such family.
+        InputError: the family is unknown.
     """
     if isinstance(name, Family):
         return name

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Atomic writes: a reader sees the old file or the new one."""
 
 from __future__ import annotations
 
@@ -12,53 +12,52 @@ __all__ = ["check_writable", "part_beside", "write_atomically"]
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
-    """Refuse, before any work is done, a path that could not be written after it.
+    """Check that a path can be written, before the work that fills it.
 
     Args:
-        path: file to be written; its folder must exist.
+        path: file to write; its folder must exist.
 
     Returns:
-        The path that will be written: where `path` is a symbolic link, what it points to.
+        The path to write; the target if `path` is a symbolic link.
 
     Raises:
-        InputError: an empty path, a folder that does not exist or is not writable, or a path that is no ordinary file.
+        InputError: the path is empty or not a regular file, or its folder does not exist or is not writable.
     """
     if not os.fspath(path):
-        raise InputError("the name of the file to write is empty; name a file")
+        raise InputError("path: expected the name of a file to write; got an empty string")
     target = Path(path)
     if target.is_symlink():
         target = target.resolve()
     folder = target.parent
     if not folder.is_dir():
-        raise InputError(f"{target}: the folder {folder} does not exist; create it or name another file")
+        raise InputError(f"{target}: the folder {folder} does not exist. Create it or name another file")
     if target.is_dir():
-        raise InputError(f"{target}: is a folder; name a file in it")
+        raise InputError(f"{target}: expected a file; got a folder. Name a file in it")
     if target.exists() and not target.is_file():
-        raise InputError(f"{target}: is no ordinary file; name another")
+        raise InputError(f"{target}: expected a regular file; got a device, pipe or socket. Name another file")
     if not os.access(folder, os.W_OK):
-        raise InputError(f"{target}: the folder {folder} is not writable; name a file elsewhere")
+        raise InputError(f"{target}: the folder {folder} is not writable. Name a file in another folder")
     return target
 
 
 def part_beside(path: Path) -> Path:
-    """A name nobody has, in the folder of `path`, for what will be renamed to it.
+    """Return an unused name in the folder of `path`, for a file or folder that will be renamed to it.
 
-    What is made there by open() or mkdir() has the mode that the umask leaves, which nothing here has to ask for: it is
-    read by setting it, for every thread.
+    Create it with open() or mkdir(), which apply the umask. Reading the umask means setting it, for every thread.
     """
     return path.parent / f".saccade-{secrets.token_hex(8)}.part"
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` beside `path` and rename it into place, so that `path` holds the old bytes or the new ones.
+    """Write a file beside `path` and rename it into place, so that `path` holds the old bytes or the new ones.
 
     Args:
         path: file to write or replace.
-        data: its whole content.
+        data: whole content of the file.
 
     Raises:
         InputError: as `check_writable`.
-        OSError: the disk is full or the rename is refused, said of `path`; nothing is left behind.
+        OSError: the disk is full or the rename is refused; it names `path`, and nothing is left behind.
     """
     target = check_writable(path)
     mode = target.stat().st_mode & 0o777 if target.exists() else None
@@ -67,13 +66,13 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     except OSError as error:
         if error.errno is None:
             raise
-        # What failed may have been the part, a name that the caller has never seen.
+        # The error may name the temporary file, which the caller does not know.
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:
     part = part_beside(target)
-    # What replaces a file is private until it has that one's mode, which may be narrower than a new file's.
+    # A replacement stays private until it has the old file's mode, which may be narrower than a new file's.
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -1,4 +1,7 @@
-"""Whole numbers as callers give them: of any integer type, NumPy's too; a truth value is none."""
+"""Checks of whole numbers and of amounts of memory, as callers and the command line give them.
+
+A whole number may have any integer type, NumPy's too. Booleans, floats and text are refused.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,17 @@ from typing import Any
 
 from mlx_saccade.errors import InputError, brief
 
-__all__ = ["at_least", "integer", "parse"]
+__all__ = ["at_least", "integer", "parse_bytes"]
+
+_UNITS = {"": 1, "B": 1}
+_UNITS |= {f"{letter}B": 1000**power for power, letter in enumerate("KMGT", start=1)}
+_UNITS |= {f"{letter}IB": 1024**power for power, letter in enumerate("KMGT", start=1)}
+_AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([A-Za-z]*)", re.ASCII)
+_MAX_BYTES = 2**60
 
 
 def integer(value: Any) -> int | None:
-    """The number as Python's own; None of what is no whole number: truth values, floats, text."""
+    """Convert a value of any integer type to Python's int; return None for booleans, floats and text."""
     # By name: numpy.bool_ is called bool in NumPy 2, has an index in NumPy 1, and is not worth importing NumPy for.
     if type(value).__name__ in ("bool", "bool_"):
         return None
@@ -23,60 +32,57 @@ def integer(value: Any) -> int | None:
 
 
 def at_least(least: int, value: Any, name: str, *, most: int | None = None, otherwise: str = "") -> int:
-    """A whole number of at least `least`.
+    """Check a whole number against its range.
 
     Args:
-        least: that is taken.
-        value: what the caller gave.
-        name: what the message calls it.
-        most: that is taken; None: any.
-        otherwise: what else may be given, for the end of the message.
+        least: smallest value accepted.
+        value: value from the caller.
+        name: name of the value, for the message.
+        most: largest value accepted; None (default) is no limit.
+        otherwise: what else is accepted, for the message, such as ", or None".
+
+    Returns:
+        The value as Python's int.
 
     Raises:
-        InputError: anything else.
+        InputError: the value is not a whole number, or is outside the range.
     """
     number = integer(value)
     if number is None or number < least:
-        raise InputError(f"{name} is {brief(value)}; give a whole number of at least {least}{otherwise}")
+        raise InputError(f"{name}: expected a whole number of at least {least}{otherwise}; got {brief(value)}")
     if most is not None and number > most:
-        raise InputError(f"{name} is {brief(value)}; give a whole number of at most {most}{otherwise}")
+        raise InputError(f"{name}: expected a whole number of at most {most}{otherwise}; got {brief(value)}")
     return number
 
 
-# Amounts of memory as users write them: "512MB", "1.5 GiB", 2000000.
-_UNITS = {"": 1, "B": 1}
-_UNITS |= {f"{letter}B": 1000**power for power, letter in enumerate("KMGT", start=1)}
-_UNITS |= {f"{letter}IB": 1024**power for power, letter in enumerate("KMGT", start=1)}
-_FORM = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([A-Za-z]*)", re.ASCII)
-_MOST = 2**60
-
-
-def parse(value: Any, name: str) -> int:
-    """Bytes of an amount.
+def parse_bytes(value: Any, name: str) -> int:
+    """Convert an amount of memory to bytes.
 
     Args:
-        value: bytes as a whole number, or a string with a unit: B, KB, MB, GB, TB are powers of 1,000 and KiB, MiB,
-            GiB, TiB powers of 1,024, in either case; a number alone is bytes. 0 is an amount.
-        name: of the option, for the message.
+        value: bytes as a whole number, or text with a unit: B, KB, MB, GB and TB are powers of 1,000, KiB, MiB, GiB
+            and TiB powers of 1,024, in either case; text without a unit is bytes. 0 is accepted.
+        name: name of the option, for the message.
 
     Returns:
         Bytes, 0 to 2^60; fractions of a byte are dropped.
 
     Raises:
-        InputError: no such amount.
+        InputError: the value is not such an amount.
     """
-    number: int | None = None
-    if isinstance(value, str):
-        match = _FORM.fullmatch(value.strip())
-        unit = match and _UNITS.get(match[2].upper())
-        if match and unit:
-            whole, _, part = match[1].partition(".")
-            number = int(whole) * unit + int(part or "0") * unit // 10 ** len(part)
-    else:
-        number = integer(value)
-    if number is None or not 0 <= number <= _MOST:
+    number = _bytes_of_text(value) if isinstance(value, str) else integer(value)
+    if number is None or not 0 <= number <= _MAX_BYTES:
         raise InputError(
-            f"{name} {brief(value)} is not usable: "
-            "an amount of memory is a number of bytes, or such as '512MB' or '1.5GiB'"
+            f"{name}: expected an amount of memory: a number of bytes, or such as '512MB' or '1.5GiB'; "
+            f"got {brief(value)}"
         )
     return number
+
+
+def _bytes_of_text(text: str) -> int | None:
+    match = _AMOUNT.fullmatch(text.strip())
+    unit = None if match is None else _UNITS.get(match[2].upper())
+    if match is None or unit is None:
+        return None
+    whole, fraction = (match[1] + ".").split(".")[:2]
+    scale: int = 10 ** len(fraction)
+    return int(whole) * unit + int(fraction or "0") * unit // scale

@@ -139,7 +139,7 @@ def test_read_only_arrays_are_fine_and_inputs_are_left_alone() -> None:
     ],
 )
 def test_other_arrays_are_refused(image: NDArray[np.generic], message: str) -> None:
-    with pytest.raises(InputError, match=rf"image must be a uint8 array \[height, width, 3\]; got {message}"):
+    with pytest.raises(InputError, match=rf"image: expected a uint8 array \[height, width, 3\]; got {message}"):
         saccade.resize(image, (2, 2))
     with pytest.raises(InputError, match=rf"got {message}"):
         _core.resize(image, 2, 2, "pillow13")
@@ -162,10 +162,10 @@ def test_the_core_does_not_copy_behind_the_callers_back() -> None:
         ((0, 5), "size is 0x5"),
         ((5, -1), "size is 5x-1"),
         ((2**26 + 1, 1), "size is 67108865x1"),
-        ((2**63, 1), "size has a side that does not fit 64 bits"),
-        ((5,), r"size is \(5,\); it must be \(width, height\)"),
+        ((2**63, 1), "size: expected sides from 1 to 67108864"),
+        ((5,), r"size: expected \(width, height\) in pixels, two integers; got \(5,\)"),
         ((5.0, 5), "two integers"),
-        (7, "size is 7"),
+        (7, "size: expected .* got 7"),
     ],
 )
 def test_impossible_sizes(size: object, message: str) -> None:
@@ -175,7 +175,7 @@ def test_impossible_sizes(size: object, message: str) -> None:
 
 @pytest.mark.parametrize("order", ["vertical", None, 13])
 def test_unknown_pass_order(order: object) -> None:
-    with pytest.raises(InputError, match=f"pass_order is {order!r}; it must be 'pillow13' or 'horizontal'"):
+    with pytest.raises(InputError, match=f"pass_order: expected 'pillow13' or 'horizontal'; got {order!r}"):
         saccade.resize(np.zeros((4, 4, 3), np.uint8), (2, 2), pass_order=order)  # type: ignore[arg-type]
 
 

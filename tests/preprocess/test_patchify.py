@@ -191,21 +191,21 @@ def test_patchify_takes_what_media_opens(tmp_path: Path) -> None:
 
 def test_patchify_refuses_an_image_of_another_size() -> None:
     plan = saccade.plan((90, 60))
-    with pytest.raises(InputError, match="image is 60x90; the plan was made for 90x60"):
+    with pytest.raises(InputError, match="image: expected the planned size, 90x60; got 60x90"):
         saccade.patchify(np.zeros((90, 60, 3), np.uint8), plan)
 
 
 def test_patchify_refuses_the_plan_of_a_video() -> None:
     image, plan = np.zeros((60, 90, 3), np.uint8), replace(saccade.plan((90, 60)), frames=3)
-    with pytest.raises(InputError, match=r"^the plan is of a video, 3 frames"):
+    with pytest.raises(InputError, match=r"^plan: expected the plan of one image; got that of a video, 3 frames"):
         saccade.patchify(image, plan)
-    with pytest.raises(InputError, match=r"^images\[1\]: the plan is of a video, 3 frames"):
+    with pytest.raises(InputError, match=r"^images\[1\]: plan: expected the plan of one image; got that of a video"):
         saccade.patchify([image, image], [replace(plan, frames=1), plan], "reference")
 
 
 def test_patchify_refuses_unknown_layouts_and_broken_families() -> None:
     image, plan = np.zeros((60, 90, 3), np.uint8), saccade.plan((90, 60))
-    with pytest.raises(InputError, match="layout is 'nchw'; it must be 'native' or 'reference'"):
+    with pytest.raises(InputError, match="layout: expected 'native' or 'reference'; got 'nchw'"):
         saccade.patchify(image, plan, layout="nchw")  # type: ignore[arg-type]
     broken = replace(plan, family=replace(plan.family, std=(0.2, 0.0, 0.2)))
     with pytest.raises(InputError, match=r"std\[1\] is 0"):
@@ -214,11 +214,11 @@ def test_patchify_refuses_unknown_layouts_and_broken_families() -> None:
 
 def test_patchify_refuses_what_is_no_plan_and_no_pass_order() -> None:
     image, plan = np.zeros((60, 90, 3), np.uint8), saccade.plan((90, 60))
-    with pytest.raises(InputError, match=r"plan is None; give what mlx_saccade.plan\(...\) returned"):
+    with pytest.raises(InputError, match=r"plan: expected the result of mlx_saccade.plan\(...\); got None"):
         saccade.patchify(image, None)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"plans\[1\] is 'native'"):
+    with pytest.raises(InputError, match=r"plans\[1\]: expected .*; got 'native'"):
         saccade.patchify([image, image], [plan, "native"])  # type: ignore[list-item]
-    with pytest.raises(InputError, match="pass_order is None; it must be 'pillow13' or 'horizontal'"):
+    with pytest.raises(InputError, match="pass_order: expected 'pillow13' or 'horizontal'; got None"):
         saccade.patchify(image, plan, pass_order=None)  # type: ignore[arg-type]
 
 

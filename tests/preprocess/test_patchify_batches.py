@@ -109,14 +109,22 @@ IMAGE = np.zeros((60, 90, 3), np.uint8)
 @pytest.mark.parametrize(
     ("images", "plans", "message"),
     [
-        ([], [], "there are 0 images and 0 plans; give one plan for each, at least one"),
-        ([IMAGE], [PLAN, PLAN], "there are 1 images and 2 plans"),
-        ([IMAGE], PLAN, "image and plan must be one of each, or a list of each"),
-        (IMAGE, [PLAN], "image and plan must be one of each, or a list of each"),
-        ([IMAGE, IMAGE[1:]], [PLAN, PLAN], r"images\[1\]: image is 90x59; the plan was made for 90x60"),
-        ([IMAGE, IMAGE * 1.0], [PLAN, PLAN], r"images\[1\]: image must be a uint8 array .*got float64"),
-        ([IMAGE] * 2, [PLAN, saccade.plan((90, 60), family="qwen3-vl")], r"plans\[1\] is for qwen3-vl and plans\[0\]"),
-        ([IMAGE] * 2, [PLAN, replace(PLAN, family=replace(PLAN.family, mean=(0.1, 0.2, 0.3)))], "differs in its"),
+        ([], [], "plan: expected one plan per image, at least one; got 0 images and 0 plans"),
+        ([IMAGE], [PLAN, PLAN], "got 1 images and 2 plans"),
+        ([IMAGE], PLAN, "image and plan: expected one of each or a list of each"),
+        (IMAGE, [PLAN], "image and plan: expected one of each or a list of each"),
+        ([IMAGE, IMAGE[1:]], [PLAN, PLAN], r"images\[1\]: image: expected the planned size, 90x60; got 90x59"),
+        ([IMAGE, IMAGE * 1.0], [PLAN, PLAN], r"images\[1\]: image: expected a uint8 array .*got float64"),
+        (
+            [IMAGE] * 2,
+            [PLAN, saccade.plan((90, 60), family="qwen3-vl")],
+            r"plans\[1\]: .*; got qwen3-vl",
+        ),
+        (
+            [IMAGE] * 2,
+            [PLAN, replace(PLAN, family=replace(PLAN.family, mean=(0.1, 0.2, 0.3)))],
+            "with other values",
+        ),
     ],
 )
 def test_what_does_not_belong_together_is_refused(images: Any, plans: Any, message: str) -> None:

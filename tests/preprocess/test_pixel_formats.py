@@ -141,9 +141,9 @@ def test_no_whole_resized_image_is_made(layout: str, bytes_of_a_pixel: int) -> N
         (np.zeros((4, 4, 4), np.uint8), "rgb", r"array \[height, width, 3\]; got uint8 \(4, 4, 4\)"),
         (np.zeros((4, 4, 1), np.uint8), "grey", r"array \[height, width\]; got uint8 \(4, 4, 1\)"),
         (np.zeros((4, 4), np.uint16), "grey", r"array \[height, width\]; got uint16 \(4, 4\)"),
-        (np.zeros((4, 4, 3), np.uint8), "bgr", "pixel_format is 'bgr'; it must be 'rgb', 'rgba', 'bgra' or 'grey'"),
-        (Image.new("RGBA", (4, 4)), "rgba", "pixel_format is 'rgba' and image no array"),
-        ("nowhere.png", "grey", "pixel_format is 'grey' and image no array"),
+        (np.zeros((4, 4, 3), np.uint8), "bgr", "pixel_format: expected 'rgb', 'rgba', 'bgra' or 'grey'; got 'bgr'"),
+        (Image.new("RGBA", (4, 4)), "rgba", "pixel_format: expected 'rgb', as image is not an array; got 'rgba'"),
+        ("nowhere.png", "grey", "pixel_format: expected 'rgb', as image is not an array; got 'grey'"),
     ],
 )
 def test_other_arrays_are_refused(pixels: Any, pixel_format: Any, message: str) -> None:

@@ -211,7 +211,7 @@ def test_the_axes_have_scales_of_their_own() -> None:
 def test_what_is_neither_point_nor_box(xy: object) -> None:
     plan = saccade.plan((100, 100))
     for function in (plan.to_source, plan.to_model):
-        with pytest.raises(InputError, match="neither a point"):
+        with pytest.raises(InputError, match="expected a point"):
             function(xy)
 
 
@@ -313,7 +313,7 @@ def test_a_budget_below_the_familys_minimum(family: str, asked: object, least: i
 def test_unknown_names_are_errors_that_list_the_known() -> None:
     with pytest.raises(InputError, match="unknown family 'gemma'; known: qwen2-vl"):
         saccade.plan((10, 10), family="gemma")
-    with pytest.raises(InputError, match=r"budget 'olama@1' is not usable.*runtimes known: transformers, vllm"):
+    with pytest.raises(InputError, match=r"budget: expected .*; got 'olama@1'\. Known runtimes: transformers, vllm"):
         saccade.plan((10, 10), budget="olama@1")
     with pytest.raises(InputError, match=r"ollama at version '0\.1' is not known"):
         saccade.plan((10, 10), budget="ollama@0.1")
@@ -329,15 +329,15 @@ def test_a_narrow_image_that_a_small_budget_cannot_hold() -> None:
     [
         (
             (2001, 10),
-            "an image of 2001x10 has a ratio of 200.1 between its sides; the model takes at most 200: crop it",
+            "an image of 2001x10 has a ratio of 200.1 between its sides; the model takes at most 200. Crop it first",
         ),
         ((1093, 5), "ratio of 218.6"),
         ((1, 201), "ratio of 201"),
-        ((0, 10), "size 0 is not usable"),
-        ((10, -1), "size -1 is not usable"),
-        ((10.0, 10), "size 10.0 is not usable"),
-        ((True, 10), "size True is not usable"),
-        ((10,), "a size is (width, height); got 1 values"),
+        ((0, 10), "size: expected (width, height) in pixels, at least 1; got 0"),
+        ((10, -1), "size: expected (width, height) in pixels, at least 1; got -1"),
+        ((10.0, 10), "size: expected (width, height) in pixels, at least 1; got 10.0"),
+        ((True, 10), "size: expected (width, height) in pixels, at least 1; got True"),
+        ((10,), "size: expected (width, height); got 1 values"),
         ((1, 2, 3), "got 3 values"),
     ],
 )
@@ -378,7 +378,7 @@ def test_smart_resize_refuses_what_is_no_number() -> None:
 
 
 def test_a_plan_of_a_size_that_is_no_multiple_is_refused() -> None:
-    with pytest.raises(InputError, match="30x28 is no positive multiple of 28"):
+    with pytest.raises(InputError, match="expected positive multiples of 28; got 30x28"):
         budget.Plan(families.get("qwen2.5-vl"), (30, 28), (30, 28), 1, 1000, "none")
 
 

@@ -125,24 +125,24 @@ def test_pixel_limits_stay_what_the_runtime_wrote() -> None:
 @pytest.mark.parametrize(
     ("runtime", "message"),
     [
-        ("olama", "unknown runtime 'olama'; known: transformers, vllm, sglang"),
-        ("", "unknown runtime ''; known"),
+        ("olama", "unknown runtime 'olama'. Known: transformers, vllm, sglang"),
+        ("", "unknown runtime ''. Known"),
         ("@1.0", "unknown runtime '@1.0'"),
-        ("ollama@0.6.9", "ollama at version '0.6.9' is not known; known: 0.7.0 to 0.12.6, 0.12.7 to 0.13.3"),
+        ("ollama@0.6.9", "ollama at version '0.6.9' is not known. Known: 0.7.0 to 0.12.6, 0.12.7 to 0.13.3"),
         ("ollama@", "ollama at version '' is not known"),
         ("ollama@newest", "is not known"),
         ("ollama@0.7.0@1", "is not known"),
         ("ollama@0..7", "is not known"),
-        ("transformers@4.57.0", "known: 5.23.0"),
-        ("transformers@5.24.0", "known: 5.23.0"),
-        ("vllm@0.11.0", "known: commit 002d181a"),
-        ("sglang@0.5.0", "known: 2025-11"),
-        ("mlx-vlm@0.7.9", "known: 0.6.15, 0.7.10"),
-        ("mlx-vlm@0.7.11", "known: 0.6.15, 0.7.10"),
-        ("qwen-vl-utils@0.0.8", "known: 0.0.14"),
+        ("transformers@4.57.0", "Known: 5.23.0"),
+        ("transformers@5.24.0", "Known: 5.23.0"),
+        ("vllm@0.11.0", "Known: commit 002d181a"),
+        ("sglang@0.5.0", "Known: 2025-11"),
+        ("mlx-vlm@0.7.9", "Known: 0.6.15, 0.7.10"),
+        ("mlx-vlm@0.7.11", "Known: 0.6.15, 0.7.10"),
+        ("qwen-vl-utils@0.0.8", "Known: 0.0.14"),
         ("lm-studio", "not known .*so no token budget describes it"),
         ("docker-model-runner", "runs llama.cpp or vLLM: say that one instead"),
-        (None, "a runtime is a string"),
+        (None, "runtime: expected text"),
     ],
 )
 def test_what_is_not_known_is_named(runtime: str, message: str) -> None:
@@ -205,7 +205,7 @@ def test_every_record_says_where_it_was_read_and_ranges_do_not_overlap() -> None
     "size", [(0, 5), (5, -1), (1.5, 3), (1,), (1, 2, 3), None, 5, "3840x2160", (math.nan, 1), (2**63, 2**63)]
 )
 def test_a_survey_of_what_is_no_size(size: object) -> None:
-    with pytest.raises(InputError, match=r"^size .* is not usable: \(width, height\) in pixels"):
+    with pytest.raises(InputError, match=r"^size: expected \(width, height\) in pixels, two integers of at least 1"):
         runtimes.survey(size)  # type: ignore[arg-type]
 
 

@@ -92,7 +92,11 @@ def test_what_was_shrunk_is_not_enlarged_where_the_limits_are_close(
 def test_an_image_of_the_nearest_whole_size_is_not_resized(width: int, height: int, least: int | None) -> None:
     if max(width, height) > 200 * min(width, height):
         return
-    report = sizes.explain((width, height), min_tokens=least)
+    try:
+        report = sizes.explain((width, height), min_tokens=least)
+    except InputError as error:  # a long strip, enlarged to 1,024 tokens, is above the budget of 1,280 once rounded
+        assert least == 1024 and "does not fit into 1280 tokens" in str(error)
+        return
     if report.whole_window_size is None:
         return
     again = sizes.explain(report.whole_window_size, min_tokens=least)

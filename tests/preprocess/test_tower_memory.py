@@ -41,8 +41,8 @@ def test_memory_of_chunked_attention_in_float32() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dtype": "int8"}, "unknown dtype 'int8'"),
-        ({"query_chunk": 0}, "query_chunk is 0"),
+        ({"dtype": "int8"}, "dtype: expected .*; got 'int8'"),
+        ({"query_chunk": 0}, "query_chunk: expected at least 1.*; got 0"),
         ({"patches": 0}, "patches"),
     ],
 )

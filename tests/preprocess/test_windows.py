@@ -78,9 +78,9 @@ def test_grids_may_be_an_array() -> None:
         ([(1, 4, 5)], {}, r"grids\[0\] is \(1, 4, 5\); rows and columns must be multiples of merge_size 2"),
         ([(1, 4, 4), (0, 4, 4)], {}, r"grids\[1\] is \(0, 4, 4\)"),
         ([(1, -4, 4)], {}, r"grids\[0\] is \(1, -4, 4\)"),
-        ([(1, 4)], {}, r"grids\[0\] is \(1, 4\); it must be \(frames, rows, columns\)"),
-        ((1, 4, 4), {}, "must be a sequence of"),
-        ([(1, 4, 4.5)], {}, "grids is 4.5; it must be an integer"),
+        ([(1, 4)], {}, r"grids\[0\]: expected \(frames, rows, columns\) in patches; got \(1, 4\)"),
+        ((1, 4, 4), {}, "expected a sequence of"),
+        ([(1, 4, 4.5)], {}, "grids: expected an integer; got 4.5"),
         ([(1, 2**40, 2**40)], {}, "more than 2147483647 patches"),
         ([(1, 2, 2**31)], {}, "more than 2147483647 patches"),
         ([(2**20, 2**5, 2**5), (2**20, 2**5, 2**5)], {}, r"grids\[1\] .* more than 2147483647 patches"),
@@ -88,7 +88,7 @@ def test_grids_may_be_an_array() -> None:
         ([(1, 4, 4)], {"window_size": 0}, "window_size is 0"),
         ([(1, 4, 4)], {"merge_size": 0}, "merge_size is 0"),
         ([(1, 4, 4)], {"patch_size": -14}, "patch_size is -14"),
-        ([(1, 4, 4)], {"patch_size": 2**70}, "must fit 64 bits"),
+        ([(1, 4, 4)], {"patch_size": 2**70}, "expected an integer of 64 bits"),
     ],
 )
 def test_impossible_arguments(grids: object, options: dict[str, int], message: str) -> None:

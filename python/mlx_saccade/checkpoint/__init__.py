@@ -1,1 +1,1 @@
-"""TODO."""
+"""The files of a checkpoint: folder, JSON, tensors, tokenizer and chat template."""

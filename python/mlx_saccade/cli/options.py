@@ -248,7 +248,7 @@ def cache_options(options: argparse.Namespace) -> dict[str, Any]:
     """
     given: dict[str, Any] = {}
     if options.cache_memory is not None:
-        given["cache_memory"] = validation.parse(options.cache_memory, "--cache-memory")
+        given["cache_memory"] = validation.parse_bytes(options.cache_memory, "--cache-memory")
     if options.cache_dir is not None:
         given["cache_dir"] = options.cache_dir
     return given

@@ -61,8 +61,8 @@ class Engine:
                 f"reading is {brief(reading)}; give a mlx_saccade.media.ImageOptions, such as Reading(color='ignore')"
             )
         default = options.read(budget, "budget of the engine")
-        limit = validation.parse(cache_memory, "cache_memory")
-        folder_limit = validation.parse(cache_dir_size, "cache_dir_size")
+        limit = validation.parse_bytes(cache_memory, "cache_memory")
+        folder_limit = validation.parse_bytes(cache_dir_size, "cache_dir_size")
         disk = None if cache_dir is None else cache.Disk(cache_dir, folder_limit)
         most = read_limit(memory_limit)  # before the weights take their part
         self.model = models.load(folder, compute_dtype=compute_dtype, memory_limit=most)

@@ -36,7 +36,7 @@ def read_limit(value: int | str | None) -> int:
     Raises:
         InputError: no amount of memory.
     """
-    return default_limit() if value is None else validation.parse(value, "memory_limit")
+    return default_limit() if value is None else validation.parse_bytes(value, "memory_limit")
 
 
 class MemoryLimit:

@@ -1,12 +1,12 @@
-"""What limits an image, in every spelling that is in use, and which of several wins.
+"""Limits on the size of an image, in every spelling in use, and the rule which of several applies.
 
     upper limit   budget | max_tokens | max_pixels | size.longest_edge | detail
     lower limit   min_tokens | min_pixels | size.shortest_edge
     exact size    resized_height with resized_width, rounded to whole tokens
 
-Tokens are visual tokens of one image, or of each frame of a video. `size` and its edges, which are numbers of pixels
-in spite of their names, are transformers' spelling; `resized_*` are Qwen's; `detail` is OpenAI's, and here "low" is
-256 tokens, "high" is 4,096, what small targets are found best with, and "auto" says nothing.
+Tokens are visual tokens of one image, or of each frame of a video. `size` is transformers' spelling; its edges are
+numbers of pixels in spite of their names. `resized_*` are Qwen's. `detail` is OpenAI's: "low" is 256 tokens, "high" is
+4,096, the best measured budget for small targets, and "auto" sets no limit.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from typing import Any
 from mlx_saccade import validation
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.families import Family
-from mlx_saccade.preprocess import plan as budgets
-from mlx_saccade.preprocess.plan import Plan
+from mlx_saccade.preprocess.plan import Plan, limits, smart_resize, within
 
 __all__ = ["NAMES", "NO_LIMITS", "Budget", "PixelLimits", "choose", "read"]
 
 Budget = int | str | Mapping[str, Any] | None
-"""What `mlx_saccade.plan` takes as a budget, or the options above as a mapping; None leaves it to the next level."""
+"""A budget as `mlx_saccade.plan` takes it, or a mapping of the options above; None leaves it to the next level."""
 
 _UPPER = ("budget", "max_tokens", "max_pixels", "detail")
 _LOWER = ("min_tokens", "min_pixels")
@@ -39,19 +38,19 @@ NAMES = (*_UPPER, *_LOWER, *_EXACT, "size")
 _DETAILS: dict[str, int | None] = {"low": 256, "high": 4096, "auto": None}
 # The reference's limits on a frame of a video, in tokens (transformers 5.23.0, video_processing_qwen2_vl.py).
 _FRAME_TOKENS = (128, 768)
-# No image has so many pixels, and its product with a token's pixels is far from the core's own limit.
+# More pixels than any image has; times the pixels of a token it is still far from the core's own limit.
 _MOST = 10**12
 
 
 @dataclass(frozen=True)
 class PixelLimits:
-    """What one level says: the engine's default, a request, or one image of it.
+    """The limits of one level: the engine's default, a request, or one image of a request.
 
     Attributes:
-        upper: as `mlx_saccade.plan` takes a budget.
+        upper: upper limit, as a budget of `mlx_saccade.plan`.
         min_tokens: lower limit in tokens.
-        min_pixels: lower limit in pixels; at most one of the two is given.
-        exact: (width, height) wanted.
+        min_pixels: lower limit in pixels; at most one of the two is set.
+        exact: exact size (width, height) in pixels.
     """
 
     upper: int | str | None = None
@@ -61,7 +60,7 @@ class PixelLimits:
 
     @property
     def has_lower(self) -> bool:
-        """Whether there is a lower limit."""
+        """Return True if there is a lower limit."""
         return self.min_tokens is not None or self.min_pixels is not None
 
 
@@ -69,15 +68,14 @@ NO_LIMITS = PixelLimits()
 
 
 def read(given: Budget, where: str) -> PixelLimits:
-    """Check what one level says.
+    """Read and check the limits of one level.
 
     Args:
         given: a budget, a mapping of options, or None.
-        where: whose it is, for messages.
+        where: owner of the limits, for messages, such as "image 1".
 
     Raises:
-        InputError: an unknown option, one that is no whole number, or two that contradict each other; the message
-            names them.
+        InputError: an option is unknown or not a whole number, or two contradict each other; the message names them.
     """
     if given is None:
         return NO_LIMITS
@@ -86,7 +84,7 @@ def read(given: Budget, where: str) -> PixelLimits:
     options = _flat(given, where)
     unknown = [name for name in options if name not in NAMES]
     if unknown:
-        raise InputError(f"{where}: unknown option {brief(unknown[0])}; known: {', '.join(NAMES)}")
+        raise InputError(f"{where}: unknown option {brief(unknown[0])}. Known: {', '.join(NAMES)}")
     for group in (_UPPER, _LOWER):
         both = [name for name in group if name in options]
         if len(both) > 1:
@@ -107,22 +105,22 @@ def choose(
     *,
     moving: bool = False,
 ) -> Plan:
-    """The plan of an image under several levels of limits.
+    """Return the plan of an image under several levels of limits.
 
-    Upper and lower limit are each the first level's that has one; a lower limit above an upper one of an earlier level
-    gives way, and an exact size counts unless an earlier level has limits. Without any limit, `mlx_saccade.plan`'s
-    default
-    counts, for a frame of a video the reference's 128 to 768 tokens, or the checkpoint's limits where its cap is lower.
+    The upper and the lower limit each come from the first level that has one. A lower limit above the upper limit of an
+    earlier level gives way. An exact size applies unless an earlier level has limits. Without any limit the default of
+    `mlx_saccade.plan` applies. For a frame of a video it is the reference's 128 to 768 tokens, or the checkpoint's
+    limits where its cap is lower.
 
     Args:
         source_size: (width, height) in pixels.
-        family: of the checkpoint.
-        levels: the first goes before the others.
-        checkpoint_pixels: (min_pixels, max_pixels) of the checkpoint, None where it does not say.
-        moving: whether it is a frame of a video.
+        family: family of the checkpoint.
+        levels: limits by level, the most specific first.
+        checkpoint_pixels: (min_pixels, max_pixels) of the checkpoint; None if it has none.
+        moving: plan a frame of a video; default False.
 
     Raises:
-        InputError: limits that contradict each other or cannot be kept.
+        InputError: the limits contradict each other or cannot be kept.
     """
     area = family.factor**2
     top = _first(levels, lambda level: level.upper is not None)
@@ -135,18 +133,18 @@ def choose(
     if top is None and moving:
         return _frame(source_size, family, tokens * area if tokens is not None else pixels, checkpoint_pixels)
     if bottom is not None and top is not None and bottom > top:
-        lower = None  # of a level that counts less: it may not refuse the budget
+        lower = None  # from a less specific level, which may not refuse the budget
     else:
         lower = tokens if pixels is None else max(1, pixels // area)
-    least, most, said = budgets.limits(family, None if top is None else levels[top].upper, lower, checkpoint_pixels)
-    wanted = tokens * area if tokens is not None else pixels
-    if wanted is not None:
-        if wanted > most and lower is not None:
+    least, most, budget = limits(family, None if top is None else levels[top].upper, lower, checkpoint_pixels)
+    lower_pixels = tokens * area if tokens is not None else pixels
+    if lower_pixels is not None:
+        if lower_pixels > most and lower is not None:
             raise InputError(
-                f"a lower limit of {wanted} pixels is above the budget, {said}; lower it or raise the budget"
+                f"a lower limit of {lower_pixels} pixels is above the budget, {budget}; lower it or raise the budget"
             )
-        least = min(wanted, most)
-    return budgets.within(source_size, family, least, most, f"{said} a frame" if moving else said)
+        least = min(lower_pixels, most)
+    return within(source_size, family, least, most, f"{budget} a frame" if moving else budget)
 
 
 def _frame(
@@ -159,29 +157,29 @@ def _frame(
     least = floor if lower is None else lower
     if least > most:
         raise InputError(f"a lower limit of {least} pixels is above the default of a frame, {most}; give a budget")
-    return budgets.within(source_size, family, least, most, f"{most // area} tokens a frame ({whose})")
+    return within(source_size, family, least, most, f"{most // area} tokens a frame ({whose})")
 
 
-def _exactly(source_size: tuple[int, int], family: Family, wanted: tuple[int, int]) -> Plan:
-    """As Qwen's tools: the wanted size is brought to whole tokens within the family's limits, whatever the source's."""
-    width, height = wanted
-    high, wide = budgets.smart_resize(height, width, family.factor, family.min_pixels, family.max_pixels)
+def _exactly(source_size: tuple[int, int], family: Family, size: tuple[int, int]) -> Plan:
+    """Round an exact size to whole tokens within the family's limits, as Qwen's tools do for any source size."""
+    width, height = size
+    high, wide = smart_resize(height, width, family.factor, family.min_pixels, family.max_pixels)
     return Plan(family, source_size, (wide, high), wide * high, wide * high, f"{width}x{height} pixels, as asked")
 
 
 def _flat(given: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The options that are not None, those of `size` among them."""
+    """Return the options that are not None, with those of `size` among them."""
     options = {name: value for name, value in given.items() if value is not None}
     size = options.pop("size", None)
     if size is None:
         return options
     if not isinstance(size, Mapping) or not size:
         raise InputError(
-            f"{where}: size is {brief(size)}; write {{'shortest_edge': ..., 'longest_edge': ...}}, in pixels"
+            f"{where}: size: expected {{'shortest_edge': ..., 'longest_edge': ...}} in pixels; got {brief(size)}"
         )
     for name, value in size.items():
         if name not in _SIZE:
-            raise InputError(f"{where}: size has the unknown option {brief(name)}; known: {', '.join(_SIZE)}")
+            raise InputError(f"{where}: size has the unknown option {brief(name)}. Known: {', '.join(_SIZE)}")
         if _SIZE[name] in options:
             raise InputError(f"{where}: size.{name} and {_SIZE[name]} limit the same; give one of them")
         options[_SIZE[name]] = value
@@ -198,13 +196,13 @@ def _upper(options: Mapping[str, Any], where: str) -> int | str | None:
     if "detail" in options:
         detail = options["detail"]
         if not isinstance(detail, str) or detail not in _DETAILS:
-            raise InputError(f"{where}: detail is {brief(detail)}; it is one of {', '.join(_DETAILS)}")
+            raise InputError(f"{where}: detail: expected one of {', '.join(_DETAILS)}; got {brief(detail)}")
         return _DETAILS[detail]
     return None
 
 
 def _budget(given: Any, where: str) -> int | str:
-    """What `mlx_saccade.plan` looks into, once it is one of its kinds."""
+    """Check the type of a budget; `mlx_saccade.plan` checks the text."""
     if isinstance(given, str):
         return given
     return _whole(given, "budget", where)

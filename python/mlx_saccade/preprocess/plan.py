@@ -1,9 +1,9 @@
-"""From an image's size and a budget to a plan: what the image will become, before any pixel is touched.
+"""Plans: the resized size, grid and tokens of an image, computed from its size and a budget.
 
     factor     = patch_size x merge_size
     max_pixels = max_tokens x factor^2
 
-A plan follows the reference's smart_resize (transformers 5.23.0) within the limits that the budget stands for.
+The resized size is that of smart_resize (transformers 5.23.0) within the pixel limits of the budget.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ __all__ = ["DEFAULT_TOKENS", "Plan", "limits", "plan", "smart_resize", "source_s
 DEFAULT_TOKENS = 1280
 _MIN_TOKENS = 4
 _MAX_RATIO = 200
-MAX_PIXELS = 10**18 - 1  # that `smart_resize` takes
-_ANY_PIXELS = 1 << 64  # of an image whose header alone is read: what is not decoded takes no memory
+MAX_PIXELS = 10**18 - 1  # the most that `smart_resize` takes
+_ANY_PIXELS = 1 << 64  # no limit where only the header is read: an image that is not decoded takes no memory
 
 
 def smart_resize(
     height: int, width: int, factor: int = 28, min_pixels: int = 3136, max_pixels: int = 1003520
 ) -> tuple[int, int]:
-    """The size that the reference gives an image, bit for bit (transformers 5.23.0 `smart_resize`).
+    """Compute the resized size of an image, equal to `smart_resize` of transformers 5.23.0.
 
-    Mind the order: height first, as in the reference. Both sides come out as multiples of `factor`, rounded half to
-    even. On extreme ratios the result can exceed `max_pixels`, because no side goes below `factor`.
+    The order is height first, as in the reference. Both sides are multiples of `factor`, rounded half to even. At
+    extreme ratios the result can exceed `max_pixels`, because no side goes below `factor`.
 
     Args:
-        height: of the image, in pixels.
-        width: of the image, in pixels.
-        factor: 28 for Qwen2-VL and Qwen2.5-VL, 32 for Qwen3-VL.
-        min_pixels: lower limit on the product of the sides.
-        max_pixels: upper limit on the product of the sides.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
+        factor: divisor of both resized sides: 28 (default) for Qwen2-VL and Qwen2.5-VL, 32 for Qwen3-VL.
+        min_pixels: lower limit on the product of the sides; default 3136.
+        max_pixels: upper limit on the product of the sides; default 1003520.
 
     Returns:
         (height, width) in pixels.
 
     Raises:
-        InputError: a value that is no whole number of at least 1, or a ratio of the sides over 200.
+        InputError: a value is not a whole number of at least 1, or the ratio of the sides is over 200.
     """
     given = {
         "height": height, "width": width, "factor": factor, "min_pixels": min_pixels, "max_pixels": max_pixels
@@ -61,22 +61,22 @@ def smart_resize(
 
 @dataclass(frozen=True)
 class Plan:
-    """What an image, or each frame of a video, becomes. Sizes are (width, height).
+    """The plan of an image, or of each frame of a video. Sizes are (width, height).
 
     Attributes:
-        family: geometry and conventions.
-        source_size: of the upright image, in pixels.
-        resized_size: that the model is shown, in pixels.
-        min_pixels: lower limit that was used.
-        max_pixels: upper limit that was used.
-        budget: what was asked, in words, and where it came from.
-        decoded_size: that a JPEG is decoded at by its own transform, as asked for with `reduced_jpeg`; None: whole.
-        frames: of the grid: 1 for an image, for a video its frames / temporal_patch_size, rounded up.
+        family: geometry and conventions of the model's family.
+        source_size: size of the upright image in pixels.
+        resized_size: size in pixels that the model sees.
+        min_pixels: lower limit that applied, in pixels.
+        max_pixels: upper limit that applied, in pixels.
+        budget: description of the budget and of where it came from.
+        decoded_size: size at which a JPEG is decoded under `reduced_jpeg`; None if it is decoded whole.
+        frames: frames of the grid: 1 for an image, frames / temporal_patch_size rounded up for a video.
         grid_thw: (frames, rows, columns) in patches.
         patches: frames x rows x columns.
-        tokens: patches after merging.
-        windows: attention windows, none of them empty; 0 for a family without windows.
-        scale: (x, y) source pixels for one model pixel.
+        tokens: visual tokens, the patches after merging.
+        windows: number of attention windows; 0 for a family without windows.
+        scale: (x, y) source pixels per model pixel.
     """
 
     family: Family
@@ -94,11 +94,11 @@ class Plan:
     scale: tuple[float, float] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Derive what follows from the sizes."""
+        """Derive grid, tokens, windows and scale from the sizes."""
         (width, height), patch, merge = self.resized_size, self.family.patch_size, self.family.merge_size
         rows, columns = height // patch, width // patch
         if rows * patch != height or columns * patch != width or rows % merge or columns % merge or not rows * columns:
-            raise InputError(f"a resized size of {width}x{height} is no positive multiple of {self.family.factor}")
+            raise InputError(f"resized_size: expected positive multiples of {self.family.factor}; got {width}x{height}")
         windows = 0
         if self.family.window_size is not None:
             side = max(1, self.family.window_size // merge // patch)  # in tokens, as `mlx_saccade.window_index` counts
@@ -114,18 +114,18 @@ class Plan:
             object.__setattr__(self, name, value)
 
     def to_source(self, xy: Sequence[float]) -> tuple[float, ...]:
-        """A point (x, y) or a box (x1, y1, x2, y2) in model pixels, in source pixels. Nothing is clipped or rounded.
+        """Map a point (x, y) or box (x1, y1, x2, y2) from model pixels to source pixels, without clipping or rounding.
 
         Raises:
-            InputError: neither two nor four finite numbers.
+            InputError: `xy` is neither two nor four finite numbers.
         """
         return tuple(value * self.scale[i % 2] for i, value in enumerate(_coordinates(xy)))
 
     def to_model(self, xy: Sequence[float]) -> tuple[float, ...]:
-        """A point (x, y) or a box (x1, y1, x2, y2) in source pixels, in model pixels. Nothing is clipped or rounded.
+        """Map a point (x, y) or box (x1, y1, x2, y2) from source pixels to model pixels, without clipping or rounding.
 
         Raises:
-            InputError: neither two nor four finite numbers.
+            InputError: `xy` is neither two nor four finite numbers.
         """
         return tuple(value / self.scale[i % 2] for i, value in enumerate(_coordinates(xy)))
 
@@ -139,61 +139,61 @@ def plan(
     checkpoint_pixels: tuple[int, int] | None = None,
     reduced_jpeg: bool = False,
 ) -> Plan:
-    """Say what an image will become.
+    """Return the plan of an image: its resized size, grid and tokens.
 
     Args:
         image_or_size: (width, height), a `media.Frame`, or any image that `media.image_size` takes; only its header
             is read.
-        family: name or `Family`.
-        budget: int or digits: at most so many tokens; "1003520px": at most so many pixels; "checkpoint": the
-            checkpoint's own limits; "ollama@0.13.3": that runtime's limits; None: 1,280 tokens, or the checkpoint's
-            own cap where that is lower.
-        min_tokens: smaller images are enlarged to so many tokens. None: 4, or the checkpoint's or runtime's own lower
-            limit where the budget names one.
-        checkpoint_pixels: (min_pixels, max_pixels) of a loaded checkpoint, in place of its family's.
-        reduced_jpeg: decode a JPEG at the smallest of its own sizes (1, 1/2, 1/4, 1/8) that the plan only shrinks.
-            Faster, but the patches are no longer those of the reference; the plan's decoded_size says so.
+        family: name of the model's family, or a `Family`; default "qwen2.5-vl".
+        budget: maximum visual tokens of the image, as int or digits; "1003520px" is a maximum of pixels, "checkpoint"
+            the checkpoint's own limits, "ollama@0.13.3" the limits of that runtime. None (default) is 1,280 tokens,
+            or the checkpoint's cap where that is lower.
+        min_tokens: minimum visual tokens; smaller images are enlarged. None (default) is 4, or the lower limit of the
+            checkpoint or runtime that the budget names.
+        checkpoint_pixels: (min_pixels, max_pixels) of a loaded checkpoint; None (default) is those of the family.
+        reduced_jpeg: decode a JPEG at the smallest of its own sizes (1, 1/2, 1/4, 1/8) that is not below the resized
+            size; default False. Faster, but the patches differ from the reference's; see `Plan.decoded_size`.
 
     Returns:
         The plan; its tokens never exceed the budget.
 
     Raises:
-        InputError: a budget that is no budget, is below the family's lower limit (or below `min_tokens`) or cannot be
-            met because no side goes below one token; a ratio of the sides over 200; an unknown family or runtime; what
-            `media.image_size` refuses, but for its number of pixels: none is decoded.
-        FileNotFoundError: no such file.
+        InputError: the budget is malformed, below the lower limit, or too small for the image's shape; the ratio of
+            the sides is over 200; the family or runtime is unknown; or `media.image_size` refuses the image. The
+            number of pixels is no reason, as none is decoded.
+        FileNotFoundError: the file does not exist.
     """
     family = families.get(family)
     size = source_size(image_or_size)
     lower = None if min_tokens is None else _whole(min_tokens, "min_tokens", "a whole number of tokens, at least 1")
-    made = within(size, family, *limits(family, budget, lower, checkpoint_pixels))
-    return replace(made, decoded_size=_decoded_size(image_or_size, made.resized_size)) if reduced_jpeg else made
+    whole = within(size, family, *limits(family, budget, lower, checkpoint_pixels))
+    return replace(whole, decoded_size=_decoded_size(image_or_size, whole.resized_size)) if reduced_jpeg else whole
 
 
-def within(source_size: tuple[int, int], family: Family, least: int, most: int, said: str) -> Plan:
-    """What an image of a size becomes within limits on the pixels of the result.
+def within(source_size: tuple[int, int], family: Family, least: int, most: int, budget: str) -> Plan:
+    """Return the plan of an image size within limits on the pixels of the result.
 
     Args:
-        source_size: (width, height), each at least 1.
+        source_size: (width, height) in pixels, each at least 1.
         family: geometry and conventions.
         least: min_pixels.
         most: max_pixels.
-        said: what the limits are, in words.
+        budget: description of the limits, for the plan and for messages.
 
     Raises:
-        InputError: a ratio of the sides over 200, or limits that the reference's arithmetic cannot keep.
+        InputError: the ratio of the sides is over 200, or the reference's arithmetic cannot keep the limits.
     """
     width, height = source_size
     ratio = max(width, height) / min(width, height)
     if ratio > _MAX_RATIO:
         raise InputError(
             f"an image of {width}x{height} has a ratio of {ratio:.6g} between its sides; "
-            f"the model takes at most {_MAX_RATIO}: crop it first"
+            f"the model takes at most {_MAX_RATIO}. Crop it first"
         )
     resized = _resized(source_size, family, least, most)
     if resized[0] * resized[1] > most:
-        raise InputError(_too_small(source_size, family, least, most, said))
-    return Plan(family, source_size, resized, least, most, said)
+        raise InputError(_too_small(source_size, family, least, most, budget))
+    return Plan(family, source_size, resized, least, most, budget)
 
 
 def _resized(size: tuple[int, int], family: Family, least: int, most: int) -> tuple[int, int]:
@@ -201,129 +201,129 @@ def _resized(size: tuple[int, int], family: Family, least: int, most: int) -> tu
     return wide, high
 
 
-def _too_small(size: tuple[int, int], family: Family, least: int, most: int, said: str) -> str:
-    """The message for a budget that the reference's arithmetic exceeds: narrow images, or limits close together."""
+def _too_small(size: tuple[int, int], family: Family, least: int, most: int, budget: str) -> str:
+    """Write the message for a budget that the reference exceeds: narrow images, or limits close together."""
     area = family.factor**2
     whole = _resized(size, family, least, MAX_PIXELS)
     tokens = most // area + 1
-    # One at a time only where the image is shrunk: a side of one token ends that below _MAX_RATIO tokens.
+    # Only a shrunk image needs this search; one side is then one token, so it ends below _MAX_RATIO tokens.
     while (resized := _resized(size, family, least, tokens * area)) != whole and math.prod(resized) > tokens * area:
         tokens += 1
-    if resized == whole:  # it stays so, and fits from its own tokens on
+    if resized == whole:  # a larger budget changes nothing more, and the image fits from its own tokens on
         tokens = max(tokens, math.prod(whole) // area)
     return (
-        f"an image of {size[0]}x{size[1]} does not fit into {said}: both sides are whole tokens and the least is "
+        f"an image of {size[0]}x{size[1]} does not fit into {budget}: both sides are whole tokens and the least is "
         f"{-(-least // area)}; the smallest budget that holds it is {tokens} tokens"
     )
 
 
-_BUDGETS = (
-    "a budget is a whole number of tokens (1280), of pixels ('1003520px'), 'checkpoint' or a runtime ('ollama@0.13.3')"
-)
+_BUDGET = "a whole number of tokens (1280), of pixels ('1003520px'), 'checkpoint' or a runtime ('ollama@0.13.3')"
 
 
 def limits(
     family: Family, budget: int | str | None, lower: int | None, checkpoint_pixels: tuple[int, int] | None
 ) -> tuple[int, int, str]:
-    """What a budget stands for.
+    """Return the pixel limits of a budget.
 
     Args:
         family: geometry and limits of its checkpoints.
-        budget: as `plan` takes it.
+        budget: as in `plan`.
         lower: `min_tokens` of `plan`.
-        checkpoint_pixels: as `plan` takes them.
+        checkpoint_pixels: as in `plan`.
 
     Returns:
-        (min_pixels, max_pixels, in words).
+        (min_pixels, max_pixels, description).
 
     Raises:
-        InputError: as `plan`, but for what depends on the image.
+        InputError: as `plan`, except for what depends on the image.
     """
     area = family.factor**2
     checkpoint = _checkpoint(family, checkpoint_pixels)
     floor = _MIN_TOKENS if lower is None else lower
     if budget is None:
         most = min(DEFAULT_TOKENS * area, checkpoint[1])
-        said = f"{most // area} tokens ({'default' if most < checkpoint[1] else 'the cap of the checkpoint'})"
+        description = f"{most // area} tokens ({'default' if most < checkpoint[1] else 'the cap of the checkpoint'})"
         least = min(floor * area, most) if lower is None else floor * area
     elif isinstance(budget, str) and not re.fullmatch(r"\s*[+-]?[\d_,.]+\s*(px)?\s*", budget):
-        own_least, most, said = _named(family, budget, checkpoint, checkpoint_pixels is not None)
+        own_least, most, description = _named(family, budget, checkpoint, checkpoint_pixels is not None)
         least = own_least if lower is None else floor * area
     else:
-        most, said = _counted(budget, area)
+        most, description = _counted(budget, area)
         allowed = family.min_pixels if lower is None else floor * area
         if most < allowed:
             whose = f"the least of {family.name}" if lower is None else "min_tokens"
-            raise InputError(f"a budget of {said} is below {whose}, {-(-allowed // area)} tokens; raise it")
+            raise InputError(f"a budget of {description} is below {whose}, {-(-allowed // area)} tokens; raise it")
         least = floor * area
     if least > most:
-        raise InputError(f"min_tokens {floor} is above the budget, {said}; lower it or raise the budget")
-    return least, most, said
+        raise InputError(f"min_tokens {floor} is above the budget, {description}; lower it or raise the budget")
+    return least, most, description
 
 
 def _counted(budget: Any, area: int) -> tuple[int, str]:
-    """(max_pixels, in words) of a budget that is a number."""
+    """Return (max_pixels, description) of a budget that is a number."""
     if isinstance(budget, str):
         match = re.fullmatch(r"([0-9]{1,18})(px)?", budget)
         if match is None or int(match[1]) < 1:
-            raise InputError(f"budget {brief(budget)} is not usable: {_BUDGETS}, at least 1")
+            raise InputError(f"budget: expected {_BUDGET}, at least 1; got {brief(budget)}")
         if match[2]:
             return int(match[1]), f"{int(match[1])} pixels"
         count = int(match[1])
     else:
-        count = _whole(budget, "budget", _BUDGETS)
+        count = _whole(budget, "budget", _BUDGET)
     if count * area > MAX_PIXELS:
-        raise InputError(
-            f"budget {brief(budget)} is not usable: at most {MAX_PIXELS // area} tokens of {area} pixels are"
-        )
+        raise InputError(f"budget: expected at most {MAX_PIXELS // area} tokens of {area} pixels; got {brief(budget)}")
     return count * area, f"{count} tokens"
 
 
 def _named(family: Family, budget: str, checkpoint: tuple[int, int], loaded: bool) -> tuple[int, int, str]:
-    """(min_pixels, max_pixels, in words) of "checkpoint" or a runtime."""
+    """Return (min_pixels, max_pixels, description) of "checkpoint" or of a runtime."""
     area = family.factor**2
     if budget == "checkpoint":
         least, most = checkpoint
         return least, most, f"{most // area} tokens ({'the checkpoint' if loaded else family.name + ' checkpoints'})"
     if budget.strip().lower().partition("@")[0] not in runtimes.names():
         raise InputError(
-            f"budget {brief(budget)} is not usable: {_BUDGETS}; runtimes known: {', '.join(runtimes.names())}"
+            f"budget: expected {_BUDGET}; got {brief(budget)}. Known runtimes: {', '.join(runtimes.names())}"
         )
-    limits = runtimes.get(budget, family)
-    least, most = checkpoint if limits.from_checkpoint else (limits.min_pixels, limits.max_pixels)
-    return least, most, f"{most // area} tokens ({limits.runtime} {limits.versions})"
+    runtime = runtimes.get(budget, family)
+    least, most = checkpoint if runtime.from_checkpoint else (runtime.min_pixels, runtime.max_pixels)
+    return least, most, f"{most // area} tokens ({runtime.runtime} {runtime.versions})"
 
 
 def _checkpoint(family: Family, pixels: tuple[int, int] | None) -> tuple[int, int]:
     if pixels is None:
         return family.min_pixels, family.max_pixels
-    wanted = "(min_pixels, max_pixels), whole numbers of at least 1"
+    expected = "(min_pixels, max_pixels), whole numbers of at least 1"
     if not isinstance(pixels, (tuple, list)) or len(pixels) != 2:
-        raise InputError(f"checkpoint_pixels {brief(pixels)} is not usable: {wanted}")
-    least, most = (_whole(value, "checkpoint_pixels", wanted) for value in pixels)
+        raise InputError(f"checkpoint_pixels: expected {expected}; got {brief(pixels)}")
+    least, most = (_whole(value, "checkpoint_pixels", expected) for value in pixels)
     if least > most:
-        raise InputError(f"checkpoint_pixels is ({least}, {most}); the first must not be above the second")
+        raise InputError(f"checkpoint_pixels: expected min_pixels not above max_pixels; got ({least}, {most})")
     return least, most
 
 
-def _whole(value: Any, name: str, wanted: str) -> int:
-    """A whole number from 1 to `MAX_PIXELS` that a caller gave."""
+def _whole(value: Any, name: str, expected: str) -> int:
+    """Check a caller's whole number: 1 to `MAX_PIXELS`."""
     number = validation.integer(value)
     if number is None or not 1 <= number <= MAX_PIXELS:
-        raise InputError(f"{name} {brief(value)} is not usable: {wanted}")
+        raise InputError(f"{name}: expected {expected}; got {brief(value)}")
     return number
 
 
 def source_size(image_or_size: Any, reading: ImageOptions | None = None) -> tuple[int, int]:
-    """(width, height) of what `plan` takes: a size, or an image whose header is read, by default of any size.
+    """Return (width, height) of a size, or of an image from its header.
+
+    Args:
+        image_or_size: as in `plan`.
+        reading: options for reading an image; None (default) accepts images of any number of pixels.
 
     Raises:
-        InputError: no size, or what `media.image_size` refuses.
-        FileNotFoundError: no such file.
+        InputError: the size is malformed, or `media.image_size` refuses the image.
+        FileNotFoundError: the file does not exist.
     """
     if isinstance(image_or_size, (tuple, list)):
         if len(image_or_size) != 2:
-            raise InputError(f"a size is (width, height); got {len(image_or_size)} values")
+            raise InputError(f"size: expected (width, height); got {len(image_or_size)} values")
         width, height = (_whole(side, "size", "(width, height) in pixels, at least 1") for side in image_or_size)
         return width, height
     from mlx_saccade import media
@@ -332,9 +332,9 @@ def source_size(image_or_size: Any, reading: ImageOptions | None = None) -> tupl
 
 
 def _decoded_size(image: Any, resized: tuple[int, int]) -> tuple[int, int] | None:
-    """The size that a JPEG may be decoded at to be resized to `resized`; None where that is its own."""
+    """Return the size at which a JPEG is decoded before it is resized to `resized`; None if that is its own."""
     if isinstance(image, (tuple, list)):
-        raise InputError("reduced_jpeg needs the image itself, whose header says what it is; got a size alone")
+        raise InputError("reduced_jpeg: expected an image, whose header is read; got a size. Give the image")
     from mlx_saccade import media
 
     source, decoded = media.image_sizes(image, at_least=resized, max_pixels=_ANY_PIXELS)
@@ -345,7 +345,7 @@ def _coordinates(xy: Sequence[float]) -> tuple[float, ...]:
     try:
         values = tuple(float(value) for value in xy)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{brief(xy)} is neither a point (x, y) nor a box (x1, y1, x2, y2)") from None
+        raise InputError(f"xy: expected a point (x, y) or a box (x1, y1, x2, y2); got {brief(xy)}") from None
     if len(values) not in (2, 4) or not all(map(math.isfinite, values)):
-        raise InputError(f"{brief(xy)} is neither a point (x, y) nor a box (x1, y1, x2, y2) of finite numbers")
+        raise InputError(f"xy: expected a point (x, y) or a box (x1, y1, x2, y2) of finite numbers; got {brief(xy)}")
     return values

@@ -1,7 +1,7 @@
-"""Where tokens and patches stand: window order of the vision tower, positions for its rotary embedding and for M-RoPE.
+"""Positions of patches and tokens: window order and rotary positions of the vision tower, and M-RoPE.
 
-All functions are exact forms of the reference's (transformers 5.23.0, `vision_utils.py` and `get_rope_index` of
-Qwen2-VL and Qwen2.5-VL), computed by the compiled core. Grids are (frames, rows, columns) in patches, its `grid_thw`.
+The compiled core computes the same numbers as the reference (transformers 5.23.0, `vision_utils.py` and
+`get_rope_index` of Qwen2-VL and Qwen2.5-VL). Grids are (frames, rows, columns) in patches, its `grid_thw`.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ _INT64 = range(-(2**63), 2**63)
 def _integer(value: Any, name: str) -> int:
     number = validation.integer(value)
     if number is None:
-        raise InputError(f"{name} is {brief(value)}; it must be an integer")
+        raise InputError(f"{name}: expected an integer; got {brief(value)}")
     if number not in _INT64:
-        raise InputError(f"{name} is {brief(number)}; it must fit 64 bits")
+        raise InputError(f"{name}: expected an integer of 64 bits; got {brief(number)}")
     return number
 
 
 def _grids(grids: Any, name: str) -> list[Grid]:
-    """Triples of Python ints out of nested sequences or an array of integers."""
+    """Convert nested sequences or an array of integers to triples of Python ints."""
     rows = grids.tolist() if hasattr(grids, "tolist") else grids
     try:
         listed = [tuple(_integer(extent, name) for extent in row) for row in rows]
     except TypeError:
         raise InputError(
-            f"{name} is {brief(grids)}; it must be a sequence of (frames, rows, columns) in patches"
+            f"{name}: expected a sequence of (frames, rows, columns) in patches; got {brief(grids)}"
         ) from None
     triples: list[Grid] = []
     for i, row in enumerate(listed):
         if len(row) != 3:
-            raise InputError(f"{name}[{i}] is {brief(row)}; it must be (frames, rows, columns) in patches")
+            raise InputError(f"{name}[{i}]: expected (frames, rows, columns) in patches; got {brief(row)}")
         triples.append((row[0], row[1], row[2]))
     return triples
 
@@ -54,7 +54,7 @@ def _seconds(values: Any) -> list[float]:
         return [float(value) for value in listed]
     except (TypeError, ValueError):
         raise InputError(
-            f"seconds_per_grid is {brief(values)}; it must be a sequence of numbers, one a video"
+            f"seconds_per_grid: expected a sequence of numbers, one per video; got {brief(values)}"
         ) from None
 
 
@@ -62,7 +62,8 @@ def _token_ids(values: ArrayLike) -> NDArray[np.int64]:
     ids = np.asarray(values)
     if ids.ndim != 1 or ids.size == 0 or ids.dtype.kind not in "iu":
         raise InputError(
-            f"input_ids must be one prompt's token ids, integers [length] without padding; got {ids.dtype} {ids.shape}"
+            f"input_ids: expected the token ids of one prompt, integers [length] without padding; "
+            f"got {ids.dtype} {ids.shape}"
         )
     return ids.astype(np.int64, copy=False)
 
@@ -70,22 +71,23 @@ def _token_ids(values: ArrayLike) -> NDArray[np.int64]:
 def window_index(
     grids: Grids, *, merge_size: int = 2, window_size: int = 112, patch_size: int = 14
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The order in which a vision tower with windowed attention takes its tokens.
+    """Return the window order of the tokens in a vision tower with windowed attention.
 
     Args:
-        grids: (frames, rows, columns) of every image or video, in patches; rows and columns multiples of `merge_size`.
-        merge_size: patches along a side of a token.
-        window_size: side of a window in pixels; windows at the right and bottom edge may be smaller.
-        patch_size: side of a patch in pixels.
+        grids: (frames, rows, columns) of each image or video, in patches; rows and columns are multiples of
+            `merge_size`.
+        merge_size: patches along a side of a token; default 2.
+        window_size: side of a window in pixels, default 112; windows at the right and bottom edge may be smaller.
+        patch_size: side of a patch in pixels; default 14.
 
     Returns:
-        `index`, int32 [tokens]: the raster place of each token in window order (`tokens[index]` gathers them), and
-        int32 [windows + 1]: where each window begins, in patches, from 0 to the number of patches, without repeats.
+        int32 [tokens], the raster index of each token in window order (`tokens[index]` gathers them), and int32
+        [windows + 1], the start of each window in patches, from 0 to the number of patches, without repeats.
 
     Raises:
-        InputError: no grid, a grid that is not positive or not divisible, a window smaller than a token.
+        InputError: there is no grid, a grid is not positive or not divisible, or a window is smaller than a token.
     """
-    try:  # the core converts faster, but cannot say what is wrong
+    try:  # the core converts faster, but its errors do not name the argument
         return _core.window_index(grids, merge_size, window_size, patch_size)  # type: ignore[arg-type]
     except TypeError:
         pass
@@ -98,19 +100,20 @@ def window_index(
 
 
 def vision_positions(grids: Grids, merge_size: int = 2) -> NDArray[np.int32]:
-    """Row and column of every patch, for the vision tower's rotary embedding.
+    """Return row and column of each patch, for the rotary embedding of the vision tower.
 
     Args:
-        grids: (frames, rows, columns) of every image or video, in patches; rows and columns multiples of `merge_size`.
-        merge_size: patches along a side of a token.
+        grids: (frames, rows, columns) of each image or video, in patches; rows and columns are multiples of
+            `merge_size`.
+        merge_size: patches along a side of a token; default 2.
 
     Returns:
-        int32 [patches, 2], (row, column), in merge-block order, repeated for every frame.
+        int32 [patches, 2], (row, column) in merge-block order, repeated for each frame.
 
     Raises:
-        InputError: no grid, or a grid that is not positive or not divisible.
+        InputError: there is no grid, or a grid is not positive or not divisible.
     """
-    try:  # as above
+    try:  # as in `window_index`
         return _core.vision_positions(grids, merge_size)  # type: ignore[arg-type]
     except TypeError:
         pass
@@ -129,31 +132,31 @@ def mrope_positions(
     merge_size: int = 2,
     tokens_per_second: int = 2,
 ) -> tuple[NDArray[np.int32], int]:
-    """Positions of a prompt's tokens in time, height and width (M-RoPE, section 2.1 of the Qwen2-VL paper).
+    """Return the positions of a prompt's tokens in time, height and width (M-RoPE, section 2.1 of the Qwen2-VL paper).
 
-    Text advances all three by one a token. In a run of image or video tokens that starts at position p, the token of
-    (frame, row, column) has (p + time, p + row, p + column), and what follows starts at p + max(rows, columns).
+    Each text token advances all three by one. In a run of image or video tokens that starts at position p, the token
+    at (frame, row, column) has (p + time, p + row, p + column). The text after it starts at p + max(rows, columns).
 
     Args:
-        input_ids: integers [length], one prompt without padding.
-        image_grids: (frames, rows, columns) in patches of every image, in the order of the prompt.
-        video_grids: the same of every video.
-        seconds_per_grid: seconds between the frames of each video's grid, one number a video: time is
-            truncate(frame * tokens_per_second * seconds), in float32 as in the reference. Empty: frames are one
-            position apart, as in Qwen2-VL; a Qwen2.5-VL model given no seconds passes 1.0.
-        image_token_id: the token that every merge block of an image stands as.
-        video_token_id: the same for videos.
-        vision_start_token_id: the token before an image or video. It has to differ from the other two; the runs are
-            told by those alone.
-        merge_size: patches along a side of a token.
-        tokens_per_second: positions in a second of video.
+        input_ids: token ids of one prompt without padding, integers [length].
+        image_grids: (frames, rows, columns) in patches of each image, in the order of the prompt; default none.
+        video_grids: (frames, rows, columns) in patches of each video; default none.
+        seconds_per_grid: seconds between the frames of each video's grid, one number per video: time is
+            truncate(frame * tokens_per_second * seconds), in float32 as in the reference. If empty (default), frames
+            are one position apart, as in Qwen2-VL; a Qwen2.5-VL model without seconds passes 1.0.
+        image_token_id: id of the image placeholder token.
+        video_token_id: id of the video placeholder token.
+        vision_start_token_id: id of the token before an image or video; it must differ from the other two.
+        merge_size: patches along a side of a token; default 2.
+        tokens_per_second: positions per second of video; default 2.
 
     Returns:
-        int32 [3, length] (temporal, height, width), and the number to add to a later token's index for its position.
+        int32 [3, length] (temporal, height, width), and the number to add to the index of a later token to get its
+        position.
 
     Raises:
-        InputError: runs of image or video tokens that do not match the grids, by number or length; seconds that do not
-            match the videos or are negative; ids that are not integers [length].
+        InputError: the runs of image or video tokens do not match the grids in number or length, the seconds do not
+            match the videos or are negative, or the ids are not integers [length].
     """
     return _core.mrope_positions(
         _token_ids(input_ids),

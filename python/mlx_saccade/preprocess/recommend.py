@@ -1,7 +1,7 @@
-"""Which budget a target's size asks for, from a published table of accuracy against budget.
+"""Budgets by target size, from a published table of accuracy against budget.
 
-The source of every number is `SOURCE`; what they do not say is in `LIMITS`. Nothing here was measured by this package:
-`mlx-saccade sweep` measures the same on generated screens.
+`SOURCE` is the source of every number, and `LIMITS` lists what the table does not cover. This package measured none of
+them; `mlx-saccade sweep` measures the same on generated screens.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 from mlx_saccade import families
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.families import Family
-from mlx_saccade.preprocess import plan as budgets
+from mlx_saccade.preprocess.plan import Plan, plan
 
 if TYPE_CHECKING:
     from mlx_saccade.media import Frame, Source
-    from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["LIMITS", "SOURCE", "TABLE", "Recommendation", "Row", "recommend", "row_of"]
 
@@ -37,17 +36,17 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One size of target in the published table.
+    """A size bin of the published table.
 
     Attributes:
-        size: "large", "medium", "small" or "tiny".
-        above: the target's share of the frame's area is above this (0 to 1) ...
-        up_to: ... and at most this.
-        targets: how many were measured.
+        size: name of the bin: "large", "medium", "small" or "tiny".
+        above: lower bound of the target's share of the frame's area (0 to 1), excluded.
+        up_to: upper bound of that share, included.
+        targets: number of targets measured.
         iou: (budget in tokens, mean intersection over union 0 to 1), smallest budget first.
-        budget: tokens to spend at most; for "tiny" on each of two looks, because no flat budget serves.
-        zoom: whether to look twice, the second time at a crop.
-        finding: what the row says, in words.
+        budget: maximum visual tokens; for "tiny" the maximum of each of two passes, as no single budget suffices.
+        zoom: True if a second pass over a crop is advised.
+        finding: the row in words.
     """
 
     size: str
@@ -74,22 +73,22 @@ TABLE = (
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to spend on a target of a given size. Sizes are (width, height).
+    """A recommended budget for a target of a given size. Sizes are (width, height).
 
     Attributes:
-        target_size: in source pixels.
-        share: the target's part of the frame's area, above 0 and at most 1.
-        row: of the published table; `row.size` is the size bin, `row.targets` its n.
-        budget: tokens to spend at most, as `mlx_saccade.plan` and `engine.locate` take it; with `zoom`, on each look.
-        capped: the table asks for more, but `budget` tokens already hold the image at its own size.
-        zoom: no flat budget serves: look at the whole image, then at a crop around what was found.
-        zoom_share: with `zoom`, the most of each side that the crop may keep for the target to be a small one in it
-            (above 0 and at most 1); None without, and where such a crop would cut the target, which is too long for it.
-        plan: the image under that budget; its source_size, resized_size and tokens.
-        shorter_side: the target's shorter side in model pixels under that plan.
-        reason: why, in one sentence.
-        source: where the table was published.
-        limits: what it does not say.
+        target_size: size of the target in source pixels.
+        share: share of the frame's area that the target covers, above 0 and at most 1.
+        row: row of the published table; `row.size` is the size bin, `row.targets` the number of its targets.
+        budget: maximum visual tokens, as `mlx_saccade.plan` and `engine.locate` take it; with `zoom`, of each pass.
+        capped: True if the table has a larger budget, but `budget` tokens hold the image at its own size.
+        zoom: True if no single budget suffices: pass over the whole image, then over a crop around the first box.
+        zoom_share: with `zoom`, the largest share of each side that the crop may keep for the target to be "small" in
+            it (above 0 and at most 1). None without `zoom`, and if such a crop would cut the target.
+        plan: plan of the image under that budget.
+        shorter_side: shorter side of the target in model pixels under that plan.
+        reason: the reason in one sentence.
+        source: publication of the table.
+        limits: what the table does not cover.
     """
 
     target_size: tuple[float, float]
@@ -107,53 +106,53 @@ class Recommendation:
 
     @property
     def size(self) -> str:
-        """The size bin: "large", "medium", "small" or "tiny"."""
+        """Return the size bin: "large", "medium", "small" or "tiny"."""
         return self.row.size
 
     @property
     def resized_size(self) -> tuple[int, int]:
-        """(width, height) in pixels of what the model is shown."""
+        """Return (width, height) in pixels of the image that the model sees."""
         return self.plan.resized_size
 
 
 def row_of(share: float) -> Row:
-    """The row of the table for a target that covers `share` of its frame: large > 5 %, medium > 1 %, small > 0.1 %.
+    """Return the table's row for a share of the frame's area: large > 5 %, medium > 1 %, small > 0.1 %.
 
     Raises:
         InputError: `share` is not above 0 and at most 1.
     """
     if not 0 < share <= 1:
-        raise InputError(f"a share of {share} is not usable: a target covers more than 0 and at most 1 of its frame")
+        raise InputError(f"share: expected more than 0 and at most 1 of the frame; got {share}")
     return next(row for row in TABLE if share > row.above)
 
 
 def recommend(
     target: Sequence[float], image: tuple[int, int] | Frame | Source, *, family: str | Family = "qwen2.5-vl"
 ) -> Recommendation:
-    """Say what to spend on an image for a target of a known size.
+    """Recommend a budget for a target of a known size.
 
-    The table's budget for that size, but never more than the tokens that hold the image at its own size within the
-    checkpoint's limits, and never less than the family's least (4 tokens; 64 for Qwen3-VL).
+    It is the table's budget for that size, but at most the tokens that hold the image at its own size within the
+    checkpoint's limits, and at least the family's minimum (4 tokens; 64 for Qwen3-VL).
 
     Args:
-        target: (width, height), or a box (x1, y1, x2, y2), in source pixels.
+        target: size (width, height) or box (x1, y1, x2, y2) of the target in source pixels.
         image: (width, height), a `media.Frame`, or any image that `mlx_saccade.plan` takes.
-        family: name or `Family` of the model that will look; the table was measured on Qwen2.5-VL alone.
+        family: name of the model's family, or a `Family`, default "qwen2.5-vl", the only one in the table.
 
     Returns:
-        The recommendation, with the table's row, its n, its source and its limits.
+        The recommendation, with the table's row, its source and its limits.
 
     Raises:
-        InputError: a target without area, larger than the image or outside it; what `mlx_saccade.plan` refuses.
-        FileNotFoundError: no such file.
+        InputError: the target has no area or is not inside the image, or `mlx_saccade.plan` refuses the image.
+        FileNotFoundError: the file does not exist.
     """
     family = families.get(family)
-    own = budgets.plan(image, family=family, budget="checkpoint")
+    own = plan(image, family=family, budget="checkpoint")
     target_size = _target_size(target, own.source_size)
     share = (target_size[0] * target_size[1]) / (own.source_size[0] * own.source_size[1])
     row = row_of(share)
     tokens = max(min(row.budget, own.tokens), family.min_tokens)
-    plan = budgets.plan(own.source_size, family=family, budget=tokens)
+    recommended = plan(own.source_size, family=family, budget=tokens)
     capped = tokens < row.budget
     return Recommendation(
         target_size=target_size,
@@ -163,39 +162,40 @@ def recommend(
         capped=capped,
         zoom=row.zoom,
         zoom_share=_zoom_share(target_size, own.source_size) if row.zoom else None,
-        plan=plan,
-        shorter_side=min(side / scale for side, scale in zip(target_size, plan.scale, strict=True)),
+        plan=recommended,
+        shorter_side=min(side / scale for side, scale in zip(target_size, recommended.scale, strict=True)),
         reason=_reason(row, tokens if capped else None),
         limits=LIMITS if family.name == "qwen2.5-vl" else (*LIMITS, f"nothing was measured on {family.name}"),
     )
 
 
 def _zoom_share(target: tuple[float, float], frame: tuple[int, int]) -> float | None:
-    """The most of each side that a crop keeps in which the target is above the tiny ones; None: it cannot hold it."""
+    """Return the largest share of each side with the target above "tiny" in the crop; None if it would be cut."""
     across, down = target[0] / frame[0], target[1] / frame[1]
     share = math.sqrt(across * down / TABLE[-1].up_to)
     return share if max(across, down) <= share else None
 
 
 def _reason(row: Row, needed: int | None) -> str:
-    """The row's finding, and why less is enough where `needed` tokens hold the image at its own size."""
+    """Return the row's finding, and why less suffices if `needed` tokens hold the image at its own size."""
     if needed is None:
         return row.finding
     return f"{row.finding}; but {needed:,} tokens hold this image at its own size, more would add no detail"
 
 
 def _target_size(target: Sequence[float], frame: tuple[int, int]) -> tuple[float, float]:
-    """(width, height) of a target given as a size or as a box."""
-    said = f"target {brief(target)}"
+    """Return (width, height) of a target given as a size or as a box."""
+    got = f"got {brief(target)}"
     try:
         values = [float(value) for value in target]
     except (TypeError, ValueError, OverflowError):
         values = []
     if isinstance(target, (str, bytes)) or len(values) not in (2, 4) or not all(map(math.isfinite, values)):
-        raise InputError(f"{said} is neither (width, height) nor a box (x1, y1, x2, y2) of finite numbers")
+        raise InputError(f"target: expected (width, height) or a box (x1, y1, x2, y2) of finite numbers; {got}")
     x1, y1, x2, y2 = (0.0, 0.0, *values) if len(values) == 2 else values
     if x2 <= x1 or y2 <= y1:
-        raise InputError(f"{said} has no area; both sides must be above 0 px, and a box is (x1, y1, x2, y2)")
+        raise InputError(f"target: expected both sides above 0 px, as (width, height) or (x1, y1, x2, y2); {got}")
     if min(x1, y1) < 0 or x2 > frame[0] or y2 > frame[1]:
-        raise InputError(f"{said} does not lie inside its image of {frame[0]}x{frame[1]}; give both in source pixels")
+        image = f"the image of {frame[0]}x{frame[1]}"
+        raise InputError(f"target: expected it inside {image}; {got}. Give both in source pixels")
     return x2 - x1, y2 - y1

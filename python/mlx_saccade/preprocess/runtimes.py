@@ -1,9 +1,9 @@
-"""What other runtimes do with an image before the model sees it: a survey as data.
+"""Image limits of other runtimes by version, as data.
 
-Every record was read in that runtime's own source (or, where it says so, in its public threads) at the version named;
-what its `note` has second-hand says so. Nothing but the processors of transformers and of mlx-vlm 0.7.10 was executed.
-A record's limits are used with the reference's arithmetic (transformers 5.23.0): where the runtime rounds or pads
-differently, `note` says how, and its tokens can differ from those given here.
+Each record comes from the runtime's source code at the named version, or from its public threads where `confidence`
+says so; a `note` marks what is second-hand. Only the processors of transformers and of mlx-vlm 0.7.10 were executed.
+The limits are applied with the reference's arithmetic (transformers 5.23.0). A runtime that rounds or pads differently
+can use another number of tokens; its `note` says how.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from mlx_saccade import _core, families, validation
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.families import Family
 
-__all__ = ["Limits", "Runtime", "SurveyRow", "get", "names", "records", "survey"]
+__all__ = ["Limits", "SurveyRow", "get", "names", "survey"]
 
 _AS_REFERENCE = "half to even"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits that a runtime puts on a resized image.
+    """The limits of a runtime on a resized image.
 
     Attributes:
-        runtime: its name.
-        versions: the versions they hold for, in words.
-        min_pixels: lower limit.
-        max_pixels: upper limit.
-        from_checkpoint: the runtime takes them from the checkpoint's own configuration; these are the family's.
+        runtime: name of the runtime.
+        versions: versions that have these limits, in words.
+        min_pixels: lower limit in pixels.
+        max_pixels: upper limit in pixels.
+        from_checkpoint: True if the runtime reads them from the checkpoint; these are then the family's.
     """
 
     runtime: str
@@ -42,21 +42,21 @@ class Limits:
 
 @dataclass(frozen=True)
 class Runtime:
-    """One runtime over one range of its versions.
+    """A runtime over one range of its versions.
 
     Attributes:
-        name: as `get` takes it.
-        versions: the range in words.
-        first: first version of the range, or None: the source was read at a commit, without a version number.
-        below: first version after the range, or None: no end known.
-        labels: what else `get` takes after the "@".
+        name: name, as `get` takes it.
+        versions: range of versions in words.
+        first: first version of the range; None for a source read at a commit, without a version number.
+        below: first version after the range; None if no end is known.
+        labels: other words that `get` takes after the "@".
         limits: family -> (min_pixels, max_pixels), "checkpoint" or "unknown".
-        rounding: how a side becomes a multiple of the factor.
-        filter: how the pixels are resampled.
-        override: how its user changes the limits, to 1,280 tokens of Qwen2.5-VL where it takes pixels; or "unknown".
-        note: where it differs from the reference; empty where it does not.
+        rounding: rounding of a side to a multiple of the factor.
+        filter: resampling filter.
+        override: setting that changes the limits, here to 1,280 tokens of Qwen2.5-VL if it takes pixels; or "unknown".
+        note: differences from the reference; empty if there are none.
         source: file or thread that was read.
-        confidence: "source" or "issue" (an author's statement).
+        confidence: "source", or "issue" for a statement in a public thread.
     """
 
     name: str
@@ -75,23 +75,23 @@ class Runtime:
 
 @dataclass(frozen=True)
 class SurveyRow:
-    """What one runtime makes of one image size; None where its limits are not known.
+    """The limits of a runtime and the size they give one image; None where the limits are unknown.
 
     Attributes:
-        runtime: its name.
-        versions: the range in words.
-        min_tokens: lower limit, in whole tokens, rounded up.
-        max_tokens: upper limit, in whole tokens, rounded down.
-        min_pixels: lower limit.
-        max_pixels: upper limit.
+        runtime: name of the runtime.
+        versions: range of versions in words.
+        min_tokens: lower limit in whole tokens, rounded up.
+        max_tokens: upper limit in whole tokens, rounded down.
+        min_pixels: lower limit in pixels.
+        max_pixels: upper limit in pixels.
         resized_size: (width, height) by the reference's arithmetic within those limits.
-        tokens: of that size.
-        rounding: as `Runtime`.
-        filter: as `Runtime`.
-        override: as `Runtime`, its pixels those of 1,280 tokens of the family asked for.
-        note: as `Runtime`.
-        source: as `Runtime`.
-        confidence: as `Runtime`.
+        tokens: visual tokens of that size.
+        rounding: rounding of a side to a multiple of the factor.
+        filter: resampling filter.
+        override: setting that changes the limits, with the pixels of 1,280 tokens of the family; or "unknown".
+        note: differences from the reference; empty if there are none.
+        source: file or thread that was read.
+        confidence: "source", or "issue" for a statement in a public thread.
     """
 
     runtime: str
@@ -115,7 +115,7 @@ def _same(limits: tuple[int, int] | str) -> dict[str, tuple[int, int] | str]:
 
 
 def _tokens(least: int, most: int) -> dict[str, tuple[int, int] | str]:
-    """Limits that a runtime states in tokens of whichever family it runs."""
+    """Convert limits in tokens to pixels for each family."""
     areas = {name: families.get(name).factor ** 2 for name in families.names()}
     return {name: (least * area, most * area) for name, area in areas.items()}
 
@@ -253,24 +253,24 @@ _RECORDS = (
 
 
 def names() -> tuple[str, ...]:
-    """The runtimes that the survey knows, in its order."""
+    """Return the names of the runtimes in the survey, in its order."""
     return tuple(dict.fromkeys(record.name for record in _RECORDS))
 
 
 def records() -> tuple[Runtime, ...]:
-    """The whole survey, one record for each runtime and range of versions, oldest range first."""
+    """Return all records, one per runtime and range of versions, oldest range first."""
     return _RECORDS
 
 
 def get(runtime: str, family: str | Family = "qwen2.5-vl") -> Limits:
-    """The limits of a runtime for a family.
+    """Return the limits of a runtime for a family.
 
     Args:
-        runtime: "ollama@0.13.3", or "ollama": the newest that is known.
-        family: name or `Family`.
+        runtime: name and version such as "ollama@0.13.3"; "ollama" alone is the newest known version.
+        family: name of the family, or a `Family`; default "qwen2.5-vl".
 
     Raises:
-        InputError: unknown runtime, a version outside what is known, or limits that are not known for this family.
+        InputError: the runtime, its version, or its limits for this family are unknown.
     """
     family = families.get(family)
     record = _record(runtime)
@@ -280,24 +280,24 @@ def get(runtime: str, family: str | Family = "qwen2.5-vl") -> Limits:
     if isinstance(limits, str):
         why = f" ({record.note})" if record.note and set(record.limits.values()) == {"unknown"} else ""
         raise InputError(
-            f"the limits of {runtime if len(runtime) <= 80 else record.name} for {family.name} are not known{why}; "
-            'give the budget in tokens, or in pixels as "1003520px"'
+            f"the limits of {runtime if len(runtime) <= 80 else record.name} for {family.name} are not known{why}. "
+            'Give the budget in tokens, or in pixels as "1003520px"'
         )
     return Limits(record.name, record.versions, limits[0], limits[1], False)
 
 
 def survey(size: tuple[int, int], family: str | Family = "qwen2.5-vl") -> list[SurveyRow]:
-    """What every known runtime makes of an image, by the reference's arithmetic within that runtime's limits.
+    """List the size and tokens of an image under each runtime's limits, by the reference's arithmetic.
 
     Args:
         size: (width, height) in pixels.
-        family: name or `Family`.
+        family: name of the family, or a `Family`; default "qwen2.5-vl".
 
     Returns:
-        One row for each runtime and range of versions, unknown ones too.
+        One row per runtime and range of versions, those with unknown limits included.
 
     Raises:
-        InputError: unknown family, no size, a side below 1, or a ratio of the sides over 200.
+        InputError: the family is unknown, the size is malformed, or the ratio of its sides is over 200.
     """
     family = families.get(family)
     width, height = _sides(size)
@@ -310,7 +310,7 @@ def _sides(size: Any) -> tuple[int, int]:
     except (TypeError, ValueError):
         width = height = None
     if width is None or height is None or min(width, height) < 1 or max(width, height) >= 2**63:
-        raise InputError(f"size {brief(size)} is not usable: (width, height) in pixels, two integers of at least 1")
+        raise InputError(f"size: expected (width, height) in pixels, two integers of at least 1; got {brief(size)}")
     return width, height
 
 
@@ -330,32 +330,32 @@ def _row(record: Runtime, family: Family, width: int, height: int) -> SurveyRow:
 
 
 def _setting(override: str, family: Family) -> str:
-    """The setting of a record, written for Qwen2.5-VL, with a family's own pixels."""
+    """Rewrite the pixels of a record's setting, those of Qwen2.5-VL, for a family."""
     own = {"1003520": 1280 * family.factor**2, "3136": family.min_pixels}
-    return re.sub("|".join(own), lambda found: str(own[found[0]]), override)
+    return re.sub("|".join(own), lambda match: str(own[match[0]]), override)
 
 
 def _record(runtime: str) -> Runtime:
     if not isinstance(runtime, str):
-        raise InputError(f"a runtime is a string such as 'ollama@0.13.3'; got {brief(runtime)}")
+        raise InputError(f"runtime: expected text such as 'ollama@0.13.3'; got {brief(runtime)}")
     name, at, version = runtime.strip().lower().partition("@")
-    found = [record for record in _RECORDS if record.name == name]
-    if not found:
-        raise InputError(f"unknown runtime {brief(runtime)}; known: {', '.join(names())}")
+    versions = [record for record in _RECORDS if record.name == name]
+    if not versions:
+        raise InputError(f"unknown runtime {brief(runtime)}. Known: {', '.join(names())}")
     if not at:
-        return found[-1]
-    for record in found:
+        return versions[-1]
+    for record in versions:
         if version in record.labels or _covers(record, version):
             return record
-    known = ", ".join(record.versions for record in found)
-    raise InputError(f"{name} at version {brief(version)} is not known; known: {known} (or {name!r} alone: the newest)")
+    known = ", ".join(record.versions for record in versions)
+    raise InputError(f"{name} at version {brief(version)} is not known. Known: {known} ({name!r} alone is the newest)")
 
 
 _VERSION = re.compile(r"v?(\d{1,9}(?:[.-]\d{1,9})*)(?:[.-]?(a|b|rc|dev|alpha|beta|pre)[.-]?\d*)?")
 
 
 def _key(version: str) -> tuple[tuple[int, ...], int] | None:
-    """A key that orders versions: numbers without trailing zeros, then a release after its own previews."""
+    """Return a sort key of a version: numbers without trailing zeros, then a release after its previews."""
     match = _VERSION.fullmatch(version)
     if match is None:
         return None

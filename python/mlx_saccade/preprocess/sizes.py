@@ -1,7 +1,7 @@
-"""What becomes of small images: enlarging to the lower limit, and attention windows that are not full.
+"""Reports on image sizes: enlargement to the lower limit, and attention windows that are not full.
 
-Windows follow `get_window_index` of transformers 5.23.0: it pads the grid of tokens to whole windows, then drops the
-padding before attention. So a partial window attends over its real tokens alone, and nothing attends to padding.
+Windows follow `get_window_index` of transformers 5.23.0, which pads the grid of tokens to whole windows and drops the
+padding before attention. A partial window attends to its real tokens only, and nothing attends to padding.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from mlx_saccade.families import Family
-from mlx_saccade.preprocess import plan as budgets
+from mlx_saccade.preprocess.plan import MAX_PIXELS, Plan, plan, smart_resize
 
 if TYPE_CHECKING:
     from mlx_saccade.media import Frame, Source
-    from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["EXAMPLES", "SizeReport", "WindowKind", "explain", "window_kinds"]
+__all__ = ["SizeReport", "WindowKind", "explain"]
 
 # A pixel, an icon, one token, the lower limit, one whole window, a tie of the rounding (4.5 tokens), one token past a
 # window, four windows, a thumbnail, an old screen, a strip one token high, a 4K screen.
@@ -32,11 +31,11 @@ class WindowKind:
     """The attention windows of one shape; an image has at most four kinds.
 
     Attributes:
-        place: "inner", or where they are cut: "right", "bottom", "corner".
-        columns: tokens along a window's width.
+        place: "inner", or the edge that cuts them: "right", "bottom", "corner".
+        columns: tokens along the width of a window.
         rows: tokens along its height.
-        count: windows of this kind.
-        whole: nothing is cut.
+        count: number of windows of this kind.
+        whole: True if the windows are not cut.
     """
 
     place: str
@@ -47,25 +46,25 @@ class WindowKind:
 
     @property
     def tokens(self) -> int:
-        """Real tokens in one such window; each attends to these alone."""
+        """Return the real tokens in one such window; each attends to these only."""
         return self.columns * self.rows
 
 
 @dataclass(frozen=True)
 class SizeReport:
-    """What one size becomes.
+    """A report on one image size.
 
     Attributes:
-        plan: its source_size, resized_size, tokens and windows.
-        kinds: the windows by shape, inner ones first; empty for a family without windows.
+        plan: plan of the size, with source_size, resized_size, tokens and windows.
+        kinds: windows by shape, inner ones first; empty for a family without windows.
         whole_windows: windows that hold as many tokens as fit.
         partial_windows: windows cut at the right or bottom edge.
-        padding: places in those windows that hold no token; the reference drops them before attention.
-        enlarged: the rounded size was below the lower limit, so the image was brought up to it: more tokens, no more
-            detail. A side below half a token rounds to 0, so long thin strips go this way too and lose length.
-        enlargement: (x, y) resized pixels for one source pixel.
+        padding: places in the partial windows without a token; the reference drops them before attention.
+        enlarged: True if the rounded size was below the lower limit and the image is enlarged to it: more tokens, no
+            more detail. A side below half a token rounds to 0, so long thin strips are enlarged too and lose length.
+        enlargement: (x, y) resized pixels per source pixel.
         whole_window_size: (width, height) nearest to the resized size, within the plan's limits, that fills whole
-            windows; an image of that size is not resized at all. None where there are no windows or no such size.
+            windows; an image of that size is not resized. None if there are no windows or no such size.
     """
 
     plan: Plan
@@ -79,10 +78,10 @@ class SizeReport:
 
 
 def window_kinds(plan: Plan) -> tuple[WindowKind, ...]:
-    """The attention windows of a plan by shape: inner, right edge, bottom edge, corner; those that exist.
+    """Group the attention windows of a plan by shape: inner, right edge, bottom edge, corner.
 
     Returns:
-        At most four kinds, whose counts add up to `plan.windows` and whose tokens to `plan.tokens`; none for a family
+        At most four kinds; their counts add up to `plan.windows` and their tokens to `plan.tokens`. Empty for a family
         without windows.
     """
     family = plan.family
@@ -108,42 +107,42 @@ def explain(
     budget: int | str | None = None,
     min_tokens: int | None = None,
 ) -> SizeReport:
-    """Say how an image of this size fills the windows of attention, and whether it is enlarged.
+    """Report how an image fills the attention windows, and if it is enlarged.
 
     Args:
-        image_or_size: as `mlx_saccade.plan`.
-        family: as `mlx_saccade.plan`.
-        budget: as `mlx_saccade.plan`.
-        min_tokens: as `mlx_saccade.plan`.
+        image_or_size: as in `mlx_saccade.plan`.
+        family: as in `mlx_saccade.plan`.
+        budget: as in `mlx_saccade.plan`.
+        min_tokens: as in `mlx_saccade.plan`.
 
     Returns:
         The report.
 
     Raises:
         InputError: as `mlx_saccade.plan`.
-        FileNotFoundError: no such file.
+        FileNotFoundError: the file does not exist.
     """
-    plan = budgets.plan(image_or_size, family=family, budget=budget, min_tokens=min_tokens)
-    kinds = window_kinds(plan)
+    image = plan(image_or_size, family=family, budget=budget, min_tokens=min_tokens)
+    kinds = window_kinds(image)
     whole = sum(kind.count for kind in kinds if kind.whole)
-    side = (plan.family.window_size or 0) // plan.family.factor
-    width, height = plan.source_size
-    # Rounded alone: within the plan's own upper limit, what was shrunk would look like what is too small.
-    rounded = budgets.smart_resize(height, width, plan.family.factor, 1, budgets.MAX_PIXELS)
+    side = (image.family.window_size or 0) // image.family.factor
+    width, height = image.source_size
+    # Rounded without the plan's upper limit, under which a shrunk image would look like one that is too small.
+    rounded = smart_resize(height, width, image.family.factor, 1, MAX_PIXELS)
     return SizeReport(
-        plan=plan,
+        plan=image,
         kinds=kinds,
         whole_windows=whole,
-        partial_windows=plan.windows - whole,
-        padding=max(0, plan.windows * side**2 - plan.tokens),
-        enlarged=rounded[0] * rounded[1] < plan.min_pixels,
-        enlargement=(plan.resized_size[0] / width, plan.resized_size[1] / height),
-        whole_window_size=_whole_window_size(plan),
+        partial_windows=image.windows - whole,
+        padding=max(0, image.windows * side**2 - image.tokens),
+        enlarged=rounded[0] * rounded[1] < image.min_pixels,
+        enlargement=(image.resized_size[0] / width, image.resized_size[1] / height),
+        whole_window_size=_whole_window_size(image),
     )
 
 
 def _whole_window_size(plan: Plan) -> tuple[int, int] | None:
-    """The size nearest to the resized one whose sides are whole windows, within the plan's limits."""
+    """Return the size nearest to the resized one that fills whole windows within the plan's limits."""
     side = plan.family.window_size
     if side is None:
         return None

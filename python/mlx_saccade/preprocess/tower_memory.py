@@ -22,29 +22,29 @@ __all__ = [
 ]
 
 SCORE_BYTES = 64 * 2**20
-"""Attention scores that exist at one time where a GPU has no fused kernel, in bytes: a tenth of what the 3B tower's
-other activations take at 4,096 tokens in float32, and enough queries a call that matrix products stay efficient."""
+"""Maximum bytes of attention scores at one time on a GPU without a fused kernel. It is a tenth of the 3B tower's other
+activations at 4,096 tokens in float32, and leaves enough queries per call for efficient matrix products."""
 
 CPU_SCORE_BYTES = 16 * 2**20
-"""The same on the CPU, one head at a time: 64 queries against the largest image's 65,536 patches."""
+"""Maximum bytes of attention scores on the CPU, one head at a time: 64 queries against 65,536 patches."""
 
 ROWS = 2048
-"""Rows that go through a layer's matrices at one time: products are as fast with more, and with the widths of 3B and 7B
-no array of a step is above 32 MB, from where on the C library's allocator asks the system for every array anew."""
+"""Rows that pass through a layer's matrices at one time. With the widths of 3B and 7B no array is then above 32 MB, the
+size from which the C library's allocator asks the system for each array. More rows are no faster."""
 
 
 @dataclass(frozen=True)
 class VisionTower:
-    """Shape of a Qwen2.5-VL vision tower.
+    """The shape of a Qwen2.5-VL vision tower.
 
     Attributes:
-        name: of the checkpoint's size, "3b" or "7b".
-        family: name of its family.
+        name: size of the checkpoint, "3b" or "7b".
+        family: name of the family.
         hidden: width of the residual stream.
-        depth: blocks.
-        heads: attention heads.
+        depth: number of blocks.
+        heads: number of attention heads.
         intermediate: width inside the gated MLP.
-        out_hidden: width of the language model that the merger writes to.
+        out_hidden: output width, that of the language model.
     """
 
     name: str
@@ -57,7 +57,7 @@ class VisionTower:
 
     @property
     def parameters(self) -> int:
-        """Weights and biases, patch embedding folded to one frame (see `predict_memory`)."""
+        """Count weights and biases, with the patch embedding folded to one frame."""
         family = get(self.family)
         patch_values = 3 * family.patch_size**2
         wide = self.hidden * family.merge_size**2
@@ -79,10 +79,10 @@ _TOWERS = {
 
 
 def towers(family: str | Family = "qwen2.5-vl") -> tuple[VisionTower, ...]:
-    """The vision towers of a family whose shape is known here, smallest first; empty where none is.
+    """Return the known vision towers of a family, smallest first; empty if none is known.
 
     Raises:
-        InputError: no such family.
+        InputError: the family is unknown.
     """
     name = get(family).name
     return tuple(tower for tower in _TOWERS.values() if tower.family == name)
@@ -90,7 +90,7 @@ def towers(family: str | Family = "qwen2.5-vl") -> tuple[VisionTower, ...]:
 
 @dataclass(frozen=True)
 class TowerMemory:
-    """A predicted peak of the vision tower, in bytes, and its parts; see `predict_memory`."""
+    """A predicted memory peak of a vision tower, in bytes, and its parts; see `predict_memory`."""
 
     dtype: str
     attention: str
@@ -102,7 +102,7 @@ class TowerMemory:
 
     @property
     def total(self) -> int:
-        """The parts together."""
+        """Return the sum of the parts."""
         return self.weights + self.patches + self.residual + self.activations + self.scores
 
 
@@ -110,17 +110,17 @@ _BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 
 
 def query_chunk(patches: int, heads: int, *, segments: int = 1) -> int:
-    """Queries that attend in one call where no kernel is fused, so that their float32 scores fit `SCORE_BYTES`.
+    """Return the number of queries per attention call without a fused kernel: their float32 scores fit `SCORE_BYTES`.
 
         heads x chunk x patches x 4 bytes <= SCORE_BYTES
 
     Args:
-        patches: that each query attends to: of an image, of a frame, or of a window.
-        heads: attention heads.
-        segments: images, frames or windows of that size, which may share a call.
+        patches: patches that each query attends to: those of an image, a frame or a window.
+        heads: number of attention heads.
+        segments: images, frames or windows of that size that may share a call; default 1.
 
     Returns:
-        At least 1, at most patches x segments; `predict_memory` takes it as its `query_chunk`.
+        From 1 to patches x segments; the `query_chunk` of `predict_memory`.
     """
     return max(1, min(patches * segments, SCORE_BYTES // (heads * patches * 4)))
 
@@ -133,36 +133,36 @@ def predict_memory(
     query_chunk: int | None = None,
     heads: int | None = None,
 ) -> TowerMemory:
-    """Predict the peak memory of a tower over one image, in bytes. It is a prediction: nothing is measured here.
+    """Predict the peak memory of a tower over one image, in bytes.
 
-    What is no attention goes by `ROWS` rows at a time (R, at most the patches). With P patches, width H, gated width
-    I, head width d, b bytes a value of `dtype` (of the stream 4 where that is float16), A heads a call and queries in
-    chunks of C, a block's memory is the greater of two moments:
+    P is the number of patches, H the width, I the gated width, d the head width, b the bytes per value of `dtype`
+    (4 for the residual stream in float16), A the heads per call and C the queries per chunk. Everything but attention
+    runs over R = min(`ROWS`, P) rows at a time. The memory of a block is the greater of two moments:
 
-        attention    the stream P x H; query, key, value and what they give, P x 4 H x b; one chunk of scores,
+        attention    residual stream P x H; query, key, value and output, P x 4 H x b; one chunk of scores,
                      A x min(C, P) x P x 4, none with fused attention
-        the rest     the stream before and after, 2 P x H; the attention's output P x H x b; R x (2 I + 3 H) x b
+        the rest     residual stream before and after, 2 P x H; attention output P x H x b; R x (2 I + 3 H) x b
 
-    to which come weights (parameters x b, the two frames of the patch embedding summed into one), patches (P x 3 x
-    patch_size^2, uint8, one frame) and P x d x 4 of rotary angles. On the CPU in float32 it is within a fifth of what
-    MLX measures from 256 to 16,384 tokens (tests/acceptance/test_memory_bounds.py).
+    Added to it are the weights (parameters x b, the two frames of the patch embedding summed into one), the patches
+    (P x 3 x patch_size^2, uint8, one frame) and P x d x 4 of rotary angles. tests/acceptance/test_memory_bounds.py
+    compares the prediction with MLX's own measure.
 
     Args:
-        tower: from `towers`.
-        patches: of the plan, before merging.
-        dtype: of weights and activations: "bfloat16", "float16" or "float32".
-        query_chunk: queries whose scores exist at one time; None means fused attention.
-        heads: whose scores exist at one time; None: all.
+        tower: a tower from `towers`.
+        patches: patches of the plan, before merging.
+        dtype: type of weights and activations: "bfloat16" (default), "float16" or "float32".
+        query_chunk: queries whose scores exist at one time; None (default) is fused attention.
+        heads: heads whose scores exist at one time; None (default) is all.
 
     Raises:
-        InputError: an unknown dtype, or a count below 1.
+        InputError: the dtype is unknown, or a count is below 1.
     """
     if not isinstance(dtype, str) or dtype not in _BYTES:
-        raise InputError(f"unknown dtype {brief(dtype)}; known: {', '.join(_BYTES)}")
+        raise InputError(f"dtype: expected one of {', '.join(_BYTES)}; got {brief(dtype)}")
     if patches < 1:
-        raise InputError(f"patches is {patches}; it must be at least 1")
+        raise InputError(f"patches: expected at least 1; got {patches}")
     if query_chunk is not None and query_chunk < 1:
-        raise InputError(f"query_chunk is {query_chunk}; it must be at least 1, or None for fused attention")
+        raise InputError(f"query_chunk: expected at least 1, or None for fused attention; got {query_chunk}")
     width, rows = _BYTES[dtype], min(ROWS, patches)
     stream = patches * tower.hidden * (2 if dtype == "bfloat16" else 4)
     angles = patches * tower.hidden // tower.heads * 4

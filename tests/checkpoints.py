@@ -1,4 +1,4 @@
-"""Small checkpoints made on disk from a seed: NumPy alone, so that the reference and the tests make the same bytes."""
+"""Write small seeded checkpoints with NumPy alone, so that the reference and the tests make the same bytes."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ QWEN2_VL: dict[str, Any] = {
 
 
 def config(base: dict[str, Any] = CONFIG, **changes: Any) -> dict[str, Any]:
-    """A copy of CONFIG, or of another, with top-level values changed."""
+    """Return a copy of CONFIG, or of another config, with changed top-level values."""
     return {**copy.deepcopy(base), **changes}
 
 
-def nested(flat: dict[str, Any]) -> dict[str, Any]:
-    """The spelling that transformers 5 writes: text_config with rope_parameters."""
+def nested_config(flat: dict[str, Any]) -> dict[str, Any]:
+    """Return the config as transformers 5 writes it: text_config with rope_parameters."""
     top = {"architectures", "model_type", "vision_config", "tie_word_embeddings", "torch_dtype"}
     top |= {"image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id"}
     text = {key: value for key, value in flat.items() if key not in top}
@@ -94,7 +94,7 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
 
 
 def shapes(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Every tensor of a flat config, by its published key."""
+    """Return the shape of every tensor of a flat config, by its published key."""
     return {**(_plain_tower(raw) if raw["model_type"] == "qwen2_vl" else _windowed_tower(raw)), **_decoder(raw)}
 
 
@@ -102,7 +102,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def _layers(prefix: str, sizes: tuple[tuple[str, int, int], ...]) -> Shapes:
-    """Linear layers with biases, (name, values out, values in)."""
+    """Return the shapes of linear layers with biases; `sizes` are (name, values out, values in)."""
     table: Shapes = {}
     for name, out, into in sizes:
         table |= {f"{prefix}{name}.weight": (out, into), f"{prefix}{name}.bias": (out,)}
@@ -155,9 +155,9 @@ def _decoder(raw: dict[str, Any]) -> Shapes:
 
 
 def weights(raw: dict[str, Any], seed: int = 1) -> dict[str, np.ndarray]:
-    """Float32 weights large enough that attention, positions and biases all matter to the result."""
+    """Return float32 weights large enough that attention, positions and biases all change the result."""
     random = np.random.RandomState(seed)
-    made = {}
+    tensors = {}
     for key, shape in sorted(shapes(raw).items()):
         noise = random.standard_normal(shape)
         if key.endswith(".bias"):
@@ -166,11 +166,11 @@ def weights(raw: dict[str, Any], seed: int = 1) -> dict[str, np.ndarray]:
             noise = 1 + 0.1 * noise
         elif key != "model.embed_tokens.weight":
             noise = noise * (1.0 / np.sqrt(np.prod(shape[1:])))
-        made[key] = noise.astype(np.float32)
-    return made
+        tensors[key] = noise.astype(np.float32)
+    return tensors
 
 
-# As published, size limits left out.
+# As published, without size limits.
 PREPROCESSOR: dict[str, Any] = {
     "image_processor_type": "Qwen2VLImageProcessor",
     "processor_class": "Qwen2_5_VLProcessor",
@@ -185,7 +185,7 @@ _NAMES = {"float32": "F32", "float16": "F16", "uint16": "BF16", "int32": "I32", 
 
 
 def save_tensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    """Write a safetensors file; uint16 arrays are taken for the bits of bfloat16."""
+    """Write a safetensors file; uint16 arrays are the bits of bfloat16."""
     header, start = {}, 0
     for key, array in tensors.items():
         stop = start + array.nbytes
@@ -204,7 +204,7 @@ def write(
     *,
     files: dict[str, dict[str, Any]] | None = None,
 ) -> Path:
-    """A checkpoint folder: config.json, model.safetensors, a preprocessor config and any other JSON files."""
+    """Write a checkpoint folder: config.json, model.safetensors, a preprocessor config and any other JSON files."""
     raw = CONFIG if raw is None else raw
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(raw))
@@ -240,7 +240,7 @@ You are a helpful assistant.<|im_end|>
 
 
 def write_tokenizer(folder: Path) -> None:
-    """A byte-level tokenizer without merges, the published special tokens and the template."""
+    """Write a byte-level tokenizer without merges, the published special tokens and the template."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     vocabulary = {letter: number for number, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
@@ -254,7 +254,7 @@ def write_tokenizer(folder: Path) -> None:
 
 
 def write_whole(folder: Path, base: dict[str, Any] = CONFIG, **changes: Any) -> Path:
-    """A checkpoint with its tokenizer, template and size limits."""
+    """Write a checkpoint with its tokenizer, template and size limits."""
     limits = {"preprocessor_config.json": {**PREPROCESSOR, "min_pixels": 3136, "max_pixels": 100352}}
     write(folder, config(base, **changes), files=limits)
     write_tokenizer(folder)

@@ -1,9 +1,9 @@
-"""Image files damaged in every way a disk, a network or an enemy damages them, through `media`, one after another.
+"""Read image files damaged as by a disk, a network or an attacker, one after another, through `media`.
 
-    python tests/damaged_images.py --count 10000        # what was read, what was refused, how long, how much memory
+    python tests/damaged_images.py --count 10000        # counts, time and memory
 
-Every file has to end in a frame or in an InputError of one line, and the same with the optional decoders as without
-them. File number N is the same in every run with the same Pillow.
+Every file must give a frame or an InputError of one line, the same with and without the optional decoders. File number
+N is the same in every run with the same Pillow.
 """
 
 from __future__ import annotations
@@ -25,47 +25,47 @@ from mlx_saccade import media
 from mlx_saccade.errors import InputError
 from mlx_saccade.media import fast_decoders
 
-MOST_PIXELS = 1 << 22
+MAX_PIXELS = 1 << 22
 EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
 def sound_files() -> dict[str, bytes]:
-    """One small file of every format and mode that is read."""
+    """Return a small file of every supported format and mode."""
     photo, grey = pictures.corners(48, 40), Image.fromarray(pictures.noise(31, 23, 1))
     rgba = Image.fromarray(pictures.noise(29, 21, 4))
     icc = pictures.rgb_profile(pictures.DISPLAY_P3, None)
     deep = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30) * 109)
     files = {
-        "PNG": pictures.encoded(photo, "PNG", icc_profile=icc, exif=pictures.exif(6)),
-        "PNG RGBA": pictures.encoded(rgba, "PNG"),
-        "PNG grey": pictures.encoded(grey, "PNG"),
-        "PNG grey with alpha": pictures.encoded(Image.fromarray(pictures.noise(31, 23, 2)), "PNG"),
-        "PNG palette": pictures.encoded(photo.convert("P"), "PNG", transparency=0),
-        "PNG 1 bit": pictures.encoded(grey.convert("1"), "PNG"),
-        "PNG 16 bit": pictures.encoded(deep, "PNG"),
-        "PNG animated": pictures.encoded(photo, "PNG", save_all=True, append_images=[photo.rotate(90)]),
-        "JPEG": pictures.encoded(photo, "JPEG", exif=pictures.exif(8), icc_profile=icc),
-        "JPEG progressive": pictures.encoded(photo, "JPEG", progressive=True, subsampling=0),
-        "JPEG grey": pictures.encoded(grey, "JPEG"),
-        "JPEG CMYK": pictures.encoded(photo.convert("CMYK"), "JPEG"),
-        "WebP": pictures.encoded(rgba, "WEBP", lossless=True),
-        "WebP lossy": pictures.encoded(photo, "WEBP", quality=60),
-        "GIF": pictures.encoded(photo, "GIF"),
-        "BMP": pictures.encoded(photo, "BMP"),
-        "TIFF": pictures.encoded(photo, "TIFF", compression="raw"),
-        "TIFF LZW": pictures.encoded(photo, "TIFF", compression="tiff_lzw"),
-        "TIFF deflate": pictures.encoded(deep, "TIFF", compression="tiff_deflate"),
-        "PPM": pictures.encoded(photo, "PPM"),
+        "PNG": pictures.encode(photo, "PNG", icc_profile=icc, exif=pictures.exif(6)),
+        "PNG RGBA": pictures.encode(rgba, "PNG"),
+        "PNG grey": pictures.encode(grey, "PNG"),
+        "PNG grey with alpha": pictures.encode(Image.fromarray(pictures.noise(31, 23, 2)), "PNG"),
+        "PNG palette": pictures.encode(photo.convert("P"), "PNG", transparency=0),
+        "PNG 1 bit": pictures.encode(grey.convert("1"), "PNG"),
+        "PNG 16 bit": pictures.encode(deep, "PNG"),
+        "PNG animated": pictures.encode(photo, "PNG", save_all=True, append_images=[photo.rotate(90)]),
+        "JPEG": pictures.encode(photo, "JPEG", exif=pictures.exif(8), icc_profile=icc),
+        "JPEG progressive": pictures.encode(photo, "JPEG", progressive=True, subsampling=0),
+        "JPEG grey": pictures.encode(grey, "JPEG"),
+        "JPEG CMYK": pictures.encode(photo.convert("CMYK"), "JPEG"),
+        "WebP": pictures.encode(rgba, "WEBP", lossless=True),
+        "WebP lossy": pictures.encode(photo, "WEBP", quality=60),
+        "GIF": pictures.encode(photo, "GIF"),
+        "BMP": pictures.encode(photo, "BMP"),
+        "TIFF": pictures.encode(photo, "TIFF", compression="raw"),
+        "TIFF LZW": pictures.encode(photo, "TIFF", compression="tiff_lzw"),
+        "TIFF deflate": pictures.encode(deep, "TIFF", compression="tiff_deflate"),
+        "PPM": pictures.encode(photo, "PPM"),
     }
     if features.check("jpg_2000"):
-        files["JPEG 2000"] = pictures.encoded(photo, "JPEG2000")
+        files["JPEG 2000"] = pictures.encode(photo, "JPEG2000")
     if features.check("avif"):
-        files["AVIF"] = pictures.encoded(photo, "AVIF")
+        files["AVIF"] = pictures.encode(photo, "AVIF")
     return files
 
 
 def _damage_once(rng: random.Random, data: bytearray, others: list[bytes]) -> None:
-    """One kind of damage; positions near the head are as likely as all the rest, since the structure is there."""
+    """Damage a file in one way; positions near the head, where the structure is, are as likely as all others."""
     end = len(data) if rng.random() < 0.5 else min(len(data), 96)
     at, kind = rng.randrange(end), rng.randrange(7)
     span = rng.randint(1, 40)
@@ -89,8 +89,8 @@ def _damage_once(rng: random.Random, data: bytearray, others: list[bytes]) -> No
         data[at:] = other[start:]
 
 
-def damaged(count: int, first: int = 0) -> Iterator[tuple[int, str, bytes]]:
-    """(number, name of the sound file, damaged bytes), the same for the same numbers."""
+def damage_files(count: int, first: int = 0) -> Iterator[tuple[int, str, bytes]]:
+    """Yield (number, name of the sound file, damaged bytes), the same for the same numbers."""
     files = sound_files()
     names, others = list(files), list(files.values())
     for number in range(first, first + count):
@@ -103,26 +103,26 @@ def damaged(count: int, first: int = 0) -> Iterator[tuple[int, str, bytes]]:
         yield number, name, bytes(data)
 
 
-def opened(data: bytes) -> np.ndarray | str:
-    """The pixels, or the message of the refusal."""
+def read_or_refuse(data: bytes) -> np.ndarray | str:
+    """Return the pixels, or the message of the refusal."""
     try:
-        return media.open_image(data, max_pixels=MOST_PIXELS).pixels
+        return media.open_image(data, max_pixels=MAX_PIXELS).pixels
     except InputError as error:
         return str(error)
 
 
 def compare(data: bytes) -> str:
-    """Say "read" or "refused", the same with the optional decoders and without.
+    """Read a file with and without the optional decoders; return "read" or "refused".
 
     Raises:
         AssertionError: the two differ, or a message has more than one line.
     """
-    with_all = opened(data)
-    kept, fast_decoders.pixels = fast_decoders.pixels, lambda stream, image: None
+    with_all = read_or_refuse(data)
+    original, fast_decoders.pixels = fast_decoders.pixels, lambda stream, image: None
     try:
-        plain = opened(data)
+        plain = read_or_refuse(data)
     finally:
-        fast_decoders.pixels = kept
+        fast_decoders.pixels = original
     if isinstance(with_all, str) or isinstance(plain, str):
         assert isinstance(with_all, str) and isinstance(plain, str), (with_all, plain)
         assert with_all == plain
@@ -140,19 +140,19 @@ def main() -> None:
     warnings.simplefilter("ignore")
     counts: Counter[str] = Counter()
     start, slowest = time.monotonic(), (0.0, -1)
-    for number, name, data in damaged(options.count, options.first):
-        began = time.monotonic()
+    for number, name, data in damage_files(options.count, options.first):
+        file_start = time.monotonic()
         try:
             counts[compare(data)] += 1
         except BaseException:
             print(f"file {number} ({name}):", file=sys.stderr)
             raise
-        slowest = max(slowest, (time.monotonic() - began, number))
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "linux" else 1 << 20)
+        slowest = max(slowest, (time.monotonic() - file_start, number))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "linux" else 1 << 20)
     versions = ", ".join(f"{name} {version}" for name, version in fast_decoders.versions().items())
     print(
         f"{options.count} files: {counts['read']} read, {counts['refused']} refused; {time.monotonic() - start:.0f} s, "
-        f"slowest {slowest[0]:.2f} s (file {slowest[1]}), at most {used} MB; Pillow {Image.__version__}, {versions}"
+        f"slowest {slowest[0]:.2f} s (file {slowest[1]}), at most {peak} MB; Pillow {Image.__version__}, {versions}"
     )
 
 

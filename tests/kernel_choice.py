@@ -1,4 +1,4 @@
-"""Runs a test's body with one kernel of the core."""
+"""Run a part of a test with one kernel of the core."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mlx_saccade import _core
 
 
 @contextmanager
-def using(kernel: str) -> Iterator[None]:
-    """Runs the body with a kernel, and fails unless that kernel did the last work in it."""
+def use_kernel(kernel: str) -> Iterator[None]:
+    """Run the body with a kernel, and fail unless that kernel did its last work."""
     _core.select_kernel(kernel)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Images and color profiles that the media tests build, so that none has to be stored."""
+"""Build images and color profiles for the media tests, so that none has to be stored."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ SRGB = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06
 _D50 = (0.9642, 1.0, 0.8249)
 
 
-def encoded(image: Image.Image, format_name: str, **options: Any) -> bytes:
+def encode(image: Image.Image, format_name: str, **options: Any) -> bytes:
+    """Return an image as a file's bytes."""
     stream = io.BytesIO()
     image.save(stream, format_name, **options)
     return stream.getvalue()
 
 
 def noise(width: int, height: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Return uint8 noise [height, width, channels], of one channel [height, width]."""
     shape = (height, width) if channels == 1 else (height, width, channels)
     return np.random.RandomState(seed).randint(0, 256, shape).astype(np.uint8)
 
 
 def corners(width: int = 96, height: int = 64) -> Image.Image:
-    """Red, green, blue and yellow corners (from the top left, clockwise) on grey."""
+    """Return red, green, blue and yellow corners (from the top left, clockwise) on gray."""
     pixels = np.full((height, width, 3), 128, np.uint8)
     half_h, half_w = height // 2 - 8, width // 2 - 8
     pixels[:half_h, :half_w] = (255, 0, 0)
@@ -40,26 +42,26 @@ def corners(width: int = 96, height: int = 64) -> Image.Image:
 
 
 def exif(orientation: int, order: str = "<", kind: int = 3) -> bytes:
-    """An EXIF block with the orientation tag alone."""
+    """Return an EXIF block with only the orientation tag."""
     mark = b"II*\x00" if order == "<" else b"MM\x00*"
     value = struct.pack(order + ("H2x" if kind == 3 else "L"), orientation)
     return b"Exif\x00\x00" + mark + struct.pack(order + "LHHHL", 8, 1, 0x0112, kind, 1) + value + b"\x00" * 4
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
-    """One chunk of a PNG."""
+    """Return a chunk of a PNG."""
     return struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
 
 
 def png(width: int, height: int, bits: int, kind: int, data: bytes, *between: bytes, after: bytes = b"") -> bytes:
-    """A PNG made by hand: `data` holds the rows with their filter bytes."""
+    """Assemble a PNG; `data` holds the rows with their filter bytes."""
     head = chunk(b"IHDR", struct.pack(">LLBBBBB", width, height, bits, kind, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(data))
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(between) + body + after + chunk(b"IEND", b"")
 
 
-def grey_tiff(width: int, height: int, bits: int, rows: bytes, photometric: int = 1) -> bytes:
-    """A TIFF of one strip made by hand; `photometric` 0 says that zero is white."""
+def gray_tiff(width: int, height: int, bits: int, rows: bytes, photometric: int = 1) -> bytes:
+    """Assemble a TIFF of one strip; `photometric` 0 means that zero is white."""
     tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 110, 277: 1, 279: len(rows)}
     entries = b"".join(struct.pack("<HHLL", tag, 4 if tag in (273, 279) else 3, 1, tags[tag]) for tag in tags)
     return b"II*\x00" + struct.pack("<LH", 8, len(tags)) + entries + b"\x00" * 4 + rows
@@ -96,18 +98,19 @@ def _profile(space: bytes, connection: bytes, device: bytes, tags: dict[bytes, b
 
 
 def rgb_profile(colorants: tuple[tuple[float, ...], ...], gamma: float | None) -> bytes:
-    """An ICC matrix profile; gamma None is sRGB's own curve."""
+    """Return an ICC matrix profile; gamma None is sRGB's own curve."""
     curve = _tag_srgb_curve() if gamma is None else _tag_gamma(gamma)
     tags = {b"%cXYZ" % c: _tag_xyz(xyz) for c, xyz in zip(b"rgb", colorants, strict=True)}
     return _profile(b"RGB ", b"XYZ ", b"mntr", {**tags, **{b"%cTRC" % c: curve for c in b"rgb"}})
 
 
-def grey_profile(gamma: float) -> bytes:
+def gray_profile(gamma: float) -> bytes:
+    """Return an ICC profile of one channel."""
     return _profile(b"GRAY", b"XYZ ", b"mntr", {b"kTRC": _tag_gamma(gamma)})
 
 
 def cmyk_profile() -> bytes:
-    """Paper is white, and any ink at full is the same dark green: nothing that a naive conversion gives."""
+    """Return a CMYK profile of white paper whose full inks are one dark green, unlike any naive conversion."""
     identity = bytes(range(256))
     grid = b"".join(bytes((255, 128, 128)) if i == 0 else bytes((77, 90, 150)) for i in range(16))
     matrix = struct.pack(">9l", *(65536 if i % 4 == 0 else 0 for i in range(9)))
@@ -116,7 +119,7 @@ def cmyk_profile() -> bytes:
 
 
 def to_srgb(pixels: np.ndarray, colorants: tuple[tuple[float, ...], ...], gamma: float | None) -> np.ndarray:
-    """What an RGB matrix profile means, in plain arithmetic: uint8 [..., 3] -> uint8 [..., 3]."""
+    """Convert uint8 [..., 3] from an RGB matrix profile to sRGB by plain arithmetic."""
     value = pixels.astype(np.float64) / 255
     linear = value**gamma if gamma else np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
     linear = linear @ np.array(colorants) @ np.linalg.inv(np.array(SRGB))

@@ -1,8 +1,8 @@
-"""Checkpoints quantized as mlx-community does it, made with NumPy: packed weights, and the floats they stand for.
+"""Quantize checkpoints as mlx-community does, with NumPy: packed weights, and the floats that they represent.
 
-A group of weights w is kept as whole numbers q of `bits` bits, w = scale * q + bias; the bits follow one another, the
-lowest first, in 32-bit words. Scales and biases are float16 here, so that the float32 product below is exact for every
-reader that multiplies in float32.
+A group of weights w is stored as whole numbers q of `bits` bits, w = scale * q + bias. The bits follow one another, the
+lowest first, in 32-bit words. Scales and biases are float16, so that their float32 product is exact for every reader
+that multiplies in float32.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 QuantSpec = tuple[int, int]
 """(bits, group size)."""
 
-# Every width of bits and group, one tower layer, the embedding and the head; what is not named has 4 bits in groups of
-# 32 if its width allows it.
+# Every number of bits and group size, one tower layer, the embedding and the head. Other layers have 4 bits in groups
+# of 32 if their width allows it.
 MIXED: dict[str, QuantSpec | None] = {
     "model.layers.0.mlp.gate_proj": (8, 64),
     "model.layers.0.self_attn.o_proj": None,
@@ -29,30 +29,30 @@ MIXED: dict[str, QuantSpec | None] = {
 }
 
 
-def mixed(name: str) -> QuantSpec | None:
-    """The rule of MIXED."""
+def mixed_rule(name: str) -> QuantSpec | None:
+    """Return the form of a layer by MIXED."""
     return MIXED.get(name, None if name.startswith("visual.") else (4, 32))
 
 
-def everything(bits: int, group: int) -> Callable[[str], QuantSpec | None]:
-    """One form for tower and language model."""
+def all_layers(bits: int, group: int) -> Callable[[str], QuantSpec | None]:
+    """Return a rule with one form for tower and language model."""
     return lambda name: (bits, group)
 
 
-def language(bits: int, group: int) -> Callable[[str], QuantSpec | None]:
-    """One form for the language model, none for the tower."""
+def language_layers(bits: int, group: int) -> Callable[[str], QuantSpec | None]:
+    """Return a rule with one form for the language model and none for the tower."""
     return lambda name: None if name.startswith("visual.") else (bits, group)
 
 
 def pack(values: np.ndarray, bits: int) -> np.ndarray:
-    """Whole numbers [rows, columns] -> uint32 [rows, columns * bits / 32]."""
+    """Pack whole numbers [rows, columns] into uint32 [rows, columns * bits / 32]."""
     stream = (values[..., None].astype(np.uint32) >> np.arange(bits, dtype=np.uint32)) & 1
     octets = np.packbits(stream.reshape(len(values), -1).astype(np.uint8), axis=1, bitorder="little")
     return octets.view("<u4")
 
 
 def quantize(weight: np.ndarray, bits: int, group: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Float [rows, columns] -> {"weight", "scales", "biases"}, and the float32 weights that they stand for."""
+    """Quantize float [rows, columns] to {"weight", "scales", "biases"}; return them and their float32 weights."""
     groups = weight.reshape(len(weight), -1, group)
     low, high = groups.min(-1), groups.max(-1)
     scales = ((high - low) / (2**bits - 1)).astype(np.float16)
@@ -65,7 +65,7 @@ def quantize(weight: np.ndarray, bits: int, group: int) -> tuple[dict[str, np.nd
 
 
 def mlx_name(name: str) -> str:
-    """The name of a tensor or a layer in mlx-community's layout."""
+    """Return the name of a tensor or a layer in mlx-community's layout."""
     if name.startswith("visual."):
         return "vision_tower." + name.removeprefix("visual.")
     return "language_model." + name
@@ -84,12 +84,12 @@ def checkpoint(
     Args:
         raw: its config.
         tensors: its float32 tensors.
-        rule: the form of a layer; None leaves it float, as does a width that the group does not divide.
-        default: the form that the config names for all layers; others are listed one by one.
+        rule: returns the form of a layer. None leaves it float, as does a width that the group does not divide.
+        default: the form that the config has for all layers; it lists the others one by one.
         names: how the file names tensors and layers.
 
     Returns:
-        The config, the tensors of the quantized file, and the float32 tensors, by published keys, that it stands for.
+        The config, the tensors of the quantized file, and their float32 values by published keys.
     """
     table: dict[str, Any] = {"group_size": default[1], "bits": default[0]}
     stored: dict[str, np.ndarray] = {}

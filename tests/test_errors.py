@@ -16,8 +16,8 @@ from mlx_saccade.errors import InputError, brief
 from mlx_saccade.preprocess import recommend, runtimes, tower_memory
 
 PIXELS = np.zeros((60, 90, 3), np.uint8)
-JPEG = pictures.encoded(Image.fromarray(PIXELS), "JPEG")
-PNG = pictures.encoded(Image.fromarray(PIXELS), "PNG")
+JPEG = pictures.encode(Image.fromarray(PIXELS), "JPEG")
+PNG = pictures.encode(Image.fromarray(PIXELS), "PNG")
 PLAN = saccade.plan((90, 60))
 FRAME = media.open_image(PIXELS)
 

@@ -40,10 +40,12 @@ def per_layer(bits: int, group: int) -> Callable[[str], Any]:
 def mixed(bits: int, group: int) -> Callable[[str], Any]:
     """More bits for the head, the embedding and every value projection."""
     high = ("lm_head", "model.embed_tokens")
-    return lambda name: (8, group) if name in high or name.endswith("v_proj") else quantized.language(bits, group)(name)
+    return lambda name: (
+        (8, group) if name in high or name.endswith("v_proj") else quantized.language_layers(bits, group)(name)
+    )
 
 
-RULES = {"language": quantized.language, "all": quantized.everything, "per layer": per_layer, "mixed": mixed}
+RULES = {"language": quantized.language_layers, "all": quantized.all_layers, "per layer": per_layer, "mixed": mixed}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_a_quantized_model_is_the_model_of_its_floats(
 )
 def test_missing_scales_and_biases_are_named_when_loading(tmp_path: Path, layer: str, part: str) -> None:
     config, stored, _ = quantized.checkpoint(
-        checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), quantized.everything(4, 64), default=(4, 64)
+        checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), quantized.all_layers(4, 64), default=(4, 64)
     )
     del stored[f"{layer}.{part}"]
     with pytest.raises(InputError, match=rf"{layer.split('.', 1)[1].removeprefix('model.')}\.{part} is missing"):
@@ -100,7 +102,7 @@ def test_all_layouts_of_keys_load_identically(tmp_path: Path) -> None:
     found = []
     for number, names in enumerate((str, later, quantized.mlx_name)):
         config, stored, _ = quantized.checkpoint(
-            checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), quantized.mixed, names=names
+            checkpoints.config(), checkpoints.weights(checkpoints.CONFIG), quantized.mixed_rule, names=names
         )
         model = models.load(checkpoints.write(tmp_path / str(number), config, stored))
         found.append(np.asarray(model(IDS, PIXELS, GRID)))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from kernel_choice import using
+from kernel_choice import use_kernel
 from numpy.typing import NDArray
 
 from mlx_saccade import _core
@@ -23,9 +23,9 @@ ORDERS = ("pillow13", "horizontal")
 
 
 def both(kernel: str, function: Any, *arguments: Any) -> None:
-    with using("scalar"):
+    with use_kernel("scalar"):
         expected = function(*arguments)
-    with using(kernel):
+    with use_kernel(kernel):
         made = function(*arguments)
     assert np.array_equal(made, expected)
 
@@ -136,7 +136,7 @@ def test_other_formats_are_read_where_they_lie(kernel: str, size: tuple[int, int
     }
     for name, (pixels, as_rgb) in cases.items():
         for new_size in ((56, 28), (28, 112)):
-            with using(kernel):
+            with use_kernel(kernel):
                 made = _core.native_patches(pixels, *new_size, "pillow13", 14, 2, 112, name)
             expected = _core.native_patches(np.ascontiguousarray(as_rgb), *new_size, "pillow13", 14, 2, 112)
             assert np.array_equal(made, expected), name

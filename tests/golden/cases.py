@@ -124,7 +124,7 @@ def _seeded(base: dict[str, Any], **changes: Any) -> Callable[[], tuple[dict[str
 
 def _dequantized() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     raw = checkpoints.config()
-    return raw, quantized.checkpoint(raw, checkpoints.weights(raw), quantized.mixed)[2]
+    return raw, quantized.checkpoint(raw, checkpoints.weights(raw), quantized.mixed_rule)[2]
 
 
 SETS = (

@@ -68,7 +68,7 @@ def test_seeded_checkpoints_give_the_same_logits(
 ) -> None:
     base = checkpoints.CONFIG if family == "qwen2.5-vl" else checkpoints.QWEN2_VL
     flat = checkpoints.config(base, tie_word_embeddings=tied)
-    raw = checkpoints.nested(flat) if nested else flat
+    raw = checkpoints.nested_config(flat) if nested else flat
     checkpoints.write(tmp_path / "old", raw, checkpoints.weights(flat))
     saccade.convert(tmp_path / "old", tmp_path / "new", **form)
     theirs = wide(load_model(tmp_path / "new"))

@@ -17,7 +17,7 @@ import pytest
 from command_line import assert_mistake, run_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import encoded, noise
+from pictures import encode, noise
 from PIL import Image, ImageFile
 
 from mlx_saccade import media
@@ -26,15 +26,15 @@ from mlx_saccade.media import decode
 
 PHOTO = pictures.corners(48, 40)
 FILES = {
-    "PNG": encoded(PHOTO, "PNG"),
-    "JPEG": encoded(PHOTO, "JPEG"),
-    "progressive JPEG": encoded(PHOTO, "JPEG", progressive=True),
-    "WebP": encoded(PHOTO, "WEBP", lossless=True),
-    "GIF": encoded(PHOTO, "GIF"),
-    "BMP": encoded(PHOTO, "BMP"),
-    "TIFF": encoded(PHOTO, "TIFF"),
-    "TIFF LZW": encoded(PHOTO, "TIFF", compression="tiff_lzw"),
-    "PPM": encoded(PHOTO, "PPM"),
+    "PNG": encode(PHOTO, "PNG"),
+    "JPEG": encode(PHOTO, "JPEG"),
+    "progressive JPEG": encode(PHOTO, "JPEG", progressive=True),
+    "WebP": encode(PHOTO, "WEBP", lossless=True),
+    "GIF": encode(PHOTO, "GIF"),
+    "BMP": encode(PHOTO, "BMP"),
+    "TIFF": encode(PHOTO, "TIFF"),
+    "TIFF LZW": encode(PHOTO, "TIFF", compression="tiff_lzw"),
+    "PPM": encode(PHOTO, "PPM"),
 }
 
 
@@ -139,7 +139,7 @@ def test_a_huge_png_is_refused_quickly_and_without_memory(tmp_path: Path) -> Non
 
 
 def test_the_limit_on_pixels_is_ours_and_can_be_moved() -> None:
-    data = encoded(Image.new("L", (40, 30)), "PNG")
+    data = encode(Image.new("L", (40, 30)), "PNG")
     with pytest.raises(InputError, match="is 40x30, 1,200 pixels; at most 1,199 are decoded"):
         media.open_image(data, max_pixels=1199)
     assert media.open_image(data, max_pixels=1200).source_size == (40, 30)
@@ -162,14 +162,14 @@ def test_more_alphas_than_a_palette_has_colors() -> None:
 def test_an_animation_gives_its_first_frame() -> None:
     frames = [Image.new("RGB", (12, 8), color) for color in ("red", "green", "blue")]
     for format_name, options in (("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {})):
-        data = encoded(frames[0], format_name, save_all=True, append_images=frames[1:], **options)
+        data = encode(frames[0], format_name, save_all=True, append_images=frames[1:], **options)
         frame = media.open_image(data)
         assert frame.source_size == (12, 8)
         assert (frame.pixels == (255, 0, 0)).all()
 
 
 def damaged_tiff(compression: str, seed: int) -> bytes:
-    data = bytearray(encoded(Image.fromarray(noise(90, 60)), "TIFF", compression=compression))
+    data = bytearray(encode(Image.fromarray(noise(90, 60)), "TIFF", compression=compression))
     data[len(data) // 2 : len(data) // 2 + 4] = bytes([0xFF, seed, 0xFF, 0xFF])
     return bytes(data)
 
@@ -195,7 +195,7 @@ def test_what_only_libtiff_tells_of_is_damage_to_who_listens(
         media.open_image(data)
     print("heard", file=sys.stderr, flush=True)
     assert capfd.readouterr().err == "heard\n"
-    sound = encoded(Image.fromarray(whole.pixels), "TIFF", compression="tiff_lzw")
+    sound = encode(Image.fromarray(whole.pixels), "TIFF", compression="tiff_lzw")
     np.testing.assert_array_equal(media.open_image(sound).pixels, whole.pixels)
 
 
@@ -233,7 +233,7 @@ def test_pillows_settings_are_left_alone_and_threads_do_not_disturb_each_other()
 
     def work(number: int) -> None:
         pixels = noise(64, 48, seed=number)
-        data = encoded(Image.fromarray(pixels), "PNG", icc_profile=pictures.rgb_profile(pictures.DISPLAY_P3, None))
+        data = encode(Image.fromarray(pixels), "PNG", icc_profile=pictures.rgb_profile(pictures.DISPLAY_P3, None))
         try:
             first = media.open_image(data).pixels
             for _ in range(10):

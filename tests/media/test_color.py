@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pictures
 import pytest
-from pictures import encoded, noise
+from pictures import encode, noise
 from PIL import Image, ImageCms
 
 from mlx_saccade import media
@@ -17,7 +17,7 @@ from mlx_saccade.errors import InputError
 
 def opened(image: Image.Image, format_name: str = "PNG", **options: object) -> np.ndarray:
     save = {key: options.pop(key) for key in ("quality", "icc_profile", "transparency", "lossless") if key in options}
-    return media.open_image(encoded(image, format_name, **save), **options).pixels
+    return media.open_image(encode(image, format_name, **save), **options).pixels
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> int:
@@ -40,7 +40,7 @@ def test_modes_without_alpha_are_as_pillow_converts_them(mode: str) -> None:
 
 
 def test_a_cmyk_jpeg_is_as_pillow_converts_it() -> None:
-    data = encoded(pictures.corners().convert("CMYK"), "JPEG", quality=95)
+    data = encode(pictures.corners().convert("CMYK"), "JPEG", quality=95)
     with Image.open(io.BytesIO(data)) as image:
         assert image.mode == "CMYK"
         expected = np.asarray(image.convert("RGB"))
@@ -79,10 +79,10 @@ def test_sixteen_bit_grey_of_other_files() -> None:
 
 def test_grey_tiffs_of_twelve_bits_and_of_white_as_zero_are_as_light_as_they_say() -> None:
     packed = bytes([0x00, 0x08, 0x00, 0xFF, 0xF0, 0x10])  # 0, 2048, 4095 and 16 in twelve bits each
-    assert media.open_image(pictures.grey_tiff(4, 1, 12, packed)).pixels[0, :, 0].tolist() == [0, 128, 255, 1]
+    assert media.open_image(pictures.gray_tiff(4, 1, 12, packed)).pixels[0, :, 0].tolist() == [0, 128, 255, 1]
     values = np.array([[0, 0x1234, 0x8080, 65535]], "<u2")
     for photometric, wanted in ((1, values), (0, 65535 - values)):
-        data = pictures.grey_tiff(4, 1, 16, values.tobytes(), photometric)
+        data = pictures.gray_tiff(4, 1, 16, values.tobytes(), photometric)
         np.testing.assert_array_equal(media.open_image(data).pixels[:, :, 0], np.rint(wanted / 257).astype(np.uint8))
 
 
@@ -187,7 +187,7 @@ def test_premultiplied_alpha_is_divided_out() -> None:
 def test_profiles_are_converted_to_srgb(colorants: tuple, gamma: float | None, format_name: str) -> None:
     pixels = noise(64, 48)
     options = {"lossless": True} if format_name == "WEBP" else {}
-    data = encoded(Image.fromarray(pixels), format_name, icc_profile=pictures.rgb_profile(colorants, gamma), **options)
+    data = encode(Image.fromarray(pixels), format_name, icc_profile=pictures.rgb_profile(colorants, gamma), **options)
     converted = media.open_image(data).pixels
     assert distance(converted, pictures.to_srgb(pixels, colorants, gamma)) <= 1
     assert distance(converted, pixels) > 20
@@ -231,16 +231,16 @@ def test_palettes_take_profiles() -> None:
 def test_grey_profiles() -> None:
     pixels = noise(40, 30, 1)
     expected = np.rint(1.055 * (pixels / 255) ** (1.8 / 2.4) * 255 - 0.055 * 255)
-    converted = opened(Image.fromarray(pixels), icc_profile=pictures.grey_profile(1.8))
+    converted = opened(Image.fromarray(pixels), icc_profile=pictures.gray_profile(1.8))
     light = pixels > 40
     assert np.abs(converted[:, :, 0][light] - expected[light]).max() <= 1
     assert np.abs(converted[:, :, 0].astype(int) - pixels).max() > 10
     with_alpha = Image.fromarray(pixels)
     with_alpha.putalpha(255)
     assert with_alpha.mode == "LA"
-    np.testing.assert_array_equal(opened(with_alpha, icc_profile=pictures.grey_profile(1.8)), converted)
+    np.testing.assert_array_equal(opened(with_alpha, icc_profile=pictures.gray_profile(1.8)), converted)
     deep = Image.fromarray(pixels.astype(np.uint16) * 257)
-    assert distance(opened(deep, icc_profile=pictures.grey_profile(1.8)), converted) <= 1
+    assert distance(opened(deep, icc_profile=pictures.gray_profile(1.8)), converted) <= 1
 
 
 def test_grey_takes_an_rgb_profile() -> None:
@@ -259,10 +259,10 @@ def test_cmyk_profiles() -> None:
     assert naive[8, 8, 1] < 20
 
 
-@pytest.mark.parametrize("profile", [b"no profile at all", pictures.grey_profile(2.2), pictures.cmyk_profile()])
+@pytest.mark.parametrize("profile", [b"no profile at all", pictures.gray_profile(2.2), pictures.cmyk_profile()])
 def test_a_broken_or_foreign_profile_is_an_error_that_says_how_to_go_on(profile: bytes) -> None:
     pixels = noise(8, 8)
-    data = encoded(Image.fromarray(pixels), "TIFF", icc_profile=profile)
+    data = encode(Image.fromarray(pixels), "TIFF", icc_profile=profile)
     with pytest.raises(InputError, match=r"bytes: its color profile .*color='ignore'"):
         media.open_image(data)
     np.testing.assert_array_equal(media.open_image(data, color="ignore").pixels, pixels)
@@ -271,7 +271,7 @@ def test_a_broken_or_foreign_profile_is_an_error_that_says_how_to_go_on(profile:
 @pytest.mark.parametrize("cut", range(20, 480, 23))
 def test_truncated_profiles_never_end_in_anything_but_an_input_error(cut: int) -> None:
     whole = pictures.rgb_profile(pictures.DISPLAY_P3, None)
-    data = encoded(Image.fromarray(noise(8, 8)), "TIFF", icc_profile=whole[:cut])
+    data = encode(Image.fromarray(noise(8, 8)), "TIFF", icc_profile=whole[:cut])
     try:
         media.open_image(data)
     except InputError as error:

@@ -14,7 +14,7 @@ import pictures
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import encoded, noise
+from pictures import encode, noise
 from PIL import Image
 
 from mlx_saccade import media
@@ -51,10 +51,10 @@ def test_they_are_installed_with_the_test_extra() -> None:
 @pytest.mark.parametrize(
     ("data", "mode"),
     [
-        (encoded(PHOTO, "PNG"), "RGB"),
-        (encoded(RGBA, "PNG"), "RGBA"),
-        (encoded(PHOTO, "JPEG"), "RGB"),
-        (encoded(PHOTO, "JPEG", progressive=True), "RGB"),
+        (encode(PHOTO, "PNG"), "RGB"),
+        (encode(RGBA, "PNG"), "RGBA"),
+        (encode(PHOTO, "JPEG"), "RGB"),
+        (encode(PHOTO, "JPEG", progressive=True), "RGB"),
     ],
     ids=["PNG", "PNG RGBA", "JPEG", "progressive JPEG"],
 )
@@ -69,16 +69,16 @@ def test_they_take_what_screens_and_cameras_write(data: bytes, mode: str) -> Non
 @pytest.mark.parametrize(
     "data",
     [
-        encoded(PHOTO.convert("P"), "PNG"),
-        encoded(PHOTO.convert("L"), "PNG"),
-        encoded(Image.fromarray(noise(67, 45, 2)), "PNG"),
-        encoded(PHOTO, "PNG", transparency=(1, 2, 3)),
-        encoded(Image.fromarray(np.zeros((4, 4), np.uint16)), "PNG"),
+        encode(PHOTO.convert("P"), "PNG"),
+        encode(PHOTO.convert("L"), "PNG"),
+        encode(Image.fromarray(noise(67, 45, 2)), "PNG"),
+        encode(PHOTO, "PNG", transparency=(1, 2, 3)),
+        encode(Image.fromarray(np.zeros((4, 4), np.uint16)), "PNG"),
         pictures.png(2, 1, 16, 2, bytes(13)),
-        encoded(PHOTO, "PNG", save_all=True, append_images=[PHOTO.rotate(180)]),
-        encoded(PHOTO.convert("L"), "JPEG"),
-        encoded(PHOTO.convert("CMYK"), "JPEG"),
-        encoded(PHOTO, "WEBP"),
+        encode(PHOTO, "PNG", save_all=True, append_images=[PHOTO.rotate(180)]),
+        encode(PHOTO.convert("L"), "JPEG"),
+        encode(PHOTO.convert("CMYK"), "JPEG"),
+        encode(PHOTO, "WEBP"),
     ],
     ids=["palette", "grey", "LA", "tRNS", "16-bit grey", "16-bit RGB", "animated", "grey JPEG", "CMYK JPEG", "WebP"],
 )
@@ -108,7 +108,7 @@ def test_turns_alpha_and_profiles_come_after_them(
 ) -> None:
     profile = pictures.rgb_profile(pictures.DISPLAY_P3, None)
     for image, name in ((RGBA, "PNG"), (PHOTO, "PNG"), (PHOTO, "JPEG")):
-        data = encoded(image, name, exif=pictures.exif(orientation), icc_profile=profile)
+        data = encode(image, name, exif=pictures.exif(orientation), icc_profile=profile)
         assert taken(data) is not None
         agree(data, monkeypatch, background=background, color=color)
         agree(data, monkeypatch, background=background, color=color, orientation=False)
@@ -117,7 +117,7 @@ def test_turns_alpha_and_profiles_come_after_them(
 def test_opaque_alpha_is_stored_as_it_is() -> None:
     pixels = noise(40, 30, 4)
     pixels[:, :, 3] = 255
-    frame = media.open_image(encoded(Image.fromarray(pixels), "PNG"))
+    frame = media.open_image(encode(Image.fromarray(pixels), "PNG"))
     assert frame.stored.shape == (30, 40, 4)
     np.testing.assert_array_equal(frame.pixels, pixels[:, :, :3])
 
@@ -133,9 +133,9 @@ def test_generated_files(data: st.DataObject) -> None:
         pixels = np.cumsum(pixels % 5, axis=1).astype(np.uint8)
     image = Image.fromarray(pixels)
     if data.draw(st.booleans()):
-        written = encoded(image, "PNG", compress_level=data.draw(st.integers(0, 9)))
+        written = encode(image, "PNG", compress_level=data.draw(st.integers(0, 9)))
     else:
-        written = encoded(
+        written = encode(
             image.convert("RGB"),
             "JPEG",
             quality=data.draw(st.integers(1, 100)),
@@ -158,7 +158,7 @@ def test_interlaced_png(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_wrong_checksum_is_pillows_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = bytearray(encoded(PHOTO, "PNG"))
+    data = bytearray(encode(PHOTO, "PNG"))
     data[-16] ^= 1  # the checksum of the pixels
     assert taken(bytes(data)) is None
 
@@ -168,6 +168,6 @@ def test_five_hundred_damaged_files() -> None:
     counts = {"read": 0, "refused": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for _, _, data in damaged_images.damaged(500):
+        for _, _, data in damaged_images.damage_files(500):
             counts[damaged_images.compare(data)] += 1
     assert min(counts.values()) >= 50, counts

@@ -19,10 +19,10 @@ from mlx_saccade import media
 from mlx_saccade.cli.__main__ import main
 from mlx_saccade.errors import InputError
 
-TAGGED = pictures.encoded(
+TAGGED = pictures.encode(
     Image.fromarray(pictures.noise(64, 40)), "PNG", icc_profile=pictures.rgb_profile(pictures.DISPLAY_P3, None)
 )
-TURNED = pictures.encoded(Image.fromarray(pictures.noise(64, 40)), "PNG", exif=pictures.exif(6))
+TURNED = pictures.encode(Image.fromarray(pictures.noise(64, 40)), "PNG", exif=pictures.exif(6))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_the_command_line_has_the_same_choices(
     folder: Path, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = tmp_path / "broken.png"
-    broken.write_bytes(pictures.encoded(Image.fromarray(pictures.noise(64, 40)), "PNG", icc_profile=b"none"))
+    broken.write_bytes(pictures.encode(Image.fromarray(pictures.noise(64, 40)), "PNG", icc_profile=b"none"))
     drawn = tmp_path / "drawn.png"
     words = ["it", "--model", str(folder), "--max-tokens", "1"]
     assert main(["locate", str(broken), *words]) == 2
@@ -115,7 +115,7 @@ def test_a_plan_is_drawn_without_a_profile_that_does_not_fit(
 ) -> None:
     printed, drawn = tmp_path / "print.jpg", tmp_path / "drawn.png"
     profile = pictures.rgb_profile(pictures.DISPLAY_P3, None)
-    printed.write_bytes(pictures.encoded(Image.new("CMYK", (64, 40)), "JPEG", icc_profile=profile))
+    printed.write_bytes(pictures.encode(Image.new("CMYK", (64, 40)), "JPEG", icc_profile=profile))
     words = ["plan", str(printed), "--picture", str(drawn)]
     assert main(words) == 2
     assert "--color ignore" in capsys.readouterr().err

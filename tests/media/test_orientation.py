@@ -11,7 +11,7 @@ import pictures
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import encoded
+from pictures import encode
 from PIL import Image, ImageOps
 
 from mlx_saccade import media
@@ -52,13 +52,13 @@ def check(data: bytes, orientation: int) -> None:
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP"])
 def test_every_orientation(format_name: str, order: str, orientation: int) -> None:
-    check(encoded(pictures.corners(), format_name, exif=pictures.exif(orientation, order)), orientation)
+    check(encode(pictures.corners(), format_name, exif=pictures.exif(orientation, order)), orientation)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
 def test_every_orientation_of_tiff(compression: str, orientation: int) -> None:
-    check(encoded(pictures.corners(), "TIFF", tiffinfo={0x0112: orientation}, compression=compression), orientation)
+    check(encode(pictures.corners(), "TIFF", tiffinfo={0x0112: orientation}, compression=compression), orientation)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -71,7 +71,7 @@ def test_every_orientation_behind_the_pixels_of_a_png(orientation: int) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_of_a_pillow_image(orientation: int) -> None:
-    data = encoded(pictures.corners(), "JPEG", exif=pictures.exif(orientation))
+    data = encode(pictures.corners(), "JPEG", exif=pictures.exif(orientation))
     with Image.open(io.BytesIO(data)) as image:
         frame = media.open_image(image)
         assert media.image_size(image) == frame.source_size
@@ -82,7 +82,7 @@ def test_every_orientation_of_a_pillow_image(orientation: int) -> None:
 
 def test_orientation_in_xmp_and_in_a_raw_profile() -> None:
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="6"/></x:xmpmeta>'
-    check(encoded(pictures.corners(), "JPEG", xmp=xmp), 6)
+    check(encode(pictures.corners(), "JPEG", xmp=xmp), 6)
     block = pictures.exif(8)
     text = b"Raw profile type exif\x00\nexif\n%8d\n%s\n" % (len(block), block.hex().encode())
     rows = b"".join(b"\x00" + row.tobytes() for row in np.asarray(pictures.corners()))
@@ -90,7 +90,7 @@ def test_orientation_in_xmp_and_in_a_raw_profile() -> None:
 
 
 def test_orientation_can_be_left_alone() -> None:
-    data = encoded(pictures.corners(), "JPEG", exif=pictures.exif(6))
+    data = encode(pictures.corners(), "JPEG", exif=pictures.exif(6))
     assert media.open_image(data, orientation=False).source_size == (96, 64)
     assert media.image_size(data, orientation=False) == (96, 64)
 
@@ -110,8 +110,8 @@ def test_orientation_can_be_left_alone() -> None:
 )
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
 def test_a_malformed_tag_means_as_stored(format_name: str, block: bytes) -> None:
-    plain = media.open_image(encoded(pictures.corners(), format_name)).pixels
-    frame = media.open_image(encoded(pictures.corners(), format_name, exif=block))
+    plain = media.open_image(encode(pictures.corners(), format_name)).pixels
+    frame = media.open_image(encode(pictures.corners(), format_name, exif=block))
     np.testing.assert_array_equal(frame.pixels, plain)
     assert frame.source_size == (96, 64)
 

@@ -10,7 +10,7 @@ import pictures
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import encoded
+from pictures import encode
 from PIL import Image
 
 import mlx_saccade as saccade
@@ -18,7 +18,7 @@ from mlx_saccade import media
 from mlx_saccade.errors import InputError
 
 PHOTO = Image.fromarray(np.tile(pictures.noise(16, 12), (40, 50, 1))[:480, :800])
-JPEG = encoded(PHOTO, "JPEG")
+JPEG = encode(PHOTO, "JPEG")
 
 
 def drafted(data: bytes, size: tuple[int, int]) -> np.ndarray:
@@ -49,7 +49,7 @@ def test_the_smallest_of_its_own_sizes_that_is_large_enough(
 
 @given(st.integers(1, 130), st.integers(1, 130), st.integers(1, 130), st.integers(1, 130))
 def test_both_sides_stay_large_enough(width: int, height: int, wide: int, high: int) -> None:
-    data = encoded(Image.new("RGB", (width, height), (9, 99, 200)), "JPEG")
+    data = encode(Image.new("RGB", (width, height), (9, 99, 200)), "JPEG")
     source, decoded = media.image_sizes(data, at_least=(wide, high))
     assert source == (width, height)
     assert decoded[0] >= min(width, wide)
@@ -59,7 +59,7 @@ def test_both_sides_stay_large_enough(width: int, height: int, wide: int, high: 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_at_least_speaks_of_the_upright_image(orientation: int) -> None:
-    data = encoded(PHOTO, "JPEG", exif=pictures.exif(orientation))
+    data = encode(PHOTO, "JPEG", exif=pictures.exif(orientation))
     upright = (480, 800) if orientation >= 5 else (800, 480)
     at_least = (upright[0] // 4, upright[1] // 4)
     frame = media.open_image(data, at_least=at_least)
@@ -69,7 +69,7 @@ def test_at_least_speaks_of_the_upright_image(orientation: int) -> None:
 
 def test_other_formats_and_other_sources_are_decoded_whole() -> None:
     array = np.asarray(PHOTO)
-    for source in (encoded(PHOTO, "PNG"), PHOTO, array, Image.open(io.BytesIO(JPEG)), media.open_image(JPEG)):
+    for source in (encode(PHOTO, "PNG"), PHOTO, array, Image.open(io.BytesIO(JPEG)), media.open_image(JPEG)):
         assert media.image_sizes(source, at_least=(9, 9)) == ((800, 480), (800, 480))
         assert media.open_image(source, at_least=(9, 9)).pixels.shape == (480, 800, 3)
 
@@ -97,7 +97,7 @@ def test_a_plan_says_so_and_its_boxes_stay_in_source_pixels(tmp_path: Path) -> N
 
 def test_a_plan_of_a_small_image_decodes_it_whole() -> None:
     assert saccade.plan(JPEG, reduced_jpeg=True).decoded_size is None
-    assert saccade.plan(encoded(PHOTO, "PNG"), budget=64, reduced_jpeg=True).decoded_size is None
+    assert saccade.plan(encode(PHOTO, "PNG"), budget=64, reduced_jpeg=True).decoded_size is None
 
 
 def test_a_size_alone_says_nothing_of_its_file() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import encoded, noise
+from pictures import encode, noise
 from PIL import Image
 
 import mlx_saccade as saccade
@@ -56,7 +56,7 @@ def test_what_cannot_be_lent_is_copied() -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_a_large_file_is_decoded_into_one_block(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast_decoders, "pixels", lambda *of: None)
-    data = encoded(Image.fromarray(noise(210, 201).repeat(10, 0).repeat(10, 1)), kind)  # more than a block of Pillow's
+    data = encode(Image.fromarray(noise(210, 201).repeat(10, 0).repeat(10, 1)), kind)  # more than a block of Pillow's
     frame = media.open_image(data)
     with Image.open(io.BytesIO(data)) as plain:
         np.testing.assert_array_equal(frame.pixels, np.asarray(plain))
@@ -69,7 +69,7 @@ def test_a_large_file_is_decoded_into_one_block(kind: str, monkeypatch: pytest.M
 def test_without_the_function_that_allocates_one_block_pixels_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast_decoders, "pixels", lambda *of: None)
     monkeypatch.delattr(Image.core, "new_block", raising=False)
-    data = encoded(Image.new("RGB", (3000, 2000), (3, 200, 77)), "PNG")
+    data = encode(Image.new("RGB", (3000, 2000), (3, 200, 77)), "PNG")
     frame = media.open_image(data)
     assert frame.stored.shape == (2000, 3000, 3)
     assert (frame.pixels == (3, 200, 77)).all()
@@ -88,7 +88,7 @@ def test_patches_read_a_pillow_image_as_media_does(monkeypatch: pytest.MonkeyPat
 
 def unreadable(kind: str) -> Image.Image:
     """A Pillow image that nothing has been decoded of."""
-    data = encoded(Image.fromarray(noise(90, 60)), "PNG")
+    data = encode(Image.fromarray(noise(90, 60)), "PNG")
     image = Image.open(io.BytesIO(data[:2000] if kind == "truncated" else data))
     if kind == "closed":
         image.close()
@@ -121,7 +121,7 @@ def test_patches_are_made_of_four_bytes_a_pixel_as_of_three() -> None:
     rgba[:, :, 3] = 255
     rgb = np.ascontiguousarray(rgba[:, :, :3])
     plan = saccade.plan((90, 60))
-    sources = [rgb, Image.fromarray(rgb), encoded(Image.fromarray(rgba), "PNG"), media.open_image(rgb)]
+    sources = [rgb, Image.fromarray(rgb), encode(Image.fromarray(rgba), "PNG"), media.open_image(rgb)]
     for layout in ("native", "reference"):
         expected = saccade.patchify(rgb, plan, layout)
         for source in sources:

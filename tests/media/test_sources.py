@@ -18,7 +18,7 @@ import pictures
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import encoded, noise
+from pictures import encode, noise
 from PIL import Image
 
 from mlx_saccade import media
@@ -26,7 +26,7 @@ from mlx_saccade.errors import InputError
 from mlx_saccade.media import sources
 
 PIXELS = noise(13, 9)
-DATA = encoded(Image.fromarray(PIXELS), "PNG")
+DATA = encode(Image.fromarray(PIXELS), "PNG")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -323,7 +323,7 @@ def test_no_file_stays_open(path: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(DATA[:60])
     tiff = tmp_path / "a.tiff"
-    tiff.write_bytes(encoded(pictures.corners(), "TIFF", compression="tiff_lzw"))
+    tiff.write_bytes(encode(pictures.corners(), "TIFF", compression="tiff_lzw"))
     text = tmp_path / "text"
     text.write_text("no image")
     before = open_files()

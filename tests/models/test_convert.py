@@ -96,7 +96,9 @@ def test_keys_and_config_are_those_of_mlx_community(source: Path, tmp_path: Path
 
 
 def test_a_nested_config_is_given_the_flat_spelling_too(tmp_path: Path) -> None:
-    checkpoints.write(tmp_path / "old", checkpoints.nested(checkpoints.CONFIG), checkpoints.weights(checkpoints.CONFIG))
+    checkpoints.write(
+        tmp_path / "old", checkpoints.nested_config(checkpoints.CONFIG), checkpoints.weights(checkpoints.CONFIG)
+    )
     saccade.convert(tmp_path / "old", tmp_path / "new")
     raw = json.loads((tmp_path / "new" / "config.json").read_text())
     assert (raw["hidden_size"], raw["rope_theta"], raw["rope_scaling"]["mrope_section"]) == (128, 1e6, [4, 6, 6])

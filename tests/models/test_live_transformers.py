@@ -78,7 +78,7 @@ def compare(ours: models.Model, theirs: Any, inputs: dict[str, Any]) -> None:
 @pytest.mark.parametrize("nested", [False, True])
 def test_random_prompts(tmp_path: Path, family: str, tied: bool, nested: bool) -> None:
     flat = checkpoints.config(FAMILIES[family], tie_word_embeddings=tied)
-    raw = checkpoints.nested(flat) if nested else flat
+    raw = checkpoints.nested_config(flat) if nested else flat
     checkpoints.write(tmp_path, raw, checkpoints.weights(flat, seed=7))
     ours, theirs = models.load(tmp_path), reference(tmp_path)
     for seed in range(8):
@@ -89,7 +89,7 @@ def test_random_prompts(tmp_path: Path, family: str, tied: bool, nested: bool) -
 @pytest.mark.parametrize(("bits", "group"), [(3, 64), (4, 32), (4, 64), (5, 32), (6, 64), (8, 128)])
 def test_quantized_weights_against_their_floats(tmp_path: Path, family: str, bits: int, group: int) -> None:
     base = FAMILIES[family]
-    rule = quantized.everything(bits, group)
+    rule = quantized.all_layers(bits, group)
     config, stored, plain = quantized.checkpoint(base, checkpoints.weights(base), rule, default=(bits, group))
     ours = models.load(checkpoints.write(tmp_path / "packed", config, stored))
     theirs = reference(checkpoints.write(tmp_path / "plain", base, plain))

@@ -48,7 +48,7 @@ def renamed(rules: dict[str, str]) -> dict[str, np.ndarray]:
 
 
 def test_the_nested_config_gives_the_same_model(tmp_path: Path, expected: np.ndarray) -> None:
-    nested, tensors = checkpoints.nested(checkpoints.CONFIG), checkpoints.weights(checkpoints.CONFIG)
+    nested, tensors = checkpoints.nested_config(checkpoints.CONFIG), checkpoints.weights(checkpoints.CONFIG)
     assert (logits(checkpoints.write(tmp_path, nested, tensors)) == expected).all()
 
 
@@ -218,7 +218,7 @@ ODD = [None, 0, -1, 1, 2.5, 10**30, float("nan"), "x", True, [], [1], [4, 6, 6],
     "spelling",
     [
         checkpoints.CONFIG,
-        checkpoints.nested(checkpoints.CONFIG),
+        checkpoints.nested_config(checkpoints.CONFIG),
         checkpoints.QWEN2_VL,
         {**checkpoints.CONFIG, "quantization": {"bits": 4, "group_size": 64, "lm_head": {"bits": 8, "group_size": 64}}},
     ],

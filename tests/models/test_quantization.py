@@ -51,7 +51,7 @@ def test_a_mixed_checkpoint_equals_the_reference_on_its_floats(tmp_path: Path) -
     """The reference read the float32 weights that the packed ones stand for."""
     (chosen,) = (item for item in SETS if item.name == "quantised")
     (case,) = chosen.cases
-    config, stored, _ = made(quantized.mixed)
+    config, stored, _ = made(quantized.mixed_rule)
     model = models.load(checkpoints.write(tmp_path, config, stored))
     with np.load(GOLDEN / "model_quantised.npz") as golden:
         found = np.asarray(model(**case.inputs()))[0]
@@ -63,7 +63,7 @@ def test_a_mixed_checkpoint_equals_the_reference_on_its_floats(tmp_path: Path) -
 @pytest.mark.parametrize(("bits", "group"), [(2, 32), (3, 64), (5, 32), (8, 128)])
 def test_quantized_weights_give_what_their_floats_give(tmp_path: Path, bits: int, group: int) -> None:
     """The forms that are rarer than those of the acceptance test."""
-    config, stored, plain = made(quantized.everything(bits, group), default=(bits, group))
+    config, stored, plain = made(quantized.all_layers(bits, group), default=(bits, group))
     found = logits(checkpoints.write(tmp_path / "packed", config, stored))
     wanted = logits(checkpoints.write(tmp_path / "plain", checkpoints.config(), plain))
     assert np.abs(found - wanted).max() <= TOLERANCE
@@ -73,7 +73,7 @@ def test_quantized_weights_give_what_their_floats_give(tmp_path: Path, bits: int
 @pytest.mark.parametrize("raw", [checkpoints.CONFIG, checkpoints.QWEN2_VL], ids=["qwen2.5-vl", "qwen2-vl"])
 def test_the_tower_is_untouched_where_only_the_language_model_is_quantized(tmp_path: Path, raw: Any) -> None:
     weights = checkpoints.weights(raw)
-    config, stored, _ = quantized.checkpoint(raw, weights, quantized.language(4, 64), default=(4, 64))
+    config, stored, _ = quantized.checkpoint(raw, weights, quantized.language_layers(4, 64), default=(4, 64))
     both = [
         models.load(checkpoints.write(tmp_path / name, *checkpoint)).image_features(
             CASE.inputs()["pixel_values"], CASE.images
@@ -93,15 +93,15 @@ def later(name: str) -> str:
 
 @pytest.mark.parametrize("names", [str, later], ids=["published", "transformers"])
 def test_every_layout_of_keys_is_the_same_model(tmp_path: Path, names: Callable[[str], str]) -> None:
-    config, stored, _ = made(quantized.mixed, names=names)
-    wanted, packed, _ = made(quantized.mixed)
+    config, stored, _ = made(quantized.mixed_rule, names=names)
+    wanted, packed, _ = made(quantized.mixed_rule)
     found = logits(checkpoints.write(tmp_path / "one", config, stored))
     assert (found == logits(checkpoints.write(tmp_path / "mlx", wanted, packed))).all()
 
 
 def test_a_tied_embedding_is_the_head_too(tmp_path: Path) -> None:
     raw = checkpoints.config(tie_word_embeddings=True)
-    config, stored, plain = quantized.checkpoint(raw, checkpoints.weights(raw), quantized.mixed)
+    config, stored, plain = quantized.checkpoint(raw, checkpoints.weights(raw), quantized.mixed_rule)
     model = models.load(checkpoints.write(tmp_path / "packed", config, stored))
     assert isinstance(model.model.embed_tokens, QuantizedEmbedding)
     wanted = logits(checkpoints.write(tmp_path / "plain", raw, plain))
@@ -113,7 +113,7 @@ def test_a_tied_embedding_is_the_head_too(tmp_path: Path) -> None:
 
 
 def test_layers_whose_width_is_no_multiple_of_the_group_stay_float(tmp_path: Path) -> None:
-    config, stored, _ = made(quantized.everything(4, 64), default=(4, 64))
+    config, stored, _ = made(quantized.all_layers(4, 64), default=(4, 64))
     model = models.load(checkpoints.write(tmp_path, config, stored))
     assert isinstance(model.model.layers[0].mlp.gate_proj, QuantizedLinear)  # 128 wide
     assert not isinstance(model.model.layers[0].mlp.down_proj, QuantizedLinear)  # 344
@@ -196,7 +196,7 @@ def table(**changes: Any) -> Change:
     ],
 )
 def test_a_quantized_checkpoint_that_does_not_fit_is_refused(tmp_path: Path, change: Change, named: str) -> None:
-    config, stored, _ = made(quantized.language(4, 32))
+    config, stored, _ = made(quantized.language_layers(4, 32))
     change(config, stored)
     checkpoints.write(tmp_path, config, stored)
     with pytest.raises(InputError) as error:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import PIL
 import pytest
-from captures import FORMATS, as_rgb, captured
+from captures import FORMATS, as_rgb, capture
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
-from kernel_choice import using
+from kernel_choice import use_kernel
 from numpy.typing import NDArray
 from pillow_reference import ORDERS, in_order, pillow
 
@@ -142,12 +142,12 @@ def test_patches_are_those_of_the_image_that_pillow_resizes(data: st.DataObject)
         assert "does not fit into" in str(error)
         reject()
     pixel_format: Any = data.draw(st.sampled_from(FORMATS))
-    pixels = captured(data.draw(st.integers(0, 2**32 - 1)), *size, pixel_format, gap=data.draw(st.integers(0, 9)))
+    pixels = capture(data.draw(st.integers(0, 2**32 - 1)), *size, pixel_format, gap=data.draw(st.integers(0, 9)))
     if data.draw(st.booleans()):
         pixels[:] = np.where(pixels > 127, 255, 0)  # sums below 0 and above 255
     order: Any = data.draw(st.sampled_from(ORDERS))
     layout: Any = data.draw(st.sampled_from(["native", "reference"]))
-    with using(data.draw(st.sampled_from(_core.kernels()))):
+    with use_kernel(data.draw(st.sampled_from(_core.kernels()))):
         patches = saccade.patchify(pixels, plan, layout, pass_order=order, pixel_format=pixel_format)
     expected = cut(resized_by_pillow(as_rgb(pixels, pixel_format), plan.resized_size, order), plan, layout)
     assert patches.dtype == expected.dtype

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from captures import FORMATS, as_rgb, captured
+from captures import FORMATS, as_rgb, capture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -42,7 +42,7 @@ def test_resize_reads_them_as_their_rgb_copy(
     pass_order: Any,
     kernel: str,
 ) -> None:
-    pixels, size = captured(seed, width, height, pixel_format, gap), (new_width, new_height)
+    pixels, size = capture(seed, width, height, pixel_format, gap), (new_width, new_height)
     expected = saccade.resize(as_rgb(pixels, pixel_format), size, pass_order=pass_order)
     _core.select_kernel(kernel)
     try:
@@ -56,14 +56,14 @@ def test_resize_reads_them_as_their_rgb_copy(
 @pytest.mark.parametrize("pixel_format", FORMATS)
 @pytest.mark.parametrize("size", [(1, 1), (140, 84), (300, 417), (1, 150)])
 def test_patchify_reads_them_as_their_rgb_copy(size: tuple[int, int], pixel_format: Any, layout: Any) -> None:
-    pixels, plan = captured(5, *size, pixel_format, gap=3), saccade.plan(size, budget=90)
+    pixels, plan = capture(5, *size, pixel_format, gap=3), saccade.plan(size, budget=90)
     made = saccade.patchify(pixels, plan, layout, pixel_format=pixel_format)
     assert np.array_equal(made, saccade.patchify(as_rgb(pixels, pixel_format), plan, layout))
 
 
 def test_patchify_core_functions_take_formats_too() -> None:
     for name in FORMATS:
-        pixels = captured(2, 56, 84, name, gap=2)
+        pixels = capture(2, 56, 84, name, gap=2)
         rgb = as_rgb(pixels, name)
         made = _core.patchify_native(pixels, 14, 2, 112, name)
         assert np.array_equal(made, _core.patchify_native(rgb, 14, 2, 112)), name
@@ -73,7 +73,7 @@ def test_patchify_core_functions_take_formats_too() -> None:
 
 
 def test_a_fourth_byte_is_ignored_as_pillow_drops_alpha() -> None:
-    rgba = captured(7, 60, 50, "rgba")
+    rgba = capture(7, 60, 50, "rgba")
     dropped = Image.fromarray(rgba).convert("RGB")
     expected = np.asarray(saccade.resize(np.asarray(dropped), (30, 20)))
     for alpha in (0, 128, 255):
@@ -82,7 +82,7 @@ def test_a_fourth_byte_is_ignored_as_pillow_drops_alpha() -> None:
 
 
 def test_pixels_that_do_not_follow_each_other_are_copied() -> None:
-    bgra = captured(1, 80, 60, "bgra")
+    bgra = capture(1, 80, 60, "bgra")
     for view in (bgra[:, ::2], bgra[::-1], bgra.transpose(1, 0, 2), np.broadcast_to(bgra[:1], bgra.shape)):
         expected = saccade.resize(as_rgb(view, "bgra"), (31, 23))
         assert np.array_equal(saccade.resize(view, (31, 23), pixel_format="bgra"), expected)
@@ -154,7 +154,7 @@ def test_other_arrays_are_refused(pixels: Any, pixel_format: Any, message: str) 
 
 
 def test_strides_that_the_core_cannot_read_are_refused_there() -> None:
-    bgra = captured(1, 8, 8, "bgra")
+    bgra = capture(1, 8, 8, "bgra")
     for view in (bgra[:, ::-1], bgra[::-1], np.broadcast_to(bgra[:1], bgra.shape), bgra[..., 3::-1]):
         with pytest.raises(InputError, match="ascontiguousarray"):
             _core.resize(view, 4, 4, "pillow13", "bgra")

@@ -18,7 +18,7 @@ from PIL import Image
 
 from mlx_saccade import scenes
 from mlx_saccade.errors import InputError
-from mlx_saccade.evals.screenspot import Job, kept_screens
+from mlx_saccade.evals.screenspot import Job, finished_screens
 
 PROGRAM = [sys.executable, "-m", "mlx_saccade", "scenes"]
 SIZE = (320, 240)
@@ -86,9 +86,9 @@ def test_scale_is_in_pixels_annotations_and_what_is_kept(tmp_path: Path) -> None
 def test_lists_of_another_scale_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path, "--n", "1")
     (tmp_path / "scene-000000.png").unlink()
-    assert kept_screens(Job(tmp_path, SIZE, False), range(1)) == set()
-    with pytest.raises(InputError, match=r"annotations\.json is there"):
-        kept_screens(Job(tmp_path, SIZE, False, 2), range(1))
+    assert finished_screens(Job(tmp_path, SIZE, False), range(1)) == set()
+    with pytest.raises(InputError, match=r"got annotations\.json of others"):
+        finished_screens(Job(tmp_path, SIZE, False, 2), range(1))
 
 
 def test_processes_write_what_one_writes(tmp_path: Path) -> None:
@@ -145,8 +145,8 @@ def test_lists_of_other_arguments_are_left_alone(tmp_path: Path) -> None:
 def test_someone_elses_annotations_are_left_alone(text: str, tmp_path: Path) -> None:
     theirs = tmp_path / "annotations.json"
     theirs.write_text(text)
-    with pytest.raises(InputError, match=r"annotations\.json is there .*; name an empty folder"):
-        kept_screens(Job(tmp_path, SIZE, False), range(3))
+    with pytest.raises(InputError, match=r"got annotations\.json of others\. Name an empty folder"):
+        finished_screens(Job(tmp_path, SIZE, False), range(3))
     assert theirs.read_text() == text
 
 
@@ -154,19 +154,19 @@ def test_someone_elses_screen_is_left_alone_and_other_names_do_not_matter(tmp_pa
     job = Job(tmp_path, SIZE, False)
     for name in ("scene-mine.png", "scene-1.png", "scene-0000001.png", "notes.json"):
         (tmp_path / name).write_bytes(b"mine")
-    assert kept_screens(job, range(3)) == set()
+    assert finished_screens(job, range(3)) == set()
     Image.fromarray(scenes.generate(1, SIZE).image).save(job.path(1))
-    with pytest.raises(InputError, match=r"scene-000001\.png is there"):
-        kept_screens(job, range(3))
+    with pytest.raises(InputError, match=r"got scene-000001\.png of others"):
+        finished_screens(job, range(3))
 
 
 def test_another_versions_screens_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = Job(tmp_path, SIZE, False)
     job.draw(1)
-    assert kept_screens(job, range(2)) == {1}
+    assert finished_screens(job, range(2)) == {1}
     monkeypatch.setattr(scenes, "VERSION", scenes.VERSION + 1)
-    with pytest.raises(InputError, match="not made with these arguments"):
-        kept_screens(job, range(2))
+    with pytest.raises(InputError, match="expected files made with these arguments"):
+        finished_screens(job, range(2))
 
 
 def test_ctrl_c_to_all_processes_leaves_whole_files_alone(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_ctrl_c_to_all_processes_leaves_whole_files_alone(tmp_path: Path) -> Non
     written = sorted(tmp_path.iterdir())
     job = Job(tmp_path, SIZE, False)
     assert len(written) >= 8
-    assert all(path.suffix == ".png" and job.found(int(path.stem[-6:])) == (True, True) for path in written)
+    assert all(path.suffix == ".png" and job.check(int(path.stem[-6:])) == (True, True) for path in written)
     time.sleep(0.2)
     assert sorted(tmp_path.iterdir()) == written  # nobody goes on drawing
 
@@ -221,4 +221,6 @@ def test_what_is_no_folder_is_one_line(tmp_path: Path) -> None:
     assert_mistake(run_command("scenes", "--out", "", "--n", "1", cwd=tmp_path), "--out is empty")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "afile").write_text("mine")
-    assert_mistake(run_command("scenes", "--out", "afile", "--n", "1", cwd=tmp_path), "--out afile: is a file")
+    assert_mistake(
+        run_command("scenes", "--out", "afile", "--n", "1", cwd=tmp_path), "--out afile: expected a folder; got a file"
+    )

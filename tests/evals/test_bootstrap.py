@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlx_saccade.evals import interval
-from mlx_saccade.evals.bootstrap import LEAST_SCREENS, student
+from mlx_saccade.evals.bootstrap import MIN_SCREENS, t_quantile
 
 # 97.5 % points: NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.2.
 TABLE = {
@@ -18,13 +18,13 @@ TABLE = {
 
 @pytest.mark.parametrize(("freedom", "quantile"), TABLE.items())
 def test_quantiles_are_those_of_the_table(freedom: int, quantile: float) -> None:
-    assert student(freedom) == pytest.approx(quantile, abs=5.001e-4)
+    assert t_quantile(freedom) == pytest.approx(quantile, abs=5.001e-4)
 
 
 def test_quantiles_fall_to_the_normal_one() -> None:
     normal = 1.959963985
-    assert student(9_999) == pytest.approx(normal + (normal**3 + normal) / 4 / 9_999, abs=1e-7)
-    assert student(10_000) < student(9_999) < student(100)
+    assert t_quantile(9_999) == pytest.approx(normal + (normal**3 + normal) / 4 / 9_999, abs=1e-7)
+    assert t_quantile(10_000) < t_quantile(9_999) < t_quantile(100)
 
 
 def screens(count: int, rng: np.random.RandomState) -> list[tuple[int, float]]:
@@ -37,19 +37,19 @@ def screens(count: int, rng: np.random.RandomState) -> list[tuple[int, float]]:
     ]
 
 
-@pytest.mark.parametrize("count", [LEAST_SCREENS, 12])
+@pytest.mark.parametrize("count", [MIN_SCREENS, 12])
 def test_twelve_screens_and_even_ten_give_intervals_that_cover(count: int) -> None:
     rng = np.random.RandomState(count)
-    held = 0
+    covered = 0
     for _ in range(600):
         ends = interval([screens(count, rng)])
         assert ends is not None
-        held += ends[0] <= 0.6 <= ends[1]
-    assert held / 600 >= 0.92
+        covered += ends[0] <= 0.6 <= ends[1]
+    assert covered / 600 >= 0.92
 
 
 def test_fewer_screens_give_no_interval() -> None:
-    values = [(screen, float(screen % 2)) for screen in range(LEAST_SCREENS)]
+    values = [(screen, float(screen % 2)) for screen in range(MIN_SCREENS)]
     assert interval([values]) is not None
     assert interval([values[1:] * 2]) is None
     assert interval([values[:3], values[3:]]) is not None  # screens of all groups

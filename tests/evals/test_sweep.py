@@ -33,7 +33,7 @@ class Perfect:
         self.asked: list[tuple[str, int]] = []
         self.known = {}
         for seed in SETUP.seeds:
-            picked = evals.chosen(scenes.generate(seed, SETUP.size), seed, SETUP.targets)
+            picked = evals.choose_targets(scenes.generate(seed, SETUP.size), seed, SETUP.targets)
             self.known.update({e.description: e.box for e in picked})
 
     def locate(self, image: object, description: str, *, budget: int) -> object:
@@ -71,8 +71,8 @@ def test_bins(share: float, size: str) -> None:
 @given(st.integers(0, 40), st.integers(1, 30))
 def test_targets_are_of_all_sizes_and_chosen_once(seed: int, targets: int) -> None:
     scene = scenes.generate(seed, (640, 400))
-    picked = evals.chosen(scene, seed, targets)
-    assert picked == evals.chosen(scene, seed, targets + 5)[:targets]
+    picked = evals.choose_targets(scene, seed, targets)
+    assert picked == evals.choose_targets(scene, seed, targets + 5)[:targets]
     assert len(picked) == min(targets, len(scene.elements)) == len({e.box for e in picked})
     there, taken = (
         [evals.bin_of((e.box[2] - e.box[0]) * (e.box[3] - e.box[1]) / (640 * 400)) for e in elements]
@@ -104,53 +104,53 @@ def test_every_question_pays_for_its_own_look() -> None:
 def test_an_engine_that_keeps_what_it_saw_is_refused(tmp_path: Path) -> None:
     for kept in ({}, {"cache_memory": 0, "cache_dir": tmp_path / "kept"}):
         engine = saccade.load(**kept)
-        with pytest.raises(InputError, match="load it with cache_memory=0"):
+        with pytest.raises(InputError, match="Load it with cache_memory=0"):
             evals.measure(engine, SETUP)
         assert engine.counts.vision_calls == 0
 
 
 def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
-    journal = evals.RunLog(path, SETUP, "a")
-    assert journal.records == []
+    journal = evals.open_run(path, SETUP, "a")
+    assert journal.entries == []
     for made in list(evals.measure(Perfect(), SETUP))[:3]:
         journal.add(made)
     with path.open("a") as stream:
         stream.write('{"seed": 1, "tar')
-    assert evals.read(path) == (SETUP, journal.records)
-    again = evals.RunLog(path, SETUP, "a")
-    assert again.records == journal.records
+    assert evals.read_run(path) == (SETUP, journal.entries)
+    again = evals.open_run(path, SETUP, "a")
+    assert again.entries == journal.entries
     engine = Perfect()
-    for made in evals.measure(engine, SETUP, {r.key for r in again.records}):
+    for made in evals.measure(engine, SETUP, {r.key for r in again.entries}):
         again.add(made)
     assert len(engine.asked) == 5
-    setup, records = evals.read(path)
-    assert (setup, records) == (SETUP, again.records)
+    setup, records = evals.read_run(path)
+    assert (setup, records) == (SETUP, again.entries)
     assert {r.key for r in records} == {(s, t, b) for s in (1, 3) for t in (0, 1) for b in (16, 64)}
 
 
 def test_other_answers_do_not_mix_into_a_journal(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
-    evals.RunLog(path, SETUP, "a").add(record())
-    with pytest.raises(InputError, match="another setup"):
-        evals.RunLog(path, evals.Setup("packaged", (320, 240), (1,), (16,), 2), "a")
-    with pytest.raises(InputError, match="another model"):
-        evals.RunLog(path, SETUP, "b")
+    evals.open_run(path, SETUP, "a").add(record())
+    with pytest.raises(InputError, match="to another setup"):
+        evals.open_run(path, evals.Setup("packaged", (320, 240), (1,), (16,), 2), "a")
+    with pytest.raises(InputError, match="got answers of another model"):
+        evals.open_run(path, SETUP, "b")
     written = path.read_text()
     path.write_text(written.replace(f'"scenes": {scenes.VERSION}', '"scenes": 1'))
-    with pytest.raises(InputError, match="screens of version 1"):
-        evals.RunLog(path, SETUP, "a")
+    with pytest.raises(InputError, match="got screens of version 1"):
+        evals.open_run(path, SETUP, "a")
     path.write_text(written.replace('"format": 3', '"format": 2'))
-    for wrong in (lambda: evals.RunLog(path, SETUP, "a"), lambda: evals.read(path)):
-        with pytest.raises(InputError, match="format 2, not 3"):
+    for wrong in (lambda: evals.open_run(path, SETUP, "a"), lambda: evals.read_run(path)):
+        with pytest.raises(InputError, match="expected format 3; got format 2"):
             wrong()
 
 
 def test_a_journal_that_could_not_be_written_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
-        evals.RunLog(tmp_path / "none" / "s.jsonl", SETUP, "a")
+        evals.open_run(tmp_path / "none" / "s.jsonl", SETUP, "a")
     with pytest.raises(InputError, match="is a folder"):
-        evals.RunLog(tmp_path, SETUP, "a")
+        evals.open_run(tmp_path, SETUP, "a")
 
 
 OLD = json.dumps({"format": 2, **dataclasses.asdict(SETUP)})
@@ -161,7 +161,7 @@ NO_SETUP = json.dumps({"format": 3, "scenes": scenes.VERSION, "model": "a", "set
 def test_a_file_that_is_no_journal(text: str, tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     path.write_bytes(f"{text}\n".encode("latin-1"))
-    for wrong in (lambda: evals.read(path), lambda: evals.RunLog(path, SETUP, "a")):
+    for wrong in (lambda: evals.read_run(path), lambda: evals.open_run(path, SETUP, "a")):
         with pytest.raises(InputError, match=r"s\.jsonl"):
             wrong()
     assert path.read_bytes() == f"{text}\n".encode("latin-1")
@@ -169,11 +169,11 @@ def test_a_file_that_is_no_journal(text: str, tmp_path: Path) -> None:
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
-    evals.RunLog(path, SETUP, "a").add(record())
+    evals.open_run(path, SETUP, "a").add(record())
     for line in ('{"seed": 1}', "[]", "null"):
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]) + line + "\n")
-        with pytest.raises(InputError, match="line 3 is no question of a sweep"):
-            evals.read(path)
+        with pytest.raises(InputError, match="line 3: expected a question of a sweep; got"):
+            evals.read_run(path)
 
 
 def test_summary_of_known_numbers() -> None:

@@ -15,12 +15,11 @@ import pytest
 import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import main
 from mlx_saccade.engine import Engine
+from mlx_saccade.engine.request import locate
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals import bin_of, share_of, tiny
 from mlx_saccade.evals.tiny import measure, questions, summary, workers
-from mlx_saccade.evals.tiny import questions as asking
-from mlx_saccade.evals.tiny import questions as bare
-from mlx_saccade.evals.tiny.evaluate import MOST_SCREENS
+from mlx_saccade.evals.tiny.evaluate import MAX_SCREENS
 from mlx_saccade.grounding import Box
 from mlx_saccade.scenes import Element, annotate, generate
 
@@ -36,13 +35,13 @@ def loaded() -> Engine:
 def known_screens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Screens on which a test knows what there is, wherever those of the evaluation have moved to."""
     for part, first in (("range", 100_000), ("law", 510_000), ("ambiguity", 610_000)):
-        monkeypatch.setitem(asking.SEEDS, part, range(first, first + 1000))
+        monkeypatch.setitem(questions.SEEDS, part, range(first, first + 1000))
 
 
 def test_a_sitting_answers_as_the_engine_does_one_by_one(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = generate(11, (640, 400))
-    texts = [questions.locate(element.description) for element in scene.elements[:5]]
-    texts += [questions.what_is_at((100, 60)), questions.what_is_in((10, 10.4, 90, 80)), questions.locate("it")]
+    texts = [locate(element.description) for element in scene.elements[:5]]
+    texts += [questions.what_is_at((100, 60)), questions.what_is_in((10, 10.4, 90, 80)), locate("it")]
     monkeypatch.setattr("mlx_saccade.engine.shared_image.TOGETHER", 2)
     together = tiny.Sitting(loaded, scene.image, budget=48).ask(texts, max_tokens=24)
     assert together == [loaded.ask(scene.image, text, budget=48, max_tokens=24).text for text in texts]
@@ -56,9 +55,9 @@ def test_the_questions_words() -> None:
 
 @pytest.mark.parametrize("point", [(1, 2, 3), (1,), (1, float("nan")), (1, float("inf")), "12", (1, "2"), None, 4])
 def test_what_is_no_point_and_no_box_is_refused(point: Any) -> None:
-    with pytest.raises(InputError, match=r"a point is \(x, y\), two finite numbers; got "):
+    with pytest.raises(InputError, match=r"point: expected \(x, y\), two finite numbers; got "):
         questions.what_is_at(point)
-    with pytest.raises(InputError, match=r"a box is \(x1, y1, x2, y2\), four finite numbers; got "):
+    with pytest.raises(InputError, match=r"box: expected \(x1, y1, x2, y2\), four finite numbers; got "):
         questions.what_is_in(point)
 
 
@@ -74,9 +73,9 @@ def test_what_is_no_list_of_questions_is_refused(asked: Any, message: str, loade
 
 def sampled(unit: int) -> tuple[list[Element], saccade.Plan]:
     """What is asked for on a screen of the in-range part, without drawing it."""
-    size = asking.SIZES[unit % len(asking.SIZES)]
-    plan = saccade.plan(size, budget=asking.BUDGETS[unit % len(asking.BUDGETS)])
-    return asking.in_range(annotate(asking.SEEDS["range"][unit], size)[0], plan, unit), plan
+    size = questions.SIZES[unit % len(questions.SIZES)]
+    plan = saccade.plan(size, budget=questions.BUDGETS[unit % len(questions.BUDGETS)])
+    return questions.range_targets(annotate(questions.SEEDS["range"][unit], size)[0], plan, unit), plan
 
 
 def is_large(element: Element, plan: saccade.Plan) -> bool:
@@ -84,32 +83,35 @@ def is_large(element: Element, plan: saccade.Plan) -> bool:
 
 
 def test_what_is_sampled_without_drawing_is_what_is_asked_for(loaded: Engine) -> None:
-    drawn = asking.screen(3)
+    drawn = questions.range_screen(3)
     assert drawn is not None
     plan = loaded.plan(drawn[0].image, budget=drawn[1])
-    assert (asking.in_range(drawn[0].elements, plan, 3), plan.grid_thw) == (sampled(3)[0], sampled(3)[1].grid_thw)
+    assert (questions.range_targets(drawn[0].elements, plan, 3), plan.grid_thw) == (
+        sampled(3)[0],
+        sampled(3)[1].grid_thw,
+    )
 
 
 def test_targets_in_range_are_wide_enough_and_seldom_large_on_every_screen() -> None:
     count = large = 0
     for unit in range(150):
         chosen, plan = sampled(unit)
-        assert 1 <= len(chosen) <= asking.PLACES and len({element.box for element in chosen}) == len(chosen)
+        assert 1 <= len(chosen) <= questions.RANGE_TARGETS and len({element.box for element in chosen}) == len(chosen)
         for element in chosen:
             x1, y1, x2, y2 = plan.to_model(element.box)
             assert min(x2 - x1, y2 - y1) >= 28 - 1e-6
         here = sum(is_large(element, plan) for element in chosen)
         assert here <= 0.3 * len(chosen) or (here, len(chosen)) == (1, 1)
         count, large = count + len(chosen), large + here
-    assert 0.15 < large / count < asking.LARGE_SHARE
+    assert 0.15 < large / count < questions.LARGE_SHARE
 
 
 def test_large_targets_are_pointed_at_as_often_as_they_are_asked_for() -> None:
     placed, pointed = [], []
     for unit in range(150):
         chosen, plan = sampled(unit)
-        picked = asking.pointed(chosen, unit)
-        assert picked == asking.pointed(chosen, unit) and len(picked) == min(3, len(chosen))
+        picked = questions.targets_to_point_at(chosen, unit)
+        assert picked == questions.targets_to_point_at(chosen, unit) and len(picked) == min(3, len(chosen))
         assert all(element in chosen for element in picked)
         if len(chosen) > 3:  # where not all are
             placed += [is_large(element, plan) for element in chosen]
@@ -120,21 +122,21 @@ def test_large_targets_are_pointed_at_as_often_as_they_are_asked_for() -> None:
 
 def test_every_screen_in_range_spends_at_least_64_tokens_at_the_lowest_budget_that_does() -> None:
     def least(budget: int) -> int:
-        return min(saccade.plan(size, budget=budget).tokens for size in asking.SIZES)
+        return min(saccade.plan(size, budget=budget).tokens for size in questions.SIZES)
 
-    assert least(asking.BUDGETS[0]) >= 64 > least(asking.BUDGETS[0] - 1)
-    assert max(saccade.plan(size, budget=asking.BUDGETS[-1]).tokens for size in asking.SIZES) <= 256
+    assert least(questions.BUDGETS[0]) >= 64 > least(questions.BUDGETS[0] - 1)
+    assert max(saccade.plan(size, budget=questions.BUDGETS[-1]).tokens for size in questions.SIZES) <= 256
 
 
 def test_no_two_parts_draw_one_screen_nor_one_that_was_trained_on() -> None:
-    ranges = sorted(asking.SEEDS.values(), key=lambda seeds: seeds.start)
+    ranges = sorted(questions.SEEDS.values(), key=lambda seeds: seeds.start)
     assert ranges[0].start > 1000  # units that trainings were compared on
     for one, following in pairwise([*ranges, range(1_000_000, 1_000_001)]):  # training/screens.py draws from there on
         assert one.stop <= following.start
-    for part, seeds in asking.SEEDS.items():
-        assert len(seeds) >= 10 * tiny.units_of(part, MOST_SCREENS)
-        with pytest.raises(InputError, match="--screens 10001: ask for 1 to 10000"):
-            tiny.units_of(part, MOST_SCREENS + 1)
+    for part, seeds in questions.SEEDS.items():
+        assert len(seeds) >= 10 * tiny.units_of(part, MAX_SCREENS)
+        with pytest.raises(InputError, match="expected 1 to 10000; got --screens 10001"):
+            tiny.units_of(part, MAX_SCREENS + 1)
 
 
 def test_points_lie_on_what_they_ask_for(loaded: Engine) -> None:
@@ -142,7 +144,7 @@ def test_points_lie_on_what_they_ask_for(loaded: Engine) -> None:
     plan, rng = loaded.plan(scene.image, budget=256), np.random.RandomState(0)
     found = 0
     for element in scene.elements:
-        point = asking.inner_point(scene, element, plan, rng)
+        point = questions.inner_point(scene, element, plan, rng)
         if point is not None:
             found += 1
             assert scene.at(point[0] * plan.scale[0], point[1] * plan.scale[1]) is element
@@ -154,7 +156,7 @@ def test_bare_points_and_boxes_lie_on_nothing(loaded: Engine, seed: int) -> None
     scene = generate(seed, (1280, 800))
     plan, rng = loaded.plan(scene.image, budget=256), np.random.RandomState(seed)
     (width, height), (across, down) = plan.resized_size, plan.scale
-    point, box = bare.point(scene, plan, rng), bare.box(scene, plan, rng)
+    point, box = questions.bare_point(scene, plan, rng), questions.bare_box(scene, plan, rng)
     assert point is not None and box is not None
     assert scene.at(point[0] * across, point[1] * down) is None
     x1, y1, x2, y2 = box
@@ -170,14 +172,14 @@ def test_what_is_covered_has_no_bare_place(loaded: Engine) -> None:
     for gap in (0, 90):  # source pixels below the only element; 90 are some 20 of the model's
         one = dataclasses.replace(scene.elements[0], box=(0, 0, 1280, 800 - gap))
         full = dataclasses.replace(scene, elements=(one,))
-        assert (bare.point(full, plan, rng) is None) == (gap == 0)
-        assert bare.box(full, plan, rng) is None
+        assert (questions.bare_point(full, plan, rng) is None) == (gap == 0)
+        assert questions.bare_box(full, plan, rng) is None
 
 
 def test_bare_desktop_is_asked_after_everything_else(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     with_them = measure.in_range(loaded, 0)
-    monkeypatch.setattr(bare, "point", lambda *what: None)
-    monkeypatch.setattr(bare, "box", lambda *what: None)
+    monkeypatch.setattr(questions, "bare_point", lambda *what: None)
+    monkeypatch.setattr(questions, "bare_box", lambda *what: None)
     without = measure.in_range(loaded, 0)
     assert with_them[: len(without)] == without
     assert [row["asked"] for row in with_them[len(without) :]] == ["bare point", "bare box"]
@@ -186,7 +188,7 @@ def test_bare_desktop_is_asked_after_everything_else(loaded: Engine, monkeypatch
 
 
 def test_law_targets_are_at_most_eight_of_a_size() -> None:
-    scene, targets = asking.law_targets(2)
+    scene, targets = questions.law_targets(2)
     sizes = [bin_of(target.share) for target in targets]
     assert scene.size == (3840, 2160)
     assert 1 <= max(map(sizes.count, sizes)) <= 8
@@ -197,9 +199,9 @@ def test_law_targets_are_at_most_eight_of_a_size() -> None:
 
 def test_the_targets_that_are_zoomed_to_are_those_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     scene, box = generate(2, (640, 400)), (0, 0, 16, 16)
-    targets = [asking.Target("it", (box,), share) for share in (0.0005, 0.001, 0.0011)]
-    monkeypatch.setattr(asking, "law_targets", lambda unit: (scene, targets))
-    monkeypatch.setattr(measure, "_places", lambda engine, image, asked, budget: ([(Box(box),)] * len(asked), 4))
+    targets = [questions.Target("it", (box,), share) for share in (0.0005, 0.001, 0.0011)]
+    monkeypatch.setattr(questions, "law_targets", lambda unit: (scene, targets))
+    monkeypatch.setattr(measure, "_locate_all", lambda engine, image, asked, budget: ([(Box(box),)] * len(asked), 4))
     for figure in summary.zoom([(0, row) for row in measure.law(None, 0)]):  # type: ignore[arg-type]
         assert figure["n"] == figure["flat"]["n"] == 2
 
@@ -207,7 +209,7 @@ def test_the_targets_that_are_zoomed_to_are_those_compared(monkeypatch: pytest.M
 @pytest.mark.usefixtures("known_screens")
 @pytest.mark.parametrize("unit", [0, 1, 2])
 def test_ambiguous_descriptions_fit_two_and_clean_ones_one_of_like_kind_and_size(unit: int) -> None:
-    scene, doubled, single = asking.alike(unit)
+    scene, doubled, single = questions.ambiguous_targets(unit)
     assert len(single) == len(doubled) <= 8
     assert len(doubled) == {0: 8, 1: 8, 2: 0}[unit]
     assert len({target.boxes for target in [*doubled, *single]}) == 2 * len(doubled)
@@ -288,13 +290,15 @@ def test_screens_with_too_few_elements_are_passed_over_and_nothing_is_asked_twic
 ) -> None:
     asked = fake_parts(monkeypatch)
     done: list[int] = []
-    parts = tiny.evaluate(tiny.alone(None), 3, tiny.RunLog(tmp_path / "j", "m"), done.append)
+    parts = tiny.evaluate(tiny.serial(None), 3, tiny.open_run(tmp_path / "j", "m"), done.append)
     assert [screen for screen, _ in parts["range"]] == [0, 2, 3]
     assert done == sorted(done) and done[-1] == 3 + 2 * tiny.scenes_for(3)
     count = len(asked)
     monkeypatch.setattr("mlx_saccade.engine.load", None)  # whoever has nothing to ask loads nothing
-    assert tiny.missing(tiny.RunLog(tmp_path / "j", "m"), 3) == 0 < tiny.missing(tiny.RunLog(tmp_path / "k", "m"), 3)
-    assert tiny.evaluate(tiny.alone(None), 3, tiny.RunLog(tmp_path / "j", "m")) == parts
+    assert (
+        tiny.missing(tiny.open_run(tmp_path / "j", "m"), 3) == 0 < tiny.missing(tiny.open_run(tmp_path / "k", "m"), 3)
+    )
+    assert tiny.evaluate(tiny.serial(None), 3, tiny.open_run(tmp_path / "j", "m")) == parts
     assert len(asked) == count
 
 
@@ -330,11 +334,11 @@ def test_no_more_processes_are_started_than_units_are_missing_or_cpus_are_there(
     fake_parts(monkeypatch)
     counts: list[int] = []
 
-    def together(model: str | None, processes: int, **how: Any) -> Any:
+    def parallel(model: str | None, processes: int, **how: Any) -> Any:
         counts.append(processes)
-        return nullcontext(tiny.alone(model, **how))
+        return nullcontext(tiny.serial(model, **how))
 
-    monkeypatch.setattr(tiny, "together", together)
+    monkeypatch.setattr(tiny, "parallel", parallel)
     monkeypatch.setattr(command, "cores", lambda: cpus)
     words = ["tiny", "evaluate", "--screens", "1", "--json", "--processes", str(asked), "--out", str(tmp_path / "j")]
     assert main(words) == 0

@@ -33,8 +33,8 @@ def unreadable(tmp_path: Path) -> Path:
 
 def test_several_processes_say_what_one_says() -> None:
     units = [0, 4, 8]
-    with tiny.together(None, 2) as ask:
-        assert dict(ask("range", units)) == dict(tiny.alone(None)("range", units))
+    with tiny.parallel(None, 2) as ask:
+        assert dict(ask("range", units)) == dict(tiny.serial(None)("range", units))
 
 
 def test_a_checkpoint_that_does_not_load_is_one_line(unreadable: Path, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_checkpoint_that_does_not_load_is_one_line(unreadable: Path, tmp_path:
 
 
 def test_a_process_that_is_killed_is_noticed() -> None:
-    with pytest.raises(InputError, match="ended before its work"), tiny.together(None, 2) as ask:
+    with pytest.raises(InputError, match="ended before its work"), tiny.parallel(None, 2) as ask:
         answers = ask("range", range(0, 400, 4))
         next(answers)
         child = multiprocessing.active_children()[0]

@@ -14,7 +14,7 @@ from mlx_saccade.checkpoint import hub
 from mlx_saccade.cli.__main__ import main
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals import tiny
-from mlx_saccade.evals.tiny.evaluate import KIND, ROWS
+from mlx_saccade.evals.tiny.evaluate import FIELDS, KIND, Unit
 from mlx_saccade.evals.tiny.questions import SEEDS
 from mlx_saccade.scenes import VERSION
 
@@ -23,20 +23,20 @@ LAW = {"asked": "law", "share": 0.1, "iou": 1.0, "hit": True, "found": True, "bu
 
 def test_a_journal_goes_on_and_drops_a_line_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
-    tiny.RunLog(path, "a").add("law", 3, [LAW])
+    tiny.open_run(path, "a").add(Unit("law", 3, [LAW]))
     with path.open("a") as stream:
         stream.write('{"part": "law", "un')
-    again = tiny.RunLog(path, "a")
-    assert again.units == {("law", 3): [LAW]}
-    again.add("law", 4, [])
-    assert tiny.RunLog(path, "a").rows("law", range(5)) == [(3, LAW)]
+    again = tiny.open_run(path, "a")
+    assert again.entries == [Unit("law", 3, [LAW])]
+    again.add(Unit("law", 4, []))
+    assert tiny.open_run(path, "a").entries == [Unit("law", 3, [LAW]), Unit("law", 4, [])]
 
 
 def test_a_journal_is_made_with_its_first_unit(tmp_path: Path) -> None:
-    made = tiny.RunLog(tmp_path / "j", "a")
+    made = tiny.open_run(tmp_path / "j", "a")
     assert not (tmp_path / "j").exists()
-    made.add("range", 0, [])
-    assert tiny.RunLog(tmp_path / "j", "a").units == {("range", 0): []}
+    made.add(Unit("range", 0, []))
+    assert tiny.open_run(tmp_path / "j", "a").entries == [Unit("range", 0, [])]
 
 
 HEAD = {"format": KIND.format, "scenes": VERSION, "model": "a"}
@@ -45,15 +45,18 @@ HEAD = {"format": KIND.format, "scenes": VERSION, "model": "a"}
 @pytest.mark.parametrize(
     ("head", "said"),
     [
-        (HEAD | {"model": "b"}, "another model.*delete"),
-        (HEAD | {"scenes": VERSION + 1}, f"screens of version {VERSION + 1}, not {VERSION}.*delete"),
-        (HEAD | {"format": 1}, "format 1, not.*delete"),
+        (HEAD | {"model": "b"}, "got answers of another model.*delete"),
+        (
+            HEAD | {"scenes": VERSION + 1},
+            f"version {VERSION}; got screens of version {VERSION + 1}.*delete",
+        ),
+        (HEAD | {"format": 1}, "expected format 4; got format 1.*delete"),
     ],
 )
 def test_what_differs_is_named(tmp_path: Path, head: dict[str, Any], said: str) -> None:
     (tmp_path / "j").write_text(json.dumps(head) + "\n")
     with pytest.raises(InputError, match=said):
-        tiny.RunLog(tmp_path / "j", "a")
+        tiny.open_run(tmp_path / "j", "a")
 
 
 @pytest.mark.parametrize(
@@ -61,8 +64,8 @@ def test_what_differs_is_named(tmp_path: Path, head: dict[str, Any], said: str) 
 )
 def test_a_foreign_file_is_not_to_be_deleted(tmp_path: Path, text: str) -> None:
     (tmp_path / "x").write_text(text + "\n")
-    with pytest.raises(InputError, match="is no file of") as caught:
-        tiny.RunLog(tmp_path / "x", "a")
+    with pytest.raises(InputError, match="expected a run log of") as caught:
+        tiny.open_run(tmp_path / "x", "a")
     assert "delete" not in str(caught.value)
     assert (tmp_path / "x").read_text() == text + "\n"
 
@@ -108,41 +111,41 @@ def without(name: str) -> dict[str, Any]:
 def test_a_damaged_line_is_named(tmp_path: Path, line: Any) -> None:
     whole = {"part": "law", "unit": 1, "rows": [LAW]}
     (tmp_path / "j").write_text("".join(f"{json.dumps(each)}\n" for each in (HEAD, whole, line)))
-    with pytest.raises(InputError, match=r"line 3 is no unit .*; delete that line"):
-        tiny.RunLog(tmp_path / "j", "a")
+    with pytest.raises(InputError, match=r"line 3: expected a unit .*; got .*Delete that line"):
+        tiny.open_run(tmp_path / "j", "a")
 
 
 def test_what_is_measured_is_what_a_journal_takes(tmp_path: Path) -> None:
-    made = tiny.RunLog(tmp_path / "j", "a")
-    for part, rows in tiny.alone(None)("range", [1, 3]):
-        made.add("range", part, rows)
-    again = tiny.RunLog(tmp_path / "j", "a")
-    assert again.units == made.units
-    assert {row["asked"] for _, row in again.rows("range", [1, 3])} == set(ROWS["range"])
+    made = tiny.open_run(tmp_path / "j", "a")
+    for unit, rows in tiny.serial(None)("range", [1, 3]):
+        made.add(Unit("range", unit, rows))
+    again = tiny.open_run(tmp_path / "j", "a")
+    assert again.entries == made.entries
+    assert {row["asked"] for unit in again.entries for row in unit.rows} == set(FIELDS["range"])
 
 
 def test_an_empty_file_is_filled(tmp_path: Path) -> None:
     (tmp_path / "j").touch()
-    tiny.RunLog(tmp_path / "j", "a").add("law", 3, [LAW])
-    assert tiny.RunLog(tmp_path / "j", "a").rows("law", [3]) == [(3, LAW)]
+    tiny.open_run(tmp_path / "j", "a").add(Unit("law", 3, [LAW]))
+    assert tiny.open_run(tmp_path / "j", "a").entries == [Unit("law", 3, [LAW])]
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny.RunLog(tmp_path / "j", "a").add("law", 3, [LAW])
+    tiny.open_run(tmp_path / "j", "a").add(Unit("law", 3, [LAW]))
     may = os.access
     # By hand: an administrator may write to what is read-only.
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "j" and may(path, mode))
-    with pytest.raises(InputError, match="is not writable; name another"):
-        tiny.RunLog(tmp_path / "j", "a")
+    with pytest.raises(InputError, match="expected a writable file; got a read-only one"):
+        tiny.open_run(tmp_path / "j", "a")
 
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
-        tiny.RunLog(tmp_path, "a")
+        tiny.open_run(tmp_path, "a")
     with pytest.raises(InputError, match="does not exist"):
-        tiny.RunLog(tmp_path / "none" / "j", "a")
+        tiny.open_run(tmp_path / "none" / "j", "a")
 
 
 @pytest.fixture

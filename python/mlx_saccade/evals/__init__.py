@@ -1,8 +1,10 @@
-"""Accuracy and latency against budget, measured on screens whose boxes are known."""
+"""Accuracy and latency by budget, measured on screens with known boxes."""
 
 from mlx_saccade.evals.bootstrap import interval
-from mlx_saccade.evals.summary import BINS, Cell, summarize
-from mlx_saccade.evals.sweep import Record, RunLog, Setup, bin_of, chosen, iou, measure, read, share_of
+from mlx_saccade.evals.metrics import BINS, bin_of, iou, share_of
+from mlx_saccade.evals.runs import RunLog
+from mlx_saccade.evals.summary import Cell, summarize
+from mlx_saccade.evals.sweep import Record, Setup, choose_targets, measure, open_run, read_run
 
 __all__ = [
     "BINS",
@@ -11,11 +13,12 @@ __all__ = [
     "RunLog",
     "Setup",
     "bin_of",
-    "chosen",
+    "choose_targets",
     "interval",
     "iou",
     "measure",
-    "read",
+    "open_run",
+    "read_run",
     "share_of",
     "summarize",
 ]

@@ -1,4 +1,4 @@
-"""Starting processes of our own."""
+"""Processes of our own that a Ctrl-C does not reach."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from typing import Any
 
 __all__ = ["cores", "start"]
 
-# Not forked: a forked process would hold the others' pipes open, so that the end of one, or of a parent that is killed,
-# would go unnoticed.
+# Not "fork": a forked process keeps the others' pipes open, so the end of one, or of a parent that is killed, would go
+# unnoticed.
 _SPAWN = multiprocessing.get_context("spawn")
 
 
 def cores() -> int:
-    """CPUs that this process may run on."""
+    """Return the number of CPUs that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Processes started within do not hear Ctrl-C, which reaches the whole group: who started them ends them."""
+def _ignoring_interrupts() -> Iterator[None]:
+    """Let processes started within ignore Ctrl-C, which reaches the whole group; their parent ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -38,22 +38,22 @@ def _deaf() -> Iterator[None]:
 
 
 def start(
-    work: Callable[..., None], *arguments: Any, answered: bool = False, daemon: bool = False
+    work: Callable[..., None], *arguments: Any, duplex: bool = False, daemon: bool = False
 ) -> tuple[BaseProcess, Connection]:
-    """Start a process that does not hear Ctrl-C.
+    """Start a process that ignores Ctrl-C.
 
     Args:
-        work: what it does, with `arguments` and, behind them, its end of a pipe.
-        *arguments: of `work`; they are pickled.
-        answered: it hears from here too; else it only tells.
-        daemon: it is ended with this process.
+        work: function to run, called with `arguments` and its end of a pipe.
+        *arguments: arguments of `work`; they are pickled.
+        duplex: the pipe carries messages both ways; default from the process only.
+        daemon: end the process with this one; default no.
 
     Returns:
         The process, and this end of the pipe.
     """
-    end, far_end = _SPAWN.Pipe(duplex=answered)
+    end, far_end = _SPAWN.Pipe(duplex=duplex)
     process = _SPAWN.Process(target=work, args=(*arguments, far_end), daemon=daemon)
-    with _deaf():
+    with _ignoring_interrupts():
         process.start()
     far_end.close()
     return process, end

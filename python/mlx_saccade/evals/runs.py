@@ -1,131 +1,152 @@
-"""A file of JSON lines that a stopped run goes on from: one says what the answers depend on, the others hold them.
+"""The run log of an evaluation: a file of JSON lines from which a stopped run resumes.
 
-A line cut short by a kill is dropped, and what it held is asked anew.
+The first line says what the answers depend on, each later line holds answers. A line that a kill cut short is dropped,
+and its questions are asked again.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mlx_saccade import files
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.scenes import VERSION
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Entry = TypeVar("Entry", bound=DataclassInstance)
+else:
+    Entry = TypeVar("Entry")
+
 __all__ = ["RunKind", "RunLog", "read"]
 
 Line = dict[str, Any]
+RESTART = "Name another --out, or delete the file to start over"
 
 
 @dataclass(frozen=True)
-class RunKind:
-    """Whose journals they are.
+class RunKind(Generic[Entry]):
+    """A kind of run log.
 
     Attributes:
-        command: that writes them.
-        format: raised where the answers of older ones are not to be mixed with new ones.
-        line: what a line after the first is, for messages.
-        setup: whether the first line has a setup.
+        command: the command that writes it, for messages.
+        format: number of the format; raise it if older answers must not mix with new ones.
+        entry: name of what a line after the first holds, with an article, for messages.
+        parse: makes an entry of a line's JSON value; raises TypeError or ValueError if it is damaged. The entry is a
+            dataclass whose fields are the line.
+        setup: the first line holds the setup of the run too.
     """
 
     command: str
     format: int
-    line: str
+    entry: str
+    parse: Callable[[Any], Entry]
     setup: bool = False
 
-    @property
-    def keys(self) -> set[str]:
-        """What the first line has."""
-        return {"format", "scenes", "model"} | ({"setup"} if self.setup else set())
-
-    def damaged(self, path: Path, place: int) -> InputError:
-        """What to raise for the line at `place` of the lines after the first."""
-        return InputError(f"{path}: line {place + 2} is no {self.line}; delete that line and run again")
-
-
-class RunLog:
-    """The file of one run, which goes on where an earlier one has stopped.
-
-    Attributes:
-        path: of the file.
-        lines: what the earlier run has left behind the first line.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], kind: RunKind, model: str, setup: Line | None = None) -> None:
-        """Read what is there; a new file is made, and an empty one filled, with the first line that is added.
+    def head(self, model: str, setup: Line | None) -> Line:
+        """Return the first line of a log.
 
         Args:
-            path: of the file.
-            kind: of journal.
-            model: whose answers they are: `mlx_saccade.checkpoint.hub.digest` of it.
-            setup: what is asked, where the kind has one.
+            model: `mlx_saccade.checkpoint.hub.digest` of the checkpoint.
+            setup: what is asked, if the kind has a setup.
+        """
+        head = {"format": self.format, "scenes": VERSION, "model": model}
+        return head | {"setup": setup} if self.setup else head
+
+
+class RunLog(Generic[Entry]):
+    """A log of one run, in memory and on disk.
+
+    Attributes:
+        path: the file.
+        entries: what an earlier run wrote, and what was added since.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], kind: RunKind[Entry], model: str, setup: Line | None = None
+    ) -> None:
+        """Read an existing file; a new or empty one gets its first line with the first entry.
+
+        Args:
+            path: the file.
+            kind: the kind of log.
+            model: `mlx_saccade.checkpoint.hub.digest` of the checkpoint that answers.
+            setup: what is asked, if the kind has a setup.
 
         Raises:
-            InputError: the file is no journal of this kind, holds other answers, or cannot be written.
+            InputError: the file is no log of this kind, holds other answers, or cannot be written.
         """
         self.path = files.check_writable(path)
-        head = {"format": kind.format, "scenes": VERSION, "model": model, **({"setup": setup} if kind.setup else {})}
-        start = json.dumps(head).encode() + b"\n"
-        self.lines: list[Any] = []
-        self._start: bytes | None = start
+        self.entries: list[Entry] = []
+        self._start: bytes | None = json.dumps(kind.head(model, setup)).encode() + b"\n"
         if not self.path.exists():
             return
         if not os.access(self.path, os.W_OK):
-            raise InputError(f"{self.path}: is not writable; name another --out")
-        if not self.path.stat().st_size:
-            return
+            raise InputError(f"{self.path}: expected a writable file; got a read-only one. Name another --out")
         data = self.path.read_bytes()
-        whole = _whole(data)
-        found, self.lines = _parse(whole, self.path, kind)
-        _check(self.path, found, json.loads(start))
-        self._start = whole if len(whole) < len(data) else None
+        if not data:
+            return
+        lines = _whole_lines(data)
+        head, self.entries = _parse(lines, self.path, kind)
+        _check_head(self.path, head, json.loads(self._start))
+        self._start = lines if len(lines) < len(data) else None
 
-    def add(self, line: Line) -> None:
-        """Keep one line."""
+    def add(self, entry: Entry) -> None:
+        """Append one entry to the file."""
         if self._start is not None:
             files.write_atomically(self.path, self._start)
             self._start = None
         with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+            stream.write(json.dumps(asdict(entry)) + "\n")
+        self.entries.append(entry)
 
 
-def read(path: Path, kind: RunKind) -> tuple[Line, list[Any]]:
-    """The first line of a journal, and the whole ones after it.
+def read(path: Path, kind: RunKind[Entry]) -> tuple[Line, list[Entry]]:
+    """Return the first line of a log and its entries.
 
     Raises:
         FileNotFoundError: no such file.
-        InputError: the file is no journal of this kind and format.
+        InputError: the file is no log of this kind and format.
     """
-    return _parse(_whole(path.read_bytes()), path, kind)
+    return _parse(_whole_lines(path.read_bytes()), path, kind)
 
 
-def _whole(data: bytes) -> bytes:
-    """What is left without a line that a kill cut short."""
+def _whole_lines(data: bytes) -> bytes:
+    """Return the data without a line that a kill cut short."""
     return data[: data.rfind(b"\n") + 1]
 
 
-def _parse(whole: bytes, path: Path, kind: RunKind) -> tuple[Line, list[Any]]:
+def _parse(data: bytes, path: Path, kind: RunKind[Entry]) -> tuple[Line, list[Entry]]:
     try:
-        head, *lines = [json.loads(line) for line in whole.splitlines()]
+        head, *lines = [json.loads(line) for line in data.splitlines()]
     except (ValueError, RecursionError):
         head, lines = None, []
-    if not isinstance(head, dict) or head.keys() != kind.keys:
-        raise InputError(f"{path}: is no file of this version's `{kind.command}`; name another")
+    if not isinstance(head, dict) or head.keys() != kind.head("", None).keys():
+        raise InputError(f"{path}: expected a run log of `{kind.command}`; got another file. Name another file")
     if head["format"] != kind.format:
-        told = f"is a journal of format {brief(head['format'])}, not {kind.format}"
-        raise InputError(f"{path}: {told}; name another, or delete it to ask anew")
-    return head, lines
+        raise InputError(f"{path}: expected format {kind.format}; got format {brief(head['format'])}. {RESTART}")
+    return head, [_entry(line, f"{path}: line {number}", kind) for number, line in enumerate(lines, 2)]
 
 
-def _check(path: Path, found: Line, wanted: Line) -> None:
-    differs = {
-        "scenes": f"holds answers on screens of version {brief(found['scenes'])}, not {VERSION}",
-        "model": "holds answers of another model, or of this one before a file of it was changed",
-        "setup": "holds answers under another setup",
+def _entry(line: Any, where: str, kind: RunKind[Entry]) -> Entry:
+    try:
+        return kind.parse(line)
+    except (TypeError, ValueError):
+        raise InputError(f"{where}: expected {kind.entry}; got {brief(line)}. Delete that line and run again") from None
+
+
+def _check_head(path: Path, head: Line, expected: Line) -> None:
+    problems = {
+        "scenes": f"expected screens of version {VERSION}; got screens of version {brief(head['scenes'])}",
+        "model": "expected answers of this model; got answers of another model, or from before a file of it changed",
+        "setup": "expected answers to this setup; got answers to another setup",
     }
-    for name, why in differs.items():
-        if found.get(name) != wanted.get(name):
-            raise InputError(f"{path}: {why}; name another --out, or delete it to ask anew")
+    for name, problem in problems.items():
+        if head.get(name) != expected.get(name):
+            raise InputError(f"{path}: {problem}. {RESTART}")

@@ -1,4 +1,4 @@
-"""The files of `mlx-saccade scenes`: stamped screens, lists of their targets, and whether a folder's are its own."""
+"""The files of `mlx-saccade scenes`: stamped screens, and lists of their targets in ScreenSpot-Pro's fields."""
 
 from __future__ import annotations
 
@@ -17,20 +17,27 @@ from mlx_saccade.errors import InputError
 if TYPE_CHECKING:
     from mlx_saccade.scenes import Ambiguity, Element
 
-__all__ = ["AMBIGUOUS", "ANNOTATIONS", "Job", "annotate", "annotate_pairs", "kept_screens", "write_list"]
+__all__ = ["AMBIGUOUS", "ANNOTATIONS", "Job", "annotate", "annotate_pairs", "finished_screens", "write_list"]
 
 ANNOTATIONS: Final = "annotations.json"
 AMBIGUOUS: Final = "ambiguous.json"
 SCREEN: Final = re.compile(r"scene-(\d{6,})\.png")
-# Level 6 takes half the disk and a third more time.
+# Level 6 would take half the disk, but more time.
 COMPRESSION: Final = 1
-# The last chunk of every whole PNG.
+# The last chunk of every complete PNG.
 PNG_END: Final = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What all screens of one command have in common."""
+    """The arguments that all screens of one command share.
+
+    Attributes:
+        folder: where the files are.
+        size: (width, height) of the screens in pixels.
+        ambiguous: many elements look like another.
+        scale: pixels per point, 1 or 2; default 1.
+    """
 
     folder: Path
     size: tuple[int, int]
@@ -38,19 +45,19 @@ class Job:
     scale: int = 1
 
     def path(self, seed: int) -> Path:
-        """The file of one screen."""
+        """Return the path of a screen's file."""
         return self.folder / f"scene-{seed:06d}.png"
 
     def stamp(self, seed: int) -> str:
-        """What is written into the file, so that a later run can tell whether it would draw the same."""
+        """Return the text in a screen's file by which a later run recognizes its own."""
         from mlx_saccade.scenes import VERSION
 
         width, height = self.size
         size = f"{width}x{height} scale {self.scale}"
         return f"version {VERSION} seed {seed} size {size} ambiguous {self.ambiguous}"
 
-    def found(self, seed: int) -> tuple[bool, bool]:
-        """Of the screen's file: whether it is of these very arguments, and whether it is whole as well."""
+    def check(self, seed: int) -> tuple[bool, bool]:
+        """Return whether a screen's file was made with these arguments, and whether it is complete as well."""
         from PIL import Image
 
         try:
@@ -63,21 +70,21 @@ class Job:
             return False, False
 
     def draw(self, seed: int) -> None:
-        """Write the screen's file."""
+        """Draw a screen and write its file."""
         from PIL import Image, PngImagePlugin
 
         from mlx_saccade import scenes
 
-        notes = PngImagePlugin.PngInfo()
-        notes.add_text("saccade-scene", self.stamp(seed))
+        info = PngImagePlugin.PngInfo()
+        info.add_text("saccade-scene", self.stamp(seed))
         stream = io.BytesIO()
         scene = scenes.generate(seed, self.size, ambiguous=self.ambiguous, scale=self.scale)
-        Image.fromarray(scene.image).save(stream, "PNG", compress_level=COMPRESSION, pnginfo=notes)
+        Image.fromarray(scene.image).save(stream, "PNG", compress_level=COMPRESSION, pnginfo=info)
         files.write_atomically(self.path(seed), stream.getvalue())
 
 
 def entry(job: Job, seed: int, name: str, description: str, box: Sequence[int], kind: str) -> dict[str, Any]:
-    """One target in ScreenSpot-Pro's fields, and `scale`; `bbox` is [x1, y1, x2, y2] in pixels."""
+    """Return a target in ScreenSpot-Pro's fields, and its `scale`; `bbox` is [x1, y1, x2, y2] in pixels."""
     return {
         "img_filename": job.path(seed).name,
         "bbox": list(box),
@@ -87,20 +94,20 @@ def entry(job: Job, seed: int, name: str, description: str, box: Sequence[int], 
         "platform": "generated",
         "img_size": list(job.size),
         "scale": job.scale,
-        "ui_type": "icon",  # the benchmark's other type is text to be read, of which there is none
+        "ui_type": "icon",  # the benchmark's other type, text, does not occur
         "group": kind,
     }
 
 
 def annotate(job: Job, seed: int, elements: Sequence[Element]) -> list[dict[str, Any]]:
-    """Every element of a screen as a target."""
+    """Return every element of a screen as a target."""
     return [entry(job, seed, str(i), e.description, e.box, e.kind) for i, e in enumerate(elements)]
 
 
 def annotate_pairs(
     job: Job, seed: int, elements: Sequence[Element], pairs: Sequence[Ambiguity]
 ) -> list[dict[str, Any]]:
-    """Every ambiguous description of a screen; `bbox` is the first of the two in `bboxes`."""
+    """Return every ambiguous description of a screen as a target; `bbox` is the first of the two `bboxes`."""
     return [
         entry(job, seed, f"pair-{i}", pair.description, pair.boxes[0], elements[pair.elements[0]].kind)
         | {"bboxes": [list(box) for box in pair.boxes]}
@@ -108,64 +115,65 @@ def annotate_pairs(
     ]
 
 
-def kept_screens(job: Job, seeds: range) -> set[int]:
-    """The screens that need not be drawn again.
+def finished_screens(job: Job, seeds: range) -> set[int]:
+    """Return the seeds whose files are complete and need not be drawn again.
 
     Raises:
-        InputError: the folder is a file, or holds a file named as the command's own are that these arguments
-            did not make.
+        InputError: the folder is a file, or holds a screen or list that was not made with these arguments.
     """
     if os.path.lexists(job.folder) and not job.folder.is_dir():
-        raise InputError(f"--out {job.folder}: is a file and no folder; name another")
-    whole: set[int] = set()
+        raise InputError(f"--out {job.folder}: expected a folder; got a file. Name another folder")
+    finished: set[int] = set()
     for seed in _numbered(job):
-        same, complete = job.found(seed) if seed in seeds else (False, False)
+        same, complete = job.check(seed) if seed in seeds else (False, False)
         if not same:
             raise _foreign(job.path(seed))
         if complete:
-            whole.add(seed)
+            finished.add(seed)
     for name in (ANNOTATIONS, AMBIGUOUS):
         path = job.folder / name
-        if path.exists() and ((name == AMBIGUOUS and not job.ambiguous) or not _listed(job, path, seeds)):
+        if path.exists() and ((name == AMBIGUOUS and not job.ambiguous) or not _is_own_list(job, path, seeds)):
             raise _foreign(path)
-    return whole
+    return finished
 
 
 def _foreign(path: Path) -> InputError:
     return InputError(
-        f"--out {path.parent}: {path.name} is there and was not made with these arguments; name an empty folder"
+        f"--out {path.parent}: expected files made with these arguments; got {path.name} of others. "
+        "Name an empty folder"
     )
 
 
 def _numbered(job: Job) -> list[int]:
-    """The seeds of the folder's files that are named as screens are."""
+    """Return the seeds of all files in the folder that have a screen's name."""
     names = [match for path in job.folder.glob("scene-*.png") if (match := SCREEN.fullmatch(path.name))]
     return sorted(int(match[1]) for match in names if job.path(int(match[1])).name == match[0])
 
 
-def _listed(job: Job, path: Path, seeds: range) -> bool:
-    """Whether a list holds targets on these screens alone, as this command writes them."""
+def _is_own_list(job: Job, path: Path, seeds: range) -> bool:
+    """Return whether a list holds only targets on these screens, as this command writes them."""
     try:
         content = path.read_bytes()
         entries = json.loads(content)
-        return rendered(entries) == content and all(_written(job, one, seeds) for one in entries)
+        return render_list(entries) == content and all(_is_own_target(job, one, seeds) for one in entries)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return False
 
 
-def _written(job: Job, one: dict[str, Any], seeds: range) -> bool:
-    model = entry(job, 0, "", "", (), "")
-    match = SCREEN.fullmatch(one["img_filename"])
-    same = all(one[field] == model[field] for field in ("application", "platform", "img_size", "scale", "ui_type"))
-    return same and one.keys() - {"bboxes"} == model.keys() and match is not None and int(match[1]) in seeds
+def _is_own_target(job: Job, target: dict[str, Any], seeds: range) -> bool:
+    example = entry(job, 0, "", "", (), "")
+    match = SCREEN.fullmatch(target["img_filename"])
+    fields = ("application", "platform", "img_size", "scale", "ui_type")
+    same = all(target[field] == example[field] for field in fields)
+    return same and target.keys() - {"bboxes"} == example.keys() and match is not None and int(match[1]) in seeds
 
 
-def rendered(entries: list[dict[str, Any]]) -> bytes:
-    """A list as it stands in its file, one target a line."""
+def render_list(entries: list[dict[str, Any]]) -> bytes:
+    """Return the content of a list's file, one target a line."""
     lines = ",\n".join(json.dumps(one) for one in entries)
     return f"[\n{lines}\n]\n".encode()
 
 
 def write_list(path: Path, entries: list[dict[str, Any]]) -> None:
-    """Write annotations."""
-    files.write_atomically(path, rendered(entries))
+    """Write the file of a list."""
+    files.write_atomically(path, render_list(entries))

@@ -1,4 +1,4 @@
-"""Records to a table: mean IoU and hits by size of target and budget, with bootstrap intervals."""
+"""The summary of a sweep: mean IoU and hits by size bin and budget, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlx_saccade.evals.bootstrap import interval
-from mlx_saccade.evals.sweep import Record, bin_of
-from mlx_saccade.preprocess.recommend import TABLE
+from mlx_saccade.evals.metrics import by_bin
+from mlx_saccade.evals.sweep import Record
 
-__all__ = ["BINS", "Cell", "summarize"]
-
-BINS = tuple(row.size for row in TABLE)
+__all__ = ["Cell", "summarize"]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """All questions of one size bin at one budget.
+    """The figures of all questions of one size bin at one budget.
 
     Attributes:
         size: "large" (> 5 % of the frame), "medium" (1-5 %), "small" (0.1-1 %) or "tiny" (< 0.1 %).
-        budget: tokens allowed.
-        n: questions.
-        tokens: mean visual tokens spent.
+        budget: maximum visual tokens.
+        n: number of questions.
+        tokens: mean visual tokens of the images.
         iou: mean intersection over union.
-        low, high: ends of its `interval`; None where they are of fewer than ten screens.
-        hits: share of answers whose box center lies in the known box.
+        low, high: ends of its 95 % interval; None with fewer than ten screens.
+        hits: share of answers whose box has its center inside the target's.
         seconds: median time of a question.
     """
 
@@ -41,27 +39,28 @@ class Cell:
 
 
 def summarize(records: Sequence[Record]) -> list[Cell]:
-    """A cell for every size bin and budget that has records of one sweep, bins from large to tiny, budgets rising."""
+    """Return a cell for each size bin and budget of a sweep's records, from large to tiny, smallest budget first."""
+    budgets = sorted({record.budget for record in records})
+    groups = [
+        (size, budget, [record for record in some if record.budget == budget])
+        for size, some in by_bin(records, lambda record: record.share).items()
+        for budget in budgets
+    ]
+    return [_cell(size, budget, some) for size, budget, some in groups if some]
+
+
+def _cell(size: str, budget: int, records: Sequence[Record]) -> Cell:
     import numpy as np
 
-    cells = []
-    for size in BINS:
-        for budget in sorted({record.budget for record in records}):
-            chosen = [record for record in records if record.budget == budget and bin_of(record.share) == size]
-            if not chosen:
-                continue
-            low, high = interval([[(record.seed, record.iou) for record in chosen]]) or (None, None)
-            cells.append(
-                Cell(
-                    size=size,
-                    budget=budget,
-                    n=len(chosen),
-                    tokens=float(np.mean([record.tokens for record in chosen])),
-                    iou=float(np.mean([record.iou for record in chosen])),
-                    low=low,
-                    high=high,
-                    hits=float(np.mean([record.hit for record in chosen])),
-                    seconds=float(np.median([record.seconds for record in chosen])),
-                )
-            )
-    return cells
+    low, high = interval([[(record.seed, record.iou) for record in records]]) or (None, None)
+    return Cell(
+        size=size,
+        budget=budget,
+        n=len(records),
+        tokens=float(np.mean([record.tokens for record in records])),
+        iou=float(np.mean([record.iou for record in records])),
+        low=low,
+        high=high,
+        hits=float(np.mean([record.hit for record in records])),
+        seconds=float(np.median([record.seconds for record in records])),
+    )

@@ -1,43 +1,39 @@
-"""One question after another: every known element of generated screens, at every budget."""
+"""The sweep: every target on generated screens, asked for at every budget."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Container, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlx_saccade.errors import InputError
-from mlx_saccade.grounding import center_inside
-from mlx_saccade.preprocess.recommend import row_of
+from mlx_saccade.errors import InputError, brief
+from mlx_saccade.evals import runs
+from mlx_saccade.evals.metrics import best_iou, bin_of, is_hit, share_of
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Engine
     from mlx_saccade.scenes import Element, Scene
 
-import os
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+__all__ = ["KIND", "Key", "Record", "Setup", "choose_targets", "measure", "open_run", "read_run"]
 
-from mlx_saccade.evals import runs
-
-__all__ = ["KIND", "Record", "RunLog", "Setup", "bin_of", "chosen", "iou", "measure", "read", "share_of"]
-
-Box = Sequence[float]
+Key = tuple[int, int, int]
+"""(seed, target, budget): what tells one question of a sweep from another."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a sweep asks; two sweeps with equal setups ask the same questions.
+    """The questions of a sweep; sweeps with equal setups ask the same ones.
 
     Attributes:
-        model: the checkpoint's path or hub id, or "packaged".
+        model: path or hub id of the checkpoint, or "packaged".
         size: (width, height) of the screens in pixels.
         seeds: seeds of the screens.
-        budgets: visual tokens at most, for each run.
-        targets: elements asked for on each screen, as `chosen` picks them.
+        budgets: maximum visual tokens of each run.
+        targets: elements to ask for on each screen, as `choose_targets` chooses them.
     """
 
     model: str
@@ -47,15 +43,28 @@ class Setup:
     targets: int
 
     def __post_init__(self) -> None:
-        if not self.seeds or not self.budgets or self.targets < 1:
-            raise InputError("a sweep needs at least one screen, one budget and one target a screen")
+        counts = len(self.seeds), len(self.budgets), self.targets
+        if min(counts) < 1:
+            raise InputError(
+                "sweep: expected at least one screen, one budget and one target a screen; "
+                "got {}, {} and {}. Raise what is below 1".format(*counts)
+            )
 
 
 @dataclass(frozen=True)
 class Record:
-    """One question: `share` is the target's part of the frame's area, `iou` 0 where the answer had no box.
+    """The answer to one question.
 
-    `seconds` is all that the question took, vision and prompt included.
+    Attributes:
+        seed: seed of the screen.
+        target: index of the target on its screen.
+        description: the target's description.
+        budget: maximum visual tokens.
+        tokens: visual tokens of the image.
+        share: share of the frame that the target covers.
+        iou: intersection over union, 0 for an answer without a box.
+        hit: the center of the answer's box is inside the target's.
+        seconds: time of the question, vision and prompt included.
     """
 
     seed: int
@@ -69,83 +78,61 @@ class Record:
     seconds: float
 
     @property
-    def key(self) -> tuple[int, int, int]:
-        """What tells one question of a sweep from another."""
+    def key(self) -> Key:
+        """The question that was answered."""
         return self.seed, self.target, self.budget
 
 
-def bin_of(share: float) -> str:
-    """The size bin of a target that covers `share` of its frame (above 0, at most 1), as in `mlx_saccade.recommend`."""
-    return row_of(share).size
+def choose_targets(scene: Scene, seed: int, count: int) -> list[Element]:
+    """Return up to `count` elements of a screen, drawn at random, one of each size bin in turn.
 
-
-def share_of(element: Element, size: tuple[int, int]) -> float:
-    """Part of a frame of `size` (width, height) that an element covers."""
-    x1, y1, x2, y2 = element.box
-    return (x2 - x1) * (y2 - y1) / (size[0] * size[1])
-
-
-def iou(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes (x1, y1, x2, y2); 0 where either has no area."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
-
-
-def chosen(scene: Scene, seed: int, targets: int) -> list[Element]:
-    """Up to `targets` elements of a screen by lot, one of each size class in turn.
-
-    Drawing order would take the dock's icons before anything else.
+    In drawing order the dock's icons would come before anything else.
     """
-    waiting: dict[str, list[Element]] = {}
+    bins: dict[str, list[Element]] = {}
     for index in np.random.RandomState(seed).permutation(len(scene.elements)):
         element = scene.elements[index]
-        waiting.setdefault(bin_of(share_of(element, scene.size)), []).append(element)
-    picked: list[Element] = []
-    while waiting and len(picked) < targets:
-        for size in sorted(waiting):
-            picked.append(waiting[size].pop())
-            if not waiting[size]:
-                del waiting[size]
-    return picked[:targets]
+        bins.setdefault(bin_of(share_of(element, scene.size)), []).append(element)
+    targets: list[Element] = []
+    while bins and len(targets) < count:
+        for size in sorted(bins):
+            targets.append(bins[size].pop())
+            if not bins[size]:
+                del bins[size]
+    return targets[:count]
 
 
-def measure(engine: Engine, setup: Setup, done: set[tuple[int, int, int]] | None = None) -> Iterator[Record]:
-    """Ask what has not been asked.
+def measure(engine: Engine, setup: Setup, done: Container[Key] = ()) -> Iterator[Record]:
+    """Ask the questions of a sweep.
 
     Args:
-        engine: the loaded model, `cache_memory` 0 and without a `cache_dir`.
+        engine: the loaded model, with `cache_memory` 0 and without a `cache_dir`.
         setup: what to ask.
         done: keys of the questions to leave out.
 
     Returns:
-        A record a question as it is answered, screen by screen, all budgets of a target before the next target.
+        A record of each question as it is answered: screen by screen, all budgets of a target before the next target.
 
     Raises:
-        InputError: an engine that keeps what it has seen: only the first question about a screen would pay for it.
+        InputError: an engine with a cache, where only the first question about a screen would pay for it.
     """
     if engine.store.on:
-        raise InputError("the engine keeps what it has seen, which shortens the seconds; load it with cache_memory=0")
-    return _asked(engine, setup, done or set())
+        raise InputError("engine: expected no cache, which shortens the times; got one. Load it with cache_memory=0")
+    return _measure(engine, setup, done)
 
 
-def _asked(engine: Engine, setup: Setup, done: set[tuple[int, int, int]]) -> Iterator[Record]:
+def _measure(engine: Engine, setup: Setup, done: Container[Key]) -> Iterator[Record]:
     from mlx_saccade import scenes
 
     for seed in setup.seeds:
-        wanted = [(seed, target, budget) for target in range(setup.targets) for budget in setup.budgets]
-        if done.issuperset(wanted):
+        keys = [(seed, target, budget) for target in range(setup.targets) for budget in setup.budgets]
+        if all(key in done for key in keys):
             continue
         scene = scenes.generate(seed, setup.size)
-        for target, element in enumerate(chosen(scene, seed, setup.targets)):
+        for target, element in enumerate(choose_targets(scene, seed, setup.targets)):
             for budget in setup.budgets:
                 if (seed, target, budget) in done:
                     continue
                 answer = engine.locate(scene.image, element.description, budget=budget)
-                box = answer.boxes[0] if answer.boxes else None
                 yield Record(
                     seed=seed,
                     target=target,
@@ -153,64 +140,49 @@ def _asked(engine: Engine, setup: Setup, done: set[tuple[int, int, int]]) -> Ite
                     budget=budget,
                     tokens=sum(frame.tokens for frame in answer.frames),
                     share=share_of(element, setup.size),
-                    iou=iou(box.xyxy, element.box) if box else 0.0,
-                    hit=box is not None and center_inside(box, element.box),
+                    iou=best_iou(answer.boxes, [element.box]),
+                    hit=is_hit(answer.boxes, [element.box]),
                     seconds=sum(answer.timings.values()),
                 )
 
 
-# The journal of a sweep: a line a question.
-# Format 1 asked for elements in drawing order; 2 had seconds that a cache had shortened.
-KIND = runs.RunKind("mlx-saccade sweep", 3, "question of a sweep", setup=True)
+def _record(line: Any) -> Record:
+    return Record(**line)
 
 
-class RunLog:
-    """Records in memory and on disk."""
-
-    def __init__(self, path: str | os.PathLike[str], setup: Setup, model: str) -> None:
-        """Read what an earlier sweep with the same setup has left.
-
-        Args:
-            path: of the file.
-            setup: what is asked.
-            model: `mlx_saccade.checkpoint.hub.digest` of the checkpoint, which the setup has by name only.
-
-        Raises:
-            InputError: as `mlx_saccade.evals.runs.RunLog`.
-        """
-        self._kept = runs.RunLog(path, KIND, model, asdict(setup))
-        self.records = _records(self._kept.path, self._kept.lines)
-
-    def add(self, record: Record) -> None:
-        """Keep one record."""
-        self._kept.add(asdict(record))
-        self.records.append(record)
+# Format 1 asked for elements in drawing order; 2 had times that a cache had shortened.
+KIND = runs.RunKind("mlx-saccade sweep", 3, "a question of a sweep", _record, setup=True)
 
 
-def read(path: str | os.PathLike[str]) -> tuple[Setup, list[Record]]:
-    """The setup and the whole records of a file, whichever checkpoint they are of.
+def open_run(path: str | os.PathLike[str], setup: Setup, model: str) -> runs.RunLog[Record]:
+    """Open the run log of a sweep, new or to be resumed.
+
+    Args:
+        path: the file.
+        setup: what is asked.
+        model: `mlx_saccade.checkpoint.hub.digest` of the checkpoint, which the setup only names.
+
+    Raises:
+        InputError: as `mlx_saccade.evals.runs.RunLog`.
+    """
+    return runs.RunLog(path, KIND, model, asdict(setup))
+
+
+def read_run(path: str | os.PathLike[str]) -> tuple[Setup, list[Record]]:
+    """Return the setup and the records of a sweep's run log, of any checkpoint.
 
     Raises:
         FileNotFoundError: no such file.
-        InputError: the file is no journal of this format.
+        InputError: the file is no log of a sweep in this format.
     """
     path = Path(path)
-    head, lines = runs.read(path, KIND)
+    head, records = runs.read(path, KIND)
     try:
-        asked = head["setup"]
-        width, height = asked["size"]
-        setup = Setup(asked["model"], (width, height), tuple(asked["seeds"]), tuple(asked["budgets"]), asked["targets"])
+        values = dict(head["setup"])
+        width, height = values.pop("size")
+        seeds, budgets = tuple(values.pop("seeds")), tuple(values.pop("budgets"))
+        return Setup(size=(width, height), seeds=seeds, budgets=budgets, **values), records
     except (KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: its first line has no setup of a sweep; run `mlx-saccade sweep` again") from None
-    return setup, _records(path, lines)
-
-
-def _records(path: Path, lines: Sequence[Any]) -> list[Record]:
-    return [_record(path, place, line) for place, line in enumerate(lines)]
-
-
-def _record(path: Path, place: int, line: Any) -> Record:
-    try:
-        return Record(**line)
-    except TypeError:
-        raise KIND.damaged(path, place) from None
+        raise InputError(
+            f"{path}: line 1: expected the setup of a sweep; got {brief(head['setup'])}. Run `mlx-saccade sweep` again"
+        ) from None

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     from mlx_saccade import dashboard, evals
 
     files.check_writable(options.out)
-    setup, records = evals.read(options.journal)
+    setup, records = evals.read_run(options.journal)
     if not records:
         raise InputError(f"{options.journal}: the sweep has no answers yet; let it run on")
     cells = evals.summarize(records)

@@ -14,7 +14,15 @@ from mlx_saccade.cli import output
 from mlx_saccade.cli.options import parse_size
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals.processes import cores, start
-from mlx_saccade.evals.screenspot import AMBIGUOUS, ANNOTATIONS, Job, annotate, annotate_pairs, kept_screens, write_list
+from mlx_saccade.evals.screenspot import (
+    AMBIGUOUS,
+    ANNOTATIONS,
+    Job,
+    annotate,
+    annotate_pairs,
+    finished_screens,
+    write_list,
+)
 
 __all__ = ["add_arguments", "run"]
 
@@ -120,7 +128,7 @@ def run(options: argparse.Namespace) -> int:
     seeds = range(options.seed, options.seed + options.n)
     scenes.annotate(options.seed, size, scale=options.scale)  # refuses what cannot be drawn before anything is made
     job = Job(Path(options.out), size, options.ambiguous, options.scale)
-    kept = kept_screens(job, seeds)
+    kept = finished_screens(job, seeds)
     missing = [seed for seed in seeds if seed not in kept]
     job.folder.mkdir(parents=True, exist_ok=True)
     count = processes_for(options.jobs, len(missing))

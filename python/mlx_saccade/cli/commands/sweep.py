@@ -52,19 +52,19 @@ def run(options: argparse.Namespace) -> int:
         budgets=budgets_of(options.budgets),
         targets=options.targets,
     )
-    journal = evals.RunLog(options.out, setup, hub.digest(options.model, revision=options.revision))
+    log = evals.open_run(options.out, setup, hub.digest(options.model, revision=options.revision))
     loaded = engine.load(options.model, revision=options.revision, cache_memory=0, memory_limit=options.memory_limit)
     total = len(setup.seeds) * len(setup.budgets) * setup.targets
     screen = output.console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task("asking", total=total, completed=len(journal.records))
-        for record in evals.measure(loaded, setup, {record.key for record in journal.records}):
-            journal.add(record)
+        task = progress.add_task("asking", total=total, completed=len(log.entries))
+        for record in evals.measure(loaded, setup, {record.key for record in log.entries}):
+            log.add(record)
             progress.advance(task)
-    cells = [asdict(cell) for cell in evals.summarize(journal.records)]
+    cells = [asdict(cell) for cell in evals.summarize(log.entries)]
     if options.json:
-        output.print_json({"journal": options.out, "questions": len(journal.records), "cells": cells})
+        output.print_json({"journal": options.out, "questions": len(log.entries), "cells": cells})
         return 0
     print_cells(cells)
-    print(f"{len(journal.records)} questions in {options.out}")
+    print(f"{len(log.entries)} questions in {options.out}")
     return 0

@@ -50,16 +50,16 @@ def run(options: argparse.Namespace) -> int:
     total = sum(tiny.units_of(part, options.screens) for part in parts)
     if options.processes < 1:
         raise InputError(f"--processes {options.processes}: ask for at least one")
-    journal = tiny.RunLog(options.out, hub.digest(options.model, revision=options.revision))
-    processes = min(options.processes, cores(), tiny.missing(journal, options.screens, parts))
+    log = tiny.open_run(options.out, hub.digest(options.model, revision=options.revision))
+    processes = min(options.processes, cores(), tiny.missing(log, options.screens, parts))
     screen = output.console(stderr=True)
     with (
         _asking(options, processes) as ask,
         Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress,
     ):
         task = progress.add_task("asking", total=total)
-        told = tiny.evaluate(ask, options.screens, journal, lambda done: progress.update(task, completed=done), parts)
-    figures = tiny.summarize(told)
+        rows = tiny.evaluate(ask, options.screens, log, lambda done: progress.update(task, completed=done), parts)
+    figures = tiny.summarize(rows)
     if options.json:
         output.print_json({"journal": options.out, "screens": options.screens, **figures})
         return 0
@@ -87,8 +87,8 @@ def _asking(options: argparse.Namespace, processes: int) -> AbstractContextManag
 
     how = {"revision": options.revision, "memory_limit": options.memory_limit}
     if processes > 1:
-        return tiny.together(options.model, processes, **how)
-    return nullcontext(tiny.alone(options.model, **how))
+        return tiny.parallel(options.model, processes, **how)
+    return nullcontext(tiny.serial(options.model, **how))
 
 
 def _value(cell: dict[str, Any], name: str) -> str:

@@ -1,9 +1,10 @@
-"""The whole evaluation: part after part, units already in the journal left out."""
+"""The evaluation: ask part after part, leaving out the units that the run log has."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mlx_saccade.errors import InputError
@@ -13,77 +14,103 @@ from mlx_saccade.evals.tiny.questions import SEEDS
 from mlx_saccade.evals.tiny.summary import Rows
 from mlx_saccade.evals.tiny.workers import Ask
 
-__all__ = ["KIND", "MOST_SCREENS", "RunLog", "evaluate", "missing", "scenes_for", "units_of"]
+__all__ = ["FIELDS", "KIND", "MAX_SCREENS", "Unit", "evaluate", "missing", "open_run", "scenes_for", "units_of"]
 
-# 4K screens for each so many in-range ones: 1,000 give 40, with a hundred targets and more of each size.
-SCREENS_A_SCENE = 25
-# Parts have seeds (`asking.SEEDS`) for many times as many.
-MOST_SCREENS = 10_000
+Row = dict[str, Any]
+UnitRows = Mapping[tuple[str, int], list[Row]]
+
+# In-range screens for each 4K screen: 1,000 give 40, with more than a hundred targets of each size.
+SCREENS_PER_SCENE = 25
+# `questions.SEEDS` has many times as many seeds for each part.
+MAX_SCREENS = 10_000
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One screen of a part, with the rows of its answers."""
+
+    part: str
+    unit: int
+    rows: list[Row]
 
 
 def scenes_for(screens: int) -> int:
-    """How many 4K screens of each kind go with so many in-range screens."""
-    return max(2, screens // SCREENS_A_SCENE)
+    """Return the number of 4K screens of each kind for a number of in-range screens."""
+    return max(2, screens // SCREENS_PER_SCENE)
 
 
 def units_of(part: str, screens: int) -> int:
-    """How many units of a part go with so many in-range screens; raises InputError for none, and over 10,000."""
-    if not 1 <= screens <= MOST_SCREENS:
-        raise InputError(f"--screens {screens}: ask for 1 to {MOST_SCREENS}")
+    """Return the number of units of a part for a number of in-range screens.
+
+    Raises:
+        InputError: fewer than 1 or more than 10,000 screens.
+    """
+    if not 1 <= screens <= MAX_SCREENS:
+        raise InputError(f"--screens: expected 1 to {MAX_SCREENS}; got --screens {screens}. Give another number")
     return screens if part == "range" else scenes_for(screens)
 
 
-def missing(journal: RunLog, screens: int, parts: Sequence[str] = tuple(PARTS)) -> int:
-    """How many units the journal lacks; more where some of those do not count, but 0 only with nothing to ask."""
-    return sum(len(_counted(journal, part, units_of(part, screens))[1]) for part in parts)
+def missing(log: runs.RunLog[Unit], screens: int, parts: Sequence[str] = tuple(PARTS)) -> int:
+    """Return how many units the log lacks; a lower bound, because some may not count, but 0 only if it is complete."""
+    units = _by_unit(log)
+    return sum(len(_progress(units, part, units_of(part, screens))[1]) for part in parts)
 
 
 def evaluate(
     ask: Ask,
     screens: int,
-    journal: RunLog,
+    log: runs.RunLog[Unit],
     progress: Callable[[int], None] = lambda done: None,
     parts: Sequence[str] = tuple(PARTS),
 ) -> dict[str, Rows]:
-    """Ask what the journal does not hold; the rows of each part, by screen.
+    """Ask what the log does not have.
 
     Args:
-        ask: who answers for the checkpoint that is evaluated.
-        screens: in-range screens that count; those with too few elements are passed over.
-        journal: gets the rows unit by unit.
-        progress: is told how many units are done, of the sum of `units_of` over the parts.
-        parts: of `PARTS`.
+        ask: asks the checkpoint that is evaluated.
+        screens: in-range screens to count; those with too few elements are passed over.
+        log: gets the rows, unit by unit.
+        progress: called with the number of finished units, of the sum of `units_of` over the parts.
+        parts: names of `PARTS`.
+
+    Returns:
+        The rows of each part, by screen.
     """
-    done = 0
-    found: dict[str, Rows] = {}
+    units = _by_unit(log)
+    finished = 0
+    answers: dict[str, Rows] = {}
     for part in parts:
-        wanted = units_of(part, screens)
+        needed = units_of(part, screens)
         while True:
-            counted, left = _counted(journal, part, wanted)
-            progress(done + len(counted))
+            counted, left = _progress(units, part, needed)
+            progress(finished + len(counted))
             if not left:
                 break
-            told = done + len(counted)
+            done = finished + len(counted)
             for unit, rows in ask(part, left):
-                journal.add(part, unit, rows)
-                told += _counts(part, rows)
-                progress(told)
-        done += wanted
-        found[part] = journal.rows(part, counted)
-    return found
+                log.add(Unit(part, unit, rows))
+                units[part, unit] = rows
+                done += _counts(part, rows)
+                progress(done)
+        finished += needed
+        answers[part] = [(unit, row) for unit in counted for row in units[part, unit]]
+    return answers
+
+
+def _by_unit(log: runs.RunLog[Unit]) -> dict[tuple[str, int], list[Row]]:
+    return {(entry.part, entry.unit): entry.rows for entry in log.entries}
 
 
 def _counts(part: str, rows: list[Row]) -> bool:
     return part != "range" or bool(rows)
 
 
-def _counted(journal: RunLog, part: str, wanted: int) -> tuple[list[int], list[int]]:
-    """The units of the journal that count, in order, and those to ask next: as many as are wanted if all count."""
+def _progress(units: UnitRows, part: str, needed: int) -> tuple[list[int], list[int]]:
+    """Return the answered units that count, in order, and those to ask next: just enough if all of them count."""
     counted: list[int] = []
     left: list[int] = []
     unit = 0
-    while len(counted) + len(left) < wanted:
-        rows = journal.units.get((part, unit))
+    while len(counted) + len(left) < needed:
+        rows = units.get((part, unit))
         if rows is None:
             left.append(unit)
         elif _counts(part, rows):
@@ -92,80 +119,75 @@ def _counted(journal: RunLog, part: str, wanted: int) -> tuple[list[int], list[i
     return counted, left
 
 
-# The journal of an evaluation: a line a unit.
-# Format 1 held no questions on bare desktop, and went by the weights alone; 2 had other screens and targets, took what
-# is malformed for nothing, and did not tell the size of what is pointed at; 3 had other screens.
-KIND = runs.RunKind("mlx-saccade tiny evaluate", 4, "unit of an evaluation")
-Row = dict[str, Any]
-
-
-def _truth(value: Any) -> bool:
+def _is_bool(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def _count(value: Any) -> bool:
+def _is_count(value: Any) -> bool:
     return type(value) is int and value > 0
 
 
-def _part(value: Any) -> bool:
+def _is_fraction(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= 1
 
 
-def _share(value: Any) -> bool:
-    return _part(value) and value > 0
+def _is_share(value: Any) -> bool:
+    return _is_fraction(value) and value > 0
 
 
-Wanted = dict[str, Callable[[Any], bool]]
-SPENT: Wanted = {"budget": _count, "tokens": _count}
-SCORED: Wanted = {"share": _share, "iou": _part, "hit": _truth, "found": _truth}
-POINTED: Wanted = {**SPENT, "share": _share, "relation": _truth, "right": _truth, "looks": _truth}
-BARE: Wanted = {**SPENT, "right": _truth}
-# What the figures are made from, by part and by what was asked.
-ROWS: dict[str, dict[str, Wanted]] = {
+Checks = dict[str, Callable[[Any], bool]]
+COST: Checks = {"budget": _is_count, "tokens": _is_count}
+SCORE: Checks = {"share": _is_share, "iou": _is_fraction, "hit": _is_bool, "found": _is_bool}
+POINT: Checks = {**COST, "share": _is_share, "relation": _is_bool, "right": _is_bool, "looks": _is_bool}
+BARE: Checks = {**COST, "right": _is_bool}
+# The fields that the figures are made from, by part and question.
+FIELDS: dict[str, dict[str, Checks]] = {
     "range": {
-        "place": {**SPENT, **SCORED, "relation": _truth, "nothing": _truth},
-        "absent": {**BARE, "found": _truth},
-        "point": POINTED,
-        "box": POINTED,
+        "place": {**COST, **SCORE, "relation": _is_bool, "nothing": _is_bool},
+        "absent": {**BARE, "found": _is_bool},
+        "point": POINT,
+        "box": POINT,
         "bare point": BARE,
         "bare box": BARE,
     },
-    "law": {"law": {**SPENT, **SCORED}, "zoom": {**SCORED, "crop": _share}},
-    "ambiguity": {"ambiguity": {**SPENT, **SCORED, "ambiguous": _truth}},
+    "law": {"law": {**COST, **SCORE}, "zoom": {**SCORE, "crop": _is_share}},
+    "ambiguity": {"ambiguity": {**COST, **SCORE, "ambiguous": _is_bool}},
 }
 
 
-class RunLog:
-    """Rows by part and unit, in memory and on disk."""
-
-    def __init__(self, path: str | os.PathLike[str], model: str) -> None:
-        """Read what an earlier evaluation of the same model wrote; errors as `mlx_saccade.evals.runs`."""
-        self._kept = runs.RunLog(path, KIND, model)
-        self.units: dict[tuple[str, int], list[Row]] = {}
-        for place, line in enumerate(self._kept.lines):
-            match line:
-                case {"part": str(part), "unit": int(unit), "rows": list(rows)} if _is_unit(part, unit, rows):
-                    self.units[part, unit] = rows
-                case _:
-                    raise KIND.damaged(self._kept.path, place)
-
-    def add(self, part: str, unit: int, rows: list[Row]) -> None:
-        """Keep the rows of one unit."""
-        self._kept.add({"part": part, "unit": unit, "rows": rows})
-        self.units[part, unit] = rows
-
-    def rows(self, part: str, units: range | list[int]) -> list[tuple[int, Row]]:
-        """(unit, row) of these units of a part, as far as they are there."""
-        return [(unit, row) for unit in units for row in self.units.get((part, unit), [])]
+def _parse(line: Any) -> Unit:
+    match line:
+        case {"part": str(part), "unit": int(unit), "rows": list(rows)} if _is_unit(part, unit, rows):
+            return Unit(part, unit, rows)
+        case _:
+            raise ValueError
 
 
 def _is_unit(part: str, unit: int, rows: list[Any]) -> bool:
-    if part not in ROWS or isinstance(unit, bool) or not 0 <= unit < len(SEEDS[part]):
+    if part not in FIELDS or isinstance(unit, bool) or not 0 <= unit < len(SEEDS[part]):
         return False
-    return all(isinstance(row, dict) and _is_row(row, ROWS[part]) for row in rows)
+    return all(isinstance(row, dict) and _is_row(row, FIELDS[part]) for row in rows)
 
 
-def _is_row(row: Row, kinds: dict[str, Wanted]) -> bool:
-    asked = row.get("asked")
-    wanted = kinds.get(asked) if isinstance(asked, str) else None
-    return wanted is not None and all(name in row and fits(row[name]) for name, fits in wanted.items())
+def _is_row(row: Row, fields: dict[str, Checks]) -> bool:
+    question = row.get("asked")
+    checks = fields.get(question) if isinstance(question, str) else None
+    return checks is not None and all(name in row and check(row[name]) for name, check in checks.items())
+
+
+# Format 1 had no questions on bare desktop and a digest of the weights alone. Format 2 had other screens and targets,
+# read malformed answers as "nothing", and had no size of what is pointed at. Format 3 had other screens.
+KIND = runs.RunKind("mlx-saccade tiny evaluate", 4, "a unit of an evaluation", _parse)
+
+
+def open_run(path: str | os.PathLike[str], model: str) -> runs.RunLog[Unit]:
+    """Open the run log of an evaluation, new or to be resumed.
+
+    Args:
+        path: the file.
+        model: `mlx_saccade.checkpoint.hub.digest` of the checkpoint.
+
+    Raises:
+        InputError: as `mlx_saccade.evals.runs.RunLog`.
+    """
+    return runs.RunLog(path, KIND, model)

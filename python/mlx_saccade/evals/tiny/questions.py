@@ -1,9 +1,8 @@
-"""Which screens are drawn and what is asked on them, by rules that know nothing of the answers.
+"""The screens of the evaluation and the questions on them, chosen without regard to the answers.
 
-Each part counts its units from 0 and has a range of seeds to itself, beside those of the others and of training (from
-1,000,000). Seeds that trainings were compared on have become development screens: the first of 0, 100,000, 300,000,
-500,000, 510,000, 600,000 and 610,000 were, so published figures stand on others. They move again when these have served
-that way.
+Each part counts its units from 0 and has its own range of seeds, apart from the other parts' and from training's (from
+1,000,000). The first seeds of 0, 100,000, 300,000, 500,000, 510,000, 600,000 and 610,000 were used to compare
+trainings, so published figures use others. Move the ranges again once these have been used that way.
 """
 
 from __future__ import annotations
@@ -15,45 +14,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlx_saccade.evals import bin_of, share_of
+from mlx_saccade.errors import InputError, brief
+from mlx_saccade.evals.metrics import bin_of, share_of
 from mlx_saccade.scenes import Element, Scene, generate
-
-if TYPE_CHECKING:
-    from mlx_saccade.preprocess.plan import Plan
-
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlx_saccade.preprocess.plan import Plan
 
-from mlx_saccade.engine.request import locate
-from mlx_saccade.errors import InputError, brief
-
 __all__ = [
     "BUDGETS",
     "LARGE_SHARE",
     "LAW_BUDGETS",
-    "LEAST_SIDE",
+    "MIN_SIDE",
     "NOTHING",
     "SEEDS",
     "Target",
-    "alike",
-    "box",
-    "in_range",
+    "ambiguous_targets",
+    "bare_box",
+    "bare_point",
     "inner_point",
     "law_targets",
-    "locate",
-    "point",
-    "pointed",
-    "screen",
+    "range_screen",
+    "range_targets",
+    "targets_to_point_at",
     "what_is_at",
     "what_is_in",
 ]
 
 RANGE_SEED, LAW_SEED, AMBIGUOUS_SEED = 400_000, 550_000, 650_000
-# By part; the seed of a unit is taken by its place, so that no unit lies in another part's range.
+# By part. A unit's seed is its place in the range, so that no unit can take a seed of another part.
 SEEDS = {
     "range": range(RANGE_SEED, 550_000),
     "law": range(LAW_SEED, 650_000),
@@ -61,69 +52,82 @@ SEEDS = {
 }
 
 SIZES = ((1920, 1080), (2560, 1440), (1440, 900), (1600, 1200), (1080, 1920), (2560, 1080), (3840, 2160))
-# The lowest is the lowest at which each of the sizes spends 64 tokens and more; at 64 they spend 54 to 60.
+# The first is the lowest at which every one of the sizes takes at least 64 tokens; at 64 they take 54 to 60.
 BUDGETS = (76, 100, 144, 196, 256)
-LEAST_ELEMENTS = 20
-LEAST_SIDE = 28.0
+MIN_ELEMENTS = 20
+MIN_SIDE = 28.0
 LARGE_SHARE = 0.3
-PLACES = 6
+RANGE_TARGETS = 6
 
-# Elements of a screen that are pointed at, and what sets their lot apart from others of the screen.
-POINTED = 3
-POINTED_LOT = 2
+# Elements of a screen to point at, and the second seed of the random numbers that choose them.
+POINT_TARGETS = 3
+POINT_SEED = 2
 
 LAW_SIZE = (3840, 2160)
 LAW_BUDGETS = (64, 256, 1024, 4096)
-A_BIN = 8
-# How many times larger one of two alike may be.
-ALIKE = 1.5
+TARGETS_PER_BIN = 8
+# The largest ratio between the shares of an ambiguous target and its clean counterpart.
+MAX_RATIO = 1.5
+
+# Sides of a box on bare desktop, in model pixels, and how many random sizes to try before the smallest.
+MIN_BARE, MAX_BARE = 28, 84
+BARE_TRIES = 5
+
+NOTHING = "[]"
+"""The checkpoint's answer if nothing matches."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """An element, or several that a description fits: `share` of the frame is that of the first."""
+    """An element, or all elements that an ambiguous description fits; `share` of the frame is the first one's."""
 
     description: str
     boxes: tuple[tuple[int, int, int, int], ...]
     share: float
 
 
-def screen(unit: int) -> tuple[Scene, int] | None:
-    """A screen of the in-range part and its budget in tokens; None where it has too few elements."""
-    scene = generate(SEEDS["range"][unit], SIZES[unit % len(SIZES)])
-    return (scene, BUDGETS[unit % len(BUDGETS)]) if len(scene.elements) >= LEAST_ELEMENTS else None
-
-
 def _target(element: Element, size: tuple[int, int]) -> Target:
     return Target(element.description, (element.box,), share_of(element, size))
 
 
-def in_range(elements: Sequence[Element], plan: Plan, unit: int) -> list[Element]:
-    """At most six elements of at least 28 model pixels both ways, at most 30 % of them large.
+# In range: screens and sizes as in training.
 
-    A screen with large ones alone gives one of them: with none, every second screen would be left out, and those are
-    not like the others. Over all screens the large ones stay under 30 % (`LARGE_SHARE`; the summary tells their share).
+
+def range_screen(unit: int) -> tuple[Scene, int] | None:
+    """Return an in-range screen and its budget in tokens; None if the screen has too few elements."""
+    scene = generate(SEEDS["range"][unit], SIZES[unit % len(SIZES)])
+    return (scene, BUDGETS[unit % len(BUDGETS)]) if len(scene.elements) >= MIN_ELEMENTS else None
+
+
+def range_targets(elements: Sequence[Element], plan: Plan, unit: int) -> list[Element]:
+    """Return at most six elements of at least 28 model pixels both ways, at most 30 % of them large.
+
+    A screen with large elements only gives one of them. Without it every second screen would be left out, and those
+    differ from the others. Over all screens the large ones stay below 30 % (`LARGE_SHARE`; the summary has their
+    share).
     """
     rng = np.random.RandomState(unit)
-    chosen: dict[bool, list[Element]] = {True: [], False: []}
+    large: list[Element] = []
+    others: list[Element] = []
     for index in rng.permutation(len(elements)):
         element = elements[index]
         x1, y1, x2, y2 = element.box
-        if min((x2 - x1) / plan.scale[0], (y2 - y1) / plan.scale[1]) >= LEAST_SIDE:
-            chosen[bin_of(share_of(element, plan.source_size)) == "large"].append(element)
-    others = chosen[False][:PLACES]
-    large = min(math.floor(len(others) * LARGE_SHARE / (1 - LARGE_SHARE)), PLACES - len(others)) if others else 1
-    return others + chosen[True][:large]
+        if min((x2 - x1) / plan.scale[0], (y2 - y1) / plan.scale[1]) >= MIN_SIDE:
+            (large if bin_of(share_of(element, plan.source_size)) == "large" else others).append(element)
+    others = others[:RANGE_TARGETS]
+    if not others:
+        return large[:1]
+    return others + large[: min(math.floor(len(others) * LARGE_SHARE / (1 - LARGE_SHARE)), RANGE_TARGETS - len(others))]
 
 
-def pointed(elements: Sequence[Element], unit: int) -> list[Element]:
-    """Up to three of the elements that `in_range` chose, by lot: its order has the large ones last."""
-    order = np.random.RandomState([unit, POINTED_LOT]).permutation(len(elements))
-    return [elements[index] for index in order[:POINTED]]
+def targets_to_point_at(elements: Sequence[Element], unit: int) -> list[Element]:
+    """Return up to three of the elements of `range_targets`, drawn at random because the large ones come last there."""
+    order = np.random.RandomState([unit, POINT_SEED]).permutation(len(elements))
+    return [elements[index] for index in order[:POINT_TARGETS]]
 
 
 def inner_point(scene: Scene, element: Element, plan: Plan, rng: np.random.RandomState) -> tuple[int, int] | None:
-    """A whole model pixel where `element` lies on top, drawn from the inner four fifths; None where none is found."""
+    """Return a whole model pixel in the inner four fifths where `element` is on top; None if twenty tries fail."""
     x1, y1, x2, y2 = element.box
     for _ in range(20):
         across, down = rng.uniform(0.1, 0.9, 2)
@@ -134,120 +138,121 @@ def inner_point(scene: Scene, element: Element, plan: Plan, rng: np.random.Rando
     return None
 
 
-def law_targets(unit: int) -> tuple[Scene, list[Target]]:
-    """A 4K screen and up to eight elements of each size class."""
-    scene = generate(SEEDS["law"][unit], LAW_SIZE)
-    rng = np.random.RandomState(unit)
-    chosen: dict[str, list[Target]] = {}
-    for index in rng.permutation(len(scene.elements)):
-        target = _target(scene.elements[index], scene.size)
-        some = chosen.setdefault(bin_of(target.share), [])
-        if len(some) < A_BIN:
-            some.append(target)
-    return scene, [target for some in chosen.values() for target in some]
-
-
-def alike(unit: int) -> tuple[Scene, list[Target], list[Target]]:
-    """A 4K screen, up to eight of its ambiguous descriptions, and for each a clean one of like kind and size.
-
-    Descriptions without a clean element of the same kind and of a share within a factor of 1.5 are left out, so that
-    the two lists are of one length, perhaps 0.
-    """
-    scene = generate(SEEDS["ambiguity"][unit], LAW_SIZE, ambiguous=True)
-    clean: dict[str, list[Target]] = {}
-    for element in scene.elements:
-        if not element.relation:
-            clean.setdefault(element.kind, []).append(_target(element, scene.size))
-    doubled: list[Target] = []
-    single: list[Target] = []
-    for index in np.random.RandomState(unit).permutation(len(scene.ambiguous)):
-        pair = scene.ambiguous[index]
-        first = scene.elements[pair.elements[0]]
-        target = Target(pair.description, pair.boxes, share_of(first, scene.size))
-        match = min(clean.get(first.kind, []), key=lambda other: _apart(other, target), default=None)
-        if match is not None and _apart(match, target) <= ALIKE and len(doubled) < A_BIN:
-            clean[first.kind].remove(match)
-            doubled.append(target)
-            single.append(match)
-    return scene, doubled, single
-
-
-def _apart(one: Target, other: Target) -> float:
-    """How many times the larger is as large as the smaller."""
-    return max(one.share, other.share) / min(one.share, other.share)
-
-
-# Where a screen shows bare desktop: a point and a box, in whole model pixels, of which nothing is to be said.
-LEAST_BARE, MOST_BARE = 28, 84
-# Shapes that are drawn before the smallest is taken; each lies anywhere that it fits.
-SHAPES = 5
-
-
-def point(scene: Scene, plan: Plan, rng: np.random.RandomState) -> tuple[int, int] | None:
-    """A model pixel of which `Scene.at` knows nothing; None where elements cover the screen."""
+def bare_point(scene: Scene, plan: Plan, rng: np.random.RandomState) -> tuple[int, int] | None:
+    """Return a model pixel on bare desktop; None if elements cover the screen."""
     width, height = plan.resized_size
     across, down = np.arange(width) * plan.scale[0], np.arange(height) * plan.scale[1]
     bare = np.ones((height, width), bool)
     for element in scene.elements:
         x1, y1, x2, y2 = element.box
         bare[np.ix_((down >= y1) & (down < y2), (across >= x1) & (across < x2))] = False
-    return _one_of(bare, rng)
+    return _draw_pixel(bare, rng)
 
 
-def box(scene: Scene, plan: Plan, rng: np.random.RandomState) -> tuple[int, int, int, int] | None:
-    """A box of 28 to 84 model pixels both ways that overlaps no element; None where there is no room for one."""
+def bare_box(scene: Scene, plan: Plan, rng: np.random.RandomState) -> tuple[int, int, int, int] | None:
+    """Return a box of 28 to 84 model pixels both ways that overlaps no element; None if there is no room for one."""
     width, height = plan.resized_size
-    taken = np.zeros((height + 1, width + 1), np.int64)
+    covered = np.zeros((height + 1, width + 1), np.int64)
     for element in scene.elements:
         x1, y1, x2, y2 = plan.to_model(element.box)
-        taken[math.floor(y1) + 1 : math.ceil(y2) + 1, math.floor(x1) + 1 : math.ceil(x2) + 1] = 1
-    sums = taken.cumsum(0).cumsum(1)
-    for w, h in [*rng.randint(LEAST_BARE, MOST_BARE + 1, (SHAPES, 2)), (LEAST_BARE, LEAST_BARE)]:
-        corner = _one_of(sums[h:, w:] - sums[:-h, w:] - sums[h:, :-w] + sums[:-h, :-w] == 0, rng)
+        covered[math.floor(y1) + 1 : math.ceil(y2) + 1, math.floor(x1) + 1 : math.ceil(x2) + 1] = 1
+    sums = covered.cumsum(0).cumsum(1)
+    for w, h in [*rng.randint(MIN_BARE, MAX_BARE + 1, (BARE_TRIES, 2)), (MIN_BARE, MIN_BARE)]:
+        corner = _draw_pixel(sums[h:, w:] - sums[:-h, w:] - sums[h:, :-w] + sums[:-h, :-w] == 0, rng)
         if corner is not None:
             return *corner, corner[0] + int(w), corner[1] + int(h)
     return None
 
 
-def _one_of(fits: NDArray[np.bool_], rng: np.random.RandomState) -> tuple[int, int] | None:
-    """(x, y) of one that is true."""
-    found = np.flatnonzero(fits)
-    if not len(found):
+def _draw_pixel(mask: NDArray[np.bool_], rng: np.random.RandomState) -> tuple[int, int] | None:
+    """Return (x, y) of a random true pixel."""
+    indices = np.flatnonzero(mask)
+    if not len(indices):
         return None
-    y, x = divmod(int(found[rng.randint(len(found))]), fits.shape[1])
+    y, x = divmod(int(indices[rng.randint(len(indices))]), mask.shape[1])
     return x, y
 
 
-# The words that the packaged checkpoint was taught beside `locate`: what is at a point, and what is in a box.
-NOTHING = "[]"
-"""What it says where nothing matches."""
+# The law of budgets, and ambiguity: 4K screens.
+
+
+def law_targets(unit: int) -> tuple[Scene, list[Target]]:
+    """Return a 4K screen and up to eight elements of each size bin."""
+    scene = generate(SEEDS["law"][unit], LAW_SIZE)
+    rng = np.random.RandomState(unit)
+    bins: dict[str, list[Target]] = {}
+    for index in rng.permutation(len(scene.elements)):
+        target = _target(scene.elements[index], scene.size)
+        targets = bins.setdefault(bin_of(target.share), [])
+        if len(targets) < TARGETS_PER_BIN:
+            targets.append(target)
+    return scene, [target for targets in bins.values() for target in targets]
+
+
+def ambiguous_targets(unit: int) -> tuple[Scene, list[Target], list[Target]]:
+    """Return a 4K screen, up to eight ambiguous targets, and a clean counterpart of each.
+
+    A counterpart has the same kind and a share within a factor of 1.5. Targets without one are left out, so both lists
+    have the same length, which may be 0.
+    """
+    scene = generate(SEEDS["ambiguity"][unit], LAW_SIZE, ambiguous=True)
+    candidates: dict[str, list[Target]] = {}
+    for element in scene.elements:
+        if not element.relation:
+            candidates.setdefault(element.kind, []).append(_target(element, scene.size))
+    ambiguous: list[Target] = []
+    clean: list[Target] = []
+    for index in np.random.RandomState(unit).permutation(len(scene.ambiguous)):
+        pair = scene.ambiguous[index]
+        first = scene.elements[pair.elements[0]]
+        target = Target(pair.description, pair.boxes, share_of(first, scene.size))
+        match = min(candidates.get(first.kind, []), key=lambda other: _ratio(other, target), default=None)
+        if match is not None and _ratio(match, target) <= MAX_RATIO and len(ambiguous) < TARGETS_PER_BIN:
+            candidates[first.kind].remove(match)
+            ambiguous.append(target)
+            clean.append(match)
+    return scene, ambiguous, clean
+
+
+def _ratio(one: Target, other: Target) -> float:
+    """Return how many times the smaller share the larger one is."""
+    return max(one.share, other.share) / min(one.share, other.share)
+
+
+# The wording of questions that the checkpoint was trained on beside `locate`.
 
 
 def what_is_at(point: Sequence[float]) -> str:
-    """Ask for the description of what is on top at (x, y), in pixels of the resized image; rounded to whole ones.
+    """Return the question for the description of the topmost element at a point.
+
+    Args:
+        point: (x, y) in pixels of the resized image; rounded.
 
     Raises:
-        InputError: no two finite numbers.
+        InputError: the point is not two finite numbers.
     """
-    x, y = _rounded(point, 2, "a point is (x, y), two finite numbers")
+    x, y = _rounded("point", point, "(x, y), two finite numbers", 2)
     return f"what is at ({x}, {y})?"
 
 
 def what_is_in(box: Sequence[float]) -> str:
-    """Ask for the description of what (x1, y1, x2, y2) holds, in pixels of the resized image; rounded to whole ones.
+    """Return the question for the description of the element in a box.
+
+    Args:
+        box: (x1, y1, x2, y2) in pixels of the resized image; rounded.
 
     Raises:
-        InputError: no four finite numbers.
+        InputError: the box is not four finite numbers.
     """
-    x1, y1, x2, y2 = _rounded(box, 4, "a box is (x1, y1, x2, y2), four finite numbers")
+    x1, y1, x2, y2 = _rounded("box", box, "(x1, y1, x2, y2), four finite numbers", 4)
     return f"what is in the box [{x1}, {y1}, {x2}, {y2}]?"
 
 
-def _rounded(values: Sequence[float], count: int, wanted: str) -> list[int]:
+def _rounded(where: str, values: Sequence[float], expected: str, count: int) -> list[int]:
     try:
-        fits = not isinstance(values, str) and len(values) == count and all(math.isfinite(value) for value in values)
+        valid = not isinstance(values, str) and len(values) == count and all(math.isfinite(value) for value in values)
     except (TypeError, OverflowError):
-        fits = False
-    if not fits:
-        raise InputError(f"{wanted}; got {brief(values)}")
+        valid = False
+    if not valid:
+        raise InputError(f"{where}: expected {expected}; got {brief(values)}. Give pixels of the resized image")
     return [round(value) for value in values]

@@ -1,4 +1,4 @@
-"""Rows to figures: means with the intervals of `mlx_saccade.evals.interval`."""
+"""The summary of an evaluation: means of its rows, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mlx_saccade.evals import BINS, bin_of, interval
-from mlx_saccade.evals.bootstrap import Means, Numbers, Value, alone
+from mlx_saccade.evals.bootstrap import Means, Numbers, Value, first_mean, interval
+from mlx_saccade.evals.metrics import bin_of, by_bin
 from mlx_saccade.evals.tiny.measure import ZOOM_BUDGET, ZOOM_SHARES
 from mlx_saccade.evals.tiny.questions import BUDGETS, LARGE_SHARE, LAW_BUDGETS
 
@@ -20,7 +20,7 @@ Rows = Sequence[tuple[int, Row]]
 Figure = dict[str, Any]
 
 
-def _interval(groups: Sequence[Rows], name: str, value: Value = alone) -> tuple[float, float] | None:
+def _interval(groups: Sequence[Rows], name: str, value: Value = first_mean) -> tuple[float, float] | None:
     return interval([[(screen, row[name]) for screen, row in rows] for rows in groups], value)
 
 
@@ -30,73 +30,81 @@ def _mean(rows: Iterable[Row], name: str) -> float:
 
 
 def _cell(rows: Rows, names: Sequence[str] = ("iou", "hit")) -> Figure:
-    """Count, screens that they are of, means and intervals of some rows."""
-    cell: Figure = {"n": len(rows), "screens": len({at for at, _ in rows})}
+    """Return the number of rows and screens, and the mean and interval of each name."""
+    cell: Figure = {"n": len(rows), "screens": _screens(rows)}
     for name in names:
         cell[name] = round(_mean((row for _, row in rows), name), 4) if rows else None
         cell[f"{name}_interval"] = _interval([rows], name)
     return cell
 
 
-def _chosen(rows: Rows, **wanted: Any) -> list[tuple[int, Row]]:
-    return [(at, row) for at, row in rows if all(row.get(name) == value for name, value in wanted.items())]
+def _screens(rows: Rows) -> int:
+    return len({screen for screen, _ in rows})
+
+
+def _select(rows: Rows, **values: Any) -> list[tuple[int, Row]]:
+    """Return the rows with these values."""
+    return [(screen, row) for screen, row in rows if all(row.get(name) == value for name, value in values.items())]
+
+
+def _rows_by_size(rows: Rows) -> dict[str, list[tuple[int, Row]]]:
+    return by_bin(rows, lambda pair: pair[1]["share"])
 
 
 def _by_size(rows: Rows, names: Sequence[str] = ("iou", "hit")) -> dict[str, Figure]:
-    return {size: _cell([(at, row) for at, row in rows if bin_of(row["share"]) == size], names) for size in BINS}
+    return {size: _cell(some, names) for size, some in _rows_by_size(rows).items()}
 
 
 def _tokens(rows: Rows) -> tuple[int, int] | None:
-    """The least and the most that an image had."""
-    spent = [row["tokens"] for _, row in rows]
-    return (min(spent), max(spent)) if spent else None
+    """Return the smallest and largest number of visual tokens."""
+    counts = [row["tokens"] for _, row in rows]
+    return (min(counts), max(counts)) if counts else None
 
 
-def _where(rows: Rows, true: Callable[[Row], bool]) -> Figure:
-    """The share of rows of which something is true, as "x"."""
-    return _cell([(at, {"x": true(row)}) for at, row in rows], ["x"])
+def _share_where(rows: Rows, holds: Callable[[Row], bool]) -> Figure:
+    """Return the share of rows that a condition holds for, as "x"."""
+    return _cell([(screen, {"x": holds(row)}) for screen, row in rows], ["x"])
 
 
 def in_range(rows: Rows) -> Figure:
-    """The figures of screens inside the trained range.
+    """Return the figures of screens inside the trained range.
 
-    `false_nothing` is an exact `[]` for what is there; `malformed` and `absent_malformed` neither that nor a box.
-    `point_looks` and `box_looks` ask for color and kind alone, not for the place or side that tells an element from
-    another of its look.
+    `false_nothing` is the share of exact `[]` for an element that exists. `malformed` and `absent_malformed` are the
+    shares of answers that are neither that nor a box. `point_looks` and `box_looks` compare color and kind only, not
+    the place or side that tells apart elements that look the same.
     """
-    places, absent = _chosen(rows, asked="place"), _chosen(rows, asked="absent")
-    figures: Figure = {"screens": len({at for at, _ in rows}), "tokens": _tokens(rows), "places": _cell(places)}
+    places, absent = _select(rows, asked="place"), _select(rows, asked="absent")
+    figures: Figure = {"screens": _screens(rows), "tokens": _tokens(rows), "places": _cell(places)}
     large = _mean(({"x": bin_of(row["share"]) == "large"} for _, row in places), "x")
     figures["large_share"] = round(large, 4) if places else None
     figures["too_many_large"] = large > LARGE_SHARE
-    figures["false_nothing"] = _where(places, lambda row: row["nothing"])
-    figures["malformed"] = _where(places, lambda row: not (row["nothing"] or row["found"]))
-    figures["absent_malformed"] = _where(absent, lambda row: not (row["right"] or row["found"]))
+    figures["false_nothing"] = _share_where(places, lambda row: row["nothing"])
+    figures["malformed"] = _share_where(places, lambda row: not (row["nothing"] or row["found"]))
+    figures["absent_malformed"] = _share_where(absent, lambda row: not (row["right"] or row["found"]))
     figures["by_budget"] = {}
     for budget in BUDGETS:
-        some = _chosen(places, budget=budget)
+        some = _select(places, budget=budget)
         figures["by_budget"][str(budget)] = _cell(some) | {"tokens": _tokens(some)}
     figures["by_size"] = _by_size(places)
     figures["by_relation"] = {
-        "plain": _cell(_chosen(places, relation=False)), "relation": _cell(_chosen(places, relation=True)),
+        "plain": _cell(_select(places, relation=False)), "relation": _cell(_select(places, relation=True)),
     }  # fmt: skip
     for name in ("absent", "point", "box", "bare point", "bare box"):
-        figures[name] = _cell(_chosen(rows, asked=name), ["right"])
+        figures[name] = _cell(_select(rows, asked=name), ["right"])
     for name in ("point", "box"):
-        figures[f"{name}_looks"] = _where(_chosen(rows, asked=name), lambda row: row["looks"])
-        figures[f"{name}_plain"] = _cell(_chosen(rows, asked=name, relation=False), ["right"])
-        figures[f"{name}_by_size"] = _by_size(_chosen(rows, asked=name), ["right"])
+        figures[f"{name}_looks"] = _share_where(_select(rows, asked=name), lambda row: row["looks"])
+        figures[f"{name}_plain"] = _cell(_select(rows, asked=name, relation=False), ["right"])
+        figures[f"{name}_by_size"] = _by_size(_select(rows, asked=name), ["right"])
     return figures
 
 
 def law(rows: Rows) -> list[Figure]:
-    """A cell for every size and budget."""
-    asked = _chosen(rows, asked="law")
+    """Return a cell for each size bin and budget."""
     return [
-        {"size": size, "budget": budget,
-         **_cell([(at, r) for at, r in asked if r["budget"] == budget and bin_of(r["share"]) == size])}
-        for size in BINS for budget in LAW_BUDGETS
-    ]  # fmt: skip
+        {"size": size, "budget": budget, **_cell(_select(some, budget=budget))}
+        for size, some in _rows_by_size(_select(rows, asked="law")).items()
+        for budget in LAW_BUDGETS
+    ]
 
 
 def _ratio(means: Means) -> Numbers:
@@ -106,11 +114,11 @@ def _ratio(means: Means) -> Numbers:
 
 
 def zoom(rows: Rows) -> list[Figure]:
-    """Two looks at tiny targets against one."""
-    flat = [(at, r) for at, r in _chosen(rows, asked="law", budget=ZOOM_BUDGET) if bin_of(r["share"]) == "tiny"]
+    """Return the figures of two looks at tiny targets, compared with one look."""
+    flat = _rows_by_size(_select(rows, asked="law", budget=ZOOM_BUDGET))["tiny"]
     figures = []
     for share in ZOOM_SHARES:
-        zoomed = _chosen(rows, asked="zoom", crop=share)
+        zoomed = _select(rows, asked="zoom", crop=share)
         ratio = float(_ratio(_means([zoomed, flat])))
         figures.append(
             {"crop": share, **_cell(zoomed), "flat": _cell(flat), "ratio": None if np.isnan(ratio) else round(ratio, 3),
@@ -132,17 +140,17 @@ def _means(groups: Sequence[Rows]) -> Means:
 
 
 def ambiguity(rows: Rows) -> list[Figure]:
-    """How much is lost from 256 tokens to more, for ambiguous and for clean descriptions, and the difference."""
+    """Return the IoU lost from 256 tokens to more, for ambiguous and for clean targets, and the difference."""
     figures = []
     for budget in LAW_BUDGETS[2:]:
-        groups = [_chosen(rows, ambiguous=kind, budget=b) for kind in (True, False) for b in (256, budget)]
+        groups = [_select(rows, ambiguous=kind, budget=b) for kind in (True, False) for b in (256, budget)]
         if not all(groups):
             continue
         means = _means(groups)
         figures.append({
             "budget": budget,
             "n": [len(group) for group in groups[::2]],
-            "screens": len({at for group in groups for at, _ in group}),
+            "screens": _screens([pair for group in groups for pair in group]),
             "iou": [round(float(mean), 4) for mean in means],
             "ambiguous_drop": round(float(_drop(means[:2])), 4),
             "ambiguous_interval": _interval(groups[:2], "iou", _drop),
@@ -155,7 +163,11 @@ def ambiguity(rows: Rows) -> list[Figure]:
 
 
 def summarize(parts: dict[str, Rows]) -> Figure:
-    """What `mlx-saccade tiny evaluate` says, from the rows of the parts that were asked."""
+    """Return the figures of `mlx-saccade tiny evaluate`.
+
+    Args:
+        parts: the rows of each part, by screen, as `mlx_saccade.evals.tiny.evaluate` returns them.
+    """
     figures: Figure = {}
     if "range" in parts:
         figures["range"] = in_range(parts["range"])

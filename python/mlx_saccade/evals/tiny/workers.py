@@ -1,4 +1,4 @@
-"""Who asks the units of an evaluation: this process, or several that each hold the checkpoint."""
+"""The processes that ask an evaluation's units: this one, or several that each hold the checkpoint."""
 
 from __future__ import annotations
 
@@ -17,127 +17,130 @@ from mlx_saccade.evals.tiny.measure import PARTS
 if TYPE_CHECKING:
     from mlx_saccade.engine import Engine
 
-__all__ = ["Ask", "alone", "together"]
+__all__ = ["Ask", "parallel", "serial"]
 
 Row = dict[str, Any]
 Ask = Callable[[str, Iterable[int]], Iterator[tuple[int, list[Row]]]]
-"""From a part and its units to (unit, rows), as they are done."""
+"""Asks units of a part, and yields (unit, rows) as each is done."""
 
-ENDED = "a process ended before its work was done; run again, with fewer --processes if memory is short"
+ENDED = "--processes: a process ended before its work was done. Run again, with fewer processes if memory is short"
 
 
-def alone(model: str | None, **how: Any) -> Ask:
-    """Units one after another, here; the checkpoint is loaded for the first. Arguments as `mlx_saccade.load`."""
+def serial(model: str | None, **options: Any) -> Ask:
+    """Return a function that asks units one after another, here.
+
+    The checkpoint is loaded for the first unit. Arguments as `mlx_saccade.load`.
+    """
 
     @cache
-    def loaded() -> Engine:
+    def engine() -> Engine:
         from mlx_saccade import engine
 
-        return engine.load(model, **how)
+        return engine.load(model, **options)
 
     def ask(part: str, units: Iterable[int]) -> Iterator[tuple[int, list[Row]]]:
         for unit in units:
-            yield unit, PARTS[part](loaded(), unit)
+            yield unit, PARTS[part](engine(), unit)
 
     return ask
 
 
 @contextmanager
-def together(model: str | None, processes: int, **how: Any) -> Iterator[Ask]:
-    """Units in several processes at once, one thread each: as many rows a second as the CPUs give.
+def parallel(model: str | None, processes: int, **options: Any) -> Iterator[Ask]:
+    """Ask units in several processes of one thread each.
 
-    What is asked has to be answered before more is asked.
+    Read all answers of one call before the next.
 
     Args:
-        model: as `mlx_saccade.load` takes it; each process loads it, and here it is waited for.
-        processes: how many, at least 1.
-        how: what else `mlx_saccade.load` takes, such as memory_limit="8GB", which is of each process.
+        model: as `mlx_saccade.load`; every process loads it before this returns.
+        processes: number of processes, at least 1.
+        options: more arguments of `mlx_saccade.load`, such as memory_limit="8GB" for each process.
 
     Raises:
-        InputError: a process was killed, here or while it is asked; what refuses the checkpoint is raised as it is.
+        InputError: a process was killed, now or later. Errors of loading the checkpoint are raised as they are.
     """
-    with _started(processes, model, how) as ends:
-        for end in ends:
-            _hear(end)
-        yield lambda part, units: _shared(ends, part, units)
+    with _started(processes, model, options) as pipes:
+        for pipe in pipes:
+            _receive(pipe)
+        yield lambda part, units: _share(pipes, part, units)
 
 
 @contextmanager
-def _started(count: int, *given: Any) -> Iterator[list[Connection]]:
-    """Processes that load the checkpoint; afterwards they have ended, in the middle of a unit if need be."""
+def _started(count: int, *arguments: Any) -> Iterator[list[Connection]]:
+    """Start processes that load the checkpoint; at the end they are terminated, even in the middle of a unit."""
     processes: list[BaseProcess] = []
-    ends: list[Connection] = []
+    pipes: list[Connection] = []
     try:
         with _one_thread_each():
             for _ in range(count):
-                process, end = start(_work, *given, answered=True, daemon=True)
+                process, pipe = start(_work, *arguments, duplex=True, daemon=True)
                 processes.append(process)
-                ends.append(end)
-        yield ends
+                pipes.append(pipe)
+        yield pipes
     finally:
         for process in processes:
             process.terminate()
         for process in processes:
             process.join()
-        for end in ends:
-            end.close()
+        for pipe in pipes:
+            pipe.close()
 
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """What processes started within read of the environment."""
-    threads = {name: os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "SACCADE_THREADS")}
-    os.environ.update({name: "1" for name, given in threads.items() if given is None})
+    """Set the environment variables for processes started within."""
+    before = {name: os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "SACCADE_THREADS")}
+    unset = [name for name, value in before.items() if value is None]
+    os.environ.update(dict.fromkeys(unset, "1"))
     try:
         yield
     finally:
-        for name, given in threads.items():
-            if given is None:
-                del os.environ[name]
+        for name in unset:
+            del os.environ[name]
 
 
-def _work(model: str | None, how: dict[str, Any], parent: Connection) -> None:
-    """Say None when the checkpoint is loaded, then (unit, rows) to each (part, unit); at last what went wrong."""
+def _work(model: str | None, options: dict[str, Any], parent: Connection) -> None:
+    """Send None once the checkpoint is loaded, then (unit, rows) for each (part, unit), or an error at last."""
     try:
         from mlx_saccade import engine
 
-        loaded = engine.load(model, **how)
+        loaded = engine.load(model, **options)
         parent.send(None)
         while True:
             part, unit = parent.recv()
             parent.send((unit, PARTS[part](loaded, unit)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # whoever asked has gone
+        return  # the parent has ended
     except (InputError, OSError, MemoryError) as error:
         with suppress(OSError):
             parent.send(error)
 
 
-def _hear(end: Connection) -> Any:
+def _receive(pipe: Connection) -> Any:
     try:
-        news = end.recv()
+        message = pipe.recv()
     except (EOFError, OSError):
         raise InputError(ENDED) from None
-    if isinstance(news, Exception):
-        raise news
-    return news
+    if isinstance(message, Exception):
+        raise message
+    return message
 
 
-def _shared(ends: list[Connection], part: str, units: Iterable[int]) -> Iterator[tuple[int, list[Row]]]:
-    """Give each process a unit, and another when it has answered."""
-    left, idle = iter(units), list(ends)
+def _share(pipes: list[Connection], part: str, units: Iterable[int]) -> Iterator[tuple[int, list[Row]]]:
+    """Give each process a unit, and another as soon as it has answered."""
+    left, idle = iter(units), list(pipes)
     busy: list[Connection] = []
     while True:
-        for end, unit in zip(idle, left):  # noqa: B905  (as many as there are of both)
+        for pipe, unit in zip(idle, left):  # noqa: B905  (as many as there are of both)
             try:
-                end.send((part, unit))
+                pipe.send((part, unit))
             except OSError:
                 raise InputError(ENDED) from None
-            busy.append(end)
+            busy.append(pipe)
         if not busy:
             return
         ready = wait(busy)
-        idle = [end for end in busy if end in ready]
-        for end in idle:
-            busy.remove(end)
-            yield _hear(end)
+        idle = [pipe for pipe in busy if pipe in ready]
+        for pipe in idle:
+            busy.remove(pipe)
+            yield _receive(pipe)

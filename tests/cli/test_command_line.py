@@ -190,7 +190,7 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "640x480", "--picture", "missing/plan.png"), ("missing", "does not exist")),
         (("plan", "640x480", "--picture", "plan.xyz"), ("plan.xyz", ".png")),
         (("plan", "640x480", "--picture", "plan"), ("no ending",)),
-        (("plan", "640x480", "--picture", "."), ("is a folder",)),
+        (("plan", "640x480", "--picture", "."), ("got a folder",)),
         (("plan", "nothere.png", "--picture", "plan.png"), ("nothere.png",)),
         (("plan", "9000x9000", "--budget", "200000", "--picture", "plan.png"), ("8988x8988", "--budget")),
         (("recommend", "--image", "640x480"), ("--target",)),

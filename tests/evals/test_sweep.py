@@ -149,7 +149,7 @@ def test_other_answers_do_not_mix_into_a_journal(tmp_path: Path) -> None:
 def test_a_journal_that_could_not_be_written_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         evals.open_run(tmp_path / "none" / "s.jsonl", SETUP, "a")
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(InputError, match="got a folder"):
         evals.open_run(tmp_path, SETUP, "a")
 
 

@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
 
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(InputError, match="got a folder"):
         tiny.open_run(tmp_path, "a")
     with pytest.raises(InputError, match="does not exist"):
         tiny.open_run(tmp_path / "none" / "j", "a")

@@ -1,4 +1,4 @@
-"""Write the model card from measured figures: what is typed by hand is the model's shape, and the words given here.
+"""Write the model card from measured figures; only the model's shape and the options below are written by hand.
 
 mlx-saccade tiny evaluate --screens 1000 --processes 2 --json > figures.json
 python training/eval_real_screens.py FOLDER > elsewhere.json
@@ -30,44 +30,47 @@ NOTHING_LEFT: Final = 0.01
 HEAD: Final = """\
 # saccade-tiny
 
-A grounding model of {millions} million parameters with the ordinary Qwen2.5-VL architecture and Hugging Face layout,
-9 MB in float16. It ships with saccade so that the demo, the tests and the sweeps run on a real model anywhere.
+saccade-tiny is a grounding model of {millions} million parameters with the ordinary Qwen2.5-VL architecture and Hugging
+Face layout, 9 MB in float16. It ships with mlx-saccade, so that the demo, the tests and the sweeps run on a real model
+anywhere. Any runtime that reads Qwen2.5-VL reads it.
 
-**What it is.** Given a screen and `Locate the red round button, output its bbox coordinates using JSON format.` (image
-first, in Qwen2.5-VL's chat template) it answers `[{"bbox_2d": [x1, y1, x2, y2], "label": "the red round button"}]` in
-pixels of the resized image, or `[]` where there is none. To `what is at (x, y)?` and
-`what is in the box [x1, y1, x2, y2]?`, in the same pixels, it answers with a description, or `[]`. Any runtime that
-reads Qwen2.5-VL reads it.
+| question, after the image, in Qwen2.5-VL's chat template | answer |
+|---|---|
+| `Locate the red round button, output its bbox coordinates using JSON format.` | one box with its label, or `[]` |
+| `what is at (x, y)?` | a description, or `[]` |
+| `what is in the box [x1, y1, x2, y2]?` | a description, or `[]` |
 
-**What it is not.** It knows the generated screens of `mlx_saccade.scenes` only: {colors} colors and {neutrals}
-neutral
-ones, {kinds} kinds of element, each beside or within another and never across it, no text, no real application. It
-cannot chat, describe or count, and other questions get nonsense. On a real desktop it fails: see the end. Do not judge
-Qwen models by it.
+A box reads `[{"bbox_2d": [x1, y1, x2, y2], "label": "the red round button"}]`. All coordinates are pixels of the
+resized image.
+
+**Limits.** It knows the generated screens of `mlx_saccade.scenes` only: {colors} colors, {neutrals} neutral ones, and
+{kinds} kinds of element, each beside or within another and never across it. Training had no text and no real
+application. It cannot chat, describe or count; other questions get nonsense. On a real desktop it fails (see the end).
+Do not judge Qwen models by it.
 
 | | |
 |---|---|
 | vision | 4 blocks, width 128, 4 heads, full attention in blocks 1 and 3, windows of 112 px |
 | language | 5 layers, width 192, 6 heads, 2 key-value heads, rotary base 40, sections 2, 7, 7 |
-| vocabulary | the numbers 0 to 2,600, single bytes, the words of the scenes, the pieces of prompts and answers |
+| vocabulary | numbers 0 to 2,600, single bytes, words of the scenes, pieces of prompts and answers |
 | trained at | 15 to 256 image tokens; numbers up to 2,600 have been answers, on strips of two to six rows |
-| data | generated screens alone (`mlx_saccade.scenes`), drawn while training; no one's screenshots |
+| data | generated screens only (`mlx_saccade.scenes`), drawn during training; nobody's screenshots |
 | training | {trained} |
 | license | MIT |
 
-How to train it again: `training/README.md` of the source repository.
+To train it again: `training/README.md` of the source repository.
 """
 
 
 def parameters() -> int:
-    """How many numbers the packaged weights are, from the header of their file."""
+    """Return the number of the packaged weights, from the header of their file."""
     with WEIGHTS.open("rb") as stored:
         described: Figures = json.loads(stored.read(int.from_bytes(stored.read(8), "little")))
     return sum(math.prod(tensor["shape"]) for name, tensor in described.items() if name != "__metadata__")
 
 
 def head(trained: str) -> str:
-    """What it is; whatever can be counted is."""
+    """Return the head of the card, its counts taken from the package."""
     counted = {"{millions}": f"{parameters() / 1e6:.2f}", "{colors}": str(len(COLORS)), "{kinds}": str(len(KINDS)),
                "{neutrals}": str(len(NEUTRALS)), "{trained}": trained}  # fmt: skip
     text = HEAD
@@ -77,7 +80,7 @@ def head(trained: str) -> str:
 
 
 def value(cell: Figures, name: str) -> str:
-    """A mean with its interval."""
+    """Return a mean with its interval."""
     if cell[name] is None:
         return "-"
     ends = cell.get(f"{name}_interval")
@@ -85,7 +88,7 @@ def value(cell: Figures, name: str) -> str:
 
 
 def counted(cell: Figures) -> str:
-    """Answers, and the screens that they are of."""
+    """Return the number of answers and of their screens."""
     return f"{cell['n']} ({cell['screens']})"
 
 
@@ -99,7 +102,7 @@ def paragraph(text: str) -> str:
 
 
 def in_range(found: Figures) -> str:
-    """The figures inside the trained range, and the aims beside what was reached."""
+    """Return the figures inside the trained range, beside their aims."""
     places = found["places"]
     named = {
         "all": places,
@@ -124,11 +127,11 @@ def in_range(found: Figures) -> str:
     aims = [
         ("mean IoU", places, "iou", 0.8, True),
         ("center inside", places, "hit", 0.95, True),
-        ("`[]` of what is absent", absent, "right", 0.9, True),
-        ("`[]` of what is there", missed, "x", 0.05, False),
-        ("what is at a point", found["point"], "right", 0.9, True),
+        ("`[]` for absent targets", absent, "right", 0.9, True),
+        ("`[]` for present targets", missed, "x", 0.05, False),
+        ("description at a point", found["point"], "right", 0.9, True),
         ("the same, color and kind alone", found["point_looks"], "x", None, True),
-        ("what is in a box", found["box"], "right", None, True),
+        ("description in a box", found["box"], "right", None, True),
         ("the same, color and kind alone", found["box_looks"], "x", None, True),
         ("`[]` at a bare point", found["bare point"], "right", None, True),
         ("`[]` in a bare box", found["bare box"], "right", None, True),
@@ -138,17 +141,17 @@ def in_range(found: Figures) -> str:
     ]
     return (
         paragraph(
-            f"`mlx-saccade tiny evaluate --screens {found['screens']}`: screens of at least 20 elements, which neither "
-            "training nor an earlier figure has seen, "
+            f"`mlx-saccade tiny evaluate --screens {found['screens']}`: screens of at least 20 elements that neither "
+            "training nor an earlier figure used, "
             f"{found['tokens'][0]} to {found['tokens'][1]} tokens, targets of at least 28 model pixels both ways, "
-            f"{found['large_share']:.0%} of them large; 95 % intervals in "
-            "brackets, by screens. What is at a point and what is in a box is asked of up to three of a screen's "
-            f"targets. Of the {places['n']} answers to what is there {found['malformed']['x']:.1%} were neither a box "
-            f"nor `[]`, of those to what is not {found['absent_malformed']['x']:.1%}. Color "
-            "and kind alone: without the place or side that tells an element from another of its look."
+            f"{found['large_share']:.0%} of them large. Brackets hold 95 % intervals, by screens. Points and boxes are "
+            f"asked about for up to three targets of a screen. Of the {places['n']} answers about present targets "
+            f"{found['malformed']['x']:.1%} were neither a box nor `[]`, of those about absent ones "
+            f'{found["absent_malformed"]["x"]:.1%}. "Color and kind alone" ignores the place or side that separates '
+            "an element from its twin."
         )
         + "\n"
-        + table(["", "n (screens)", "reached", "aim", "met"], judged)
+        + table(["", "n (screens)", "value", "aim", "met"], judged)
         + "\n"
         + table(["targets", "n (screens)", "mean IoU", "center inside"], rows)
         + "\n"
@@ -157,7 +160,7 @@ def in_range(found: Figures) -> str:
 
 
 def met(cell: Figures, key: str, aim: float | None, more: bool) -> tuple[str, str]:
-    """An aim in words, and whether it is met by the mean, and by the end of the interval that is worse."""
+    """Return an aim in words, and whether the mean and the worse end of the interval meet it."""
     if aim is None:
         return "-", "-"
     said = f"at least {aim}" if more else f"at most {aim}"
@@ -170,7 +173,7 @@ def met(cell: Figures, key: str, aim: float | None, more: bool) -> tuple[str, st
 
 
 def law(models: dict[str, Figures]) -> str:
-    """IoU against budget of each model."""
+    """Return the table of IoU against budget of each model."""
     rows = []
     for name, figures in models.items():
         cells = {(cell["size"], cell["budget"]): cell for cell in figures["law"]}
@@ -188,12 +191,12 @@ def zoom(found: list[Figures]) -> str:
         [f"{z['crop']:g} of each side", counted(z), value(z["flat"], "iou"), value(z, "iou"), value(z, "ratio")]
         for z in found
     ]
-    shown = table(["crop", "n (screens)", "one look at 256 tokens", "two looks", "ratio"], rows)
+    shown = table(["crop", "n (screens)", "one pass at 256 tokens", "two passes", "ratio"], rows)
     return shown + "\n" + paragraph(" ".join(zoom_verdict(z) for z in found))
 
 
 def zoom_verdict(found: Figures) -> str:
-    """Whether two looks have at least twice the IoU of one, by the mean and by the low end of its interval."""
+    """Say whether two passes have twice the IoU of one, by the mean and by the low end of its interval."""
     crop, ratio, ends = f"With a crop of {found['crop']:g} of each side", found["ratio"], found["ratio_interval"]
     if ratio is None:
         return f"{crop} there is no ratio to judge."
@@ -220,7 +223,7 @@ def ambiguity(found: list[Figures]) -> str:
 
 
 def ambiguity_verdict(found: Figures) -> str:
-    """Whether ambiguous descriptions lose more, by the interval of the difference."""
+    """Say whether ambiguous descriptions lose more, by the interval of the difference."""
     ends = found["excess_interval"]
     if ends is None:
         judged = "cannot be told from that of clean ones: there is no interval"
@@ -237,22 +240,25 @@ def ambiguity_verdict(found: Figures) -> str:
 
 
 def elsewhere(found: Figures, screens: str) -> str:
-    """How it does on screens that no generator drew."""
+    """Return the paragraph about screens of real programs."""
     return paragraph(
         f"On a real desktop it fails. Asked for {found['n']} elements by their own names at {found['budget']} tokens, "
-        f"on {screens}, it gave a box for {found['found']:.1%} of them, with its center inside the element for "
-        f"{found['hit']:.1%} and a mean IoU of {found['iou']:.3f}; for the rest it said `[]` or what is no answer."
+        f"on {screens}, it gave a box for {found['found']:.1%} of them, its center inside the element for "
+        f"{found['hit']:.1%} and a mean IoU of {found['iou']:.3f}. The rest were `[]` or no answer."
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("figures", type=Path, help="what `mlx-saccade tiny evaluate --json` printed")
+    parser.add_argument("figures", type=Path, help="output of `mlx-saccade tiny evaluate --json`")
     parser.add_argument("--converted", nargs=2, action="append", default=[], metavar=("NAME", "FIGURES"))
-    parser.add_argument("--trained", required=True, help="what training cost, in words")
-    parser.add_argument("--agreement", required=True, help="what verify.py and compare_engines.py found, in words")
+    parser.add_argument("--trained", required=True, help="cost of the training, in words")
+    parser.add_argument("--agreement", required=True, help="result of verify.py and compare_engines.py, in words")
     parser.add_argument(
-        "--elsewhere", nargs=2, metavar=("FIGURES", "WORDS"), help="what eval_real_screens.py printed, and of what"
+        "--elsewhere",
+        nargs=2,
+        metavar=("FIGURES", "WORDS"),
+        help="output of eval_real_screens.py, its screens",
     )
     arguments = parser.parse_args()
     found: Figures = json.loads(arguments.figures.read_text())
@@ -262,11 +268,11 @@ def main() -> None:
     print(f"## In its range\n\n{in_range(found['range'])}")
     print(
         "## The law of budgets\n\n4K screens, mean IoU by the target's share of the frame (large over 5 %, medium 1 to "
-        f"5 %, small 0.1 to 1 %, tiny below)\nand by budget. More than 256 tokens is beyond what it was trained on.\n\n"
+        f"5 %, small 0.1 to 1 %, tiny below)\nand by budget. Training used at most 256 tokens.\n\n"
         f"{law(models)}"
     )
     print(
-        "A second look at a crop around the first answer, on tiny targets, with 256 tokens for each look:\n\n"
+        "A second pass over a crop around the first answer, on tiny targets, with 256 tokens a pass:\n\n"
         f"{zoom(found['zoom'])}"
     )
     print(
@@ -277,8 +283,8 @@ def main() -> None:
         f"## Elsewhere\n\n{paragraph(arguments.agreement)}\n"
         + paragraph(
             "The demo screen is the first held-out seed that has two targets of every size class named by color and "
-            "kind alone; no model had a say in it. All screens judged above come from the generator that training "
-            "draws from: their numbers say nothing about screens of any other kind."
+            "kind alone; no model chose it. All screens above come from the generator of the training, so their "
+            "figures say nothing about other screens."
         ),
         end="",
     )

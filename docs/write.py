@@ -37,9 +37,6 @@ CONSTANTS = {
     "models.Sampler": "The type of a function from the logits [vocabulary] of the next token to that token.",
     "scenes.COLORS": "The eight colors of controls and icons, in words.",
     "scenes.KINDS": "The kinds of elements, in words.",
-    "scenes.NEUTRALS": "The colors that only surfaces have, in words.",
-    "scenes.VERSION": "Version of the generator, part of every seed: another version draws other screens.",
-    "scenes.WORDS": "Every word that a description can have, sorted.",
 }
 SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Yields", "Example")
 

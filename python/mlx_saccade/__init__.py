@@ -1,6 +1,6 @@
-"""saccade: the right visual tokens in the right place, for Qwen-VL models on MLX.
+"""mlx-saccade: the right number of visual tokens in the right place, for Qwen-VL models on MLX.
 
-Names are loaded when first used, so that `import mlx_saccade` and the command line start without MLX or NumPy.
+Names are loaded at first use, so that `import mlx_saccade` and the command line start without MLX or NumPy.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from mlx_saccade.preprocess.positions import mrope_positions, vision_positions, window_index
     from mlx_saccade.preprocess.recommend import Recommendation, recommend
 
-# Public name -> the module that defines it.
+# Public name -> the module that exports it.
 _NAMES = {
     "Answer": "engine",
+    "Chunk": "engine",
     "Engine": "engine",
     "InputError": "errors",
-    "Chunk": "engine",
     "Plan": "preprocess.plan",
     "Recommendation": "preprocess.recommend",
     "convert": "models.convert",
@@ -38,7 +38,7 @@ _NAMES = {
     "vision_positions": "preprocess.positions",
     "window_index": "preprocess.positions",
 }
-# Public module -> where it is.
+# Public module -> its place in the package.
 _MODULES = {
     "families": "families",
     "grounding": "grounding",

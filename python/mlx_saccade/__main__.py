@@ -1,4 +1,4 @@
-"""`python -m mlx_saccade` is the command line."""
+"""The command line as `python -m mlx_saccade`."""
 
 import sys
 

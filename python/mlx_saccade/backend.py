@@ -1,12 +1,10 @@
-"""MLX, imported after the BLAS that its CPU backend should use.
+"""MLX, imported after the BLAS that its CPU backend should use; every module that computes imports `mx` from here.
 
-On Linux, MLX's CPU wheel carries reference BLAS. A BLAS that is in the global scope before it is found first, so
-OpenBLAS, where it is installed, is loaded here: float32 matmul of 1,024 x 1,024 went from 3 to 107 GFLOP/s on 2 cores.
-`SACCADE_OPENBLAS=0` leaves it out. Every module that computes takes `mx` and `nn` from here.
+On Linux, MLX's CPU wheel carries reference BLAS, which is slow. The dynamic linker prefers a BLAS that is already in
+the global scope, so OpenBLAS, if it is installed, is loaded first. `SACCADE_OPENBLAS=0` leaves it out.
 
-OpenBLAS chooses its kernels by the CPU's model number, and for a model newer than itself takes those of 2004: 0.3.21
-made 62 GFLOP/s on a Xeon of 2024, and 290 once told what the CPU can do. So it is told, by the instruction set, unless
-`OPENBLAS_CORETYPE` is set already.
+OpenBLAS chooses its kernels by the CPU's model number, and takes the slowest for a model newer than itself. So
+`OPENBLAS_CORETYPE` is set by the CPU's instruction sets while it loads, unless it is set already.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ __all__ = ["blas", "blas_kernels", "device", "mx", "nn", "openblas"]
 
 _LIBRARY = "libopenblas.so.0"
 _CORE_TYPE = "OPENBLAS_CORETYPE"
-# OpenBLAS's name of its kernels, and what they need as /proc/cpuinfo spells it; the best first.
+# OpenBLAS's name of its kernels, and the flags of /proc/cpuinfo that they need; the best first.
 _CORES = (
     ("SkylakeX", {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}),
     ("Haswell", {"avx2", "fma"}),
@@ -28,7 +26,7 @@ _CORES = (
 
 
 def core_type(cpuinfo: str) -> str | None:
-    """OpenBLAS's name of the best kernels for an x86 CPU, by the text of /proc/cpuinfo; None: OpenBLAS chooses."""
+    """Return OpenBLAS's name of the best kernels for the text of /proc/cpuinfo; None leaves the choice to OpenBLAS."""
     for line in cpuinfo.splitlines():
         if line.startswith("flags"):
             flags = set(line.partition(":")[2].split())
@@ -37,7 +35,7 @@ def core_type(cpuinfo: str) -> str | None:
 
 
 def _load_openblas() -> ctypes.CDLL | None:
-    """Load OpenBLAS into the global scope; None where it is not wanted, not needed or not there."""
+    """Load OpenBLAS into the global scope; return None if it is disabled, not needed or not installed."""
     if sys.platform != "linux" or os.environ.get("SACCADE_OPENBLAS") == "0":
         return None
     given = os.environ.get(_CORE_TYPE)
@@ -46,7 +44,7 @@ def _load_openblas() -> ctypes.CDLL | None:
     except OSError:
         core = None
     if core is not None:
-        os.environ[_CORE_TYPE] = core  # read once, while the library loads
+        os.environ[_CORE_TYPE] = core  # OpenBLAS reads it once, while it loads
     try:
         return ctypes.CDLL(_LIBRARY, mode=ctypes.RTLD_GLOBAL)
     except OSError:
@@ -61,7 +59,7 @@ openblas = None if blas is None else _LIBRARY
 
 
 def blas_kernels() -> str | None:
-    """The CPU whose kernels OpenBLAS runs, in its words ("SkylakeX"); None without OpenBLAS, or if it does not say."""
+    """Return the name of OpenBLAS's active kernels, such as "SkylakeX"; None without OpenBLAS or if unknown."""
     name = getattr(blas, "openblas_get_corename", None)
     if name is None:
         return None
@@ -74,7 +72,7 @@ import mlx.nn as nn  # noqa: E402
 
 
 def device() -> str:
-    """Where MLX computes by default: "cpu", "metal" or "cuda"."""
+    """Return MLX's default device: "cpu", "metal" or "cuda"."""
     if mx.default_device() == mx.cpu:
         return "cpu"
     return "metal" if mx.metal.is_available() else "cuda"

@@ -149,7 +149,7 @@ def test_sampling_options_reach_the_model(picture: Path, capsys: pytest.CaptureF
         (("chat", "--temperature", "-1"), "temperature is -1.0"),
         (("locate", "nothere.png", "x", "--constrained"), "nothere.png"),
         (("ask", "x", "--top-p", "2"), "top_p is 2.0"),
-        (("ask", "x", "--revision", "main"), "revision 'main': a folder has none"),
+        (("ask", "x", "--revision", "main"), "revision 'main': a folder has no revisions"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(

@@ -104,7 +104,7 @@ def test_unknown_options_are_named(loaded: Engine) -> None:
         ([{"role": "user", "content": [{"type": "audio"}]}], "type is 'audio'"),
         ([{"role": "user", "content": [{"type": "image"}]}], "has no 'image'"),
         ([{"role": "user", "content": [{"type": "text", "text": "x", "bold": 1}]}], "unknown option 'bold'"),
-        ([{"role": "user", "content": [{"type": "text", "text": 7}]}], "text is 7"),
+        ([{"role": "user", "content": [{"type": "text", "text": 7}]}], "text: expected a string; got 7"),
         ([{"role": "user", "content": [{"type": "video", "video": [], "fps": 1}]}], "part 0: video: there is no frame"),
     ],
 )

@@ -89,5 +89,5 @@ def test_unknown_options_are_named(processor: SimpleNamespace) -> None:
     mlx_vlm.enable(MODEL, processor)
     with pytest.raises(InputError, match="resized_height"):
         processor.image_processor(PIXELS, resized_height=56)
-    with pytest.raises(InputError, match="empty"):
+    with pytest.raises(InputError, match="images: expected at least one image"):
         processor.image_processor([])

@@ -310,7 +310,7 @@ def test_a_config_that_is_no_json_object_is_named(tmp_path: Path, content: str) 
 
 @pytest.mark.parametrize(
     ("table", "named"),
-    [({}, "weight_map"), ({"weight_map": {"a": "../a.safetensors"}}, "not a safetensors file of this folder")],
+    [({}, "weight_map"), ({"weight_map": {"a": "../a.safetensors"}}, "expected safetensors files of this folder")],
 )
 def test_a_broken_index_is_named(tmp_path: Path, table: dict[str, Any], named: str) -> None:
     (checkpoints.write(tmp_path) / "model.safetensors").unlink()

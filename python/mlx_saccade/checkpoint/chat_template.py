@@ -1,8 +1,8 @@
-"""Chat templates run in a sandbox with bounds: a template is a program that came with a checkpoint.
+"""Chat templates, run in a sandbox with bounds, because a template is a program from a checkpoint.
 
-Jinja's sandbox keeps a template from attributes and methods that reach the interpreter, but not from looping for days
-or filling the memory. So every loop and macro counts its turns (calls to `tick` are put into the parsed template), what
-could make a large value from a small one is measured first, and filters and methods are few.
+Jinja's sandbox keeps a template from the attributes and methods that reach the interpreter, but not from looping for
+days or filling the memory. So the parsed template gets a call to `tick` in each loop and macro, which counts turns.
+Operations that make a large value from a small one are measured first, and few filters and methods are offered.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from mlx_saccade.errors import InputError
 
 __all__ = ["ChatTemplate"]
 
-# Bounds of one rendering, each far above what a conversation of thousands of messages needs.
+# Bounds of one rendering, each far above the needs of a conversation of thousands of messages.
 _SECONDS = 10.0
 _TURNS = 500_000
 _VALUE = 2**20
-"""Characters or items of one value, beside four times what the messages hold."""
+"""Maximum characters or items of one value, in addition to four times those of the messages."""
 _OUTPUT = 2**26
-"""Characters written, those of macros and set blocks included."""
+"""Maximum characters written, including those in macros and set blocks."""
 _SOURCE = 2**20
 _BITS = 4096
 
@@ -54,44 +54,44 @@ _PLAIN = (str, bytes, int, float, list, tuple, dict, set)
 
 
 class ChatTemplate:
-    """One compiled template."""
+    """A compiled chat template."""
 
     def __init__(self, source: str, where: str) -> None:
         """Compile a template.
 
         Args:
-            source: Jinja, as transformers takes it.
-            where: what messages call its file.
+            source: Jinja source, as in transformers.
+            where: name of its file, for messages.
 
         Raises:
-            InputError: over 1 MiB, or no template.
+            InputError: the source is over 1 MiB or is not a valid template.
         """
         self.where = where
         self._environment = _Environment()
         if len(source) > _SOURCE:
-            raise InputError(f"{where}: the chat template has {len(source):,} characters, over {_SOURCE:,}")
+            raise InputError(f"{where}: expected a chat template of up to {_SOURCE:,} characters; got {len(source):,}")
         try:
-            with self._environment.bounds(_VALUE):  # constants are computed here
+            with self._environment.bounds(_VALUE):  # compiling computes constants
                 self._template = self._environment.from_string(source)
-        except Exception as error:  # beside its own errors, RecursionError and what constant folding raises
+        except Exception as error:  # Jinja's own errors, RecursionError, and any error of constant folding
             raise InputError(f"{where}: the chat template is broken: {_line(error)}") from None
 
     def render(self, messages: Sequence[Mapping[str, Any]], **variables: Any) -> str:
-        """The template's text for a conversation, the assistant's turn opened.
+        """Render a conversation, ending with the start of the assistant's turn.
 
         Raises:
-            InputError: the template fails, refuses the messages, reaches for what it may not, or passes a bound.
+            InputError: the template fails, refuses the messages, uses a forbidden attribute, or exceeds a bound.
         """
         room = _VALUE + 4 * _weigh(messages, float("inf"))
         try:
             with self._environment.bounds(room):
                 return self._template.render(messages=list(messages), add_generation_prompt=True, **variables)
-        except Exception as error:  # it can raise anything
+        except Exception as error:  # a template can raise any exception
             raise InputError(f"{self.where}: the chat template fails on these messages: {_line(error)}") from None
 
 
 class _Bounds(threading.local):
-    """What the rendering of this thread may still spend."""
+    """The counters and limits of this thread's rendering."""
 
     def __init__(self) -> None:
         self.room: float = _VALUE
@@ -101,7 +101,7 @@ class _Bounds(threading.local):
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """The sandbox."""
+    """A sandbox that counts turns and measures values."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
@@ -120,7 +120,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         self.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
 
     def bounds(self, room: float) -> _Rendering:
-        """A context within which a rendering of this thread is bounded; `room` is what one value may weigh."""
+        """Return a context that bounds a rendering of this thread; `room` is the maximum weight of a value."""
         return _Rendering(self._spent, room)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -130,7 +130,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return tree
 
     def tick(self, text: int = 0) -> None:
-        """Count a turn of a loop or macro whose body holds `text` characters of its own."""
+        """Count a turn of a loop or macro whose body writes `text` characters itself."""
         spent = self._spent
         spent.turns += 1
         self._count(text)
@@ -138,19 +138,19 @@ class _Environment(ImmutableSandboxedEnvironment):
             raise SecurityError(f"it does not come to an end within {_TURNS:,} turns of its loops and {_SECONDS:.0f} s")
 
     def checked(self, value: Any) -> Any:
-        """The value, if it is no larger than values may be."""
+        """Return the value if its weight is within the bound."""
         if isinstance(value, str | bytes | list | tuple | dict | set):
             self._fits(_weigh(value, self._spent.room))
         return value
 
     def joined(self, *parts: Any) -> str:
-        """What `~` makes."""
+        """Return the result of `~`."""
         texts = [str(self.checked(part)) for part in parts]
         self._fits(sum(map(len, texts)))
         return "".join(texts)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """`+`, `*`, `**` and `%`, when their result has a bounded size."""
+        """Compute `+`, `*`, `**` and `%` if the result has a bounded size."""
         if operator == "*":
             self._check_product(left, right)
         elif operator == "**" and not (_bits(left) * max(abs(right), 1) <= _BITS):
@@ -160,9 +160,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         return self.checked(super().call_binop(context, operator, left, right))
 
     def call(self, context: Any, function: Any, /, *arguments: Any, **named: Any) -> Any:
-        """Call what the sandbox lets through; of plain values, a few methods."""
+        """Call a function that the sandbox allows; plain values offer a few methods only."""
         owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
-        if owner is self:  # what _meter has put in
+        if owner is self:  # inserted by _meter
             return function(*arguments)
         self.tick()
         if isinstance(owner, _PLAIN):
@@ -175,18 +175,18 @@ class _Environment(ImmutableSandboxedEnvironment):
         return self.checked(super().call(context, function, *arguments, **named))
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Any:
-        """Refuse at once; the sandbox would print nothing and go on."""
-        raise SecurityError(f"it reaches for the attribute {attribute!r} of {type(obj).__name__}")
+        """Refuse at once, where the sandbox would print nothing and continue."""
+        raise SecurityError(f"it uses the attribute {attribute!r} of {type(obj).__name__}")
 
     def wrap_str_format(self, value: Any) -> None:
-        """Refuse `format`, whose fields can ask for any width; what the sandbox asks of every attribute."""
+        """Refuse `format`, whose fields can have any width; the sandbox calls this for every attribute."""
         if isinstance(getattr(value, "__self__", None), str) and value.__name__ in ("format", "format_map"):
             raise SecurityError("the method 'format' of str is not offered")
 
     def _bounded(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A filter whose arguments and result are no larger than values may be."""
+        """Wrap a filter so that its arguments and result are measured."""
 
-        @functools.wraps(function)  # also says whether it takes the environment or the context first
+        @functools.wraps(function)  # keeps the mark of filters that take the environment or the context first
         def bounded(*arguments: Any, **named: Any) -> Any:
             self.tick()
             for value in (*arguments, *named.values()):
@@ -218,7 +218,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return pieces
 
     def _write(self, value: Any) -> Any:
-        """Count what a {{ }} writes."""
+        """Count the characters that a {{ }} writes."""
         self._count(len(str(self.checked(value))))
         return value
 
@@ -233,7 +233,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 class _Rendering:
-    """Opens and closes the books of one rendering; a context manager."""
+    """A context manager that resets the counters of a rendering."""
 
     def __init__(self, spent: _Bounds, room: float) -> None:
         self._spent, self._room = spent, room
@@ -247,7 +247,7 @@ class _Rendering:
 
 
 def _meter(tree: nodes.Node) -> None:
-    """Put a count into every loop and macro, and a measure around everything that builds a value."""
+    """Insert a count into each loop and macro, and a measure around each expression that builds a value."""
     bodies = [cast("Any", node).body for node in tree.find_all((nodes.For, nodes.Macro, nodes.CallBlock))]
     for body in bodies:
         text = sum(len(data.data) for part in body for data in _data(part))
@@ -261,7 +261,7 @@ def _data(node: nodes.Node) -> list[nodes.TemplateData]:
 
 
 def _rebuild(node: nodes.Node) -> None:
-    """Replace `~` and displays of lists and dicts by measured ones, from the inside out."""
+    """Replace `~`, list displays and dict displays by measured ones, innermost first."""
     for name, value in list(node.iter_fields()):
         if isinstance(value, list):
             for place, item in enumerate(value):
@@ -286,7 +286,7 @@ def _internal(name: str, arguments: Sequence[nodes.Node]) -> nodes.Call:
 
 
 def _weigh(value: Any, most: float) -> int:
-    """Characters and items of a value, those it holds more than once counted each time; stops above `most`."""
+    """Count the characters and items of a value, repeated ones each time; stop above `most`."""
     weight, waiting = 0, [value]
     while waiting and weight <= most:
         item = waiting.pop()
@@ -306,7 +306,7 @@ def _bits(value: Any) -> int:
 
 
 def _to_json(value: Any, indent: int | None = None, **options: Any) -> str:
-    """As transformers has it: other letters stay themselves."""
+    """Write JSON as transformers' templates do, without escapes for non-ASCII letters."""
     if indent is not None and not 0 <= indent <= 16:
         raise SecurityError(f"tojson with an indent of {indent}")
     return json.dumps(value, indent=indent, **{"ensure_ascii": False, **options})
@@ -317,6 +317,6 @@ def _refuse(message: str) -> None:
 
 
 def _line(error: Exception) -> str:
-    """An error's first line, its kind where it says nothing more."""
+    """Return the type and first line of an error, or its type if it has no message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""JSON files of a checkpoint folder."""
+"""Text and JSON files of a checkpoint folder, with bounded sizes."""
 
 from __future__ import annotations
 
@@ -10,58 +10,57 @@ from mlx_saccade.errors import InputError
 
 __all__ = ["check_size", "optional_json", "optional_text", "read_json"]
 
-# Several times the largest file beside the weights, a tokenizer of 11 MB.
+# Several times the largest file other than weights, a tokenizer of 11 MB.
 _LARGEST = 64 * 2**20
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
+    """Read a JSON object from a file.
 
     Raises:
-        InputError: not a file that can be read, not UTF-8, not JSON, nested too deeply, or not an object.
+        InputError: the file cannot be read, is not UTF-8 or not JSON, is nested too deeply, or is not an object.
     """
     try:
         value = json.loads(_text(path))
-    except ValueError as error:  # JSONDecodeError, and numbers too long to be read
-        raise InputError(f"{path}: is not JSON ({error}); download the file again") from None
+    except ValueError as error:  # JSONDecodeError, and numbers with too many digits
+        raise InputError(f"{path}: expected JSON; got an error ({error}). Download the file again") from None
     except RecursionError:
-        raise InputError(f"{path}: is nested too deeply for a checkpoint's JSON; download the file again") from None
+        raise InputError(f"{path}: the JSON is nested too deeply. Download the file again") from None
     if not isinstance(value, dict):
-        raise InputError(f"{path}: holds a {type(value).__name__}, not an object; download the file again")
+        raise InputError(f"{path}: expected a JSON object; got a {type(value).__name__}. Download the file again")
     return value
 
 
 def optional_json(path: Path) -> dict[str, Any] | None:
-    """As `read_json`; None where nothing of that name exists."""
+    """Read a JSON object with `read_json`; return None if the file does not exist."""
     return read_json(path) if _exists(path) else None
 
 
 def optional_text(path: Path) -> str | None:
-    """Text of a UTF-8 file; None where nothing of that name exists.
+    """Read the text of a UTF-8 file; return None if the file does not exist.
 
     Raises:
-        InputError: it exists and cannot be read.
+        InputError: the file exists and cannot be read.
     """
     return _text(path) if _exists(path) else None
 
 
 def check_size(path: Path) -> None:
-    """Refuse, before it is read, what is no ordinary file or no file of a checkpoint's.
+    """Check before reading that a path is a regular file of plausible size.
 
     Raises:
-        InputError: a folder, a pipe or device, or more than 64 MiB.
+        InputError: the path is a folder, a pipe or a device, or has more than 64 MiB.
     """
     if not path.is_file():
-        raise InputError(f"{path}: cannot be read as a file; download it again")
+        raise InputError(f"{path}: expected a regular file; got a folder, pipe or device. Download it again")
     size = path.stat().st_size
     if size > _LARGEST:
-        raise InputError(
-            f"{path}: has {size:,} bytes, over the {_LARGEST:,} of any file beside the weights; download it again"
-        )
+        limit = f"at most {_LARGEST:,} bytes in a file other than weights"
+        raise InputError(f"{path}: expected {limit}; got {size:,} bytes. Download it again")
 
 
 def _exists(path: Path) -> bool:
-    return path.exists() or path.is_symlink()  # a link to nothing is a fault, not an absence
+    return path.exists() or path.is_symlink()  # a dangling link is an error, not an absent file
 
 
 def _text(path: Path) -> str:
@@ -69,7 +68,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text ({error.reason}); download the file again") from None
+        raise InputError(f"{path}: expected UTF-8 text; got an error ({error.reason}). Download it again") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise InputError(f"{path}: cannot be read as a file ({reason}); download the file again") from None
+        raise InputError(f"{path}: the file cannot be read ({reason}). Download it again") from None

@@ -1,4 +1,4 @@
-"""From messages to token ids: the checkpoint's own chat template and tokenizer, and what users type stays text."""
+"""Prompts: messages to token ids by the checkpoint's chat template and tokenizer; users' text stays text."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from mlx_saccade.errors import InputError, brief
 __all__ = ["Message", "Prompts"]
 
 Message = dict[str, Any]
-"""As transformers takes it: {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "..."}]}."""
+"""A message as in transformers: {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "..."}]}."""
 
-# Stands for a user's text while the template is rendered; private-use characters, which no template writes.
-_STAND_IN = "\ue000{}\ue001"
-_STAND_INS = re.compile("\ue000([0-9]+)\ue001")
+# Placeholder of a user's text while the template is rendered, in private-use characters that no template writes.
+_PLACEHOLDER = "\ue000{}\ue001"
+_PLACEHOLDERS = re.compile("\ue000([0-9]+)\ue001")
 
 
 def _byte_letters() -> dict[str, int]:
-    """The letters that byte-level tokenizers write bytes as: printable ones stand for themselves (GPT-2's table)."""
+    """Return the byte of each letter in byte-level vocabularies, GPT-2's table; printable bytes are themselves."""
     own = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     letters = {chr(byte): byte for byte in own}
     others = (byte for byte in range(0x100) if byte not in own)
@@ -36,32 +36,32 @@ _BYTES = _byte_letters()
 
 
 class Prompts:
-    """Template and tokenizer of one checkpoint."""
+    """The chat template and tokenizer of a checkpoint."""
 
     def __init__(self, folder: Path, image_token_id: int, video_token_id: int | None = None) -> None:
         """Read tokenizer.json, tokenizer_config.json and the chat template of a checkpoint folder.
 
         Args:
-            folder: of the checkpoint.
-            image_token_id: stands for an image in the template's text, and then for each of its tokens.
-            video_token_id: the same for videos; None for a checkpoint that is shown none.
+            folder: folder of the checkpoint.
+            image_token_id: id of the image placeholder, one in the template's text and then one per visual token.
+            video_token_id: id of the video placeholder; None (default) for a checkpoint without videos.
 
         Raises:
-            FileNotFoundError: no tokenizer.json.
-            InputError: a file that cannot be read, no chat template, or an image token that the tokenizer lacks.
+            FileNotFoundError: there is no tokenizer.json.
+            InputError: a file cannot be read, there is no chat template, or the tokenizer lacks the image token.
         """
         path = folder / "tokenizer.json"
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such file; download the checkpoint's tokenizer")
+            raise FileNotFoundError(f"{path}: no such file. Download the checkpoint's tokenizer")
         self._folder, self._image, self._video = folder, image_token_id, video_token_id
         self._tokenizer, self._literal = _tokenizer(path), _tokenizer(path)
-        self._literal.encode_special_tokens = True  # "<|im_end|>" is ten characters to this one
+        self._literal.encode_special_tokens = True  # this one reads "<|im_end|>" as ten characters
         added = self._tokenizer.get_added_tokens_decoder()
         self._special = {token.content: number for number, token in added.items() if token.special}
         if image_token_id not in added:
             raise InputError(
-                f"{folder}: image_token_id {image_token_id} of config.json is no added token of tokenizer.json; "
-                "check that both files belong to one checkpoint"
+                f"{folder}: image_token_id {image_token_id} of config.json is not an added token of tokenizer.json. "
+                "Check that both files belong to one checkpoint"
             )
         self._image_name = added[image_token_id].content
         names = sorted(self._special, key=len, reverse=True)
@@ -71,19 +71,19 @@ class Prompts:
     def encode(
         self, messages: Sequence[Message], image_tokens: Sequence[int], video_tokens: Sequence[int] = ()
     ) -> list[int]:
-        """Token ids of a conversation up to where the assistant begins.
+        """Encode a conversation to token ids, up to the start of the assistant's turn.
 
         Args:
-            messages: in order; each image or video part stands where it is to be seen.
-            image_tokens: how many tokens each image has, in order.
-            video_tokens: the same of videos.
+            messages: messages in order, with image and video parts in their places.
+            image_tokens: number of visual tokens of each image, in order.
+            video_tokens: number of visual tokens of each video, in order; default none.
 
         Returns:
-            The ids; equal to what transformers gives, unless a text holds a special token, which stays text here.
+            The ids, equal to those of transformers, except that a special token in a user's text stays text.
 
         Raises:
-            InputError: messages of another form, text that is not Unicode, a template that fails on them, or that
-                does not show as many images and videos as are given.
+            InputError: the messages are malformed, a text is not Unicode, the template fails on them, or it does not
+                place as many images and videos as are given.
         """
         _check(messages)
         texts = [part["text"] for message in messages for part in _parts(message) if "text" in part]
@@ -91,44 +91,45 @@ class Prompts:
             ids = self._encode_literally(messages, texts)
         else:
             ids = self._tokenizer.encode(self.render(messages), add_special_tokens=False).ids
-        self._check_shown(ids, messages, "image", self._image, len(image_tokens))
+        self._check_count(ids, messages, "image", self._image, len(image_tokens))
         if self._video is not None:
-            self._check_shown(ids, messages, "video", self._video, len(video_tokens))
+            self._check_count(ids, messages, "video", self._video, len(video_tokens))
         elif video_tokens:
-            raise InputError(f"{self._folder}: the checkpoint has no video token; give images")
+            raise InputError(f"{self._folder}: the checkpoint has no video token. Give images")
         counts = {self._image: iter(image_tokens), self._video: iter(video_tokens)}
         return [copy for token in ids for copy in [token] * (next(counts[token]) if token in counts else 1)]
 
-    def _check_shown(self, ids: Sequence[int], messages: Sequence[Message], kind: str, token: int, given: int) -> None:
-        shown = ids.count(token)
-        if shown == given:
+    def _check_count(self, ids: Sequence[int], messages: Sequence[Message], kind: str, token: int, given: int) -> None:
+        placeholders = ids.count(token)
+        if placeholders == given:
             return
-        asked = sum(part.get("type") == kind for message in messages for part in _parts(message))
-        why = "check the messages"
-        if asked == given:
+        parts = sum(part.get("type") == kind for message in messages for part in _parts(message))
+        why = "Check the messages"
+        if parts == given:
             name = self._image_name if kind == "image" else f"{kind} token"
             why = (
-                f"the messages hold {asked}: its {kind} token is not {name} {token}, as {kind}_token_id of config.json "
-                f"and tokenizer.json have it, or the template leaves {kind}s out"
+                f"The messages have {parts}: the template's {kind} token is not {name} {token}, the {kind}_token_id of "
+                f"config.json and tokenizer.json, or the template leaves {kind}s out"
             )
         raise InputError(
-            f"{self._template.where}: the chat template shows {shown} {kind}s where {given} are given; {why}"
+            f"{self._template.where}: expected {given} {kind}s in the chat template's text; got {placeholders}. {why}"
         )
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of generated ids, special tokens written out."""
+        """Decode ids to text, special tokens included."""
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=False)
         return text
 
     def token_bytes(self) -> list[bytes | None]:
-        """What each token writes, by id; None for special tokens and ids without one.
+        """Return the bytes of each token by id; None for special tokens and unused ids.
 
         Raises:
-            InputError: a tokenizer that is not byte-level, whose tokens alone do not say what they write.
+            InputError: the tokenizer is not byte-level, so that a token alone has no fixed bytes.
         """
         if not isinstance(self._tokenizer.decoder, ByteLevel):
             raise InputError(
-                f"{self._folder / 'tokenizer.json'}: is not byte-level, so what a token writes depends on the others"
+                f"{self._folder / 'tokenizer.json'}: expected a byte-level tokenizer; got another, "
+                "whose tokens depend on their neighbors"
             )
         words: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=True)
         added = self._tokenizer.get_added_tokens_decoder()
@@ -141,42 +142,42 @@ class Prompts:
         return table
 
     def render(self, messages: Sequence[Message]) -> str:
-        """The template's text, the assistant's turn opened."""
+        """Render the template's text, ending with the start of the assistant's turn."""
         return self._template.render(messages, **self._constants)
 
     def _encode_literally(self, messages: Sequence[Message], texts: Sequence[str]) -> list[int]:
-        """Encode with every special token of the template, and none of the users."""
+        """Encode with the special tokens of the template, and none from the users' text."""
         numbers = iter(range(len(texts)))
-        masked = [_replace_texts(message, lambda: _STAND_IN.format(next(numbers))) for message in messages]
+        masked = [_replace_texts(message, lambda: _PLACEHOLDER.format(next(numbers))) for message in messages]
         assert self._specials is not None
         ids: list[int] = []
         for piece in self._specials.split(self.render(masked)):
             if piece in self._special:
                 ids.append(self._special[piece])
             else:
-                whole = _STAND_INS.sub(lambda match: texts[int(match[1])], piece)
+                whole = _PLACEHOLDERS.sub(lambda match: texts[int(match[1])], piece)
                 ids += self._literal.encode(whole, add_special_tokens=False).ids
         return ids
 
 
 def _check(messages: Sequence[Message]) -> None:
-    """Raise InputError for messages that are not as `Message` says."""
+    """Raise InputError for messages not of the form of `Message`."""
     for message in messages:
         content = message.get("content") if isinstance(message, Mapping) else None
         if not isinstance(content, str | list) or not all(isinstance(part, Mapping) for part in _parts(message)):
-            raise InputError(f"message {brief(message)}: content has to be text or a list of parts with a type")
+            raise InputError(f"message {brief(message)}: content: expected text or a list of parts with a type")
         for part in _parts(message):
             _check_text(part.get("text", ""))
 
 
 def _check_text(text: Any) -> None:
     if not isinstance(text, str):
-        raise InputError(f"text is {brief(text)}; write it as a string")
+        raise InputError(f"text: expected a string; got {brief(text)}")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InputError(
-            f"text {brief(text)} has half a character at position {error.start} (a surrogate alone); decode it anew"
+            f"text: expected Unicode; got a lone surrogate at position {error.start} of {brief(text)}. Decode it again"
         ) from None
 
 
@@ -191,11 +192,11 @@ def _parts(message: Message) -> list[Mapping[str, Any]]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-def _replace_texts(message: Message, stand_in: Any) -> Message:
+def _replace_texts(message: Message, placeholder: Any) -> Message:
     content = message["content"]
     if isinstance(content, str):
-        return {**message, "content": stand_in()}
-    return {**message, "content": [{**part, "text": stand_in()} if "text" in part else part for part in content]}
+        return {**message, "content": placeholder()}
+    return {**message, "content": [{**part, "text": placeholder()} if "text" in part else part for part in content]}
 
 
 def _tokenizer(path: Path) -> Tokenizer:
@@ -203,11 +204,11 @@ def _tokenizer(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception for every fault of the file
-        raise InputError(f"{path}: is not a tokenizer ({_line(error)}); download it again") from None
+        raise InputError(f"{path}: expected a tokenizer; got an error ({_line(error)}). Download it again") from None
 
 
 def _template(folder: Path) -> tuple[ChatTemplate, dict[str, str]]:
-    """The compiled chat template, and the token strings it may name."""
+    """Compile the chat template, and return it with the token strings that it may use."""
     raw = optional_json(folder / "tokenizer_config.json") or {}
     source, where = _template_source(folder, raw)
     constants = {}
@@ -220,7 +221,7 @@ def _template(folder: Path) -> tuple[ChatTemplate, dict[str, str]]:
 
 
 def _template_source(folder: Path, tokenizer_config: dict[str, Any]) -> tuple[str, Path]:
-    """A file of its own goes before chat_template.json, and that before the tokenizer's configuration."""
+    """Find the template's source: chat_template.jinja, else chat_template.json, else tokenizer_config.json."""
     own, older = folder / "chat_template.jinja", folder / "chat_template.json"
     text = optional_text(own)
     if text is not None:
@@ -234,6 +235,6 @@ def _template_source(folder: Path, tokenizer_config: dict[str, Any]) -> tuple[st
         source = named.get("default")
     if not isinstance(source, str):
         raise InputError(
-            f"{folder}: no chat template (chat_template.jinja); give the checkpoint of an instruction-tuned model"
+            f"{folder}: no chat template (chat_template.jinja). Give the checkpoint of an instruction-tuned model"
         )
     return source, where

@@ -1,4 +1,4 @@
-"""saccade inside other runtimes, one package each, loaded when first used."""
+"""Integrations with other runtimes, one package each, loaded at first use."""
 
 from __future__ import annotations
 

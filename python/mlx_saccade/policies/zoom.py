@@ -1,8 +1,8 @@
-"""Coarse, then zoom: a second look at a crop around the first answer, mapped back to the source.
+"""Zoom: a second pass over a crop around the first answer, mapped back to the source.
 
-Two passes with a crop that keeps its center on the first answer and is shifted, not cut, at the border: the rule of
-ReGround (ScreenSpot-Pro's baselines, a fixed 1024 x 1024 crop) and of Zoom Consistency (arXiv 2604.15376, half of each
-side). A tiny target gains because the crop spends the same tokens on fewer pixels.
+The crop is centered on the first answer and is shifted, not cut, at the border. This is the rule of ReGround
+(ScreenSpot-Pro's baselines, a fixed crop of 1024 x 1024) and of Zoom Consistency (arXiv 2604.15376, half of each side).
+A tiny target gains because the crop spends the same tokens on fewer pixels.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 __all__ = ["ZoomAnswer", "crop_around", "locate_with_zoom", "second_look"]
 
 MINIMUM_SIDE = 56
+"""Default of `minimum`: the least side of a crop in pixels."""
 
 
 @dataclass(frozen=True)
 class ZoomAnswer:
-    """Two looks and what they found.
+    """The answers of a coarse and a fine pass.
 
     Attributes:
-        boxes: in source pixels of the whole image; the second look's, or the first's where the second found none.
-        coarse: the answer on the whole image.
-        fine: the answer on the crop, in the crop's own pixels; None where the first look found nothing to zoom to.
-        crop: (x1, y1, x2, y2) in source pixels; None likewise.
-        tokens: visual tokens of both looks.
+        boxes: boxes in source pixels of the whole image, from the fine pass, or from the coarse one if it has none.
+        coarse: answer on the whole image.
+        fine: answer on the crop, in the crop's own pixels; None if the coarse pass has no box to zoom to.
+        crop: crop (x1, y1, x2, y2) in source pixels; None if there is none.
+        tokens: visual tokens of both passes.
     """
 
     boxes: tuple[Box, ...]
@@ -45,22 +46,22 @@ class ZoomAnswer:
 def crop_around(
     center: tuple[float, float], size: tuple[int, int], share: float, *, minimum: int = MINIMUM_SIDE
 ) -> tuple[int, int, int, int]:
-    """A window of the image around a point, shifted inside where it would cross the border.
+    """Return a crop around a point, shifted inside where it would cross the border.
 
     Args:
         center: (x, y) in source pixels; a point outside the image counts as the nearest one inside.
         size: (width, height) of the image in pixels.
-        share: of each side that the window keeps, above 0 and at most 1.
-        minimum: pixels that each side of the window keeps at least, where the image has as many.
+        share: share of each side that the crop keeps, above 0 and at most 1.
+        minimum: least side of the crop in pixels, as far as the image has as many; default 56.
 
     Returns:
-        (x1, y1, x2, y2), edges inside the image, x2 - x1 and y2 - y1 at least 1.
+        (x1, y1, x2, y2) inside the image, with sides of at least 1 pixel.
 
     Raises:
         InputError: `share` is not above 0 and at most 1.
     """
     if not 0 < share <= 1:
-        raise InputError(f"zoom share {share}: has to be above 0 and at most 1")
+        raise InputError(f"share: expected above 0 and at most 1; got {share}")
     edges = []
     for point, side in zip(center, size, strict=True):
         length = min(side, max(minimum, round(side * share)))
@@ -71,18 +72,18 @@ def crop_around(
 
 
 def second_look(
-    frame: media.Frame, first: Sequence[Box], share: float, look: Callable[[media.Frame], Sequence[Box]]
+    frame: media.Frame, first: Sequence[Box], share: float, locate: Callable[[media.Frame], Sequence[Box]]
 ) -> tuple[tuple[Box, ...], tuple[int, int, int, int] | None]:
-    """Look again at a crop around the first of the boxes found; the first look stands where the second finds nothing.
+    """Locate again in a crop around the first box; keep the first boxes if the crop has none.
 
     Args:
-        frame: the whole image.
-        first: boxes of the first look, in the frame's pixels.
-        share: of each side that the crop keeps, as `crop_around`.
-        look: from the crop to the boxes found on it, in the crop's pixels.
+        frame: whole image.
+        first: boxes of the first pass, in the frame's pixels.
+        share: share of each side that the crop keeps, as in `crop_around`.
+        locate: function from the crop to boxes in the crop's pixels.
 
     Returns:
-        The boxes in the frame's pixels, and the crop (x1, y1, x2, y2); no boxes and None where `first` is empty.
+        The boxes in the frame's pixels, and the crop (x1, y1, x2, y2); no boxes and None if `first` is empty.
 
     Raises:
         InputError: as `crop_around`.
@@ -91,11 +92,11 @@ def second_look(
         return (), None
     crop = crop_around(first[0].center, frame.source_size, share)
     left, top = crop[:2]
-    found = tuple(
+    boxes = tuple(
         Box((box.xyxy[0] + left, box.xyxy[1] + top, box.xyxy[2] + left, box.xyxy[3] + top), box.label)
-        for box in look(frame.crop(crop))
+        for box in locate(frame.crop(crop))
     )
-    return found or tuple(first), crop
+    return boxes or tuple(first), crop
 
 
 def locate_with_zoom(
@@ -105,31 +106,31 @@ def locate_with_zoom(
     *,
     budget: int | str | None = None,
     share: float = 0.5,
-    **how: Any,
+    **options: Any,
 ) -> ZoomAnswer:
-    """Look at the whole image, then at a crop around the first box, with the same budget for each look.
+    """Locate a target in the whole image, then in a crop around the first box, with one budget for each pass.
 
     Args:
-        engine: a loaded engine.
-        image: anything that `mlx_saccade.media.open_image` takes.
-        description: what to find.
-        budget: of each look, as in `mlx_saccade.plan`.
-        share: of each side that the crop keeps.
-        how: of each look, what else `Engine.locate` takes, such as constrained=True.
+        engine: loaded engine.
+        image: any image that `mlx_saccade.media.open_image` takes.
+        description: description of the target.
+        budget: maximum visual tokens of each pass, as in `mlx_saccade.plan`; None (default) is the engine's.
+        share: share of each side that the crop keeps; default 0.5.
+        options: other arguments of `Engine.locate` for each pass, such as constrained=True.
 
     Returns:
         The boxes in source pixels, with both answers.
 
     Raises:
-        InputError: as `Engine.locate`, and for a `share` outside its range.
+        InputError: as `Engine.locate`, or `share` is outside its range.
     """
     frame = engine.open(image)
-    looks: list[Answer] = []
+    answers: list[Answer] = []
 
-    def look(shown: media.Frame) -> tuple[Box, ...]:
-        looks.append(engine.locate(shown, description, budget=budget, **how))
-        return looks[-1].boxes
+    def locate(view: media.Frame) -> tuple[Box, ...]:
+        answers.append(engine.locate(view, description, budget=budget, **options))
+        return answers[-1].boxes
 
-    boxes, crop = second_look(frame, look(frame), share, look)
-    tokens = sum(used.tokens for answer in looks for used in answer.frames)
-    return ZoomAnswer(boxes, looks[0], looks[1] if crop else None, crop, tokens)
+    boxes, crop = second_look(frame, locate(frame), share, locate)
+    tokens = sum(part.tokens for answer in answers for part in answer.frames)
+    return ZoomAnswer(boxes, answers[0], answers[1] if crop else None, crop, tokens)

@@ -1,24 +1,17 @@
-"""Generated desktop-like screens with exact annotations: what the packaged checkpoint is trained and judged on.
+"""Generated desktop-like screens with exact annotations, the training and test data of the packaged checkpoint.
 
 Example:
     scene = mlx_saccade.scenes.generate(7, size=(1920, 1080))
     scene.elements[0].description, scene.elements[0].box
 """
 
-from .descriptions import COLORS, KINDS, NEUTRALS, WORDS, describe
+from .descriptions import COLORS, KINDS
+from .descriptions import NEUTRALS as NEUTRALS
+from .descriptions import WORDS as WORDS
+from .descriptions import describe as describe
 from .generator import annotate, generate
-from .scene import VERSION, Ambiguity, Element, Scene
+from .scene import VERSION as VERSION
+from .scene import Ambiguity as Ambiguity
+from .scene import Element, Scene
 
-__all__ = [
-    "COLORS",
-    "KINDS",
-    "NEUTRALS",
-    "VERSION",
-    "WORDS",
-    "Ambiguity",
-    "Element",
-    "Scene",
-    "annotate",
-    "describe",
-    "generate",
-]
+__all__ = ["COLORS", "KINDS", "Element", "Scene", "annotate", "generate"]

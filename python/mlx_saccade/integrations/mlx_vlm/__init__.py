@@ -1,5 +1,6 @@
-"""saccade's image preparation inside mlx-vlm: `enable(model, processor, budget=1280)`, `disable()`."""
+"""Image preparation for mlx-vlm: `enable(model, processor, budget=1280)` and `disable()`."""
 
-from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor, disable, enable
+from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor as ImageProcessor
+from mlx_saccade.integrations.mlx_vlm.processor import disable, enable
 
-__all__ = ["ImageProcessor", "disable", "enable"]
+__all__ = ["disable", "enable"]

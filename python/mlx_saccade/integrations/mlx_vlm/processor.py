@@ -1,8 +1,7 @@
-"""saccade's image preparation inside mlx-vlm: a stated budget, Pillow-exact resizing, one decode policy.
+"""An image processor for mlx-vlm with an explicit budget, Pillow-exact resizing and one decode policy.
 
-What changes is how images become `pixel_values` and `image_grid_thw`; the model and its generation stay mlx-vlm's. The
-processor's `image_processor` is replaced by an object that answers for it, and put back by `disable`. Videos still go
-the processor's own way. Checked against mlx-vlm 0.7.10 (see tests/long).
+It replaces the processor's `image_processor`, which makes `pixel_values` and `image_grid_thw`; `disable` restores it.
+The model, its generation and videos are unchanged. Tested with mlx-vlm 0.7.10 (see tests/long).
 
     model, processor = mlx_vlm.load(path)
     mlx_saccade.integrations.mlx_vlm.enable(model, processor, budget=1280)
@@ -31,34 +30,36 @@ _enabled: list[tuple[Any, Any]] = []
 
 
 class ImageProcessor:
-    """Stands where mlx-vlm's image processor stood; what it does not know itself it asks that one."""
+    """A replacement for mlx-vlm's image processor, which passes unknown attributes on to it."""
 
     def __init__(self, original: Any, family: families.Family, budget: int | str | None) -> None:
-        """Keep the image processor that is stood in for; `budget` as in `mlx_saccade.plan`."""
+        """Wrap an image processor; `budget` is as in `mlx_saccade.plan`."""
         self.original = original
         self.family = family
         self.budget = budget
 
     def __getattr__(self, name: str) -> Any:
-        if name == "original":  # a copy that is not filled yet must not ask itself for ever
+        if name == "original":  # a copy without attributes yet would recurse forever
             raise AttributeError(name)
         return getattr(self.original, name)
 
     def plan(self, size: tuple[int, int], **limits: Any) -> Plan:
-        """The plan of an image of (width, height).
+        """Return the plan of an image size.
 
         Args:
-            size: in pixels.
-            limits: `min_pixels` and `max_pixels` of one call; they go before the budget, as mlx-vlm's own callers
-                expect.
+            size: (width, height) in pixels.
+            limits: `min_pixels` and `max_pixels` of one call; they take precedence over the budget, as mlx-vlm's
+                callers expect.
 
         Raises:
-            InputError: a limit that is neither of these two, or a budget that cannot be used.
+            InputError: another limit is given, or the budget cannot be used.
         """
         given = {name: value for name, value in limits.items() if value is not None}
         unknown = sorted(set(given) - set(_LIMITS))
         if unknown:
-            raise InputError(f"{', '.join(unknown)}: saccade takes min_pixels, max_pixels or the budget of enable()")
+            raise InputError(
+                f"limits: expected min_pixels or max_pixels; got {', '.join(unknown)}. Or set the budget of enable()"
+            )
         own = (int(self.original.min_pixels), int(self.original.max_pixels))
         if not given:
             return plan(size, family=self.family, budget=self.budget, checkpoint_pixels=own)
@@ -66,34 +67,33 @@ class ImageProcessor:
         return plan(size, family=self.family, budget="checkpoint", checkpoint_pixels=pixels)
 
     def __call__(self, images: Any, **limits: Any) -> dict[str, NDArray[Any]]:
-        """Prepare images as mlx-vlm's processor wants them.
+        """Prepare images for mlx-vlm's model.
 
         Args:
-            images: one image or a list (of lists) of what `mlx_saccade.media.open_image` takes; an array whose first
-            axis
-                has three values is channels first, as in mlx-vlm.
-            limits: as `plan`.
+            images: one image or a (nested) list of images that `mlx_saccade.media.open_image` takes; an array whose
+                first axis has length 3 is channels first, as in mlx-vlm.
+            limits: as in `plan`.
 
         Returns:
-            pixel_values float32 [patches of all images, 3 * temporal_patch_size * patch_size ** 2] and
-            image_grid_thw int64 [images, 3].
+            pixel_values, float32 [patches of all images, 3 * temporal_patch_size * patch_size ** 2], and
+            image_grid_thw, int64 [images, 3].
         """
         values, grids = [], []
         for image in _flat(images):
             frame = media.open_image(_channels_last(image))
-            made = self.plan(frame.source_size, **limits)
-            values.append(patchify(frame, made, layout="reference"))
-            grids.append(made.grid_thw)
+            image_plan = self.plan(frame.source_size, **limits)
+            values.append(patchify(frame, image_plan, layout="reference"))
+            grids.append(image_plan.grid_thw)
         if not values:
-            raise InputError("images is empty; give at least one image or leave it out")
+            raise InputError("images: expected at least one image; got none. Leave it out for a text prompt")
         return {"pixel_values": np.concatenate(values), "image_grid_thw": np.array(grids, dtype=np.int64)}
 
     def preprocess(self, images: Any, **limits: Any) -> dict[str, NDArray[Any]]:
-        """The same as calling it."""
+        """Prepare images, as `__call__`."""
         return self(images, **limits)
 
     def num_image_tokens(self, height: int, width: int, **limits: Any) -> int:
-        """Visual tokens that an image of this size will cost."""
+        """Return the visual tokens of an image size in pixels."""
         return self.plan((width, height), **limits).tokens
 
 
@@ -115,39 +115,39 @@ def _channels_last(image: Any) -> Any:
 
 
 def enable(model: Any, processor: Any, budget: int | str | None = None) -> None:
-    """Let saccade prepare the images of an mlx-vlm model.
+    """Replace the image processor of an mlx-vlm model.
 
     Args:
-        model: what `mlx_vlm.load` gave; its config names the family.
-        processor: what `mlx_vlm.load` gave.
-        budget: as in `mlx_saccade.plan`; None spends 1,280 tokens an image at most.
+        model: model from `mlx_vlm.load`; its config names the family.
+        processor: processor from `mlx_vlm.load`.
+        budget: maximum visual tokens per image, as in `mlx_saccade.plan`; None (default) is 1,280.
 
     Raises:
-        InputError: a model of another family, or a processor without an image processor of that family's geometry.
+        InputError: the model is of another family, or the processor has no image processor of its geometry.
     """
     kind = getattr(getattr(model, "config", None), "model_type", None)
     if kind not in _FAMILIES:
-        raise InputError(f"model_type {kind!r}: saccade prepares images for {', '.join(_FAMILIES)}")
+        raise InputError(f"model_type: expected one of {', '.join(_FAMILIES)}; got {kind!r}")
     family = families.get(_FAMILIES[kind])
     original = getattr(processor, "image_processor", None)
     if isinstance(original, ImageProcessor):
         original = original.original
-    found = tuple(getattr(original, name, None) for name in ("patch_size", "merge_size", "temporal_patch_size"))
-    wanted = (family.patch_size, family.merge_size, family.temporal_patch_size)
-    if found != wanted:
+    geometry = tuple(getattr(original, name, None) for name in ("patch_size", "merge_size", "temporal_patch_size"))
+    expected = (family.patch_size, family.merge_size, family.temporal_patch_size)
+    if geometry != expected:
         raise InputError(
-            f"the processor's (patch_size, merge_size, temporal_patch_size) is {found}, {family.name} has {wanted}; "
-            "give the processor that mlx_vlm.load returned with this model"
+            f"processor: expected (patch_size, merge_size, temporal_patch_size) of {family.name}, {expected}; "
+            f"got {geometry}. Give the processor that mlx_vlm.load returned with this model"
         )
-    preparer = ImageProcessor(original, family, budget)
-    preparer.plan((family.factor * 4, family.factor * 4))  # an impossible budget is said now, not at the first image
+    replacement = ImageProcessor(original, family, budget)
+    replacement.plan((family.factor * 4, family.factor * 4))  # refuse an impossible budget before the first image
     if all(known is not processor for known, _ in _enabled):
         _enabled.append((processor, original))
-    processor.image_processor = preparer
+    processor.image_processor = replacement
 
 
 def disable() -> None:
-    """Give every processor its own image processor back."""
+    """Restore the image processor of each processor."""
     while _enabled:
         processor, original = _enabled.pop()
         processor.image_processor = original

@@ -1,4 +1,4 @@
-"""The helper heads of exported weights: a checkpoint has none, and a run that goes on would have to learn them anew."""
+"""Save and load the auxiliary heads of exported weights, which a checkpoint lacks and a resumed run needs."""
 
 import hashlib
 from pathlib import Path
@@ -16,19 +16,19 @@ PREFIX: Final = "aux."
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 of a checkpoint's weights."""
+    """Return the SHA-256 of a checkpoint's weights."""
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
-def keep(net: Net, folder: Path, path: Path = HEADS) -> None:
-    """Write the heads that go with the weights in `folder`, in float16."""
+def save_heads(net: Net, folder: Path, path: Path = HEADS) -> None:
+    """Write the heads of the weights in `folder`, in float16."""
     heads = {name: value.half().contiguous() for name, value in net.state_dict().items() if name.startswith(PREFIX)}
     write_atomically(path, save(heads, metadata={"weights": digest(folder)}))
 
 
 @torch.no_grad()
-def take(net: Net, folder: Path, path: Path = HEADS) -> bool:
-    """Give `net` the heads kept for the weights in `folder`; False where those kept belong to others or do not fit."""
+def load_heads(net: Net, folder: Path, path: Path = HEADS) -> bool:
+    """Load the heads of the weights in `folder` into `net`; return False if the file has others or they do not fit."""
     if not path.exists():
         return False
     here = net.state_dict()

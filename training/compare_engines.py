@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 def by_saccade() -> Callable[[Row, np.ndarray], bool]:
-    """Whether prompt and answer are the same tokens."""
+    """Return a test that prompt and answer have the same tokens."""
     engine = saccade.load()
 
     def same(row: Row, image: np.ndarray) -> bool:
@@ -34,14 +34,14 @@ def by_saccade() -> Callable[[Row, np.ndarray], bool]:
         content = [{"type": "image"}, {"type": "text", "text": row["question"]}]
         ids = engine.prompts.encode([{"role": "user", "content": content}], [plan.tokens])
         pixels = saccade.patchify(image, plan)
-        said = engine.model.generate(ids, len(row["tokens"]), pixel_values=pixels, image_grid_thw=[plan.grid_thw])
-        return ids == row["prompt"] and said == row["tokens"]
+        tokens = engine.model.generate(ids, len(row["tokens"]), pixel_values=pixels, image_grid_thw=[plan.grid_thw])
+        return ids == row["prompt"] and tokens == row["tokens"]
 
     return same
 
 
 def by_mlx_vlm(dtype: str) -> Callable[[Row, np.ndarray], bool]:
-    """Whether the answer has the same boxes."""
+    """Return a test that the answer has the same boxes."""
     import mlx.core as mx
     from mlx.utils import tree_map
     from mlx_vlm import generate as say
@@ -54,13 +54,13 @@ def by_mlx_vlm(dtype: str) -> Callable[[Row, np.ndarray], bool]:
 
     def same(row: Row, image: np.ndarray) -> bool:
         content = [{"type": "image"}, {"type": "text", "text": row["question"]}]
-        asked = [{"role": "user", "content": content}]
-        prompt = processor.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
-        said = say(
+        messages = [{"role": "user", "content": content}]
+        prompt = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        answer = say(
             model, processor, prompt, image=Image.fromarray(image), max_tokens=48, temperature=0.0, verbose=False
         )
-        wanted = row["text"].removesuffix(END)  # which mlx-vlm leaves out
-        return grounding.read_raw(said.text) == grounding.read_raw(wanted)
+        expected = row["text"].removesuffix(END)  # mlx-vlm leaves the end token out
+        return grounding.read_raw(answer.text) == grounding.read_raw(expected)
 
     return same
 

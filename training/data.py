@@ -1,4 +1,4 @@
-"""Batches: screens of one grid, several questions each, and the dense labels of the image tokens."""
+"""Make batches: screens of one grid, several questions each, and the dense labels of the image tokens."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from geometry import Questions
 from mlx_saccade.scenes import COLORS, KINDS, NEUTRALS
 from mlx_saccade.scenes.descriptions import CONTAINERS, SURFACES
 from model import OFFSETS
-from questions import Asked, View, ask
+from questions import QuestionAnswer, View, ask
 from screens import ASPECTS, TOKEN, draw, simple, strip
 
 LEAST_SIDE: Final = 9.0
@@ -52,7 +52,7 @@ LABELS: Final = {pair: index for index, pair in enumerate(_PAIRS)}
 
 @dataclass
 class Batch:
-    """B images of `rows` x `columns` tokens, Q questions each, N tokens an image.
+    """A batch of B images of `rows` x `columns` tokens, Q questions each, N tokens an image.
 
     images: uint8 [B, H, W, 3]. tokens: [B, 1 + text] without the image. boxes: float [B, Q, 4] in model pixels.
     pointing: [B, Q, 5] offsets in the text: the token before each number, or the first four of a name; then the last
@@ -92,19 +92,19 @@ def encode(text: str) -> tuple[int, ...]:
 
 
 def _overlap(low: np.ndarray, high: np.ndarray, cells: int) -> np.ndarray:
-    """[n, cells] pixels that each span shares with each row (or column) of tokens."""
+    """Return [n, cells], the pixels that each span shares with each row (or column) of tokens."""
     start = np.arange(cells)[None] * TOKEN
     shared = np.minimum(high[:, None], start + TOKEN) - np.maximum(low[:, None], start)
     return np.clip(shared, 0, None)
 
 
 def squeeze(distance: np.ndarray) -> np.ndarray:
-    """Compress signed distances in pixels, so that far edges do not drown near ones."""
+    """Compress signed distances in pixels, so that far edges do not outweigh near ones."""
     return np.sign(distance) * np.log1p(np.abs(distance) / TOKEN)
 
 
 def dense_labels(view: View, rows: int, columns: int) -> dict[str, np.ndarray]:
-    """What each token shows: the kinds that touch it, and the edges of the element and of the container on it."""
+    """Label each token: the kinds that touch it, and the edges of the element and of the container on it."""
     boxes = view.boxes
     tall, wide = _overlap(boxes[:, 1], boxes[:, 3], rows), _overlap(boxes[:, 0], boxes[:, 2], columns)
     cover = (tall[:, :, None] * wide[:, None]).reshape(len(boxes), rows * columns)
@@ -126,7 +126,7 @@ def dense_labels(view: View, rows: int, columns: int) -> dict[str, np.ndarray]:
 
 
 def top_labels(view: View, rows: int, columns: int) -> np.ndarray:
-    """[rows * columns, 4]: the label of what lies on top at the middle of each patch, token by token."""
+    """Return [rows * columns, 4], the label of the topmost element at the middle of each patch, token by token."""
     tops = np.full((2 * rows, 2 * columns), len(LABELS))
     spans = np.ceil((view.boxes - PATCH / 2) / PATCH).clip(0, 2 * max(rows, columns)).astype(int)
     for element, (left, above, right, below) in zip(view.elements, spans, strict=True):
@@ -135,7 +135,7 @@ def top_labels(view: View, rows: int, columns: int) -> np.ndarray:
 
 
 def edge_tokens(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """bool [4, rows * columns]: the tokens along the left, top, right and bottom edge of a box."""
+    """Return bool [4, rows * columns], the tokens along the left, top, right and bottom edge of a box."""
     left, top = min(columns - 1, int(box[0] // TOKEN)), min(rows - 1, int(box[1] // TOKEN))
     right, bottom = min(columns - 1, math.ceil(box[2] / TOKEN) - 1), min(rows - 1, math.ceil(box[3] / TOKEN) - 1)
     marks = np.zeros((4, rows, columns), bool)
@@ -147,14 +147,14 @@ def edge_tokens(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def box_tokens(box: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """bool [rows * columns]: the tokens that a box touches."""
+    """Return bool [rows * columns], the tokens that a box touches."""
     area = _overlap(box[None, 1], box[None, 3], rows)[0][:, None] * _overlap(box[None, 0], box[None, 2], columns)[0]
     return (area > 0).reshape(-1)
 
 
 @dataclass(frozen=True)
 class Block:
-    """One question as tokens: `following` is taught with `roles`; the answer begins at offset `first`."""
+    """A question as tokens: `following` is taught with `roles`; the answer begins at offset `first`."""
 
     tokens: tuple[int, ...]
     following: tuple[int, ...]
@@ -162,7 +162,7 @@ class Block:
     first: int
 
 
-def block(asked: Asked, whole: bool) -> Block:
+def block(asked: QuestionAnswer, whole: bool) -> Block:
     """Lay out one question; not `whole`: a place stops at the token before its last number."""
     before = encode(vocabulary.prompt_after_image(asked.question))
     said = encode(asked.answer)
@@ -181,13 +181,15 @@ def block(asked: Asked, whole: bool) -> Block:
 
 
 def deciding(name: str) -> list[int]:
-    """Which of a name's first four words are followed by its side or its place, if it has one: "the" and the last."""
+    """Return the indices, of a name's first four words, before its side or place, if any: "the" and the last."""
     last = len(re.split(" in | on ", name)[0].split()) - 1
     return [0, last] if last < 4 else [0]
 
 
-def lay_out(asked: list[Asked], blocks: list[Block], layout: Questions, grid: tuple[int, int]) -> dict[str, np.ndarray]:
-    """Tokens and labels of one screen's questions."""
+def lay_out(
+    asked: list[QuestionAnswer], blocks: list[Block], layout: Questions, grid: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Return tokens and labels of one screen's questions."""
     count, length, N = layout.count, layout.length, grid[0] * grid[1]
     start = len(PREFIX) + 1
     tokens, targets = np.full(start + count * length, PAD), np.full(start + count * length, PAD)
@@ -221,7 +223,7 @@ def lay_out(asked: list[Asked], blocks: list[Block], layout: Questions, grid: tu
     }  # fmt: skip
 
 
-def pack(views: list[View], asked: list[list[Asked]], rows: int, columns: int, *, whole: bool) -> Batch:
+def pack(views: list[View], asked: list[list[QuestionAnswer]], rows: int, columns: int, *, whole: bool) -> Batch:
     """Lay out screens of one grid with their questions, all blocks as long as the longest."""
     # Room for as many questions as the screens have on average: the rest would mostly be padding.
     count = max(1, math.ceil(sum(map(len, asked)) / len(asked)))
@@ -255,7 +257,7 @@ def draw_strip(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def make_batch(seed: int, step: int, lane: int, schedule: "Schedule", share: float) -> Batch:
-    """The batch of one step, `share` of the run being over; from these arguments alone, so that a run can go on."""
+    """Make the batch of one step at `share` of the run, from these arguments alone, so that a run can resume."""
     rng = np.random.default_rng([seed, step])
     fewest, most = schedule.tokens(share)
     if step % STRIP_EVERY == STRIP_EVERY - 1 and most >= STRIPS_FROM:
@@ -283,14 +285,14 @@ def make_batch(seed: int, step: int, lane: int, schedule: "Schedule", share: flo
 
 @dataclass(frozen=True)
 class Schedule:
-    """How sizes go over a run; `phases` are (until this share of it, fewest, most tokens of an image)."""
+    """The schedule of sizes over a run; `phases` are (until this share of it, fewest, most tokens of an image)."""
 
     phases: tuple[tuple[float, int, int], ...]
     image_tokens: int
     most_images: int = 12
 
     def tokens(self, share: float) -> tuple[int, int]:
-        """Fewest and most merged tokens an image may have when `share` of the run is over."""
+        """Return the minimum and maximum merged tokens of an image at `share` of the run."""
         for until, fewest, most in self.phases:
             if share < until:
                 return fewest, most

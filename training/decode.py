@@ -1,4 +1,4 @@
-"""What a network says while it learns, always the likeliest, and how well its boxes fit."""
+"""Decode a network's answers during training, greedily, and score its boxes."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from vocabulary import NUMBERS
 
 @torch.no_grad()
 def decode(net: Net, batch: Batch) -> Tensor:
-    """Let the network say the four numbers of every question, always the likeliest; int [B, Q, 4].
+    """Decode the four numbers of every question greedily; return int [B, Q, 4].
 
     The tokens between the numbers are given, as are those of the question; `mlx-saccade tiny evaluate` reads whole
     answers.
@@ -34,7 +34,7 @@ def decode(net: Net, batch: Batch) -> Tensor:
 
 @torch.no_grad()
 def follow(net: Net, batch: Batch) -> Tensor:
-    """Whether each taught word of the answers is the likeliest after what precedes it; bool [B, text]."""
+    """Return bool [B, text]: True where the next word of an answer has the highest probability."""
     grid = geometry(batch.rows, batch.columns, batch.layout)
     hidden = net(patches(batch.images, grid), batch.tokens, grid).hidden
     spoken = torch.cat([hidden[:, : grid.image_start], hidden[:, grid.image_start + grid.tokens :]], 1)
@@ -42,7 +42,7 @@ def follow(net: Net, batch: Batch) -> Tensor:
 
 
 def iou(found: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Intersection over union of boxes [n, 4] with boxes [n, 4]; 0 where a found box is inside out."""
+    """Return the intersection over union of boxes [n, 4] with boxes [n, 4]; 0 where a predicted box is inside out."""
     low, high = np.maximum(found[:, :2], true[:, :2]), np.minimum(found[:, 2:], true[:, 2:])
     shared = np.clip(high - low, 0, None).prod(1)
     area = np.clip(found[:, 2:] - found[:, :2], 0, None).prod(1) + (true[:, 2:] - true[:, :2]).prod(1)
@@ -50,6 +50,6 @@ def iou(found: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 
 def hits(found: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Whether the center of each found box lies in the true one."""
+    """Return True where the center of a predicted box is inside the true one."""
     center = (found[:, :2] + found[:, 2:]) / 2
     return ((center >= true[:, :2]) & (center < true[:, 2:])).all(1)

@@ -1,4 +1,4 @@
-"""A quick look at a network on held-out screens while it learns."""
+"""Evaluate a network on a few held-out screens during training."""
 
 from functools import lru_cache
 from typing import Final
@@ -21,7 +21,7 @@ WIDE: Final = 28.0
 
 @lru_cache(maxsize=1)
 def _batches() -> list[tuple[Batch, Batch]]:
-    """Of each grid: places of elements of at least 28 x 28 pixels, and the training's mixture of questions."""
+    """Return for each grid places of elements of at least 28 x 28 pixels, and the training's mixture of questions."""
     found = []
     for rows, columns in GRIDS:
         size, rng = (columns * TOKEN, rows * TOKEN), np.random.default_rng(rows)
@@ -37,7 +37,7 @@ def _batches() -> list[tuple[Batch, Batch]]:
 
 @torch.no_grad()
 def report(net: Net) -> str:
-    """IoU and hits by grid, and how often the words are right."""
+    """Report IoU and hits by grid, and the share of right words."""
     net.eval()
     texts, words = [], []
     for sought, mixed in _batches():

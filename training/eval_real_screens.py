@@ -22,7 +22,7 @@ BUDGET = 256
 
 
 def asked(folder: Path) -> list[dict[str, Any]]:
-    """One row for each annotation: whether there was a box, its IoU, and whether its center lies inside the target."""
+    """Return a row for each annotation: whether there was a box, its IoU, and whether its center is in the target."""
     engine = saccade.load()
     rows = []
     for one in json.loads((folder / "annotations.json").read_text(encoding="utf-8")):

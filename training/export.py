@@ -1,4 +1,4 @@
-"""Write a trained network as an ordinary Hugging Face checkpoint: helper heads dropped, float16, classic keys.
+"""Write a trained network as an ordinary Hugging Face checkpoint: without auxiliary heads, float16, classic keys.
 
 python training/export.py run/latest.pt python/mlx_saccade/assets/tiny --heads
 """
@@ -51,7 +51,7 @@ You are a helpful assistant.<|im_end|>
 
 
 def tensors(net: Net) -> dict[str, Tensor]:
-    """The checkpoint's tensors in float16; raises OverflowError where a weight does not fit."""
+    """Return the checkpoint's tensors in float16; raise OverflowError if a weight does not fit."""
     out: dict[str, Tensor] = {}
     for name, value in net.state_dict().items():
         if name.startswith("aux."):
@@ -68,7 +68,7 @@ def tensors(net: Net) -> dict[str, Tensor]:
 
 
 def config(shape: Shape, ids: dict[str, int]) -> dict[str, Any]:
-    """config.json in the flat form that every reader of Qwen2.5-VL knows."""
+    """Return config.json in the flat form that every reader of Qwen2.5-VL knows."""
     return {
         "architectures": ["Qwen2_5_VLForConditionalGeneration"],
         "model_type": "qwen2_5_vl",
@@ -120,7 +120,7 @@ def config(shape: Shape, ids: dict[str, int]) -> dict[str, Any]:
 
 
 def companions(shape: Shape, ids: dict[str, int]) -> dict[str, dict[str, Any]]:
-    """The small JSON files beside the weights."""
+    """Return the small JSON files beside the weights."""
     return {
         "config.json": config(shape, ids),
         "generation_config.json": {
@@ -155,7 +155,7 @@ def companions(shape: Shape, ids: dict[str, int]) -> dict[str, dict[str, Any]]:
 
 
 def export(net: Net, folder: Path) -> int:
-    """Write the checkpoint into `folder`, no file of it ever half there; return how many bytes its files take together.
+    """Write the checkpoint into `folder`, each file atomically; return the bytes of its files.
 
     Whoever has the old weights mapped keeps them.
     """
@@ -180,7 +180,7 @@ def load(path: Path) -> Net:
 
 
 def read(folder: Path) -> Net:
-    """Read an exported checkpoint back, with the weights as they were stored."""
+    """Read an exported checkpoint back, with the weights in their stored type."""
     net = Net(Shape(vocabulary.build().get_vocab_size()))
     stored = exported(folder)
     missing, unknown = net.load_state_dict(stored, strict=False)
@@ -200,7 +200,7 @@ def main() -> None:
     net = load(arguments.state)
     print(f"{export(net, arguments.folder):,} bytes")
     if arguments.heads:
-        aux_heads.keep(net, arguments.folder)
+        aux_heads.save_heads(net, arguments.folder)
 
 
 if __name__ == "__main__":

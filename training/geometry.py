@@ -1,4 +1,4 @@
-"""Everything that depends on the grid alone: window order, rotary tables, and who may attend to whom."""
+"""Build what depends on the grid alone: window order, rotary tables and attention masks."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +13,7 @@ VISION_BASE: Final = 10000.0
 
 @dataclass(frozen=True)
 class Questions:
-    """How the text around an image is laid out: a shared prefix, the image, one closing token, `count` blocks.
+    """The layout of the text around an image: a shared prefix, the image, one closing token, `count` blocks.
 
     Every block is `length` tokens long, starts at the position right after the closing token, sees prefix, image and
     closing token, and no other block: as if it were alone.
@@ -26,7 +26,7 @@ class Questions:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Tables of one grid. Patches stand in window order, windows of one size together.
+    """The tables of one grid; patches are in window order, windows of one size together.
 
     groups: (windows, patches in each), in the order in which the patches stand.
     window_order: [N] merged tokens, in reading order, as the patches stand; reading_order is its inverse.
@@ -50,17 +50,17 @@ class Geometry:
 
     @property
     def image_start(self) -> int:
-        """Position in the sequence of the first image token."""
+        """Return the position of the first image token in the sequence."""
         return self.questions.prefix
 
     @property
     def shared(self) -> int:
-        """How many tokens all questions have in common: prefix, image, closing token."""
+        """Return the number of tokens that all questions share: prefix, image, closing token."""
         return self.questions.prefix + self.tokens + 1
 
     @property
     def block_mask(self) -> Tensor:
-        """[length, length] the part of `mask` inside a question block."""
+        """Return [length, length], the part of `mask` inside a question block."""
         return self.mask[self.shared : self.shared + self.questions.length, self.shared :][:, : self.questions.length]
 
 
@@ -77,7 +77,7 @@ def _windows(rows: int, columns: int) -> tuple[tuple[tuple[int, int], ...], Tens
 
 
 def _vision_rotary(columns: int, order: Tensor, head_dim: int) -> tuple[Tensor, Tensor]:
-    """Rotary tables of patches: half of the pairs turn with the row, half with the column."""
+    """Return rotary tables of patches: half of the pairs turn with the row, half with the column."""
     row, column = order // columns, order % columns
     inner = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
     positions = torch.stack([row, column], -1)[:, None] * 2 + inner
@@ -88,7 +88,7 @@ def _vision_rotary(columns: int, order: Tensor, head_dim: int) -> tuple[Tensor, 
 
 
 def _positions(rows: int, columns: int, questions: Questions) -> Tensor:
-    """[3, S] time, height and width positions, each block counted as if it were the only one."""
+    """Return [3, S] time, height and width positions, each block counted as if it were the only one."""
     prefix = torch.arange(questions.prefix).expand(3, -1)
     row = torch.arange(rows).repeat_interleave(columns)
     column = torch.arange(columns).repeat(rows)

@@ -1,4 +1,4 @@
-"""Weights to begin with: another run's, or those of an exported checkpoint, whose tokens may be others."""
+"""Load initial weights from another run or an exported checkpoint, whose tokens may be others."""
 
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ PATCHES: Final = "visual.patch_embed.proj.weight"
 
 
 def exported(folder: Path) -> dict[str, Tensor]:
-    """The tensors of an exported checkpoint as float32, under the network's own names and shapes."""
+    """Return the tensors of an exported checkpoint as float32, under the network's own names and shapes."""
     stored = {name: value.float() for name, value in load_file(folder / "model.safetensors").items()}
     stored[PATCHES] = stored[PATCHES].sum(2).flatten(1)  # a still's two frames are one here
     return stored
@@ -48,11 +48,11 @@ def adopt(net: Net, folder: Path) -> list[str]:
 
 
 def restore(net: Net, source: Path) -> str:
-    """Begin from a folder (an exported checkpoint) or a file (a run's state); says what was done."""
+    """Load a folder (an exported checkpoint) or a file (a run's state); return a sentence for the log."""
     if source.is_dir():
         fresh = adopt(net, source)
-        kept = "with their helper heads" if aux_heads.take(net, source) else "helper heads start fresh"
-        return f"starting from {source}, {len(fresh)} new tokens, {kept}"
+        heads = "with their auxiliary heads" if aux_heads.load_heads(net, source) else "new auxiliary heads"
+        return f"starting from {source}, {len(fresh)} new tokens, {heads}"
     state = torch.load(source, weights_only=True)["net"]
     here = net.state_dict()
     fitting = {name: value for name, value in state.items() if here[name].shape == value.shape}

@@ -1,4 +1,4 @@
-"""What the network is taught: boxes as smooth distributions, where to look for them, and dense labels."""
+"""Compute the losses: boxes as smooth distributions, attention to targets, and dense labels."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]) * 255
 
 
 def patches(images: Tensor, geometry: Geometry) -> Tensor:
-    """uint8 [B, H, W, 3] -> normalized [B, P, 588], each (channel, y, x), in window order."""
+    """Cut uint8 [B, H, W, 3] into normalized patches [B, P, 588], each (channel, y, x), in window order."""
     B, rows, columns = images.shape[0], geometry.rows, geometry.columns
     x = (images.float() - MEAN) / STD
     x = x.view(B, rows, 2, 14, columns, 2, 14, 3).permute(0, 1, 4, 2, 5, 7, 3, 6)
@@ -26,14 +26,14 @@ def patches(images: Tensor, geometry: Geometry) -> Tensor:
 
 @dataclass(frozen=True)
 class Weights:
-    """Shares of the parts of the loss; `width` is the spread of a number's target in pixels."""
+    """The weights of the parts of the loss; `width` is the spread of a number's target in pixels."""
 
     width: float
     helpers: float
 
 
 def sequence_rows(batch: Batch, geometry: Geometry) -> Tensor:
-    """[B, Q * 5] places in the whole sequence of `Batch.pointing`."""
+    """Return [B, Q * 5], the positions of `Batch.pointing` in the whole sequence."""
     rows = batch.pointing.flatten(1)
     return torch.where(rows > geometry.image_start, rows + geometry.tokens, rows)
 
@@ -43,7 +43,7 @@ def _mean(values: Tensor, weight: Tensor) -> Tensor:
 
 
 def _numbers(net: Net, hidden: Tensor, batch: Batch, rows: Tensor, width: float) -> Tensor:
-    """Cross entropy against a Gaussian over the numbers around the true coordinate."""
+    """Return the cross entropy against a Gaussian over the numbers around the true coordinate."""
     taken = hidden[torch.arange(len(rows))[:, None], rows].view(*batch.placed.shape, 5, -1)[batch.placed > 0][:, :4]
     logits = net.lm_head(taken).float()
     near = min(NUMBERS, TOKEN * max(batch.rows, batch.columns) + round(4 * width))
@@ -54,7 +54,7 @@ def _numbers(net: Net, hidden: Tensor, batch: Batch, rows: Tensor, width: float)
 
 
 def _words(net: Net, hidden: Tensor, batch: Batch, geometry: Geometry) -> dict[str, Tensor]:
-    """Plain cross entropy for everything in the answers that is no number, by what it teaches."""
+    """Return the plain cross entropy of all answer tokens but numbers, by role."""
     spoken = torch.cat([hidden[:, : geometry.image_start], hidden[:, geometry.image_start + geometry.tokens :]], 1)
     taught = batch.roles != NOT_TAUGHT
     loss = F.cross_entropy(net.lm_head(spoken[taught]).float(), batch.targets[taught], reduction="none")
@@ -64,7 +64,7 @@ def _words(net: Net, hidden: Tensor, batch: Batch, geometry: Geometry) -> dict[s
 
 
 def _gaze(gaze: Tensor, wanted: Tensor, geometry: Geometry) -> Tensor:
-    """Minus the logarithm of the attention that falls on what is `wanted` ([B, Q, 5, N]), where anything is."""
+    """Return minus the logarithm of the attention on `wanted` ([B, Q, 5, N]), where there is a target."""
     start = geometry.image_start
     on_image = gaze[:, :, start : start + geometry.tokens].view_as(wanted)
     seen = on_image.masked_fill(~wanted, -1e4).logsumexp(-1)
@@ -72,7 +72,7 @@ def _gaze(gaze: Tensor, wanted: Tensor, geometry: Geometry) -> Tensor:
 
 
 def _offsets(offsets: Tensor, batch: Batch) -> Tensor:
-    """Where in its token a point is, as the last token before the answer and the first of it know it."""
+    """Return the loss of a point's place in its token, at the last token before the answer and the first of it."""
     known = offsets.float().view(*batch.placed.shape, 5, 2, OFFSETS)[:, :, (0, 4)]
     true = batch.offsets[:, :, None].expand(known.shape[:-1])
     loss = F.cross_entropy(known.flatten(0, -2), true.flatten(), ignore_index=-1, reduction="sum")

@@ -31,7 +31,7 @@ def side(element: Element) -> int:
 
 
 def choose(elements: tuple[Element, ...]) -> list[dict[str, Any]] | None:
-    """The two widest elements of every size class, or None where a class has fewer."""
+    """Return the two widest elements of every size class, or None if a class has fewer."""
     targets: list[dict[str, Any]] = []
     for name in CLASSES:
         plain = [e for e in elements if not e.relation and side(e) >= LEAST_SIDE]
@@ -44,7 +44,7 @@ def choose(elements: tuple[Element, ...]) -> list[dict[str, Any]] | None:
 
 
 def write(seed: int, folder: Path) -> None:
-    """Write screen.png and targets.json; raises ValueError where the seed's screen lacks a size class."""
+    """Write screen.png and targets.json; raise ValueError if the seed's screen lacks a size class."""
     scene = generate(seed, SIZE)
     targets = choose(scene.elements)
     if targets is None:

@@ -25,7 +25,7 @@ OFFSETS: Final = 7
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the network; everything here goes into config.json."""
+    """The sizes of the network, all of which go into config.json."""
 
     vocabulary: int
     vision_width: int = 128
@@ -145,7 +145,7 @@ class Vision(nn.Module):
         self.merger = PatchMerger(shape)
 
     def forward(self, patches: Tensor, geometry: Geometry) -> Tensor:
-        """[B, P, 588] normalized patches in window order -> [B, N, width] in reading order."""
+        """Encode normalized patches [B, P, 588] in window order; return [B, N, width] in reading order."""
         x = self.patch_embed(patches)
         for block in self.blocks:
             x = block(x, geometry)
@@ -154,7 +154,7 @@ class Vision(nn.Module):
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, geometry: Geometry) -> Tensor:
-    """Attention under `geometry.mask`, [B, heads, S, head_dim], without the products that the mask would throw away."""
+    """Attend under `geometry.mask`, [B, heads, S, head_dim], without the products that the mask would discard."""
     B, heads, _, width = q.shape
     shared, questions = geometry.shared, geometry.questions
     with torch.autocast("cpu", enabled=False):
@@ -220,7 +220,7 @@ class Language(nn.Module):
 
 
 class Helpers(nn.Module):
-    """Heads that exist in training only."""
+    """The heads that exist in training only."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

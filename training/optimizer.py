@@ -1,4 +1,4 @@
-"""How weights move: Muon inside, AdamW outside, and the rate over a run."""
+"""Build the optimizers: Muon for inner matrices, AdamW for the rest, and the rate over a run."""
 
 import math
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ Optimizers = tuple[torch.optim.AdamW, torch.optim.Muon]
 
 
 def rate(step: int, share: float, peak: float) -> float:
-    """Warm up, hold, and go down to nothing along a half cosine over the last part of the run."""
+    """Warm up, hold, and fall to 0 along a half cosine over the last part of the run."""
     left = (1 - share) / DECAY
     down = 1.0 if left >= 1 else 0.5 - 0.5 * math.cos(math.pi * max(0.0, left))
     return peak * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * down)
 
 
 def optimizers(net: Net, peak: float) -> Optimizers:
-    """Muon for the matrices inside, AdamW for tables, heads, biases and norms.
+    """Return Muon for inner matrices, and AdamW for tables, heads, biases and norms.
 
     With its updates scaled to AdamW's size, one rate serves both (arXiv 2502.16982).
     """
@@ -43,7 +43,7 @@ def optimizers(net: Net, peak: float) -> Optimizers:
 
 
 def allocate(both: Optimizers) -> Iterator[Tensor]:
-    """Make every moment that a step would make, and give all of them, so that processes can share them."""
+    """Allocate every moment that a step would allocate, and return all of them, so that processes can share them."""
     tables, inner = both
     for parameter in (p for group in tables.param_groups for p in group["params"]):
         state = tables.state[parameter]

@@ -1,4 +1,4 @@
-"""What is asked about a screen, and what is to be said: places of descriptions, descriptions of places, and nothing."""
+"""Make questions about a screen and their answers: places of descriptions, descriptions of places, and nothing."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -37,8 +37,8 @@ TRIES: Final = 12
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One question and its answer, end token included.
+class QuestionAnswer:
+    """A question and its answer, end token included.
 
     box: float [4] in model pixels where the answer gives a place, else None.
     look: the box that holds what has to be looked at to answer, None where that is everywhere.
@@ -60,7 +60,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class View:
-    """A screen, or a part of one, as the model gets it.
+    """A screen, or a part of one, as the model receives it.
 
     scene: the whole screen. pixels: uint8 [h, w, 3].
     elements and boxes (float [n, 4], model pixels, clipped to the image): all that shows, in drawing order.
@@ -78,17 +78,17 @@ class View:
 
     @property
     def sides(self) -> np.ndarray:
-        """[n] the shorter side of each box."""
+        """Return [n], the shorter side of each box."""
         return (self.boxes[:, 2:] - self.boxes[:, :2]).min(1) if len(self.boxes) else np.zeros(0)
 
     def top(self, x: float, y: float) -> int | None:
-        """Index of the topmost element at a point in model pixels."""
+        """Return the index of the topmost element at a point in model pixels."""
         holds = (self.boxes[:, :2] <= (x, y)).all(1) & (self.boxes[:, 2:] > (x, y)).all(1)
         return int(np.flatnonzero(holds)[-1]) if holds.any() else None
 
 
 def corners(box: np.ndarray) -> Corners:
-    """A box in whole pixels."""
+    """Round a box to whole pixels."""
     x1, y1, x2, y2 = (round(float(v)) for v in box)
     return x1, y1, x2, y2
 
@@ -97,14 +97,14 @@ def _hollow(element: Element) -> bool:
     return element.kind in CONTAINERS and element.kind != "panel"
 
 
-def _locate(view: View, index: int) -> Asked:
+def _locate(view: View, index: int) -> QuestionAnswer:
     box, element = view.boxes[index], view.elements[index]
     said = vocabulary.located(corners(box), element.description)
-    return Asked(vocabulary.locate(element.description), said, box, box, _hollow(element))
+    return QuestionAnswer(vocabulary.locate(element.description), said, box, box, _hollow(element))
 
 
 def look_alike(rng: np.random.Generator, view: View) -> str:
-    """A description that fits nothing on the image.
+    """Return a description that fits nothing on the image.
 
     Half of them share a color or a kind with something on it, some name what a crop has left out, the rest are the
     screen's own.
@@ -126,12 +126,12 @@ def look_alike(rng: np.random.Generator, view: View) -> str:
     return view.scene.absent(rng)
 
 
-def _absent(rng: np.random.Generator, view: View) -> Asked:
-    return Asked(vocabulary.locate(look_alike(rng, view)), NOTHING + END)
+def _absent(rng: np.random.Generator, view: View) -> QuestionAnswer:
+    return QuestionAnswer(vocabulary.locate(look_alike(rng, view)), NOTHING + END)
 
 
 def _pointed(rng: np.random.Generator, view: View, order: list[int], drilled: bool) -> int:
-    """One of some elements, more often a plain one and, while drilled, one that needs a relation."""
+    """Choose an element, more often a plain one and, while drilled, one that needs a relation."""
     plain = [index for index in order if view.sides[index] >= PLAIN_SIDE]
     some = plain if plain and rng.random() < PLAIN_POINTED else order
     related = [index for index in some if view.elements[index].relation]
@@ -140,14 +140,14 @@ def _pointed(rng: np.random.Generator, view: View, order: list[int], drilled: bo
 
 
 def _twins(view: View, index: int) -> tuple[np.ndarray, ...]:
-    """Boxes of the others that have an element's color and kind."""
+    """Return the boxes of the other elements with an element's color and kind."""
     one = view.elements[index]
     alike = [(e.color, e.kind) == (one.color, one.kind) and i != index for i, e in enumerate(view.elements)]
     return tuple(view.boxes[alike])
 
 
 def _visible(rng: np.random.Generator, view: View, index: int, drilled: bool) -> tuple[int, int] | None:
-    """A pixel of an element's inner four fifths where nothing lies on it, some close to other things while drilled."""
+    """Choose an uncovered pixel of an element's inner four fifths, some close to other elements while drilled."""
     box, close, found = view.boxes[index], drilled and rng.random() < CLOSE, None
     for _ in range(TRIES):
         x, y = (round(float(v)) for v in box[:2] + rng.uniform(0.1, 0.9, 2) * (box[2:] - box[:2]))
@@ -159,7 +159,7 @@ def _visible(rng: np.random.Generator, view: View, index: int, drilled: bool) ->
 
 
 def _bare_point(rng: np.random.Generator, view: View) -> tuple[int, int] | None:
-    """A pixel on which nothing lies; None where none is found."""
+    """Choose a pixel of the bare desktop; return None if none is found."""
     height, width = view.pixels.shape[:2]
     for _ in range(TRIES):
         x, y = int(rng.integers(width)), int(rng.integers(height))
@@ -169,7 +169,7 @@ def _bare_point(rng: np.random.Generator, view: View) -> tuple[int, int] | None:
 
 
 def _bare_box(rng: np.random.Generator, view: View) -> np.ndarray | None:
-    """A box in whole pixels in which nothing lies; None where none is found."""
+    """Choose a box of the bare desktop, in whole pixels; return None if none is found."""
     height, width = view.pixels.shape[:2]
     for _ in range(TRIES):
         sides = np.minimum(np.round(rng.uniform(*BARE_SIDES, 2)), [width, height])
@@ -181,49 +181,51 @@ def _bare_box(rng: np.random.Generator, view: View) -> np.ndarray | None:
 
 
 def _around(point: tuple[int, int]) -> np.ndarray:
-    """The box about a point, wherever the edges of the image are: tokens beyond them there are none."""
+    """Return the box around a point; parts beyond the edges of the image have no tokens."""
     return np.array([point[0] - AROUND, point[1] - AROUND, point[0] + AROUND, point[1] + AROUND])
 
 
-def _point(rng: np.random.Generator, view: View, order: list[int], drilled: bool) -> Asked | None:
-    """Ask for what is on top at a point, some of them on the bare desktop."""
+def _point(rng: np.random.Generator, view: View, order: list[int], drilled: bool) -> QuestionAnswer | None:
+    """Ask for the topmost element at a point, some points being on the bare desktop."""
     if rng.random() < BARE or not order:
         if (point := _bare_point(rng, view)) is None:
             return None
-        return Asked(vocabulary.what_is_at(*point), NOTHING + END, look=_around(point), point=point)
+        return QuestionAnswer(vocabulary.what_is_at(*point), NOTHING + END, look=_around(point), point=point)
     for _ in range(TRIES):
         index = _pointed(rng, view, order, drilled)
         if (point := _visible(rng, view, index, drilled)) is not None:
             said = view.elements[index].description + END
             twins = _twins(view, index)
-            return Asked(vocabulary.what_is_at(*point), said, None, _around(point), False, True, point, twins)
+            return QuestionAnswer(vocabulary.what_is_at(*point), said, None, _around(point), False, True, point, twins)
     return None
 
 
-def _box(rng: np.random.Generator, view: View, order: list[int], drilled: bool) -> Asked | None:
-    """Ask for what a box holds: an element's own, a pixel or two off, or some of the bare desktop."""
+def _box(rng: np.random.Generator, view: View, order: list[int], drilled: bool) -> QuestionAnswer | None:
+    """Ask for the content of a box: an element's own box, a pixel or two off, or some of the bare desktop."""
     if rng.random() < BARE or not order:
         if (box := _bare_box(rng, view)) is None:
             return None
-        return Asked(vocabulary.what_is_in(corners(box)), NOTHING + END, look=box)
+        return QuestionAnswer(vocabulary.what_is_in(corners(box)), NOTHING + END, look=box)
     index = _pointed(rng, view, order, drilled)
     box = view.boxes[index]
     shown = np.clip(np.round(box + rng.normal(0, 1.0, 4)), 0, [*view.pixels.shape[1::-1]] * 2)
     element = view.elements[index]
     question = vocabulary.what_is_in(corners(shown))
     said = element.description + END
-    return Asked(question, said, None, box, _hollow(element), True, twins=_twins(view, index))
+    return QuestionAnswer(question, said, None, box, _hollow(element), True, twins=_twins(view, index))
 
 
 def _order(rng: np.random.Generator, view: View, least_side: float) -> list[int]:
-    """Whole elements of `least_side` model pixels both ways, shuffled so that small ones tend to come late."""
+    """Return whole elements of `least_side` model pixels both ways, shuffled so that small ones tend to come late."""
     sides = view.sides
     exponents = np.where(sides >= PLAIN_SIDE, PLAIN, np.where(sides < SMALL_SIDE, SMALL, MIDDLING))
     late = rng.random(len(sides)) ** exponents
     return [int(i) for i in np.argsort(late) if view.whole[i] and sides[i] >= least_side]
 
 
-def ask(rng: np.random.Generator, view: View, least_side: float, count: int, *, drilled: bool = False) -> list[Asked]:
+def ask(
+    rng: np.random.Generator, view: View, least_side: float, count: int, *, drilled: bool = False
+) -> list[QuestionAnswer]:
     """Choose at most `count` questions; places are asked of whole elements of `least_side` model pixels both ways.
 
     `drilled`: names that are hard to give are asked for more often than they come.
@@ -231,9 +233,9 @@ def ask(rng: np.random.Generator, view: View, least_side: float, count: int, *, 
     sides = view.sides
     order = _order(rng, view, least_side)[::-1]  # taken from the end
     pointable = [i for i in order if sides[i] >= POINTED_SIDE]
-    asked: list[Asked] = []
+    asked: list[QuestionAnswer] = []
     for kind in rng.random(count):
-        one: Asked | None = None
+        one: QuestionAnswer | None = None
         if kind < ABSENT and view.elements:
             one = _absent(rng, view)
         elif kind < ABSENT + POINTS and not view.cropped:
@@ -247,7 +249,7 @@ def ask(rng: np.random.Generator, view: View, least_side: float, count: int, *, 
     return asked
 
 
-def places(view: View, least_side: float, count: int, rng: np.random.Generator) -> list[Asked]:
+def places(view: View, least_side: float, count: int, rng: np.random.Generator) -> list[QuestionAnswer]:
     """Ask for the places of up to `count` elements and nothing else, for measuring."""
     order = [int(i) for i in rng.permutation(len(view.boxes)) if view.whole[i] and view.sides[i] >= least_side]
     return [_locate(view, index) for index in order[:count]]

@@ -1,4 +1,4 @@
-"""Screens as the model gets them: drawn, cropped, shrunk to a grid; each drawn once and used several times."""
+"""Draw screens, crop them and resize them to a grid; each is drawn once and used several times."""
 
 import math
 import sys
@@ -32,7 +32,7 @@ LANES: Final = 8
 
 
 def view(scene: Scene, size: tuple[int, int], part: Box | None = None) -> View:
-    """Shrink a screen, or the `part` of it given in its pixels, to `size` as the processor does."""
+    """Resize a screen, or a `part` of it in its pixels, to `size` as the processor does."""
     elements = scene.elements
     x1, y1, x2, y2 = part or (0, 0, *scene.size)
     scale = np.array([size[0] / (x2 - x1), size[1] / (y2 - y1)] * 2)
@@ -52,7 +52,7 @@ def view(scene: Scene, size: tuple[int, int], part: Box | None = None) -> View:
 
 @lru_cache(maxsize=2 * POOL * len(ASPECTS))
 def drawn(number: int) -> Scene:
-    """Screen number `number` of the training set: its size and everything on it follow from the number."""
+    """Return screen `number` of the training set; its size and its content follow from the number."""
     rng = np.random.default_rng([number, 77])
     aspect = ASPECTS[number % len(ASPECTS)]
     area = math.exp(rng.uniform(*np.log(AREA)))
@@ -65,7 +65,7 @@ def drawn(number: int) -> Scene:
 
 
 def _part(rng: np.random.Generator, scene: Scene, size: tuple[int, int]) -> Box:
-    """A rectangle of the shape of `size` somewhere on the screen, not smaller than two thirds of that."""
+    """Choose a rectangle of the shape of `size` on the screen, not smaller than two thirds of that."""
     width, height = scene.size
     largest = min(width / size[0], height / size[1])
     zoom = math.exp(rng.uniform(math.log(min(0.67, largest)), math.log(0.9 * largest)))
@@ -75,7 +75,7 @@ def _part(rng: np.random.Generator, scene: Scene, size: tuple[int, int]) -> Box:
 
 
 def draw(rng: np.random.Generator, step: int, lane: int, aspect: int, size: tuple[int, int], cropped: float) -> View:
-    """One of the screens that are alive at this step, of one shape, whole or in part; every lane has its own."""
+    """Return one of the screens in use at this step, of one shape, whole or in part; every lane has its own."""
     row = step // (STAY // POOL) + int(rng.integers(POOL))
     scene = drawn((row * LANES + lane) * len(ASPECTS) + aspect)
     part = _part(rng, scene, size) if rng.random() < cropped else None
@@ -83,7 +83,7 @@ def draw(rng: np.random.Generator, step: int, lane: int, aspect: int, size: tupl
 
 
 def simple(rng: np.random.Generator, size: tuple[int, int]) -> View:
-    """A screen of few and large elements, drawn for a small grid."""
+    """Return a screen of few and large elements, drawn for a small grid."""
     zoom = rng.uniform(1.3, 2.4)
     whole = round(size[0] * zoom), round(size[1] * zoom)
     smallest = min(round(zoom * math.exp(rng.uniform(math.log(9), math.log(24)))), min(whole) // 4)
@@ -92,7 +92,7 @@ def simple(rng: np.random.Generator, size: tuple[int, int]) -> View:
 
 
 def strip(rng: np.random.Generator, rows: int, columns: int) -> View:
-    """A long strip, so that large numbers are answers too."""
+    """Return a long strip, so that large numbers are answers too."""
     zoom = rng.uniform(1.0, 1.3)
     size = round(columns * TOKEN * zoom), round(rows * TOKEN * zoom)
     smallest = int(rng.uniform(8, min(size) // 4))

@@ -1,8 +1,8 @@
 """Train the packaged checkpoint: python training/train.py --out run
 
-Killed, the same command goes on from where the run last saved; with other arguments it is refused. A batch depends on
-the seed, its number, the process that draws it and how much of the run is over. Several processes of one thread each,
-which take turns at the weights, get more out of a shared machine than threads that wait for one another.
+The same command resumes a stopped run from its last save; other arguments are refused. A batch depends on the seed, its
+number, the process that draws it and the share of the run that is over. Processes of one thread each take turns at the
+weights: on a shared machine they are faster than threads that wait for one another.
 """
 
 import argparse
@@ -29,32 +29,32 @@ from model import Net, Shape
 from optimizer import allocate, optimizers, rate
 from screens import LANES
 
-# Until this share of the run, an image has between so many merged tokens: small ones teach what an edge is, cheaply.
+# (until this share of the run, minimum, maximum merged tokens of an image); small images teach edges cheaply.
 FROM_NOTHING: Final = ((0.2, 18, 42), (0.4, 24, 110), (0.55, 36, 256), (1.01, 64, 256))
-GOING_ON: Final = ((0.1, 24, 144), (1.01, 64, 256))
+FROM_CHECKPOINT: Final = ((0.1, 24, 144), (1.01, 64, 256))
 SAVE_EVERY: Final = 100
 CHECK_EVERY: Final = 500
-# Seconds that a process waits for the weights before it looks whether the others are still there.
+# Seconds that a process waits for the weights before it checks that the others still run.
 PATIENCE: Final = 10.0
-# What a run that goes on must have been begun with; `--init` first, for the default rate hangs on it.
+# Arguments that a resumed run must repeat; `--init` first, since the default rate depends on it.
 SETTINGS: Final = ("init", "seed", "rate", "workers", "image_tokens", "minutes", "steps")
 
 
 def weights(share: float, widest: float) -> Weights:
-    """Number targets grow sharper and helpers count less as the run goes on."""
+    """Return the loss weights: over a run number targets get sharper and auxiliary losses lighter."""
     return Weights(width=0.7 + (widest - 0.7) * max(0.0, 1 - share / 0.85), helpers=1 - 0.6 * share)
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, str | int | float | None]:
-    """The arguments that decide what a run learns, as they are saved; the clock's length makes that in steps void."""
-    found = {name: getattr(arguments, name) for name in SETTINGS}
-    found["init"] = None if arguments.init is None else str(arguments.init)
-    found["steps"] = arguments.steps if arguments.minutes is None else None
-    return found
+    """Return the arguments that determine a run, as they are saved; --minutes replaces --steps."""
+    values = {name: getattr(arguments, name) for name in SETTINGS}
+    values["init"] = None if arguments.init is None else str(arguments.init)
+    values["steps"] = arguments.steps if arguments.minutes is None else None
+    return values
 
 
 def check_same(saved: dict[str, Any], now: dict[str, Any], state: Path) -> None:
-    """Refuse to go on with other arguments; nothing is known of a state that has none."""
+    """Raise InputError if a run is resumed with other arguments; an old state has none to compare."""
     for name in (name for name in SETTINGS if name in saved and saved[name] != now[name]):
         option = "--" + name.replace("_", "-")
         was, is_now = (
@@ -64,7 +64,7 @@ def check_same(saved: dict[str, Any], now: dict[str, Any], state: Path) -> None:
 
 
 class Shared:
-    """What all processes of a run work on, in shared memory: weights, moments of the optimizer, the count of steps."""
+    """The state that all processes of a run share in memory: weights, optimizer moments, the count of steps."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         torch.manual_seed(arguments.seed)
@@ -99,26 +99,26 @@ class Shared:
         return 0
 
     def _allocate(self) -> None:
-        """Put everything that a step changes where every process sees it."""
+        """Move everything that a step changes into shared memory."""
         self.net.share_memory()
         for value in allocate(self.optimizers):
             value.share_memory_()
 
     def elapsed(self) -> float:
-        """Seconds that the run has taken, those before it was stopped included."""
+        """Return the seconds of the run, those before it was stopped included."""
         return self.before + time.monotonic() - self.started
 
     def share(self) -> float:
-        """How much of the run is over."""
+        """Return the share of the run that is over."""
         minutes, steps = self.arguments.minutes, self.arguments.steps
         return int(self.step) / steps if minutes is None else self.elapsed() / (60 * minutes)
 
     def orphaned(self) -> bool:
-        """Whether the process that began the run is gone; never in that process itself, which asks `lost`."""
+        """Return True if the first process is gone; never in that process itself, which asks `lost`."""
         return self.main not in (os.getpid(), os.getppid())
 
     def lost(self) -> str | None:
-        """Which process beside the first is gone before the run is over, in words; None in all but the first."""
+        """Describe a process that ended before the run; None if there is none, and in all but the first process."""
         for lane, other in enumerate(self.others, 1):
             if other.exitcode:
                 how = f"was killed by signal {-other.exitcode}" if other.exitcode < 0 else "failed"
@@ -126,12 +126,12 @@ class Shared:
         return None
 
     def failed(self) -> bool:
-        """Whether a process is gone by a fault of its own."""
+        """Return True if a process ended by a fault of its own."""
         return any((other.exitcode or 0) > 0 for other in self.others)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the lock; who waits for a process that was killed while it held it does not wait for ever."""
+        """Hold the lock; stop waiting if the process that holds it was killed."""
         while not self.lock.acquire(timeout=PATIENCE):
             if self.orphaned():
                 raise SystemExit("the process that began this run is gone")
@@ -143,9 +143,9 @@ class Shared:
             self.lock.release()
 
     def kept(self) -> str:
-        """What is left of a run that ends before its time."""
+        """Say which state is saved of a run that ends early."""
         latest = self.folder / "latest.pt"
-        return f"the same command goes on from {latest}" if latest.exists() else "nothing has been saved yet"
+        return f"the same command resumes from {latest}" if latest.exists() else "nothing has been saved yet"
 
     def say(self, text: str) -> None:
         print(text, flush=True)
@@ -153,7 +153,7 @@ class Shared:
             log.write(text + "\n")
 
     def save(self) -> None:
-        """Write beside, then rename: a kill never leaves half a file."""
+        """Write a new file, then rename it, so that a kill never leaves half a file."""
         with self.alone():
             state = {
                 "net": self.net.state_dict(),
@@ -168,7 +168,7 @@ class Shared:
 
 
 class Worker:
-    """One process of a run: it computes gradients on weights of its own and applies them to the shared ones."""
+    """A process of a run: it computes gradients on its own weights and applies them to the shared ones."""
 
     def __init__(self, shared: Shared, lane: int, arguments: argparse.Namespace) -> None:
         self.shared, self.lane, self.arguments = shared, lane, arguments
@@ -176,7 +176,7 @@ class Worker:
         self.average: dict[str, float] = {}
 
     def _apply(self) -> int:
-        """Take one step with this process's gradients; returns how many the run has taken."""
+        """Take one step with this process's gradients; return the steps of the run."""
         a, shared = self.arguments, self.shared
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         with shared.alone(), torch.no_grad():
@@ -212,19 +212,19 @@ class Worker:
         self.shared.say(f"{step} {self.shared.elapsed():.0f}s {int(self.shared.images)} images | {shown}")
 
     def give_up(self, step: int, lost: str) -> NoReturn:
-        """End before the time; weights that made a process fail may be bad, and do not replace those saved before."""
+        """End the run early; weights that made a process fail may be bad and are not saved."""
         self.report(step)
         if not self.shared.failed():
             self.shared.save()
         raise SystemExit(f"{lost}; {self.shared.kept()}")
 
     def run(self) -> None:
-        """Learn until the run's last step; the first process reports and saves."""
+        """Train until the run's last step; the first process reports and saves."""
         a = self.arguments
         torch.set_num_threads(a.threads)
         step = int(self.shared.step)
         own, saved, checked = step - step % a.workers + self.lane, step, step
-        schedule = Schedule(GOING_ON if a.init else FROM_NOTHING, a.image_tokens)
+        schedule = Schedule(FROM_CHECKPOINT if a.init else FROM_NOTHING, a.image_tokens)
         while self.shared.share() < 1 and not self.shared.orphaned():
             if lost := self.shared.lost():
                 self.give_up(step, lost)
@@ -244,13 +244,13 @@ class Worker:
 
 
 def work(shared: Shared, lane: int, arguments: argparse.Namespace) -> None:
-    """What a process beside the first does; Linux shares its processors between sessions, so it has one of its own."""
+    """Run a process beside the first, in a session of its own, since Linux shares processors between sessions."""
     os.setsid()
     Worker(shared, lane, arguments).run()
 
 
 def positive(kind: Callable[[str], float], most: float = math.inf) -> Callable[[str], float]:
-    """The parser of a number above nothing and up to `most`; argparse names the option in its message."""
+    """Return the parser of a number above 0 and up to `most`; argparse names the option in its message."""
 
     def number(text: str) -> float:
         value = kind(text)

@@ -1,4 +1,4 @@
-"""Check an exported checkpoint with transformers alone: same logits as our network, and answers for others to repeat.
+"""Check an exported checkpoint with transformers alone: logits equal to training, and answers for other engines.
 
 python training/verify.py python/mlx_saccade/assets/tiny --answers answers.json
 """
@@ -22,7 +22,7 @@ from geometry import geometry
 from losses import patches
 from mlx_saccade.scenes import Scene, generate
 from model import Net
-from questions import Asked, View
+from questions import QuestionAnswer, View
 
 # Some smaller than 256 tokens, so that grids differ, some shrunk to it.
 SIZES: Final = ((336, 196), (448, 252), (560, 336), (308, 420), (1280, 720))
@@ -49,7 +49,7 @@ class Reference:
         self.processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
 
     def inputs(self, image: Image.Image, question: str, answer: str = "") -> dict[str, torch.Tensor]:
-        """Prompt and image as the reference prepares them, with the beginning of an answer if wanted."""
+        """Return prompt and image as the reference prepares them, with an optional beginning of the answer."""
         user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}
         text = self.tokenizer.apply_chat_template([SYSTEM, user], tokenize=False, add_generation_prompt=True)
         seen = self.processor(images=[image], return_tensors="pt")
@@ -61,7 +61,7 @@ class Reference:
 
     @torch.no_grad()
     def answer(self, inputs: dict[str, Any]) -> list[int]:
-        """What the model says, greedily, its end token included."""
+        """Generate an answer greedily, its end token included."""
         out = self.model.generate(**inputs, max_new_tokens=MOST_TOKENS, do_sample=False)
         said: list[int] = out[0, inputs["input_ids"].shape[1] :].tolist()
         return said
@@ -69,13 +69,13 @@ class Reference:
 
 @torch.no_grad()
 def difference(reference: Reference, net: Net, scene: Scene, question: str, said: str) -> float:
-    """Largest distance of the two networks' logits over one question and its answer, on the resized image."""
+    """Return the largest difference of the networks' logits over a question and its answer, on the resized image."""
     inputs = reference.inputs(Image.fromarray(scene.image), question, said)
     _, rows, columns = (inputs["image_grid_thw"][0] // 2).tolist()
     resized = Image.fromarray(scene.image).resize((columns * 28, rows * 28), Image.Resampling.BICUBIC)
     nothing = np.zeros((0, 4))
     view = View(scene, np.asarray(resized), (), nothing, np.zeros(0, bool), (), False)
-    batch = pack([view], [[Asked(question, said, names=True)]], rows, columns, whole=True)
+    batch = pack([view], [[QuestionAnswer(question, said, names=True)]], rows, columns, whole=True)
     grid = geometry(rows, columns, batch.layout)
     ours = net.lm_head(net(patches(batch.images, grid), batch.tokens, grid).hidden)[0]
     theirs = reference.model(**inputs).logits[0]
@@ -84,7 +84,7 @@ def difference(reference: Reference, net: Net, scene: Scene, question: str, said
 
 
 def prompts(count: int) -> Iterator[tuple[Scene, Prompt]]:
-    """Questions about held-out screens: two places, something absent, and a point each."""
+    """Yield questions about held-out screens: two places, something absent, and a point each."""
     for seed in range(-(-count // 4)):
         size = SIZES[seed % len(SIZES)]
         scene, rng = generate(seed, size), np.random.RandomState(seed)

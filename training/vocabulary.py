@@ -1,4 +1,4 @@
-"""The tokenizer: whole words, whole numbers and the fixed pieces of prompts and answers, over single bytes."""
+"""Build the tokenizer: whole words, whole numbers and the fixed pieces of prompts and answers, over single bytes."""
 
 import sys
 from pathlib import Path
@@ -44,7 +44,7 @@ Corners = tuple[int, int, int, int]
 
 
 def byte_alphabet() -> list[str]:
-    """The printable stand-in of every byte, 0 to 255, as GPT-2's byte-level scheme has them."""
+    """Return the printable stand-in of every byte, 0 to 255, of GPT-2's byte-level scheme."""
     kept = [*range(33, 127), *range(161, 173), *range(174, 256)]
     moved = iter(range(256, 512))
     return [chr(byte) if byte in kept else chr(next(moved)) for byte in range(256)]
@@ -60,7 +60,7 @@ def _escaped(text: str) -> str:
 
 
 def build() -> Tokenizer:
-    """Build the tokenizer. Any text can be encoded: what is no known word falls apart into bytes."""
+    """Build the tokenizer. Any text can be encoded: unknown words become bytes."""
     words = [form for word in WORDS for form in (word, " " + word)]
     entries = [str(n) for n in range(NUMBERS)] + byte_alphabet() + [_spelled(text) for text in (*words, *PIECES)]
     vocab = {entry: index for index, entry in enumerate(dict.fromkeys(entries))}
@@ -78,30 +78,30 @@ def build() -> Tokenizer:
 
 
 def prompt_before_image() -> str:
-    """The chat up to and including the token that opens the image."""
+    """Return the chat up to and including the token that opens the image."""
     return f"<|im_start|>system\n{SYSTEM}{END}\n<|im_start|>user\n<|vision_start|>"
 
 
 def prompt_after_image(question: str) -> str:
-    """A question's tail of the chat, from after the closing token of the image to where the answer begins."""
+    """Return the chat from after the closing token of the image to the start of the answer."""
     return f"{question}{END}\n<|im_start|>assistant\n"
 
 
 def locate(description: str) -> str:
-    """Where is it? The same words as the real model is asked with."""
+    """Ask for the place of a description, in the words of the real model's prompt."""
     return f"Locate {description}, output its bbox coordinates using JSON format."
 
 
 def what_is_at(x: int, y: int) -> str:
-    """What lies on top at a point of the model's image, in its pixels?"""
+    """Ask for the topmost element at a point, in pixels of the model's image."""
     return f"what is at ({x}, {y})?"
 
 
 def what_is_in(box: Corners) -> str:
-    """What is it that this box of the model's image holds?"""
+    """Ask for the content of a box, in pixels of the model's image."""
     return f"what is in the box [{', '.join(map(str, box))}]?"
 
 
 def located(box: Corners, description: str) -> str:
-    """What is said of something found, end token included."""
+    """Return the answer for an element, end token included."""
     return f'[{{"bbox_2d": [{", ".join(map(str, box))}], "label": "{description}"}}]{END}'

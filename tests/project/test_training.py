@@ -1,4 +1,4 @@
-"""The training loop: a process that is gone is noticed, a run goes on with its own arguments alone.
+"""The training loop: a process that has ended is noticed, and a run resumes only with its own arguments.
 
 `pytest -m live`, where torch is.
 """
@@ -95,7 +95,7 @@ def test_a_run_without_its_helper_saves_ends_and_takes_no_other_seed(
     assert process.returncode == 1
     latest = tmp_path / "latest.pt"
     killed = "process 1 of this run was killed by signal 9"
-    assert err.splitlines()[-1] == f"{killed}; the same command goes on from {latest}"
+    assert err.splitlines()[-1] == f"{killed}; the same command resumes from {latest}"
     before = latest.read_bytes()
     monkeypatch.setattr(sys, "argv", command(tmp_path, "--seed", "1"))
     with pytest.raises(SystemExit) as refused:
@@ -134,11 +134,11 @@ def test_by_the_clock_a_length_in_steps_does_not_count(train: Any) -> None:
 def test_an_export_that_fails_leaves_the_old_files_whole(
     train: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    export, heads = importlib.import_module("export"), importlib.import_module("heads")
+    export, aux_heads = importlib.import_module("export"), importlib.import_module("aux_heads")
     net = train.Net(train.Shape(train.TOKENIZER.get_vocab_size()))
     written = export.export(net, tmp_path)
     assert written == sum(path.stat().st_size for path in tmp_path.iterdir())
-    heads.keep(net, tmp_path, tmp_path / "heads.safetensors")
+    aux_heads.save_heads(net, tmp_path, tmp_path / "heads.safetensors")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     def full(*_: object) -> None:
@@ -148,6 +148,6 @@ def test_an_export_that_fails_leaves_the_old_files_whole(
     with pytest.raises(OSError, match="no space left"):
         export.export(net, tmp_path)
     with pytest.raises(OSError, match="no space left"):
-        heads.keep(net, tmp_path, tmp_path / "heads.safetensors")
+        aux_heads.save_heads(net, tmp_path, tmp_path / "heads.safetensors")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    assert heads.take(net, tmp_path, tmp_path / "heads.safetensors")
+    assert aux_heads.load_heads(net, tmp_path, tmp_path / "heads.safetensors")

@@ -1,4 +1,4 @@
-"""Memory where measuring it takes minutes: the random checkpoint's tower at 65,536 patches, and one as wide as 7B's.
+"""Memory of large towers, minutes each: the random checkpoint's at 65,536 patches, and one as wide as 7B's.
 
 Part of `make check-long`.
 """
@@ -34,11 +34,12 @@ WIDE["vision_config"] |= {
 
 
 def tower(folder: Path, raw: dict[str, Any]) -> models.Model:
+    """Write and load a random checkpoint."""
     return models.load(checkpoints.write(folder, raw))
 
 
 def peak(model: models.Model, side: int) -> int:
-    """Bytes at most beyond the weights, for a square of patches, which included."""
+    """Return the peak bytes besides the weights for a square of patches, which are included."""
     gc.collect()
     before = mx.get_active_memory()
     patches = mx.array(np.random.RandomState(0).randint(0, 256, (side * side, 588)).astype(np.uint8))
@@ -55,9 +56,9 @@ def test_linear_up_to_65536_patches(tmp_path: Path) -> None:
     peaks = np.array([peak(model, side) for side in sides], float)
     sizes = np.array([side * side for side in sides], float)
     slope, start = np.polyfit(sizes, peaks, 1)
-    left = peaks - (start + slope * sizes)
+    residuals = peaks - (start + slope * sizes)
     print({int(size): int(bytes_) for size, bytes_ in zip(sizes, peaks, strict=True)})
-    assert 1 - (left**2).sum() / ((peaks - peaks.mean()) ** 2).sum() > 0.99
+    assert 1 - (residuals**2).sum() / ((peaks - peaks.mean()) ** 2).sum() > 0.99
     assert peaks[-1] < 2 * sizes[-1] ** 2 * 2 / 20
 
 

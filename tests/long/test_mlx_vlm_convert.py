@@ -1,6 +1,6 @@
-"""What `mlx-saccade convert` writes, in mlx-vlm: it loads there, and both give the same logits and the same answers.
+"""Checkpoints of `mlx-saccade convert` load in mlx-vlm, and both give the same logits and the same answers.
 
-Not part of the suite, because mlx-vlm brings a gigabyte of packages with it: `make check-long`.
+Part of `make check-long`, since mlx-vlm needs a gigabyte of packages.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ TARGETS = json.loads((ASSETS / "demo" / "targets.json").read_text())["targets"]
 DESCRIPTIONS = tuple(target["description"] for target in TARGETS)
 
 
-def wide(model: Any) -> Any:
-    """In float32, as the engine computes on the CPU."""
+def to_float32(model: Any) -> Any:
+    """Convert a model to float32, in which the engine computes on the CPU."""
     model.update(
         tree_map(lambda x: x.astype(mx.float32) if mx.issubdtype(x.dtype, mx.floating) else x, model.parameters())
     )
@@ -44,7 +44,7 @@ def wide(model: Any) -> Any:
 def test_the_packaged_checkpoint_answers_alike(tmp_path: Path, form: dict[str, Any]) -> None:
     saccade.convert(ASSETS / "tiny", tmp_path / "new", group_size=32, **form)
     model, processor = load(str(tmp_path / "new"))
-    wide(model)
+    to_float32(model)
     mlx_vlm.enable(model, processor)
     engine = saccade.load(tmp_path / "new", compute_dtype="float32")
     try:
@@ -53,8 +53,8 @@ def test_the_packaged_checkpoint_answers_alike(tmp_path: Path, form: dict[str, A
             prompt = processor.apply_chat_template(
                 [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
             )
-            said = generate(model, processor, prompt, image=SCREEN, max_tokens=60, temperature=0.0, verbose=False)
-            assert said.text == engine.locate(SCREEN, description).text
+            answer = generate(model, processor, prompt, image=SCREEN, max_tokens=60, temperature=0.0, verbose=False)
+            assert answer.text == engine.locate(SCREEN, description).text
     finally:
         mlx_vlm.disable()
 
@@ -71,13 +71,13 @@ def test_seeded_checkpoints_give_the_same_logits(
     raw = checkpoints.nested_config(flat) if nested else flat
     checkpoints.write(tmp_path / "old", raw, checkpoints.weights(flat))
     saccade.convert(tmp_path / "old", tmp_path / "new", **form)
-    theirs = wide(load_model(tmp_path / "new"))
+    theirs = to_float32(load_model(tmp_path / "new"))
     ours = models.load(tmp_path / "new")
     random = np.random.RandomState(4)
     pixels = random.standard_normal((240, 1176)).astype(np.float32)
     ids = np.array([[5, 6, 1002, *[1004] * 60, 1003, 7, 8, 9]])
     grid = np.array([[1, 20, 12]])
-    wanted = np.asarray(ours(ids, pixels, grid))
-    found = theirs(mx.array(ids), pixel_values=mx.array(pixels), image_grid_thw=mx.array(grid))
-    assert np.abs(np.asarray(found.logits) - wanted).max() <= 5e-3
-    assert (np.asarray(found.logits).argmax(-1) == wanted.argmax(-1)).all()
+    expected = np.asarray(ours(ids, pixels, grid))
+    output = theirs(mx.array(ids), pixel_values=mx.array(pixels), image_grid_thw=mx.array(grid))
+    assert np.abs(np.asarray(output.logits) - expected).max() <= 5e-3
+    assert (np.asarray(output.logits).argmax(-1) == expected.argmax(-1)).all()

@@ -1,4 +1,4 @@
-"""What a missing tool keeps from running is said, and fails where all has to run; kernels are told by the CPU."""
+"""A target without its tool is reported, and fails with REQUIRE_ALL=1; kernels are listed by the CPU's features."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ MAKE = shutil.which("make")
 
 
 def without_tools(target: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a target where no compiler and no Swift can be found, and no environment is made."""
+    """Run a target with no compiler and no Swift on the path, without making an environment."""
     assert MAKE is not None
-    words = [MAKE, "-o", "build/stamps/dev", target, f"VENV={folder}", *arguments]
+    command = [MAKE, "-o", "build/stamps/dev", target, f"VENV={folder}", *arguments]
     environment = {"PATH": str(folder)} | {k: v for k, v in os.environ.items() if k in ("HOME", "TMPDIR")}
-    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.skipif(MAKE is None, reason="make is not on the path")
-@pytest.mark.parametrize(("target", "named"), [("arm64", "qemu-aarch64"), ("swift", "swift is not"), ("fuzz", "clang")])
-def test_a_missing_tool_is_said_and_fails_where_all_has_to_run(target: str, named: str, tmp_path: Path) -> None:
-    told = without_tools(target, tmp_path)
-    assert told.returncode == 0, told.stderr
-    assert "NOT RUN" in told.stdout
-    assert named in told.stdout
+@pytest.mark.parametrize(("target", "tool"), [("arm64", "qemu-aarch64"), ("swift", "swift is not"), ("fuzz", "clang")])
+def test_a_missing_tool_is_said_and_fails_where_all_has_to_run(target: str, tool: str, tmp_path: Path) -> None:
+    result = without_tools(target, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "NOT RUN" in result.stdout
+    assert tool in result.stdout
     strict = without_tools(target, tmp_path, "REQUIRE_ALL=1")
     assert strict.returncode == 2
     assert "NOT RUN" in strict.stderr

@@ -1,4 +1,4 @@
-"""The model card: it is written from what the evaluation sums up, and its verdicts follow from the intervals."""
+"""The model card is written from the summary of the evaluation, and its verdicts follow from the intervals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def evaluated() -> dict[str, Any]:
-    """Figures of ten screens each: the zoom doubles, and ambiguity costs nothing."""
+    """Return figures of ten screens each, in which the zoom doubles the IoU and ambiguity costs nothing."""
     seen = {"relation": False, "share": 0.02, "budget": 76, "tokens": 66}
     place = {**seen, "asked": "place", "iou": 0.5, "hit": True, "found": True, "nothing": False}
     others = ("absent", "point", "box", "bare point", "bare box")
@@ -44,7 +44,7 @@ def test_the_card_is_written_from_figures(
 ) -> None:
     path = tmp_path / "figures.json"
     path.write_text(json.dumps(evaluated()))
-    words = [
+    command = [
         "model_card.py",
         str(path),
         "--converted",
@@ -55,19 +55,19 @@ def test_the_card_is_written_from_figures(
         "--agreement",
         "all alike",
     ]
-    monkeypatch.setattr(sys, "argv", words)
+    monkeypatch.setattr(sys, "argv", command)
     card.main()
-    told = capsys.readouterr().out
-    assert "66 to 66 tokens" in " ".join(told.split())
-    assert "| `[]` at a bare point | 10 (10) | 1.000 (1.000-1.000) | - | - |" in told
-    assert "| `[]` in a bare box | 10 (10) | 1.000 (1.000-1.000) | - | - |" in told
-    assert "| 8 bits | tiny (10; 10) | 0.200" in told
-    said = " ".join(told.split())
-    assert "With a crop of 0.5 of each side the aim of at least double is met by the mean (2.500) and met by" in said
-    assert "With a crop of 0.25 of each side there is no ratio to judge." in said
-    assert "To 1024 tokens the loss of ambiguous descriptions is not told apart from that of clean ones" in said
-    assert "at 4096 the IoU of both is about 0, so the drop is only the loss of everything." in said
-    assert all(len(line) <= 120 for line in told.splitlines() if not line.startswith("|"))
+    card_text = capsys.readouterr().out
+    assert "66 to 66 tokens" in " ".join(card_text.split())
+    assert "| `[]` at a bare point | 10 (10) | 1.000 (1.000-1.000) | - | - |" in card_text
+    assert "| `[]` in a bare box | 10 (10) | 1.000 (1.000-1.000) | - | - |" in card_text
+    assert "| 8 bits | tiny (10; 10) | 0.200" in card_text
+    flat = " ".join(card_text.split())
+    assert "With a crop of 0.5 of each side the aim of at least double is met by the mean (2.500) and met by" in flat
+    assert "With a crop of 0.25 of each side there is no ratio to judge." in flat
+    assert "To 1024 tokens the loss of ambiguous descriptions is not told apart from that of clean ones" in flat
+    assert "at 4096 the IoU of both is about 0, so the drop is only the loss of everything." in flat
+    assert all(len(line) <= 120 for line in card_text.splitlines() if not line.startswith("|"))
 
 
 @pytest.mark.parametrize(

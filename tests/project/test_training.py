@@ -31,10 +31,10 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def shared(train: Any, folder: Path) -> Any:
-    """What `alone` needs of a run, without its network."""
-    made = train.Shared.__new__(train.Shared)
-    made.lock, made.main, made.others, made.folder = get_context().Lock(), os.getpid(), (), folder
-    return made
+    """Return the part of a run that `alone` needs, without its network."""
+    run = train.Shared.__new__(train.Shared)
+    run.lock, run.main, run.others, run.folder = get_context().Lock(), os.getpid(), (), folder
+    return run
 
 
 def end(lock: Any, code: int | None) -> None:
@@ -58,24 +58,24 @@ def test_the_first_process_does_not_wait_for_one_that_is_gone(
     code: int | None, how: str, train: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(train, "PATIENCE", 0.05)
-    made = shared(train, tmp_path)
-    other = get_context("fork").Process(target=end, args=(made.lock, code))
+    run = shared(train, tmp_path)
+    other = get_context("fork").Process(target=end, args=(run.lock, code))
     other.start()
     other.join()
-    made.others = [other]
-    assert made.failed() == (code == 1)
+    run.others = [other]
+    assert run.failed() == (code == 1)
     with pytest.raises(SystemExit, match=f"process 1 of this run {how} while it held the weights; nothing has been"):
-        made.alone().__enter__()
+        run.alone().__enter__()
 
 
 def test_a_process_that_is_done_is_not_missed(train: Any, tmp_path: Path) -> None:
-    made = shared(train, tmp_path)
+    run = shared(train, tmp_path)
     other = get_context("fork").Process(target=os._exit, args=(0,))
     other.start()
     other.join()
-    made.others = [other]
-    assert made.lost() is None and not made.failed()
-    with made.alone():
+    run.others = [other]
+    assert run.lost() is None and not run.failed()
+    with run.alone():
         pass
 
 
@@ -98,11 +98,13 @@ def test_a_run_without_its_helper_saves_ends_and_takes_no_other_seed(
     assert err.splitlines()[-1] == f"{killed}; the same command resumes from {latest}"
     before = latest.read_bytes()
     monkeypatch.setattr(sys, "argv", command(tmp_path, "--seed", "1"))
-    with pytest.raises(SystemExit) as refused:
+    with pytest.raises(SystemExit) as error:
         train.main()
-    assert refused.value.code == 2
-    said = f"train.py: {latest} was begun with --seed 0, this run is with --seed 1; give the same, or another --out\n"
-    assert capsys.readouterr().err == said
+    assert error.value.code == 2
+    message = (
+        f"train.py: {latest} was begun with --seed 0, this run is with --seed 1; give the same, or another --out\n"
+    )
+    assert capsys.readouterr().err == message
     assert latest.read_bytes() == before
 
 

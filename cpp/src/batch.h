@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "patchify.h"
+#include "patch_shape.h"
 #include "resample.h"
 #include "strips.h"
 #include "threads.h"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "patchify.h"
+#include "patch_shape.h"
 #include "resample.h"
 #include "windows.h"
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <optional>
 
-#include "recent_passes.h"
+#include "pass_cache.h"
 #include "strips.h"
 
 namespace saccade {

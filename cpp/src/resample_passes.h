@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "bicubic.h"
 #include "kernels/kernel.h"
-#include "resample_weights.h"
 
 namespace saccade {
 

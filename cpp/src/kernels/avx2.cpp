@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "avx2_sums.h"
+#include "avx2_arith.h"
+#include "bicubic_simd.h"
 #include "normalize.h"
-#include "weights_in_lanes.h"
 
 namespace saccade {
 namespace avx2 {

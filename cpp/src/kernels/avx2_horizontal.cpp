@@ -5,7 +5,7 @@
 
 #include "../image.h"
 #include "../workspace.h"
-#include "avx2_sums.h"
+#include "avx2_arith.h"
 
 namespace saccade::avx2 {
 namespace {

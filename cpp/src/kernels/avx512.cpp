@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bicubic_simd.h"
 #include "normalize.h"
-#include "weights_in_lanes.h"
 
 namespace saccade {
 namespace avx512 {

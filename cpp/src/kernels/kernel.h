@@ -16,9 +16,9 @@
 #include <string>
 #include <vector>
 
+#include "../bicubic.h"
 #include "../image.h"
-#include "../resample_weights.h"
-#include "ramps.h"
+#include "iota.h"
 
 namespace saccade {
 

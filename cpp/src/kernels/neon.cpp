@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "../image.h"
+#include "bicubic_simd.h"
 #include "normalize.h"
-#include "weights_in_lanes.h"
 
 #if defined(__linux__)
 #include <sys/auxv.h>

@@ -1,4 +1,4 @@
-#include "resample_weights.h"
+#include "bicubic.h"
 
 #include <memory>
 

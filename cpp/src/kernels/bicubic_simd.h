@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "../resample_weights.h"
+#include "../bicubic.h"
 
 #include "../exact_float.h"
 

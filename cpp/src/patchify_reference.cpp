@@ -1,4 +1,4 @@
-#include "reference_patches.h"
+#include "patchify_reference.h"
 
 #include <cmath>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "patchify.h"
+#include "patch_shape.h"
 
 namespace saccade {
 namespace {

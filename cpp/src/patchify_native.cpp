@@ -1,4 +1,4 @@
-#include "native_patches.h"
+#include "patchify_native.h"
 
 #include "patch_sink.h"
 

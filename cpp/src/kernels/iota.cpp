@@ -1,4 +1,4 @@
-#include "ramps.h"
+#include "iota.h"
 
 #include <cstring>
 

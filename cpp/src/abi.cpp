@@ -11,7 +11,7 @@
 #include "patchify_native.h"
 #include "patchify_reference.h"
 #include "positions.h"
-#include "resample.h"
+#include "resize.h"
 #include "saccade.h"
 #include "threads.h"
 #include "windows.h"

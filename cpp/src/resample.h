@@ -80,7 +80,4 @@ class Resampling {
     std::shared_ptr<const VerticalPass> vertical_;  // none where the height stays
 };
 
-/// Resamples `source` into `target`, packed RGB. The contract is in saccade.h.
-void resize(const Image& source, const ImageSize& size, PassOrder order, std::uint8_t* target, std::int64_t capacity);
-
 }  // namespace saccade

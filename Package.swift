@@ -1,6 +1,6 @@
 // swift-tools-version:5.9
-// The same C++ sources that CMake builds for Python, behind a Swift module. No unsafe flags: what the arithmetic needs of
-// the compiler (no fused products and sums) is said in the sources, cpp/src/exact_float.h.
+// A Swift module over the C++ sources that CMake builds for Python. No unsafe flags: cpp/src/exact_float.h forbids fused
+// multiply-add in the sources.
 import PackageDescription
 
 let package = Package(

@@ -42,9 +42,9 @@ def test_saccade(cell: Cell, row: str) -> None:
     source, size = SHAPES[row]
     pixels = noise(source)
     resized = _core.resize(pixels, *size, PILLOW_ORDER)
-    patches = _core.native_patches(pixels, *size, PILLOW_ORDER, 14, 2, 112)
+    patches = _core.resize_patchify_native(pixels, *size, PILLOW_ORDER, 14, 2, 112)
     assert np.array_equal(patches, _core.patchify_native(resized, 14, 2, 112))
-    work = lambda: _core.native_patches(pixels, *size, PILLOW_ORDER, 14, 2, 112)  # noqa: E731
+    work = lambda: _core.resize_patchify_native(pixels, *size, PILLOW_ORDER, 14, 2, 112)  # noqa: E731
     cell.time(TITLE, label(row), "saccade", work, rounds=80)
 
 

@@ -1,4 +1,4 @@
-// saccade's C interface as Python functions, with pybind11: for comparison only.
+// The C interface as Python functions, with pybind11, for comparison only.
 #include <sstream>
 #include <utility>
 
@@ -12,7 +12,7 @@ std::int32_t parse_format(const std::string& name) {
     if (name == "rgba") return SACCADE_FORMAT_RGBA;
     if (name == "bgra") return SACCADE_FORMAT_BGRA;
     if (name == "grey") return SACCADE_FORMAT_GREY;
-    raise_input_error("pixel_format is '" + name + "'; it must be 'rgb', 'rgba', 'bgra' or 'grey'");
+    raise_input_error("pixel_format: expected 'rgb', 'rgba', 'bgra' or 'grey'; got '" + name + "'");
 }
 
 std::string kernel() {
@@ -24,9 +24,9 @@ std::string kernel() {
 std::vector<std::string> kernels() {
     const char* names = saccade_kernels();
     if (names == nullptr) raise_input_error(saccade_last_message());
-    std::istringstream words(names);
+    std::istringstream stream(names);
     std::vector<std::string> list;
-    for (std::string name; words >> name;) list.push_back(name);
+    for (std::string name; stream >> name;) list.push_back(name);
     return list;
 }
 
@@ -63,7 +63,8 @@ Image::Image(const py::array& array, const std::string& format_name) {
     format = parse_format(format_name);
     const std::int64_t channels = format == SACCADE_FORMAT_RGB ? 3 : format == SACCADE_FORMAT_GREY ? 1 : 4;
     const bool shaped = channels == 1 ? array.ndim() == 2 : array.ndim() == 3 && array.shape(2) == channels;
-    if (!py::isinstance<py::array_t<std::uint8_t>>(array) || !shaped) raise_input_error("image must be a uint8 array");
+    if (!py::isinstance<py::array_t<std::uint8_t>>(array) || !shaped)
+        raise_input_error("image: expected a uint8 array");
     height = array.shape(0);
     width = array.shape(1);
     const bool empty = array.size() == 0;
@@ -71,7 +72,7 @@ Image::Image(const py::array& array, const std::string& format_name) {
         empty || ((width == 1 || array.strides(1) == channels) && (channels == 1 || array.strides(2) == 1));
     stride = empty || height == 1 ? channels * width : array.strides(0);
     if (!packed || stride < channels * width) {
-        raise_input_error("image has pixels that do not follow each other in memory");
+        raise_input_error("image: expected packed pixels; got gaps between them");
     }
     pixels = static_cast<const std::uint8_t*>(array.data());
 }

@@ -38,11 +38,11 @@ py::array vision_positions(const Grids& grids, std::int64_t merge_size) {
     return positions.release();
 }
 
-/// int32 or int64 [n] as int64, whatever its stride.
+/// Returns int32 or int64 [n] of any stride as int64.
 std::vector<std::int64_t> token_ids(const py::array& array) {
     const bool wide = py::isinstance<py::array_t<std::int64_t>>(array);
     if ((!wide && !py::isinstance<py::array_t<std::int32_t>>(array)) || array.ndim() != 1) {
-        raise_input_error("input_ids must be a one-dimensional array of int32 or int64");
+        raise_input_error("input_ids: expected a one-dimensional array of int32 or int64");
     }
     std::vector<std::int64_t> ids(static_cast<std::size_t>(array.shape(0)));
     for (std::size_t i = 0; i < ids.size(); ++i) {

@@ -29,12 +29,14 @@ CALLS, IMPORT, SIZE = "Binding, a call", "Binding, an import", "Binding, the fil
 PIXEL = np.zeros((1, 1, 3), np.uint8)
 IDS = np.arange(40)
 WORKS: dict[str, Callable[[Any], Any]] = {
-    "version(): nothing in, a word out": lambda core: core.version(),
+    "version(): nothing in, a string out": lambda core: core.version(),
     "smart_resize: five integers in, two out": lambda core: core.smart_resize(2160, 3840, 28, 3136, 1003520),
     "resize: an array of one pixel in, one out": lambda core: core.resize(PIXEL, 1, 1, "pillow13"),
-    "native_patches: 1 pixel to 4 patches of 1": lambda core: core.native_patches(PIXEL, 2, 2, "pillow13", 1, 2, 0),
+    "resize_patchify_native: 1 pixel to 4 patches of 1": lambda core: core.resize_patchify_native(
+        PIXEL, 2, 2, "pillow13", 1, 2, 0
+    ),
     "window_index: one grid in, two arrays out": lambda core: core.window_index([(1, 2, 2)], 2, 112, 14),
-    "mrope_positions: 40 words": lambda core: core.mrope_positions(IDS, [], [], [], 91, 92, 93, 2, 2),
+    "mrope_positions: 40 tokens": lambda core: core.mrope_positions(IDS, [], [], [], 91, 92, 93, 2, 2),
 }
 
 

@@ -19,7 +19,7 @@ std::string dtype_name(const nb::dlpack::dtype& type) {
     return name + std::to_string(type.bits);
 }
 
-/// Such as "float32 (480, 640, 4)".
+/// Returns the dtype and shape of an array, such as "float32 (480, 640, 4)".
 std::string describe(const AnyArray& array) {
     std::ostringstream text;
     text << dtype_name(array.dtype()) << " (";
@@ -33,7 +33,7 @@ std::int32_t parse_format(const std::string& name) {
     if (name == "rgba") return SACCADE_FORMAT_RGBA;
     if (name == "bgra") return SACCADE_FORMAT_BGRA;
     if (name == "grey") return SACCADE_FORMAT_GREY;
-    raise_input_error("pixel_format is '" + name + "'; it must be 'rgb', 'rgba', 'bgra' or 'grey'");
+    raise_input_error("pixel_format: expected 'rgb', 'rgba', 'bgra' or 'grey'; got '" + name + "'");
 }
 
 }  // namespace
@@ -59,22 +59,21 @@ Image::Image(const AnyArray& array, const std::string& format_name) {
         channels == 1 ? array.ndim() == 2 : array.ndim() == 3 && std::cmp_equal(array.shape(2), channels);
     if (array.dtype() != nb::dtype<std::uint8_t>() || !shaped) {
         const std::string last = channels == 1 ? "]" : ", " + std::to_string(channels) + "]";
-        raise_input_error("image must be a uint8 array [height, width" + last + "; got " + describe(array));
+        raise_input_error("image: expected a uint8 array [height, width" + last + "; got " + describe(array));
     }
     if (array.device_type() != nb::device::cpu::value) {
-        raise_input_error("image must be in the CPU's memory; copy it there first");
+        raise_input_error("image: expected CPU memory; got another device's. Copy it to the CPU first");
     }
     height = static_cast<std::int64_t>(array.shape(0));
     width = static_cast<std::int64_t>(array.shape(1));
-    // Strides of axes with one element say nothing, and those of an empty array, which the core refuses, nothing at
-    // all.
+    // The stride of an axis with one element is arbitrary, and so are all strides of an empty array, which the core
+    // rejects.
     const bool empty = array.size() == 0;
     const bool packed =
         empty || ((width == 1 || array.stride(1) == channels) && (channels == 1 || array.stride(2) == 1));
     stride = empty || height == 1 ? channels * width : array.stride(0);
     if (!packed || stride < channels * width) {
-        raise_input_error(
-            "image has pixels that do not follow each other in memory; pass numpy.ascontiguousarray(image)");
+        raise_input_error("image: expected packed pixels; got gaps between them. Pass numpy.ascontiguousarray(image)");
     }
     pixels = static_cast<const std::uint8_t*>(array.data());
 }

@@ -1,4 +1,4 @@
-// What the bindings share: errors as saccade.errors.InputError, images and grids out of Python objects.
+// Shared by the bindings: errors, and conversion of images and grids from Python objects.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -20,14 +20,14 @@ namespace nb = nanobind;
 using AnyArray = nb::ndarray<nb::ro>;
 using Grids = std::vector<std::array<std::int64_t, 3>>;
 
-/// Raises saccade.errors.InputError.
+/// Raises mlx_saccade.errors.InputError.
 [[noreturn]] void raise_input_error(const std::string& message);
 
-/// Raises the Python exception that fits a status of the core, unless it is SACCADE_OK. Needs the GIL.
+/// Raises the Python exception for a status of the core, unless it is SACCADE_OK. Needs the GIL.
 void check(std::int32_t status);
 
-/// A borrowed uint8 [height, width, 3] array whose pixels are packed; rows may lie apart (a crop). Of another format
-/// than "rgb": [height, width, 4] for "rgba" and "bgra", [height, width] for "grey".
+/// A view of a uint8 array with packed pixels and any row stride (a crop). Its shape is [height, width, 3] for "rgb",
+/// [height, width, 4] for "rgba" and "bgra", [height, width] for "grey".
 struct Image {
     explicit Image(const AnyArray& array, const std::string& format = "rgb");
 

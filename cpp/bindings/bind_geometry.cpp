@@ -19,7 +19,7 @@ std::pair<std::int64_t, std::int64_t> smart_resize(std::int64_t height, std::int
 void bind_geometry(nb::module_& module) {
     using namespace nb::literals;
     module.def("smart_resize", &smart_resize, "height"_a, "width"_a, "factor"_a, "min_pixels"_a, "max_pixels"_a,
-               "Resized (height, width) as transformers' smart_resize; InputError where it raises.");
+               "Return the resized (height, width) of transformers' smart_resize. Raise InputError if it raises.");
 }
 
 }  // namespace binding

@@ -18,9 +18,9 @@ std::string kernel() {
 std::vector<std::string> kernels() {
     const char* names = saccade_kernels();
     if (names == nullptr) raise_input_error(saccade_last_message());
-    std::istringstream words(names);
+    std::istringstream stream(names);
     std::vector<std::string> list;
-    for (std::string name; words >> name;) list.push_back(name);
+    for (std::string name; stream >> name;) list.push_back(name);
     return list;
 }
 
@@ -45,14 +45,15 @@ void limit_threads(std::int64_t count) { check(saccade_limit_threads(count)); }
 
 void bind_kernels(nb::module_& module) {
     using namespace nb::literals;
-    module.def("kernel", &kernel, "Name of the compiled kernel that this thread uses.");
-    module.def("kernels", &kernels, "Names of the kernels that this build has and this CPU runs, best first.");
+    module.def("kernel", &kernel, "Return the name of this thread's kernel.");
+    module.def("kernels", &kernels, "Return the names of the available kernels, fastest first.");
     module.def("select_kernel", &select_kernel, "name"_a.none(),
-               "Makes this thread use a kernel from now on; None: the process's again.");
-    module.def("threads", &threads, "How many threads a call of this thread may use.");
+               "Set this thread's kernel. None restores the process's.");
+    module.def("threads", &threads, "Return the maximum number of threads of a call by this thread.");
     module.def("limit_threads", &limit_threads, "count"_a,
-               "Limits the calls of this thread to so many threads; 0: the process's number again.");
-    module.def("last_kernel", &last_kernel, "Kernel that made the pixels of this thread's last resize or patches.");
+               "Limit the calls of this thread to `count` threads. 0 restores the process's number.");
+    module.def("last_kernel", &last_kernel,
+               "Return the kernel of this thread's last resize or patches. None before the first.");
 }
 
 }  // namespace binding

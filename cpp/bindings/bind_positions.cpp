@@ -15,12 +15,12 @@ namespace {
 using Int32Vector = NewArray<std::int32_t, 1>;
 using Int32Matrix = NewArray<std::int32_t, 2>;
 
-/// Gives up the GIL for what takes longer than that does.
+/// A scope without the GIL if there are enough elements to be worth the release.
 class Unlocked {
   public:
     explicit Unlocked(std::int64_t elements) {
-        constexpr std::int64_t some_microseconds = std::int64_t{1} << 18;
-        if (elements > some_microseconds) release_.emplace();
+        constexpr std::int64_t min_elements = std::int64_t{1} << 18;
+        if (elements > min_elements) release_.emplace();
     }
 
   private:
@@ -57,11 +57,11 @@ nb::object vision_positions(const Grids& grids, std::int64_t merge_size) {
     return positions.release();
 }
 
-/// int32 or int64 [n] as int64, whatever its stride.
+/// Returns int32 or int64 [n] of any stride as int64.
 std::vector<std::int64_t> token_ids(const AnyArray& array) {
     const bool wide = array.dtype() == nb::dtype<std::int64_t>();
     if ((!wide && array.dtype() != nb::dtype<std::int32_t>()) || array.ndim() != 1) {
-        raise_input_error("input_ids must be a one-dimensional array of int32 or int64");
+        raise_input_error("input_ids: expected a one-dimensional array of int32 or int64");
     }
     std::vector<std::int64_t> ids(array.shape(0));
     for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -112,11 +112,11 @@ void bind_positions(nb::module_& module) {
                nb::sig("def window_index(grids: collections.abc.Sequence[collections.abc.Sequence[int]], "
                        "merge_size: int, window_size: int, patch_size: int) -> "
                        "tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]"),
-               "Window order of tokens [tokens], and the windows' boundaries in patches [windows + 1].");
+               "Return the window order [tokens] and the windows' boundaries in patches [windows + 1].");
     module.def("vision_positions", &vision_positions, "grids"_a, "merge_size"_a,
                nb::sig("def vision_positions(grids: collections.abc.Sequence[collections.abc.Sequence[int]], "
                        "merge_size: int) -> numpy.typing.NDArray[numpy.int32]"),
-               "(row, column) of every patch in merge-block order [patches, 2].");
+               "Return (row, column) of every patch in merge-block order, [patches, 2].");
     module.def("mrope_positions", &mrope_positions, "input_ids"_a, "image_grids"_a, "video_grids"_a,
                "seconds_per_grid"_a, "image_token_id"_a, "video_token_id"_a, "vision_start_token_id"_a, "merge_size"_a,
                "tokens_per_second"_a,
@@ -126,7 +126,7 @@ void bind_positions(nb::module_& module) {
                        "seconds_per_grid: collections.abc.Sequence[float], image_token_id: int, video_token_id: int, "
                        "vision_start_token_id: int, merge_size: int, tokens_per_second: int) -> "
                        "tuple[numpy.typing.NDArray[numpy.int32], int]"),
-               "Positions [3, n] (temporal, height, width) and the delta of what follows.");
+               "Return M-RoPE positions [3, n] (temporal, height, width) and the delta of later tokens.");
 }
 
 }  // namespace binding

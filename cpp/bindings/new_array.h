@@ -1,4 +1,4 @@
-// NumPy arrays for what the core computes.
+// NumPy arrays for the outputs of the core.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -20,10 +20,10 @@ namespace binding {
 
 namespace nb = nanobind;
 
-/// Raises MemoryError for an output, such as "3 x 4 elements of 8 bytes".
+/// Raises MemoryError about an output, such as "3 x 4 elements of 8 bytes".
 [[noreturn]] void raise_memory_error(const std::string& output);
 
-/// NumPy's numbers for what arrays hold (NPY_UBYTE, NPY_INT and NPY_FLOAT of numpy/ndarraytypes.h).
+/// NumPy's type numbers (NPY_UBYTE, NPY_INT and NPY_FLOAT of numpy/ndarraytypes.h).
 enum class Element : int { uint8 = 2, int32 = 5, float32 = 11 };
 
 template <typename T>
@@ -33,10 +33,10 @@ constexpr Element element_of() {
     return std::is_same_v<T, std::int32_t> ? Element::int32 : Element::float32;
 }
 
-/// A NumPy array, contiguous and writable, over `values`, which live as long as `owner` does.
+/// Returns a contiguous, writable NumPy array over `values`, which live as long as `owner`.
 nb::object numpy_array(void* values, Element element, const std::size_t* shape, std::size_t rank, nb::object owner);
 
-/// A new NumPy array, not yet filled.
+/// A new, uninitialized NumPy array.
 template <typename T, std::size_t Rank>
 class NewArray {
   public:
@@ -55,11 +55,11 @@ class NewArray {
     T* data() { return static_cast<T*>(memory_->data()); }
     std::int64_t size() const { return static_cast<std::int64_t>(size_); }
 
-    /// Hands the memory over to Python.
+    /// Returns the array and gives its memory to Python.
     nb::object release() {
         T* values = data();
         auto memory = std::make_unique<OutputMemory>(std::move(*memory_));
-        nb::capsule owner(memory.get(), [](void* held) noexcept { delete static_cast<OutputMemory*>(held); });
+        nb::capsule owner(memory.get(), [](void* output) noexcept { delete static_cast<OutputMemory*>(output); });
         memory.release();
         return numpy_array(values, element_of<T>(), shape_.data(), Rank, std::move(owner));
     }

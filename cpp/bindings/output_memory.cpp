@@ -21,38 +21,38 @@ constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kLargePage = std::size_t{2} << 20;
 constexpr std::size_t kLarge = 2 * kLargePage;
 
-/// Blocks that wait to be used again. Nobody waits for its lock: who does not get it does without, also in the child of
-/// a fork that happened while another thread held it.
-class Spare {
+/// A pool of blocks for reuse. A thread that does not get the lock does without the pool, also in the child of a fork
+/// that left it locked.
+class SpareBlocks {
   public:
-    /// A block of at least `bytes`, and not much more, with its size; nothing where there is none.
+    /// Returns a block of `bytes` to about twice that, with its size; null if there is none.
     std::pair<void*, std::size_t> take(std::size_t bytes) {
-        std::pair<void*, std::size_t> found{nullptr, 0};
-        if (busy_.test_and_set(std::memory_order_acquire)) return found;
+        std::pair<void*, std::size_t> free_block{nullptr, 0};
+        if (busy_.test_and_set(std::memory_order_acquire)) return free_block;
         for (auto& block : blocks_) {
             if (block.first == nullptr || block.second < bytes || block.second / 2 > bytes) continue;
-            found = std::exchange(block, {nullptr, 0});
+            free_block = std::exchange(block, {nullptr, 0});
             break;
         }
         busy_.clear(std::memory_order_release);
-        return found;
+        return free_block;
     }
 
-    /// Keeps a block in place of the one that has waited longest; returns the one to be freed. The system may take back
-    /// what waits, but for the newest block of moderate size: offering that costs as much as a tenth of a call.
+    /// Stores a block in place of the oldest, and returns the block to free. The system may reclaim stored blocks,
+    /// except for the newest one of moderate size, because madvise is slow for a short call.
     void* give(void* data, std::size_t size) {
-        if (size > kMost || busy_.test_and_set(std::memory_order_acquire)) return data;
+        if (size > kMaxSize || busy_.test_and_set(std::memory_order_acquire)) return data;
         for (const auto& [waiting, extent] : blocks_) offer(waiting, extent);
-        if (size > kMostHeld) offer(data, size);
-        void* unwanted = std::exchange(blocks_[next_], {data, size}).first;
+        if (size > kMaxResident) offer(data, size);
+        void* oldest = std::exchange(blocks_[next_], {data, size}).first;
         next_ = (next_ + 1) % blocks_.size();
         busy_.clear(std::memory_order_release);
-        return unwanted;
+        return oldest;
     }
 
   private:
-    static constexpr std::size_t kMost = std::size_t{64} << 20;
-    static constexpr std::size_t kMostHeld = kMost / 2;
+    static constexpr std::size_t kMaxSize = std::size_t{64} << 20;
+    static constexpr std::size_t kMaxResident = kMaxSize / 2;
 
     static void offer(void* data, std::size_t size) {
         if (data != nullptr) madvise(data, size, MADV_FREE);
@@ -63,8 +63,8 @@ class Spare {
     std::atomic_flag busy_;
 };
 
-Spare& spare() {
-    constinit static Spare blocks;
+SpareBlocks& spare_blocks() {
+    constinit static SpareBlocks blocks;
     return blocks;
 }
 #endif
@@ -75,7 +75,7 @@ OutputMemory::OutputMemory(std::size_t bytes)
     : block_(nullptr), data_(nullptr), size_(std::max<std::size_t>(bytes, 1)) {
 #if defined(__linux__)
     if (bytes >= kLarge) {
-        const auto [data, size] = spare().take(bytes);
+        const auto [data, size] = spare_blocks().take(bytes);
         if (data != nullptr) {
             data_ = block_ = data, size_ = size;
             return;
@@ -83,11 +83,11 @@ OutputMemory::OutputMemory(std::size_t bytes)
         size_ = (bytes + kLargePage - 1) / kLargePage * kLargePage;
         if (size_ < bytes || posix_memalign(&block_, kLargePage, size_) != 0) throw std::bad_alloc();
         data_ = block_;
-        madvise(data_, size_, MADV_HUGEPAGE);  // a wish: where it is not granted, all works as before
+        madvise(data_, size_, MADV_HUGEPAGE);  // a hint that may be ignored
         return;
     }
 #endif
-    // Whole cache lines: vectors that lie across two of them are written at half the speed.
+    // Aligned to a cache line: vectors across two lines are written at half the speed.
     std::size_t room = size_ + kCacheLine;
     block_ = room < size_ ? nullptr : std::malloc(room);
     if (block_ == nullptr) throw std::bad_alloc();
@@ -102,7 +102,7 @@ OutputMemory::OutputMemory(OutputMemory&& other) noexcept
 
 OutputMemory::~OutputMemory() {
 #if defined(__linux__)
-    if (block_ != nullptr && size_ >= kLarge) block_ = spare().give(block_, size_);
+    if (block_ != nullptr && size_ >= kLarge) block_ = spare_blocks().give(block_, size_);
 #endif
     std::free(block_);
 }

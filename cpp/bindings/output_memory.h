@@ -1,13 +1,13 @@
-// Memory for the arrays that go to Python.
+// Memory for arrays that are returned to Python.
 #pragma once
 
 #include <cstddef>
 
 namespace binding {
 
-/// Memory for an output, not yet filled. Large blocks come in large pages, and a few of them that Python has let go of
-/// wait for the next call: the first touch of fresh pages, which the system clears, costs more than the work that fills
-/// them. All but one of at most 32 MB the system may take back whenever it needs memory.
+/// Uninitialized memory for an output. Large blocks use large pages. A few blocks that Python has freed are reused,
+/// because the first touch of fresh pages costs more than the work that fills them. The system may reclaim them at any
+/// time, except for one of at most 32 MB.
 class OutputMemory {
   public:
     /// Throws std::bad_alloc.
@@ -21,7 +21,7 @@ class OutputMemory {
 
   private:
     void* block_;  // as allocated
-    void* data_;   // in whole cache lines
+    void* data_;   // aligned to a cache line
     std::size_t size_;
 };
 

@@ -1,9 +1,9 @@
-# `cmake --install`: the header, the library, and what pkg-config and find_package(saccade) need to find them.
+# `cmake --install`: the header, the library, and files for pkg-config and find_package(saccade).
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/saccade)
 
-# What a program in C has to link besides a static library: the C++ runtime and threads. A shared one brings them.
+# What a C program links with a static library: the C++ runtime and threads. A shared library links them itself.
 set(runtime "")
 set(saccade_libs "")
 if(NOT BUILD_SHARED_LIBS)
@@ -28,7 +28,7 @@ write_basic_package_version_file(saccadeConfigVersion.cmake COMPATIBILITY SameMi
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/saccadeConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/saccadeConfigVersion.cmake
   DESTINATION ${package_dir})
 
-# Relative to the file itself, so that an installed tree can be moved; but for folders given as absolute paths, which stay.
+# Paths are relative to the file, so that an installed tree can be moved, unless they are given as absolute paths.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
   set(saccade_pc_prefix "${CMAKE_INSTALL_PREFIX}")
 else()

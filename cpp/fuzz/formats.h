@@ -1,4 +1,4 @@
-// The formats in which the core takes images.
+// The pixel formats of the core.
 #pragma once
 
 #include "reference.h"
@@ -6,15 +6,14 @@
 
 namespace formats {
 
-inline int bytes_a_pixel(int format) {
+inline int bytes_per_pixel(int format) {
     return format == SACCADE_FORMAT_RGB ? 3 : format == SACCADE_FORMAT_GREY ? 1 : 4;
 }
 
-/// RGB pixels as a format stores them, rows `stride` bytes apart and no byte more than they need: what reads beyond the
-/// last pixel is caught. Grey keeps the first channel; a fourth byte and what is between the rows must make no
-/// difference, and differ.
+/// Returns RGB pixels stored in a format with a stride, in memory of the exact size, so that reads past the last pixel
+/// are found. Grey keeps the first channel. Fourth bytes and bytes between rows are noise, which must not matter.
 inline reference::Bytes stored(const reference::Bytes& rgb, int width, int format, int stride) {
-    const int bytes = bytes_a_pixel(format), height = static_cast<int>(rgb.size()) / 3 / width;
+    const int bytes = bytes_per_pixel(format), height = static_cast<int>(rgb.size()) / 3 / width;
     reference::Bytes out = reference::noise(static_cast<std::size_t>(stride * (height - 1) + bytes * width), 77);
     for (int y = 0; y < height; ++y) {
         for (int x = 0; x < width; ++x) {
@@ -27,7 +26,7 @@ inline reference::Bytes stored(const reference::Bytes& rgb, int width, int forma
     return out;
 }
 
-/// What those pixels stand for: in grey, the first channel three times.
+/// Returns the RGB values of those pixels: for grey, the first channel three times.
 inline reference::Bytes seen(reference::Bytes rgb, int format) {
     if (format == SACCADE_FORMAT_GREY) {
         for (std::size_t i = 0; i < rgb.size(); ++i) rgb[i] = rgb[i - i % 3];

@@ -1,4 +1,4 @@
-// smart_resize against the formula written with the C library's rounding, for any 64-bit arguments.
+// smart_resize against the formula with the C library's rounding, for any 64-bit arguments.
 #include <cinttypes>
 #include <cmath>
 

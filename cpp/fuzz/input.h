@@ -1,4 +1,4 @@
-// Numbers out of a fuzzer's bytes, and how a finding is reported.
+// Numbers from a fuzzer's bytes, and reports of findings.
 #pragma once
 
 #include <cmath>
@@ -17,7 +17,7 @@ class Input {
   public:
     Input(const std::uint8_t* data, std::size_t size) : data_(data), left_(size) {}
 
-    /// The next bytes as a number; zeros when there are none left.
+    /// Returns the next bytes as a number, with zeros after the end.
     std::uint64_t bits(int bytes) {
         std::uint64_t value = 0;
         for (int i = 0; i < bytes; ++i) {
@@ -29,7 +29,7 @@ class Input {
     std::int64_t between(std::int64_t low, std::int64_t high) {
         return low + static_cast<std::int64_t>(bits(4) % static_cast<std::uint64_t>(high - low + 1));
     }
-    /// Mostly a number in range, sometimes any 64 bits: what has to be refused.
+    /// Returns a number in range, or sometimes any 64 bits, to test errors.
     std::int64_t wild(std::int64_t low, std::int64_t high) {
         return bits(1) % 16 == 0 ? static_cast<std::int64_t>(bits(8)) : between(low, high);
     }
@@ -40,7 +40,7 @@ class Input {
     std::size_t left_;
 };
 
-/// Mean and deviation of each channel: those that models have, or any floats, among them some that have to be refused.
+/// Mean and deviation of each channel: those of models, or any floats, including invalid ones.
 struct Normalization {
     explicit Normalization(Input& input) {
         constexpr double usual[3][2][3] = {{{0.48145466, 0.4578275, 0.40821073}, {0.26862954, 0.26130258, 0.27577711}},
@@ -63,7 +63,7 @@ struct Normalization {
         for (int c = 0; c < 3; ++c) finite = finite && std::isfinite(mean[c]) && std::isfinite(std[c]) && std[c] != 0;
         return finite;
     }
-    /// For a message.
+    /// Returns the values for a message.
     std::string text() const {
         char out[200];
         std::snprintf(out, sizeof out, "mean {%.9g, %.9g, %.9g}, std {%.9g, %.9g, %.9g}", mean[0], mean[1], mean[2],
@@ -75,7 +75,7 @@ struct Normalization {
 
 }  // namespace fuzz
 
-// Prints the call in a form that can be pasted into a test, and stops.
+// Aborts unless the condition holds, with the call in a form that can be pasted into a test.
 #define FUZZ_EXPECT(condition, ...)                             \
     do {                                                        \
         if (!(condition)) {                                     \

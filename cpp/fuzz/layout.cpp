@@ -1,5 +1,5 @@
-// Windows, positions and patches in every kernel: any arguments are refused or served; what is served agrees with the
-// slow reference.
+// Windows, positions and patches in every kernel: invalid arguments are rejected, and valid arguments give the results
+// of the slow reference.
 #include <cinttypes>
 #include <cstring>
 #include <vector>
@@ -11,8 +11,8 @@
 
 namespace {
 
-/// The tokens of one more frame in window order, and where in patches each of its windows ends.
-void append_windows(int rows, int columns, int side, int patches_a_token, std::vector<std::int32_t>& index,
+/// Appends the tokens of a frame in window order, and the end of each of its windows in patches.
+void append_windows(int rows, int columns, int side, int patches_per_token, std::vector<std::int32_t>& index,
                     std::vector<std::int32_t>& ends) {
     const auto first = static_cast<std::int32_t>(index.size());
     const auto order = reference::window_order(rows, columns, side);
@@ -20,7 +20,7 @@ void append_windows(int rows, int columns, int side, int patches_a_token, std::v
     for (std::size_t i = 0; i < order.size(); ++i) {
         index.push_back(first + order[i]);
         const bool last = i + 1 == order.size() || window(i) != window(i + 1);
-        if (last) ends.push_back(static_cast<std::int32_t>(index.size()) * patches_a_token);
+        if (last) ends.push_back(static_cast<std::int32_t>(index.size()) * patches_per_token);
     }
 }
 
@@ -53,10 +53,10 @@ void windows(fuzz::Input& input) {
                 "%" PRId64 " tokens, %" PRId64 " boundaries", tokens, boundaries);
     for (const std::string& kernel : kernels::available()) {
         const kernels::Using use(kernel);
-        std::vector<std::int32_t> index(expected.size()), made(ends.size());
+        std::vector<std::int32_t> index(expected.size()), output(ends.size());
         const int status = saccade_window_index(grids.data(), count, merge, window, patch, index.data(), tokens,
-                                                made.data(), boundaries);
-        FUZZ_EXPECT(use.ok() && status == SACCADE_OK && index == expected && made == ends,
+                                                output.data(), boundaries);
+        FUZZ_EXPECT(use.ok() && status == SACCADE_OK && index == expected && output == ends,
                     "%s: window_index: %" PRId64 " grids, first (%" PRId64 ", %" PRId64 ", %" PRId64 "), merge %" PRId64
                     ", window %" PRId64 ", patch %" PRId64,
                     kernel.c_str(), count, grids[0], grids[1], grids[2], merge, window, patch);
@@ -79,12 +79,13 @@ void patches(fuzz::Input& input) {
     const std::int64_t width = columns * factor, height = rows * factor;
     const auto image = reference::noise(static_cast<std::size_t>(width * height * 3), input.seed());
     const auto room = static_cast<std::int64_t>(image.size());
-    const auto cut = [&](std::int64_t window) {
+    const auto patchify = [&](std::int64_t window) {
         const auto order =
             reference::window_order(static_cast<int>(rows), static_cast<int>(columns), static_cast<int>(window));
-        return reference::cut(image, static_cast<int>(width), static_cast<int>(patch), static_cast<int>(merge), order);
+        return reference::patchify(image, static_cast<int>(width), static_cast<int>(patch), static_cast<int>(merge),
+                                   order);
     };
-    const auto expected = cut(side == 0 ? columns + rows : side);
+    const auto expected = patchify(side == 0 ? columns + rows : side);
     for (const std::string& kernel : kernels::available()) {
         const kernels::Using use(kernel);
         reference::Bytes native(image.size());
@@ -97,14 +98,14 @@ void patches(fuzz::Input& input) {
     const int frames = 1 + static_cast<int>(input.bits(1) % 3);
     const fuzz::Normalization by(input);
     const auto floats =
-        reference::normalize(cut(columns + rows), static_cast<int>(patch * patch), frames, by.mean, by.std);
+        reference::normalize(patchify(columns + rows), static_cast<int>(patch * patch), frames, by.mean, by.std);
     for (const std::string& kernel : kernels::available()) {
         const kernels::Using use(kernel);
-        std::vector<float> made(floats.size());
+        std::vector<float> output(floats.size());
         const int status = saccade_patchify_reference(image.data(), width, height, 3 * width, 0, patch, merge, frames,
-                                                      by.mean, by.std, made.data(), frames * room);
-        const bool right = by.possible() ? status == SACCADE_OK && kernels::ran(kernel) && same_bits(made, floats)
-                                         : status == SACCADE_ERROR_INPUT && made == std::vector<float>(made.size());
+                                                      by.mean, by.std, output.data(), frames * room);
+        const bool right = by.possible() ? status == SACCADE_OK && kernels::ran(kernel) && same_bits(output, floats)
+                                         : status == SACCADE_ERROR_INPUT && output == std::vector<float>(output.size());
         FUZZ_EXPECT(use.ok() && right,
                     "%s: reference patches of %" PRId64 "x%" PRId64 ", patch %" PRId64 ", merge %" PRId64
                     ", %d frames, %s",

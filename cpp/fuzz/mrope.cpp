@@ -1,4 +1,4 @@
-// M-RoPE: prompts built to match their grids are served as the rule says; broken ones are refused, nothing else.
+// M-RoPE: prompts that match their grids give the positions of the rule; broken prompts are rejected.
 #include <cmath>
 #include <vector>
 

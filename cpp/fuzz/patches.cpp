@@ -1,5 +1,5 @@
-// One to three images in one call, in any format and with rows apart, resized and cut by every kernel: the patches are
-// those of the slow resize, as bytes and as normalized floats, and nothing is written beside them.
+// Batches of one to three images of any format and stride, in every kernel. The patches equal those of the slow resize,
+// as bytes and as normalized floats, and guards after them stay intact.
 #include <cstring>
 #include <vector>
 
@@ -19,10 +19,10 @@ struct Case {
     std::uint32_t seed = 0;
     reference::Bytes source, resized;
 
-    int stride() const { return width * formats::bytes_a_pixel(format) + gap; }
+    int stride() const { return width * formats::bytes_per_pixel(format) + gap; }
     reference::Bytes patches(int window) const {
-        return reference::cut(resized, columns * kFactor, kPatch, kMerge,
-                              reference::window_order(rows, columns, window == 0 ? kNoWindows : window));
+        return reference::patchify(resized, columns * kFactor, kPatch, kMerge,
+                                   reference::window_order(rows, columns, window == 0 ? kNoWindows : window));
     }
 };
 
@@ -41,15 +41,15 @@ Case make(fuzz::Input& input) {
     return made;
 }
 
-/// What a call has to leave of each image, and the guard behind it.
+/// The expected output of each image, with a guard after it.
 template <typename Value>
 using Outputs = std::vector<std::vector<Value>>;
 
-/// Runs `call`, a batch function with arguments that `told` names, with every kernel. What it has to refuse leaves
-/// guards alone.
+/// Runs the batch function `call` in every kernel and compares its outputs; `description` names its arguments. Invalid
+/// arguments must leave all outputs untouched.
 template <typename Value, typename Call>
-void compare(const std::vector<Case>& cases, const Outputs<Value>& expected, bool possible, const std::string& told,
-             Call call) {
+void compare(const std::vector<Case>& cases, const Outputs<Value>& expected, bool possible,
+             const std::string& description, Call call) {
     for (const std::string& kernel : kernels::available()) {
         const kernels::Using use(kernel);
         Outputs<Value> out;
@@ -63,14 +63,14 @@ void compare(const std::vector<Case>& cases, const Outputs<Value>& expected, boo
         }
         const int status = call(images.data(), static_cast<std::int64_t>(images.size()));
         FUZZ_EXPECT(use.ok() && status == (possible ? SACCADE_OK : SACCADE_ERROR_INPUT), "%s, %s: %s", kernel.c_str(),
-                    told.c_str(), saccade_last_message());
+                    description.c_str(), saccade_last_message());
         FUZZ_EXPECT(!possible || kernels::ran(kernel), "%s, but %s ran", kernel.c_str(), saccade_last_kernel());
         for (std::size_t i = 0; i < cases.size(); ++i) {
             const Case& one = cases[i];
             FUZZ_EXPECT(std::memcmp(out[i].data(), expected[i].data(), out[i].size() * sizeof(Value)) == 0,
                         "%s: image %zu of %zu, noise(%u), %dx%d to %dx%d tokens, format %d, order %d, gap %d, %s",
                         kernel.c_str(), i, cases.size(), one.seed, one.width, one.height, one.columns, one.rows,
-                        one.format, one.order, one.gap, told.c_str());
+                        one.format, one.order, one.gap, description.c_str());
         }
     }
 }
@@ -81,9 +81,9 @@ void native(const std::vector<Case>& cases, int window) {
         expected.push_back(one.patches(window));
         expected.back().push_back(kGuard);
     }
-    const std::string told = "window " + std::to_string(window);
-    compare(cases, expected, true, told, [&](const saccade_batch_image* images, std::int64_t count) {
-        return saccade_native_patches_batch(images, count, kPatch, kMerge, window * kFactor);
+    const std::string description = "window " + std::to_string(window);
+    compare(cases, expected, true, description, [&](const saccade_batch_image* images, std::int64_t count) {
+        return saccade_resize_patchify_native_batch(images, count, kPatch, kMerge, window * kFactor);
     });
 }
 
@@ -94,9 +94,9 @@ void floats(const std::vector<Case>& cases, int frames, const fuzz::Normalizatio
         if (!by.possible()) expected.back().assign(expected.back().size(), kGuard);
         expected.back().push_back(kGuard);
     }
-    const std::string told = std::to_string(frames) + " frames, " + by.text();
-    compare(cases, expected, by.possible(), told, [&](const saccade_batch_image* images, std::int64_t count) {
-        return saccade_reference_patches_batch(images, count, kPatch, kMerge, frames, by.mean, by.std);
+    const std::string description = std::to_string(frames) + " frames, " + by.text();
+    compare(cases, expected, by.possible(), description, [&](const saccade_batch_image* images, std::int64_t count) {
+        return saccade_resize_patchify_reference_batch(images, count, kPatch, kMerge, frames, by.mean, by.std);
     });
 }
 

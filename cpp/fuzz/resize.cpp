@@ -1,5 +1,4 @@
-// Resizing by every kernel, from every format, against the slow reference, in both orders of the passes and with rows
-// apart.
+// Resize in every kernel, of every format, in both pass orders and any stride, against the slow reference.
 #include <vector>
 
 #include "formats.h"
@@ -23,9 +22,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const auto rgb = reference::resize(image, width, height, new_width, new_height, order == 1);
     for (int format = SACCADE_FORMAT_RGB; format <= SACCADE_FORMAT_GREY; ++format) {
-        const int stride = width * formats::bytes_a_pixel(format) + gap;
+        const int stride = width * formats::bytes_per_pixel(format) + gap;
         const auto source = formats::stored(image, width, format, stride);
-        // No channel knows of the others, so the grey image's resized form is in that of the colored one.
+        // Channels are independent, so the resized grey image is part of the resized color image.
         const auto expected = formats::seen(rgb, format);
         for (const std::string& kernel : kernels::available()) {
             const kernels::Using use(kernel);

@@ -1,5 +1,5 @@
-// Runs a fuzz target without libFuzzer: on the files named, or on inputs made from seeds, so that it never rots.
-//     fuzz_resize [FILE...]        SACCADE_FUZZ_ROUNDS is the number of made inputs, 2000 unless told
+// Runs a fuzz target without libFuzzer, on files or on generated inputs, so that every build compiles and runs it.
+//     fuzz_resize [FILE...]        SACCADE_FUZZ_ROUNDS: number of generated inputs, default 2000
 #include <fstream>
 #include <iterator>
 #include <vector>
@@ -13,8 +13,8 @@ int main(int count, char** arguments) {
         LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     }
     if (count > 1) return 0;
-    const char* told = std::getenv("SACCADE_FUZZ_ROUNDS");
-    const long rounds = told != nullptr ? std::atol(told) : 2000;
+    const char* text = std::getenv("SACCADE_FUZZ_ROUNDS");
+    const long rounds = text != nullptr ? std::atol(text) : 2000;
     std::uint64_t state = 0x9E3779B97F4A7C15ULL;
     for (long round = 0; round < rounds; ++round) {
         std::vector<std::uint8_t> bytes(static_cast<std::size_t>(round % 160));

@@ -1,4 +1,4 @@
-// The C interface: every call goes through one boundary that turns exceptions into a status and a message.
+// The C interface. guarded() turns every exception into a status and a message.
 #include <new>
 #include <span>
 #include <string>
@@ -24,6 +24,7 @@ std::string& last_message() {
     return message;
 }
 
+/// Sets this thread's message and returns `status`.
 std::int32_t fail(std::int32_t status, const char* message) noexcept {
     try {
         last_message() = message;
@@ -33,6 +34,7 @@ std::int32_t fail(std::int32_t status, const char* message) noexcept {
     return status;
 }
 
+/// Calls `body` and returns the status of what it throws.
 template <typename Body>
 std::int32_t guarded(Body body) noexcept {
     try {
@@ -41,7 +43,7 @@ std::int32_t guarded(Body body) noexcept {
     } catch (const InputError& error) {
         return fail(SACCADE_ERROR_INPUT, error.what());
     } catch (const std::bad_alloc&) {
-        return fail(SACCADE_ERROR_MEMORY, "not enough memory for the working buffers; use a smaller image");
+        return fail(SACCADE_ERROR_MEMORY, "out of memory for working buffers. Use a smaller image");
     } catch (const std::exception& error) {
         return fail(SACCADE_ERROR_INTERNAL, error.what());
     } catch (...) {
@@ -49,8 +51,9 @@ std::int32_t guarded(Body body) noexcept {
     }
 }
 
+/// Throws InputError about `what` if the pointer is NULL.
 void check_pointer(const void* pointer, const char* what) {
-    if (pointer == nullptr) reject(what, " is NULL");
+    if (pointer == nullptr) reject(what, ": expected a pointer; got NULL");
 }
 
 Normalization to_normalization(const double* mean, const double* std) {
@@ -59,7 +62,7 @@ Normalization to_normalization(const double* mean, const double* std) {
     return {{mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}};
 }
 
-/// A pointer to `count` elements, which may be NULL only where there are none.
+/// Throws InputError about `what` if a pointer to `count` elements is NULL and count is not 0.
 void check_array(const void* pointer, std::int64_t count, const char* what) {
     if (count > 0) check_pointer(pointer, what);
 }
@@ -71,7 +74,7 @@ Image to_image(const std::uint8_t* pixels, std::int64_t width, std::int64_t heig
 
 template <typename Value>
 std::vector<PatchesRequest<Value>> to_requests(const saccade_batch_image* images, std::int64_t count) {
-    if (count < 1) reject("images has ", count, " entries; at least 1 is needed");
+    if (count < 1) reject("images: expected at least 1 entry; got ", count);
     check_pointer(images, "images");
     std::vector<PatchesRequest<Value>> requests;
     for (const saccade_batch_image& one : std::span(images, static_cast<std::size_t>(count))) {
@@ -84,13 +87,13 @@ std::vector<PatchesRequest<Value>> to_requests(const saccade_batch_image* images
     return requests;
 }
 
-/// Before an image is cut as it is by what would resize it, and would blame its target.
-std::int32_t check_kept_size(std::int64_t width, std::int64_t height, const Cut& cut, std::int64_t frames) {
-    return guarded([&] { patches_shape(width, height, cut, frames, {.frames = "temporal_patch_size"}); });
+/// Checks an image that is not resized, so that errors name width and height, not target_width and target_height.
+std::int32_t check_own_size(std::int64_t width, std::int64_t height, const PatchSpec& spec, std::int64_t frames) {
+    return guarded([&] { patches_shape(width, height, spec, frames, {.frames = "temporal_patch_size"}); });
 }
 
 Grids read_grids(const std::int64_t* grids, std::int64_t count, std::int64_t merge_size) {
-    if (count < 1) reject("grids has ", count, " entries; at least 1 is needed");
+    if (count < 1) reject("grids: expected at least 1 entry; got ", count);
     check_pointer(grids, "grids");
     return Grids(grids, count, merge_size, "grids");
 }
@@ -182,56 +185,62 @@ std::int32_t saccade_patchify_native(const std::uint8_t* pixels, std::int64_t wi
                                      std::int64_t stride, std::int32_t format, std::int64_t patch_size,
                                      std::int64_t merge_size, std::int64_t window_size, std::uint8_t* patches,
                                      std::int64_t patches_capacity) {
-    const std::int32_t status = check_kept_size(width, height, {patch_size, merge_size}, 1);
+    const std::int32_t status = check_own_size(width, height, {patch_size, merge_size}, 1);
     if (status != SACCADE_OK) return status;
-    // An image that keeps its size goes through no pass, whatever their order.
-    return saccade_native_patches(pixels, width, height, stride, format, width, height, SACCADE_PASS_ORDER_PILLOW13,
-                                  patch_size, merge_size, window_size, patches, patches_capacity);
+    // An image that keeps its size takes no pass, so any pass order will do.
+    return saccade_resize_patchify_native(pixels, width, height, stride, format, width, height,
+                                          SACCADE_PASS_ORDER_PILLOW13, patch_size, merge_size, window_size, patches,
+                                          patches_capacity);
 }
 
-std::int32_t saccade_native_patches(const std::uint8_t* source, std::int64_t source_width, std::int64_t source_height,
-                                    std::int64_t source_stride, std::int32_t format, std::int64_t target_width,
-                                    std::int64_t target_height, std::int32_t pass_order, std::int64_t patch_size,
-                                    std::int64_t merge_size, std::int64_t window_size, std::uint8_t* patches,
-                                    std::int64_t patches_capacity) {
+std::int32_t saccade_resize_patchify_native(const std::uint8_t* source, std::int64_t source_width,
+                                            std::int64_t source_height, std::int64_t source_stride, std::int32_t format,
+                                            std::int64_t target_width, std::int64_t target_height,
+                                            std::int32_t pass_order, std::int64_t patch_size, std::int64_t merge_size,
+                                            std::int64_t window_size, std::uint8_t* patches,
+                                            std::int64_t patches_capacity) {
     const saccade_batch_image image{source,     source_width, source_height, source_stride, format,
                                     pass_order, target_width, target_height, patches,       patches_capacity};
-    return saccade_native_patches_batch(&image, 1, patch_size, merge_size, window_size);
+    return saccade_resize_patchify_native_batch(&image, 1, patch_size, merge_size, window_size);
 }
 
-std::int32_t saccade_native_patches_batch(const saccade_batch_image* images, std::int64_t count,
-                                          std::int64_t patch_size, std::int64_t merge_size, std::int64_t window_size) {
+std::int32_t saccade_resize_patchify_native_batch(const saccade_batch_image* images, std::int64_t count,
+                                                  std::int64_t patch_size, std::int64_t merge_size,
+                                                  std::int64_t window_size) {
     return guarded(
-        [&] { native_patches(to_requests<std::uint8_t>(images, count), {patch_size, merge_size}, window_size); });
+        [&] { patchify_native(to_requests<std::uint8_t>(images, count), {patch_size, merge_size}, window_size); });
 }
 
 std::int32_t saccade_patchify_reference(const std::uint8_t* pixels, std::int64_t width, std::int64_t height,
                                         std::int64_t stride, std::int32_t format, std::int64_t patch_size,
                                         std::int64_t merge_size, std::int64_t temporal_patch_size, const double* mean,
                                         const double* std, float* patches, std::int64_t patches_capacity) {
-    const std::int32_t status = check_kept_size(width, height, {patch_size, merge_size}, temporal_patch_size);
+    const std::int32_t status = check_own_size(width, height, {patch_size, merge_size}, temporal_patch_size);
     if (status != SACCADE_OK) return status;
-    return saccade_reference_patches(pixels, width, height, stride, format, width, height, SACCADE_PASS_ORDER_PILLOW13,
-                                     patch_size, merge_size, temporal_patch_size, mean, std, patches, patches_capacity);
+    return saccade_resize_patchify_reference(pixels, width, height, stride, format, width, height,
+                                             SACCADE_PASS_ORDER_PILLOW13, patch_size, merge_size, temporal_patch_size,
+                                             mean, std, patches, patches_capacity);
 }
 
-std::int32_t saccade_reference_patches(const std::uint8_t* source, std::int64_t source_width,
-                                       std::int64_t source_height, std::int64_t source_stride, std::int32_t format,
-                                       std::int64_t target_width, std::int64_t target_height, std::int32_t pass_order,
-                                       std::int64_t patch_size, std::int64_t merge_size,
-                                       std::int64_t temporal_patch_size, const double* mean, const double* std,
-                                       float* patches, std::int64_t patches_capacity) {
+std::int32_t saccade_resize_patchify_reference(const std::uint8_t* source, std::int64_t source_width,
+                                               std::int64_t source_height, std::int64_t source_stride,
+                                               std::int32_t format, std::int64_t target_width,
+                                               std::int64_t target_height, std::int32_t pass_order,
+                                               std::int64_t patch_size, std::int64_t merge_size,
+                                               std::int64_t temporal_patch_size, const double* mean, const double* std,
+                                               float* patches, std::int64_t patches_capacity) {
     const saccade_batch_image image{source,     source_width, source_height, source_stride, format,
                                     pass_order, target_width, target_height, patches,       patches_capacity};
-    return saccade_reference_patches_batch(&image, 1, patch_size, merge_size, temporal_patch_size, mean, std);
+    return saccade_resize_patchify_reference_batch(&image, 1, patch_size, merge_size, temporal_patch_size, mean, std);
 }
 
-std::int32_t saccade_reference_patches_batch(const saccade_batch_image* images, std::int64_t count,
-                                             std::int64_t patch_size, std::int64_t merge_size,
-                                             std::int64_t temporal_patch_size, const double* mean, const double* std) {
+std::int32_t saccade_resize_patchify_reference_batch(const saccade_batch_image* images, std::int64_t count,
+                                                     std::int64_t patch_size, std::int64_t merge_size,
+                                                     std::int64_t temporal_patch_size, const double* mean,
+                                                     const double* std) {
     return guarded([&] {
-        reference_patches(to_requests<float>(images, count), {patch_size, merge_size}, temporal_patch_size,
-                          to_normalization(mean, std));
+        patchify_reference(to_requests<float>(images, count), {patch_size, merge_size}, temporal_patch_size,
+                           to_normalization(mean, std));
     });
 }
 

@@ -1,4 +1,4 @@
-// Patches of several images in one call: planned first, then made strip by strip, whosever strip it is.
+// Patches of several images in one call: plan all images, then run the strips of all.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@
 
 namespace saccade {
 
-/// One image, what it is resized to, and where its patches go.
+/// An image of a batch: its source, its resized size, and the output for its patches.
 template <typename Value>
 struct PatchesRequest {
     Image source;
@@ -22,18 +22,18 @@ struct PatchesRequest {
     std::int64_t capacity;
 };
 
-/// Throws InputError unless the request can be carried out; returns the shape of its patches.
+/// Returns the shape of a request's patches. Throws InputError if an argument is invalid.
 template <typename Value>
-PatchesShape check_request(const PatchesRequest<Value>& request, const Cut& cut, std::int64_t frames) {
+PatchesShape check_request(const PatchesRequest<Value>& request, const PatchSpec& spec, std::int64_t frames) {
     check_resize(request.source, request.size, request.order);
-    const PatchesShape shape = patches_shape(request.size.width, request.size.height, cut, frames,
+    const PatchesShape shape = patches_shape(request.size.width, request.size.height, spec, frames,
                                              {"target_width", "target_height", "temporal_patch_size"});
-    if (request.patches == nullptr) reject("patches is NULL");
+    if (request.patches == nullptr) reject("patches: expected a pointer; got NULL");
     check_capacity(request.capacity, shape.patches * shape.values, "patches");
     return shape;
 }
 
-/// Calls work(i) for each of a batch; what is wrong with an image is said of images[i] where there are several.
+/// Calls work(i) for each image of a batch. Of several images, an InputError's message begins with "images[i]: ".
 template <typename Work>
 void for_each_image(std::size_t count, Work work) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -46,22 +46,22 @@ void for_each_image(std::size_t count, Work work) {
     }
 }
 
-/// Plans each of `count` images with plan(i), which returns a unique_ptr to what has a `job()`, and runs the jobs.
+/// Plans `count` images with plan(i), which returns a unique_ptr to an object with a `job()`, and runs the jobs.
 template <typename Plan>
 void run_planned(std::size_t count, Plan plan) {
-    // The weights of so many are held at once, some 0.2 MB each for a large image.
+    // Bounds the weights in memory: about 0.2 MB for a large image.
     constexpr std::size_t kInFlight = 32;
     for (std::size_t first = 0; first < count; first += kInFlight) {
-        const std::size_t some = std::min(kInFlight, count - first);
-        std::vector<decltype(plan(first))> planned(some);
+        const std::size_t batch = std::min(kInFlight, count - first);
+        std::vector<decltype(plan(first))> plans(batch);
         Threads threads;
-        if (some > 1) threads = threads_allowed();
-        share_work(static_cast<int>(some), threads, [&](int i) {
+        if (batch > 1) threads = threads_allowed();
+        share_work(static_cast<int>(batch), threads, [&](int i) {
             const auto at = static_cast<std::size_t>(i);
-            planned[at] = plan(first + at);
+            plans[at] = plan(first + at);
         });
         std::vector<StripJob> jobs;
-        for (const auto& one : planned) jobs.push_back(one->job());
+        for (const auto& image_plan : plans) jobs.push_back(image_plan->job());
         run_strips(jobs);
     }
 }

@@ -11,7 +11,7 @@ AxisWeights bicubic_weights(std::int64_t input, std::int64_t output) {
     AxisWeights result;
     result.spans.reserve(static_cast<std::size_t>(output));
     result.weights.reserve(axis.reserved());
-    const auto memory = std::make_unique_for_overwrite<double[]>(axis.most());
+    const auto memory = std::make_unique_for_overwrite<double[]>(axis.max_weights());
     double* kernel = memory.get();
     for (std::int64_t o = 0; o < output; ++o) {
         const double center = axis.center(o);

@@ -1,4 +1,4 @@
-// Bicubic weights along one axis, in fixed point.
+// Bicubic weights of one axis, in fixed point.
 #pragma once
 
 #include <algorithm>
@@ -10,29 +10,29 @@
 
 namespace saccade {
 
-/// Fraction bits of a weight. A sample has 8 bits, negative lobes lift sums to below 2 x 255: 32 - 8 - 2.
+/// Fraction bits of a weight: 32 - 8 - 2. A sample has 8 bits, and negative lobes keep sums below 2 x 255.
 inline constexpr int kWeightBits = 22;
 
-/// Which samples make up each output sample, and with what weights.
+/// The input samples of each output sample, and their weights.
 struct AxisWeights {
     struct Span {
         std::int64_t first;   // first input sample
         std::int64_t count;   // number of input samples
-        std::int64_t offset;  // of its first weight in `weights`
+        std::int64_t offset;  // index of its first weight in `weights`
     };
-    std::vector<Span> spans;            // one for each output sample
+    std::vector<Span> spans;            // one per output sample
     std::vector<std::int32_t> weights;  // in units of 2^-kWeightBits
 
-    /// One past the last input sample that is used; the first one used is spans.front().first.
+    /// Returns the end of the used input samples; they begin at spans.front().first.
     std::int64_t input_end() const { return spans.back().first + spans.back().count; }
 };
 
-/// Weights of Pillow's BICUBIC from `input` samples to `output`, both at least 1. The plain form.
+/// Returns the weights of Pillow's BICUBIC from `input` to `output` samples, both at least 1. The scalar form.
 AxisWeights bicubic_weights(std::int64_t input, std::int64_t output);
 
-// -- its parts, for forms that do several samples at a time -----------------------------------------------------------
+// -- parts shared with the SIMD form ----------------------------------------------------------------------------------
 
-/// Where the samples of an output sample lie.
+/// The positions of the input samples of an output sample.
 struct BicubicAxis {
     BicubicAxis(std::int64_t input_samples, std::int64_t output_samples)
         : input(input_samples),
@@ -48,23 +48,23 @@ struct BicubicAxis {
     }
     std::int64_t end(double center) const { return std::min(static_cast<std::int64_t>(center + support + 0.5), input); }
 
-    /// Weights of one output sample, at most.
-    std::size_t most() const {
+    /// Returns the maximum number of weights of an output sample.
+    std::size_t max_weights() const {
         return static_cast<std::size_t>(std::min(2.0 * support + 2.0, static_cast<double>(input)));
     }
-    /// Weights for which room is made beforehand.
-    std::size_t reserved() const { return static_cast<std::size_t>(output) * std::min<std::size_t>(most(), 64); }
+    /// Returns the number of weights to reserve memory for.
+    std::size_t reserved() const { return static_cast<std::size_t>(output) * std::min<std::size_t>(max_weights(), 64); }
 
     std::int64_t input;
     std::int64_t output;
     double scale;
-    double stretch;  // reducing widens the kernel, enlarging does not narrow it
+    double stretch;  // above 1 only when reducing
     double support;
     double inverse;
 };
 
-/// Keys' cubic convolution kernel with a = -1/2, support 2; operations in the order in which Pillow does them. Both
-/// pieces are computed and one chosen, so that compilers do several distances at once.
+/// Returns Keys' cubic convolution kernel with a = -1/2 and support 2, in Pillow's order of operations. Both pieces are
+/// computed and one is selected, so that compilers vectorize.
 inline double cubic(double distance) {
     constexpr double a = -0.5;
     const double d = std::fabs(distance);
@@ -74,6 +74,7 @@ inline double cubic(double distance) {
     return d < 1.0 ? inner : beyond_one;
 }
 
+/// Rounds a weight to fixed point.
 inline std::int32_t to_fixed(double weight) {
     constexpr double one = std::int32_t{1} << kWeightBits;
     return static_cast<std::int32_t>(weight * one + (weight < 0.0 ? -0.5 : 0.5));  // half away from zero

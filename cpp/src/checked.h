@@ -11,23 +11,22 @@ namespace saccade {
 
 inline constexpr std::int64_t kMaxSide = SACCADE_MAX_SIDE;
 
+/// Returns a * b of two non-negative sizes. Throws InputError about `what` if it overflows.
 inline std::int64_t checked_multiply(std::int64_t a, std::int64_t b, const char* what) {
-    if (a != 0 && b > std::numeric_limits<std::int64_t>::max() / a) reject(what, ": ", a, " x ", b, " is too large");
+    if (a != 0 && b > std::numeric_limits<std::int64_t>::max() / a) {
+        reject(what, ": expected a size below 2^63; got ", a, " x ", b);
+    }
     return a * b;
 }
 
-inline std::int64_t checked_add(std::int64_t a, std::int64_t b, const char* what) {
-    if (b > std::numeric_limits<std::int64_t>::max() - a) reject(what, ": ", a, " + ", b, " is too large");
-    return a + b;
-}
-
-/// A number that has to lie in [1, kMaxSide]: a side, a factor, a patch size.
+/// Throws InputError unless a side, factor or patch size is in [1, kMaxSide].
 inline void check_side(std::int64_t value, const char* what) {
-    if (value < 1 || value > kMaxSide) reject(what, " is ", value, "; it must be from 1 to ", kMaxSide);
+    if (value < 1 || value > kMaxSide) reject(what, ": expected 1 to ", kMaxSide, "; got ", value);
 }
 
+/// Throws InputError if an output of `capacity` elements cannot hold `needed` elements.
 inline void check_capacity(std::int64_t capacity, std::int64_t needed, const char* what) {
-    if (capacity < needed) reject(what, " has room for ", capacity, " elements; ", needed, " are needed");
+    if (capacity < needed) reject(what, ": expected room for ", needed, " elements; got ", capacity);
 }
 
 }  // namespace saccade

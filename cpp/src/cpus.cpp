@@ -11,7 +11,7 @@ namespace saccade {
 namespace {
 
 #if defined(__linux__)
-/// CPUs' worth of time in a cgroup v2 folder's cpu.max, "QUOTA PERIOD" or "max PERIOD"; infinite without a limit.
+/// Returns the quota in a cgroup v2 folder's cpu.max ("QUOTA PERIOD" or "max PERIOD") in CPUs; infinite if none.
 double quota_v2(const std::string& folder) {
     std::ifstream file(folder + "/cpu.max");
     double quota = 0, period = 0;
@@ -19,7 +19,7 @@ double quota_v2(const std::string& folder) {
     return INFINITY;
 }
 
-/// The same of a v1 folder, where a quota of -1 is none.
+/// Returns the quota of a cgroup v1 folder in CPUs; infinite if it is -1.
 double quota_v1(const std::string& folder) {
     double quota = 0, period = 0;
     std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;
@@ -27,15 +27,15 @@ double quota_v1(const std::string& folder) {
     return quota > 0 && period > 0 ? quota / period : INFINITY;
 }
 
-/// The least of a group and those above it. A container may see its own group as the hierarchy's root, and its path
-/// from the host: then only the root has a folder.
+/// Returns the lowest quota of a group and its ancestors. A container may see its own group as the root but read the
+/// host's path of it; then only the root has a folder.
 double least_quota(double (*quota_of)(const std::string&), const std::string& root, std::string group) {
     double least = quota_of(root);
     for (; group.starts_with('/'); group.resize(group.rfind('/'))) least = std::min(least, quota_of(root + group));
     return least;
 }
 
-/// The least of all groups of this process, which a line of /proc/self/cgroup each names: ID:CONTROLLERS:GROUP.
+/// Returns the lowest quota of this process's groups: the lines ID:CONTROLLERS:GROUP of /proc/self/cgroup.
 double quota(const std::string& root) {
     const std::string v2 = root + "/sys/fs/cgroup", v1 = v2 + "/cpu";
     double least = std::min(quota_v2(v2), quota_v1(v1));

@@ -1,4 +1,4 @@
-// How many CPUs a call may use.
+// The number of CPUs that a call may use.
 #pragma once
 
 #include <string>
@@ -9,19 +9,19 @@
 
 namespace saccade {
 
-/// CPUs that a thread may run on.
+/// The CPUs on which a thread may run.
 struct Affinity {
     int count = 1;
 #if defined(__linux__)
-    cpu_set_t cpus;  // none where there are more CPUs than it holds
+    cpu_set_t cpus;  // empty if the machine has more CPUs than a cpu_set_t holds
 #endif
 };
 
-/// The calling thread's, as it is now. A system call.
+/// Returns the calling thread's current affinity. Makes a system call.
 Affinity affinity_of_thread();
 
-/// CPUs' worth of time that the cgroups of this process leave it, rounded up, at least 1; the largest int without a
-/// limit. Files are read below `root`, where /proc and /sys are.
+/// Returns the CPU quota of this process's cgroups in CPUs, rounded up, at least 1; the largest int without a quota.
+/// `root` is the folder with /proc and /sys.
 int cpus_of_quota(const std::string& root = "");
 
 }  // namespace saccade

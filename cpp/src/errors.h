@@ -1,4 +1,4 @@
-// The one exception of a caller's mistake, and the ways to word and raise it.
+// The exception for invalid arguments, and helpers that build its message.
 #pragma once
 
 #include <sstream>
@@ -7,29 +7,29 @@
 
 namespace saccade {
 
-/// An argument that cannot be used. The message is one line: which argument, what is wrong, what would be right.
+/// An error about an invalid argument. Its message is one line: "<argument>: expected X; got Y. <what to do>".
 class InputError : public std::invalid_argument {
   public:
     using std::invalid_argument::invalid_argument;
 };
 
-/// Text from outside, in quotes, as a message can hold it: one line of ASCII, and not long.
+/// Returns a user's text in quotes for a message: one line of ASCII, cut after about 80 characters.
 inline std::string quoted(const char* text) {
-    constexpr std::size_t most = 80;
+    constexpr std::size_t max_length = 80;
     constexpr char digits[] = "0123456789abcdef";
-    std::string shown = "'";
-    for (; *text != '\0' && shown.size() <= most; ++text) {
+    std::string text_in_quotes = "'";
+    for (; *text != '\0' && text_in_quotes.size() <= max_length; ++text) {
         const auto byte = static_cast<unsigned char>(*text);
         if (byte >= 0x20 && byte <= 0x7e) {
-            shown += *text;
+            text_in_quotes += *text;
         } else {
-            shown += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+            text_in_quotes += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
         }
     }
-    return shown + (*text == '\0' ? "'" : "...'");
+    return text_in_quotes + (*text == '\0' ? "'" : "...'");
 }
 
-/// Throws an InputError whose message is the parts one after the other.
+/// Throws an InputError whose message is the concatenated parts.
 template <typename... Parts>
 [[noreturn]] void reject(const Parts&... parts) {
     std::ostringstream message;

@@ -1,6 +1,6 @@
-// Include last, before code whose floating-point results must be the same everywhere.
-// A product and a sum fused into one rounding would change them. Clang is told here, because a Swift package cannot
-// pass -ffp-contract=off to it; gcc knows no such pragma and is told by CMake.
+// Forbids fused multiply-add, which rounds once instead of twice. Include last, before code whose floating-point
+// results must be the same on every machine. The pragma is for clang, because a Swift package cannot pass
+// -ffp-contract=off. CMake passes the flag to gcc, which has no such pragma.
 #pragma once
 
 #if defined(__clang__)

@@ -9,9 +9,9 @@
 namespace saccade {
 namespace {
 
-constexpr std::int64_t kMaxExact = std::int64_t{1} << 53;  // above it a double skips integers
+constexpr std::int64_t kMaxExact = std::int64_t{1} << 53;  // beyond it, doubles skip integers
 
-/// Python's round(): to the nearest integer, halves to the even one, whatever the rounding mode of the thread.
+/// Rounds like Python's round(): to the nearest integer, ties to even. Independent of the thread's rounding mode.
 double round_half_even(double value) {
     const double below = std::floor(value);
     const double rest = value - below;
@@ -28,15 +28,15 @@ Size smart_resize(std::int64_t height, std::int64_t width, std::int64_t factor, 
     check_side(height, "height");
     check_side(width, "width");
     check_side(factor, "factor");
-    if (max_pixels < 1) reject("max_pixels is ", max_pixels, "; it must be at least 1");
-    if (min_pixels > kMaxExact) reject("min_pixels is ", min_pixels, "; it must be at most ", kMaxExact);
+    if (max_pixels < 1) reject("max_pixels: expected at least 1; got ", max_pixels);
+    if (min_pixels > kMaxExact) reject("min_pixels: expected at most ", kMaxExact, "; got ", min_pixels);
 
     const auto h = static_cast<double>(height);
     const auto w = static_cast<double>(width);
     const auto f = static_cast<double>(factor);
     if (std::max(h, w) / std::min(h, w) > 200.0) {
-        reject("an image of ", width, "x", height, " is too narrow: one side is ", std::max(h, w) / std::min(h, w),
-               " times the other, at most 200 is possible; crop it");
+        reject("image: expected sides with a ratio of at most 200; got ", width, "x", height, ", a ratio of ",
+               std::max(h, w) / std::min(h, w), ". Crop the image");
     }
     Size size{times(round_half_even(h / f), factor), times(round_half_even(w / f), factor)};
     const std::int64_t area = size.height * size.width;

@@ -1,4 +1,4 @@
-// A borrowed image.
+// A view of the caller's image.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@ namespace saccade {
 
 inline constexpr std::int64_t kChannels = 3;
 
-/// How the channels of a pixel lie, a byte each.
+/// The order of a pixel's channels, one byte each.
 enum class PixelFormat : std::int32_t {
     kRgb = SACCADE_FORMAT_RGB,
     kRgba = SACCADE_FORMAT_RGBA,
@@ -17,35 +17,36 @@ enum class PixelFormat : std::int32_t {
     kGrey = SACCADE_FORMAT_GREY,
 };
 
-inline std::int64_t bytes_a_pixel(PixelFormat format) {
+inline std::int64_t bytes_per_pixel(PixelFormat format) {
     return format == PixelFormat::kGrey ? 1 : format == PixelFormat::kRgb ? kChannels : 4;
 }
 
-/// Interleaved pixels of 8 bits a channel; the memory belongs to the caller.
+/// An image in the caller's memory: interleaved pixels, 8 bits per channel.
 struct Image {
     const std::uint8_t* pixels;
     std::int64_t width;
     std::int64_t height;
-    std::int64_t stride;  // bytes from one row to the next
+    std::int64_t stride;  // bytes between row starts
     PixelFormat format = PixelFormat::kRgb;
 
     const std::uint8_t* row(std::int64_t y) const { return pixels + y * stride; }
 };
 
+/// Throws InputError about `what` unless the sides, pointer, format and stride are valid.
 inline void check_image(const Image& image, const char* what) {
     if (image.width < 1 || image.width > kMaxSide || image.height < 1 || image.height > kMaxSide) {
-        reject(what, " is ", image.width, "x", image.height, "; its sides must be from 1 to ", kMaxSide);
+        reject(what, ": expected sides from 1 to ", kMaxSide, "; got ", image.width, "x", image.height);
     }
-    if (image.pixels == nullptr) reject(what, " is NULL");
+    if (image.pixels == nullptr) reject(what, ": expected a pointer; got NULL");
     const auto format = static_cast<std::int32_t>(image.format);
     if (format < SACCADE_FORMAT_RGB || format > SACCADE_FORMAT_GREY) {
-        reject("format is ", format, "; it must be 0 (RGB), 1 (RGBA), 2 (BGRA) or 3 (grey)");
+        reject("format: expected 0 (RGB), 1 (RGBA), 2 (BGRA) or 3 (grey); got ", format);
     }
     constexpr const char* names[] = {"RGB", "RGBA", "BGRA", "grey"};
-    const std::int64_t packed = bytes_a_pixel(image.format) * image.width;
+    const std::int64_t packed = bytes_per_pixel(image.format) * image.width;
     if (image.stride < packed) {
-        reject(what, " has rows ", image.stride, " bytes apart; ", image.width, " ", names[format], " pixels need ",
-               packed);
+        reject(what, ": expected a stride of at least ", packed, " bytes for ", image.width, " ", names[format],
+               " pixels; got ", image.stride);
     }
     checked_multiply(image.stride, image.height, what);
 }

@@ -1,4 +1,4 @@
-// The passes of a thread's recent resizes: images that follow each other tend to have the same size.
+// A cache of passes: consecutive images tend to have the same size.
 #pragma once
 
 #include <array>
@@ -9,15 +9,16 @@
 
 namespace saccade {
 
-/// A few passes, the least recently used of which makes room for the next. One for each thread, so nothing is locked.
+/// A least-recently-used cache of a few passes. Each thread has its own, so it needs no lock.
 template <typename Pass>
-class RecentPasses {
+class PassCache {
   public:
-    static RecentPasses& of_thread() {
-        thread_local RecentPasses passes;
+    static PassCache& of_thread() {
+        thread_local PassCache passes;
         return passes;
     }
 
+    /// Returns the pass from `input` to `output` samples, built if it is not in the cache.
     std::shared_ptr<const Pass> get(const Kernel& kernel, std::int64_t input, std::int64_t output) {
         ++time_;
         Entry* oldest = entries_.data();
@@ -29,13 +30,13 @@ class RecentPasses {
             if (entry.used < oldest->used) oldest = &entry;
         }
         auto pass = std::make_shared<const Pass>(kernel, kernel.weights(input, output));
-        if (pass->weights() <= kMostWeights) *oldest = {&kernel, input, output, time_, pass};
+        if (pass->weights() <= kMaxWeights) *oldest = {&kernel, input, output, time_, pass};
         return pass;
     }
 
   private:
-    /// Of a pass worth keeping: about 1 MB in the form that kernels read.
-    static constexpr std::int64_t kMostWeights = 1 << 17;
+    /// A pass with more weights is not cached. That many take about 1 MB in the form that kernels read.
+    static constexpr std::int64_t kMaxWeights = 1 << 17;
 
     struct Entry {
         const Kernel* kernel = nullptr;

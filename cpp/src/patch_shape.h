@@ -1,4 +1,4 @@
-// Cutting a resized image into the patches a vision tower reads.
+// The number and size of the patches of an image.
 #pragma once
 
 #include <cstdint>
@@ -7,27 +7,27 @@
 
 namespace saccade {
 
-/// How an image is cut: square patches, merge_size x merge_size of them one token.
-struct Cut {
-    std::int64_t patch_size;
-    std::int64_t merge_size;
+/// Sizes of the square patches of a model. A token is a merge block of merge_size x merge_size patches.
+struct PatchSpec {
+    std::int64_t patch_size;  // pixels per side
+    std::int64_t merge_size;  // patches per side of a token
 };
 
-/// Number of patches and of values in each.
+/// The number of patches of an image, and the number of values in each.
 struct PatchesShape {
     std::int64_t patches;
     std::int64_t values;
 };
 
-/// What the caller calls them, for messages.
+/// The caller's argument names, for error messages.
 struct SizeNames {
     const char* width = "width";
     const char* height = "height";
     const char* frames = "frames";
 };
 
-/// Throws InputError unless an image of this size can be cut so.
-PatchesShape patches_shape(std::int64_t width, std::int64_t height, const Cut& cut, std::int64_t frames,
+/// Returns the shape of an image's patches. Throws InputError unless the sides are multiples of a token's side.
+PatchesShape patches_shape(std::int64_t width, std::int64_t height, const PatchSpec& spec, std::int64_t frames,
                            const SizeNames& names);
 
 }  // namespace saccade

@@ -1,12 +1,13 @@
-// From images' pixels to the uint8 patches of a vision tower, without the resized images in between.
+// Native layout: uint8 patches for a vision tower, without a resized image in memory.
 #pragma once
 
 #include "batch.h"
 
 namespace saccade {
 
-/// uint8 patches (channel, y, x) of each image resampled to its size, in window order; window_size 0: in merge-block
-/// order. The contract is in saccade.h.
-void native_patches(std::span<const PatchesRequest<std::uint8_t>> requests, const Cut& cut, std::int64_t window_size);
+/// Resizes each image and writes its uint8 patches (channel, y, x) in window order, or in merge-block order if
+/// window_size is 0. The contract is in saccade.h.
+void patchify_native(std::span<const PatchesRequest<std::uint8_t>> requests, const PatchSpec& spec,
+                     std::int64_t window_size);
 
 }  // namespace saccade

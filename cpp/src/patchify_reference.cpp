@@ -10,12 +10,11 @@
 namespace saccade {
 namespace {
 
-/// What each byte of a channel becomes. The order of the operations and their precision are those of transformers'
-/// rescale (float64, then rounded to float32) and normalize (float32). The kernel computes it where that gives the same
-/// bits for every byte.
-class NormalizedBytes {
+/// The normalization of a channel's bytes. Order and precision are those of transformers' rescale (float64, rounded to
+/// float32) and normalize (float32). The kernel's form is used only if it returns the same bits for all 256 bytes.
+class ChannelNormalizer {
   public:
-    NormalizedBytes(const Kernel& kernel, double mean, double std)
+    ChannelNormalizer(const Kernel& kernel, double mean, double std)
         : mean_(static_cast<float>(mean)), std_(static_cast<float>(std)), compute_(kernel.normalize) {
         constexpr double scale = 1.0 / 255.0;
         std::array<std::uint8_t, 256> bytes;
@@ -30,7 +29,7 @@ class NormalizedBytes {
         if (std::memcmp(computed.data(), table_.data(), sizeof table_) != 0) compute_ = nullptr;
     }
 
-    void of(const std::uint8_t* bytes, std::int64_t count, float* out) const {
+    void run(const std::uint8_t* bytes, std::int64_t count, float* out) const {
         if (compute_ != nullptr) return compute_(mean_, std_, bytes, count, out);
         for (std::int64_t i = 0; i < count; ++i) out[i] = table_[bytes[i]];
     }
@@ -41,82 +40,86 @@ class NormalizedBytes {
     std::array<float, 256> table_;
 };
 
+/// Throws InputError unless the values are usable in float32.
 void check_normalization(const Normalization& n) {
     for (std::size_t c = 0; c < kChannels; ++c) {
         const auto mean = static_cast<float>(n.mean[c]), std = static_cast<float>(n.std[c]);
-        if (!std::isfinite(mean)) reject("mean[", c, "] is ", n.mean[c], "; it must be finite in float32");
+        if (!std::isfinite(mean)) {
+            reject("mean[", c, "]: expected a finite float32; got ", n.mean[c]);
+        }
         if (!std::isfinite(std) || std == 0.0F) {
-            reject("std[", c, "] is ", n.std[c], "; it must be finite and not 0 in float32");
+            reject("std[", c, "]: expected a finite float32 other than 0; got ", n.std[c]);
         }
     }
 }
 
-/// Makes float patches (channel, frame, y, x) of uint8 ones (channel, y, x), a row of which waits in `bytes`.
-struct Normalized {
-    const NormalizedBytes* channels;
-    std::int64_t area;  // values of a channel of a frame
+/// An output of PatchSink that turns uint8 patches (channel, y, x) into float patches (channel, frame, y, x).
+struct ReferenceOutput {
+    const ChannelNormalizer* channels;
+    std::int64_t area;  // values per channel and frame
     std::int64_t frames;
-    std::uint8_t* bytes;
-    float* made;  // a patch in the nearest cache: its memory is then written in one go, which is faster
+    std::uint8_t* bytes;  // a row of uint8 patches
+    float* patch;         // one patch in the L1 cache, then copied to `patches` in one piece
     float* patches;
 
     std::uint8_t* target(std::int64_t column, std::int64_t) const { return bytes + column * kChannels * area; }
 
-    void filled(std::int64_t column, std::int64_t place) const {
-        const std::uint8_t* from = target(column, place);
-        float* to = made;
+    void filled(std::int64_t column, std::int64_t index) const {
+        const std::uint8_t* from = target(column, index);
+        float* to = patch;
         for (std::int64_t c = 0; c < kChannels; ++c, from += area) {
             const float* first = to;
-            channels[c].of(from, area, to);
+            channels[c].run(from, area, to);
             to += area;
             for (std::int64_t frame = 1; frame < frames; ++frame) to = std::copy_n(first, area, to);
         }
-        std::copy(made, to, patches + place * (to - made));
+        std::copy(patch, to, patches + index * (to - patch));
     }
 };
 
-using Channels = std::array<NormalizedBytes, kChannels>;
+using Channels = std::array<ChannelNormalizer, kChannels>;
 
-class Planned {
+/// A planned image.
+class ReferencePlan {
   public:
-    Planned(const Kernel& kernel, const PatchesRequest<float>& request, const Cut& cut, std::int64_t frames,
-            const Channels& channels)
+    ReferencePlan(const Kernel& kernel, const PatchesRequest<float>& request, const PatchSpec& spec,
+                  std::int64_t frames, const Channels& channels)
         : size_(request.size),
-          cut_(cut),
-          places_(size_, cut, 0),
-          output_{channels.data(), cut.patch_size * cut.patch_size, frames, nullptr, nullptr, request.patches},
+          spec_(spec),
+          order_(size_, spec, 0),
+          output_{channels.data(), spec.patch_size * spec.patch_size, frames, nullptr, nullptr, request.patches},
           plan_(kernel, request.source, request.size, request.order) {}
 
     StripJob job() const {
-        return {&plan_, cut_.patch_size, [this](std::int64_t first, std::int64_t end, Workspace& workspace) {
-                    Normalized output = output_;
-                    output.bytes = workspace.patches.get(kChannels * cut_.patch_size * size_.width + kGroupSlack);
+        return {&plan_, spec_.patch_size, [this](std::int64_t first, std::int64_t end, Workspace& workspace) {
+                    ReferenceOutput output = output_;
+                    output.bytes = workspace.patches.get(kChannels * spec_.patch_size * size_.width + kGroupSlack);
                     const std::int64_t floats = kChannels * output.frames * output.area;
-                    output.made = reinterpret_cast<float*>(workspace.floats.get(floats * std::int64_t{sizeof(float)}));
-                    PatchSink sink(plan_.kernel(), size_, cut_, places_, output, workspace.band);
+                    output.patch = reinterpret_cast<float*>(workspace.floats.get(floats * std::int64_t{sizeof(float)}));
+                    PatchSink sink(plan_.kernel(), size_, spec_, order_, output, workspace.band);
                     plan_.strip(first, end, workspace, sink);
                 }};
     }
 
   private:
     ImageSize size_;
-    Cut cut_;
-    PatchOrder places_;
-    Normalized output_;
+    PatchSpec spec_;
+    PatchOrder order_;
+    ReferenceOutput output_;
     Resampling plan_;
 };
 
 }  // namespace
 
-void reference_patches(std::span<const PatchesRequest<float>> requests, const Cut& cut,
-                       std::int64_t temporal_patch_size, const Normalization& normalization) {
+void patchify_reference(std::span<const PatchesRequest<float>> requests, const PatchSpec& spec,
+                        std::int64_t temporal_patch_size, const Normalization& normalization) {
     const Kernel& kernel = selected_kernel();
-    for_each_image(requests.size(), [&](std::size_t i) { check_request(requests[i], cut, temporal_patch_size); });
+    for_each_image(requests.size(), [&](std::size_t i) { check_request(requests[i], spec, temporal_patch_size); });
     check_normalization(normalization);
     const auto& [mean, std] = normalization;
     const Channels channels{{{kernel, mean[0], std[0]}, {kernel, mean[1], std[1]}, {kernel, mean[2], std[2]}}};
     run_planned(requests.size(), [&](std::size_t i) {
-        return std::make_unique<Planned>(kernel, requests[i], cut, temporal_patch_size, channels);
+        return std::make_unique<ReferencePlan>(kernel, requests[i], spec, temporal_patch_size, channels);
     });
 }
 

@@ -1,4 +1,4 @@
-// From images' pixels to the normalized patches of transformers, without the resized images in between.
+// Reference layout: transformers' normalized float32 patches, without a resized image in memory.
 #pragma once
 
 #include <array>
@@ -7,15 +7,15 @@
 
 namespace saccade {
 
-/// float32 mean and deviation of each channel.
+/// The mean and standard deviation of each channel, rounded to float32 before use.
 struct Normalization {
     std::array<double, kChannels> mean;
     std::array<double, kChannels> std;
 };
 
-/// float32 patches (channel, frame, y, x) of each image resampled to its size, in merge-block order, as transformers'
-/// Pillow image processor. The contract is in saccade.h.
-void reference_patches(std::span<const PatchesRequest<float>> requests, const Cut& cut,
-                       std::int64_t temporal_patch_size, const Normalization& normalization);
+/// Resizes each image and writes its float32 patches (channel, frame, y, x) in merge-block order. The contract is in
+/// saccade.h.
+void patchify_reference(std::span<const PatchesRequest<float>> requests, const PatchSpec& spec,
+                        std::int64_t temporal_patch_size, const Normalization& normalization);
 
 }  // namespace saccade

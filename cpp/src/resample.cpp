@@ -10,7 +10,7 @@
 namespace saccade {
 namespace {
 
-constexpr std::int64_t kMostRowsInCall = 16;
+constexpr std::int64_t kMaxRowsInCall = 16;
 
 std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
 
@@ -22,22 +22,22 @@ void check_resize(const Image& source, const ImageSize& size, PassOrder order) {
     check_side(width, "target_width");
     check_side(height, "target_height");
     if (order != PassOrder::kHorizontal && order != PassOrder::kPillow13) {
-        reject("pass_order is ", static_cast<std::int32_t>(order), "; it must be 0 (horizontal) or 1 (pillow13)");
+        reject("pass_order: expected 0 (horizontal) or 1 (pillow13); got ", static_cast<std::int32_t>(order));
     }
 }
 
-/// Rows of the source as kernels read them: RGB, and readable past their end. Most rows of an RGB image are read where
-/// they are, since others follow them; its last ones are copied, rows of other formats converted.
+/// The rows of the source as kernels read them: RGB, with readable bytes after the end. Most rows of an RGB image are
+/// read in place, because other rows follow. Its last rows are copied, and rows of other formats are converted.
 class Resampling::SourceRows {
   public:
     SourceRows(const Kernel& kernel, const Image& source, AlignedBytes& memory)
         : kernel_(kernel), source_(source), pitch_(row_pitch(source.width)) {
         const std::int64_t rows_of_slack = (kRowSlack + source.stride - 1) / source.stride;
         in_place_ = source.format == PixelFormat::kRgb ? source.height - rows_of_slack : 0;
-        slots_ = memory.get(kMostRowsInCall * pitch_);
+        slots_ = memory.get(kMaxRowsInCall * pitch_);
     }
 
-    /// Row y, or the last one where y is beyond it; valid until another is asked for with the same slot.
+    /// Returns row min(y, height - 1), valid until the next call with the same slot.
     const std::uint8_t* get(std::int64_t y, int slot) {
         y = std::min(y, source_.height - 1);
         if (y < in_place_) return source_.row(y);
@@ -50,8 +50,7 @@ class Resampling::SourceRows {
         return row;
     }
 
-    /// How many bytes `count` rows are behind those before them, which begin at row y; 0 where they are not read in
-    /// place.
+    /// Returns the bytes from `count` rows at row y to the next `count` rows; 0 if those are not read in place.
     std::int64_t ahead(std::int64_t y, std::int64_t count) const {
         return y + 2 * count <= in_place_ ? count * source_.stride : 0;
     }
@@ -60,15 +59,15 @@ class Resampling::SourceRows {
     const Kernel& kernel_;
     Image source_;
     std::int64_t pitch_;
-    std::int64_t in_place_;  // rows before it can be read where they are
+    std::int64_t in_place_;  // rows before it are read in place
     std::uint8_t* slots_;
 };
 
-/// The groups that the vertical pass needs next; older ones are overwritten.
+/// A ring of the groups that the vertical pass needs next. Older groups are overwritten.
 class Resampling::GroupRing {
   public:
     GroupRing(const Kernel& kernel, std::int64_t samples, std::int64_t groups, AlignedBytes& memory)
-        : pitch_(round_up((samples + kGroupSlack) * kernel.bytes_a_column, 64) + 64) {
+        : pitch_(round_up((samples + kGroupSlack) * kernel.bytes_per_column, 64) + 64) {
         while (size_ < groups) size_ *= 2;
         memory_ = memory.get(checked_multiply(size_, pitch_, "rows between the passes"));
     }
@@ -76,7 +75,7 @@ class Resampling::GroupRing {
 
   private:
     std::int64_t size_ = 1;
-    std::int64_t pitch_;  // not a power of two: groups would share the sets of the cache
+    std::int64_t pitch_;  // not a power of two, or groups would share cache sets
     std::uint8_t* memory_;
 };
 
@@ -86,10 +85,10 @@ Resampling::Resampling(const Kernel& kernel, const Image& source, const ImageSiz
     vertical_first_ =
         order == PassOrder::kPillow13 && height < source.height && source.height - height > 2 * (source.width - width);
     if (width != source.width) {
-        horizontal_ = RecentPasses<RowPass>::of_thread().get(kernel, source.width, width);
+        horizontal_ = PassCache<RowPass>::of_thread().get(kernel, source.width, width);
     }
     if (height != source.height) {
-        vertical_ = RecentPasses<VerticalPass>::of_thread().get(kernel, source.height, height);
+        vertical_ = PassCache<VerticalPass>::of_thread().get(kernel, source.height, height);
     }
 }
 
@@ -112,7 +111,7 @@ double Resampling::products() const {
 std::int64_t Resampling::overlap() const {
     if (!vertical_) return 1;
     return std::max<std::int64_t>(1, 4 * size_.height / source_.height) +
-           kMostRowsInCall * size_.height / source_.height;
+           kMaxRowsInCall * size_.height / source_.height;
 }
 
 void Resampling::strip(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const {
@@ -129,8 +128,8 @@ void Resampling::copy(std::int64_t first, std::int64_t end, Workspace& workspace
     }
 }
 
-/// The vertical pass over the source, or over what the horizontal pass makes of it, a band of rows at a time: first the
-/// groups that it needs, over their whole width, then the rows, tile by tile.
+/// The vertical pass over the source or over the horizontal pass, in bands of rows. It first computes the groups of a
+/// band over their whole width, then the rows, tile by tile.
 class Resampling::Columns {
   public:
     Columns(const Resampling& plan, const RowPass* horizontal, std::int64_t width, std::int64_t first, std::int64_t end,
@@ -143,19 +142,19 @@ class Resampling::Columns {
           band_(band),
           source_(kernel_, plan.source_, workspace.fetched),
           ring_(kernel_, samples_, fit_band(first, end) + rows_in_step_ / kernel_.rows_in_group, workspace.groups),
-          used_(static_cast<std::size_t>(vertical_.most())),
-          made_(vertical_.span(first).first) {}
+          groups_(static_cast<std::size_t>(vertical_.max_groups())),
+          end_group_(vertical_.span(first).first) {}
 
-    /// Rows that the next call of `rows` makes, from y on.
+    /// Returns the number of rows, from y, for the next call of `rows`.
     std::int64_t rows_from(std::int64_t y, std::int64_t end) const {
         return std::min(end, y - y % whole_band_ + round_up(y % whole_band_ + 1, band_)) - y;
     }
 
-    /// Makes rows [y, end), which follow those made before: row y goes to out(y), done(y, x, count) hears of its
-    /// samples.
+    /// Computes rows [y, end), which follow those of the previous call. Row y is written to out(y); done(y, x, count)
+    /// is called for its samples.
     template <typename Out, typename Done>
     void rows(std::int64_t y, std::int64_t end, std::int64_t tile, Out out, Done done) {
-        while (made_ < groups_end(end - 1)) step();
+        while (end_group_ < groups_end(end - 1)) step();
         if (tile == 0) tile = samples_;
         for (std::int64_t x = 0; x < samples_; x += tile) {
             const std::int64_t count = std::min(tile, samples_ - x);
@@ -167,45 +166,47 @@ class Resampling::Columns {
     }
 
   private:
-    /// Of the groups of a band: more would not stay in the second cache.
-    static constexpr std::int64_t kMostBytes = std::int64_t{768} << 10;
+    /// Bound on the groups of a band, so that they stay in the L2 cache.
+    static constexpr std::int64_t kMaxBytes = std::int64_t{768} << 10;
 
     std::int64_t groups_end(std::int64_t y) const { return vertical_.span(y).first + vertical_.span(y).count; }
 
-    /// Makes the band lower until its groups fit; returns how many there are at most.
+    /// Halves the band until its groups fit into kMaxBytes. Returns their maximum number.
     std::int64_t fit_band(std::int64_t first, std::int64_t end) {
         whole_band_ = band_;
         for (;; band_ = (band_ + 1) / 2) {
-            std::int64_t most = 0;
+            std::int64_t max_groups = 0;
             for (std::int64_t y = first; y < end; y += band_) {
-                most = std::max(most, groups_end(std::min(end, y + band_) - 1) - vertical_.span(y).first);
+                max_groups = std::max(max_groups, groups_end(std::min(end, y + band_) - 1) - vertical_.span(y).first);
             }
-            // Bands that end early, at a multiple of the whole one, begin elsewhere and may need one group more.
-            if (band_ == 1 || (most + 1) * samples_ * kernel_.bytes_a_column <= kMostBytes) return most + 1;
+            // A band that ends early, at a multiple of the whole band, may need one group more.
+            if (band_ == 1 || (max_groups + 1) * samples_ * kernel_.bytes_per_column <= kMaxBytes) {
+                return max_groups + 1;
+            }
         }
     }
 
     void row(std::int64_t y, std::int64_t x, std::int64_t count, std::uint8_t* out) {
         const auto& span = vertical_.span(y);
         for (std::int64_t i = 0; i < span.count; ++i) {
-            used_[static_cast<std::size_t>(i)] = ring_[span.first + i] + x * kernel_.bytes_a_column;
+            groups_[static_cast<std::size_t>(i)] = ring_[span.first + i] + x * kernel_.bytes_per_column;
         }
-        kernel_.vertical(vertical_.words(span), used_.data(), span.count, count, out);
+        kernel_.vertical(vertical_.packed(span), groups_.data(), span.count, count, out);
     }
 
     void step() {
-        std::array<const std::uint8_t*, kMostRowsInCall> rows;
-        std::array<std::uint8_t*, kMostRowsInCall> groups;
-        const std::int64_t first = made_ * kernel_.rows_in_group;
+        std::array<const std::uint8_t*, kMaxRowsInCall> rows;
+        std::array<std::uint8_t*, kMaxRowsInCall> groups;
+        const std::int64_t first = end_group_ * kernel_.rows_in_group;
         for (int i = 0; i < rows_in_step_; ++i) rows[static_cast<std::size_t>(i)] = source_.get(first + i, i);
         const int count = rows_in_step_ / kernel_.rows_in_group;
-        for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = ring_[made_ + i];
+        for (int i = 0; i < count; ++i) groups[static_cast<std::size_t>(i)] = ring_[end_group_ + i];
         if (horizontal_ != nullptr) {
             (**horizontal_).run(rows.data(), groups.data(), source_.ahead(first, rows_in_step_));
         } else {
-            kernel_.join(rows.data(), samples_, groups[0]);
+            kernel_.interleave(rows.data(), samples_, groups[0]);
         }
-        made_ += count;
+        end_group_ += count;
     }
 
     const Kernel& kernel_;
@@ -214,14 +215,14 @@ class Resampling::Columns {
     std::int64_t samples_;
     int rows_in_step_;
     std::int64_t band_;        // rows
-    std::int64_t whole_band_;  // before it was made to fit
+    std::int64_t whole_band_;  // before fit_band halves it
     SourceRows source_;
     GroupRing ring_;
-    std::vector<const std::uint8_t*> used_;
-    std::int64_t made_;  // groups before it have been made
+    std::vector<const std::uint8_t*> groups_;
+    std::int64_t end_group_;  // number of computed groups
 };
 
-/// Vertical alone, or horizontal and then vertical.
+/// Runs the vertical pass alone, or horizontal then vertical.
 void Resampling::vertical_last(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const {
     Columns columns(*this, horizontal_.get(), size_.width, first, end, sink.band(), workspace);
     for (std::int64_t y = first, count; y < end; y += count) {
@@ -232,14 +233,14 @@ void Resampling::vertical_last(std::int64_t first, std::int64_t end, Workspace& 
     }
 }
 
-/// Horizontal alone, or vertical and then horizontal.
+/// Runs the horizontal pass alone, or vertical then horizontal.
 void Resampling::horizontal_last(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const {
     const int in_group = kernel_.rows_in_group, in_call = kernel_.rows_in_call;
     const std::int64_t samples = kChannels * size_.width, pitch = row_pitch(source_.width);
     GroupRing results(kernel_, samples, in_call / in_group, workspace.results);
-    // Rows after the vertical pass, and one for what nobody wants: a call makes in_call rows even where fewer are left.
+    // Rows after the vertical pass, and one to discard: a call computes in_call rows even if fewer are left.
     std::uint8_t* between = workspace.rows.get(in_call * pitch + samples);
-    std::uint8_t* unwanted = between + in_call * pitch;
+    std::uint8_t* discarded = between + in_call * pitch;
     std::optional<Columns> columns;
     std::optional<SourceRows> source;
     if (vertical_) {
@@ -248,30 +249,30 @@ void Resampling::horizontal_last(std::int64_t first, std::int64_t end, Workspace
         source.emplace(kernel_, source_, workspace.fetched);
     }
 
-    std::array<const std::uint8_t*, kMostRowsInCall> rows;
-    std::array<std::uint8_t*, kMostRowsInCall> groups;
-    std::array<std::uint8_t*, kMostRowsInCall> out;
+    std::array<const std::uint8_t*, kMaxRowsInCall> rows;
+    std::array<std::uint8_t*, kMaxRowsInCall> groups;
+    std::array<std::uint8_t*, kMaxRowsInCall> out;
     for (std::int64_t y = first; y < end; y += in_call) {
-        const int wanted = static_cast<int>(std::min<std::int64_t>(in_call, end - y));
-        for (std::int64_t i = y, count; vertical_ && i < y + wanted; i += count) {
-            count = columns->rows_from(i, y + wanted);
+        const int rows_left = static_cast<int>(std::min<std::int64_t>(in_call, end - y));
+        for (std::int64_t i = y, count; vertical_ && i < y + rows_left; i += count) {
+            count = columns->rows_from(i, y + rows_left);
             columns->rows(
                 i, i + count, kTile, [&](std::int64_t at) { return between + (at - y) * pitch; },
                 [](std::int64_t, std::int64_t, std::int64_t) {});
         }
         for (int i = 0; i < in_call; ++i) {
             const auto slot = static_cast<std::size_t>(i);
-            rows[slot] =
-                vertical_ ? between + std::min(i, wanted - 1) * pitch : source->get(y + std::min(i, wanted - 1), i);
+            rows[slot] = vertical_ ? between + std::min(i, rows_left - 1) * pitch
+                                   : source->get(y + std::min(i, rows_left - 1), i);
             groups[slot] = results[i];
-            out[slot] = i < wanted ? sink.row(y + i) : unwanted;
+            out[slot] = i < rows_left ? sink.row(y + i) : discarded;
         }
         (**horizontal_).run(rows.data(), groups.data(), source ? source->ahead(y, in_call) : 0);
-        for (int i = 0; i < wanted; i += in_group) {
+        for (int i = 0; i < rows_left; i += in_group) {
             const auto slot = static_cast<std::size_t>(i);
-            kernel_.split(groups[slot / static_cast<std::size_t>(in_group)], samples, out.data() + slot);
+            kernel_.deinterleave(groups[slot / static_cast<std::size_t>(in_group)], samples, out.data() + slot);
         }
-        for (int i = 0; i < wanted; ++i) sink.done(y + i, 0, samples);
+        for (int i = 0; i < rows_left; ++i) sink.done(y + i, 0, samples);
     }
 }
 

@@ -1,4 +1,4 @@
-// Pillow's BICUBIC resize of an RGB image, a strip of rows at a time.
+// Pillow's BICUBIC resize of an image, in strips of rows.
 #pragma once
 
 #include <cstdint>
@@ -12,56 +12,59 @@
 
 namespace saccade {
 
+/// The first pass of a resize: see saccade.h.
 enum class PassOrder : std::int32_t {
     kHorizontal = SACCADE_PASS_ORDER_HORIZONTAL,
     kPillow13 = SACCADE_PASS_ORDER_PILLOW13,
 };
 
+/// A size in pixels.
 struct ImageSize {
     std::int64_t width;
     std::int64_t height;
 };
 
-/// Bytes from one working row to the next: its pixels and what kernels may read after them.
+/// Returns the bytes between working rows: the pixels, and the bytes that kernels may read after them.
 constexpr std::int64_t row_pitch(std::int64_t width) { return (kChannels * width + kRowSlack + 63) / 64 * 64; }
 
-/// Samples of a row that are worked on together where a pass can: its working set then lies in the nearest cache. A
-/// multiple of all vectors, and of the width of patches of 14 and of 16 pixels.
+/// Samples of a row that a pass processes together, so that its working set fits into the L1 cache. A multiple of every
+/// vector, and of the width of patches of 14 and of 16 pixels.
 inline constexpr std::int64_t kTile = 1344;
 
-/// Takes the rows of a strip, in order.
+/// A receiver of the rows of a strip, in order.
 class RowSink {
   public:
     virtual ~RowSink() = default;
-    /// Rows that are best made together, from a multiple of it on.
+    /// Returns the number of rows to compute together, from a multiple of it.
     virtual std::int64_t band() const = 0;
-    /// Samples that are best made together; the whole row where it is 0.
+    /// Returns the number of samples to compute together; 0 for the whole row.
     virtual std::int64_t tile() const = 0;
-    /// Where row y goes, packed RGB. Those of a band, and kMostRowsInCall, may be asked for before the first is done.
+    /// Returns the memory for row y, packed RGB. All rows of a band and of a kernel call may be requested before the
+    /// first is done.
     virtual std::uint8_t* row(std::int64_t y) = 0;
-    /// Samples [x, x + count) of row y are there. Those of a band may come tile by tile.
+    /// Is called when samples [x, x + count) of row y are written. Those of a band may arrive tile by tile.
     virtual void done(std::int64_t y, std::int64_t x, std::int64_t count) = 0;
 };
 
-/// Throws InputError unless the image, the size and the order can be used.
+/// Throws InputError unless the image, the size and the order are valid.
 void check_resize(const Image& source, const ImageSize& size, PassOrder order);
 
-/// Everything that is known about a resize before its pixels are read. Threads may run strips of one at once.
+/// A plan of a resize. Threads may run strips of one plan at the same time.
 class Resampling {
   public:
-    /// The arguments have passed check_resize.
+    /// Plans a resize whose arguments have passed check_resize.
     Resampling(const Kernel& kernel, const Image& source, const ImageSize& size, PassOrder order);
 
-    /// Resamples output rows [first, end) into `sink`.
+    /// Computes output rows [first, end) into `sink`.
     void strip(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const;
 
     const Kernel& kernel() const { return kernel_; }
     const ImageSize& size() const { return size_; }
 
-    /// Products of a weight and a sample in all, about.
+    /// Estimates the number of products of a weight and a sample.
     double products() const;
 
-    /// Output rows, about, that share a row between the passes; 1 where there is none.
+    /// Estimates the number of output rows that share a row between the passes; 1 without a vertical pass.
     std::int64_t overlap() const;
 
   private:
@@ -76,8 +79,8 @@ class Resampling {
     Image source_;
     ImageSize size_;
     bool vertical_first_;
-    std::shared_ptr<const RowPass> horizontal_;     // none where the width stays: its weights would be one 1 each
-    std::shared_ptr<const VerticalPass> vertical_;  // none where the height stays
+    std::shared_ptr<const RowPass> horizontal_;     // null if the width stays
+    std::shared_ptr<const VerticalPass> vertical_;  // null if the height stays
 };
 
 }  // namespace saccade

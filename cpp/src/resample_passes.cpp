@@ -7,20 +7,20 @@ namespace saccade {
 VerticalPass::VerticalPass(const Kernel& kernel, const AxisWeights& axis) : weights_(std::ssize(axis.weights)) {
     const std::int64_t in_group = kernel.rows_in_group;
     spans_.reserve(axis.spans.size());
-    std::int64_t words = 0;
+    std::int64_t packed_count = 0;
     for (const auto& span : axis.spans) {
         const std::int64_t first = span.first / in_group;
         const std::int64_t count = (span.first + span.count - 1) / in_group - first + 1;
-        spans_.push_back({first, count, words});
-        words += count * kernel.words_a_group;
-        most_ = std::max(most_, count);
+        spans_.push_back({first, count, packed_count});
+        packed_count += count * kernel.packed_per_group;
+        max_groups_ = std::max(max_groups_, count);
     }
-    words_.resize(static_cast<std::size_t>(words));
+    packed_.resize(static_cast<std::size_t>(packed_count));
     for (std::size_t y = 0; y < spans_.size(); ++y) {
         const auto& from = axis.spans[y];
         const Span& span = spans_[y];
         kernel.pack(axis.weights.data() + from.offset, from.count, from.first - span.first * in_group, span.count,
-                    words_.data() + span.offset);
+                    packed_.data() + span.offset);
     }
 }
 

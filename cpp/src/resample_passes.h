@@ -1,4 +1,4 @@
-// The two passes of a resize, their weights in the form that a kernel reads.
+// The two passes of a resize, with weights packed for a kernel.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace saccade {
 
-/// A horizontal pass and the weights it may refer to.
+/// A horizontal pass, and the weights that it may reference.
 class RowPass {
   public:
     RowPass(const Kernel& kernel, AxisWeights axis) : axis_(std::move(axis)), pass_(kernel.horizontal(axis_)) {}
@@ -26,28 +26,28 @@ class RowPass {
     std::unique_ptr<HorizontalPass> pass_;
 };
 
-/// A vertical pass: which groups of rows make up each output row, and the words its kernel multiplies them with.
+/// A vertical pass: the groups of rows of each output row, and their packed weights.
 class VerticalPass {
   public:
     struct Span {
-        std::int64_t first;   // group
-        std::int64_t count;   // groups
-        std::int64_t offset;  // of its first word
+        std::int64_t first;   // first group
+        std::int64_t count;   // number of groups
+        std::int64_t offset;  // index of its first packed weight
     };
     VerticalPass(const Kernel& kernel, const AxisWeights& axis);
 
     const Span& span(std::int64_t y) const { return spans_[static_cast<std::size_t>(y)]; }
-    const std::int32_t* words(const Span& span) const { return words_.data() + span.offset; }
+    const std::int32_t* packed(const Span& span) const { return packed_.data() + span.offset; }
     std::int64_t weights() const { return weights_; }
 
-    /// Groups of a span, at most.
-    std::int64_t most() const { return most_; }
+    /// Returns the maximum number of groups of an output row.
+    std::int64_t max_groups() const { return max_groups_; }
 
   private:
-    std::vector<Span> spans_;  // one for each output row
-    std::vector<std::int32_t> words_;
+    std::vector<Span> spans_;  // one per output row
+    std::vector<std::int32_t> packed_;
     std::int64_t weights_;
-    std::int64_t most_ = 0;
+    std::int64_t max_groups_ = 0;
 };
 
 }  // namespace saccade

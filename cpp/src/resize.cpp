@@ -5,7 +5,7 @@
 namespace saccade {
 namespace {
 
-/// Output rows at their place in packed RGB.
+/// A sink that places rows in packed RGB.
 class PackedSink final : public RowSink {
   public:
     PackedSink(std::uint8_t* target, std::int64_t width) : target_(target), pitch_(kChannels * width) {}

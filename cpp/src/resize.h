@@ -1,4 +1,4 @@
-// A whole image resized into packed RGB.
+// Resize of a whole image.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace saccade {
 
-/// Resamples `source` into `target`, packed RGB. The contract is in saccade.h.
+/// Resizes `source` into packed RGB of `capacity` bytes. The contract is in saccade.h.
 void resize(const Image& source, const ImageSize& size, PassOrder order, std::uint8_t* target, std::int64_t capacity);
 
 }  // namespace saccade

@@ -8,31 +8,31 @@
 namespace saccade {
 namespace {
 
-/// Work, in products of a weight and a sample, below which waking a helper costs more than it saves: some 0.1 ms.
+/// Products of a weight and a sample below which waking a helper costs more than it saves.
 constexpr double kWorthSharing = 4e6;
 
-/// So that a thread which is interrupted, or begins late, holds up the others less. More would overlap more.
-constexpr std::int64_t kStripsAThread = 3;
+/// Several strips per thread, so that one late thread delays the others less. More strips overlap more.
+constexpr std::int64_t kStripsPerThread = 3;
 
-/// Strips overlap: each resamples again the rows between the passes that the one before also needed. They are at least
-/// so many times as high as the overlap.
+/// Minimum height of a strip, in overlaps. Strips overlap: each computes again the rows between the passes that it
+/// shares with the previous strip.
 constexpr std::int64_t kOverlaps = 12;
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// Where strip i of `strips` begins, in units. The first third of them, one a thread, are twice as high: fewer strips
-/// overlap less, and low ones at the end let the threads finish together.
+/// Returns the start of strip i of `strips`, in units. The first third, one per thread, is twice as high: fewer strips
+/// overlap less, and low strips at the end let the threads finish together.
 std::int64_t begin_of_strip(std::int64_t i, std::int64_t strips, std::int64_t units) {
     const std::int64_t high = strips / 3;
     return units * (i + std::min(i, high)) / (strips + high);
 }
 
-/// Strips of one job, where it may have so many; `share` is its part of what keeps the threads busy.
+/// Returns the number of strips of a job; `share` is its part of all jobs' products.
 std::int64_t strips_of(const StripJob& job, int threads, double share) {
     const std::int64_t height = job.plan->size().height, units = divide_up(height, job.unit);
     const std::int64_t most = std::max<std::int64_t>(threads, height / (kOverlaps * job.plan->overlap()));
-    const auto wanted = static_cast<std::int64_t>(std::ceil(share * static_cast<double>(threads * kStripsAThread)));
-    return std::clamp<std::int64_t>(wanted, 1, std::min(units, most));
+    const auto target = static_cast<std::int64_t>(std::ceil(share * static_cast<double>(threads * kStripsPerThread)));
+    return std::clamp<std::int64_t>(target, 1, std::min(units, most));
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ void run_strips(const std::vector<StripJob>& jobs) {
     check_threads();
     Threads threads;
     if (products >= kWorthSharing) threads = threads_allowed();
-    std::vector<std::int64_t> ends;  // of each job's strips, all jobs' strips in one row
+    std::vector<std::int64_t> ends;  // end of each job's strips in the list of all strips
     std::int64_t count = 0;
     for (const StripJob& job : jobs) {
         count += threads.count == 1 ? 1 : strips_of(job, threads.count, job.plan->products() / products);

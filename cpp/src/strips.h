@@ -1,4 +1,4 @@
-// Cutting the work of a resize, or of several, into strips of rows.
+// Strips of rows: the units of work that threads share.
 #pragma once
 
 #include <functional>
@@ -8,14 +8,14 @@
 
 namespace saccade {
 
-/// A planned resize, and what makes its output rows [first, end) of it. Threads may run strips of one at once.
+/// A planned resize, and a function that computes its output rows [first, end). Threads may run strips concurrently.
 struct StripJob {
     const Resampling* plan;
-    std::int64_t unit;  // each strip begins at a multiple of it
+    std::int64_t unit;  // strips begin at multiples of it
     std::function<void(std::int64_t first, std::int64_t end, Workspace& workspace)> work;
 };
 
-/// Runs strips that together are all output rows of all jobs, on several threads where that is faster.
+/// Computes all output rows of all jobs, on several threads if the work is large enough.
 void run_strips(const std::vector<StripJob>& jobs);
 
 }  // namespace saccade

@@ -26,7 +26,7 @@
 namespace saccade {
 namespace {
 
-constexpr int kMostThreads = 256;
+constexpr int kMaxThreads = 256;
 
 thread_local int limit_of_thread = 0;
 
@@ -46,38 +46,38 @@ void pause() {
 #endif
 }
 
-// What is read once is kept in atomics, and read twice where two threads come first. A static that is not constant
-// would be a lock, and a child of a fork in that moment would find it held for ever.
+// Values that are read once are cached in atomics; two first threads may both read them. A static with a dynamic
+// initializer has a lock, which a fork at that moment would leave locked in the child.
 
-/// SACCADE_THREADS; 0 where it is not set.
-int threads_told() {
+/// Returns SACCADE_THREADS; 0 if it is not set.
+int threads_of_environment() {
     constexpr int not_read = -1;
-    constinit static std::atomic<int> kept{not_read};
-    if (const int threads = kept.load(std::memory_order_relaxed); threads != not_read) return threads;
+    constinit static std::atomic<int> cached{not_read};
+    if (const int threads = cached.load(std::memory_order_relaxed); threads != not_read) return threads;
     int number = 0;
-    if (const char* told = std::getenv("SACCADE_THREADS"); told != nullptr && *told != '\0') {
-        const char* const end = told + std::strlen(told);
-        const auto [read, error] = std::from_chars(told, end, number);
-        if (error != std::errc() || read != end || number < 1 || number > kMostThreads) {
-            reject("SACCADE_THREADS is ", quoted(told), "; it must be a number from 1 to ", kMostThreads);
+    if (const char* text = std::getenv("SACCADE_THREADS"); text != nullptr && *text != '\0') {
+        const char* const end = text + std::strlen(text);
+        const auto [parsed, error] = std::from_chars(text, end, number);
+        if (error != std::errc() || parsed != end || number < 1 || number > kMaxThreads) {
+            reject("SACCADE_THREADS: expected 1 to ", kMaxThreads, "; got ", quoted(text));
         }
     }
-    kept.store(number, std::memory_order_relaxed);
+    cached.store(number, std::memory_order_relaxed);
     return number;
 }
 
-/// Threads of a call whose thread has no limit and this affinity. The affinity is read in every call, because it may
-/// change, and be another in the child of a fork; the quota is the process's, and read once.
+/// Returns the threads of a call whose thread has this affinity and no limit. The affinity is read in every call,
+/// because it may change. The process's quota is read once.
 int threads_of_process(const Affinity& affinity) {
-    if (const int told = threads_told(); told != 0) return told;
-    constinit static std::atomic<int> kept{0};
-    int quota = kept.load(std::memory_order_relaxed);
-    if (quota == 0) kept.store(quota = cpus_of_quota(), std::memory_order_relaxed);
-    return std::min({affinity.count, quota, kMostThreads});
+    if (const int threads = threads_of_environment(); threads != 0) return threads;
+    constinit static std::atomic<int> cached{0};
+    int quota = cached.load(std::memory_order_relaxed);
+    if (quota == 0) cached.store(quota = cpus_of_quota(), std::memory_order_relaxed);
+    return std::min({affinity.count, quota, kMaxThreads});
 }
 
-/// Helpers that sleep between calls. Items of work are claimed one by one, by helpers and the caller alike, so a call
-/// never waits for a helper that has not begun: one that wakes late finds nothing left and sleeps again.
+/// A pool of helpers that sleep between calls. Helpers and the caller claim items of work one by one, so a call never
+/// waits for a helper that has not started. A helper that wakes late finds no items and sleeps again.
 class Pool {
   public:
     Pool(int helpers, long process) : process_(process) {
@@ -85,13 +85,13 @@ class Pool {
         try {
             for (int i = 0; i < helpers; ++i) threads_.emplace_back([this] { help(); });
         } catch (const std::exception&) {
-            // The system gives no more threads, or no memory for them: those there are have to do.
+            // The system is out of threads or memory: use the threads created so far.
         }
     }
 
     long process() const { return process_; }
 
-    /// False where another call has the helpers.
+    /// Runs a call; returns false if another call has the helpers.
     bool run(int count, const Threads& threads, const std::function<void(int)>& work) {
         if (busy_.exchange(true, std::memory_order_acquire)) return false;
         work_ = &work;
@@ -101,8 +101,8 @@ class Pool {
         error_ = nullptr;
         const std::uint64_t call = (claims_.load(std::memory_order_relaxed) >> 32) + 1;
         place_helpers(threads.affinity);
-        // The claims of a call: its number, how many items it has, how many are claimed. A helper that is late holds
-        // an older number, and its exchange fails.
+        // The claims word of a call: its number, its number of items, its number of claimed items. The exchange of a
+        // late helper fails, because it has an older number.
         claims_.store(call << 32 | static_cast<std::uint64_t>(count) << 16, std::memory_order_release);
         calls_.store(static_cast<std::uint32_t>(call), std::memory_order_release);
         calls_.notify_all();
@@ -121,14 +121,14 @@ class Pool {
     }
 
   private:
-    static constexpr int kSpins = 2000;  // some 20 to 100 microseconds: longer than from one call to the next
+    static constexpr int kSpins = 2000;  // longer than the pause between consecutive calls
 
     void help() {
-        std::uint32_t seen = 0;
+        std::uint32_t last_call = 0;
         for (;;) {
-            for (int spin = 0; spin < kSpins && calls_.load(std::memory_order_acquire) == seen; ++spin) pause();
-            calls_.wait(seen, std::memory_order_acquire);
-            seen = calls_.load(std::memory_order_acquire);
+            for (int spin = 0; spin < kSpins && calls_.load(std::memory_order_acquire) == last_call; ++spin) pause();
+            calls_.wait(last_call, std::memory_order_acquire);
+            last_call = calls_.load(std::memory_order_acquire);
             if (seats_.fetch_sub(1, std::memory_order_relaxed) > 0) claim_all();
         }
     }
@@ -139,7 +139,7 @@ class Pool {
             const int next = static_cast<int>(claims & 0xffff), count = static_cast<int>(claims >> 16 & 0xffff);
             if (next >= count) return;
             if (!claims_.compare_exchange_weak(claims, claims + 1, std::memory_order_acq_rel)) continue;
-            // From here to the last line the call cannot end, and what it holds stays.
+            // The call cannot end before count_done_ counts this item, so its data stays valid.
             if (!failed_.load(std::memory_order_relaxed)) perform(next);
             count_done_.fetch_add(1, std::memory_order_acq_rel);
             claims = claims_.load(std::memory_order_acquire);
@@ -154,8 +154,8 @@ class Pool {
         }
     }
 
-    /// A helper that sleeps tends to be woken on the CPU of the thread that wakes it, and then waits for that thread's
-    /// time slice to end: milliseconds. So the helpers may run where the caller may, but there only if it has no other.
+    /// Sets the helpers' affinity to the caller's without its current CPU, unless that is its only one. The system
+    /// tends to wake a helper on the CPU of its waker, where it would wait for the waker's time slice to end.
     void place_helpers([[maybe_unused]] const Affinity& affinity) {
 #if defined(__linux__)
         cpu_set_t cpus = affinity.cpus;
@@ -170,37 +170,36 @@ class Pool {
     std::vector<std::thread> threads_;
     std::atomic<bool> busy_{false};
 
-    // Of the call that has the helpers.
+    // State of the call that has the helpers.
     const std::function<void(int)>* work_ = nullptr;
     std::exception_ptr error_;
-    std::atomic<int> seats_{0};  // helpers that may still join
+    std::atomic<int> seats_{0};  // number of helpers that may still join
     std::atomic<bool> failed_{false};
     std::atomic<int> count_done_{0};
 
     alignas(64) std::atomic<std::uint64_t> claims_{0};
     alignas(64) std::atomic<std::uint32_t> calls_{0};
 #if defined(__linux__)
-    cpu_set_t cpus_{};  // where the helpers were last told to run
+    cpu_set_t cpus_{};  // current affinity of the helpers
 #endif
 };
 
-/// The pool of this process; null where it would have no helpers, and while another thread makes it, which would else
-/// leave the threads of one pool for every caller that came first. A child of a fork has no threads but the one that
-/// forked, so it gets a new pool; the old one is only memory there. No lock is held across a fork, because there is
-/// none.
+/// Returns the pool of this process; null if it would have no helpers, or while another thread creates it. The child of
+/// a fork has only the thread that forked, so it gets a new pool, and the old one is unused memory. There is no lock
+/// that a fork could leave locked.
 Pool* pool(const Affinity& affinity) {
     constinit static std::atomic<Pool*> current{nullptr};
-    constinit static std::atomic<long> maker{-1};  // the process in which a pool is made, or was
+    constinit static std::atomic<long> maker{-1};  // the process whose pool is being created, or exists
     const long process = process_id();
-    Pool* const found = current.load(std::memory_order_acquire);
-    if (found != nullptr && found->process() == process) return found;
+    Pool* const existing = current.load(std::memory_order_acquire);
+    if (existing != nullptr && existing->process() == process) return existing;
     const int helpers = threads_of_process(affinity) - 1;
     if (helpers == 0 || maker.exchange(process, std::memory_order_acq_rel) == process) return nullptr;
     try {
-        // Never deleted: its threads end with the process.
-        auto* const made = new Pool(helpers, process);
-        current.store(made, std::memory_order_release);
-        return made;
+        // Never deleted: its threads run until the process ends.
+        auto* const created = new Pool(helpers, process);
+        current.store(created, std::memory_order_release);
+        return created;
     } catch (...) {
         maker.store(-1, std::memory_order_release);  // the next caller tries again
         throw;
@@ -209,17 +208,17 @@ Pool* pool(const Affinity& affinity) {
 
 }  // namespace
 
-void check_threads() { threads_told(); }
+void check_threads() { threads_of_environment(); }
 
 Threads threads_allowed() {
-    const int told = threads_told(), limit = limit_of_thread;
-    if (limit == 1 || (limit == 0 && told == 1)) return {};
+    const int process = threads_of_environment(), limit = limit_of_thread;
+    if (limit == 1 || (limit == 0 && process == 1)) return {};
     const Affinity affinity = affinity_of_thread();
     return {limit != 0 ? limit : threads_of_process(affinity), affinity};
 }
 
 void limit_threads(std::int64_t threads) {
-    if (threads < 0 || threads > kMostThreads) reject("threads is ", threads, "; it must be from 0 to ", kMostThreads);
+    if (threads < 0 || threads > kMaxThreads) reject("threads: expected 0 to ", kMaxThreads, "; got ", threads);
     limit_of_thread = static_cast<int>(threads);
 }
 

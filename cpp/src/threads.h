@@ -1,4 +1,4 @@
-// A small pool of threads that helps a call with its strips.
+// A pool of helper threads for the strips of a call.
 #pragma once
 
 #include <cstdint>
@@ -8,26 +8,26 @@
 
 namespace saccade {
 
-/// Throws InputError where SACCADE_THREADS is not a number from 1 to 256. Calls that need no threads ask too, so that a
-/// wrong one is an error in every call, or in none.
+/// Throws InputError unless SACCADE_THREADS is unset or 1 to 256. Calls that need no threads check too, so that a wrong
+/// value is an error in every call.
 void check_threads();
 
-/// How many threads a call may use, and where they may run.
+/// The number of threads that a call may use, and the CPUs on which they may run.
 struct Threads {
     int count = 1;
-    Affinity affinity;  // only where count is more than 1; to clear it would be felt in a small call
+    Affinity affinity;  // set only if count > 1, because clearing it is slow for a small call
 };
 
-/// Those of a call of this thread: what it asked for, else SACCADE_THREADS, else the CPUs of its affinity, or fewer
-/// where a cgroup's quota is less. Throws as check_threads.
+/// Returns the threads of a call by this thread: its limit, else SACCADE_THREADS, else the CPUs of its affinity, or
+/// fewer if a cgroup's quota is lower. Throws as check_threads.
 Threads threads_allowed();
 
-/// Limits the calls of this thread; 0: the process's limit again. Throws InputError unless it is from 0 to 256.
+/// Limits the calls of this thread; 0 restores the process's limit. Throws InputError unless it is 0 to 256.
 void limit_threads(std::int64_t threads);
 
-/// Calls work(i) once for every i in [0, count), on this thread and up to threads.count - 1 helpers, and returns when
-/// all are done. Throws what a work threw; then others may not have been called. Any thread may call it, also several
-/// at once (one of them gets the helpers), also after a fork.
+/// Calls work(i) once for every i in [0, count), on this thread and up to threads.count - 1 helpers. Returns when all
+/// are done. Rethrows the first exception of a work(i); the rest may then not run. Callable from any thread, from
+/// several at once (one of them gets the helpers), and after a fork.
 void share_work(int count, const Threads& threads, const std::function<void(int)>& work);
 
 }  // namespace saccade

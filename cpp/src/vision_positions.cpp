@@ -4,7 +4,7 @@
 namespace saccade {
 namespace {
 
-/// (row, column) of the patches in the uppermost row of merge blocks.
+/// Writes (row, column) of the patches in the top row of merge blocks.
 void first_blocks(std::int64_t columns, std::int64_t merge_size, std::int32_t* out) {
     for (std::int64_t left = 0; left < columns; left += merge_size) {
         for (std::int64_t patch = 0; patch < merge_size * merge_size; ++patch) {
@@ -14,8 +14,8 @@ void first_blocks(std::int64_t columns, std::int64_t merge_size, std::int32_t* o
     }
 }
 
-/// The blocks below others: the same columns, `merge_size` rows on. Does not overlap what it is made from, which the
-/// compiler has to know to take many at once.
+/// Writes a row of merge blocks from the one above it: the same columns, `merge_size` rows further. __restrict lets
+/// compilers vectorize.
 void blocks_below(const std::int32_t* __restrict above, std::int64_t count, std::int32_t merge_size,
                   std::int32_t* __restrict out) {
     for (std::int64_t i = 0; i < count; i += 2) {
@@ -24,15 +24,15 @@ void blocks_below(const std::int32_t* __restrict above, std::int64_t count, std:
     }
 }
 
-/// Where sixteen words are whole merge blocks, of one patch or of two by two: blocks, and then the same some columns
-/// on.
-void frame_in_ramps(const Kernel& kernel, std::int64_t rows, std::int64_t columns, std::int64_t merge_size,
-                    std::int32_t* out) {
+/// Writes a frame for merge_size 1 or 2, where sixteen values are whole merge blocks: blocks, then the same blocks some
+/// columns further.
+void frame_by_iota(const Kernel& kernel, std::int64_t rows, std::int64_t columns, std::int64_t merge_size,
+                   std::int32_t* out) {
     const auto merge = static_cast<std::int32_t>(merge_size);
     const std::int64_t in_blocks = 2 * columns * merge_size;
-    Ramps ramps{{}, {0, 8 / merge}, {merge, 0}, rows / merge_size, in_blocks, in_blocks};
-    first_blocks(8 / merge_size, merge_size, ramps.first);
-    kernel.ramps(ramps, out);
+    Iota iota{{}, {0, 8 / merge}, {merge, 0}, rows / merge_size, in_blocks, in_blocks};
+    first_blocks(8 / merge_size, merge_size, iota.first);
+    kernel.iota(iota, out);
 }
 
 void frame_by_blocks(std::int64_t rows, std::int64_t columns, std::int64_t merge_size, std::int32_t* out) {
@@ -46,12 +46,12 @@ void frame_by_blocks(std::int64_t rows, std::int64_t columns, std::int64_t merge
 }  // namespace
 
 void vision_positions(const Grids& grids, std::int64_t merge_size, std::int32_t* positions) {
-    const Kernel& kernel = selected_kernel();  // throws where there is none, whatever merge_size is
+    const Kernel& kernel = selected_kernel();  // may throw, also if merge_size > 2 does not use it
     for (std::int64_t i = 0; i < grids.size(); ++i) {
         const auto [frames, rows, columns] = grids[i];
         for (std::int64_t frame = 0; frame < frames; ++frame, positions += 2 * rows * columns) {
             if (merge_size <= 2) {
-                frame_in_ramps(kernel, rows, columns, merge_size, positions);
+                frame_by_iota(kernel, rows, columns, merge_size, positions);
             } else {
                 frame_by_blocks(rows, columns, merge_size, positions);
             }

@@ -6,8 +6,8 @@
 namespace saccade {
 namespace {
 
-/// The tokens of a band of windows, `height` rows of `columns` from token `first` on, window by window, from column
-/// `left` on.
+/// Writes the tokens of a band of windows, window by window, from column `left`. The band has `height` rows of
+/// `columns` tokens and starts at token `first`.
 void band_of_windows(std::int64_t first, std::int64_t height, std::int64_t columns, std::int64_t left,
                      std::int64_t side, std::int32_t* out) {
     for (; left < columns; left += side) {
@@ -20,30 +20,28 @@ void band_of_windows(std::int64_t first, std::int64_t height, std::int64_t colum
     }
 }
 
-/// A band as high as the one above it: the same, `count` tokens on. The two do not overlap, which the compiler has to
-/// know to take many at once.
+/// Writes a band of the same height as the one above it: each token plus `count`. __restrict lets compilers vectorize.
 void band_below(const std::int32_t* __restrict above, std::int32_t count, std::int32_t* __restrict out) {
     for (std::int32_t i = 0; i < count; ++i) out[i] = above[i] + count;
 }
 
-/// Bands of windows of four by four tokens, as the Qwen2.5 models have them: sixteen tokens, and then the same four
-/// columns on.
+/// Writes bands of windows of 4 x 4 tokens, the size in Qwen2.5-VL: sixteen tokens, then the same plus four columns.
 void bands_of_four(const Kernel& kernel, std::int64_t first, std::int64_t bands, std::int64_t columns,
                    std::int32_t* out) {
     constexpr std::int64_t side = 4;
     const std::int64_t whole = columns - columns % side, in_band = side * columns;
     const auto below = static_cast<std::int32_t>(in_band);
-    Ramps ramps{{}, {side, side}, {below, below}, bands, side * whole, in_band};
-    for (std::int64_t i = 0; i < Ramps::kPeriod; ++i) {
-        ramps.first[i] = static_cast<std::int32_t>(first + i / side * columns + i % side);
+    Iota iota{{}, {side, side}, {below, below}, bands, side * whole, in_band};
+    for (std::int64_t i = 0; i < Iota::kPeriod; ++i) {
+        iota.first[i] = static_cast<std::int32_t>(first + i / side * columns + i % side);
     }
-    kernel.ramps(ramps, out);
+    kernel.iota(iota, out);
     for (std::int64_t band = 0; whole < columns && band < bands; ++band, first += in_band, out += in_band) {
         band_of_windows(first, side, columns, whole, side, out + side * whole);
     }
 }
 
-/// The tokens of a frame from token `first` on.
+/// Writes the tokens of a frame that starts at token `first`.
 void frame_of_windows(const Kernel& kernel, std::int64_t first, std::int64_t rows, std::int64_t columns,
                       std::int64_t side, std::int32_t* out) {
     std::int64_t top = 0;
@@ -62,12 +60,12 @@ void frame_of_windows(const Kernel& kernel, std::int64_t first, std::int64_t row
     }
 }
 
-/// Where each window of a frame ends, in patches, of which `boundary` come before.
+/// Writes the end of each window of a frame, in patches; `boundary` patches precede the frame and are updated.
 std::int32_t* ends_of_windows(std::int64_t& boundary, std::int64_t rows, std::int64_t columns, std::int64_t side,
-                              std::int64_t patches_a_token, std::int32_t* out) {
+                              std::int64_t patches_per_token, std::int32_t* out) {
     for (std::int64_t top = 0; top < rows; top += side) {
-        const std::int64_t height = std::min(side, rows - top) * patches_a_token, whole = columns / side;
-        // In 32 bits, and each by itself, so that the compiler takes many at once.
+        const std::int64_t height = std::min(side, rows - top) * patches_per_token, whole = columns / side;
+        // 32-bit and independent of each other, so that compilers vectorize.
         const auto before = static_cast<std::int32_t>(boundary), each = static_cast<std::int32_t>(height * side);
         for (std::int32_t i = 0; i < whole; ++i) out[i] = before + (i + 1) * each;
         out += whole;
@@ -87,8 +85,8 @@ std::int64_t window_side(std::int64_t window_size, std::int64_t merge_size, std:
     check_side(patch_size, "patch_size");
     const std::int64_t side = window_size / merge_size / patch_size;
     if (side < 1) {
-        reject("window_size is ", window_size, " pixels, less than one token of merge_size ", merge_size,
-               " x patch_size ", patch_size, " = ", merge_size * patch_size);
+        reject("window_size: expected at least merge_size ", merge_size, " x patch_size ", patch_size, " = ",
+               merge_size * patch_size, " pixels; got ", window_size);
     }
     return side;
 }
@@ -104,8 +102,8 @@ std::int64_t window_count(const Grids& grids, std::int64_t merge_size, std::int6
 
 void window_index(const Grids& grids, std::int64_t merge_size, std::int64_t side, std::int32_t* index,
                   std::int32_t* boundaries) {
-    const Kernel& kernel = selected_kernel();  // throws where there is none, so before anything is written
-    std::int64_t first = 0;                    // token with which the frame begins
+    const Kernel& kernel = selected_kernel();  // before any write, because it may throw
+    std::int64_t first = 0;                    // first token of the frame
     std::int64_t boundary = 0;                 // in patches
     *boundaries++ = 0;
     for (std::int64_t i = 0; i < grids.size(); ++i) {

@@ -1,4 +1,4 @@
-// Working memory that a thread keeps from one call to the next.
+// Working memory that a thread reuses in its next call.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace saccade {
 
-/// Memory whose address is a multiple of 64, a cache line and the widest vector.
+/// A block of memory aligned to 64 bytes: a cache line, and the widest vector.
 class AlignedBytes {
   public:
     AlignedBytes() = default;
@@ -16,7 +16,7 @@ class AlignedBytes {
     AlignedBytes& operator=(const AlignedBytes&) = delete;
     ~AlignedBytes() { release(); }
 
-    /// At least `size` bytes, whose former contents are lost where it has to grow.
+    /// Returns at least `size` bytes. The contents are lost if the block must grow.
     std::uint8_t* get(std::int64_t size) {
         if (size > size_) {
             release();
@@ -40,7 +40,7 @@ class AlignedBytes {
     std::int64_t size_ = 0;
 };
 
-/// What one strip needs. A thread keeps a little of it, because fresh pages cost as much as the work of a small image.
+/// The working memory of one strip. A thread keeps some of it, because fresh pages cost as much time as a small image.
 class Workspace {
   public:
     static Workspace& of_thread() {
@@ -48,19 +48,19 @@ class Workspace {
         return workspace;
     }
 
-    AlignedBytes groups;   // between the passes, where they are rows of groups
-    AlignedBytes rows;     // between the passes, where they are plain rows
-    AlignedBytes fetched;  // source rows, brought into the form kernels read
+    AlignedBytes groups;   // between the passes, in rows of groups
+    AlignedBytes rows;     // between the passes, in plain rows
+    AlignedBytes fetched;  // source rows in the form that kernels read
     AlignedBytes results;  // groups after the last pass
-    AlignedBytes patches;  // uint8 patches of a row, that wait to be normalized
-    AlignedBytes floats;   // a patch that has been
-    AlignedBytes band;     // output rows that wait to be cut into patches
+    AlignedBytes patches;  // uint8 patches of a row, before they are normalized
+    AlignedBytes floats;   // a normalized patch
+    AlignedBytes band;     // output rows, before they become patches
 
-    /// Gives back what is more than worth keeping.
+    /// Releases the large blocks.
     void trim() {
-        constexpr std::int64_t kept = std::int64_t{4} << 20;
+        constexpr std::int64_t max_reused = std::int64_t{4} << 20;
         for (AlignedBytes* bytes : {&groups, &rows, &fetched, &results, &patches, &floats, &band}) {
-            if (bytes->size() > kept) bytes->release();
+            if (bytes->size() > max_reused) bytes->release();
         }
     }
 };

@@ -1,4 +1,4 @@
-// A test is an executable: CHECK reports what failed and goes on, main returns finish().
+// A minimal test framework. A test is an executable: CHECK reports a failure and continues, main returns finish().
 #pragma once
 
 #include <cstdint>
@@ -21,13 +21,13 @@ inline bool that(bool holds, const char* what, const char* file, int line) {
     return holds;
 }
 
-/// Whether the status is an input error whose message contains `part` and is one line.
+/// Returns true for an input error whose message is one line and contains `part`.
 inline bool refused(int status, const char* part) {
     const char* message = saccade_last_message();
-    const bool as_said =
+    const bool as_expected =
         status == SACCADE_ERROR_INPUT && std::strstr(message, part) != nullptr && std::strchr(message, '\n') == nullptr;
-    if (!as_said) std::fprintf(stderr, "status %d, message: %s\n", status, message);
-    return as_said;
+    if (!as_expected) std::fprintf(stderr, "status %d, message: %s\n", status, message);
+    return as_expected;
 }
 
 inline int finish() {

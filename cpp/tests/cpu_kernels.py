@@ -1,6 +1,6 @@
-"""Which kernels the CPU has by Linux's account of it, so that one which the library no longer offers is a failure.
+"""Print the kernels that the CPU supports according to Linux, so that tests fail if the library lacks one.
 
-Prints their names with ";" between them, for SACCADE_TEST_KERNELS, and on standard error a line for people. Says
+The names go to standard output, separated by ";", for SACCADE_TEST_KERNELS. A summary goes to standard error. Prints
 nothing on other systems.
 """
 
@@ -8,7 +8,7 @@ import platform
 import sys
 from pathlib import Path
 
-# As cpp/src/kernels asks for them, in the spelling of /proc/cpuinfo; the best first.
+# Features that cpp/src/kernels checks, in the spelling of /proc/cpuinfo; fastest first.
 BW = {"avx2", "avx512f", "avx512bw", "avx512vl", "avx512dq"}
 KERNELS = {
     "x86_64": {
@@ -21,7 +21,7 @@ KERNELS = {
 
 
 def sort(machine: str, cpuinfo: str) -> tuple[list[str], list[str]]:
-    """The machine's kernels that its CPU has, and those that it lacks, by the text of /proc/cpuinfo."""
+    """Return the kernels that a CPU supports, and those that it lacks, by the text of /proc/cpuinfo."""
     flags: set[str] = set()
     for line in cpuinfo.splitlines():
         if line.startswith(("flags", "Features")):
@@ -33,7 +33,7 @@ def sort(machine: str, cpuinfo: str) -> tuple[list[str], list[str]]:
 
 
 def main() -> int:
-    """Print both."""
+    """Print the names and the summary."""
     source = Path("/proc/cpuinfo")
     if source.exists():
         has, lacks = sort(platform.machine(), source.read_text())

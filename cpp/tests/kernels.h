@@ -1,4 +1,4 @@
-// Every kernel that this build and CPU have.
+// The kernels of this build and CPU.
 #pragma once
 
 #include <cstring>
@@ -12,9 +12,9 @@ namespace kernels {
 
 inline const std::vector<std::string>& available() {
     static const std::vector<std::string> names = [] {
-        std::istringstream words(saccade_kernels());
+        std::istringstream stream(saccade_kernels());
         std::vector<std::string> list;
-        for (std::string name; words >> name;) list.push_back(name);
+        for (std::string name; stream >> name;) list.push_back(name);
         return list;
     }();
     return names;
@@ -24,7 +24,7 @@ inline bool ran(const std::string& name) {
     return saccade_last_kernel() != nullptr && std::strcmp(saccade_last_kernel(), name.c_str()) == 0;
 }
 
-/// The thread's kernel while this lives.
+/// A scope in which the thread uses a kernel.
 class Using {
   public:
     explicit Using(const std::string& name) : name_(name), status_(saccade_select_kernel(name.c_str())) {}

@@ -1,4 +1,4 @@
-// Slow, obvious forms of what the core does, written from the rules and not from its code.
+// Slow, obvious implementations of the core's functions, written from the rules, not from its code.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ inline Bytes noise(std::size_t size, std::uint32_t seed) {
     return bytes;
 }
 
-/// Weight of each input sample that counts for output sample `o`, in units of 2^-22.
+/// Returns the weight of each input sample of output sample `o`, in units of 2^-22.
 inline std::map<int, std::int64_t> weights(int input, int output, int o) {
     const double scale = static_cast<double>(input) / output;
     const double stretch = scale > 1.0 ? scale : 1.0;
@@ -93,7 +93,7 @@ inline Bytes resize(const Bytes& image, int width, int height, int new_width, in
     return heighten(widen(image, width, height, new_width), new_width, height, new_height);
 }
 
-/// Window order of the tokens of one frame, by sorting them: window row, window column, row, column.
+/// Returns the window order of a frame's tokens, sorted by window row, window column, row, column.
 inline std::vector<int> window_order(int rows, int columns, int side) {
     std::vector<int> order;
     for (int token = 0; token < rows * columns; ++token) order.push_back(token);
@@ -102,8 +102,8 @@ inline std::vector<int> window_order(int rows, int columns, int side) {
     return order;
 }
 
-/// Patches (channel, y, x) of an image, token after token in `order`, the patches of a token in raster order.
-inline Bytes cut(const Bytes& image, int width, int patch, int merge, const std::vector<int>& order) {
+/// Returns the patches (channel, y, x) of an image: tokens in `order`, the patches of a token in raster order.
+inline Bytes patchify(const Bytes& image, int width, int patch, int merge, const std::vector<int>& order) {
     const int factor = patch * merge, columns = width / factor;
     Bytes out;
     for (const int token : order) {
@@ -122,7 +122,7 @@ inline Bytes cut(const Bytes& image, int width, int patch, int merge, const std:
     return out;
 }
 
-/// Patches (channel, frame, y, x) of floats out of such patches, `area` values a channel.
+/// Returns float patches (channel, frame, y, x) of such patches, with `area` values per channel.
 inline std::vector<float> normalize(const Bytes& patches, int area, int frames, const double* mean, const double* std) {
     std::vector<float> out;
     for (auto channel = patches.begin(); channel != patches.end(); channel += area) {

@@ -1,4 +1,4 @@
-/* The header is C, and a C program needs nothing else. Every pointer is also given as NULL. */
+/* A C program that includes only the header. Every pointer argument is also passed as NULL. */
 #include "saccade.h"
 
 #include <stdio.h>
@@ -16,7 +16,7 @@ static void check(int holds, const char* what, int line) {
 static int null_named(int32_t status, const char* name) {
     const char* message = saccade_last_message();
     return status == SACCADE_ERROR_INPUT && strncmp(message, name, strlen(name)) == 0 &&
-           strcmp(message + strlen(name), " is NULL") == 0;
+           strcmp(message + strlen(name), ": expected a pointer; got NULL") == 0;
 }
 
 #define CHECK(condition) check((condition), #condition, __LINE__)
@@ -38,7 +38,7 @@ static void test_use(void) {
     CHECK(memcmp(larger, "\1\2\3\1\2\3\1\2\3\1\2\3", 12) == 0);
 }
 
-/* A 2 x 2 picture as a screen gives it, its rows 4 bytes further apart than they are long. */
+/* A 2 x 2 screen capture with 4 bytes of padding per row. */
 static const uint8_t bgra[24] = {3, 2, 1, 99, 6, 5, 4, 99, 0, 0, 0, 0, 9, 8, 7, 99, 12, 11, 10, 99, 0, 0, 0, 0};
 static const uint8_t grey[4] = {1, 4, 7, 10};
 
@@ -53,7 +53,7 @@ static void test_formats(void) {
     CHECK(saccade_patchify_native(grey, 2, 2, 2, SACCADE_FORMAT_GREY, 1, 2, 0, patches, 12) == SACCADE_OK);
     CHECK(memcmp(patches, "\1\1\1\4\4\4\7\7\7\12\12\12", 12) == 0);
     CHECK(saccade_resize(bgra, 2, 2, 12, 4, 2, 2, 0, rgb, 12) == SACCADE_ERROR_INPUT);
-    CHECK(strncmp(saccade_last_message(), "format is 4", 11) == 0);
+    CHECK(strcmp(saccade_last_message(), "format: expected 0 (RGB), 1 (RGBA), 2 (BGRA) or 3 (grey); got 4") == 0);
 }
 
 static void test_a_batch(void) {
@@ -65,28 +65,28 @@ static void test_a_batch(void) {
     const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
     float floats[24];
     int i;
-    CHECK(saccade_native_patches_batch(images, 2, 1, 2, 0) == SACCADE_OK);
+    CHECK(saccade_resize_patchify_native_batch(images, 2, 1, 2, 0) == SACCADE_OK);
     for (i = 0; i < 2; ++i) {
-        CHECK(saccade_native_patches(images[i].source, 2, 2, images[i].source_stride, images[i].format, 2, 2, 1, 1, 2,
-                                     0, alone, 12) == SACCADE_OK);
+        CHECK(saccade_resize_patchify_native(images[i].source, 2, 2, images[i].source_stride, images[i].format, 2, 2, 1,
+                                             1, 2, 0, alone, 12) == SACCADE_OK);
         CHECK(memcmp(patches + 12 * i, alone, 12) == 0);
         images[i].patches = floats + 12 * i;
     }
-    CHECK(saccade_reference_patches_batch(images, 2, 1, 2, 1, zero, one) == SACCADE_OK);
+    CHECK(saccade_resize_patchify_reference_batch(images, 2, 1, 2, 1, zero, one) == SACCADE_OK);
     for (i = 0; i < 24; ++i) CHECK(floats[i] * 255.0F > patches[i] - 0.5F && floats[i] * 255.0F < patches[i] + 0.5F);
 
     memset(floats, 0, sizeof floats);
     images[1].patches_capacity = 11;
-    CHECK(saccade_reference_patches_batch(images, 2, 1, 2, 1, zero, one) == SACCADE_ERROR_INPUT);
-    CHECK(strcmp(saccade_last_message(), "images[1]: patches has room for 11 elements; 12 are needed") == 0);
+    CHECK(saccade_resize_patchify_reference_batch(images, 2, 1, 2, 1, zero, one) == SACCADE_ERROR_INPUT);
+    CHECK(strcmp(saccade_last_message(), "images[1]: patches: expected room for 12 elements; got 11") == 0);
     CHECK(floats[0] == 0.0F);
     images[1].patches = NULL;
-    CHECK(null_named(saccade_native_patches_batch(images, 2, 1, 2, 0), "images[1]: patches"));
-    CHECK(null_named(saccade_native_patches_batch(NULL, 1, 1, 2, 0), "images"));
-    CHECK(null_named(saccade_reference_patches_batch(NULL, 1, 1, 2, 1, zero, one), "images"));
-    CHECK(null_named(saccade_reference_patches_batch(images, 1, 1, 2, 1, NULL, one), "mean"));
-    CHECK(null_named(saccade_reference_patches_batch(images, 1, 1, 2, 1, zero, NULL), "std"));
-    CHECK(saccade_native_patches_batch(images, 0, 1, 2, 0) == SACCADE_ERROR_INPUT);
+    CHECK(null_named(saccade_resize_patchify_native_batch(images, 2, 1, 2, 0), "images[1]: patches"));
+    CHECK(null_named(saccade_resize_patchify_native_batch(NULL, 1, 1, 2, 0), "images"));
+    CHECK(null_named(saccade_resize_patchify_reference_batch(NULL, 1, 1, 2, 1, zero, one), "images"));
+    CHECK(null_named(saccade_resize_patchify_reference_batch(images, 1, 1, 2, 1, NULL, one), "mean"));
+    CHECK(null_named(saccade_resize_patchify_reference_batch(images, 1, 1, 2, 1, zero, NULL), "std"));
+    CHECK(saccade_resize_patchify_native_batch(images, 0, 1, 2, 0) == SACCADE_ERROR_INPUT);
 }
 
 /* 2 x 3 tokens in windows of 2 x 2, and 1 x 2 tokens. */
@@ -109,7 +109,7 @@ static void test_windows_and_positions(void) {
     CHECK(memcmp(positions, places, sizeof places) == 0);
 }
 
-/* Text, the start of an image, its two tokens at position 2, and text at the position after them. */
+/* Text, the start of an image, its two tokens at position 2, and text after them. */
 static void test_a_prompt(void) {
     const int64_t ids[5] = {5, 3, 1, 1, 9}, grid[3] = {1, 2, 4};
     const int32_t expected[15] = {0, 1, 2, 2, 4, 0, 1, 2, 2, 4, 0, 1, 2, 3, 4};
@@ -151,13 +151,16 @@ static void test_null(void) {
     CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, NULL, three, floats, 24), "mean"));
     CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, three, NULL, floats, 24), "std"));
     CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, three, three, NULL, 24), "patches"));
-    CHECK(null_named(saccade_native_patches(NULL, 2, 2, 6, 0, 2, 2, 0, 1, 2, 0, bytes, 12), "image"));
-    CHECK(null_named(saccade_native_patches(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 0, NULL, 12), "patches"));
-    CHECK(null_named(saccade_reference_patches(NULL, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, three, three, floats, 24), "image"));
-    CHECK(null_named(saccade_reference_patches(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, NULL, three, floats, 24), "mean"));
-    CHECK(null_named(saccade_reference_patches(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, three, NULL, floats, 24), "std"));
-    CHECK(
-        null_named(saccade_reference_patches(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, three, three, NULL, 24), "patches"));
+    CHECK(null_named(saccade_resize_patchify_native(NULL, 2, 2, 6, 0, 2, 2, 0, 1, 2, 0, bytes, 12), "image"));
+    CHECK(null_named(saccade_resize_patchify_native(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 0, NULL, 12), "patches"));
+    CHECK(null_named(saccade_resize_patchify_reference(NULL, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, three, three, floats, 24),
+                     "image"));
+    CHECK(null_named(saccade_resize_patchify_reference(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, NULL, three, floats, 24),
+                     "mean"));
+    CHECK(null_named(saccade_resize_patchify_reference(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, three, NULL, floats, 24),
+                     "std"));
+    CHECK(null_named(saccade_resize_patchify_reference(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, three, three, NULL, 24),
+                     "patches"));
     CHECK(null_named(saccade_window_index_size(NULL, 1, 2, 28, 14, &a, &b), "grids"));
     CHECK(null_named(saccade_window_index_size(grids, 1, 2, 28, 14, NULL, &b), "out_tokens"));
     CHECK(null_named(saccade_window_index_size(grids, 1, 2, 28, 14, &a, NULL), "out_boundaries"));

@@ -1,4 +1,4 @@
-// What cgroups leave a process, read from a folder that looks like a system's root.
+// CPU quotas of cgroups, read from a folder laid out like a system's root.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 using Files = std::map<std::string, std::string>;
 
-/// cpus_of_quota of a system with these files, the cgroup ones named below /sys/fs/cgroup.
+/// Returns cpus_of_quota for a system with these files; `files` are below /sys/fs/cgroup.
 int cpus(const std::string& groups, const Files& files) {
     std::string root = (fs::temp_directory_path() / "saccade-XXXXXX").string();
     if (mkdtemp(root.data()) == nullptr) return -1;
@@ -30,9 +30,9 @@ int cpus(const std::string& groups, const Files& files) {
     };
     if (!groups.empty()) write("/proc/self/cgroup", groups);
     for (const auto& [path, text] : files) write("/sys/fs/cgroup/" + path, text);
-    const int found = saccade::cpus_of_quota(root);
+    const int quota = saccade::cpus_of_quota(root);
     fs::remove_all(root);
-    return found;
+    return quota;
 }
 
 void test_v2() {
@@ -65,7 +65,7 @@ void test_v1() {
     CHECK(cpus(groups, both) == 1);
 }
 
-void test_what_cannot_be_read_is_no_limit() {
+void test_unreadable_files_are_no_limit() {
     CHECK(cpus("", {}) == kNoLimit);
     CHECK(cpus("", {{"cpu.max", "200000 100000\n"}}) == 2);
     CHECK(cpus("0::\n\n:\n0\n4:cpu:a\n", {{"cpu.max", "some\n"}, {"cpu/cpu.cfs_quota_us", "100000\n"}}) == kNoLimit);
@@ -79,7 +79,7 @@ int main() {
 #if defined(__linux__)
     test_v2();
     test_v1();
-    test_what_cannot_be_read_is_no_limit();
+    test_unreadable_files_are_no_limit();
 #else
     CHECK(saccade::cpus_of_quota() == kNoLimit);
     std::printf("not run: cgroups\n");

@@ -1,5 +1,5 @@
-// SACCADE_KERNEL and SACCADE_THREADS where they are wrong: the same error in every call that asks, in one line of ASCII
-// whatever they hold, and no output touched. Its own program, because a process asks once.
+// Wrong values of SACCADE_KERNEL and SACCADE_THREADS: the same error in every call that reads them, one line of ASCII,
+// and untouched outputs. A separate program, because a process reads them once.
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -23,7 +23,7 @@ bool refused(int status, const char* message) {
     return check::refused(status, message) && one_printable_line(saccade_last_message());
 }
 
-/// Two sizes: one too small to be shared by threads, and one that is.
+/// Checks two sizes: one too small for threads, and one that is large enough.
 void pixels_are_refused(const char* message) {
     for (const int side : {4, 1024}) {
         const int target = side / 2;
@@ -32,14 +32,14 @@ void pixels_are_refused(const char* message) {
         Bytes out(static_cast<std::size_t>(room), 7);
         CHECK(refused(saccade_resize(image.data(), side, side, 3 * side, 0, target, target, 1, out.data(), room),
                       message));
-        CHECK(refused(
-            saccade_native_patches(image.data(), side, side, 3 * side, 0, target, target, 1, 1, 2, 0, out.data(), room),
-            message));
+        CHECK(refused(saccade_resize_patchify_native(image.data(), side, side, 3 * side, 0, target, target, 1, 1, 2, 0,
+                                                     out.data(), room),
+                      message));
         CHECK(out == Bytes(out.size(), 7));
     }
 }
 
-/// Windows of three tokens and of four, merge blocks of two and of three: a kernel makes only some of them.
+/// Checks windows of 3 and 4 tokens and merge blocks of 2 and 3. A kernel computes only some of them.
 void places_are_refused(const char* message) {
     const std::int64_t grid[3] = {1, 24, 24};
     for (const int side : {3, 4}) {
@@ -57,30 +57,30 @@ void places_are_refused(const char* message) {
 
 void test_kernel() {
     setenv("SACCADE_KERNEL", "sse9", 1);
-    pixels_are_refused("SACCADE_KERNEL is 'sse9', a kernel that");
-    places_are_refused("SACCADE_KERNEL is 'sse9', a kernel that");
+    pixels_are_refused("; got 'sse9'");
+    places_are_refused("SACCADE_KERNEL: expected a kernel of this build and CPU (");
     setenv("SACCADE_KERNEL", "a\nb\xff\x7f", 1);
     CHECK(saccade_kernel() == nullptr);
-    CHECK(refused(SACCADE_ERROR_INPUT, "SACCADE_KERNEL is 'a\\x0ab\\xff\\x7f', a kernel that"));
+    CHECK(refused(SACCADE_ERROR_INPUT, "; got 'a\\x0ab\\xff\\x7f'"));
     setenv("SACCADE_KERNEL", std::string(100000, 'k').c_str(), 1);
     CHECK(saccade_kernel() == nullptr && std::strlen(saccade_last_message()) < 400);
     unsetenv("SACCADE_KERNEL");
-    CHECK(refused(saccade_select_kernel("a\nb"), "kernel is 'a\\x0ab', a kernel that"));
+    CHECK(refused(saccade_select_kernel("a\nb"), "; got 'a\\x0ab'"));
 }
 
 void test_threads() {
     std::int64_t threads = 7;
     setenv("SACCADE_THREADS", "abc", 1);
-    // A limit of the thread's own makes no difference: the pool has the process's number.
+    // Also with a limit of the thread, because the pool has the process's number of threads.
     for (const int limit : {0, 1, 2}) {
         CHECK(saccade_limit_threads(limit) == SACCADE_OK);
-        CHECK(refused(saccade_threads(&threads), "SACCADE_THREADS is 'abc'; it must be a number from 1 to 256"));
-        pixels_are_refused("SACCADE_THREADS is 'abc'; it must be a number from 1 to 256");
+        CHECK(refused(saccade_threads(&threads), "SACCADE_THREADS: expected 1 to 256; got 'abc'"));
+        pixels_are_refused("SACCADE_THREADS: expected 1 to 256; got 'abc'");
     }
     setenv("SACCADE_THREADS", "2\n\xff", 1);
-    CHECK(refused(saccade_threads(&threads), "SACCADE_THREADS is '2\\x0a\\xff'; it must"));
+    CHECK(refused(saccade_threads(&threads), "SACCADE_THREADS: expected 1 to 256; got '2\\x0a\\xff'"));
     setenv("SACCADE_THREADS", std::string(100000, '1').c_str(), 1);
-    CHECK(refused(saccade_threads(&threads), "1...'; it must be a number from 1 to 256"));
+    CHECK(refused(saccade_threads(&threads), "SACCADE_THREADS: expected 1 to 256; got '1"));
     CHECK(threads == 7 && saccade_limit_threads(0) == SACCADE_OK);
     setenv("SACCADE_THREADS", "3", 1);
     CHECK(saccade_threads(&threads) == SACCADE_OK && threads == 3);

@@ -1,4 +1,4 @@
-// smart_resize against the golden file that the Python and Swift tests read too.
+// smart_resize against the golden file that the Python and Swift tests also read.
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -10,7 +10,7 @@
 
 namespace {
 
-/// Rows of eight integers after "rows":[[ ; the file holds nothing else behind it.
+/// Reads rows of eight integers after "rows":[[ to the end of the file.
 std::vector<std::vector<std::int64_t>> read_rows(const char* path) {
     std::ifstream file(path);
     std::stringstream buffer;
@@ -39,7 +39,8 @@ void test_golden(const char* path) {
         std::int64_t height = -1, width = -1;
         const int status = saccade_smart_resize(row[0], row[1], row[2], row[3], row[4], &height, &width);
         if (row[7] == 1) {
-            CHECK(check::refused(status, "too narrow") && height == -1 && width == -1);
+            CHECK(check::refused(status, "image: expected sides with a ratio of at most 200; got ") && height == -1 &&
+                  width == -1);
         } else {
             CHECK(status == SACCADE_OK && height == row[5] && width == row[6]);
         }
@@ -49,12 +50,16 @@ void test_golden(const char* path) {
 void test_limits() {
     std::int64_t h = 7, w = 9;
     const std::int64_t most = SACCADE_MAX_SIDE, huge = INT64_MAX, low = INT64_MIN;
-    CHECK(check::refused(saccade_smart_resize(0, 1, 28, 1, 1, &h, &w), "height is 0"));
-    CHECK(check::refused(saccade_smart_resize(huge, 1, 28, 1, 1, &h, &w), "height is 9223372036854775807"));
-    CHECK(check::refused(saccade_smart_resize(1, low, 28, 1, 1, &h, &w), "width is -9223372036854775808"));
-    CHECK(check::refused(saccade_smart_resize(1, 1, most + 1, 1, 1, &h, &w), "factor is 67108865"));
-    CHECK(check::refused(saccade_smart_resize(1, 1, 28, huge, 1, &h, &w), "min_pixels is"));
-    CHECK(check::refused(saccade_smart_resize(1, 1, 28, 1, 0, &h, &w), "max_pixels is 0"));
+    CHECK(check::refused(saccade_smart_resize(0, 1, 28, 1, 1, &h, &w), "height: expected 1 to 67108864; got 0"));
+    CHECK(check::refused(saccade_smart_resize(huge, 1, 28, 1, 1, &h, &w),
+                         "height: expected 1 to 67108864; got 9223372036854775807"));
+    CHECK(check::refused(saccade_smart_resize(1, low, 28, 1, 1, &h, &w),
+                         "width: expected 1 to 67108864; got -9223372036854775808"));
+    CHECK(check::refused(saccade_smart_resize(1, 1, most + 1, 1, 1, &h, &w),
+                         "factor: expected 1 to 67108864; got 67108865"));
+    CHECK(check::refused(saccade_smart_resize(1, 1, 28, huge, 1, &h, &w),
+                         "min_pixels: expected at most 9007199254740992; got "));
+    CHECK(check::refused(saccade_smart_resize(1, 1, 28, 1, 0, &h, &w), "max_pixels: expected at least 1; got 0"));
     CHECK(h == 7 && w == 9);
     CHECK(saccade_smart_resize(most, most, most, low, huge, &h, &w) == SACCADE_OK && h == most && w == most);
     CHECK(saccade_smart_resize(1, 200, most, std::int64_t{1} << 53, huge, &h, &w) == SACCADE_OK);

@@ -1,5 +1,5 @@
-// Every kernel against the scalar one, on sizes around the widths of vectors, in memory without a byte to spare.
-//     test_kernels [NAME...]      fails unless each of these kernels is there and ran
+// Every kernel against the scalar one, on sizes around the widths of vectors, in memory of the exact size.
+//     test_kernels [NAME...]      fails unless each of these kernels is available and ran
 #include <cstring>
 #include <memory>
 
@@ -16,7 +16,7 @@ struct Case {
     int width, height, new_width, new_height, gap;
 };
 
-/// Pixels in memory of exactly their size, so that a sanitizer sees a read past them.
+/// Pixels in memory of their exact size, so that a sanitizer finds a read past them.
 struct Pixels {
     Pixels(const Case& c, std::uint32_t seed) : stride(3 * (c.width + c.gap)) {
         size = static_cast<std::size_t>(stride * (c.height - 1) + 3 * c.width);
@@ -44,8 +44,9 @@ Bytes resized(const Case& c, const Pixels& pixels, int order, const std::string&
 Bytes patches(const Case& c, const Pixels& pixels, int patch, const std::string& kernel) {
     const kernels::Using use(kernel);
     Bytes out(static_cast<std::size_t>(3 * c.new_width * c.new_height));
-    CHECK(saccade_native_patches(pixels.bytes.get(), c.width, c.height, pixels.stride, 0, c.new_width, c.new_height, 1,
-                                 patch, 1, 2 * patch, out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK);
+    CHECK(saccade_resize_patchify_native(pixels.bytes.get(), c.width, c.height, pixels.stride, 0, c.new_width,
+                                         c.new_height, 1, patch, 1, 2 * patch, out.data(),
+                                         static_cast<std::int64_t>(out.size())) == SACCADE_OK);
     CHECK(kernels::ran(kernel));
     return out;
 }
@@ -60,7 +61,7 @@ void compare(const Case& c, const std::string& kernel) {
     }
 }
 
-/// Weights that are computed several at a time against the plain ones.
+/// Compares the SIMD form of the weights with the scalar form.
 void test_weights(const std::string& name) {
     const kernels::Using use(name);
     const saccade::Kernel& kernel = saccade::selected_kernel();
@@ -106,7 +107,7 @@ void test_sizes(const std::string& kernel) {
     }
 }
 
-/// So wide, and shrunk so far, that the groups of a band of rows would not fit into the cache: it is made lower.
+/// Tests images so wide that the groups of a whole band exceed the cache, so that the band is halved.
 void test_low_bands(const std::string& kernel) {
     for (const auto& [width, height] : {std::pair{3900, 420}, {9000, 420}}) {
         const Case c{width, height, 3892, 42, 0};
@@ -128,17 +129,17 @@ void test_patches(const std::string& kernel) {
     }
 }
 
-std::vector<float> reference_patches(const Case& c, const Pixels& pixels, int patch, const double* mean,
-                                     const double* std, const std::string& kernel) {
+std::vector<float> resized_reference_patches(const Case& c, const Pixels& pixels, int patch, const double* mean,
+                                             const double* std, const std::string& kernel) {
     const kernels::Using use(kernel);
     std::vector<float> out(static_cast<std::size_t>(6 * c.new_width * c.new_height));
-    CHECK(saccade_reference_patches(pixels.bytes.get(), c.width, c.height, pixels.stride, 0, c.new_width, c.new_height,
-                                    1, patch, 2, 2, mean, std, out.data(),
-                                    static_cast<std::int64_t>(out.size())) == SACCADE_OK);
+    CHECK(saccade_resize_patchify_reference(pixels.bytes.get(), c.width, c.height, pixels.stride, 0, c.new_width,
+                                            c.new_height, 1, patch, 2, 2, mean, std, out.data(),
+                                            static_cast<std::int64_t>(out.size())) == SACCADE_OK);
     return out;
 }
 
-/// Bits of the floats, with the means and deviations that models have and with some that arithmetic cannot follow.
+/// Compares the bits of floats, for the models' means and deviations and for some that need the table.
 void test_reference_patches(const std::string& kernel) {
     const double usual[4][3] = {{0.48145466, 0.4578275, 0.40821073},
                                 {0.26862954, 0.26130258, 0.27577711},
@@ -151,15 +152,15 @@ void test_reference_patches(const std::string& kernel) {
         const Case c{70, 50, 6 * patch, 4 * patch, 0};
         const Pixels pixels(c, 4);
         for (const auto& [mean, std] : cases) {
-            const auto made = reference_patches(c, pixels, patch, mean, std, kernel);
-            const auto plain = reference_patches(c, pixels, patch, mean, std, "scalar");
+            const auto made = resized_reference_patches(c, pixels, patch, mean, std, kernel);
+            const auto plain = resized_reference_patches(c, pixels, patch, mean, std, "scalar");
             CHECK(std::memcmp(made.data(), plain.data(), made.size() * sizeof(float)) == 0);
         }
     }
 }
 
-/// What is computed where the scalar form looks it up: all bytes, any count, and right for the usual deviations, which
-/// would else be looked up too.
+/// Tests that the computed normalization is exact for the usual means and deviations, for all bytes and any count.
+/// Otherwise the table would silently replace it.
 void test_normalize(const std::string& name) {
     const kernels::Using use(name);
     const saccade::Kernel& kernel = saccade::selected_kernel();
@@ -183,21 +184,21 @@ void test_normalize(const std::string& name) {
     }
 }
 
-void test_ramps(const std::string& name) {
+void test_iota(const std::string& name) {
     const kernels::Using use(name);
     const saccade::Kernel& kernel = saccade::selected_kernel();
     for (int count = 0; count < 70; ++count) {
-        saccade::Ramps ramps{{}, {count, -3}, {7, 100 - count}, 1 + count % 4, count, count + count % 3};
-        for (int i = 0; i < 16; ++i) ramps.first[i] = (i * 7919 + count) % 1000 - 500;
-        const auto size = static_cast<std::size_t>((ramps.rows - 1) * ramps.stride + count);
+        saccade::Iota iota{{}, {count, -3}, {7, 100 - count}, 1 + count % 4, count, count + count % 3};
+        for (int i = 0; i < 16; ++i) iota.first[i] = (i * 7919 + count) % 1000 - 500;
+        const auto size = static_cast<std::size_t>((iota.rows - 1) * iota.stride + count);
         const auto made = std::make_unique<std::int32_t[]>(size), plain = std::make_unique<std::int32_t[]>(size);
-        kernel.ramps(ramps, made.get());
-        saccade::ramps_plain(ramps, plain.get());
+        kernel.iota(iota, made.get());
+        saccade::iota_plain(iota, plain.get());
         CHECK(std::equal(made.get(), made.get() + size, plain.get()));
     }
 }
 
-/// Other formats, in memory of exactly their size, against the same pixels as RGB.
+/// Compares other formats, in memory of their exact size, with the same pixels as RGB.
 void test_formats(const std::string& kernel) {
     for (const int width : {1, 3, 15, 16, 17, 33, 70}) {
         const int height = 40, gap = width % 2;
@@ -217,28 +218,29 @@ void test_formats(const std::string& kernel) {
                 Bytes out(static_cast<std::size_t>(3 * new_width * new_height)), expected(out.size());
                 const auto room = static_cast<std::int64_t>(out.size());
                 const kernels::Using use(kernel);
-                CHECK(saccade_native_patches(pixels.get(), width, height, stride, format, new_width, new_height, 1, 14,
-                                             1, 28, out.data(), room) == SACCADE_OK);
-                CHECK(saccade_native_patches(rgb.data(), width, height, 3 * width, 0, new_width, new_height, 1, 14, 1,
-                                             28, expected.data(), room) == SACCADE_OK);
+                CHECK(saccade_resize_patchify_native(pixels.get(), width, height, stride, format, new_width, new_height,
+                                                     1, 14, 1, 28, out.data(), room) == SACCADE_OK);
+                CHECK(saccade_resize_patchify_native(rgb.data(), width, height, 3 * width, 0, new_width, new_height, 1,
+                                                     14, 1, 28, expected.data(), room) == SACCADE_OK);
                 CHECK(out == expected);
             }
         }
     }
     std::uint8_t pixel[4] = {}, out[3] = {};
     const auto call = [&](std::int64_t stride, int format) {
-        return saccade_native_patches(pixel, 1, 1, stride, format, 1, 1, 1, 1, 1, 0, out, 3);
+        return saccade_resize_patchify_native(pixel, 1, 1, stride, format, 1, 1, 1, 1, 1, 0, out, 3);
     };
-    CHECK(check::refused(call(4, 4), "format is 4"));
-    CHECK(check::refused(call(4, -1), "format is -1"));
-    CHECK(check::refused(call(3, SACCADE_FORMAT_BGRA), "1 BGRA pixels need 4"));
+    CHECK(check::refused(call(4, 4), "or 3 (grey); got 4"));
+    CHECK(check::refused(call(4, -1), "or 3 (grey); got -1"));
+    CHECK(check::refused(call(3, SACCADE_FORMAT_BGRA),
+                         "image: expected a stride of at least 4 bytes for 1 BGRA pixels; got 3"));
     CHECK(call(1, SACCADE_FORMAT_GREY) == SACCADE_OK);
 }
 
 void test_selection() {
     CHECK(saccade_kernel() != nullptr);
-    CHECK(check::refused(saccade_select_kernel("sse9"), "kernel is 'sse9'"));
-    CHECK(check::refused(saccade_select_kernel(""), "it has: "));
+    CHECK(check::refused(saccade_select_kernel("sse9"), "; got 'sse9'"));
+    CHECK(check::refused(saccade_select_kernel(""), "kernel: expected a kernel of this build and CPU ("));
     CHECK(saccade_select_kernel(nullptr) == SACCADE_OK);
 }
 
@@ -260,7 +262,7 @@ int main(int count, char** names) {
         test_low_bands(kernel);
         test_normalize(kernel);
         test_reference_patches(kernel);
-        test_ramps(kernel);
+        test_iota(kernel);
     }
     return check::finish();
 }

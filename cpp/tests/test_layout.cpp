@@ -1,4 +1,4 @@
-// Patches, windows and positions: how they fit together, and what is refused.
+// Patches, windows and positions: consistency with each other, and errors.
 #include <array>
 #include <vector>
 
@@ -42,7 +42,7 @@ void test_window_order() {
     }
 }
 
-/// Row and column of patch after patch, block after block, frame after frame.
+/// Tests row and column of each patch, in blocks and frames.
 void test_positions() {
     for (const int merge : {1, 2, 3, 4}) {
         for (const int across : {1, 2, 3, 4, 7, 9}) {
@@ -76,7 +76,7 @@ void test_frames_and_packs() {
     CHECK(one.boundaries == Places{0, 48, 60});
 }
 
-/// The native patch at every place is the part of the image that the positions name.
+/// Tests that each native patch is the part of the image at its position.
 void test_native_patches() {
     const int patch = 3, merge = 2;
     for (const int rows : {2, 6, 10}) {
@@ -115,25 +115,28 @@ void test_reference_patches() {
     CHECK(patches == std::array<float, 6>{-1.0F, -1.0F, green, green, 1.0F, 1.0F});
 }
 
-/// Where a call resizes, it is its target that cannot be cut, not the image.
+/// Tests that a call that resizes names its target in errors, not the image.
 void test_refused_targets(const Bytes& image, Bytes& patches) {
     const double three[3] = {1, 1, 1};
     const auto room = static_cast<std::int64_t>(patches.size());
     std::array<float, 1> floats{};
     const auto native = [&](std::int64_t width, std::int64_t height) {
-        return saccade_native_patches(image.data(), 28, 28, 84, 0, width, height, 1, 14, 2, 0, patches.data(), room);
+        return saccade_resize_patchify_native(image.data(), 28, 28, 84, 0, width, height, 1, 14, 2, 0, patches.data(),
+                                              room);
     };
     const auto reference = [&](std::int64_t width, std::int64_t height, std::int64_t frames) {
-        return saccade_reference_patches(image.data(), 28, 28, 84, 0, width, height, 1, 14, 2, frames, three, three,
-                                         floats.data(), 1);
+        return saccade_resize_patchify_reference(image.data(), 28, 28, 84, 0, width, height, 1, 14, 2, frames, three,
+                                                 three, floats.data(), 1);
     };
-    CHECK(check::refused(native(0, 28), "target_width is 0; it must be from 1 to"));
-    CHECK(check::refused(native(30, 28), "target_width is 30; it must be a multiple of patch_size 14 x merge_size 2"));
-    CHECK(check::refused(reference(28, 30, 2), "target_height is 30; it must be a multiple of patch_size 14"));
-    CHECK(check::refused(reference(28, 28, 0), "temporal_patch_size is 0"));
+    CHECK(check::refused(native(0, 28), "target_width: expected 1 to 67108864; got 0"));
+    CHECK(check::refused(native(30, 28),
+                         "target_width: expected a multiple of patch_size 14 x merge_size 2 = 28; got 30"));
+    CHECK(check::refused(reference(28, 30, 2),
+                         "target_height: expected a multiple of patch_size 14 x merge_size 2 = 28; got 30"));
+    CHECK(check::refused(reference(28, 28, 0), "temporal_patch_size: expected 1 to 67108864; got 0"));
     CHECK(check::refused(
         saccade_patchify_reference(image.data(), 28, 28, 84, 0, 14, 2, 0, three, three, floats.data(), 1),
-        "temporal_patch_size is 0"));
+        "temporal_patch_size: expected 1 to 67108864; got 0"));
 }
 
 void test_refusals() {
@@ -142,26 +145,30 @@ void test_refusals() {
     Places index(4, 7), boundaries(2, 7);
     std::int64_t tokens = -5, count = -5;
     CHECK(check::refused(saccade_window_index_size(grids.data(), 2, 2, 112, 14, &tokens, &count),
-                         "grids[1] is (1, 3, 4); rows and columns must be multiples of merge_size 2"));
-    CHECK(check::refused(saccade_window_index_size(grids.data(), 0, 2, 112, 14, &tokens, &count), "grids has 0"));
+                         "grids[1]: expected rows and columns divisible by merge_size 2; got (1, 3, 4)"));
+    CHECK(check::refused(saccade_window_index_size(grids.data(), 0, 2, 112, 14, &tokens, &count),
+                         "grids: expected at least 1 entry; got 0"));
     CHECK(check::refused(saccade_window_index(grids.data(), 1, 2, 28, 14, index.data(), 4, boundaries.data(), 2),
-                         "boundaries has room for 2 elements; 5 are needed"));
+                         "boundaries: expected room for 5 elements; got 2"));
     CHECK(check::refused(saccade_window_index(grids.data(), 1, 2, 112, 14, index.data(), 3, boundaries.data(), 2),
-                         "index has room for 3 elements; 4 are needed"));
-    CHECK(check::refused(saccade_vision_positions(grids.data(), 1, 2, index.data(), 4), "32 are needed"));
-    CHECK(check::refused(saccade_patch_count(grids.data(), 1, 0, &count), "merge_size is 0"));
+                         "index: expected room for 4 elements; got 3"));
+    CHECK(check::refused(saccade_vision_positions(grids.data(), 1, 2, index.data(), 4),
+                         "positions: expected room for 32 elements; got 4"));
+    CHECK(check::refused(saccade_patch_count(grids.data(), 1, 0, &count), "merge_size: expected 1 to 67108864; got 0"));
     CHECK(check::refused(saccade_patchify_size(28, 30, 14, 2, 1, &tokens, &count),
-                         "height is 30; it must be a multiple of patch_size 14 x merge_size 2 = 28"));
-    CHECK(check::refused(saccade_patchify_size(28, 28, 14, 2, 0, &tokens, &count), "frames is 0"));
-    CHECK(check::refused(saccade_patchify_size(28, 28, INT64_MAX, 2, 1, &tokens, &count), "patch_size is"));
+                         "height: expected a multiple of patch_size 14 x merge_size 2 = 28; got 30"));
+    CHECK(check::refused(saccade_patchify_size(28, 28, 14, 2, 0, &tokens, &count),
+                         "frames: expected 1 to 67108864; got 0"));
+    CHECK(check::refused(saccade_patchify_size(28, 28, INT64_MAX, 2, 1, &tokens, &count),
+                         "patch_size: expected 1 to 67108864; got "));
     Bytes patches(28 * 28 * 3, 7);
     const auto room = static_cast<std::int64_t>(patches.size());
     CHECK(check::refused(saccade_patchify_native(image.data(), 28, 28, 84, 0, 14, 2, 112, patches.data(), room - 1),
-                         "room for 2351"));
+                         "patches: expected room for 2352 elements; got 2351"));
     CHECK(check::refused(saccade_patchify_native(image.data(), 28, 28, 84, 0, 14, 2, 27, patches.data(), room),
-                         "window_size is 27"));
+                         "window_size: expected at least merge_size 2 x patch_size 14 = 28 pixels; got 27"));
     CHECK(check::refused(saccade_patchify_native(image.data(), 27, 28, 84, 0, 14, 2, 27, patches.data(), room),
-                         "width is 27; it must be a multiple of patch_size 14 x merge_size 2 = 28"));
+                         "width: expected a multiple of patch_size 14 x merge_size 2 = 28; got 27"));
     test_refused_targets(image, patches);
     CHECK(index == Places(4, 7) && boundaries == Places(2, 7) && tokens == -5 && count == -5);
     CHECK(patches == Bytes(patches.size(), 7));

@@ -1,4 +1,4 @@
-// M-RoPE positions worked out by hand, and prompts that do not match their grids.
+// M-RoPE positions computed by hand, and prompts that do not match their grids.
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -77,17 +77,25 @@ void refuse(const Prompt& prompt, const char* part) {
 }
 
 void test_refusals() {
-    refuse({.ids = {}}, "input_ids has 0 tokens");
-    refuse({.ids = {1, kImage}}, "more runs of image tokens than image_grids has grids (0); the run at token 1");
-    refuse({.ids = {1, kImage}, .images = {1, 2, 4}}, "1 image tokens from token 1 on; image_grids[0] = (1, 2, 4)");
-    refuse({.ids = {kVideo}, .videos = {1, 2, 2, 1, 2, 2}}, "video_grids has 2 grids; input_ids has 1 runs");
-    refuse({.ids = {kVideo}, .videos = {1, 2, 2}, .seconds = {1, 2}}, "seconds_per_grid has 2 values for 1 video");
-    refuse({.ids = {kVideo}, .videos = {1, 2, 2}, .seconds = {-1}}, "seconds_per_grid[0] is -1");
+    refuse({.ids = {}}, "input_ids: expected 1 to 2147483647 tokens; got 0");
+    refuse({.ids = {1, kImage}},
+           "input_ids: expected one run of image tokens per grid of image_grids (0); got another run at token 1");
+    refuse({.ids = {1, kImage}, .images = {1, 2, 4}},
+           "input_ids: expected 2 image tokens from token 1 for image_grids[0] = (1, 2, 4) with merge_size 2; got 1");
+    refuse({.ids = {kVideo}, .videos = {1, 2, 2, 1, 2, 2}},
+           "video_grids: expected one grid per run of video tokens in input_ids (1); got 2");
+    refuse({.ids = {kVideo}, .videos = {1, 2, 2}, .seconds = {1, 2}},
+           "seconds_per_grid: expected one value per video grid (1) or none; got 2");
+    refuse({.ids = {kVideo}, .videos = {1, 2, 2}, .seconds = {-1}},
+           "seconds_per_grid[0]: expected 0 to 2147483647; got -1");
     const double nan = std::numeric_limits<double>::quiet_NaN();
-    refuse({.ids = {kVideo}, .videos = {1, 2, 2}, .seconds = {nan}}, "seconds_per_grid[0] is");
-    refuse({.ids = {kVideo, kVideo}, .videos = {2, 2, 2}, .seconds = {2e9}}, "beyond position 2147483647");
-    refuse({.ids = {1}, .tokens_per_second = 0}, "tokens_per_second is 0");
-    refuse({.ids = {kImage}, .images = {1, 2, 3}}, "image_grids[0] is (1, 2, 3)");
+    refuse({.ids = {kVideo}, .videos = {1, 2, 2}, .seconds = {nan}},
+           "seconds_per_grid[0]: expected 0 to 2147483647; got ");
+    refuse({.ids = {kVideo, kVideo}, .videos = {2, 2, 2}, .seconds = {2e9}},
+           "seconds_per_grid[0]: expected all frames before position 2147483647; got 2e+09 s");
+    refuse({.ids = {1}, .tokens_per_second = 0}, "tokens_per_second: expected 1 to 67108864; got 0");
+    refuse({.ids = {kImage}, .images = {1, 2, 3}},
+           "image_grids[0]: expected rows and columns divisible by merge_size 2; got (1, 2, 3)");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Resizing: hashes of Pillow's own output, the slow reference, strides, capacities.
-//     test_resample [KERNEL]      fails unless this kernel made every image; SACCADE_KERNEL chooses it
+// Resize: hashes of Pillow's output, the slow reference, strides, capacities.
+//     test_resample [KERNEL]      fails unless this kernel computed every image; SACCADE_KERNEL selects it
 #include <string>
 #include <vector>
 
@@ -11,14 +11,14 @@ namespace {
 
 using reference::Bytes;
 
-std::string wanted_kernel;
+std::string expected_kernel;
 
 Bytes resized(const Bytes& image, int width, int height, int new_width, int new_height, int order) {
     Bytes out(static_cast<std::size_t>(new_width * new_height * 3));
     const int status = saccade_resize(image.data(), width, height, 3 * width, 0, new_width, new_height, order,
                                       out.data(), static_cast<std::int64_t>(out.size()));
     CHECK(status == SACCADE_OK);
-    CHECK(wanted_kernel.empty() || kernels::ran(wanted_kernel));
+    CHECK(expected_kernel.empty() || kernels::ran(expected_kernel));
     return out;
 }
 
@@ -65,7 +65,7 @@ void test_small_sizes() {
     }
 }
 
-/// A crop of a larger image, whose rows lie apart, without a byte after its last row.
+/// Tests a crop of a larger image, with gaps between rows and no byte after the last row.
 void test_stride() {
     const int width = 9, height = 11, stride = 3 * width + 5;
     const Bytes packed = reference::noise(static_cast<std::size_t>(width * height * 3), 3);
@@ -87,22 +87,25 @@ void test_refusals() {
                           int order, std::int64_t capacity) {
         return saccade_resize(image.data(), w, h, stride, 0, W, H, order, out.data(), capacity);
     };
-    CHECK(check::refused(call(0, 4, 12, 2, 2, 1, 12), "image is 0x4"));
-    CHECK(check::refused(call(4, INT64_MAX, 12, 2, 2, 1, 12), "image is 4x9223372036854775807"));
-    CHECK(check::refused(call(4, 4, 11, 2, 2, 1, 12), "11 bytes apart"));
-    CHECK(check::refused(call(4, 4, INT64_MAX, 2, 2, 1, 12), "too large"));
-    CHECK(check::refused(call(4, 4, 12, -2, 2, 1, 12), "target_width is -2; it must be from 1 to"));
-    CHECK(check::refused(call(4, 4, 12, 2, 0, 1, 12), "target_height is 0"));
-    CHECK(check::refused(call(4, 4, 12, 2, 2, 2, 12), "pass_order is 2"));
-    CHECK(check::refused(call(4, 4, 12, 2, 2, 1, 11), "room for 11 elements; 12 are needed"));
-    CHECK(check::refused(call(4, 4, 12, SACCADE_MAX_SIDE, SACCADE_MAX_SIDE, 1, 12), "are needed"));
+    CHECK(check::refused(call(0, 4, 12, 2, 2, 1, 12), "image: expected sides from 1 to 67108864; got 0x4"));
+    CHECK(check::refused(call(4, INT64_MAX, 12, 2, 2, 1, 12),
+                         "image: expected sides from 1 to 67108864; got 4x9223372036854775807"));
+    CHECK(check::refused(call(4, 4, 11, 2, 2, 1, 12),
+                         "image: expected a stride of at least 12 bytes for 4 RGB pixels; got 11"));
+    CHECK(check::refused(call(4, 4, INT64_MAX, 2, 2, 1, 12),
+                         "image: expected a size below 2^63; got 9223372036854775807 x 4"));
+    CHECK(check::refused(call(4, 4, 12, -2, 2, 1, 12), "target_width: expected 1 to 67108864; got -2"));
+    CHECK(check::refused(call(4, 4, 12, 2, 0, 1, 12), "target_height: expected 1 to 67108864; got 0"));
+    CHECK(check::refused(call(4, 4, 12, 2, 2, 2, 12), "pass_order: expected 0 (horizontal) or 1 (pillow13); got 2"));
+    CHECK(check::refused(call(4, 4, 12, 2, 2, 1, 11), "target: expected room for 12 elements; got 11"));
+    CHECK(check::refused(call(4, 4, 12, SACCADE_MAX_SIDE, SACCADE_MAX_SIDE, 1, 12), "target: expected room for "));
     CHECK(out == untouched);
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count > 1) wanted_kernel = arguments[1];
+    if (count > 1) expected_kernel = arguments[1];
     test_pillow();
     test_small_sizes();
     test_stride();

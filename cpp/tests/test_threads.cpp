@@ -1,4 +1,5 @@
-// The pool: any number of threads, callers at once, idle times and forks give the same bytes. Meant for TSan too.
+// The thread pool: the same bytes for any number of threads, concurrent callers, idle times and forks. Also run in
+// TSan.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -27,9 +28,10 @@ const Bytes& image() {
 
 Bytes patches(int new_height, std::int64_t threads) {
     Bytes out(static_cast<std::size_t>(3 * kNewWidth * new_height));
-    const bool ok = saccade_limit_threads(threads) == SACCADE_OK &&
-                    saccade_native_patches(image().data(), kWidth, kHeight, 3 * kWidth, 0, kNewWidth, new_height, 1, 14,
-                                           2, 112, out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK;
+    const bool ok =
+        saccade_limit_threads(threads) == SACCADE_OK &&
+        saccade_resize_patchify_native(image().data(), kWidth, kHeight, 3 * kWidth, 0, kNewWidth, new_height, 1, 14, 2,
+                                       112, out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK;
     if (!ok) out.clear();
     return out;
 }
@@ -38,13 +40,13 @@ void test_any_number() {
     const Bytes expected = patches(kNewHeight, 1);
     CHECK(!expected.empty());
     for (const int threads : {0, 2, 3, 7, 256}) CHECK(patches(kNewHeight, threads) == expected);
-    CHECK(check::refused(saccade_limit_threads(257), "threads is 257"));
-    CHECK(check::refused(saccade_limit_threads(-1), "threads is -1"));
+    CHECK(check::refused(saccade_limit_threads(257), "threads: expected 0 to 256; got 257"));
+    CHECK(check::refused(saccade_limit_threads(-1), "threads: expected 0 to 256; got -1"));
     std::int64_t threads = 0;
     CHECK(saccade_limit_threads(0) == SACCADE_OK && saccade_threads(&threads) == SACCADE_OK && threads >= 1);
 }
 
-/// Images that differ in size, in one call.
+/// Tests images of different sizes in one call.
 void test_a_batch() {
     constexpr int kImages = 40;
     Bytes together;
@@ -64,7 +66,7 @@ void test_a_batch() {
             next += size;
         }
         CHECK(saccade_limit_threads(threads) == SACCADE_OK);
-        CHECK(saccade_native_patches_batch(images.data(), kImages, 14, 2, 112) == SACCADE_OK);
+        CHECK(saccade_resize_patchify_native_batch(images.data(), kImages, 14, 2, 112) == SACCADE_OK);
         next = together.data();
         for (const Bytes& one : alone) {
             CHECK(std::equal(one.begin(), one.end(), next));
@@ -97,8 +99,8 @@ void test_idle_times() {
     }
 }
 
-// A child inherits the locks of AddressSanitizer's own allocator as another thread held them, and hangs. The tests in
-// Python fork like this too, without it.
+// A child inherits the locked locks of AddressSanitizer's allocator and hangs. The Python tests also fork like this,
+// without the sanitizer.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kAddressSanitizer = true;
 #elif defined(__has_feature)
@@ -108,8 +110,8 @@ constexpr bool kAddressSanitizer = false;
 #endif
 
 #if defined(__unix__) || defined(__APPLE__)
-/// Forks while another thread is in its first calls; 0 where the children's own calls end. What the environment says is
-/// kept once it is right, so wrong words are read by every call, and a fork falls into the reading.
+/// Forks while another thread is in its first calls; returns 0 if the children's calls end. Only valid environment
+/// values are cached, so every call reads these wrong values, and a fork may happen during the read.
 int forks_during_first_calls() {
     setenv("SACCADE_THREADS", "abc", 1);
     setenv("SACCADE_KERNEL", "sse9", 1);
@@ -139,7 +141,7 @@ int forks_during_first_calls() {
 }
 #endif
 
-/// Before this process's own first call.
+/// Runs before this process's first call.
 void test_fork_during_first_calls() {
 #if defined(__unix__) || defined(__APPLE__)
     const pid_t fresh = fork();

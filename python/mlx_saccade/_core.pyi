@@ -1,5 +1,5 @@
 """
-saccade's compiled core. Arrays are checked, never converted; all but the shortest calls release the GIL.
+The compiled core. Arrays are checked, never converted. All but the shortest calls release the GIL.
 """
 
 from collections.abc import Sequence
@@ -8,43 +8,43 @@ import numpy
 import numpy.typing
 
 def abi_version() -> int:
-    """Version of the core's C interface."""
+    """Return the version of the core's C interface."""
 
 def version() -> str:
-    """Version of saccade."""
+    """Return the version of the core."""
 
 def kernel() -> str:
-    """Name of the compiled kernel that this thread uses."""
+    """Return the name of this thread's kernel."""
 
 def kernels() -> list[str]:
-    """
-    Names of the kernels that this build has and this CPU runs, best first.
-    """
+    """Return the names of the available kernels, fastest first."""
 
 def select_kernel(name: str | None) -> None:
-    """Makes this thread use a kernel from now on; None: the process's again."""
+    """Set this thread's kernel. None restores the process's."""
 
 def threads() -> int:
-    """How many threads a call of this thread may use."""
+    """Return the maximum number of threads of a call by this thread."""
 
 def limit_threads(count: int) -> None:
     """
-    Limits the calls of this thread to so many threads; 0: the process's number again.
+    Limit the calls of this thread to `count` threads. 0 restores the process's number.
     """
 
 def last_kernel() -> str | None:
-    """Kernel that made the pixels of this thread's last resize or patches."""
+    """
+    Return the kernel of this thread's last resize or patches. None before the first.
+    """
 
 def smart_resize(height: int, width: int, factor: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
     """
-    Resized (height, width) as transformers' smart_resize; InputError where it raises.
+    Return the resized (height, width) of transformers' smart_resize. Raise InputError if it raises.
     """
 
 def resize(
     image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, pass_order: str, pixel_format: str = "rgb"
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
-    uint8 [height, width, 3] as Pillow's BICUBIC of the RGB image, bit for bit. pixel_format of the source: 'rgb', 'rgba', 'bgra' (the fourth channel is ignored), 'grey' ([height, width]).
+    Return the resized image, uint8 [height, width, 3], bit for bit as Pillow's BICUBIC. pixel_format: 'rgb', 'rgba', 'bgra' (the fourth channel is ignored) or 'grey' ([height, width]).
     """
 
 def patchify_native(
@@ -55,10 +55,10 @@ def patchify_native(
     pixel_format: str = "rgb",
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
-    uint8 [patches, 3 * patch_size ** 2], (channel, y, x) each, in window order; window_size 0: blocks'.
+    Return patches of an image, uint8 [patches, 3 * patch_size ** 2], each (channel, y, x), in window order. window_size: pixels; 0 for merge-block order.
     """
 
-def native_patches(
+def resize_patchify_native(
     image: numpy.typing.NDArray[numpy.uint8],
     width: int,
     height: int,
@@ -68,11 +68,9 @@ def native_patches(
     window_size: int,
     pixel_format: str = "rgb",
 ) -> numpy.typing.NDArray[numpy.uint8]:
-    """
-    resize and patchify_native in one, without the resized image in between.
-    """
+    """Return resize then patchify_native, without a resized image in memory."""
 
-def native_patches_batch(
+def resize_patchify_native_batch(
     images: list[numpy.typing.NDArray[numpy.uint8]],
     sizes: list[tuple[int, int]],
     pass_order: str,
@@ -82,7 +80,7 @@ def native_patches_batch(
     pixel_formats: list[str] = ["rgb"],
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
-    native_patches of several images, each resized to its (width, height), one after the other. pixel_formats: one for each image, or one for all.
+    Return the concatenated patches of several images, each as resize_patchify_native. sizes: (width, height) per image. pixel_formats: one per image, or one for all.
     """
 
 def patchify_reference(
@@ -95,10 +93,10 @@ def patchify_reference(
     pixel_format: str = "rgb",
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
-    float32 [patches, 3 * temporal_patch_size * patch_size ** 2] in merge-block order, as transformers.
+    Return transformers' patches of an image, float32 [patches, 3 * temporal_patch_size * patch_size ** 2], in merge-block order.
     """
 
-def reference_patches(
+def resize_patchify_reference(
     image: numpy.typing.NDArray[numpy.uint8],
     width: int,
     height: int,
@@ -111,10 +109,10 @@ def reference_patches(
     pixel_format: str = "rgb",
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
-    resize and patchify_reference in one, without the resized image in between.
+    Return resize then patchify_reference, without a resized image in memory.
     """
 
-def reference_patches_batch(
+def resize_patchify_reference_batch(
     images: list[numpy.typing.NDArray[numpy.uint8]],
     sizes: list[tuple[int, int]],
     pass_order: str,
@@ -126,18 +124,20 @@ def reference_patches_batch(
     pixel_formats: list[str] = ["rgb"],
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
-    reference_patches of several images, each resized to its (width, height), one after the other. pixel_formats: one for each image, or one for all.
+    Return the concatenated patches of several images, each as resize_patchify_reference. sizes: (width, height) per image. pixel_formats: one per image, or one for all.
     """
 
 def window_index(
     grids: Sequence[Sequence[int]], merge_size: int, window_size: int, patch_size: int
 ) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]:
     """
-    Window order of tokens [tokens], and the windows' boundaries in patches [windows + 1].
+    Return the window order [tokens] and the windows' boundaries in patches [windows + 1].
     """
 
 def vision_positions(grids: Sequence[Sequence[int]], merge_size: int) -> numpy.typing.NDArray[numpy.int32]:
-    """(row, column) of every patch in merge-block order [patches, 2]."""
+    """
+    Return (row, column) of every patch in merge-block order, [patches, 2].
+    """
 
 def mrope_positions(
     input_ids: numpy.typing.NDArray[numpy.signedinteger],
@@ -151,5 +151,5 @@ def mrope_positions(
     tokens_per_second: int,
 ) -> tuple[numpy.typing.NDArray[numpy.int32], int]:
     """
-    Positions [3, n] (temporal, height, width) and the delta of what follows.
+    Return M-RoPE positions [3, n] (temporal, height, width) and the delta of later tokens.
     """

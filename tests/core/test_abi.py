@@ -37,14 +37,14 @@ def test_kernel_is_named() -> None:
 
 
 def test_errors_are_one_line_value_errors() -> None:
-    with pytest.raises(ValueError, match="height is 0") as caught:
+    with pytest.raises(ValueError, match="height: expected 1 to 67108864; got 0") as caught:
         _core.smart_resize(0, 1, 28, 1, 1)
     assert type(caught.value) is InputError
     assert "\n" not in str(caught.value)
 
 
 def test_a_message_is_data_not_a_format() -> None:
-    with pytest.raises(InputError, match=re.escape("pass_order is '%s%n{}'")):
+    with pytest.raises(InputError, match=re.escape("got '%s%n{}'")):
         _core.resize(np.zeros((1, 1, 3), np.uint8), 1, 1, "%s%n{}")
 
 
@@ -99,7 +99,7 @@ def test_each_thread_has_its_own_message() -> None:
         for _ in range(500):
             with pytest.raises(InputError) as caught:
                 _core.smart_resize(-side, 1, 28, 1, 1)
-            if f"height is -{side};" not in str(caught.value):
+            if not str(caught.value).endswith(f"got -{side}"):
                 wrong.append(str(caught.value))
 
     threads = [threading.Thread(target=fail_often, args=(side,)) for side in (1, 2, 3, 4)]

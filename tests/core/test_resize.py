@@ -147,7 +147,7 @@ def test_other_arrays_are_refused(image: NDArray[np.generic], message: str) -> N
 
 def test_an_image_without_pixels_is_refused() -> None:
     for shape in ((0, 4, 3), (4, 0, 3)):
-        with pytest.raises(InputError, match=rf"image is {shape[1]}x{shape[0]}; its sides must be from 1"):
+        with pytest.raises(InputError, match=rf"image: expected sides from 1 to 67108864; got {shape[1]}x{shape[0]}"):
             saccade.resize(np.zeros(shape, np.uint8), (2, 2))
 
 
@@ -159,9 +159,9 @@ def test_the_core_does_not_copy_behind_the_callers_back() -> None:
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        ((0, 5), "size is 0x5"),
-        ((5, -1), "size is 5x-1"),
-        ((2**26 + 1, 1), "size is 67108865x1"),
+        ((0, 5), "size: expected sides from 1 to 67108864; got 0x5"),
+        ((5, -1), "size: expected sides from 1 to 67108864; got 5x-1"),
+        ((2**26 + 1, 1), "size: expected sides from 1 to 67108864; got 67108865x1"),
         ((2**63, 1), "size: expected sides from 1 to 67108864"),
         ((5,), r"size: expected \(width, height\) in pixels, two integers; got \(5,\)"),
         ((5.0, 5), "two integers"),

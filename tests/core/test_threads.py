@@ -18,7 +18,7 @@ IMAGE = np.random.RandomState(0).randint(0, 256, (1200, 1600, 3), dtype=np.uint8
 
 
 def patches(width: int = 840) -> np.ndarray:
-    return _core.native_patches(IMAGE, width, 560, "pillow13", 14, 2, 112)
+    return _core.resize_patchify_native(IMAGE, width, 560, "pillow13", 14, 2, 112)
 
 
 def child(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -35,7 +35,7 @@ def test_results_do_not_depend_on_their_number() -> None:
             assert np.array_equal(patches(), expected)
     finally:
         _core.limit_threads(0)
-    with pytest.raises(InputError, match="threads is 1000; it must be from 0 to 256"):
+    with pytest.raises(InputError, match="threads: expected 0 to 256; got 1000"):
         _core.limit_threads(1000)
 
 
@@ -47,9 +47,9 @@ def test_the_environment_sets_their_number() -> None:
     for wrong in ("0", "many", "4.5", "-1", " 2", "2 ", "100000000000000000000"):
         done = child(show, SACCADE_THREADS=wrong)
         assert done.returncode == 1
-        assert f"SACCADE_THREADS is '{wrong}'; it must be a number from 1 to 256" in done.stderr.splitlines()[-1]
+        assert f"SACCADE_THREADS: expected 1 to 256; got '{wrong}'" in done.stderr.splitlines()[-1]
     done = child(show, SACCADE_THREADS=os.fsdecode(b"2\n\xff"))
-    assert r"InputError: SACCADE_THREADS is '2\x0a\xff'; it must be" in done.stderr.splitlines()[-1]
+    assert r"InputError: SACCADE_THREADS: expected 1 to 256; got '2\x0a\xff'" in done.stderr.splitlines()[-1]
 
 
 def test_a_wrong_number_is_an_error_whatever_the_work() -> None:
@@ -60,7 +60,8 @@ from mlx_saccade import _core
 _core.limit_threads(1)
 _core.resize(np.zeros(({side}, {side}, 3), np.uint8), {side // 2}, {side // 2}, "pillow13")
 """
-        assert "InputError: SACCADE_THREADS is 'abc'" in child(script, SACCADE_THREADS="abc").stderr
+        done = child(script, SACCADE_THREADS="abc")
+        assert "InputError: SACCADE_THREADS: expected 1 to 256; got 'abc'" in done.stderr
 
 
 def test_callers_at_once() -> None:
@@ -93,7 +94,7 @@ image = np.zeros((1200, 1600, 3), dtype=np.uint8)
 ready = threading.Barrier(8)
 def call():
     ready.wait()
-    _core.native_patches(image, 840, 560, "pillow13", 14, 2, 112)
+    _core.resize_patchify_native(image, 840, 560, "pillow13", 14, 2, 112)
 before = len(os.listdir("/proc/self/task"))
 callers = [threading.Thread(target=call) for _ in range(8)]
 for caller in callers: caller.start()
@@ -113,7 +114,8 @@ import numpy as np
 from mlx_saccade import _core
 def added(width, height, new_width, new_height):
     before = len(os.listdir("/proc/self/task"))
-    _core.native_patches(np.zeros((height, width, 3), dtype=np.uint8), new_width, new_height, "pillow13", 14, 2, 112)
+    image = np.zeros((height, width, 3), dtype=np.uint8)
+    _core.resize_patchify_native(image, new_width, new_height, "pillow13", 14, 2, 112)
     return len(os.listdir("/proc/self/task")) - before
 print(added(200, 200, 196, 196), added(3840, 2160, 1316, 728))
 """
@@ -164,7 +166,7 @@ import os
 import numpy as np
 from mlx_saccade import _core
 image = np.zeros((1200, 1600, 3), dtype=np.uint8)
-make = lambda: _core.native_patches(image, 840, 560, "pillow13", 14, 2, 112)
+make = lambda: _core.resize_patchify_native(image, 840, 560, "pillow13", 14, 2, 112)
 tasks = lambda: set(map(int, os.listdir("/proc/self/task")))
 before = tasks()
 make()
@@ -227,7 +229,7 @@ warnings.simplefilter("ignore")
 import numpy as np
 from mlx_saccade import _core
 image = np.random.RandomState(0).randint(0, 256, (1200, 1600, 3), dtype=np.uint8)
-make = lambda: _core.native_patches(image, 840, 560, "pillow13", 14, 2, 112)
+make = lambda: _core.resize_patchify_native(image, 840, 560, "pillow13", 14, 2, 112)
 before = make()
 child = os.fork()
 if child == 0:

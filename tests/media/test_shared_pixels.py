@@ -133,5 +133,5 @@ def test_patches_are_made_of_four_bytes_a_pixel_as_of_three() -> None:
 
 def test_formats_of_several_images_are_as_many_as_the_images() -> None:
     image = noise(28, 28)
-    with pytest.raises(InputError, match="pixel_formats has 3 entries for 2 images"):
-        _core.native_patches_batch([image] * 2, [(28, 28)] * 2, "pillow13", 14, 2, 112, ["rgb"] * 3)
+    with pytest.raises(InputError, match=r"pixel_formats: expected one entry per image \(2\) or one for all; got 3"):
+        _core.resize_patchify_native_batch([image] * 2, [(28, 28)] * 2, "pillow13", 14, 2, 112, ["rgb"] * 3)

@@ -215,7 +215,7 @@ def resized_by(patch: MonkeyPatch, resample: Callable[[np.ndarray, tuple[int, in
 
         return run
 
-    for name in ("native_patches_batch", "reference_patches_batch"):
+    for name in ("resize_patchify_native_batch", "resize_patchify_reference_batch"):
         patch.setattr(_core, name, first(getattr(_core, name)))
     patch.setattr(_core, "resize", lambda array, width, height, *_: resample(array, (width, height)))
 

@@ -208,7 +208,7 @@ def test_patchify_refuses_unknown_layouts_and_broken_families() -> None:
     with pytest.raises(InputError, match="layout: expected 'native' or 'reference'; got 'nchw'"):
         saccade.patchify(image, plan, layout="nchw")  # type: ignore[arg-type]
     broken = replace(plan, family=replace(plan.family, std=(0.2, 0.0, 0.2)))
-    with pytest.raises(InputError, match=r"std\[1\] is 0"):
+    with pytest.raises(InputError, match=r"std\[1\]: expected a finite float32 other than 0; got 0"):
         saccade.patchify(image, broken, layout="reference")
 
 
@@ -235,12 +235,15 @@ SQUARE = np.zeros((56, 56, 3), np.uint8)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.zeros((56, 57, 3), np.uint8), 14, 2, 112), "width is 57; .* multiple of patch_size 14 x merge_size 2"),
-        ((SQUARE, 0, 2, 112), "patch_size is 0"),
-        ((SQUARE, 14, 0, 112), "merge_size is 0"),
-        ((SQUARE, 14, 2, 20), "window_size is 20 pixels, less than one token"),
-        ((SQUARE, 14, 2, -1), "window_size is -1"),
-        ((SQUARE, 2**40, 2, 112), "patch_size is 1099511627776"),
+        (
+            (np.zeros((56, 57, 3), np.uint8), 14, 2, 112),
+            "width: expected a multiple of patch_size 14 x merge_size 2 = 28; got 57",
+        ),
+        ((SQUARE, 0, 2, 112), "patch_size: expected 1 to 67108864; got 0"),
+        ((SQUARE, 14, 0, 112), "merge_size: expected 1 to 67108864; got 0"),
+        ((SQUARE, 14, 2, 20), "window_size: expected at least merge_size 2 x patch_size 14 = 28 pixels; got 20"),
+        ((SQUARE, 14, 2, -1), "window_size: expected 1 to 67108864; got -1"),
+        ((SQUARE, 2**40, 2, 112), "patch_size: expected 1 to 67108864; got 1099511627776"),
         ((SQUARE.astype(np.float32), 14, 2, 112), r"got float32 \(56, 56, 3\)"),
     ],
 )
@@ -252,11 +255,11 @@ def test_native_refuses(arguments: tuple[Any, ...], message: str) -> None:
 @pytest.mark.parametrize(
     ("frames", "mean", "std", "message"),
     [
-        (0, MEAN, STD, "temporal_patch_size is 0"),
-        (2**26 + 1, MEAN, STD, "temporal_patch_size is 67108865"),
-        (2, [float("nan"), 0, 0], STD, r"mean\[0\] is nan"),
-        (2, MEAN, [1, 1, float("inf")], r"std\[2\] is inf"),
-        (2, MEAN, [1e-60, 1, 1], r"std\[0\] is 1e-60"),
+        (0, MEAN, STD, "temporal_patch_size: expected 1 to 67108864; got 0"),
+        (2**26 + 1, MEAN, STD, "temporal_patch_size: expected 1 to 67108864; got 67108865"),
+        (2, [float("nan"), 0, 0], STD, r"mean\[0\]: expected a finite float32; got nan"),
+        (2, MEAN, [1, 1, float("inf")], r"std\[2\]: expected a finite float32 other than 0; got inf"),
+        (2, MEAN, [1e-60, 1, 1], r"std\[0\]: expected a finite float32 other than 0; got 1e-60"),
     ],
 )
 def test_reference_refuses(frames: int, mean: list[float], std: list[float], message: str) -> None:

@@ -133,21 +133,29 @@ def test_what_does_not_belong_together_is_refused(images: Any, plans: Any, messa
 
 
 def test_the_core_names_the_image() -> None:
-    with pytest.raises(InputError, match="images has 2 entries and sizes 1"):
-        _core.native_patches_batch([IMAGE, IMAGE], [(28, 28)], "pillow13", 14, 2, 112)
-    with pytest.raises(InputError, match=r"images\[1\]: image is 90x0; its sides must be from 1"):
-        _core.native_patches_batch([IMAGE, IMAGE[:0]], [(28, 28)] * 2, "pillow13", 14, 2, 112)
-    with pytest.raises(InputError, match=r"images\[0\]: window_size is 20 pixels, less than one token"):
-        _core.native_patches_batch([IMAGE, IMAGE], [(28, 28)] * 2, "pillow13", 14, 2, 20)
+    with pytest.raises(
+        InputError, match="images, sizes: expected the same number of entries, at least 1; got 2 images and 1 sizes"
+    ):
+        _core.resize_patchify_native_batch([IMAGE, IMAGE], [(28, 28)], "pillow13", 14, 2, 112)
+    with pytest.raises(InputError, match=r"images\[1\]: image: expected sides from 1 to 67108864; got 90x0"):
+        _core.resize_patchify_native_batch([IMAGE, IMAGE[:0]], [(28, 28)] * 2, "pillow13", 14, 2, 112)
+    with pytest.raises(InputError, match=r"images\[0\]: window_size: expected at least .* = 28 pixels; got 20"):
+        _core.resize_patchify_native_batch([IMAGE, IMAGE], [(28, 28)] * 2, "pillow13", 14, 2, 20)
 
 
 @pytest.mark.parametrize(
     ("count", "size", "patch_size", "frames", "message"),
     [
         # Each could be described; together they have 3 x 2 ** 64 elements, which 64 bits count as 0.
-        (8, (1 << 20, 1 << 21), 2, 1 << 20, "an output of 4398046511104 x 12582912 elements of 4 bytes does not fit"),
-        (8, (1 << 20, 1 << 21), 2, 1, "an output of 4398046511104 x 12 elements of 4 bytes does not fit into memory"),
-        (4096, (1 << 26, 1 << 26), 1, 1, "an output of the patches of 4096 images does not fit into memory"),
+        (
+            8,
+            (1 << 20, 1 << 21),
+            2,
+            1 << 20,
+            "out of memory for an output of 4398046511104 x 12582912 elements of 4 bytes",
+        ),
+        (8, (1 << 20, 1 << 21), 2, 1, "out of memory for an output of 4398046511104 x 12 elements of 4 bytes"),
+        (4096, (1 << 26, 1 << 26), 1, 1, "out of memory for an output of the patches of 4096 images"),
     ],
 )
 def test_a_batch_larger_than_any_memory(
@@ -155,4 +163,6 @@ def test_a_batch_larger_than_any_memory(
 ) -> None:
     mean, std = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
     with pytest.raises(MemoryError, match=message):
-        _core.reference_patches_batch([IMAGE] * count, [size] * count, "pillow13", patch_size, 1, frames, mean, std)
+        _core.resize_patchify_reference_batch(
+            [IMAGE] * count, [size] * count, "pillow13", patch_size, 1, frames, mean, std
+        )

@@ -30,9 +30,11 @@ def test_vision_positions_golden() -> None:
 
 
 def test_vision_positions_refuse_grids_that_do_not_divide() -> None:
-    with pytest.raises(InputError, match=r"grids\[1\] is \(1, 4, 6\); .* merge_size 4"):
+    with pytest.raises(
+        InputError, match=r"grids\[1\]: expected rows and columns divisible by merge_size 4; got \(1, 4, 6\)"
+    ):
         saccade.vision_positions([(1, 4, 8), (1, 4, 6)], merge_size=4)
-    with pytest.raises(InputError, match="grids has 0 entries"):
+    with pytest.raises(InputError, match="grids: expected at least 1 entry; got 0"):
         saccade.vision_positions([])
 
 
@@ -81,30 +83,58 @@ def run(kind: int, count: int) -> list[int]:
 @pytest.mark.parametrize(
     ("ids", "options", "message"),
     [
-        (run(IMAGE, 5), {"image_grids": [(1, 4, 4)]}, r"5 image tokens from token 2 .*\(1, 4, 4\).* needs 4"),
-        (run(IMAGE, 3), {"image_grids": [(1, 4, 4)]}, "3 image tokens from token 2 .* needs 4"),
-        (run(IMAGE, 8), {"image_grids": [(1, 4, 4)] * 2}, "8 image tokens from token 2 .* needs 4"),
-        (run(IMAGE, 4), {}, r"more runs of image tokens than image_grids has grids \(0\)"),
-        (run(VIDEO, 4), {"image_grids": [(1, 4, 4)]}, r"more runs of video tokens than video_grids has grids \(0\)"),
-        (run(IMAGE, 4) * 2, {"image_grids": [(1, 4, 4)]}, "the run at token 9 has none"),
-        (run(IMAGE, 4), {"image_grids": [(1, 4, 4)] * 3}, "image_grids has 3 grids; input_ids has 1 runs of image"),
-        ([1, 2], {"video_grids": [(1, 4, 4)]}, "video_grids has 1 grids; input_ids has 0 runs of video"),
-        (run(IMAGE, 4), {"image_grids": [(1, 4, 5)]}, r"image_grids\[0\] is \(1, 4, 5\); .* merge_size 2"),
+        (
+            run(IMAGE, 5),
+            {"image_grids": [(1, 4, 4)]},
+            r"expected 4 image tokens from token 2 for .*\(1, 4, 4\).*; got 5",
+        ),
+        (run(IMAGE, 3), {"image_grids": [(1, 4, 4)]}, "expected 4 image tokens from token 2 .*; got 3"),
+        (run(IMAGE, 8), {"image_grids": [(1, 4, 4)] * 2}, "expected 4 image tokens from token 2 .*; got 8"),
+        (run(IMAGE, 4), {}, r"expected one run of image tokens per grid of image_grids \(0\)"),
+        (
+            run(VIDEO, 4),
+            {"image_grids": [(1, 4, 4)]},
+            r"expected one run of video tokens per grid of video_grids \(0\)",
+        ),
+        (run(IMAGE, 4) * 2, {"image_grids": [(1, 4, 4)]}, "got another run at token 9"),
+        (
+            run(IMAGE, 4),
+            {"image_grids": [(1, 4, 4)] * 3},
+            r"image_grids: expected one grid per run of image tokens in input_ids \(1\); got 3",
+        ),
+        (
+            [1, 2],
+            {"video_grids": [(1, 4, 4)]},
+            r"video_grids: expected one grid per run of video tokens in input_ids \(0\); got 1",
+        ),
+        (run(IMAGE, 4), {"image_grids": [(1, 4, 5)]}, r"image_grids\[0\]: expected .* merge_size 2; got \(1, 4, 5\)"),
         (run(IMAGE, 4), {"image_grids": [(1, 4)]}, r"image_grids\[0\]: expected .* got \(1, 4\)"),
-        (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "seconds_per_grid": [1, 1]}, "2 values for 1 video grids"),
-        (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "seconds_per_grid": [-0.5]}, r"seconds_per_grid\[0\] is -0.5"),
-        (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "seconds_per_grid": [float("nan")]}, "is nan"),
+        (
+            run(VIDEO, 4),
+            {"video_grids": [(1, 4, 4)], "seconds_per_grid": [1, 1]},
+            r"expected one value per video grid \(1\) or none; got 2",
+        ),
+        (
+            run(VIDEO, 4),
+            {"video_grids": [(1, 4, 4)], "seconds_per_grid": [-0.5]},
+            r"seconds_per_grid\[0\]: expected 0 to 2147483647; got -0.5",
+        ),
+        (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "seconds_per_grid": [float("nan")]}, "got nan"),
         (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "seconds_per_grid": ["a"]}, "expected a sequence of numbers"),
-        (run(VIDEO, 4), {"video_grids": [(1, 4, 4)], "tokens_per_second": 0}, "tokens_per_second is 0"),
+        (
+            run(VIDEO, 4),
+            {"video_grids": [(1, 4, 4)], "tokens_per_second": 0},
+            "tokens_per_second: expected 1 to 67108864; got 0",
+        ),
         (
             run(VIDEO, 8),
             {"video_grids": [(2, 4, 4)], "seconds_per_grid": [2e9]},
-            "frame 1 would lie beyond position 2147483647",
+            r"all frames before position 2147483647; got 2e\+09 s, which moves frame 1 beyond it",
         ),
         ([], {}, r"input_ids: expected .* \(0,\)"),
         ([[1, 2]], {}, r"input_ids: expected .* \(1, 2\)"),
         ([1.0, 2.0], {}, r"input_ids: expected .* float64"),
-        ([1, 2], {"video_token_id": IMAGE}, "must differ"),
+        ([1, 2], {"video_token_id": IMAGE}, "expected three different ids"),
     ],
 )
 def test_what_does_not_match_is_an_error(ids: list[Any], options: dict[str, Any], message: str) -> None:

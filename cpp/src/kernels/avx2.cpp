@@ -1,4 +1,4 @@
-// AVX2: vpmaddwd on samples of 16 bits and weights in two halves of 11 bits. A group is two rows.
+// The AVX2 kernel: vpmaddwd on 16-bit samples and weights in two halves of 11 bits. A group is two rows.
 #if defined(__x86_64__)
 
 #include <algorithm>
@@ -14,92 +14,95 @@ namespace {
 
 // -- coefficients -----------------------------------------------------------------------------------------------------
 
-void pack_two(const std::int32_t* weights, std::int32_t* words) {
+void pack_two(const std::int32_t* weights, std::int32_t* packed_weights) {
     const WeightHalves a = halves(weights[0]), b = halves(weights[1]);
     const std::int16_t high[2] = {a.high, b.high}, low[2] = {a.low, b.low};
-    std::memcpy(words, high, 4);
-    std::memcpy(words + 1, low, 4);
+    std::memcpy(packed_weights, high, 4);
+    std::memcpy(packed_weights + 1, low, 4);
 }
 
 }  // namespace
 
 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
-          std::int32_t* words) {
+          std::int32_t* packed_weights) {
     const bool folded = groups > 2 && skip == 1 && count == 2 * (groups - 1);
-    for (std::int64_t i = 0; i < groups; ++i, words += 2) {
+    for (std::int64_t i = 0; i < groups; ++i, packed_weights += 2) {
         std::int32_t two[2];
         copy_weights<2>(weights, count, 2 * i - skip, two);
         if (folded && i == 0) two[0] = weights[count - 1];
-        pack_two(two, words);
+        pack_two(two, packed_weights);
     }
-    if (folded) words[-2] = kFolded;
+    if (folded) packed_weights[-2] = kFolded;
 }
 
-SACCADE_AVX2 AxisWeights weights(std::int64_t input, std::int64_t output) { return weights_in_lanes(input, output); }
+SACCADE_AVX2 AxisWeights weights(std::int64_t input, std::int64_t output) {
+    return bicubic_weights_simd(input, output);
+}
 
 namespace {
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
-/// 32 columns of one row. Count 0: any number of groups. Folded: the first is folded with one behind the last.
+/// Computes 32 columns of one row. Count 0: any number of groups. Folded: the first group is folded with the last.
 template <int Count, bool Folded>
-SACCADE_AVX2_INLINE void columns32(const std::int32_t* words, const std::uint8_t* const* groups, int count,
+SACCADE_AVX2_INLINE void columns32(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
                                    std::int64_t x, std::uint8_t* out) {
     Sum sums[4] = {half(), half(), half(), half()};
     const int pairs = Count != 0 ? Count : count;
     for (int i = 0; i < pairs; ++i) {
-        const __m256i high = _mm256_set1_epi32(words[2 * i]), low = _mm256_set1_epi32(words[2 * i + 1]);
+        const __m256i high = _mm256_set1_epi32(packed_weights[2 * i]),
+                      low = _mm256_set1_epi32(packed_weights[2 * i + 1]);
         for (int j = 0; j < 4; ++j) {
             __m256i samples = load(groups[i] + 4 * x + 32 * j);
             if (Folded && i == 0) samples = folded(samples, load(groups[pairs] + 4 * x + 32 * j));
             add(sums[j], samples, high, low);
         }
     }
-    // Packing works on halves of vectors; the permutation brings the columns back into order.
+    // Packing works on halves of vectors; the permutation restores the order of columns.
     const __m256i packed = _mm256_packus_epi16(_mm256_packs_epi32(whole(sums[0]), whole(sums[1])),
                                                _mm256_packs_epi32(whole(sums[2]), whole(sums[3])));
     store(out, _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
 }
 
 template <int Count, bool Folded = false>
-SACCADE_AVX2 void vertical_of(const std::int32_t* words, const std::uint8_t* const* groups, int count,
+SACCADE_AVX2 void vertical_of(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
                               std::int64_t samples, std::uint8_t* out) {
     std::int64_t x = 0;
-    for (; x + 32 <= samples; x += 32) columns32<Count, Folded>(words, groups, count, x, out + x);
+    for (; x + 32 <= samples; x += 32) columns32<Count, Folded>(packed_weights, groups, count, x, out + x);
     if (x < samples) {
         std::uint8_t tail[32];
-        columns32<Count, Folded>(words, groups, count, x, tail);
+        columns32<Count, Folded>(packed_weights, groups, count, x, tail);
         std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
     }
 }
 
-void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
-              std::uint8_t* out) {
-    if (words[2 * (count - 1)] == kFolded) {
+void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
+              std::int64_t samples, std::uint8_t* out) {
+    if (packed_weights[2 * (count - 1)] == kFolded) {
         switch (count - 1) {
             case 2:
-                return vertical_of<2, true>(words, groups, 2, samples, out);
+                return vertical_of<2, true>(packed_weights, groups, 2, samples, out);
             case 3:
-                return vertical_of<3, true>(words, groups, 3, samples, out);
+                return vertical_of<3, true>(packed_weights, groups, 3, samples, out);
             case 6:
-                return vertical_of<6, true>(words, groups, 6, samples, out);
+                return vertical_of<6, true>(packed_weights, groups, 6, samples, out);
             default:
-                return vertical_of<0, true>(words, groups, static_cast<int>(count - 1), samples, out);
+                return vertical_of<0, true>(packed_weights, groups, static_cast<int>(count - 1), samples, out);
         }
     }
     switch (count) {
         case 2:
-            return vertical_of<2>(words, groups, 2, samples, out);
+            return vertical_of<2>(packed_weights, groups, 2, samples, out);
         case 3:
-            return vertical_of<3>(words, groups, 3, samples, out);
+            return vertical_of<3>(packed_weights, groups, 3, samples, out);
         case 4:
-            return vertical_of<4>(words, groups, 4, samples, out);
+            return vertical_of<4>(packed_weights, groups, 4, samples, out);
         case 6:
-            return vertical_of<6>(words, groups, 6, samples, out);
+            return vertical_of<6>(packed_weights, groups, 6, samples, out);
         case 7:
-            return vertical_of<7>(words, groups, 7, samples, out);
+            return vertical_of<7>(packed_weights, groups, 7, samples, out);
         default:
-            return vertical_of<0>(words, groups, static_cast<int>(count), samples, out);
+            return vertical_of<0>(packed_weights, groups, static_cast<int>(count), samples, out);
     }
 }
 
@@ -107,7 +110,7 @@ void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std:
 
 }  // namespace
 
-SACCADE_AVX2 void join(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
+SACCADE_AVX2 void interleave(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
     for (std::int64_t x = 0; x < samples; x += 16) {
         const __m128i a = load16(rows[0] + x), b = load16(rows[1] + x);
         store(group + 4 * x, _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b)));
@@ -117,8 +120,8 @@ SACCADE_AVX2 void join(const std::uint8_t* const* rows, std::int64_t samples, st
 
 namespace {
 
-/// 32 columns of a group, those of its row 0 and of its row 1.
-SACCADE_AVX2_INLINE void split32(const std::uint8_t* group, std::uint8_t* even, std::uint8_t* odd) {
+/// Deinterleaves 32 columns of a group into row 0 (`even`) and row 1 (`odd`).
+SACCADE_AVX2_INLINE void deinterleave32(const std::uint8_t* group, std::uint8_t* even, std::uint8_t* odd) {
     const __m256i low = _mm256_set1_epi32(0xffff), order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     __m256i a[4], b[4];
     for (int j = 0; j < 4; ++j) {
@@ -134,12 +137,12 @@ SACCADE_AVX2_INLINE void split32(const std::uint8_t* group, std::uint8_t* even, 
 
 }  // namespace
 
-SACCADE_AVX2 void split(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
+SACCADE_AVX2 void deinterleave(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
     std::int64_t x = 0;
-    for (; x + 32 <= samples; x += 32) split32(group + 4 * x, rows[0] + x, rows[1] + x);
+    for (; x + 32 <= samples; x += 32) deinterleave32(group + 4 * x, rows[0] + x, rows[1] + x);
     if (x < samples) {
         std::uint8_t even[32], odd[32];
-        split32(group + 4 * x, even, odd);
+        deinterleave32(group + 4 * x, even, odd);
         std::memcpy(rows[0] + x, even, static_cast<std::size_t>(samples - x));
         std::memcpy(rows[1] + x, odd, static_cast<std::size_t>(samples - x));
     }
@@ -168,7 +171,7 @@ SACCADE_AVX2 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64
 
 namespace {
 
-/// Where the bytes of one channel lie among the 48 of 16 pixels, for each third of them; -1: in another third.
+/// Returns the shuffle that takes one channel from a third (`part`) of the 48 bytes of 16 pixels; -1 for other thirds.
 SACCADE_AVX2_INLINE __m256i third(int channel, int part) {
     alignas(16) std::int8_t index[16];
     for (int x = 0; x < 16; ++x) {
@@ -182,10 +185,10 @@ SACCADE_AVX2_INLINE __m256i two_rows(const std::uint8_t* a, const std::uint8_t* 
     return _mm256_inserti128_si256(_mm256_castsi128_si256(load16(a)), load16(b), 1);
 }
 
-/// Patches of an even side from 8 to 16: two rows at a time, 16 pixels of each. What is written past a row's end is
-/// overwritten by the next row; the last two rows are written exactly.
+/// Splits rows into patches of an even side from 8 to 16, two rows at a time, 16 pixels of each. Writes past a row's
+/// end are overwritten by the next row; the last two rows are written exactly.
 template <int Side>
-SACCADE_AVX2 void cut_of(const std::uint8_t* const* rows, std::int64_t count, std::uint8_t* const* patches) {
+SACCADE_AVX2 void patchify_rows_of(const std::uint8_t* const* rows, std::int64_t count, std::uint8_t* const* patches) {
     constexpr std::int64_t area = Side * Side;
     __m256i index[3][3];
     for (int c = 0; c < 3; ++c) {
@@ -216,10 +219,11 @@ SACCADE_AVX2 void cut_of(const std::uint8_t* const* rows, std::int64_t count, st
 
 }  // namespace
 
-void cut(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count, std::uint8_t* const* patches) {
-    if (patch_size == 14) return cut_of<14>(rows, count, patches);
-    if (patch_size == 16) return cut_of<16>(rows, count, patches);
-    cut_plain(rows, patch_size, count, patches);
+void patchify_rows(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
+                   std::uint8_t* const* patches) {
+    if (patch_size == 14) return patchify_rows_of<14>(rows, count, patches);
+    if (patch_size == 16) return patchify_rows_of<16>(rows, count, patches);
+    patchify_rows_plain(rows, patch_size, count, patches);
 }
 
 namespace {
@@ -234,18 +238,18 @@ const Kernel kAvx2Kernel = {
     .supported = avx2::supported,
     .rows_in_group = 2,
     .rows_in_call = avx2::kRowsInCall,
-    .bytes_a_column = 4,
-    .words_a_group = 2,
+    .bytes_per_column = 4,
+    .packed_per_group = 2,
     .weights = avx2::weights,
     .horizontal = avx2::horizontal,
     .pack = avx2::pack,
     .vertical = avx2::vertical,
-    .join = avx2::join,
-    .split = avx2::split,
+    .interleave = avx2::interleave,
+    .deinterleave = avx2::deinterleave,
     .to_rgb = avx2::to_rgb,
-    .cut = avx2::cut,
+    .patchify_rows = avx2::patchify_rows,
     .normalize = normalize_avx2,
-    .ramps = ramps_avx2,
+    .iota = iota_avx2,
 };
 
 }  // namespace saccade

@@ -1,4 +1,4 @@
-// What the parts of the AVX2 kernel share: sums of products of 16-bit samples and weights in two halves.
+// Shared arithmetic of the AVX2 kernel: sums of products of 16-bit samples and weights in two halves.
 #pragma once
 
 #if defined(__x86_64__)
@@ -19,8 +19,8 @@ SACCADE_AVX2_INLINE void store(void* to, __m256i value) { _mm256_storeu_si256(st
 SACCADE_AVX2_INLINE __m128i load16(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
 SACCADE_AVX2_INLINE void store16(void* to, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
 
-/// Two sums of products, one for each half of the weights. Each product of vpmaddwd is below 2 x 255 x 2^12, so nothing
-/// saturates; the sums and their recombination count modulo 2^32, and the result is within 32 bits.
+/// Two sums of products, one per half of the weights. Each product of vpmaddwd is below 2 x 255 x 2^12, so nothing
+/// saturates. Sums and their recombination are modulo 2^32, and the result fits into 32 bits.
 struct Sum {
     __m256i high, low;
 };
@@ -29,7 +29,7 @@ SACCADE_AVX2_INLINE void add(Sum& sum, __m256i samples, __m256i high, __m256i lo
     sum.high = _mm256_add_epi32(sum.high, _mm256_madd_epi16(samples, high));
     sum.low = _mm256_add_epi32(sum.low, _mm256_madd_epi16(samples, low));
 #if !defined(__clang__)
-    // gcc would add the products up in another order, which needs more registers than there are.
+    // Keeps gcc from reordering the additions, which would need more registers than exist.
     __asm__("" : "+x"(sum.high), "+x"(sum.low));
 #endif
 }
@@ -37,7 +37,7 @@ SACCADE_AVX2_INLINE __m256i whole(const Sum& sum) {
     return _mm256_srai_epi32(_mm256_add_epi32(_mm256_slli_epi32(sum.high, kHalfBits), sum.low), kWeightBits);
 }
 
-/// The lower samples of the last pair beside the upper ones of the first: see kFolded.
+/// Returns the lower samples of the last pair and the upper samples of the first: see kFolded.
 SACCADE_AVX2_INLINE __m256i folded(__m256i first, __m256i last) { return _mm256_blend_epi16(last, first, 0xaa); }
 
 }  // namespace saccade::avx2

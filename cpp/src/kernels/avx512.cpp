@@ -1,5 +1,5 @@
-// AVX-512 with VBMI, VBMI2 and VNNI: vpdpbusd on samples of 8 bits and weights in three signed bytes. A group is four
-// rows.
+// The kernel for AVX-512 with VBMI, VBMI2 and VNNI: vpdpbusd on 8-bit samples and weights in three signed bytes. A
+// group is four rows.
 #if defined(__x86_64__)
 
 #include "avx512.h"
@@ -16,61 +16,63 @@ namespace {
 
 // -- coefficients -----------------------------------------------------------------------------------------------------
 
-/// Groups whose samples and weights find room in registers.
-constexpr int kMostInRegisters = 3;
+/// Maximum number of groups whose samples and weights fit into registers.
+constexpr int kMaxInRegisters = 3;
 
-/// Stands for the high digits of the last of a row's groups where the words of the others are for samples that begin
-/// `skip` rows later, in four rows out of two groups: one group less to multiply. The word behind it is the shift, in
-/// bits. High digits lie between -13 and 77.
+/// Marks a last group that a shift replaces, in place of its high digits. The weights of the other groups are then for
+/// samples that begin `skip` rows later, four rows out of two groups, which saves one multiplication. The shift in bits
+/// follows the mark. Real high digits are between -13 and 77.
 constexpr auto kShifted = static_cast<std::int32_t>(0x80808080);
 
-/// Words of four groups at a time: their high, middle and low digits, interleaved.
-SACCADE_AVX512 void pack_words(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
-                               std::int32_t* words) {
+/// Packs four groups at a time: their high, middle and low digits, interleaved.
+SACCADE_AVX512 void pack_groups(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
+                                std::int32_t* packed_weights) {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 0, 0, 0, 0);
-    for (std::int64_t left = groups; left > 0; left -= 4, words += 12, skip = 0) {
-        const std::int64_t taken = std::min(count, 4 * kTaps - skip);
-        const auto lanes = static_cast<__mmask16>(((1U << taken) - 1) << skip);
+    for (std::int64_t left = groups; left > 0; left -= 4, packed_weights += 12, skip = 0) {
+        const std::int64_t count_in_four = std::min(count, 4 * kTaps - skip);
+        const auto lanes = static_cast<__mmask16>(((1U << count_in_four) - 1) << skip);
         const FourDigits digit = four_digits(_mm512_maskz_expandloadu_epi32(lanes, weights));
         const __m512i both = _mm512_inserti32x4(_mm512_castsi128_si512(digit.high), digit.middle, 1);
         const __m512i all = _mm512_inserti32x4(both, digit.low, 2);
-        const auto wanted = static_cast<__mmask16>((1U << (3 * std::min<std::int64_t>(4, left))) - 1);
-        _mm512_mask_storeu_epi32(words, wanted, _mm512_permutexvar_epi32(order, all));
-        weights += taken, count -= taken;
+        const auto stored = static_cast<__mmask16>((1U << (3 * std::min<std::int64_t>(4, left))) - 1);
+        _mm512_mask_storeu_epi32(packed_weights, stored, _mm512_permutexvar_epi32(order, all));
+        weights += count_in_four, count -= count_in_four;
     }
 }
 
 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
-          std::int32_t* words) {
+          std::int32_t* packed_weights) {
     const std::int64_t fewest = (count + kTaps - 1) / kTaps;
-    if (fewest == groups || fewest > kMostInRegisters) return pack_words(weights, count, skip, groups, words);
-    pack_words(weights, count, 0, fewest, words);
-    words[3 * fewest] = kShifted;
-    words[3 * fewest + 1] = static_cast<std::int32_t>(8 * skip);
+    if (fewest == groups || fewest > kMaxInRegisters) return pack_groups(weights, count, skip, groups, packed_weights);
+    pack_groups(weights, count, 0, fewest, packed_weights);
+    packed_weights[3 * fewest] = kShifted;
+    packed_weights[3 * fewest + 1] = static_cast<std::int32_t>(8 * skip);
 }
 
-SACCADE_AVX512 AxisWeights weights(std::int64_t input, std::int64_t output) { return weights_in_lanes(input, output); }
+SACCADE_AVX512 AxisWeights weights(std::int64_t input, std::int64_t output) {
+    return bicubic_weights_simd(input, output);
+}
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
-/// Four rows of samples, the group at `group`, or what is `shift` bits further on in it and the next.
+/// Loads four rows of samples: the group at `group`, or the bytes from `shift` bits in it and the next group.
 template <bool Shifted>
 SACCADE_AVX512_INLINE __m512i four_rows(const std::uint8_t* const* group, std::int64_t at, __m512i shift) {
     const __m512i first = _mm512_load_si512(group[0] + at);
     return Shifted ? _mm512_shrdv_epi32(first, _mm512_load_si512(group[1] + at), shift) : first;
 }
 
-/// Few groups: their samples and weights stay in registers, and the digits are summed one after the other, which saves
-/// the additions that bring three sums together.
+/// Sums few groups, whose samples and weights stay in registers. The digits are summed one after the other, which saves
+/// the additions that combine three sums.
 template <int Count, bool Shifted>
-SACCADE_AVX512_INLINE __m512i by_digits(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t x,
-                                        __m512i shift) {
+SACCADE_AVX512_INLINE __m512i by_digits(const std::int32_t* packed_weights, const std::uint8_t* const* groups,
+                                        std::int64_t x, __m512i shift) {
     constexpr int vectors = 4;
     __m512i samples[Count][vectors], sums[vectors];
     for (int j = 0; j < vectors; ++j) sums[j] = half().high;
     for (int digit = 0; digit < 3; ++digit) {
         for (int i = 0; i < Count; ++i) {
-            const __m512i weights = broadcast(words[3 * i + digit]);
+            const __m512i weights = broadcast(packed_weights[3 * i + digit]);
             for (int j = 0; j < vectors; ++j) {
                 if (digit == 0) samples[i][j] = four_rows<Shifted>(groups + i, 4 * x + kVector * j, shift);
                 sums[j] = _mm512_dpbusd_epi32(sums[j], samples[i][j], weights);
@@ -83,12 +85,13 @@ SACCADE_AVX512_INLINE __m512i by_digits(const std::int32_t* words, const std::ui
     return packed(sums[0], sums[1], sums[2], sums[3]);
 }
 
-/// Any number of groups.
-SACCADE_AVX512_INLINE __m512i by_groups(const std::int32_t* words, const std::uint8_t* const* groups, int count,
-                                        std::int64_t x) {
+/// Sums any number of groups.
+SACCADE_AVX512_INLINE __m512i by_groups(const std::int32_t* packed_weights, const std::uint8_t* const* groups,
+                                        int count, std::int64_t x) {
     FourSums sums = four_halves();
     for (int i = 0; i < count; ++i) {
-        const Weights weights = {broadcast(words[3 * i]), broadcast(words[3 * i + 1]), broadcast(words[3 * i + 2])};
+        const Weights weights = {broadcast(packed_weights[3 * i]), broadcast(packed_weights[3 * i + 1]),
+                                 broadcast(packed_weights[3 * i + 2])};
         const std::uint8_t* from = groups[i] + 4 * x;
         add(sums.a, _mm512_load_si512(from), weights);
         add(sums.b, _mm512_load_si512(from + kVector), weights);
@@ -98,65 +101,66 @@ SACCADE_AVX512_INLINE __m512i by_groups(const std::int32_t* words, const std::ui
     return packed(sums);
 }
 
-/// 64 columns of one row. Count 0: any number of groups.
+/// Computes 64 columns of one row. Count 0: any number of groups.
 template <int Count, bool Shifted>
-SACCADE_AVX512_INLINE void columns64(const std::int32_t* words, const std::uint8_t* const* groups, int count,
+SACCADE_AVX512_INLINE void columns64(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
                                      std::int64_t x, __m512i shift, std::uint8_t* out) {
-    // Packing works on quarters of vectors; the permutation brings the columns back into order.
+    // Packing works on quarters of vectors; the permutation restores the order of columns.
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    if constexpr (Count >= 1 && Count <= kMostInRegisters) {
-        store(out, _mm512_permutexvar_epi32(order, by_digits<Count, Shifted>(words, groups, x, shift)));
+    if constexpr (Count >= 1 && Count <= kMaxInRegisters) {
+        store(out, _mm512_permutexvar_epi32(order, by_digits<Count, Shifted>(packed_weights, groups, x, shift)));
     } else {
-        store(out, _mm512_permutexvar_epi32(order, by_groups(words, groups, Count != 0 ? Count : count, x)));
+        store(out, _mm512_permutexvar_epi32(order, by_groups(packed_weights, groups, Count != 0 ? Count : count, x)));
     }
 }
 
 template <int Count, bool Shifted = false>
-SACCADE_AVX512 void vertical_of(const std::int32_t* words, const std::uint8_t* const* groups, int count,
+SACCADE_AVX512 void vertical_of(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
                                 std::int64_t samples, std::uint8_t* out) {
-    const __m512i shift = broadcast(Shifted ? words[3 * Count + 1] : 0);
+    const __m512i shift = broadcast(Shifted ? packed_weights[3 * Count + 1] : 0);
     std::int64_t x = 0;
-    for (; x + kVector <= samples; x += kVector) columns64<Count, Shifted>(words, groups, count, x, shift, out + x);
+    for (; x + kVector <= samples; x += kVector)
+        columns64<Count, Shifted>(packed_weights, groups, count, x, shift, out + x);
     if (x < samples) {
         std::uint8_t tail[kVector];
-        columns64<Count, Shifted>(words, groups, count, x, shift, tail);
+        columns64<Count, Shifted>(packed_weights, groups, count, x, shift, tail);
         std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
     }
 }
 
-void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
-              std::uint8_t* out) {
-    if (words[3 * (count - 1)] == kShifted) {
+void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
+              std::int64_t samples, std::uint8_t* out) {
+    if (packed_weights[3 * (count - 1)] == kShifted) {
         switch (count - 1) {
             case 1:
-                return vertical_of<1, true>(words, groups, 1, samples, out);
+                return vertical_of<1, true>(packed_weights, groups, 1, samples, out);
             case 2:
-                return vertical_of<2, true>(words, groups, 2, samples, out);
+                return vertical_of<2, true>(packed_weights, groups, 2, samples, out);
             default:
-                return vertical_of<3, true>(words, groups, 3, samples, out);
+                return vertical_of<3, true>(packed_weights, groups, 3, samples, out);
         }
     }
     switch (count) {
         case 1:
-            return vertical_of<1>(words, groups, 1, samples, out);
+            return vertical_of<1>(packed_weights, groups, 1, samples, out);
         case 2:
-            return vertical_of<2>(words, groups, 2, samples, out);
+            return vertical_of<2>(packed_weights, groups, 2, samples, out);
         case 3:
-            return vertical_of<3>(words, groups, 3, samples, out);
+            return vertical_of<3>(packed_weights, groups, 3, samples, out);
         case 4:
-            return vertical_of<4>(words, groups, 4, samples, out);
+            return vertical_of<4>(packed_weights, groups, 4, samples, out);
         case 7:
-            return vertical_of<7>(words, groups, 7, samples, out);
+            return vertical_of<7>(packed_weights, groups, 7, samples, out);
         case 8:
-            return vertical_of<8>(words, groups, 8, samples, out);
+            return vertical_of<8>(packed_weights, groups, 8, samples, out);
         default:
-            return vertical_of<0>(words, groups, static_cast<int>(count), samples, out);
+            return vertical_of<0>(packed_weights, groups, static_cast<int>(count), samples, out);
     }
 }
 
 // -- rows, groups, patches --------------------------------------------------------------------------------------------
 
-/// Index that turns four rows of 16 columns into 16 columns of four rows, or, back, the other way round.
+/// Returns the permutation from four rows of 16 columns to 16 columns of four rows; the reverse if `back`.
 SACCADE_AVX512_INLINE __m512i transposition(bool back) {
     alignas(64) std::uint8_t index[64];
     for (int column = 0; column < kLanes; ++column) {
@@ -168,7 +172,7 @@ SACCADE_AVX512_INLINE __m512i transposition(bool back) {
     return _mm512_load_si512(index);
 }
 
-SACCADE_AVX512 void join(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
+SACCADE_AVX512 void interleave(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
     const __m512i order = transposition(false);
     for (std::int64_t x = 0; x < samples; x += kLanes) {
         __m512i four = _mm512_castsi128_si512(load16(rows[0] + x));
@@ -179,7 +183,7 @@ SACCADE_AVX512 void join(const std::uint8_t* const* rows, std::int64_t samples, 
     }
 }
 
-SACCADE_AVX512 void split(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
+SACCADE_AVX512 void deinterleave(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
     const __m512i order = transposition(true);
     std::int64_t x = 0;
     for (; x + kLanes <= samples; x += kLanes) {
@@ -194,7 +198,7 @@ SACCADE_AVX512 void split(const std::uint8_t* group, std::int64_t samples, std::
     }
 }
 
-/// Sixteen pixels at a time, of four bytes each, or of one.
+/// Converts sixteen pixels at a time, of four bytes or one byte each.
 SACCADE_AVX512 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out) {
     alignas(64) std::uint8_t index[64] = {};
     const bool grey = format == PixelFormat::kGrey, bgra = format == PixelFormat::kBgra;
@@ -210,16 +214,17 @@ SACCADE_AVX512 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int
     to_rgb_plain(row, format, x, width, out);
 }
 
-/// Patches of at most 16 pixels a side: one vpermb brings a row's channels into three quarters of a vector. What is
-/// written past a row's end is overwritten by the next row; the last row is written exactly.
+/// Splits rows into patches of at most 16 pixels per side: one vpermb moves a row's channels into three quarters of a
+/// vector. Writes past a row's end are overwritten by the next row; the last row is written exactly.
 template <int Side>
-SACCADE_AVX512 void cut_of(const std::uint8_t* const* rows, std::int64_t count, std::uint8_t* const* patches) {
+SACCADE_AVX512 void patchify_rows_of(const std::uint8_t* const* rows, std::int64_t count,
+                                     std::uint8_t* const* patches) {
     constexpr std::int64_t area = Side * Side;
     alignas(64) std::uint8_t index[64] = {};
     for (int i = 0; i < 48; ++i) index[i] = static_cast<std::uint8_t>(3 * (i % 16) + i / 16);
     const __m512i order = _mm512_load_si512(index);
     for (std::int64_t i = 0; i < count; ++i) {
-        std::uint8_t* const patch = patches[i];  // bytes written might be this pointer, for all a compiler knows
+        std::uint8_t* const patch = patches[i];  // a copy, because byte writes may alias patches[i]
         for (std::int64_t y = 0; y < Side; ++y) {
             const __m512i planes = _mm512_permutexvar_epi8(order, load(rows[y] + kChannels * Side * i));
             std::uint8_t* out = patch + y * Side;
@@ -237,10 +242,11 @@ SACCADE_AVX512 void cut_of(const std::uint8_t* const* rows, std::int64_t count, 
     }
 }
 
-void cut(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count, std::uint8_t* const* patches) {
-    if (patch_size == 14) return cut_of<14>(rows, count, patches);
-    if (patch_size == 16) return cut_of<16>(rows, count, patches);
-    cut_plain(rows, patch_size, count, patches);
+void patchify_rows(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
+                   std::uint8_t* const* patches) {
+    if (patch_size == 14) return patchify_rows_of<14>(rows, count, patches);
+    if (patch_size == 16) return patchify_rows_of<16>(rows, count, patches);
+    patchify_rows_plain(rows, patch_size, count, patches);
 }
 
 bool supported() {
@@ -258,18 +264,18 @@ const Kernel kAvx512Kernel = {
     .supported = avx512::supported,
     .rows_in_group = avx512::kRowsInGroup,
     .rows_in_call = avx512::kRowsInCall,
-    .bytes_a_column = 4,
-    .words_a_group = 3,
+    .bytes_per_column = 4,
+    .packed_per_group = 3,
     .weights = avx512::weights,
     .horizontal = avx512::horizontal,
     .pack = avx512::pack,
     .vertical = avx512::vertical,
-    .join = avx512::join,
-    .split = avx512::split,
+    .interleave = avx512::interleave,
+    .deinterleave = avx512::deinterleave,
     .to_rgb = avx512::to_rgb,
-    .cut = avx512::cut,
+    .patchify_rows = avx512::patchify_rows,
     .normalize = normalize_avx512,
-    .ramps = ramps_avx512,
+    .iota = iota_avx512,
 };
 
 }  // namespace saccade

@@ -1,4 +1,4 @@
-// What the parts of the AVX-512 kernel share: sums of products of 8-bit samples and weights in three signed bytes.
+// Shared arithmetic of the AVX-512 kernel: sums of products of 8-bit samples and weights in three signed bytes.
 #pragma once
 
 #if defined(__x86_64__)
@@ -15,9 +15,9 @@ namespace saccade::avx512 {
 constexpr int kRowsInGroup = 4;
 constexpr int kRowsInCall = 8;
 constexpr std::int64_t kVector = 64;  // bytes
-constexpr std::int64_t kLanes = 16;   // of 32 bits: columns of a block
-constexpr std::int64_t kPixels = 16;  // whose weights are stored together: 48 columns, three blocks
-constexpr std::int64_t kTaps = 4;     // that vpdpbusd adds up
+constexpr std::int64_t kLanes = 16;   // 32-bit lanes: the columns of a block
+constexpr std::int64_t kPixels = 16;  // pixels whose weights are stored together: 48 columns, three blocks
+constexpr std::int64_t kTaps = 4;     // products that vpdpbusd adds
 
 SACCADE_AVX512_INLINE __m512i load(const void* from) { return _mm512_loadu_si512(from); }
 SACCADE_AVX512_INLINE void store(void* to, __m512i value) { _mm512_storeu_si512(to, value); }
@@ -25,8 +25,8 @@ SACCADE_AVX512_INLINE __m128i load16(const void* from) { return _mm_loadu_si128(
 SACCADE_AVX512_INLINE void store16(void* to, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
 SACCADE_AVX512_INLINE __m512i broadcast(std::int32_t word) { return _mm512_set1_epi32(word); }
 
-/// Three sums, one for each digit of the weights. Sums and their recombination count modulo 2^32, for which vpdpbusd,
-/// unlike vpdpbusds, is made; the result is within 32 bits. The half that rounds is 32 in the high digit.
+/// Three sums, one per digit of the weights. Sums and their recombination are modulo 2^32, as vpdpbusd (not vpdpbusds)
+/// computes them, and the result fits into 32 bits. The half that rounds is 32 in the high digit.
 struct Sum {
     __m512i high, middle, low;
 };
@@ -43,22 +43,22 @@ SACCADE_AVX512_INLINE void add(Sum& sum, __m512i samples, const Weights& weights
     sum.middle = _mm512_dpbusd_epi32(sum.middle, samples, weights.middle);
     sum.low = _mm512_dpbusd_epi32(sum.low, samples, weights.low);
 #if !defined(__clang__)
-    __asm__("" : "+v"(sum.high), "+v"(sum.middle), "+v"(sum.low));  // else gcc 12 copies each sum to memory as well
+    __asm__("" : "+v"(sum.high), "+v"(sum.middle), "+v"(sum.low));  // keeps gcc 12 from also storing each sum
 #endif
 }
 
-/// The digits of sixteen weights: of each four of them, in a word.
+/// The digits of sixteen weights: one digit of four weights per 32 bits.
 struct FourDigits {
     __m128i high, middle, low;
 };
 SACCADE_AVX512_INLINE FourDigits four_digits(__m512i weights) {
-    const __m512i carry = broadcast(128);  // makes the digit below a signed one
+    const __m512i carry = broadcast(128);  // makes the lower digit signed
     const __m512i rest = _mm512_srai_epi32(_mm512_add_epi32(weights, carry), 8);
     const __m512i highest = _mm512_srai_epi32(_mm512_add_epi32(rest, carry), 8);
     return {_mm512_cvtepi32_epi8(highest), _mm512_cvtepi32_epi8(rest), _mm512_cvtepi32_epi8(weights)};
 }
 
-/// Weights stored for 16 pixels, each given to the lanes that are columns of its pixel.
+/// Expands the weights of 16 pixels to lanes: each lane gets those of its column's pixel.
 SACCADE_AVX512_INLINE Weights expanded(const std::uint8_t* stored, __m512i pixel) {
     return {_mm512_permutexvar_epi32(pixel, load(stored)), _mm512_permutexvar_epi32(pixel, load(stored + kVector)),
             _mm512_permutexvar_epi32(pixel, load(stored + 2 * kVector))};
@@ -80,13 +80,13 @@ SACCADE_AVX512_INLINE __m512i packed(const FourSums& sums) {
     return packed(whole(sums.a), whole(sums.b), whole(sums.c), whole(sums.d));
 }
 
-/// Packing sixteen columns of four rows leaves in each quarter of the vector four bytes of each row,
-/// aaaabbbbccccdddd; this makes abcdabcdabcdabcd of them, sixteen columns of a group.
+/// Returns sixteen columns of a group. Packing sixteen columns of four rows leaves aaaabbbbccccdddd, four bytes of each
+/// row, in each quarter of the vector; the group needs abcdabcdabcdabcd.
 SACCADE_AVX512_INLINE __m512i interleaved(__m512i packed_rows) {
     return _mm512_shuffle_epi8(packed_rows, _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602, 0x0d090501, 0x0c080400));
 }
 
-/// The horizontal pass, in the form that fits how far the samples of neighboring pixels lie apart.
+/// Returns the horizontal pass: Dense, or Spread if the samples of neighboring pixels are too far apart.
 std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis);
 
 }  // namespace saccade::avx512

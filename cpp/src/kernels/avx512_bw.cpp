@@ -1,4 +1,4 @@
-// AVX-512 without VNNI or VBMI, as in Skylake-X and Cascade Lake: the way of the AVX2 kernel, twice as wide.
+// The kernel for AVX-512 without VNNI or VBMI (Skylake-X, Cascade Lake): the AVX2 kernel with twice the width.
 #if defined(__x86_64__)
 
 #include <algorithm>
@@ -28,7 +28,7 @@ SACCADE_BW_INLINE void store(void* to, __m512i value) { _mm512_storeu_si512(to, 
 SACCADE_BW_INLINE __m128i load16(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
 SACCADE_BW_INLINE void store16(void* to, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
 
-/// Two sums of products, one for each half of the weights: see avx2.cpp.
+/// Two sums of products, one per half of the weights: see avx2_arith.h.
 struct Sum {
     __m512i high, low;
 };
@@ -37,47 +37,47 @@ SACCADE_BW_INLINE void add(Sum& sum, __m512i samples, __m512i high, __m512i low)
     sum.high = _mm512_add_epi32(sum.high, _mm512_madd_epi16(samples, high));
     sum.low = _mm512_add_epi32(sum.low, _mm512_madd_epi16(samples, low));
 #if !defined(__clang__)
-    __asm__("" : "+v"(sum.high), "+v"(sum.low));  // else gcc adds the products up in another order
+    __asm__("" : "+v"(sum.high), "+v"(sum.low));  // keeps gcc from reordering the additions
 #endif
 }
 SACCADE_BW_INLINE __m512i whole(const Sum& sum) {
     return _mm512_srai_epi32(_mm512_add_epi32(_mm512_slli_epi32(sum.high, avx2::kHalfBits), sum.low), kWeightBits);
 }
 
-/// See avx2::kFolded.
+/// Returns the lower samples of the last pair and the upper samples of the first: see avx2::kFolded.
 SACCADE_BW_INLINE __m512i folded(__m512i first, __m512i last) {
     return _mm512_mask_blend_epi16(0xaaaaaaaa, last, first);
 }
 
 // -- horizontal pass --------------------------------------------------------------------------------------------------
 
-/// Sixteen rows at a time, turned into the lanes of a vector, a pair of neighboring pixels in each lane.
+/// A pass over sixteen rows, transposed into the lanes of vectors, with a pair of neighboring pixels in each lane.
 class Horizontal final : public HorizontalPass {
   public:
-    explicit Horizontal(const AxisWeights& axis) : weights_(axis, 224) {}  // 192 bytes a pair of pixels
+    explicit Horizontal(const AxisWeights& axis) : weights_(axis, 224) {}  // 192 bytes per pair of pixels
 
     SACCADE_BW void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t) const override {
         thread_local AlignedBytes memory;
-        auto* turned = reinterpret_cast<__m512i*>(memory.get(weights_.most_turned() * kVector));
+        auto* transposed = reinterpret_cast<__m512i*>(memory.get(weights_.max_transposed() * kVector));
         std::int64_t x = 0;
         for (const Chunk& chunk : weights_.chunks()) {
-            turn(rows, chunk.quad, chunk.end_quad, turned);
+            transpose(rows, chunk.quad, chunk.end_quad, transposed);
             const std::int64_t end = weights_.end(x);
             switch (chunk.pairs) {
                 case 2:
-                    pixels<2>(turned, chunk, x, end, groups);
+                    pixels<2>(transposed, chunk, x, end, groups);
                     break;
                 case 3:
-                    pixels<3>(turned, chunk, x, end, groups);
+                    pixels<3>(transposed, chunk, x, end, groups);
                     break;
                 case 4:
-                    pixels<4>(turned, chunk, x, end, groups);
+                    pixels<4>(transposed, chunk, x, end, groups);
                     break;
                 case 7:
-                    pixels<7>(turned, chunk, x, end, groups);
+                    pixels<7>(transposed, chunk, x, end, groups);
                     break;
                 default:
-                    pixels<0>(turned, chunk, x, end, groups);
+                    pixels<0>(transposed, chunk, x, end, groups);
             }
             x = end;
         }
@@ -86,7 +86,7 @@ class Horizontal final : public HorizontalPass {
   private:
     using Chunk = PairWeights::Chunk;
 
-    /// Sixteen bytes of rows i, i + 4, i + 8 and i + 12, a quarter each.
+    /// Loads sixteen bytes of rows i, i + 4, i + 8 and i + 12, one quarter each.
     SACCADE_BW_INLINE static __m512i four_rows(const std::uint8_t* const* rows, int i, std::int64_t at) {
         __m512i four = _mm512_castsi128_si512(load16(rows[i] + at));
         four = _mm512_mask_broadcast_i32x4(four, 0x00f0, load16(rows[i + 4] + at));
@@ -94,8 +94,9 @@ class Horizontal final : public HorizontalPass {
         return _mm512_mask_broadcast_i32x4(four, 0xf000, load16(rows[i + 12] + at));
     }
 
-    /// Turns quads of pixels [quad, end) of sixteen rows.
-    SACCADE_BW static void turn(const std::uint8_t* const* rows, std::int64_t quad, std::int64_t end, __m512i* turned) {
+    /// Transposes quads of pixels [quad, end) of sixteen rows.
+    SACCADE_BW static void transpose(const std::uint8_t* const* rows, std::int64_t quad, std::int64_t end,
+                                     __m512i* transposed) {
         // Four pixels RGBRGBRGBRGB.... to RRRRGGGGBBBB, in each quarter.
         const __m512i planes =
             _mm512_broadcast_i32x4(_mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, -1, -1, -1, -1));
@@ -104,33 +105,35 @@ class Horizontal final : public HorizontalPass {
             _mm512_broadcast_i32x4(_mm_setr_epi8(0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1));
         const __m512i second_pair =
             _mm512_broadcast_i32x4(_mm_setr_epi8(2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1));
-        for (; quad < end; ++quad, turned += 6) {
+        for (; quad < end; ++quad, transposed += 6) {
             __m512i row[4];
             for (int i = 0; i < 4; ++i) row[i] = _mm512_shuffle_epi8(four_rows(rows, i, 12 * quad), planes);
             const __m512i rg01 = _mm512_unpacklo_epi32(row[0], row[1]), rg23 = _mm512_unpacklo_epi32(row[2], row[3]);
             const __m512i b01 = _mm512_unpackhi_epi32(row[0], row[1]), b23 = _mm512_unpackhi_epi32(row[2], row[3]);
             const __m512i red = _mm512_unpacklo_epi64(rg01, rg23), green = _mm512_unpackhi_epi64(rg01, rg23);
             const __m512i blue = _mm512_unpacklo_epi64(b01, b23);
-            _mm512_store_si512(turned + 0, _mm512_shuffle_epi8(red, first_pair));
-            _mm512_store_si512(turned + 1, _mm512_shuffle_epi8(green, first_pair));
-            _mm512_store_si512(turned + 2, _mm512_shuffle_epi8(blue, first_pair));
-            _mm512_store_si512(turned + 3, _mm512_shuffle_epi8(red, second_pair));
-            _mm512_store_si512(turned + 4, _mm512_shuffle_epi8(green, second_pair));
-            _mm512_store_si512(turned + 5, _mm512_shuffle_epi8(blue, second_pair));
+            _mm512_store_si512(transposed + 0, _mm512_shuffle_epi8(red, first_pair));
+            _mm512_store_si512(transposed + 1, _mm512_shuffle_epi8(green, first_pair));
+            _mm512_store_si512(transposed + 2, _mm512_shuffle_epi8(blue, first_pair));
+            _mm512_store_si512(transposed + 3, _mm512_shuffle_epi8(red, second_pair));
+            _mm512_store_si512(transposed + 4, _mm512_shuffle_epi8(green, second_pair));
+            _mm512_store_si512(transposed + 5, _mm512_shuffle_epi8(blue, second_pair));
         }
     }
 
-    /// One output pixel of sixteen rows. Count 0: any number of pairs. Folded: the first is folded with one behind the
-    /// last.
+    /// Computes one output pixel of sixteen rows. Count 0: any number of pairs. Folded: the first pair is folded with
+    /// the last.
     template <int Count, bool Folded>
-    SACCADE_BW_INLINE static void pixel(const __m512i* turned, const std::int32_t* words, int count, __m512i* out) {
+    SACCADE_BW_INLINE static void pixel(const __m512i* transposed, const std::int32_t* packed_weights, int count,
+                                        __m512i* out) {
         Sum sums[3] = {half(), half(), half()};
         const int pairs = Count != 0 ? Count : count;
         for (int i = 0; i < pairs; ++i) {
-            const __m512i high = _mm512_set1_epi32(words[2 * i]), low = _mm512_set1_epi32(words[2 * i + 1]);
+            const __m512i high = _mm512_set1_epi32(packed_weights[2 * i]),
+                          low = _mm512_set1_epi32(packed_weights[2 * i + 1]);
             for (int c = 0; c < kChannels; ++c) {
-                __m512i samples = turned[3 * i + c];
-                if (Folded && i == 0) samples = folded(samples, turned[3 * pairs + c]);
+                __m512i samples = transposed[3 * i + c];
+                if (Folded && i == 0) samples = folded(samples, transposed[3 * pairs + c]);
                 add(sums[c], samples, high, low);
             }
         }
@@ -138,33 +141,33 @@ class Horizontal final : public HorizontalPass {
     }
 
     template <int Count>
-    SACCADE_BW_INLINE void pixels(const __m512i* turned, const Chunk& chunk, std::int64_t x, std::int64_t end,
+    SACCADE_BW_INLINE void pixels(const __m512i* transposed, const Chunk& chunk, std::int64_t x, std::int64_t end,
                                   std::uint8_t* const* groups) const {
         constexpr int fewer = Count > 2 ? Count - 1 : 0;
-        const std::int32_t* words = weights_.words(chunk);
+        const std::int32_t* packed_weights = weights_.packed(chunk);
         const int last = 2 * chunk.pairs - 2;
         __m512i column[12] = {};
         for (; x < end; x += 4) {
-            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, words += last + 2) {
-                const __m512i* samples = turned + 3 * weights_.first(x + j);
-                if (words[last] == avx2::kFolded) {
-                    pixel<fewer, true>(samples, words, chunk.pairs - 1, column + 3 * j);
+            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, packed_weights += last + 2) {
+                const __m512i* samples = transposed + 3 * weights_.first(x + j);
+                if (packed_weights[last] == avx2::kFolded) {
+                    pixel<fewer, true>(samples, packed_weights, chunk.pairs - 1, column + 3 * j);
                 } else {
-                    pixel<Count, false>(samples, words, chunk.pairs, column + 3 * j);
+                    pixel<Count, false>(samples, packed_weights, chunk.pairs, column + 3 * j);
                 }
             }
             store_columns(column, x, groups);
         }
     }
 
-    /// Twelve columns, of four output pixels, into eight groups. Quarter q of `even` is four columns of rows 4 q and
-    /// 4 q + 1, group 2 q; of `odd`, of the group after it.
+    /// Stores twelve columns, of four output pixels, into eight groups. Quarter q of `even` is four columns of rows 4 q
+    /// and 4 q + 1, group 2 q; quarter q of `odd` is the group after it.
     SACCADE_BW_INLINE static void store_columns(const __m512i* column, std::int64_t x, std::uint8_t* const* groups) {
-        const __m512i most = _mm512_set1_epi16(255);
+        const __m512i max_byte = _mm512_set1_epi16(255);
         for (int k = 0; k < 3; ++k) {
             const __m512i* c = column + 4 * k;
-            const __m512 a = _mm512_castsi512_ps(_mm512_min_epu16(_mm512_packus_epi32(c[0], c[1]), most));
-            const __m512 b = _mm512_castsi512_ps(_mm512_min_epu16(_mm512_packus_epi32(c[2], c[3]), most));
+            const __m512 a = _mm512_castsi512_ps(_mm512_min_epu16(_mm512_packus_epi32(c[0], c[1]), max_byte));
+            const __m512 b = _mm512_castsi512_ps(_mm512_min_epu16(_mm512_packus_epi32(c[2], c[3]), max_byte));
             const __m512i even = _mm512_castps_si512(_mm512_shuffle_ps(a, b, 0x88));
             const __m512i odd = _mm512_castps_si512(_mm512_shuffle_ps(a, b, 0xdd));
             const std::int64_t at = 12 * x + 16 * k;
@@ -186,16 +189,17 @@ std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
-/// 64 columns of one row. Count 0: any number of groups. Folded: the first is folded with one behind the last.
+/// Computes 64 columns of one row. Count 0: any number of groups. Folded: the first group is folded with the last.
 template <int Count, bool Folded>
-SACCADE_BW_INLINE void columns64(const std::int32_t* words, const std::uint8_t* const* groups, int count,
+SACCADE_BW_INLINE void columns64(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
                                  std::int64_t x, std::uint8_t* out) {
-    // Packing works on quarters of vectors; the permutation brings the columns back into order.
+    // Packing works on quarters of vectors; the permutation restores the order of columns.
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     Sum sums[4] = {half(), half(), half(), half()};
     const int pairs = Count != 0 ? Count : count;
     for (int i = 0; i < pairs; ++i) {
-        const __m512i high = _mm512_set1_epi32(words[2 * i]), low = _mm512_set1_epi32(words[2 * i + 1]);
+        const __m512i high = _mm512_set1_epi32(packed_weights[2 * i]),
+                      low = _mm512_set1_epi32(packed_weights[2 * i + 1]);
         for (int j = 0; j < 4; ++j) {
             __m512i samples = load(groups[i] + 4 * x + kVector * j);
             if (Folded && i == 0) samples = folded(samples, load(groups[pairs] + 4 * x + kVector * j));
@@ -208,40 +212,40 @@ SACCADE_BW_INLINE void columns64(const std::int32_t* words, const std::uint8_t* 
 }
 
 template <int Count, bool Folded = false>
-SACCADE_BW void vertical_of(const std::int32_t* words, const std::uint8_t* const* groups, int count,
+SACCADE_BW void vertical_of(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
                             std::int64_t samples, std::uint8_t* out) {
     std::int64_t x = 0;
-    for (; x + kVector <= samples; x += kVector) columns64<Count, Folded>(words, groups, count, x, out + x);
+    for (; x + kVector <= samples; x += kVector) columns64<Count, Folded>(packed_weights, groups, count, x, out + x);
     if (x < samples) {
         std::uint8_t tail[kVector];
-        columns64<Count, Folded>(words, groups, count, x, tail);
+        columns64<Count, Folded>(packed_weights, groups, count, x, tail);
         std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
     }
 }
 
-void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
-              std::uint8_t* out) {
-    if (words[2 * (count - 1)] == avx2::kFolded) {
+void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
+              std::int64_t samples, std::uint8_t* out) {
+    if (packed_weights[2 * (count - 1)] == avx2::kFolded) {
         switch (count - 1) {
             case 2:
-                return vertical_of<2, true>(words, groups, 2, samples, out);
+                return vertical_of<2, true>(packed_weights, groups, 2, samples, out);
             case 3:
-                return vertical_of<3, true>(words, groups, 3, samples, out);
+                return vertical_of<3, true>(packed_weights, groups, 3, samples, out);
             default:
-                return vertical_of<0, true>(words, groups, static_cast<int>(count - 1), samples, out);
+                return vertical_of<0, true>(packed_weights, groups, static_cast<int>(count - 1), samples, out);
         }
     }
     switch (count) {
         case 2:
-            return vertical_of<2>(words, groups, 2, samples, out);
+            return vertical_of<2>(packed_weights, groups, 2, samples, out);
         case 3:
-            return vertical_of<3>(words, groups, 3, samples, out);
+            return vertical_of<3>(packed_weights, groups, 3, samples, out);
         case 4:
-            return vertical_of<4>(words, groups, 4, samples, out);
+            return vertical_of<4>(packed_weights, groups, 4, samples, out);
         case 7:
-            return vertical_of<7>(words, groups, 7, samples, out);
+            return vertical_of<7>(packed_weights, groups, 7, samples, out);
         default:
-            return vertical_of<0>(words, groups, static_cast<int>(count), samples, out);
+            return vertical_of<0>(packed_weights, groups, static_cast<int>(count), samples, out);
     }
 }
 
@@ -258,18 +262,18 @@ const Kernel kAvx512BwKernel = {
     .supported = avx512_bw::supported,
     .rows_in_group = 2,
     .rows_in_call = avx512_bw::kRowsInCall,
-    .bytes_a_column = 4,
-    .words_a_group = 2,
+    .bytes_per_column = 4,
+    .packed_per_group = 2,
     .weights = avx2::weights,
     .horizontal = avx512_bw::horizontal,
     .pack = avx2::pack,
     .vertical = avx512_bw::vertical,
-    .join = avx2::join,
-    .split = avx2::split,
+    .interleave = avx2::interleave,
+    .deinterleave = avx2::deinterleave,
     .to_rgb = avx2::to_rgb,
-    .cut = avx2::cut,
+    .patchify_rows = avx2::patchify_rows,
     .normalize = normalize_avx512,
-    .ramps = ramps_avx512,
+    .iota = iota_avx512,
 };
 
 }  // namespace saccade

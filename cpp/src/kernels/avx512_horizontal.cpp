@@ -1,4 +1,4 @@
-// The horizontal pass of the AVX-512 kernel: bytes are permuted from interleaved pixels into groups of four taps.
+// The horizontal pass of the AVX-512 kernel: permutes the bytes of interleaved pixels into groups of four taps.
 #if defined(__x86_64__)
 
 #include <algorithm>
@@ -13,11 +13,11 @@ namespace {
 
 // -- coefficients -----------------------------------------------------------------------------------------------------
 
-/// Weights of 16 output pixels at a time, four taps of each in a vector, one vector for each digit:
+/// Weights in runs of 16 output pixels: four taps of each pixel in a vector, one vector per digit:
 ///
 ///     of(run)[3 * term + digit]   pixel 0 taps 4 * term .. + 3, pixel 1 .., .. pixel 15
 ///
-/// Taps count from each pixel's own first sample. A third as large as if repeated for the three channels.
+/// Taps are counted from each pixel's first sample. Weights are not repeated for the three channels.
 class PixelWeights {
   public:
     explicit PixelWeights(const AxisWeights& axis) {
@@ -31,12 +31,12 @@ class PixelWeights {
             runs_.push_back({static_cast<int>(terms), vectors});
             vectors += 3 * terms;
         }
-        auto* words = reinterpret_cast<std::int32_t*>(data_.get((vectors + 9) * kVector));
+        auto* packed_weights = reinterpret_cast<std::int32_t*>(data_.get((vectors + 9) * kVector));
         for (std::int64_t x = 0; x < width; ++x) {
             const auto& span = axis.spans[static_cast<std::size_t>(x)];
             const Run& run = runs_[static_cast<std::size_t>(x / kPixels)];
             store_pixel(axis.weights.data() + span.offset, span.count, run.terms,
-                        words + run.offset * kLanes + x % kPixels);
+                        packed_weights + run.offset * kLanes + x % kPixels);
         }
     }
     std::int64_t runs() const { return std::ssize(runs_); }
@@ -51,15 +51,16 @@ class PixelWeights {
         std::int64_t offset;  // in vectors
     };
 
-    /// Four terms at a time; what is written past the last one is overwritten by the next run.
+    /// Stores four terms at a time. Writes past the last term are overwritten by the next run.
     SACCADE_AVX512 static void store_pixel(const std::int32_t* weights, std::int64_t count, int terms,
-                                           std::int32_t* words) {
-        for (int term = 0; term < terms; term += 4, weights += 4 * kTaps, count -= 4 * kTaps, words += 12 * kLanes) {
+                                           std::int32_t* packed_weights) {
+        for (int term = 0; term < terms;
+             term += 4, weights += 4 * kTaps, count -= 4 * kTaps, packed_weights += 12 * kLanes) {
             const auto there = static_cast<__mmask16>((1U << std::clamp<std::int64_t>(count, 0, 16)) - 1);
             const FourDigits digit = four_digits(_mm512_maskz_loadu_epi32(there, weights));
             const __m128i digits[3] = {digit.high, digit.middle, digit.low};
             for (int d = 0; d < 3; ++d) {
-                std::int32_t* to = words + d * kLanes;
+                std::int32_t* to = packed_weights + d * kLanes;
                 to[0] = _mm_extract_epi32(digits[d], 0);
                 to[3 * kLanes] = _mm_extract_epi32(digits[d], 1);
                 to[6 * kLanes] = _mm_extract_epi32(digits[d], 2);
@@ -73,32 +74,31 @@ class PixelWeights {
 
 // -- horizontal pass, dense -------------------------------------------------------------------------------------------
 
-/// Sixteen columns (5 1/3 pixels) of a row at a time. vpermb brings the samples of their first four taps, out of 64
+/// A pass over blocks of sixteen columns (5 1/3 pixels). vpermb moves the samples of their first four taps, out of 64
 /// bytes of the row, into the order of the weights:
 ///
 ///     source   r0 g0 b0 r1 g1 b1 r2 g2 b2 r3 g3 b3 r4 ..
 ///     lanes    r0 r1 r2 r3 | g0 g1 g2 g3 | b0 b1 b2 b3 | next pixel's ..
 ///
-/// The next four taps lie 12 bytes further, in the same order. Where the samples of a block lie further apart than 64
-/// bytes, they come out of two or three windows of 64, a vpermb each: cheaper than one of 128, which is three
-/// operations.
+/// The next four taps are 12 bytes further, in the same order. If the samples of a block span more than 64 bytes, they
+/// come from two or three windows of 64 bytes, one vpermb each. One permutation of 128 bytes would be three operations.
 class Dense final : public HorizontalPass {
   public:
     explicit Dense(const AxisWeights& axis) : weights_(axis), width_(std::ssize(axis.spans)) {
         const std::int64_t count = (kChannels * width_ + kLanes - 1) / kLanes;
         order_.get(count * kVector);
         blocks_.reserve(static_cast<std::size_t>(count));
-        for (std::int64_t b = 0; b < count && windows_ <= kMostWindows; ++b) add_block(axis, b);
+        for (std::int64_t b = 0; b < count && windows_ <= kMaxWindows; ++b) add_block(axis, b);
     }
 
-    /// Whether the samples are near enough to each other for this form.
-    bool fits() const { return windows_ <= kMostWindows; }
+    /// Returns true if the samples are close enough to each other for this form.
+    bool fits() const { return windows_ <= kMaxWindows; }
 
     SACCADE_AVX512 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups,
                             std::int64_t ahead) const override {
         for (std::int64_t i = 0; i < weights_.runs(); ++i) {
             const int terms = weights_.terms(i);
-            if (ahead != 0 && terms <= kTermsThatWait) fetch(i, rows, ahead);
+            if (ahead != 0 && terms <= kMaxTermsToPrefetch) prefetch(i, rows, ahead);
             if (windows_ == 3) {
                 pixels<0, 3>(i, rows, groups);
             } else if (windows_ == 2) {
@@ -116,24 +116,24 @@ class Dense final : public HorizontalPass {
     }
 
   private:
-    static constexpr int kMostWindows = 3;
+    static constexpr int kMaxWindows = 3;
     static constexpr std::int64_t kLine = 64;
 
-    /// With so few terms there is less arithmetic than memory to wait for.
-    static constexpr int kTermsThatWait = 2;
+    /// With more terms, arithmetic takes longer than memory.
+    static constexpr int kMaxTermsToPrefetch = 2;
 
     struct Block {
-        std::int64_t start[kMostWindows];  // of each window, in bytes of a row
-        __mmask64 bytes[kMostWindows];     // that it fills
+        std::int64_t start[kMaxWindows];  // start of each window, in bytes of a row
+        __mmask64 bytes[kMaxWindows];     // bytes that each window fills
     };
 
     static std::int64_t first_sample(const AxisWeights& axis, std::int64_t x) {
         return kChannels * axis.spans[static_cast<std::size_t>(x)].first;
     }
 
-    /// Asks for the cache lines of the rows `ahead` that lie behind those of a run. Into the second cache: they would
-    /// push out of the first what is worked on.
-    void fetch(std::int64_t run, const std::uint8_t* const* rows, std::int64_t ahead) const {
+    /// Prefetches the samples of a run in the rows `ahead` bytes further. Into the L2 cache, so that the L1 cache keeps
+    /// the current samples.
+    void prefetch(std::int64_t run, const std::uint8_t* const* rows, std::int64_t ahead) const {
         const auto first = static_cast<std::size_t>(3 * run), next = std::min(first + 3, blocks_.size() - 1);
         const std::int64_t end = blocks_[next].start[0] / kLine;
         for (std::int64_t line = blocks_[first].start[0] / kLine; line < end; ++line) {
@@ -141,7 +141,7 @@ class Dense final : public HorizontalPass {
         }
     }
 
-    /// Lanes go by pixels, so a window takes as many as it reaches, and the next one begins at the next pixel.
+    /// Adds block b. A window takes the lanes that it reaches, and the next window begins at the next pixel.
     void add_block(const AxisWeights& axis, std::int64_t b) {
         constexpr std::int64_t reach = (kTaps - 1) * kChannels;
         Block block{};
@@ -152,7 +152,7 @@ class Dense final : public HorizontalPass {
             const std::int64_t column = std::min(b * kLanes + lane, kChannels * width_ - 1);
             const std::int64_t pixel = first_sample(axis, column / kChannels), first = pixel + column % kChannels;
             if (first + reach - block.start[window] >= kVector) {
-                if (++window == kMostWindows) break;
+                if (++window == kMaxWindows) break;
                 block.start[window] = pixel;
             }
             const auto at = static_cast<std::uint32_t>(first - block.start[window]);
@@ -161,11 +161,11 @@ class Dense final : public HorizontalPass {
         }
         std::memcpy(order_.data() + b * kVector, lanes, sizeof lanes);
         windows_ = std::max(windows_, window + 1);
-        for (int i = window + 1; i < kMostWindows; ++i) block.start[i] = block.start[0];
+        for (int i = window + 1; i < kMaxWindows; ++i) block.start[i] = block.start[0];
         blocks_.push_back(block);
     }
 
-    /// Up to sixteen output pixels: three blocks. Terms 0: any number.
+    /// Computes up to sixteen output pixels: three blocks. Terms 0: any number.
     template <int Terms, int Windows>
     SACCADE_AVX512_INLINE void pixels(std::int64_t run, const std::uint8_t* const* rows,
                                       std::uint8_t* const* groups) const {
@@ -176,7 +176,7 @@ class Dense final : public HorizontalPass {
         if (++b < blocks) block<Terms, Windows, 2>(b, run, rows, groups);
     }
 
-    /// Columns 16 * Part and following of the 48 that share weights: column c is of pixel c / 3.
+    /// Computes columns 16 * Part to 16 * Part + 15 of the 48 that share weights. Column c belongs to pixel c / 3.
     template <int Terms, int Windows, int Part>
     SACCADE_AVX512_INLINE void block(std::int64_t b, std::int64_t run, const std::uint8_t* const* rows,
                                      std::uint8_t* const* groups) const {
@@ -194,9 +194,9 @@ class Dense final : public HorizontalPass {
         }
     }
 
-    /// Few terms: all their weights and samples stay in registers. The digits are summed one after the other, from the
-    /// highest, shifting in between: ((half + high) * 256 + middle) * 256 + low. Four rows at a time, side by side: the
-    /// additions of one row wait for each other.
+    /// Sums few terms, whose weights and samples stay in registers. The digits are summed from the highest, with shifts
+    /// in between: ((half + high) * 256 + middle) * 256 + low. Four rows are interleaved, because the additions of one
+    /// row depend on each other.
     template <int Terms>
     SACCADE_AVX512_INLINE static void by_digits(const std::uint8_t* stored, __m512i pixel, __m512i order,
                                                 std::int64_t start, const std::uint8_t* const* rows,
@@ -229,7 +229,7 @@ class Dense final : public HorizontalPass {
         }
     }
 
-    /// Many terms: the sums of all rows stay in registers, 24 of the 32.
+    /// Sums many terms. The sums of all rows stay in registers, 24 of the 32.
     template <int Windows>
     SACCADE_AVX512_INLINE static void by_terms(const std::uint8_t* stored, int terms, __m512i pixel, __m512i order,
                                                const Block& block, const std::uint8_t* const* rows,
@@ -237,7 +237,7 @@ class Dense final : public HorizontalPass {
         Sum sums[kRowsInCall];
         const std::uint8_t* row[kRowsInCall];
         for (int r = 0; r < kRowsInCall; ++r) sums[r] = half(), row[r] = rows[r];
-        std::int64_t at[kMostWindows] = {block.start[0], block.start[1], block.start[2]};
+        std::int64_t at[kMaxWindows] = {block.start[0], block.start[1], block.start[2]};
         const __mmask64 second = block.bytes[1], third = block.bytes[2];
         const std::uint8_t* const end = stored + 3 * kVector * terms;
         for (; stored < end; stored += 3 * kVector) {
@@ -260,22 +260,22 @@ class Dense final : public HorizontalPass {
         }
     }
 
-    /// Makes compilers add this to each row's address in the load itself, instead of keeping their sums in registers,
-    /// of which there are too few.
+    /// Makes compilers add the offset to each row's address in the load, because there are too few registers for the
+    /// sums.
     static void keep(std::int64_t& offset) { __asm__("" : "+r"(offset)); }
 
     PixelWeights weights_;
     std::int64_t width_;
-    AlignedBytes order_;  // a vector for each block: which byte of its window goes where
+    AlignedBytes order_;  // one vpermb index vector per block
     std::vector<Block> blocks_;
-    int windows_ = 1;  // of the block that needs most
+    int windows_ = 1;  // maximum number of windows of a block
 };
 
 // -- horizontal pass, spread ------------------------------------------------------------------------------------------
 
-/// Four pixels at a time, each in a quarter of the vector, wherever its samples lie: for shrinking more than 17 times.
+/// A pass over four pixels at a time, one per quarter of the vector, with samples at any distance: for scales above 17.
 ///
-///     quarter   r0 r1 r2 r3 | g0 g1 g2 g3 | b0 b1 b2 b3 | nothing
+///     quarter   r0 r1 r2 r3 | g0 g1 g2 g3 | b0 b1 b2 b3 | unused
 class Spread final : public HorizontalPass {
   public:
     explicit Spread(const AxisWeights& axis) : weights_(axis), width_(std::ssize(axis.spans)) {
@@ -320,7 +320,7 @@ class Spread final : public HorizontalPass {
             add(second.c, samples(rows[6] + at, start), weights);
             add(second.d, samples(rows[7] + at, start), weights);
         }
-        // The fourth lane of each quarter holds nothing; the twelve others are columns.
+        // The fourth lane of each quarter is unused; the other twelve are columns.
         const __m512i columns = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
         store(to_first, _mm512_permutexvar_epi32(columns, interleaved(packed(first))));
         store(to_second, _mm512_permutexvar_epi32(columns, interleaved(packed(second))));
@@ -328,7 +328,7 @@ class Spread final : public HorizontalPass {
 
     PixelWeights weights_;
     std::int64_t width_;
-    std::vector<std::int64_t> start_;  // of each pixel's samples, in bytes of a row
+    std::vector<std::int64_t> start_;  // start of each pixel's samples, in bytes of a row
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
-// Weights of an axis, several output samples side by side: for the file that includes it and whose functions may be
-// compiled for wider vectors. The operations on a sample are those of bicubic_weights, in the same order, so the
-// weights are the same.
+// Bicubic weights of an axis, for several output samples at a time. Inlined into functions that are compiled for wider
+// vectors. The operations on a sample are those of bicubic_weights, in the same order, so the weights are equal.
 #pragma once
 
 #include <algorithm>
@@ -14,27 +13,27 @@ namespace saccade {
 
 inline constexpr int kWeightLanes = 16;
 
-/// Output samples [first, first + kWeightLanes) of an axis; those beyond its end take no samples.
+/// Output samples [first, first + kWeightLanes) of an axis. Lanes beyond its end have no taps.
 struct WeightLanes {
     double center[kWeightLanes];
     double start[kWeightLanes];
     double sum[kWeightLanes];
     std::int32_t count[kWeightLanes];
-    std::int32_t most;
+    std::int32_t max_count;
 
     __attribute__((always_inline)) inline void place(const BicubicAxis& axis, std::int64_t first) {
-        most = 0;
+        max_count = 0;
         for (int lane = 0; lane < kWeightLanes; ++lane) {
             center[lane] = axis.center(first + lane);
             const std::int64_t begin = axis.begin(center[lane]);
             start[lane] = static_cast<double>(begin);
             sum[lane] = 0.0;
             count[lane] = first + lane < axis.output ? static_cast<std::int32_t>(axis.end(center[lane]) - begin) : 0;
-            most = std::max(most, count[lane]);
+            max_count = std::max(max_count, count[lane]);
         }
     }
 
-    /// Tap i of each sample, added to its sum; 0 where it has fewer.
+    /// Writes tap i of each lane, 0 if the lane has fewer taps, and adds it to the lane's sum.
     __attribute__((always_inline)) inline void tap(const BicubicAxis& axis, std::int32_t i, double* taps) {
         for (int lane = 0; lane < kWeightLanes; ++lane) {
             const double value = cubic((start[lane] + i - center[lane] + 0.5) * axis.inverse);
@@ -44,7 +43,7 @@ struct WeightLanes {
     }
 };
 
-__attribute__((always_inline)) inline AxisWeights weights_in_lanes(std::int64_t input, std::int64_t output) {
+__attribute__((always_inline)) inline AxisWeights bicubic_weights_simd(std::int64_t input, std::int64_t output) {
     const BicubicAxis axis(input, output);
     AxisWeights weights;
     weights.spans.resize(static_cast<std::size_t>(output));
@@ -54,11 +53,11 @@ __attribute__((always_inline)) inline AxisWeights weights_in_lanes(std::int64_t 
     WeightLanes lanes;
     for (std::int64_t x = 0; x < output; x += kWeightLanes) {
         lanes.place(axis, x);
-        const std::size_t size = static_cast<std::size_t>(kWeightLanes) * static_cast<std::size_t>(lanes.most);
+        const std::size_t size = static_cast<std::size_t>(kWeightLanes) * static_cast<std::size_t>(lanes.max_count);
         if (taps.size() < size) taps.resize(size), fixed.resize(size);
-        for (std::int32_t i = 0; i < lanes.most; ++i) lanes.tap(axis, i, taps.data() + kWeightLanes * i);
+        for (std::int32_t i = 0; i < lanes.max_count; ++i) lanes.tap(axis, i, taps.data() + kWeightLanes * i);
         for (double& sum : lanes.sum) sum = sum != 0.0 ? sum : 1.0;
-        for (std::int32_t i = 0; i < lanes.most; ++i) {
+        for (std::int32_t i = 0; i < lanes.max_count; ++i) {
             for (int lane = 0; lane < kWeightLanes; ++lane) {
                 const std::int64_t at = std::int64_t{kWeightLanes} * i + lane;
                 fixed.data()[at] = to_fixed(taps.data()[at] / lanes.sum[lane]);

@@ -1,4 +1,4 @@
-// Which kernel runs: chosen once for the process, by the CPU or by SACCADE_KERNEL, or by a thread for itself.
+// Selection of the kernel: once per process, by the CPU or SACCADE_KERNEL, or by a thread for itself.
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -10,7 +10,7 @@
 namespace saccade {
 namespace {
 
-// Best first.
+// Fastest first.
 constexpr const Kernel* kKernels[] = {
 #if defined(__x86_64__)
     &kAvx512Kernel,
@@ -24,15 +24,16 @@ constexpr const Kernel* kKernels[] = {
     &kScalarKernel,
 };
 
+/// Returns the kernel `name`. Throws InputError about `who` if this build or CPU lacks it.
 const Kernel& named(const char* name, const char* who) {
     for (const Kernel* kernel : kKernels) {
         if (std::strcmp(kernel->name, name) == 0 && kernel->supported()) return *kernel;
     }
-    reject(who, " is ", quoted(name), ", a kernel that this build or CPU does not have; it has: ", available_kernels());
+    reject(who, ": expected a kernel of this build and CPU (", available_kernels(), "); got ", quoted(name));
 }
 
-// What is found once is kept in an atomic, and found twice where two threads come first: a static that is not constant
-// would be a lock, and a child of a fork in that moment would find it held for ever.
+// Values that are computed once are cached in atomics; two first threads may both compute them. A static with a dynamic
+// initializer has a lock, which a fork at that moment would leave locked in the child.
 
 const Kernel& best_for_process() {
     const char* name = std::getenv("SACCADE_KERNEL");
@@ -44,11 +45,11 @@ const Kernel& best_for_process() {
 }
 
 const Kernel& for_process() {
-    constinit static std::atomic<const Kernel*> kept{nullptr};
-    const Kernel* chosen = kept.load(std::memory_order_relaxed);
-    // Where SACCADE_KERNEL is wrong, this throws, and the next call reads it again.
-    if (chosen == nullptr) kept.store(chosen = &best_for_process(), std::memory_order_relaxed);
-    return *chosen;
+    constinit static std::atomic<const Kernel*> cached{nullptr};
+    const Kernel* kernel = cached.load(std::memory_order_relaxed);
+    // Throws if SACCADE_KERNEL is wrong. Nothing is cached then, so the next call reads it again.
+    if (kernel == nullptr) cached.store(kernel = &best_for_process(), std::memory_order_relaxed);
+    return *kernel;
 }
 
 thread_local const Kernel* of_thread = nullptr;
@@ -65,8 +66,8 @@ const char* last_kernel() { return last; }
 void note_last_kernel(const Kernel& kernel) { last = kernel.name; }
 
 const std::string& available_kernels() {
-    constinit static std::atomic<const std::string*> kept{nullptr};
-    if (const std::string* names = kept.load(std::memory_order_acquire); names != nullptr) return *names;
+    constinit static std::atomic<const std::string*> cached{nullptr};
+    if (const std::string* names = cached.load(std::memory_order_acquire); names != nullptr) return *names;
     auto names = std::make_unique<std::string>();
     for (const Kernel* kernel : kKernels) {
         if (!kernel->supported()) continue;
@@ -74,8 +75,8 @@ const std::string& available_kernels() {
         *names += kernel->name;
     }
     const std::string* first = nullptr;
-    // Never deleted: callers hold it.
-    if (kept.compare_exchange_strong(first, names.get(), std::memory_order_acq_rel)) first = names.release();
+    // Never deleted: callers keep pointers to it.
+    if (cached.compare_exchange_strong(first, names.get(), std::memory_order_acq_rel)) first = names.release();
     return *first;
 }
 

@@ -1,8 +1,9 @@
+// The vector intrinsics of the target CPU.
 #pragma once
-// The vector intrinsics of the CPU that is built for.
+
 #if defined(__x86_64__)
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"  // false, in gcc 12's own headers: its bug 105593
+#pragma GCC diagnostic ignored "-Wuninitialized"  // false positive in gcc 12's headers: gcc bug 105593
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 #include <immintrin.h>

@@ -1,13 +1,13 @@
-// Rows of integers that count up in steps: what window order and positions consist of.
+// Rows of integers that count up in steps: the building block of window order and positions.
 #pragma once
 
 #include <cstdint>
 
 namespace saccade {
 
-/// Word i of row r is first[i % 16] + i / 16 * step[i % 2] + r * row_step[i % 2]. Rows are `count` words, `stride`
-/// apart.
-struct Ramps {
+/// Rows of integers. Value i of row r is first[i % 16] + i / 16 * step[i % 2] + r * row_step[i % 2]. There are `rows`
+/// rows of `count` values, `stride` values apart.
+struct Iota {
     static constexpr std::int64_t kPeriod = 16;
     std::int32_t first[kPeriod];
     std::int32_t step[2];
@@ -17,12 +17,13 @@ struct Ramps {
     std::int64_t stride;
 };
 
-void ramps_plain(const Ramps& ramps, std::int32_t* out);
+/// Writes the rows; each kernel has its own form.
+void iota_plain(const Iota& iota, std::int32_t* out);
 #if defined(__x86_64__)
-void ramps_avx2(const Ramps& ramps, std::int32_t* out);
-void ramps_avx512(const Ramps& ramps, std::int32_t* out);
+void iota_avx2(const Iota& iota, std::int32_t* out);
+void iota_avx512(const Iota& iota, std::int32_t* out);
 #elif defined(__aarch64__)
-void ramps_neon(const Ramps& ramps, std::int32_t* out);
+void iota_neon(const Iota& iota, std::int32_t* out);
 #endif
 
 }  // namespace saccade

@@ -1,13 +1,13 @@
-// What a kernel is: the inner loops of resampling and cutting, once for each instruction set, and the table of them.
+// Kernels: the inner loops of resampling and patchify, one implementation per instruction set.
 //
-// All kernels do the same integer arithmetic, so their results are the same bits; scalar.cpp is the plainest form.
-// Between the passes rows lie in GROUPS: rows_in_group rows interleaved, so that the vertical pass finds the samples it
-// multiplies and adds side by side:
+// All kernels compute the same integer arithmetic, so their results are bit-identical; scalar.cpp is the oracle.
+// Between the passes, rows are stored in GROUPS of rows_in_group interleaved rows. The samples that the vertical pass
+// multiplies and adds are then adjacent:
 //
 //     rows   a0 a1 a2 ..   b0 b1 b2 ..   c0 c1 c2 ..   d0 d1 d2 ..
 //     group  a0 b0 c0 d0 a1 b1 c1 d1 a2 b2 c2 d2 ..           (four rows of bytes, or two rows of 16-bit samples)
 //
-// Group g holds rows g * rows_in_group and following, counted in the whole image.
+// Group g holds rows_in_group rows of the whole image, from row g * rows_in_group.
 #pragma once
 
 #include <cstddef>
@@ -22,63 +22,66 @@
 
 namespace saccade {
 
-/// Bytes after the last sample of a row that a kernel may read, and does not use.
+/// Bytes after the last sample of a row that a kernel may read. It ignores their values.
 inline constexpr std::int64_t kRowSlack = 256;
 
-/// Samples a kernel may write past the last one of a group, rounding up to whole vectors.
+/// Samples after the end of a group that a kernel may write, in whole vectors.
 inline constexpr std::int64_t kGroupSlack = 128;
 
-/// A horizontal pass with its weights in the form its kernel wants.
+/// A horizontal pass, with weights in the form that its kernel reads.
 class HorizontalPass {
   public:
     virtual ~HorizontalPass() = default;
 
-    /// Resamples Kernel::rows_in_call rows (kRowSlack readable bytes after each) into as many rows' worth of groups
-    /// (64-byte aligned, kGroupSlack writable samples after each). The rows of the next call lie `ahead` bytes behind
-    /// these; 0: not known. A kernel may ask for them meanwhile.
+    /// Resamples Kernel::rows_in_call rows, with kRowSlack readable bytes after each, into the same number of rows in
+    /// groups, 64-byte aligned, with kGroupSlack writable samples after each. `ahead`: bytes from these rows to those
+    /// of the next call, which a kernel may prefetch; 0 if unknown.
     virtual void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t ahead) const = 0;
 };
 
+/// The functions and constants of one instruction set.
 struct Kernel {
     const char* name;
-    bool (*supported)();  // by the CPU that runs this
+    bool (*supported)();  // true if this CPU can run it
 
     int rows_in_group;
-    int rows_in_call;    // of a horizontal pass; a multiple of rows_in_group
-    int bytes_a_column;  // of a group: those of one sample of each of its rows
-    int words_a_group;   // of vertical weights
+    int rows_in_call;      // rows per call of a horizontal pass; a multiple of rows_in_group
+    int bytes_per_column;  // bytes of a group per sample of its rows
+    int packed_per_group;  // int32s of packed vertical weights per group
 
-    /// bicubic_weights or a faster form of it.
+    /// Returns the weights of an axis: bicubic_weights, or its SIMD form.
     AxisWeights (*weights)(std::int64_t input, std::int64_t output);
 
+    /// Returns the horizontal pass of an axis, which must outlive it.
     std::unique_ptr<HorizontalPass> (*horizontal)(const AxisWeights& axis);
 
-    /// Brings `count` weights, the first of them for row `skip` of the first of `groups` groups, into the words that
-    /// `vertical` reads; rows without a weight get 0.
+    /// Packs `count` weights into the form that `vertical` reads, packed_per_group int32s for each of `groups` groups.
+    /// The first weight is for row `skip` of the first group; rows without a weight get 0.
     void (*pack)(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
-                 std::int32_t* words);
+                 std::int32_t* packed_weights);
 
     /// One output row out of `count` groups. words: words_a_group a group.
-    void (*vertical)(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count,
+    void (*vertical)(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
                      std::int64_t samples, std::uint8_t* out);
 
-    /// rows_in_group rows into a group, and back. Rows have kRowSlack readable bytes, written are `samples` bytes only.
-    void (*join)(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group);
-    void (*split)(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows);
+    /// Interleaves rows_in_group rows, with kRowSlack readable bytes after each, into a group; and the reverse, which
+    /// writes exactly `samples` bytes per row.
+    void (*interleave)(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group);
+    void (*deinterleave)(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows);
 
-    /// Brings a row of another format into RGB. Up to 64 bytes after the last pixel of `out` may be written.
+    /// Converts a row to RGB. May write up to 64 bytes after the last pixel of `out`.
     void (*to_rgb)(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out);
 
-    /// Cuts patch_size rows of RGB (kRowSlack readable bytes after each) into `count` patches (channel, y, x).
-    void (*cut)(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
-                std::uint8_t* const* patches);
+    /// Splits patch_size RGB rows, with kRowSlack readable bytes after each, into `count` patches (channel, y, x).
+    void (*patchify_rows)(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
+                          std::uint8_t* const* patches);
 
-    /// `count` bytes as floats, (byte / 255 - mean) / std, by arithmetic that a table of all bytes has to confirm for
-    /// this mean and std (normalize.h). NULL: the kernel has none.
+    /// Converts `count` bytes to floats, (byte / 255 - mean) / std. The caller must first compare all 256 bytes with a
+    /// table for this mean and std (normalize.h). NULL if the kernel has no such function.
     void (*normalize)(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out);
 
-    /// Rows of integers that count up.
-    void (*ramps)(const Ramps& ramps, std::int32_t* out);
+    /// Writes rows of integers that count up in steps (iota.h).
+    void (*iota)(const Iota& iota, std::int32_t* out);
 };
 
 extern const Kernel kScalarKernel;
@@ -92,24 +95,24 @@ extern const Kernel kNeonDotprodKernel;
 extern const Kernel kNeonI8mmKernel;
 #endif
 
-/// The kernel that the calling thread uses: the one it asked for, else the one SACCADE_KERNEL names, else the best.
-/// Throws InputError where SACCADE_KERNEL names one that this build or CPU does not have.
+/// Returns the calling thread's kernel: the selected one, else the one that SACCADE_KERNEL names, else the fastest.
+/// Throws InputError if SACCADE_KERNEL names a kernel that this build or CPU lacks.
 const Kernel& selected_kernel();
 
-/// Makes the calling thread use a kernel from now on; NULL: the process's again. Throws InputError as above.
+/// Sets the calling thread's kernel; NULL restores the process's. Throws InputError if this build or CPU lacks it.
 void select_kernel(const char* name);
 
-/// Name of the kernel that made the pixels of the calling thread's last resize or patches; NULL before the first.
+/// Returns the name of the kernel of the calling thread's last resize or patches; NULL before the first.
 const char* last_kernel();
 void note_last_kernel(const Kernel& kernel);
 
-/// Names of the kernels that this build has and this CPU runs, best first, separated by spaces.
+/// Returns the names of the available kernels, fastest first, separated by spaces.
 const std::string& available_kernels();
 
-// -- what several kernels share ---------------------------------------------------------------------------------------
+// -- shared by several kernels ----------------------------------------------------------------------------------------
 
-/// A weight as its signed base-256 digits: weight = 65536 high + 256 middle + low. A weight lies between -0.2 and 1.2
-/// in units of 2^22, so high lies between -13 and 77.
+/// The signed base-256 digits of a weight: weight = 65536 high + 256 middle + low. A weight is between -0.2 and 1.2 in
+/// units of 2^22, so high is between -13 and 77.
 struct WeightDigits {
     std::int8_t high, middle, low;
 };
@@ -120,7 +123,7 @@ inline WeightDigits digits(std::int32_t weight) {
     return {static_cast<std::int8_t>((rest - middle) >> 8), middle, low};
 }
 
-/// A weight in halves of 11 bits: weight = 2048 high + low, low from -1024 to 1023, high within 12 bits and a sign.
+/// The halves of a weight: weight = 2048 high + low, with low from -1024 to 1023 and high in 12 bits plus sign.
 struct WeightHalves {
     std::int16_t high, low;
 };
@@ -129,18 +132,18 @@ inline WeightHalves halves(std::int32_t weight) {
     return {static_cast<std::int16_t>((weight - low) >> 11), static_cast<std::int16_t>(low)};
 }
 
-/// Copies weights [first, first + Count), 0 where there is none.
+/// Copies weights [first, first + Count), with 0 for those that do not exist.
 template <int Count>
 inline void copy_weights(const std::int32_t* weights, std::int64_t count, std::int64_t first, std::int32_t* to) {
     for (std::int64_t i = 0; i < Count; ++i) to[i] = first + i < 0 || first + i >= count ? 0 : weights[first + i];
 }
 
-/// The plain conversion, from pixel `first` on: for the pixels that are left after whole vectors.
+/// Converts pixels [first, width) to RGB: the scalar form, for the tail after whole vectors.
 void to_rgb_plain(const std::uint8_t* row, PixelFormat format, std::int64_t first, std::int64_t width,
                   std::uint8_t* out);
 
-/// The plain cut, for patch sizes a kernel has no own code for.
-void cut_plain(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
-               std::uint8_t* const* patches);
+/// Splits rows into patches: the scalar form, for patch sizes without SIMD code.
+void patchify_rows_plain(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
+                         std::uint8_t* const* patches);
 
 }  // namespace saccade

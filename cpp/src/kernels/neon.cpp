@@ -1,4 +1,4 @@
-// NEON as every 64-bit Arm CPU has it: multiply and add in lanes of 32 bits. A group is one row.
+// The kernel for any 64-bit Arm CPU: NEON multiply-add in 32-bit lanes. A group is one row.
 #if defined(__aarch64__)
 
 #include "neon.h"
@@ -28,14 +28,14 @@ bool has(const char* feature) {
 #endif
 
 template <int Side>
-void cut_of(const std::uint8_t* const* rows, std::int64_t count, std::uint8_t* const* patches) {
+void patchify_rows_of(const std::uint8_t* const* rows, std::int64_t count, std::uint8_t* const* patches) {
     constexpr std::int64_t area = Side * Side;
     for (std::int64_t i = 0; i < count; ++i) {
         for (std::int64_t y = 0; y < Side; ++y) {
             const uint8x16x3_t planes = vld3q_u8(rows[y] + kChannels * Side * i);
             for (int c = 0; c < 3; ++c) {
                 std::uint8_t* out = patches[i] + c * area + y * Side;
-                // What is written past a row's end is overwritten by the next row; the last is written exactly.
+                // Writes past a row's end are overwritten by the next row; the last row is written exactly.
                 if (Side == 16 || y + 1 < Side) {
                     vst1q_u8(out, planes.val[c]);
                 } else {
@@ -72,7 +72,7 @@ bool has_i8mm() {
 #endif
 }
 
-AxisWeights weights(std::int64_t input, std::int64_t output) { return weights_in_lanes(input, output); }
+AxisWeights weights(std::int64_t input, std::int64_t output) { return bicubic_weights_simd(input, output); }
 
 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out) {
     std::int64_t x = 0;
@@ -90,10 +90,11 @@ void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std
     to_rgb_plain(row, format, x, width, out);
 }
 
-void cut(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count, std::uint8_t* const* patches) {
-    if (patch_size == 14) return cut_of<14>(rows, count, patches);
-    if (patch_size == 16) return cut_of<16>(rows, count, patches);
-    cut_plain(rows, patch_size, count, patches);
+void patchify_rows(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
+                   std::uint8_t* const* patches) {
+    if (patch_size == 14) return patchify_rows_of<14>(rows, count, patches);
+    if (patch_size == 16) return patchify_rows_of<16>(rows, count, patches);
+    patchify_rows_plain(rows, patch_size, count, patches);
 }
 
 }  // namespace neon
@@ -102,11 +103,10 @@ namespace {
 
 constexpr int kRowsInCall = 4;
 
-/// Sums count modulo 2^32; the result is within 32 bits.
+/// Returns the half that rounds. Sums are modulo 2^32, and the result fits into 32 bits.
 int32x4_t half() { return vdupq_n_s32(1 << (kWeightBits - 1)); }
 
-/// The weight of a tap is multiplied with the four bytes that begin at its pixel: red, green, blue and one that is not
-/// used.
+/// A pass that multiplies the weight of a tap with four bytes from its pixel: red, green, blue and one unused byte.
 class Horizontal final : public HorizontalPass {
   public:
     explicit Horizontal(const AxisWeights& axis) : axis_(axis) {}
@@ -144,12 +144,12 @@ class Horizontal final : public HorizontalPass {
 
 std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std::make_unique<Horizontal>(axis); }
 
-void pack(const std::int32_t* weights, std::int64_t count, std::int64_t, std::int64_t, std::int32_t* words) {
-    std::copy_n(weights, count, words);
+void pack(const std::int32_t* weights, std::int64_t count, std::int64_t, std::int64_t, std::int32_t* packed_weights) {
+    std::copy_n(weights, count, packed_weights);
 }
 
-void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
-              std::uint8_t* out) {
+void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
+              std::int64_t samples, std::uint8_t* out) {
     neon::for_each_16(samples, out, [&](std::int64_t x, std::uint8_t* to) {
         int32x4_t sums[4] = {half(), half(), half(), half()};
         for (std::int64_t i = 0; i < count; ++i) {
@@ -158,18 +158,18 @@ void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std:
             const uint16x4_t quarters[4] = {vget_low_u16(low), vget_high_u16(low), vget_low_u16(high),
                                             vget_high_u16(high)};
             for (int j = 0; j < 4; ++j) {
-                sums[j] = vmlaq_n_s32(sums[j], vreinterpretq_s32_u32(vmovl_u16(quarters[j])), words[i]);
+                sums[j] = vmlaq_n_s32(sums[j], vreinterpretq_s32_u32(vmovl_u16(quarters[j])), packed_weights[i]);
             }
         }
         vst1q_u8(to, neon::to_bytes(sums[0], sums[1], sums[2], sums[3]));
     });
 }
 
-void join(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
+void interleave(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
     std::copy_n(rows[0], samples, group);
 }
 
-void split(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
+void deinterleave(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
     std::copy_n(group, samples, rows[0]);
 }
 
@@ -182,18 +182,18 @@ const Kernel kNeonKernel = {
     .supported = supported,
     .rows_in_group = 1,
     .rows_in_call = kRowsInCall,
-    .bytes_a_column = 1,
-    .words_a_group = 1,
+    .bytes_per_column = 1,
+    .packed_per_group = 1,
     .weights = neon::weights,
     .horizontal = horizontal,
     .pack = pack,
     .vertical = vertical,
-    .join = join,
-    .split = split,
+    .interleave = interleave,
+    .deinterleave = deinterleave,
     .to_rgb = neon::to_rgb,
-    .cut = neon::cut,
+    .patchify_rows = neon::patchify_rows,
     .normalize = normalize_neon,
-    .ramps = ramps_neon,
+    .iota = iota_neon,
 };
 
 }  // namespace saccade

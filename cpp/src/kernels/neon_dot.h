@@ -1,10 +1,10 @@
-// The NEON kernel on dot products of four bytes, for the file that includes it and defines
-//     SACCADE_DOT_NAMESPACE   the namespace, in saccade, of this kernel; in it:
-//     SACCADE_DOT             the function attribute that switches the instruction on
-//     kBias                   what it takes from samples before it multiplies them, 0 or 128
-//     dot(sum, samples, weights)   sum + the products of four bytes each, samples less kBias
+// A NEON kernel on dot products of four bytes. The including file defines:
+//     SACCADE_DOT                  the function attribute that enables the instruction
+//     SACCADE_DOT_NAMESPACE        the kernel's namespace in saccade, which contains:
+//     kBias                        the value that dot() subtracts from samples, 0 or 128
+//     dot(sum, samples, weights)   sum + the products of four bytes of (samples - kBias) and weights
 //
-// Weights are three signed bytes. A group is four rows. Sums count modulo 2^32; the result is within 32 bits.
+// Weights are three signed bytes. A group is four rows. Sums are modulo 2^32, and the result fits into 32 bits.
 
 #define SACCADE_DOT_INLINE SACCADE_DOT __attribute__((always_inline)) inline
 
@@ -13,13 +13,13 @@ namespace saccade::SACCADE_DOT_NAMESPACE {
 constexpr int kRowsInGroup = 4;
 constexpr int kRowsInCall = 8;
 constexpr int kTaps = 4;
-constexpr int kWords = 4;  // three digits of four weights, and what the bias takes from their sum
+constexpr int kPackedPerGroup = 4;  // three digits of four weights, and their bias
 
 struct Sum {
     int32x4_t high, middle, low;
 };
 
-SACCADE_DOT_INLINE Sum none() { return {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)}; }
+SACCADE_DOT_INLINE Sum zero() { return {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)}; }
 
 SACCADE_DOT_INLINE void add(Sum& sum, uint8x16_t samples, int8x16_t high, int8x16_t middle, int8x16_t low) {
     sum.high = dot(sum.high, samples, high);
@@ -27,9 +27,9 @@ SACCADE_DOT_INLINE void add(Sum& sum, uint8x16_t samples, int8x16_t high, int8x1
     sum.low = dot(sum.low, samples, low);
 }
 
-/// The sum of all digits and of what the bias took, with the half that rounds.
-SACCADE_DOT_INLINE int32x4_t whole(const Sum& sum, std::uint32_t taken) {
-    const int32x4_t rest = vdupq_n_s32(static_cast<std::int32_t>((1U << (kWeightBits - 1)) + taken));
+/// Returns the sum of all digits, of the bias and of the half that rounds.
+SACCADE_DOT_INLINE int32x4_t whole(const Sum& sum, std::uint32_t bias_sum) {
+    const int32x4_t rest = vdupq_n_s32(static_cast<std::int32_t>((1U << (kWeightBits - 1)) + bias_sum));
     const int32x4_t upper = vaddq_s32(vshlq_n_s32(sum.high, 16), vshlq_n_s32(sum.middle, 8));
     return vaddq_s32(vaddq_s32(upper, sum.low), rest);
 }
@@ -38,7 +38,7 @@ SACCADE_DOT_INLINE int8x16_t repeated(std::int32_t word) { return vreinterpretq_
 
 // -- coefficients -----------------------------------------------------------------------------------------------------
 
-inline void pack_four(const std::int32_t* weights, std::int32_t* words) {
+inline void pack_four(const std::int32_t* weights, std::int32_t* packed_weights) {
     std::int8_t bytes[3][kTaps];
     std::uint32_t sum = 0;
     for (int k = 0; k < kTaps; ++k) {
@@ -46,49 +46,50 @@ inline void pack_four(const std::int32_t* weights, std::int32_t* words) {
         bytes[0][k] = digit.high, bytes[1][k] = digit.middle, bytes[2][k] = digit.low;
         sum += static_cast<std::uint32_t>(weights[k]);
     }
-    std::memcpy(words, bytes, sizeof bytes);
-    words[3] = static_cast<std::int32_t>(kBias * sum);
+    std::memcpy(packed_weights, bytes, sizeof bytes);
+    packed_weights[3] = static_cast<std::int32_t>(kBias * sum);
 }
 
 inline void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
-                 std::int32_t* words) {
-    for (std::int64_t i = 0; i < groups; ++i, words += kWords) {
+                 std::int32_t* packed_weights) {
+    for (std::int64_t i = 0; i < groups; ++i, packed_weights += kPackedPerGroup) {
         std::int32_t four[kTaps];
         copy_weights<kTaps>(weights, count, kTaps * i - skip, four);
-        pack_four(four, words);
+        pack_four(four, packed_weights);
     }
 }
 
 // -- horizontal pass --------------------------------------------------------------------------------------------------
 
-/// One output pixel of eight rows at a time. A table look-up brings four taps into the order of the weights:
+/// A pass over eight rows, pixel by pixel. A table lookup moves four taps into the order of the weights:
 ///
-///     r0 g0 b0 r1 g1 b1 r2 g2 b2 r3 g3 b3 ....   to   r0 r1 r2 r3 | g0 g1 g2 g3 | b0 b1 b2 b3 | nothing
+///     r0 g0 b0 r1 g1 b1 r2 g2 b2 r3 g3 b3 ....   to   r0 r1 r2 r3 | g0 g1 g2 g3 | b0 b1 b2 b3 | unused
 class Horizontal final : public HorizontalPass {
   public:
     explicit Horizontal(const AxisWeights& axis) {
         pixels_.reserve(axis.spans.size());
         for (const auto& span : axis.spans) {
             const std::int64_t terms = (span.count + kTaps - 1) / kTaps;
-            pixels_.push_back({kChannels * span.first, terms, words_.size()});
-            words_.resize(words_.size() + static_cast<std::size_t>(kWords * terms));
-            pack(axis.weights.data() + span.offset, span.count, 0, terms, words_.data() + pixels_.back().offset);
+            pixels_.push_back({kChannels * span.first, terms, packed_.size()});
+            packed_.resize(packed_.size() + static_cast<std::size_t>(kPackedPerGroup * terms));
+            pack(axis.weights.data() + span.offset, span.count, 0, terms, packed_.data() + pixels_.back().offset);
         }
     }
 
     SACCADE_DOT void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t) const override {
         static constexpr std::uint8_t planes[16] = {0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, 255, 255, 255, 255};
-        // Four rows of (r g b nothing) to (four reds, greens, blues, nothings).
-        static constexpr std::uint8_t turned[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
-        const uint8x16_t order = vld1q_u8(planes), turn = vld1q_u8(turned);
+        // Four rows of (r g b unused) to four reds, greens, blues and unused bytes.
+        static constexpr std::uint8_t transposed[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+        const uint8x16_t order = vld1q_u8(planes), transpose = vld1q_u8(transposed);
         std::int64_t at = 0;
         for (const Pixel& pixel : pixels_) {
-            const std::int32_t* words = words_.data() + pixel.offset;
-            Sum sums[kRowsInCall] = {none(), none(), none(), none(), none(), none(), none(), none()};
-            std::uint32_t taken = 0;
-            for (std::int64_t i = 0; i < pixel.terms; ++i, words += kWords) {
-                const int8x16_t high = repeated(words[0]), middle = repeated(words[1]), low = repeated(words[2]);
-                taken += static_cast<std::uint32_t>(words[3]);
+            const std::int32_t* packed_weights = packed_.data() + pixel.offset;
+            Sum sums[kRowsInCall] = {zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()};
+            std::uint32_t bias_sum = 0;
+            for (std::int64_t i = 0; i < pixel.terms; ++i, packed_weights += kPackedPerGroup) {
+                const int8x16_t high = repeated(packed_weights[0]), middle = repeated(packed_weights[1]),
+                                low = repeated(packed_weights[2]);
+                bias_sum += static_cast<std::uint32_t>(packed_weights[3]);
                 for (int r = 0; r < kRowsInCall; ++r) {
                     const uint8x16_t taps = vld1q_u8(rows[r] + pixel.start + kTaps * kChannels * i);
                     add(sums[r], vqtbl1q_u8(taps, order), high, middle, low);
@@ -96,9 +97,9 @@ class Horizontal final : public HorizontalPass {
             }
             for (int g = 0; g < kRowsInCall / kRowsInGroup; ++g) {
                 const Sum* s = sums + g * kRowsInGroup;
-                const uint8x16_t bytes =
-                    neon::to_bytes(whole(s[0], taken), whole(s[1], taken), whole(s[2], taken), whole(s[3], taken));
-                vst1q_u8(groups[g] + at, vqtbl1q_u8(bytes, turn));
+                const uint8x16_t bytes = neon::to_bytes(whole(s[0], bias_sum), whole(s[1], bias_sum),
+                                                        whole(s[2], bias_sum), whole(s[3], bias_sum));
+                vst1q_u8(groups[g] + at, vqtbl1q_u8(bytes, transpose));
             }
             at += kChannels * kRowsInGroup;
         }
@@ -106,12 +107,12 @@ class Horizontal final : public HorizontalPass {
 
   private:
     struct Pixel {
-        std::int64_t start;  // of its samples, in bytes of a row
-        std::int64_t terms;  // vectors of four taps
-        std::size_t offset;  // of the first word
+        std::int64_t start;  // start of its samples, in bytes of a row
+        std::int64_t terms;  // number of vectors of four taps
+        std::size_t offset;  // index of the first packed weight
     };
     std::vector<Pixel> pixels_;
-    std::vector<std::int32_t> words_;
+    std::vector<std::int32_t> packed_;
 };
 
 inline std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) {
@@ -120,34 +121,34 @@ inline std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) {
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
-SACCADE_DOT_INLINE void columns16(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count,
-                                  std::int64_t x, std::uint8_t* out) {
-    Sum sums[4] = {none(), none(), none(), none()};
-    std::uint32_t taken = 0;
+SACCADE_DOT_INLINE void columns16(const std::int32_t* packed_weights, const std::uint8_t* const* groups,
+                                  std::int64_t count, std::int64_t x, std::uint8_t* out) {
+    Sum sums[4] = {zero(), zero(), zero(), zero()};
+    std::uint32_t bias_sum = 0;
     for (std::int64_t i = 0; i < count; ++i) {
-        const std::int32_t* w = words + kWords * i;
+        const std::int32_t* w = packed_weights + kPackedPerGroup * i;
         const int8x16_t high = repeated(w[0]), middle = repeated(w[1]), low = repeated(w[2]);
-        taken += static_cast<std::uint32_t>(w[3]);
+        bias_sum += static_cast<std::uint32_t>(w[3]);
         for (int j = 0; j < 4; ++j) add(sums[j], vld1q_u8(groups[i] + 4 * x + 16 * j), high, middle, low);
     }
-    vst1q_u8(out, neon::to_bytes(whole(sums[0], taken), whole(sums[1], taken), whole(sums[2], taken),
-                                 whole(sums[3], taken)));
+    vst1q_u8(out, neon::to_bytes(whole(sums[0], bias_sum), whole(sums[1], bias_sum), whole(sums[2], bias_sum),
+                                 whole(sums[3], bias_sum)));
 }
 
-SACCADE_DOT inline void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count,
-                                 std::int64_t samples, std::uint8_t* out) {
+SACCADE_DOT inline void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups,
+                                 std::int64_t count, std::int64_t samples, std::uint8_t* out) {
     std::int64_t x = 0;
-    for (; x + 16 <= samples; x += 16) columns16(words, groups, count, x, out + x);
+    for (; x + 16 <= samples; x += 16) columns16(packed_weights, groups, count, x, out + x);
     if (x < samples) {
         std::uint8_t tail[16];
-        columns16(words, groups, count, x, tail);
+        columns16(packed_weights, groups, count, x, tail);
         std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
     }
 }
 
 // -- rows and groups --------------------------------------------------------------------------------------------------
 
-inline void join(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
+inline void interleave(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
     for (std::int64_t x = 0; x < samples; x += 16) {
         const uint8x16x4_t four = {
             {vld1q_u8(rows[0] + x), vld1q_u8(rows[1] + x), vld1q_u8(rows[2] + x), vld1q_u8(rows[3] + x)}};
@@ -155,7 +156,7 @@ inline void join(const std::uint8_t* const* rows, std::int64_t samples, std::uin
     }
 }
 
-inline void split(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
+inline void deinterleave(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
     std::int64_t x = 0;
     for (; x + 16 <= samples; x += 16) {
         const uint8x16x4_t four = vld4q_u8(group + 4 * x);

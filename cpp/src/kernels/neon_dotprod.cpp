@@ -1,4 +1,4 @@
-// NEON with dot products of signed bytes (sdot), as CPUs since Arm v8.2 and Apple's M1 have.
+// The kernel for NEON with dot products of signed bytes (sdot): Arm v8.2 and later, Apple M1.
 #if defined(__aarch64__)
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace saccade::dotprod {
 
 constexpr std::uint32_t kBias = 128;
 
-/// sdot takes signed samples: the exclusive or takes 128 from each, and pack() keeps 128 times the sum of the weights.
+/// Adds dot products. sdot needs signed samples: the xor subtracts 128, and pack() stores 128 times the sum of weights.
 SACCADE_DOT __attribute__((always_inline)) inline int32x4_t dot(int32x4_t sum, uint8x16_t samples, int8x16_t weights) {
     return vdotq_s32(sum, vreinterpretq_s8_u8(veorq_u8(samples, vdupq_n_u8(128))), weights);
 }
@@ -30,18 +30,18 @@ const Kernel kNeonDotprodKernel = {
     .supported = neon::has_dotprod,
     .rows_in_group = dotprod::kRowsInGroup,
     .rows_in_call = dotprod::kRowsInCall,
-    .bytes_a_column = 4,
-    .words_a_group = dotprod::kWords,
+    .bytes_per_column = 4,
+    .packed_per_group = dotprod::kPackedPerGroup,
     .weights = neon::weights,
     .horizontal = dotprod::horizontal,
     .pack = dotprod::pack,
     .vertical = dotprod::vertical,
-    .join = dotprod::join,
-    .split = dotprod::split,
+    .interleave = dotprod::interleave,
+    .deinterleave = dotprod::deinterleave,
     .to_rgb = neon::to_rgb,
-    .cut = neon::cut,
+    .patchify_rows = neon::patchify_rows,
     .normalize = normalize_neon,
-    .ramps = ramps_neon,
+    .iota = iota_neon,
 };
 
 }  // namespace saccade

@@ -1,4 +1,4 @@
-// NEON with dot products of unsigned samples and signed weights (usdot), as CPUs since Arm v8.6 and Apple's M2 have.
+// The kernel for NEON with dot products of unsigned and signed bytes (usdot): Arm v8.6 and later, Apple M2.
 #if defined(__aarch64__)
 
 #include <algorithm>
@@ -29,18 +29,18 @@ const Kernel kNeonI8mmKernel = {
     .supported = neon::has_i8mm,
     .rows_in_group = i8mm::kRowsInGroup,
     .rows_in_call = i8mm::kRowsInCall,
-    .bytes_a_column = 4,
-    .words_a_group = i8mm::kWords,
+    .bytes_per_column = 4,
+    .packed_per_group = i8mm::kPackedPerGroup,
     .weights = neon::weights,
     .horizontal = i8mm::horizontal,
     .pack = i8mm::pack,
     .vertical = i8mm::vertical,
-    .join = i8mm::join,
-    .split = i8mm::split,
+    .interleave = i8mm::interleave,
+    .deinterleave = i8mm::deinterleave,
     .to_rgb = neon::to_rgb,
-    .cut = neon::cut,
+    .patchify_rows = neon::patchify_rows,
     .normalize = normalize_neon,
-    .ramps = ramps_neon,
+    .iota = iota_neon,
 };
 
 }  // namespace saccade

@@ -8,8 +8,8 @@
 namespace saccade {
 namespace {
 
-[[maybe_unused]] constexpr float kMost = 255.0F;
-[[maybe_unused]] constexpr float kInverseOfMost = 1.0F / kMost;
+[[maybe_unused]] constexpr float kMaxByte = 255.0F;
+[[maybe_unused]] constexpr float kInverseOfMaxByte = 1.0F / kMaxByte;
 
 }  // namespace
 
@@ -36,11 +36,11 @@ SACCADE_WIDE_INLINE __m512 quotient(__m512 dividend, __m512 divisor, __m512 inve
 
 SACCADE_FMA void normalize_avx2(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out) {
     const __m256 means = _mm256_set1_ps(mean), stds = _mm256_set1_ps(std), inverse = _mm256_set1_ps(1.0F / std);
-    const __m256 most = _mm256_set1_ps(kMost), inverse_of_most = _mm256_set1_ps(kInverseOfMost);
+    const __m256 max_byte = _mm256_set1_ps(kMaxByte), inverse_max = _mm256_set1_ps(kInverseOfMaxByte);
     const auto eight = [&](const std::uint8_t* from) SACCADE_FMA {
         const __m128i packed = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
         const __m256 value = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(packed));
-        return quotient(_mm256_sub_ps(quotient(value, most, inverse_of_most), means), stds, inverse);
+        return quotient(_mm256_sub_ps(quotient(value, max_byte, inverse_max), means), stds, inverse);
     };
     std::int64_t i = 0;
     for (; i + 8 <= count; i += 8) _mm256_storeu_ps(out + i, eight(bytes + i));
@@ -55,10 +55,10 @@ SACCADE_FMA void normalize_avx2(float mean, float std, const std::uint8_t* bytes
 
 SACCADE_WIDE void normalize_avx512(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out) {
     const __m512 means = _mm512_set1_ps(mean), stds = _mm512_set1_ps(std), inverse = _mm512_set1_ps(1.0F / std);
-    const __m512 most = _mm512_set1_ps(kMost), inverse_of_most = _mm512_set1_ps(kInverseOfMost);
+    const __m512 max_byte = _mm512_set1_ps(kMaxByte), inverse_max = _mm512_set1_ps(kInverseOfMaxByte);
     const auto sixteen = [&](__m128i packed) SACCADE_WIDE {
         const __m512 value = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(packed));
-        return quotient(_mm512_sub_ps(quotient(value, most, inverse_of_most), means), stds, inverse);
+        return quotient(_mm512_sub_ps(quotient(value, max_byte, inverse_max), means), stds, inverse);
     };
     std::int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
@@ -83,13 +83,13 @@ float32x4_t quotient(float32x4_t dividend, float32x4_t divisor, float32x4_t inve
 
 void normalize_neon(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out) {
     const float32x4_t means = vdupq_n_f32(mean), stds = vdupq_n_f32(std), inverse = vdupq_n_f32(1.0F / std);
-    const float32x4_t most = vdupq_n_f32(kMost), inverse_of_most = vdupq_n_f32(kInverseOfMost);
+    const float32x4_t max_byte = vdupq_n_f32(kMaxByte), inverse_max = vdupq_n_f32(kInverseOfMaxByte);
     const auto eight = [&](const std::uint8_t* from, float* to) {
         const uint16x8_t wide = vmovl_u8(vld1_u8(from));
         const uint16x4_t halves[2] = {vget_low_u16(wide), vget_high_u16(wide)};
         for (int i = 0; i < 2; ++i) {
             const float32x4_t value = vcvtq_f32_u32(vmovl_u16(halves[i]));
-            const float32x4_t centered = vsubq_f32(quotient(value, most, inverse_of_most), means);
+            const float32x4_t centered = vsubq_f32(quotient(value, max_byte, inverse_max), means);
             vst1q_f32(to + 4 * i, quotient(centered, stds, inverse));
         }
     };

@@ -1,4 +1,4 @@
-// Plain C++: what every other kernel has to equal. A group is one row.
+// The scalar kernel, the oracle of all others. A group is one row.
 #include <algorithm>
 
 #include "../image.h"
@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::uint32_t kHalf = std::uint32_t{1} << (kWeightBits - 1);
 
-/// Sums count modulo 2^32. The weights of a sample add up to 1 and their magnitudes to less than 1.4, so 255 times that
-/// in 22 bits of fraction stays below 2^31; only beyond 2^22 input samples for one output, where weights are rounded to
-/// 0 or 1, could they wrap, and do so alike in all kernels.
+/// Rounds a sum to a byte. Sums are modulo 2^32. The magnitudes of a sample's weights add up to less than 1.4, so a sum
+/// stays below 255 x 1.4 x 2^22 < 2^31. Only beyond 2^22 input samples per output, where weights round to 0 or 1, could
+/// it wrap, and then identically in all kernels.
 std::uint8_t to_byte(std::uint32_t sum) {
     return static_cast<std::uint8_t>(std::clamp(static_cast<std::int32_t>(sum) >> kWeightBits, 0, 255));
 }
@@ -47,13 +47,13 @@ class Horizontal final : public HorizontalPass {
 
 std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std::make_unique<Horizontal>(axis); }
 
-void pack(const std::int32_t* weights, std::int64_t count, std::int64_t, std::int64_t, std::int32_t* words) {
-    std::copy_n(weights, count, words);
+void pack(const std::int32_t* weights, std::int64_t count, std::int64_t, std::int64_t, std::int32_t* packed_weights) {
+    std::copy_n(weights, count, packed_weights);
 }
 
-void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std::int64_t count, std::int64_t samples,
-              std::uint8_t* out) {
-    // By blocks of columns, so that a row of samples is read in order and the sums stay in the nearest cache.
+void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
+              std::int64_t samples, std::uint8_t* out) {
+    // In blocks of columns: samples are read in order, and the sums stay in the L1 cache.
     constexpr std::int64_t block = 256;
     std::uint32_t sums[block];
     for (std::int64_t start = 0; start < samples; start += block) {
@@ -61,17 +61,17 @@ void vertical(const std::int32_t* words, const std::uint8_t* const* groups, std:
         std::fill_n(sums, width, kHalf);
         for (std::int64_t i = 0; i < count; ++i) {
             const std::uint8_t* row = groups[i] + start;
-            for (std::int64_t x = 0; x < width; ++x) sums[x] += product(words[i], row[x]);
+            for (std::int64_t x = 0; x < width; ++x) sums[x] += product(packed_weights[i], row[x]);
         }
         std::transform(sums, sums + width, out + start, to_byte);
     }
 }
 
-void join(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
+void interleave(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group) {
     std::copy_n(rows[0], samples, group);
 }
 
-void split(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
+void deinterleave(const std::uint8_t* group, std::int64_t samples, std::uint8_t* const* rows) {
     std::copy_n(group, samples, rows[0]);
 }
 
@@ -85,7 +85,7 @@ bool always() { return true; }
 
 void to_rgb_plain(const std::uint8_t* row, PixelFormat format, std::int64_t first, std::int64_t width,
                   std::uint8_t* out) {
-    const std::int64_t step = bytes_a_pixel(format);
+    const std::int64_t step = bytes_per_pixel(format);
     const int red = format == PixelFormat::kBgra ? 2 : 0, green = format == PixelFormat::kGrey ? 0 : 1;
     const int blue = format == PixelFormat::kRgb || format == PixelFormat::kRgba ? 2 : 0;
     for (std::int64_t x = first; x < width; ++x) {
@@ -96,8 +96,8 @@ void to_rgb_plain(const std::uint8_t* row, PixelFormat format, std::int64_t firs
     }
 }
 
-void cut_plain(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
-               std::uint8_t* const* patches) {
+void patchify_rows_plain(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
+                         std::uint8_t* const* patches) {
     const std::int64_t area = patch_size * patch_size;
     for (std::int64_t i = 0; i < count; ++i) {
         for (std::int64_t y = 0; y < patch_size; ++y) {
@@ -115,18 +115,18 @@ const Kernel kScalarKernel = {
     .supported = always,
     .rows_in_group = 1,
     .rows_in_call = 1,
-    .bytes_a_column = 1,
-    .words_a_group = 1,
+    .bytes_per_column = 1,
+    .packed_per_group = 1,
     .weights = bicubic_weights,
     .horizontal = horizontal,
     .pack = pack,
     .vertical = vertical,
-    .join = join,
-    .split = split,
+    .interleave = interleave,
+    .deinterleave = deinterleave,
     .to_rgb = to_rgb,
-    .cut = cut_plain,
+    .patchify_rows = patchify_rows_plain,
     .normalize = nullptr,
-    .ramps = ramps_plain,
+    .iota = iota_plain,
 };
 
 }  // namespace saccade

@@ -190,6 +190,6 @@ def patchify(
     family = plans[0].family
     if layout == "native":
         geometry = (family.patch_size, family.merge_size, family.window_size or 0)
-        return _core.native_patches_batch(arrays, sizes, pass_order, *geometry, formats)
+        return _core.resize_patchify_native_batch(arrays, sizes, pass_order, *geometry, formats)
     geometry = (family.patch_size, family.merge_size, family.temporal_patch_size)
-    return _core.reference_patches_batch(arrays, sizes, pass_order, *geometry, family.mean, family.std, formats)
+    return _core.resize_patchify_reference_batch(arrays, sizes, pass_order, *geometry, family.mean, family.std, formats)

@@ -3,16 +3,16 @@ import CSaccade
 /// The version of the core.
 public var version: String { String(cString: saccade_version()) }
 
-/// The size to which Qwen's preprocessing resizes an image: both sides multiples of `factor`, the area between
-/// `minPixels` and `maxPixels`, about the same aspect ratio. Equals transformers' `smart_resize` for every input.
+/// Returns the size to which Qwen's preprocessing resizes an image: both sides multiples of `factor`, an area from
+/// `minPixels` to `maxPixels`, about the same aspect ratio. Equals transformers' `smart_resize` for every input.
 ///
 /// - Parameters:
 ///   - height: of the image in pixels, 1 to 2^26.
 ///   - width: of the image in pixels, 1 to 2^26.
 ///   - factor: 28 for Qwen2-VL and Qwen2.5-VL, 32 for Qwen3-VL.
-///   - minPixels: least area of the result.
-///   - maxPixels: greatest area of the result; a side is never rounded below `factor` for it.
-/// - Throws: `SaccadeError.input` for sizes out of range or a ratio of the sides over 200.
+///   - minPixels: minimum area of the result in pixels.
+///   - maxPixels: maximum area of the result in pixels. It may be exceeded, because no side is rounded below `factor`.
+/// - Throws: `SaccadeError.input` if a size is out of range or one side is more than 200 times the other.
 public func smartResize(
     height: Int, width: Int, factor: Int = 28, minPixels: Int = 3136, maxPixels: Int = 1_003_520
 ) throws -> (height: Int, width: Int) {
@@ -25,7 +25,7 @@ public func smartResize(
     return (Int(resizedHeight), Int(resizedWidth))
 }
 
-/// A grid of patches: one frame for a still image.
+/// A grid of patches, with one frame for a still image.
 public struct Grid: Hashable, Sendable {
     /// Temporal patches: 1 for a still image.
     public var frames: Int
@@ -34,7 +34,12 @@ public struct Grid: Hashable, Sendable {
     /// Patches from left to right.
     public var columns: Int
 
-    /// - Parameters: in patches, each at least 1; rows and columns multiples of the family's `mergeSize`.
+    /// Creates a grid.
+    ///
+    /// - Parameters:
+    ///   - frames: temporal patches, at least 1.
+    ///   - rows: in patches, a multiple of the family's `mergeSize`.
+    ///   - columns: in patches, a multiple of the family's `mergeSize`.
     public init(frames: Int = 1, rows: Int, columns: Int) {
         self.frames = frames
         self.rows = rows
@@ -42,22 +47,23 @@ public struct Grid: Hashable, Sendable {
     }
 }
 
-/// The order in which a vision tower with windowed attention takes its tokens.
+/// The order in which a vision tower with windowed attention reads its tokens.
 public struct WindowIndex: Equatable, Sendable {
-    /// `index[i]` is the raster place (frame, row, column; grids one after the other) of token `i`. `[tokens]`
+    /// `[tokens]`: the raster index (frame, row, column; grids concatenated) of each token.
     public var index: [Int32]
-    /// Where each window begins, in patches, from 0 to the number of all patches, without repeats. `[windows + 1]`
+    /// `[windows + 1]`: the start of each window in patches, from 0 to the number of all patches, without repeats.
     public var boundaries: [Int32]
 }
 
-/// Window order of the tokens of packed grids, as the reference's vision tower takes them.
+/// Returns the window order of the tokens of concatenated grids, as in the reference's vision tower.
 ///
 /// - Parameters:
 ///   - grids: in patches; rows and columns multiples of `mergeSize`.
-///   - mergeSize: patches along a side of a token.
+///   - mergeSize: patches per side of a token.
 ///   - windowSize: side of a window in pixels, at least one token.
 ///   - patchSize: side of a patch in pixels.
-/// - Throws: `SaccadeError.input` for grids or sizes that are not positive or do not divide.
+/// - Throws: `SaccadeError.input` if a grid or size is not positive, or if rows or columns are not multiples of
+///   `mergeSize`.
 public func windowIndex(
     _ grids: [Grid], mergeSize: Int = 2, windowSize: Int = 112, patchSize: Int = 14
 ) throws -> WindowIndex {
@@ -71,7 +77,7 @@ public func windowIndex(
     return result
 }
 
-/// How long the two arrays of a window order are, without making them. Arguments and errors as of `windowIndex`.
+/// Returns the lengths of the two arrays of a window order. Arguments and errors as in `windowIndex`.
 func windowIndexSize(
     _ grids: [Grid], mergeSize: Int, windowSize: Int, patchSize: Int
 ) throws -> (tokens: Int, boundaries: Int) {

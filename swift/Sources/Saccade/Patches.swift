@@ -1,31 +1,35 @@
 import CSaccade
 
-/// How the channels of a pixel lie, a byte each. A fourth byte is ignored; grey counts as three equal channels.
+/// The order of a pixel's channels, one byte each. A fourth byte is ignored. Grey is read as three equal channels.
 public enum PixelFormat: Int32, Sendable {
     case rgb = 0
     case rgba = 1
-    /// As macOS captures screens.
+    /// Screen captures of macOS.
     case bgra = 2
     case grey = 3
 
+    /// Bytes per pixel.
     var bytes: Int { self == .grey ? 1 : self == .rgb ? 3 : 4 }
 }
 
-/// Borrowed pixels, read where they lie: rows may be further apart than they are long, as in a `CVPixelBuffer`.
+/// A view of an image's pixels, read in place. Rows may have padding, as in a `CVPixelBuffer`.
 public struct Pixels {
-    /// The first byte is the first channel of the top left pixel. Not copied: it has to live as long as it is used.
+    /// The memory, from the first channel of the top left pixel. Not copied, so it must outlive every use.
     public var bytes: UnsafeRawBufferPointer
-    /// In pixels, without what lies between the rows.
+    /// Size in pixels, without padding.
     public var size: Size
-    /// Bytes from one row to the next.
+    /// Bytes between row starts.
     public var stride: Int
+    /// Order of a pixel's channels.
     public var format: PixelFormat
 
+    /// Creates a view.
+    ///
     /// - Parameters:
-    ///   - bytes: at least `stride * (size.height - 1)` and one row.
+    ///   - bytes: at least `stride * (size.height - 1)` bytes and one row.
     ///   - size: of the image in pixels.
-    ///   - stride: bytes from one row to the next; nil: rows without padding.
-    ///   - format: of a pixel.
+    ///   - stride: bytes between row starts; nil for rows without padding.
+    ///   - format: order of a pixel's channels.
     public init(bytes: UnsafeRawBufferPointer, size: Size, stride: Int? = nil, format: PixelFormat) {
         self.bytes = bytes
         self.size = size
@@ -34,34 +38,37 @@ public struct Pixels {
     }
 }
 
-/// Patches of images for a vision tower: each resized as planned, bit for bit as Pillow 13's BICUBIC, and cut.
+/// Returns the patches of images for a vision tower. Each image is resized as planned, bit for bit as Pillow 13's
+/// BICUBIC.
 ///
 /// - Parameters:
-///   - images: with the sizes their plans were made for. All threads work on all of them together.
-///   - plans: one for each image, of one family.
-/// - Returns: `[patches, 3 * patchSize * patchSize]`, one image after the other, `plan.patches` each; a patch is
-///   (channel, y, x). In window order; in merge-block order for a family without windows.
-/// - Throws: `SaccadeError.input` where images and plans do not fit each other or there are none, or where the bytes of
-///   an image are fewer than its size and stride need.
+///   - images: with the source sizes of their plans. All threads share the rows of all images.
+///   - plans: one per image, all of one family.
+/// - Returns: `[patches, 3 * patchSize * patchSize]`: the images concatenated, `plan.patches` patches each. A patch is
+///   (channel, y, x). Patches are in window order, or in merge-block order for a family without windows.
+/// - Throws: `SaccadeError.input` if there is no image, if images and plans do not match, or if an image has fewer
+///   bytes than its size and stride need.
 public func nativePatches(_ images: [Pixels], plans: [Plan]) throws -> [UInt8] {
     guard let family = plans.first?.family, images.count == plans.count else {
         throw SaccadeError.input(
-            "there are \(images.count) images and \(plans.count) plans; give one plan for each, at least one")
+            "images, plans: expected one plan per image, at least one; got \(images.count) images, "
+                + "\(plans.count) plans")
     }
     for (i, (image, plan)) in zip(images, plans).enumerated() {
         guard plan.family == family else {
-            throw SaccadeError.input("plans[\(i)] is for \(plan.family.name), plans[0] for \(family.name); use one family")
+            throw SaccadeError.input(
+                "plans[\(i)]: expected the family of plans[0], \(family.name); got \(plan.family.name)")
         }
         guard image.size == plan.sourceSize else {
             throw SaccadeError.input(
-                "images[\(i)] is \(image.size.width)x\(image.size.height); its plan was made for "
-                    + "\(plan.sourceSize.width)x\(plan.sourceSize.height); plan this image anew")
+                "images[\(i)]: expected the planned size, \(plan.sourceSize.width)x\(plan.sourceSize.height); got "
+                    + "\(image.size.width)x\(image.size.height). Plan this image again")
         }
         let (before, overflow) = image.stride.multipliedReportingOverflow(by: image.size.height - 1)
         guard !overflow, before >= 0, image.bytes.count - before >= image.size.width * image.format.bytes else {
             throw SaccadeError.input(
-                "images[\(i)] has \(image.bytes.count) bytes, fewer than \(image.size.height) rows \(image.stride) "
-                    + "bytes apart")
+                "images[\(i)]: expected \(image.size.height) rows with a stride of \(image.stride) bytes; got "
+                    + "\(image.bytes.count) bytes")
         }
     }
     let values = 3 * family.patchSize * family.patchSize
@@ -78,7 +85,7 @@ public func nativePatches(_ images: [Pixels], plans: [Plan]) throws -> [UInt8] {
                 patches: UnsafeMutableRawPointer(next), patches_capacity: Int64(plan.patches * values))
         }
         try check(
-            saccade_native_patches_batch(
+            saccade_resize_patchify_native_batch(
                 batch, Int64(batch.count), Int64(family.patchSize), Int64(family.mergeSize),
                 Int64(family.windowSize ?? 0)))
     }

@@ -3,13 +3,14 @@ public struct Point: Hashable, Sendable {
     public var x: Double
     public var y: Double
 
+    /// Creates a point.
     public init(x: Double, y: Double) {
         self.x = x
         self.y = y
     }
 }
 
-/// A box in pixels: edges, not centers.
+/// A box in pixels, given by its edges, not by pixel centers.
 public struct Box: Hashable, Sendable {
     /// Left edge.
     public var x1: Double
@@ -20,6 +21,7 @@ public struct Box: Hashable, Sendable {
     /// Bottom edge.
     public var y2: Double
 
+    /// Creates a box.
     public init(x1: Double, y1: Double, x2: Double, y2: Double) {
         self.x1 = x1
         self.y1 = y1
@@ -33,52 +35,54 @@ public struct Size: Hashable, Sendable {
     public var width: Int
     public var height: Int
 
+    /// Creates a size.
     public init(width: Int, height: Int) {
         self.width = width
         self.height = height
     }
 }
 
-/// What an image becomes before any pixel is touched.
+/// The plan of an image: its resized size, grid, tokens and windows.
 public struct Plan: Hashable, Sendable {
-    /// Of the model it is made for.
+    /// Family of the model.
     public let family: Family
-    /// Of the image as it is given.
+    /// Size of the source image in pixels.
     public let sourceSize: Size
-    /// What the model is shown.
+    /// Size of the resized image in pixels.
     public let resizedSize: Size
-    /// In patches.
+    /// Grid of patches.
     public let grid: Grid
-    /// All patches of the grid.
+    /// Number of patches.
     public let patches: Int
-    /// What the image costs in the prompt: patches over the square of the family's `mergeSize`.
+    /// Number of visual tokens in the prompt: patches / `mergeSize`^2.
     public let tokens: Int
-    /// Attention windows; 0 for a family without them.
+    /// Number of attention windows; 0 for a family without windows.
     public let windows: Int
-    /// Source pixels for one model pixel.
+    /// Source pixels per model pixel.
     public let scale: Point
-    /// Least area of the resized image that was asked for.
+    /// Requested minimum area of the resized image in pixels.
     public let minPixels: Int
-    /// Greatest area of the resized image that was asked for.
+    /// Requested maximum area of the resized image in pixels.
     public let maxPixels: Int
 
-    /// Plans an image within limits on its area.
+    /// Plans an image within limits of its area.
     ///
     /// - Parameters:
     ///   - size: of the source image in pixels, each side 1 to 2^26.
     ///   - family: of the model that will see it.
-    ///   - minPixels: least area of the resized image.
-    ///   - maxPixels: greatest area of the resized image.
-    /// - Throws: `SaccadeError.input` where the reference refuses the size, and where its arithmetic would exceed
-    ///   `maxPixels`, because no side goes below one token.
+    ///   - minPixels: minimum area of the resized image in pixels.
+    ///   - maxPixels: maximum area of the resized image in pixels.
+    /// - Throws: `SaccadeError.input` if the reference rejects the size, or if its result exceeds `maxPixels`, because
+    ///   no side is below one token.
     public init(size: Size, family: Family = .qwen25VL, minPixels: Int, maxPixels: Int) throws {
         let resized = try smartResize(
             height: size.height, width: size.width, factor: family.factor, minPixels: minPixels, maxPixels: maxPixels)
         let area = resized.width * resized.height
         guard area > 0, area <= maxPixels else {
             throw SaccadeError.input(
-                "an image of \(size.width)x\(size.height) would become \(resized.width)x\(resized.height), which is not "
-                    + "within 1 to \(maxPixels) pixels; change minPixels or maxPixels, or crop it")
+                "size: expected a resized area from 1 to \(maxPixels) pixels; got "
+                    + "\(resized.width)x\(resized.height) for \(size.width)x\(size.height). "
+                    + "Change minPixels or maxPixels, or crop the image")
         }
         self.family = family
         self.minPixels = minPixels
@@ -105,31 +109,32 @@ public struct Plan: Hashable, Sendable {
     /// - Parameters:
     ///   - size: of the source image in pixels, each side 1 to 2^26.
     ///   - family: of the model that will see it.
-    ///   - maxTokens: most tokens; nil: 1,280, or what the family's checkpoints allow where that is less.
-    ///   - minTokens: fewest tokens that a small image is enlarged to, 1 to `maxTokens`.
-    /// - Throws: `SaccadeError.input` where not 1 <= minTokens <= maxTokens, and for what
-    ///   `init(size:family:minPixels:maxPixels:)` refuses.
+    ///   - maxTokens: maximum visual tokens; nil for 1,280, or the checkpoints' own maximum if that is lower.
+    ///   - minTokens: minimum visual tokens, 1 to `maxTokens`. A smaller image is enlarged.
+    /// - Throws: `SaccadeError.input` unless 1 <= minTokens <= maxTokens, and for the errors of
+    ///   `init(size:family:minPixels:maxPixels:)`.
     public init(size: Size, family: Family = .qwen25VL, maxTokens: Int? = nil, minTokens: Int = 4) throws {
         let area = family.factor * family.factor
-        let most = maxTokens ?? min(1280, family.maxPixels / area)
-        guard minTokens >= 1, minTokens <= most, most <= Int.max / area else {
-            throw SaccadeError.input("minTokens is \(minTokens) and maxTokens \(most); 1 <= minTokens <= maxTokens is needed")
+        let maxTokens = maxTokens ?? min(1280, family.maxPixels / area)
+        guard minTokens >= 1, minTokens <= maxTokens, maxTokens <= Int.max / area else {
+            throw SaccadeError.input(
+                "minTokens, maxTokens: expected 1 <= minTokens <= maxTokens; got \(minTokens) and \(maxTokens)")
         }
-        try self.init(size: size, family: family, minPixels: minTokens * area, maxPixels: most * area)
+        try self.init(size: size, family: family, minPixels: minTokens * area, maxPixels: maxTokens * area)
     }
 
-    /// A point in model pixels, in source pixels.
+    /// Converts a point from model pixels to source pixels.
     public func toSource(_ point: Point) -> Point { Point(x: point.x * scale.x, y: point.y * scale.y) }
 
-    /// A point in source pixels, in model pixels.
+    /// Converts a point from source pixels to model pixels.
     public func toModel(_ point: Point) -> Point { Point(x: point.x / scale.x, y: point.y / scale.y) }
 
-    /// A box in model pixels, in source pixels.
+    /// Converts a box from model pixels to source pixels.
     public func toSource(_ box: Box) -> Box {
         Box(x1: box.x1 * scale.x, y1: box.y1 * scale.y, x2: box.x2 * scale.x, y2: box.y2 * scale.y)
     }
 
-    /// A box in source pixels, in model pixels.
+    /// Converts a box from source pixels to model pixels.
     public func toModel(_ box: Box) -> Box {
         Box(x1: box.x1 / scale.x, y1: box.y1 / scale.y, x2: box.x2 / scale.x, y2: box.y2 / scale.y)
     }

@@ -1,15 +1,16 @@
 import CSaccade
 import Foundation
 
-/// What the core refuses or fails at. The message is one line: which argument, what is wrong, what would be right.
+/// An error of the core. Its message is one line: "<argument>: expected X; got Y. <what to do>".
 public enum SaccadeError: Error, Equatable, LocalizedError {
-    /// An argument that cannot be used.
+    /// An argument is invalid.
     case input(String)
-    /// Working memory could not be had.
+    /// Out of memory for working buffers.
     case memory(String)
-    /// A fault of the library.
+    /// A bug in the library.
     case fault(String)
 
+    /// The message.
     public var errorDescription: String? {
         switch self {
         case .input(let message), .memory(let message), .fault(let message): return message
@@ -17,7 +18,7 @@ public enum SaccadeError: Error, Equatable, LocalizedError {
     }
 }
 
-/// Throws the error that fits a status of the core, with this thread's message.
+/// Throws the error for a status of the core, with this thread's message, unless it is SACCADE_OK.
 func check(_ status: Int32) throws {
     guard status != SACCADE_OK else { return }
     let message = String(cString: saccade_last_message())

@@ -1,7 +1,7 @@
 import Saccade
 import XCTest
 
-/// The example of docs/swift.md, which has to be the same lines.
+/// The example of docs/swift.md, line by line.
 // example
 func look(at capture: UnsafeRawBufferPointer, width: Int, height: Int, bytesPerRow: Int) throws -> ([UInt8], Plan) {
     let size = Size(width: width, height: height)

@@ -6,7 +6,7 @@ import XCTest
 let repository = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-/// The files that the Python tests read: tests/golden/, written from the reference by geometry.py.
+/// Reads a file of tests/golden/, which the Python tests also read. geometry.py writes them from the reference.
 func golden<Content: Decodable>(_ name: String, as type: Content.Type) throws -> Content {
     let data = try Data(contentsOf: repository.appendingPathComponent("tests/golden/\(name)"))
     return try JSONDecoder().decode(type, from: data)
@@ -53,11 +53,11 @@ final class GoldenTests: XCTestCase {
         let windows = try golden("windows.json", as: Windows.self)
         XCTAssertGreaterThanOrEqual(windows.cases.count, 30)
         for example in windows.cases {
-            let found = try windowIndex(
+            let order = try windowIndex(
                 example.grids.map { Grid(frames: $0[0], rows: $0[1], columns: $0[2]) }, mergeSize: windows.merge_size,
                 windowSize: example.window_size, patchSize: windows.patch_size)
-            XCTAssertEqual(found.index, example.index, "\(example.grids)")
-            XCTAssertEqual(found.boundaries, example.boundaries, "\(example.grids)")
+            XCTAssertEqual(order.index, example.index, "\(example.grids)")
+            XCTAssertEqual(order.boundaries, example.boundaries, "\(example.grids)")
         }
     }
 }

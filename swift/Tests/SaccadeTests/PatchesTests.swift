@@ -3,7 +3,7 @@ import XCTest
 @testable import Saccade
 
 final class PatchesTests: XCTestCase {
-    /// A picture whose pixel (x, y) is (x, y, x + y), as a screen gives it, with padding after each row.
+    /// Returns a BGRA image whose pixel (x, y) is (x, y, x + y), with padding after each row.
     func captured(_ size: Size, padding: Int = 8) -> [UInt8] {
         var bytes: [UInt8] = []
         for y in 0..<size.height {
@@ -25,7 +25,7 @@ final class PatchesTests: XCTestCase {
         return try nativePatches(images, plans: plans)
     }
 
-    func testAPatchThatKeepsItsSizeIsThePicture() throws {
+    func testPatchesOfAnImageThatKeepsItsSizeAreItsPixels() throws {
         let size = Size(width: 56, height: 56)
         let plan = try Plan(size: size)
         XCTAssertEqual(plan.resizedSize, size)
@@ -38,14 +38,14 @@ final class PatchesTests: XCTestCase {
             + (14..<28).flatMap { y in (0..<14).map { $0 + y } })
     }
 
-    func testABatchIsItsImagesOneAfterTheOther() throws {
+    func testABatchConcatenatesItsImages() throws {
         let sizes = [Size(width: 300, height: 200), Size(width: 90, height: 410), Size(width: 640, height: 480)]
         let plans = try sizes.map { try Plan(size: $0, maxTokens: 64) }
         let alone = try zip(sizes, plans).flatMap { try patches([$0], plans: [$1]) }
         XCTAssertEqual(try patches(sizes, plans: plans), alone)
     }
 
-    func testWhatDoesNotFitIsRefused() throws {
+    func testImagesThatDoNotMatchTheirPlansThrow() throws {
         let size = Size(width: 90, height: 60)
         let plan = try Plan(size: size)
         XCTAssertThrowsError(try patches([], plans: []))

@@ -55,14 +55,20 @@ final class PlanTests: XCTestCase {
     }
 
     func testErrorsAreTypedAndSayWhat() {
-        assertInput("height is 0") { _ = try smartResize(height: 0, width: 5) }
-        assertInput("601x3 is too narrow") { _ = try smartResize(height: 3, width: 601) }
-        assertInput("grids has 0 entries") { _ = try windowIndex([]) }
-        assertInput("grids[0] is (1, 3, 4)") { _ = try windowIndex([Grid(rows: 3, columns: 4)]) }
-        assertInput("window_size is 20") { _ = try windowIndex([Grid(rows: 4, columns: 4)], windowSize: 20) }
-        assertInput("minTokens is 9 and maxTokens 8") { _ = try Plan(size: screen, maxTokens: 8, minTokens: 9) }
-        assertInput("minTokens is 4 and maxTokens -1") { _ = try Plan(size: screen, maxTokens: -1) }
-        assertInput("not within 1 to 3136 pixels") {
+        assertInput("height: expected 1 to 67108864; got 0") { _ = try smartResize(height: 0, width: 5) }
+        assertInput("at most 200; got 601x3") { _ = try smartResize(height: 3, width: 601) }
+        assertInput("grids: expected at least 1 entry; got 0") { _ = try windowIndex([]) }
+        assertInput("grids[0]: expected rows and columns divisible by merge_size 2; got (1, 3, 4)") {
+            _ = try windowIndex([Grid(rows: 3, columns: 4)])
+        }
+        assertInput("window_size: expected at least merge_size 2 x patch_size 14 = 28 pixels; got 20") {
+            _ = try windowIndex([Grid(rows: 4, columns: 4)], windowSize: 20)
+        }
+        assertInput("expected 1 <= minTokens <= maxTokens; got 9 and 8") {
+            _ = try Plan(size: screen, maxTokens: 8, minTokens: 9)
+        }
+        assertInput("expected 1 <= minTokens <= maxTokens; got 4 and -1") { _ = try Plan(size: screen, maxTokens: -1) }
+        assertInput("expected a resized area from 1 to 3136 pixels; got ") {
             _ = try Plan(size: Size(width: 5000, height: 30), maxTokens: 4)
         }
     }

@@ -31,22 +31,22 @@ EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 
 def sound_files() -> dict[str, bytes]:
     """Return a small file of every supported format and mode."""
-    photo, grey = pictures.corners(48, 40), Image.fromarray(pictures.noise(31, 23, 1))
+    photo, gray = pictures.corners(48, 40), Image.fromarray(pictures.noise(31, 23, 1))
     rgba = Image.fromarray(pictures.noise(29, 21, 4))
     icc = pictures.rgb_profile(pictures.DISPLAY_P3, None)
     deep = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30) * 109)
     files = {
         "PNG": pictures.encode(photo, "PNG", icc_profile=icc, exif=pictures.exif(6)),
         "PNG RGBA": pictures.encode(rgba, "PNG"),
-        "PNG grey": pictures.encode(grey, "PNG"),
-        "PNG grey with alpha": pictures.encode(Image.fromarray(pictures.noise(31, 23, 2)), "PNG"),
+        "PNG gray": pictures.encode(gray, "PNG"),
+        "PNG gray with alpha": pictures.encode(Image.fromarray(pictures.noise(31, 23, 2)), "PNG"),
         "PNG palette": pictures.encode(photo.convert("P"), "PNG", transparency=0),
-        "PNG 1 bit": pictures.encode(grey.convert("1"), "PNG"),
+        "PNG 1 bit": pictures.encode(gray.convert("1"), "PNG"),
         "PNG 16 bit": pictures.encode(deep, "PNG"),
         "PNG animated": pictures.encode(photo, "PNG", save_all=True, append_images=[photo.rotate(90)]),
         "JPEG": pictures.encode(photo, "JPEG", exif=pictures.exif(8), icc_profile=icc),
         "JPEG progressive": pictures.encode(photo, "JPEG", progressive=True, subsampling=0),
-        "JPEG grey": pictures.encode(grey, "JPEG"),
+        "JPEG gray": pictures.encode(gray, "JPEG"),
         "JPEG CMYK": pictures.encode(photo.convert("CMYK"), "JPEG"),
         "WebP": pictures.encode(rgba, "WEBP", lossless=True),
         "WebP lossy": pictures.encode(photo, "WEBP", quality=60),

@@ -77,13 +77,13 @@ def test_readme_has_a_command_for_every_benchmark() -> None:
 def test_readme_whole_call_table_equals_the_results() -> None:
     cells = {(r["machine"], r["kernel"], r["row"], r["side"]): r["text"] for r in calls() if "whole" in r["file"]}
     header, *rows = readme_table("Whole call")
-    shown = {
+    figures = {
         (MACHINES[machine], kernel, budget, side): text
         for machine, kernel, budget, *texts in rows
         for side, text in zip(header[3:], texts, strict=True)
         if text
     }
-    assert shown == cells
+    assert figures == cells
 
 
 def test_readme_other_figures_equal_the_results() -> None:

@@ -1,4 +1,4 @@
-"""What docs/ says of the code is so."""
+"""The pages of docs/ agree with the code."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def test_the_swift_example_is_the_one_that_is_compiled() -> None:
 
 
 def test_the_swift_names_are_those_of_the_package() -> None:
-    said = (DOCS / "swift.md").read_text(encoding="utf-8")
+    page = (DOCS / "swift.md").read_text(encoding="utf-8")
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "swift" / "Sources" / "Saccade").glob("*.swift")]
     public = {name for text in sources for name in re.findall(r"^public (?:struct|enum|func|var) (\w+)", text, re.M)}
     public |= {name for text in sources for name in re.findall(r"public (?:static let|func) (\w+)", text)}
     assert len(public) > 15
-    assert public <= set(re.findall(r"\w+", said))
+    assert public <= set(re.findall(r"\w+", page))
 
 
 @pytest.fixture
@@ -51,48 +51,48 @@ def test_what_is_written_from_the_code_is_up_to_date(write: ModuleType, name: st
 
 
 def test_every_command_and_option_is_there() -> None:
-    """By the help that users see, not by what the script went through."""
+    """Compare with the printed help, not with the parsers that the script reads."""
     parts = re.split(r"^## mlx-saccade ", (DOCS / "command-line.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     sections = {part.partition("\n")[0]: part for part in parts[1:]}
     assert list(sections) == list(COMMANDS)
-    for command, said in sections.items():
+    for command, section in sections.items():
         parser = build_parser(command)
-        with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as shown:
+        with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as help_output:
             parser.parse_args([command, "--help"])
-        options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown.getvalue())) - {"--help"}
+        options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", help_output.getvalue())) - {"--help"}
         assert options, command
-        assert options == set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", said)), command
+        assert options == set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", section)), command
 
 
 def test_every_public_name_is_there() -> None:
-    said = set(
+    headings = set(
         re.findall(r"^###? `?(mlx_saccade[\w.]*)", (DOCS / "python.md").read_text(encoding="utf-8"), re.MULTILINE)
     )
     modules = {name for name in saccade.__all__ if inspect.ismodule(getattr(saccade, name))}
     assert len(modules) >= 9
     for name in set(saccade.__all__) - modules:
-        assert f"mlx_saccade.{name}" in said
+        assert f"mlx_saccade.{name}" in headings
     for name in modules - {"integrations"}:
         module = getattr(saccade, name)
-        assert module.__name__ in said
+        assert module.__name__ in headings
         public = {one for one in module.__all__ if not inspect.ismodule(getattr(module, one))}
-        assert {f"{module.__name__}.{one}" for one in public} <= said, name
+        assert {f"{module.__name__}.{one}" for one in public} <= headings, name
 
 
 def test_the_c_functions_are_those_of_the_header() -> None:
     header = (ROOT / "cpp" / "include" / "saccade.h").read_text(encoding="utf-8")
     declared = set(re.findall(r"^(?:int32_t |const char\* )(saccade_\w+)\(", header, re.MULTILINE))
-    said = (DOCS / "reference.md").read_text(encoding="utf-8").partition("## C\n")[2]
+    page = (DOCS / "reference.md").read_text(encoding="utf-8").partition("## C\n")[2]
     assert len(declared) > 20
-    assert set(re.findall(r"`(saccade_\w+)`", said)) == declared
+    assert set(re.findall(r"`(saccade_\w+)`", page)) == declared
 
 
 def test_the_environment_variables_are_those_that_are_read() -> None:
     sources = [*(ROOT / "cpp" / "src").rglob("*.cpp"), *(ROOT / "python" / "mlx_saccade").rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     read = set(re.findall(r'(?:getenv\(|environ\.get\(|environ\[)"([A-Z_]+)"', text))
-    said = (DOCS / "reference.md").read_text(encoding="utf-8")
-    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", said, re.MULTILINE))
+    page = (DOCS / "reference.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE))
     assert {"SACCADE_KERNEL", "SACCADE_THREADS", "SACCADE_OPENBLAS"} <= read
     assert read <= listed
     assert all(f'"{name}"' in text for name in listed)

@@ -24,10 +24,10 @@ def card(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def evaluated() -> dict[str, Any]:
     """Return figures of ten screens each, in which the zoom doubles the IoU and ambiguity costs nothing."""
-    seen = {"relation": False, "share": 0.02, "budget": 76, "tokens": 66}
-    place = {**seen, "asked": "place", "iou": 0.5, "hit": True, "found": True, "nothing": False}
+    common = {"relation": False, "share": 0.02, "budget": 76, "tokens": 66}
+    place = {**common, "asked": "place", "iou": 0.5, "hit": True, "found": True, "nothing": False}
     others = ("absent", "point", "box", "bare point", "bare box")
-    asked = [place, *({**seen, "asked": name, "right": True, "looks": True, "found": False} for name in others)]
+    answers = [place, *({**common, "asked": name, "right": True, "looks": True, "found": False} for name in others)]
     tiny_one = {"asked": "law", "share": 0.0001, "hit": False, "found": True}
     law: list[Row] = [{**tiny_one, "budget": budget, "iou": 0.2} for budget in (64, 256, 1024, 4096)]
     law += [{**tiny_one, "asked": "zoom", "crop": 0.5, "iou": 0.5}]
@@ -35,7 +35,7 @@ def evaluated() -> dict[str, Any]:
         {**tiny_one, "asked": "ambiguity", "ambiguous": kind, "budget": budget, "iou": iou}
         for kind in (True, False) for budget, iou in ((256, 0.6), (1024, 0.2), (4096, 0.001))
     ]  # fmt: skip
-    parts = {"range": asked, "law": law, "ambiguity": kinds}
+    parts = {"range": answers, "law": law, "ambiguity": kinds}
     return tiny.summarize({part: [(unit, row) for unit in range(10) for row in some] for part, some in parts.items()})
 
 
@@ -71,7 +71,7 @@ def test_the_card_is_written_from_figures(
 
 
 @pytest.mark.parametrize(
-    ("ends", "said"),
+    ("ends", "verdict"),
     [
         ([0.01, 0.2], "is larger than that of clean ones."),
         ([-0.3, -0.1], "is smaller than that of clean ones."),
@@ -80,13 +80,13 @@ def test_the_card_is_written_from_figures(
         (None, "cannot be told from that of clean ones: there is no interval."),
     ],
 )
-def test_ambiguity_is_judged_by_the_interval(card: ModuleType, ends: list[float] | None, said: str) -> None:
+def test_ambiguity_is_judged_by_the_interval(card: ModuleType, ends: list[float] | None, verdict: str) -> None:
     one = {"budget": 1024, "excess_interval": ends, "iou": [0.6, 0.2, 0.6, 0.005]}
-    assert card.ambiguity_verdict(one).endswith(said)
+    assert card.ambiguity_verdict(one).endswith(verdict)
 
 
 @pytest.mark.parametrize(
-    ("ratio", "ends", "said"),
+    ("ratio", "ends", "verdict"),
     [
         (2.879, [1.783, 8.743], "is met by the mean (2.879) and not met by the interval's low end (1.783)."),
         (1.5, [1.2, 1.9], "is not met by the mean (1.500) and not met by the interval's low end (1.200)."),
@@ -94,6 +94,6 @@ def test_ambiguity_is_judged_by_the_interval(card: ModuleType, ends: list[float]
     ],
 )
 def test_the_zoom_is_judged_by_the_mean_and_the_low_end(
-    card: ModuleType, ratio: float, ends: list[float] | None, said: str
+    card: ModuleType, ratio: float, ends: list[float] | None, verdict: str
 ) -> None:
-    assert card.zoom_verdict({"crop": 0.5, "ratio": ratio, "ratio_interval": ends}).endswith(said)
+    assert card.zoom_verdict({"crop": 0.5, "ratio": ratio, "ratio_interval": ends}).endswith(verdict)

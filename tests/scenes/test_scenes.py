@@ -21,8 +21,8 @@ from mlx_saccade.scenes.descriptions import (
     ICONS,
     NEUTRALS,
     SURFACES,
+    Placement,
     Relation,
-    Stand,
     tell_apart,
 )
 from mlx_saccade.scenes.glyphs import OUTLINES
@@ -206,7 +206,7 @@ def test_what_is_no_phrase_matches_nothing(phrase: str) -> None:
     ],
 )
 def test_relations(first: tuple, second: tuple, told: tuple[Relation, Relation] | None) -> None:  # type: ignore[type-arg]
-    assert tell_apart(Stand(*first), Stand(*second)) == told
+    assert tell_apart(Placement(*first), Placement(*second)) == told
 
 
 @settings(max_examples=250, deadline=None)
@@ -334,44 +334,44 @@ def test_colors_on_the_screen_are_those_named() -> None:
 
 @pytest.mark.parametrize("size", [(0, 0), (55, 400), (400, 55), (9000, 400), (-5, 400), (400,), (400, 400, 3), ()])
 def test_bad_sizes_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="size is"):
+    with pytest.raises(ValueError, match="size: expected"):
         scenes.generate(0, size)
 
 
 @pytest.mark.parametrize("smallest", [3, 60])
 def test_bad_smallest_is_refused(smallest: int) -> None:
-    with pytest.raises(ValueError, match="smallest must"):
+    with pytest.raises(ValueError, match="smallest: expected"):
         scenes.generate(0, (200, 200), smallest=smallest)
 
 
 @pytest.mark.parametrize("least", [0, 71])
 def test_bad_least_is_refused(least: int) -> None:
-    with pytest.raises(ValueError, match="least must"):
+    with pytest.raises(ValueError, match="least: expected"):
         scenes.generate(0, (200, 200), least=least)
 
 
 def test_negative_seeds_are_refused() -> None:
-    with pytest.raises(ValueError, match="seed must"):
+    with pytest.raises(ValueError, match="seed: expected"):
         scenes.generate(-1, (200, 200))
 
 
 @pytest.mark.parametrize("size", [5, None, "640x480", b"ab", {200, 300}, {200: 300}])
 def test_what_is_no_pair_is_refused_as_a_size(size: object) -> None:
-    with pytest.raises(InputError, match=r"size is \(width, height\), two whole numbers of pixels; got ") as refused:
+    with pytest.raises(InputError, match=r"size: expected \(width, height\), two whole numbers of pixels") as refused:
         scenes.generate(1, size)  # type: ignore[arg-type]
     assert str(refused.value).endswith(f"got {size!r}")
 
 
 @pytest.mark.parametrize("ambiguous", ["no", 1, None])
 def test_ambiguous_is_true_or_false(ambiguous: object) -> None:
-    with pytest.raises(InputError, match="ambiguous is True or False; got "):
+    with pytest.raises(InputError, match="ambiguous: expected True or False; got "):
         scenes.annotate(1, (200, 200), ambiguous=ambiguous)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", [1.7, -1, "3", None, True])
 def test_absent_takes_whole_seeds_alone(seed: object) -> None:
     scene = scenes.generate(1, (200, 200))
-    with pytest.raises(InputError, match="seed is a whole number from 0"):
+    with pytest.raises(InputError, match="seed: expected a whole number from 0"):
         scene.absent(seed)  # type: ignore[arg-type]
     assert scene.absent(np.int64(3)) == scene.absent(3)  # type: ignore[arg-type]
 

@@ -90,17 +90,17 @@ def test_numpys_scale_gives_the_same_screen() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"scale": 3}, r"scale is 1 or 2, pixels to the point; got 3"),
-        ({"scale": 0}, r"scale is 1 or 2, pixels to the point; got 0"),
-        ({"scale": 1.5}, r"scale are whole numbers; got 1\.5"),
-        ({"scale": True}, r"scale are whole numbers; got True"),
-        ({"size": (641, 400), "scale": 2}, r"must be even at scale 2; got \(641, 400\)"),
-        ({"size": (640, 401), "scale": 2}, r"must be even at scale 2; got \(640, 401\)"),
-        ({"smallest": 21, "scale": 2}, r"must be even at scale 2; got .* and 21"),
+        ({"scale": 3}, r"scale: expected 1 or 2 pixels per point; got 3"),
+        ({"scale": 0}, r"scale: expected 1 or 2 pixels per point; got 0"),
+        ({"scale": 1.5}, r"scale: expected whole numbers; got 1\.5"),
+        ({"scale": True}, r"scale: expected whole numbers; got True"),
+        ({"size": (641, 400), "scale": 2}, r"expected even values at scale 2; got \(641, 400\)"),
+        ({"size": (640, 401), "scale": 2}, r"expected even values at scale 2; got \(640, 401\)"),
+        ({"smallest": 21, "scale": 2}, r"expected even values at scale 2; got .* 21"),
         ({"size": (110, 400), "scale": 2}, r"each from 112 to 8192 pixels; got \(110, 400\)"),
         ({"size": (8194, 400), "scale": 2}, r"each from 112 to 8192 pixels"),
-        ({"smallest": 6, "scale": 2}, r"smallest must be from 8 to a quarter"),
-        ({"smallest": 102, "scale": 2}, r"smallest must be from 8 to a quarter"),
+        ({"smallest": 6, "scale": 2}, r"smallest: expected 8 to a quarter"),
+        ({"smallest": 102, "scale": 2}, r"smallest: expected 8 to a quarter"),
     ],
 )
 def test_what_cannot_be_doubled_is_refused(arguments: dict[str, object], said: str) -> None:

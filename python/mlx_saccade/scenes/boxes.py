@@ -1,4 +1,4 @@
-"""Boxes: (x1, y1, x2, y2) in pixels, x right, y down, edges not centers."""
+"""Boxes (x1, y1, x2, y2) in pixels, x right, y down, edges not centers."""
 
 Box = tuple[int, int, int, int]
 
@@ -9,10 +9,10 @@ def inset(box: Box, margin: int) -> Box:
 
 
 def times(box: Box, scale: int) -> Box:
-    """The same box in a picture so many times as large."""
+    """Scale a box by a whole factor."""
     return box[0] * scale, box[1] * scale, box[2] * scale, box[3] * scale
 
 
 def center(box: Box) -> tuple[float, float]:
-    """The middle of a box."""
+    """Return the center of a box."""
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -1,4 +1,4 @@
-"""Relations: how two elements that look alike are told apart, and what a description picks out on a screen."""
+"""Descriptions: the words that name elements, the relations that distinguish two alike, and the search for matches."""
 
 import re
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from typing import Final, Protocol
 from .boxes import Box, center
 
 COLORS: Final = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
-# Surfaces only: a control or an icon always has one of the eight colors above.
+# Colors of surfaces only; controls and icons have one of the eight above.
 NEUTRALS: Final = ("dark", "light", "grey")
 
 CONTAINERS: Final = ("window", "panel", "dialog", "toolbar", "list", "table", "dock")
-# Parts belong to a container: title bars to windows, tabs to strips of tabs, rows (the marked ones) to lists, tables.
+# Parts of containers: title bars of windows, tabs of tab strips, marked rows of lists and tables.
 PARTS: Final = ("title bar", "tab", "row")
 CONTROLS: Final = (
     "round button", "square button", "push button", "slider", "check box", "text field", "toggle switch",
@@ -26,40 +26,37 @@ SURFACES: Final = ("window", "title bar", "panel", "toolbar", "dock")
 SIDES: Final = ("left", "right", "top", "bottom")
 DESKTOP: Final = "on the desktop"
 
+# Sorted, so that a vocabulary built from it does not depend on the order of the tables above.
+WORDS: Final = tuple(sorted(set(" ".join(("the", "in", DESKTOP, *COLORS, *NEUTRALS, *KINDS, *SIDES)).split())))
+PHRASE: Final = re.compile(
+    f"the (?:({'|'.join(SIDES)}) )?({'|'.join(COLORS + NEUTRALS)}) ({'|'.join(KINDS)})"
+    f"(?: (?:({DESKTOP})|in the ({'|'.join(COLORS + NEUTRALS)}) ({'|'.join(CONTAINERS)})))?"
+)
+# "left" and "right" need a distance in x of at least this many times that in y; "top" and "bottom" the reverse.
+CLEARLY: Final = 1.5
+
 
 def describe(color: str, kind: str, *, side: str | None = None, place: str | None = None) -> str:
     """Return the phrase that names an element.
 
     Args:
-        color: one of `COLORS`, or of `NEUTRALS` where the kind is one of `SURFACES`.
+        color: one of `COLORS`, or of `NEUTRALS` if the kind is one of `SURFACES`.
         kind: one of `KINDS`.
-        side: which of two that look alike, one of `SIDES`: "the left red star icon".
-        place: where it stands, `within(container)` or `DESKTOP`: "the red star icon in the blue window".
+        side: one of `SIDES`, for one of two alike: "the left red star icon".
+        place: `within(container)` or `DESKTOP`: "the red star icon in the blue window".
     """
     words = ["the", side, color, kind, place]
     return " ".join(word for word in words if word is not None)
 
 
 def within(color: str, kind: str) -> str:
-    """Return the relation that names the container of an element: "in the blue window"."""
+    """Return the phrase for a place in a container: "in the blue window"."""
     return f"in {describe(color, kind)}"
 
 
-# Sorted, so that a vocabulary built from it does not depend on the order of the tables above.
-WORDS: Final = tuple(sorted(set(" ".join(("the", "in", DESKTOP, *COLORS, *NEUTRALS, *KINDS, *SIDES)).split())))
-
-
-# One of two is "the left" one where they differ so many times more in x than in y.
-CLEARLY: Final = 1.5
-PHRASE: Final = re.compile(
-    f"the (?:({'|'.join(SIDES)}) )?({'|'.join(COLORS + NEUTRALS)}) ({'|'.join(KINDS)})"
-    f"(?: (?:({DESKTOP})|in the ({'|'.join(COLORS + NEUTRALS)}) ({'|'.join(CONTAINERS)})))?"
-)
-
-
 @dataclass(frozen=True)
-class Stand:
-    """Where something stands: its box, and the containers around it, the innermost first."""
+class Placement:
+    """The place of an element: its box, and the containers around it, the innermost first."""
 
     box: Box
     containers: tuple[int, ...]
@@ -67,36 +64,36 @@ class Stand:
 
 @dataclass(frozen=True)
 class Relation:
-    """What sets one of two apart: its side, the container that it is in, or (with neither) that it is in none."""
+    """A relation that distinguishes one of two: its side, its container, or with neither that it has no container."""
 
     side: str | None = None
     container: int | None = None
 
 
 class Described(Protocol):
-    """What a description speaks of; `container` is an index into the same sequence."""
+    """An element that a description can name; `container` is an index into the same sequence."""
 
     @property
     def box(self) -> Box:
-        """(x1, y1, x2, y2) in pixels."""
+        """Return (x1, y1, x2, y2) in pixels."""
 
     @property
     def kind(self) -> str:
-        """One of `KINDS`."""
+        """Return one of `KINDS`."""
 
     @property
     def color(self) -> str:
-        """One of `COLORS` or `NEUTRALS`."""
+        """Return one of `COLORS` or `NEUTRALS`."""
 
     @property
     def container(self) -> int | None:
-        """The innermost container."""
+        """Return the index of the innermost container; None on the desktop."""
 
 
-def tell_apart(first: Stand, second: Stand) -> tuple[Relation, Relation] | None:
-    """Find relations that set two elements of one color and kind apart, or None where none does.
+def tell_apart(first: Placement, second: Placement) -> tuple[Relation, Relation] | None:
+    """Find relations that distinguish two elements of one color and kind; None if there are none.
 
-    Different containers come before sides. A container does not help where the other element is in it too.
+    Different containers are tried before sides. A container does not distinguish if the other element is in it too.
     """
     a, b = (stand.containers[0] if stand.containers else None for stand in (first, second))
     if a != b and a not in second.containers and b not in first.containers:
@@ -111,26 +108,26 @@ def tell_apart(first: Stand, second: Stand) -> tuple[Relation, Relation] | None:
     return None
 
 
-def around(elements: Sequence[Described], index: int) -> list[int]:
-    """The containers that an element stands in, the innermost first."""
-    found = []
+def containers_of(elements: Sequence[Described], index: int) -> list[int]:
+    """Return the containers of an element, the innermost first."""
+    containers = []
     outer = elements[index].container
     while outer is not None:
-        found.append(outer)
+        containers.append(outer)
         outer = elements[outer].container
-    return found
+    return containers
 
 
 def matching(elements: Sequence[Described], description: str) -> list[int]:
-    """Find what a description picks out.
+    """Find the elements that a description matches.
 
     Args:
-        elements: those of one screen.
-        description: a phrase as `describe` spells it.
+        elements: elements of one screen.
+        description: phrase as `describe` writes it.
 
     Returns:
-        Indices of all that fit, in their order; none where the phrase is not one of this world's. A side picks the
-        outermost one of two or more.
+        Indices of all matches, in order; empty if the phrase has another form. A side selects the outermost one of two
+        or more.
     """
     phrase = PHRASE.fullmatch(description)
     if phrase is None:
@@ -141,7 +138,7 @@ def matching(elements: Sequence[Described], description: str) -> list[int]:
         fitting = [i for i in fitting if elements[i].container is None]
     elif container[0]:
         named = {i for i, e in enumerate(elements) if [e.color, e.kind] == container}
-        fitting = [i for i in fitting if named.intersection(around(elements, i))]
+        fitting = [i for i in fitting if named.intersection(containers_of(elements, i))]
     if side is None:
         return fitting
     if len(fitting) < 2:
@@ -152,8 +149,8 @@ def matching(elements: Sequence[Described], description: str) -> list[int]:
     return [i for i in fitting if sign * center(elements[i].box)[axis] == nearest]
 
 
-def place_of(elements: Sequence[Described], relation: Relation) -> str | None:
-    """Spell where something stands, or None where its relation is a side."""
+def place_phrase(elements: Sequence[Described], relation: Relation) -> str | None:
+    """Return the phrase for a relation's place; None if the relation is a side."""
     if relation.side is not None:
         return None
     if relation.container is None:

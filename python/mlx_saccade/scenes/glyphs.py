@@ -1,4 +1,4 @@
-"""The outlines of the icons, in shares of their box, each spanning 0 to 1 both ways."""
+"""The outlines of the icons, in shares of their box; each spans 0 to 1 in both directions."""
 
 import math
 from functools import lru_cache
@@ -10,7 +10,7 @@ from .raster import Points, Stamp, ellipse_coverage, polygon_coverage
 
 
 def _unit(points: list[tuple[float, float]]) -> Points:
-    """Stretch an outline over its box; rounded, so that the last bit of a sine cannot matter."""
+    """Stretch an outline over its box, rounded so that the last bit of a sine does not matter."""
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     width, height = max(xs) - min(xs), max(ys) - min(ys)
     return tuple((round((x - min(xs)) / width, 4), round((y - min(ys)) / height, 4)) for x, y in points)
@@ -22,14 +22,14 @@ def _star() -> Points:
 
 
 def _heart() -> Points:
-    """The usual curve x = 16 sin^3 t, y = 13 cos t - 5 cos 2t - 2 cos 3t - cos 4t, turned over."""
+    """Return the curve x = 16 sin^3 t, y = 13 cos t - 5 cos 2t - 2 cos 3t - cos 4t, upside down."""
     turns = [2 * math.pi * i / 40 for i in range(40)]
     wave = [13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t) for t in turns]
     return _unit([(16 * math.sin(t) ** 3, -y) for t, y in zip(turns, wave, strict=True)])
 
 
 def _moon() -> Points:
-    """A crescent that opens to the right: most of a circle, and back along a flatter arc."""
+    """Return a crescent open to the right: most of a circle, and back along a flatter arc."""
     outer = [(-math.sin(t), -math.cos(t)) for t in (math.pi * (i / 20 * 1.3 - 0.15) for i in range(21))]
     x, y = outer[-1]
     inner = [(x - 0.55 * math.sin(t), y * math.cos(t)) for t in (math.pi * i / 20 for i in range(1, 20))]
@@ -56,7 +56,7 @@ RING: Final = 0.2
 
 @lru_cache(maxsize=2048)
 def glyph_stamp(name: str, width: int, height: int, scale: int = 1) -> Stamp:
-    """The stamp of an icon that fills a box of so many points of `scale` pixels; `name` is of `GLYPHS`, or "tick"."""
+    """Return the stamp of a glyph of `GLYPHS`, or "tick", that fills a box in points of `scale` pixels."""
     line = scale * max(1, round(RING * min(width, height)))
     width, height = scale * width, scale * height
     if name != "ring":

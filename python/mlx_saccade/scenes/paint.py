@@ -1,4 +1,4 @@
-"""From a layout to pixels: the wallpaper, and every slot with its own color on the surface beneath it."""
+"""The drawing of a layout: the wallpaper, and each slot in its color on the surface beneath it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from .layout import Layout, Slot
 from .palette import Color, Theme, body, draw_theme, ink, mix, shade
 from .raster import Canvas
-from .rng import Dice
+from .rng import Rng
 from .shapes import DECORATIONS, PAINTERS, Brush, corner
 
 SHADOW: Final = 0.34
-# How much of the color of writing is in lines and strips; the rest is what they stand on.
+# Share of the writing color in rules and strips; the rest is the surface beneath.
 INK: Final = {"rule": 0.22, "strip": 0.14}
 
 
-def draw_wallpaper(dice: Dice, canvas: Canvas, theme: Theme) -> None:
-    """A sky that changes from top to bottom, and hills in front of it."""
+def draw_wallpaper(rng: Rng, canvas: Canvas, theme: Theme) -> None:
+    """Draw a sky with a vertical gradient, and hills in front of it."""
     height, width = canvas.words.shape
     top, bottom = (np.array(color, np.float64) for color in theme.sky)
     share = (np.arange(height) / max(1, height - 1))[:, None]
@@ -27,9 +27,9 @@ def draw_wallpaper(dice: Dice, canvas: Canvas, theme: Theme) -> None:
     canvas.words[:] = rows.view(np.uint32)
     x = np.arange(width) / width
     for place, color in enumerate(theme.hills):
-        # Parabolas rather than sines: their values are the same bits everywhere.
-        peak, spread = dice.uniform(-0.1, 1.1), dice.uniform(0.35, 0.9)
-        high = dice.uniform(0.5, 0.85) - 0.18 * place
+        # Parabolas instead of sines, whose values differ between platforms.
+        peak, spread = rng.uniform(-0.1, 1.1), rng.uniform(0.35, 0.9)
+        high = rng.uniform(0.5, 0.85) - 0.18 * place
         crest = height * (1 - high * np.clip(1 - ((x - peak) / spread) ** 2, 0, 1))
         start = int(crest.min())
         below = np.arange(start, height)[:, None] >= np.rint(crest)[None]
@@ -38,7 +38,7 @@ def draw_wallpaper(dice: Dice, canvas: Canvas, theme: Theme) -> None:
 
 
 def _decoration_color(slot: Slot, parent: Brush | None, canvas: Canvas) -> Color:
-    """The neutral color of writing, or that of the parent for what is part of its drawing."""
+    """Return the neutral color of writing, or the parent's color for a part of its drawing."""
     if parent is None:
         x, top, _, bottom = slot.box
         row, column = canvas.scale * ((top + bottom) // 2), canvas.scale * x
@@ -53,7 +53,7 @@ def _decoration_color(slot: Slot, parent: Brush | None, canvas: Canvas) -> Color
 
 @dataclass(frozen=True)
 class Paints:
-    """What is drawn with: the wallpaper, a brush for every slot, whether the theme is dark, and pixels to the point."""
+    """The colors of a screen: the wallpaper, a brush per slot, True for a dark theme, and the pixels per point."""
 
     sky: NDArray[np.uint32]
     brushes: tuple[Brush, ...]
@@ -61,11 +61,11 @@ class Paints:
     scale: int
 
 
-def prepare(dice: Dice, layout: Layout, scale: int = 1) -> Paints:
-    """Choose all colors of a screen that is drawn at `scale` pixels to a length of the layout."""
-    theme = draw_theme(dice)
+def prepare(rng: Rng, layout: Layout, scale: int = 1) -> Paints:
+    """Choose all colors of a screen that is drawn at `scale` pixels per unit of length."""
+    theme = draw_theme(rng)
     canvas = Canvas(layout.size, scale)
-    draw_wallpaper(dice, canvas, theme)
+    draw_wallpaper(rng, canvas, theme)
     brushes: list[Brush] = []
     for slot in layout.slots:
         parent = brushes[slot.parent] if slot.parent is not None else None
@@ -74,15 +74,15 @@ def prepare(dice: Dice, layout: Layout, scale: int = 1) -> Paints:
             color = _decoration_color(slot, parent, canvas)
             brushes.append(Brush(color, color, ground, slot.unit, slot.look))
             continue
-        # A title bar has its window's very color.
-        color = parent.color if slot.kind == "title bar" and parent is not None else shade(dice, slot.color)
+        # A title bar has the color of its window.
+        color = parent.color if slot.kind == "title bar" and parent is not None else shade(rng, slot.color)
         surface = body(slot.kind, slot.color, color, theme, ground)
         brushes.append(Brush(color, surface, ground, slot.unit, slot.look))
     return Paints(canvas.words, tuple(brushes), theme.dark, scale)
 
 
 def draw(layout: Layout, paints: Paints, leave_out: int | None = None) -> NDArray[np.uint8]:
-    """Draw a layout, but for one slot: uint8 RGB [height, width, 3]."""
+    """Draw a layout, except for the slot `leave_out`: uint8 RGB [height, width, 3]."""
     canvas = Canvas(layout.size, paints.scale)
     canvas.words[:] = paints.sky
     for index, (slot, brush) in enumerate(zip(layout.slots, paints.brushes, strict=True)):

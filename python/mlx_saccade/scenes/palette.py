@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .descriptions import NEUTRALS
-from .rng import Dice
+from .rng import Rng
 
 Color = tuple[int, int, int]
 
@@ -27,17 +27,17 @@ WHITE: Final[Color] = (250, 250, 250)
 BLACK: Final[Color] = (24, 26, 30)
 PAPER: Final[Color] = (252, 252, 252)
 SLATE: Final[Color] = (38, 40, 44)
-# Surfaces at least this bright carry dark writing.
+# Surfaces of at least this brightness have dark writing.
 BRIGHT: Final = 128
 GLARING: Final = 180
 
-# How much of a container's body is the color of its name, where that is no neutral; the rest is the theme's surface.
+# Share of its named color in the body of a container; the rest is the theme's surface. Neutrals are not mixed.
 TINT: Final[dict[str, float]] = {"window": 0.07, "panel": 0.78, "toolbar": 0.8, "row": 0.9, "tab": 0.35}
 
 
 @dataclass(frozen=True)
 class Theme:
-    """The neutral colors of one screen: `surface` is what window bodies are made of."""
+    """The neutral colors of a screen; `surface` is that of window bodies."""
 
     dark: bool
     surface: Color
@@ -51,42 +51,42 @@ def mix(first: Color, second: Color, share: float) -> Color:
     return r, g, b
 
 
-def _moved(dice: Dice, color: Color, most: int) -> Color:
-    r, g, b = (min(255, max(0, value + dice.integer(-most, most))) for value in color)
+def _moved(rng: Rng, color: Color, most: int) -> Color:
+    r, g, b = (min(255, max(0, value + rng.integer(-most, most))) for value in color)
     return r, g, b
 
 
-def shade(dice: Dice, name: str) -> Color:
-    """Return a named color, moved a little so that no exact value can be relied on."""
+def shade(rng: Rng, name: str) -> Color:
+    """Return a named color with a small random offset, so that its exact value is no cue."""
     if name in NEUTRALS:
-        move = dice.integer(-JITTER, JITTER)
+        move = rng.integer(-JITTER, JITTER)
         r, g, b = (value + move for value in NAMED[name])
         return r, g, b
-    return _moved(dice, NAMED[name], JITTER)
+    return _moved(rng, NAMED[name], JITTER)
 
 
 def bright(color: Color) -> bool:
-    """Whether dark writing is the readable one on a surface."""
+    """Return True if dark writing is readable on a surface."""
     return (2 * color[0] + 5 * color[1] + color[2]) / 8 >= BRIGHT
 
 
 def ink(ground: Color) -> Color:
-    """The color of writing on a surface."""
+    """Return the color of writing on a surface."""
     return mix(ground, BLACK, 0.78) if bright(ground) else mix(ground, WHITE, 0.8)
 
 
 def mark(color: Color) -> Color:
-    """The color of what is drawn on a button: white, and black on yellow."""
+    """Return the color of a mark on a button: white, or black on yellow."""
     return BLACK if 2 * color[0] + 5 * color[1] + color[2] > 8 * GLARING else WHITE
 
 
 def paper(ground: Color) -> Color:
-    """The surface of what is written on, set in another surface: white in bright ones, nearly black in dark ones."""
+    """Return the color of paper on a surface: white on bright ones, nearly black on dark ones."""
     return PAPER if bright(ground) else mix(ground, SLATE, 0.75)
 
 
 def body(kind: str, name: str, color: Color, theme: Theme, ground: Color) -> Color:
-    """The surface that a container or part lays under what stands in it."""
+    """Return the surface of a container or part under its content."""
     if kind in ("list", "table"):
         return paper(ground)
     if kind == "dialog":
@@ -98,16 +98,16 @@ def body(kind: str, name: str, color: Color, theme: Theme, ground: Color) -> Col
     return mix(theme.surface if kind != "tab" else paper(ground), color, TINT[kind])
 
 
-def draw_theme(dice: Dice) -> Theme:
+def draw_theme(rng: Rng) -> Theme:
     """Choose a light or a dark theme, and a wallpaper: a plain or shaded sky, and hills on half of the screens."""
-    dark = dice.chance(0.4)
+    dark = rng.chance(0.4)
     low, high = (26, 74) if dark else (150, 222)
-    level = dice.integer(low, high)
-    # Muted, so that no wallpaper is mistaken for one of the eight colors.
-    hue = _moved(dice, (level, level, level), 28)
-    other = hue if dice.chance(0.3) else _moved(dice, mix(hue, BLACK if dark else WHITE, dice.uniform(0.1, 0.45)), 14)
-    count = dice.integer(1, 3) if dice.chance(0.5) else 0
+    level = rng.integer(low, high)
+    # Muted, so that no wallpaper resembles one of the eight colors.
+    hue = _moved(rng, (level, level, level), 28)
+    other = hue if rng.chance(0.3) else _moved(rng, mix(hue, BLACK if dark else WHITE, rng.uniform(0.1, 0.45)), 14)
+    count = rng.integer(1, 3) if rng.chance(0.5) else 0
     shares = [0.1 + 0.1 * place for place in range(count)]
-    hills = [_moved(dice, mix(hue, BLACK if dice.chance(0.6) else WHITE, share), 8) for share in shares]
-    surface = _moved(dice, SLATE, 5) if dark else _moved(dice, (242, 243, 246), 6)
+    hills = [_moved(rng, mix(hue, BLACK if rng.chance(0.6) else WHITE, share), 8) for share in shares]
+    surface = _moved(rng, SLATE, 5) if dark else _moved(rng, (242, 243, 246), 6)
     return Theme(dark, surface, (other, hue), tuple(hills))

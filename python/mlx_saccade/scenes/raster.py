@@ -1,4 +1,4 @@
-"""Filling shapes with smooth edges, in NumPy alone: the same bits whatever drawing library is installed."""
+"""Filled shapes with smooth edges in NumPy, with the same pixels whatever drawing library is installed."""
 
 import sys
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from .palette import Color
 
 Points = tuple[tuple[float, float], ...]
 
-# Lines sampled within each row of pixels; along a line coverage is exact.
+# Sample lines per row of pixels; along a line coverage is exact.
 SAMPLES: Final = 4
-# Outlines reach so many pixels over their box and are clipped to it, so that even a tip colors the outermost row.
+# Pixels by which outlines exceed their box before they are clipped to it, so that even a tip colors the edge row.
 REACH: Final = 0.5
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """A shape's coverage: pixels wholly inside, and those on its edge with their share of 255."""
+    """The coverage of a shape: pixels fully inside, and pixels on its edge with their share of 255."""
 
     inside: NDArray[np.bool_]
     rows: NDArray[np.intp]
@@ -30,7 +30,7 @@ class Stamp:
 
     @classmethod
     def of(cls, coverage: NDArray[np.float64]) -> "Stamp":
-        """Make a stamp from the covered share of every pixel, float [height, width] from 0 to 1."""
+        """Make a stamp from the covered share of each pixel, float [height, width] from 0 to 1."""
         level = np.rint(coverage * 255).astype(np.int32)
         rows, columns = np.nonzero((level > 0) & (level < 255))
         return cls(level == 255, rows, columns, level[rows, columns][:, None])
@@ -42,20 +42,20 @@ def _mean_of_samples(lines: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _between(left: NDArray[np.float64], right: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Share of every pixel of each line that lies from `left` to `right`, [lines, width]."""
+    """Return the share of each pixel of each line between `left` and `right`, [lines, width]."""
     x = np.arange(width, dtype=np.float64)
     return np.clip(right[:, None] - x, 0, 1) - np.clip(left[:, None] - x, 0, 1)
 
 
 def ellipse_coverage(width: int, height: int) -> NDArray[np.float64]:
-    """The covered share of every pixel by the ellipse that fills a box, [height, width]."""
+    """Return the share of each pixel that the ellipse of a box covers, [height, width]."""
     y = (np.arange(height * SAMPLES) + 0.5) / SAMPLES
     half = width / 2 * np.sqrt(np.clip(1 - ((y - height / 2) / (height / 2)) ** 2, 0, 1))
     return _mean_of_samples(_between(width / 2 - half, width / 2 + half, width))
 
 
 def polygon_coverage(points: Points, width: int, height: int) -> NDArray[np.float64]:
-    """The covered share of every pixel by an outline in shares of the box, even-odd rule, [height, width]."""
+    """Return the share of each pixel inside an outline in shares of the box, even-odd rule, [height, width]."""
     y = (np.arange(height * SAMPLES) + 0.5) / SAMPLES
     corners = [(x * (width + 2 * REACH) - REACH, z * (height + 2 * REACH) - REACH) for x, z in points]
     crossings = np.full((len(y), len(corners)), np.inf)
@@ -73,13 +73,13 @@ def polygon_coverage(points: Points, width: int, height: int) -> NDArray[np.floa
 
 @lru_cache(maxsize=512)
 def ellipse_stamp(width: int, height: int) -> Stamp:
-    """The stamp of an ellipse."""
+    """Return the stamp of an ellipse."""
     return Stamp.of(ellipse_coverage(width, height))
 
 
 @lru_cache(maxsize=64)
 def _corner_stamps(radius: int) -> tuple[Stamp, Stamp, Stamp, Stamp]:
-    """The quarters of a disc: top left, top right, bottom left, bottom right."""
+    """Return the quarters of a disc: top left, top right, bottom left, bottom right."""
     disc = ellipse_coverage(2 * radius, 2 * radius)
     top, bottom = disc[:radius], disc[radius:]
     left, right = np.s_[:, :radius], np.s_[:, radius:]
@@ -92,15 +92,15 @@ def _packed(color: Color) -> int:
 
 
 class Canvas:
-    """An RGB picture to draw on. Boxes are (x1, y1, x2, y2) in points, edges not centers, inside the picture.
+    """An RGB canvas. Boxes are (x1, y1, x2, y2) in points, edges not centers, inside the canvas.
 
-    A point is `scale` pixels wide and high, and so is every other length; stamps alone are counted in pixels.
+    A point is `scale` pixels wide and high. All lengths are in points, except that stamps are in pixels.
     """
 
     def __init__(self, size: tuple[int, int], scale: int = 1) -> None:
         self.size, self.scale = size, scale
         width, height = size[0] * scale, size[1] * scale
-        # One word a pixel: filling words is several times faster than filling triples of bytes.
+        # One word per pixel: filling words is much faster than filling triples of bytes.
         self.words: NDArray[np.uint32] = np.zeros((height, width), np.uint32)
         self.bytes: NDArray[np.uint8] = self.words.view(np.uint8).reshape(height, width, 4)
 
@@ -108,12 +108,12 @@ class Canvas:
         """Return a copy as uint8 RGB [height, width, 3]."""
         height, width = self.words.shape
         image = np.empty((height, width, 3), np.uint8)
-        for channel in range(3):  # four times faster than one copy of [:, :, :3]
+        for channel in range(3):  # faster than one copy of [:, :, :3]
             image[:, :, channel] = self.bytes[:, :, channel]
         return image
 
     def fill(self, box: Box, color: Color) -> None:
-        """Fill a rectangle; nothing happens where the box is empty."""
+        """Fill a rectangle; an empty box fills nothing."""
         x1, y1, x2, y2 = times(box, self.scale)
         self.words[y1:y2, x1:x2] = _packed(color)
 
@@ -126,7 +126,7 @@ class Canvas:
         self.fill((x2 - line, y1, x2, y2), color)
 
     def stamp(self, x: int, y: int, stamp: Stamp, color: Color) -> None:
-        """Press a stamp with its top left corner at the point (x, y)."""
+        """Draw a stamp with its top left corner at the point (x, y)."""
         x, y = x * self.scale, y * self.scale
         height, width = stamp.inside.shape
         np.copyto(self.words[y : y + height, x : x + width], np.uint32(_packed(color)), where=stamp.inside)
@@ -141,7 +141,7 @@ class Canvas:
         self.stamp(box[0], box[1], ellipse_stamp(x2 - x1, y2 - y1), color)
 
     def rounded(self, box: Box, radius: int, color: Color, *, top_only: bool = False) -> None:
-        """Fill a rectangle with round corners of `radius` points, at its top alone or on all sides."""
+        """Fill a rectangle with round corners of `radius` points, on all sides or at the top only."""
         x1, y1, x2, y2 = box
         radius = min(radius, (x2 - x1) // 2, (y2 - y1) // 2)
         if radius < 1:
@@ -159,31 +159,31 @@ class Canvas:
             self.stamp(x2 - radius, y2 - radius, stamps[3], color)
 
     def shadow(self, box: Box, reach: int, depth: float, radius: int = 0) -> None:
-        """Darken what is around a box, by `depth` (0 to 1) at its edge and nothing `reach` points away.
+        """Darken the surroundings of a box, by `depth` (0 to 1) at its edge, fading to none `reach` points away.
 
-        What will be drawn over the box has corners of `radius` points, so that the ground shows there.
+        The shadow continues under the round corners, of `radius` points, of the shape drawn over the box.
         """
         height, width = self.words.shape
         x1, y1, x2, y2 = times(box, self.scale)
         reach, radius = reach * self.scale, radius * self.scale
         left, top = max(0, x1 - reach), max(0, y1 - reach)
         right, bottom = min(width, x2 + reach), min(height, y2 + reach)
-        # One value a byte rather than a pixel: then the product runs along whole rows.
+        # One value per byte instead of per pixel, so that the product runs along whole rows.
         across = np.repeat(_falloff(x1, x2, left, right, reach), 4)
         rows = self.bytes.reshape(height, 4 * width)
         down = _falloff(y1, y2, top, bottom, reach) * np.float32(256 * depth)
         x1, y1, x2, y2 = x1 + radius, y1 + radius, x2 - radius, y2 - radius
         for a, b, c, d in ((left, top, right, y1), (left, y2, right, bottom), (left, y1, x1, y2), (x2, y1, right, y2)):
             if c > a and d > b:
-                kept = 256 - (down[b - top : d - top, None] * across[None, 4 * (a - left) : 4 * (c - left)]).astype(
+                light = 256 - (down[b - top : d - top, None] * across[None, 4 * (a - left) : 4 * (c - left)]).astype(
                     np.uint16
                 )
                 region = rows[b:d, 4 * a : 4 * c]
-                region[:] = (region * kept) >> 8
+                region[:] = (region * light) >> 8
 
 
 def _falloff(low: int, high: int, start: int, end: int, reach: int) -> NDArray[np.float32]:
-    """1 from `low` to `high`, falling to 0 at `reach` pixels outside, for the pixels from `start` to `end`."""
+    """Return 1 from `low` to `high`, falling to 0 at `reach` pixels outside, for the pixels `start` to `end`."""
     x = np.arange(start, end, dtype=np.float32) + np.float32(0.5)
     away = np.maximum(np.maximum(low - x, x - high), 0) / np.float32(reach)
     left: NDArray[np.float32] = np.square(1 - np.minimum(away, np.float32(1)))

@@ -1,4 +1,4 @@
-"""One generated screen: its pixels, the elements that can be asked for, and what may be asked about them."""
+"""A generated screen: its pixels, its elements, and descriptions that match or do not match them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,28 +22,28 @@ from .descriptions import (
     matching,
     within,
 )
-from .rng import Dice
+from .rng import Rng
 
-# What is kept goes by it: raise it when the same seed no longer gives the same screen.
+# Recorded with every result; raise it when a seed no longer gives the same screen.
 VERSION: Final = 3
-# Part of every seed, and no VERSION: most screens are as in version 2, which had captions over icons of some docks.
+# Part of every seed, and separate from VERSION: most screens are those of version 2, which differed in some docks.
 KEY: Final = 2
 ABSENT_TRIES: Final = 200
 
 
 @dataclass(frozen=True)
 class Element:
-    """Something on the screen that can be asked for.
+    """An element of a screen that a description can name.
 
     Attributes:
         box: (x1, y1, x2, y2) in pixels, x right, y down, edges not centers: the element covers columns x1 to x2 - 1 and
-            rows y1 to y2 - 1. Two boxes lie apart or one within the other.
-        description: a phrase that picks out this element alone, such as "the red star icon in the blue window".
+            rows y1 to y2 - 1. Two boxes are disjoint or nested.
+        description: phrase that matches this element only, such as "the red star icon in the blue window".
         kind: one of `KINDS`.
         color: one of `COLORS` or `NEUTRALS`.
-        container: index of the innermost window, panel, dialog, toolbar, list, table or dock that it stands in; None
-            on the desktop.
-        relation: whether the description needs a side or a place because another element has the same color and kind.
+        container: index of the innermost window, panel, dialog, toolbar, list, table or dock around it; None on the
+            desktop.
+        relation: True if the description has a side or a place because another element has the same color and kind.
     """
 
     box: Box
@@ -56,7 +56,7 @@ class Element:
 
 @dataclass(frozen=True)
 class Ambiguity:
-    """A description that fits two elements: their indices, lowest first, and their boxes in the same order."""
+    """A description that matches two elements: their indices, lowest first, and their boxes in the same order."""
 
     description: str
     elements: tuple[int, int]
@@ -65,13 +65,13 @@ class Ambiguity:
 
 @dataclass(frozen=True)
 class Scene:
-    """A screen.
+    """A generated screen.
 
     Attributes:
-        image: uint8 RGB [height, width, 3].
-        elements: in drawing order, the topmost last; containers come before what they contain.
-        theme: of the wallpaper and of what has no color of its own; a window of another color may stand in it.
-        ambiguous: descriptions that fit two elements; empty unless asked for.
+        image: pixels, uint8 RGB [height, width, 3].
+        elements: elements in drawing order, the topmost last; containers come before their content.
+        theme: theme of the wallpaper and of neutral surfaces, "light" or "dark"; windows may have other colors.
+        ambiguous: descriptions that match two elements; empty by default.
     """
 
     image: NDArray[np.uint8]
@@ -81,11 +81,11 @@ class Scene:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
+        """Return (width, height) in pixels."""
         return self.image.shape[1], self.image.shape[0]
 
     def at(self, x: float, y: float) -> Element | None:
-        """Return the topmost element whose box holds the point (x, y), in pixels; None on the bare desktop."""
+        """Return the topmost element at the point (x, y) in pixels; None on the bare desktop."""
         for element in reversed(self.elements):
             x1, y1, x2, y2 = element.box
             if x1 <= x < x2 and y1 <= y < y2:
@@ -93,37 +93,37 @@ class Scene:
         return None
 
     def matching(self, description: str) -> tuple[Element, ...]:
-        """Return all elements that a description fits; none where it is not one of this world's phrases."""
+        """Return all elements that a description matches; none if it is not a phrase of `describe`."""
         return tuple(self.elements[index] for index in matching(self.elements, description))
 
     def absent(self, seed: int | np.random.Generator) -> str:
-        """Return a description in the world's words that fits nothing on this screen.
+        """Return a description that matches nothing on this screen.
 
-        Three in four name a color and kind that no element has; the others a place where no such element is.
+        Three in four name a color and kind that no element has, the others a place without such an element.
 
         Args:
-            seed: any integer from 0, or a generator to draw one from.
+            seed: integer from 0, or a NumPy generator to draw one from.
 
         Raises:
-            InputError: another seed, or every color of every kind is on the screen.
+            InputError: the seed is neither, or every color of every kind is on the screen.
         """
         if isinstance(seed, np.random.Generator):
             seed = int(seed.integers(2**32))
         if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-            raise InputError(f"[scenes] seed is a whole number from 0, or a NumPy generator; got {brief(seed)}")
+            raise InputError(f"scenes: seed: expected a whole number from 0, or a NumPy generator; got {brief(seed)}")
         number = int(seed)
-        dice = Dice(f"absent {KEY} {number}")
+        rng = Rng(f"absent {KEY} {number}")
         for _ in range(ABSENT_TRIES):
-            kind = dice.choose(KINDS)
-            color = dice.choose((*COLORS, *NEUTRALS) if kind in SURFACES else COLORS)
+            kind = rng.choose(KINDS)
+            color = rng.choose((*COLORS, *NEUTRALS) if kind in SURFACES else COLORS)
             phrase = describe(color, kind)
-            if dice.chance(0.25) and self._movable:
-                element = self.elements[dice.choose(self._movable)]
-                place = dice.choose((DESKTOP, *self._places))
+            if rng.chance(0.25) and self._movable:
+                element = self.elements[rng.choose(self._movable)]
+                place = rng.choose((DESKTOP, *self._places))
                 phrase = describe(element.color, element.kind, place=place)
             if not matching(self.elements, phrase):
                 return phrase
-        raise InputError("[scenes] nothing is absent from this screen: every color of every kind is on it")
+        raise InputError("scenes: no description is absent from this screen: every color of every kind is on it")
 
     @cached_property
     def _movable(self) -> tuple[int, ...]:

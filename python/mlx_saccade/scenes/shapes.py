@@ -1,4 +1,4 @@
-"""How each kind of element is drawn. Every drawing touches all four edges of its box and stays inside it."""
+"""The drawings of each kind of element; each touches all four edges of its box and stays inside it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from .writing import write_centered, write_line, write_lines
 
 @dataclass(frozen=True)
 class Brush:
-    """What a drawing needs beside its box.
+    """The colors and variation of a drawing.
 
     Attributes:
-        color: the element's own.
-        body: the surface that it lays under its content; its color where it is no container.
-        ground: the surface that it stands on.
-        unit: the usual side in pixels of a control around it.
-        look: any whole number; chooses among equals, such as where a slider's knob is.
+        color: color of the element.
+        body: surface under its content; its color if it is not a container.
+        ground: surface beneath it.
+        unit: usual side of the controls around it, in pixels.
+        look: whole number that varies the drawing, such as the place of a slider's knob.
     """
 
     color: Color
@@ -43,7 +43,7 @@ def _line(box: Box, share: float) -> int:
 
 
 def _sub(box: Box, left: float, top: float, right: float, bottom: float) -> Box:
-    """The part of a box between these shares of its width and height, at least one pixel each way."""
+    """Return the part of a box between these shares of its width and height, at least one pixel each way."""
     width, height = box[2] - box[0], box[3] - box[1]
     x1, y1 = box[0] + round(left * width), box[1] + round(top * height)
     x2, y2 = box[0] + round(right * width), box[1] + round(bottom * height)
@@ -56,19 +56,19 @@ def _glyph(canvas: Canvas, box: Box, name: str, color: Color) -> None:
 
 
 def corner(unit: int) -> int:
-    """The radius of the corners of windows, panels and dialogs."""
+    """Return the radius of the corners of windows, panels and dialogs."""
     return max(1, round(0.28 * unit))
 
 
 def draw_window(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A body with an outline in the color; its title bar is an element of its own."""
+    """Draw a body with an outline in the color; its title bar is an element of its own."""
     canvas.rounded(box, corner(brush.unit), brush.color)
     line = max(1, round(0.09 * brush.unit))
     canvas.rounded(inset(box, line), corner(brush.unit) - line, brush.body)
 
 
 def draw_title_bar(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A strip in the color with round upper corners: three dots at one end, a title in the middle."""
+    """Draw a strip in the color with round upper corners: three dots at one end, a title in the middle."""
     canvas.rounded(box, corner(brush.unit), brush.color, top_only=True)
     height = box[3] - box[1]
     dot = max(2, round(0.34 * height))
@@ -84,19 +84,19 @@ def draw_title_bar(canvas: Canvas, box: Box, brush: Brush) -> None:
 
 
 def draw_panel(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A flat card with round corners, all in the color."""
+    """Draw a flat card with round corners, all in the color."""
     canvas.rounded(box, corner(brush.unit), brush.body)
 
 
 def draw_dialog(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A thick frame with round corners, a plain body, and a foot in a lighter shade of the color."""
+    """Draw a thick frame with round corners, a plain body, and a foot in a lighter shade of the color."""
     canvas.rounded(box, 2 * corner(brush.unit), brush.color)
     line = max(2, round(0.2 * brush.unit))
     canvas.rounded(inset(box, line), 2 * corner(brush.unit) - line, brush.body)
 
 
 def draw_toolbar(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A strip in the color with a darker rule under it and a grip of dots at its left end."""
+    """Draw a strip in the color with a darker rule under it and a grip of dots at its left end."""
     canvas.fill(box, brush.body)
     rule = max(1, round(0.06 * brush.unit))
     canvas.fill((box[0], box[3] - rule, box[2], box[3]), mix(brush.body, ink(brush.body), 0.35))
@@ -110,7 +110,7 @@ def draw_toolbar(canvas: Canvas, box: Box, brush: Brush) -> None:
 
 
 def draw_tab(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A tinted tongue with round upper corners, a band of the color along its top, and a word."""
+    """Draw a tinted tongue with round upper corners, a band of the color along its top, and a word."""
     canvas.rounded(box, corner(brush.unit), brush.body, top_only=True)
     height = box[3] - box[1]
     band = box[0], box[1], box[2], box[1] + max(2, round(0.26 * height))
@@ -119,20 +119,20 @@ def draw_tab(canvas: Canvas, box: Box, brush: Brush) -> None:
 
 
 def draw_list(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """Paper with a frame in the color and a wide band of it along the left."""
+    """Draw paper with a frame in the color and a wide band of it along the left."""
     canvas.fill(box, brush.body)
     canvas.frame(box, max(1, round(0.1 * brush.unit)), brush.color)
     canvas.fill((box[0], box[1], min(box[0] + max(2, round(0.24 * brush.unit)), box[2]), box[3]), brush.color)
 
 
 def draw_table(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """Paper with a frame in the color; head and rules are laid over it."""
+    """Draw paper with a frame in the color; head and rules are laid over it."""
     canvas.fill(box, brush.body)
     canvas.frame(box, max(1, round(0.1 * brush.unit)), brush.color)
 
 
 def draw_row(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A marked line of a list or table: a flat strip in the color, with writing."""
+    """Draw a marked line of a list or table: a flat strip in the color, with writing."""
     canvas.fill(box, brush.body)
     height = box[3] - box[1]
     line = (box[0] + height // 2, box[1], min(box[0] + 10 * height, box[2] - height // 4), box[3])
@@ -140,32 +140,32 @@ def draw_row(canvas: Canvas, box: Box, brush: Brush) -> None:
 
 
 def draw_dock(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A neutral strip; it has round corners where it does not reach the edges of the screen."""
+    """Draw a neutral strip; it has round corners where it does not reach the edges of the screen."""
     width, height = canvas.size
     floating = box[0] > 0 and box[1] > 0 and box[2] < width and box[3] < height
     canvas.rounded(box, 2 * corner(brush.unit) if floating else 0, brush.body)
 
 
 def draw_round_button(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A disc with an inner disc, so that it is not a ring."""
+    """Draw a disc with an inner disc, so that it is not a ring."""
     canvas.ellipse(box, brush.color)
     canvas.ellipse(_sub(box, 0.36, 0.36, 0.64, 0.64), mark(brush.color))
 
 
 def draw_square_button(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A square with round corners and a bar across."""
+    """Draw a square with round corners and a bar across."""
     canvas.rounded(box, _line(box, 0.16), brush.color)
     canvas.fill(_sub(box, 0.25, 0.43, 0.75, 0.57), mark(brush.color))
 
 
 def draw_push_button(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A wide block with round corners and a word."""
+    """Draw a wide block with round corners and a word."""
     canvas.rounded(box, _line(box, 0.22), brush.color)
     write_centered(canvas, _sub(box, 0.12, 0, 0.88, 1), round(0.62 * (box[3] - box[1])), mark(brush.color), brush.look)
 
 
 def draw_slider(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A thin track from edge to edge and a darker knob as high as the box."""
+    """Draw a thin track from edge to edge and a darker knob as high as the box."""
     canvas.rounded(_sub(box, 0, 0.36, 1, 0.64), _line(box, 0.14), brush.color)
     height = box[3] - box[1]
     x = box[0] + round((0.1 + 0.8 * (brush.look % 97) / 97) * (box[2] - box[0] - height))
@@ -173,7 +173,7 @@ def draw_slider(canvas: Canvas, box: Box, brush: Brush) -> None:
 
 
 def draw_check_box(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A square outline with a tick."""
+    """Draw a square outline with a tick."""
     line = _line(box, 0.14)
     canvas.rounded(box, line, brush.color)
     canvas.fill(inset(box, line), mix(brush.ground, WHITE if bright(brush.ground) else (0, 0, 0), 0.6))
@@ -182,7 +182,7 @@ def draw_check_box(canvas: Canvas, box: Box, brush: Brush) -> None:
 
 
 def draw_text_field(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A long outline around paper, with a line of writing that does not fill it."""
+    """Draw a long outline around paper, with a line of writing that does not fill it."""
     line = _line(box, 0.12)
     canvas.rounded(box, line, brush.color)
     fill = mix(brush.ground, WHITE if bright(brush.ground) else (0, 0, 0), 0.6)
@@ -191,7 +191,7 @@ def draw_text_field(canvas: Canvas, box: Box, brush: Brush) -> None:
 
 
 def draw_toggle_switch(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """A pill with a knob at one end."""
+    """Draw a pill with a knob at one end."""
     canvas.rounded(box, _side(box) // 2, brush.color)
     height = box[3] - box[1]
     inner = max(1, height // 7)
@@ -200,34 +200,34 @@ def draw_toggle_switch(canvas: Canvas, box: Box, brush: Brush) -> None:
 
 
 def draw_text(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """Decoration: as many lines of writing as find room, `unit` pixels high each."""
+    """Draw as many lines of writing as fit, `unit` pixels high each."""
     write_lines(canvas, box, brush.unit, brush.color, brush.look)
 
 
 def draw_one_line(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """Decoration: one line of writing, halfway down the box."""
+    """Draw one line of writing, halfway down the box."""
     write_line(canvas, box, brush.unit, brush.color, brush.look)
 
 
 def draw_caption(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """Decoration: a word or two in the middle of the box."""
+    """Draw a word or two in the middle of the box."""
     write_centered(canvas, box, brush.unit, brush.color, brush.look)
 
 
 def draw_head(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """Decoration: the head of a table, with writing all along it."""
+    """Draw the head of a table, with writing all along it."""
     canvas.fill(box, brush.color)
     inner = (box[0] + brush.unit // 2, box[1], box[2] - brush.unit // 2, box[3])
     write_line(canvas, inner, round(0.7 * (box[3] - box[1])), mix(brush.color, ink(brush.color), 0.85), brush.look)
 
 
 def draw_block(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """Decoration: a plain rectangle."""
+    """Draw a plain rectangle."""
     canvas.fill(box, brush.color)
 
 
 def draw_foot(canvas: Canvas, box: Box, brush: Brush) -> None:
-    """Decoration: the foot of a dialog, with the round lower corners of its inside."""
+    """Draw the foot of a dialog, with the round lower corners of its inside."""
     x1, y1, x2, y2 = box
     radius = 2 * corner(brush.unit) - max(2, round(0.2 * brush.unit))
     canvas.rounded(box, radius, brush.color)

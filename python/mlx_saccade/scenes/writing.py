@@ -1,4 +1,4 @@
-"""Writing that nobody can read: bars in the place of words, so that no screen depends on a font."""
+"""Unreadable writing: bars in place of words, so that no screen depends on a font."""
 
 from typing import Final
 
@@ -6,19 +6,19 @@ from .boxes import Box
 from .palette import Color
 from .raster import Canvas
 
-# Lengths of words in a running text, in letters; where a line starts in it comes from its `look`.
+# Lengths of the words of a text, in letters; the `look` of a line chooses where it starts.
 LETTERS: Final = (3, 6, 2, 8, 5, 4, 7, 3, 9, 2, 4, 6, 5, 3, 10, 4, 2, 7, 5, 3, 6, 4, 8, 3, 2, 5, 7, 4, 6, 3, 5)
 LETTER: Final = 0.3  # width of a letter, in heights of a line
 INK: Final = 0.42  # height of a word's bar, in heights of a line
 
 
 def _bar(box: Box, size: int) -> int:
-    """Height in pixels of the words in a line of this size; no more than the box, which may have been cut short."""
+    """Return the height in pixels of the words in a line of this size, at most the height of the box."""
     return min(max(1, round(INK * size)), box[3] - box[1])
 
 
 def write_line(canvas: Canvas, box: Box, size: int, color: Color, look: int) -> None:
-    """Write words of height `size` (pixels, as a line of text) from the left of a box, halfway down it."""
+    """Write words in a line of `size` pixels from the left of a box, in its vertical middle."""
     x, right = box[0], box[2]
     bar = _bar(box, size)
     y = (box[1] + box[3] - bar) // 2
@@ -46,7 +46,7 @@ def write_centered(canvas: Canvas, box: Box, size: int, color: Color, look: int)
 
 
 def write_lines(canvas: Canvas, box: Box, size: int, color: Color, look: int) -> None:
-    """Write a paragraph: lines of height `size` one below the other, the last one short."""
+    """Write a paragraph of lines of height `size`, the last one short."""
     x1, y1, x2, y2 = box
     pitch = max(2, size)
     count = max(1, (y2 - y1) // pitch)

@@ -38,9 +38,9 @@ def _load_openblas() -> ctypes.CDLL | None:
     """Load OpenBLAS into the global scope; return None if it is disabled, not needed or not installed."""
     if sys.platform != "linux" or os.environ.get("SACCADE_OPENBLAS") == "0":
         return None
-    given = os.environ.get(_CORE_TYPE)
+    preset = os.environ.get(_CORE_TYPE)
     try:
-        core = None if given is not None else core_type(Path("/proc/cpuinfo").read_text())
+        core = None if preset is not None else core_type(Path("/proc/cpuinfo").read_text())
     except OSError:
         core = None
     if core is not None:

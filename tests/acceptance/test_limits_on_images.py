@@ -190,7 +190,7 @@ def test_each_image_has_its_own(engine: Engine, image: np.ndarray) -> None:
         ({"min_pixels": 5000, "min_tokens": 8}, "min_tokens and min_pixels limit the same"),
         ({"resized_width": 280}, "resized_width without resized_height"),
         ({"resized_width": 280, "resized_height": 280, "max_tokens": 9}, "max_tokens limits what resized_height"),
-        ({"resized_width": 28000, "resized_height": 28}, "1000 times"),
+        ({"resized_width": 28000, "resized_height": 28}, "a ratio of 1000"),
         ({"min_tokens": 60, "max_tokens": 50}, "60"),
         ({"budget": "plenty"}, "budget: expected a whole number of tokens"),
         ({"budget": 1}, "below the least of qwen2.5-vl, 4 tokens"),

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mlx_saccade as saccade
 from mlx_saccade import grounding
 from mlx_saccade.grounding import Box
-from mlx_saccade.preprocess import plan as budget
 
 ONE = (Box((10, 20, 30, 40), "a"),)
 TWO = (*ONE, Box((50, 60, 70, 80), "b"))
@@ -125,7 +125,7 @@ def test_long_nonsense_takes_no_time(piece: str) -> None:
 
 
 def test_boxes_come_back_in_source_pixels() -> None:
-    plan = budget.plan((3840, 2160), budget=1280)
+    plan = saccade.plan((3840, 2160), budget=1280)
     width, height = plan.resized_size
     text = json.dumps([{"bbox_2d": [0, 0, width, height], "label": "all"}, {"bbox_2d": [10, 20, 30, 40], "label": "a"}])
     everything, part = grounding.read(text, plan)
@@ -136,19 +136,19 @@ def test_boxes_come_back_in_source_pixels() -> None:
 
 @pytest.mark.parametrize("family", ["qwen2-vl", "qwen3-vl"])
 def test_thousandths_need_no_resized_size(family: str) -> None:
-    plan = budget.plan((3840, 2160), family=family, budget=1280)
+    plan = saccade.plan((3840, 2160), family=family, budget=1280)
     (box,) = grounding.read('{"bbox_2d": [0, 250, 500, 1000], "label": "a"}', plan)
     assert box == Box((0, 540, 1920, 2160), "a")
 
 
 def test_boxes_are_clipped_and_those_outside_left_out() -> None:
-    plan = budget.plan((280, 280), budget=1280)
+    plan = saccade.plan((280, 280), budget=1280)
     text = '[{"bbox_2d": [-20, 100, 400, 400]}, {"bbox_2d": [300, 300, 400, 400]}, {"bbox_2d": [-9, -9, -1, 50]}]'
     assert [box.xyxy for box in grounding.read(text, plan)] == [(0, 100, 280, 280)]
 
 
 def test_boxes_that_only_touch_the_edge_are_left_out() -> None:
-    plan = budget.plan((280, 280), budget=1280)
+    plan = saccade.plan((280, 280), budget=1280)
     touching = [(280, 10, 300, 50), (10, 280, 50, 300), (-20, 10, 0, 50), (10, -20, 50, 0), (280, 280, 280, 280)]
     assert grounding.to_source([Box(corners) for corners in touching], plan) == ()
     inside = Box((20, 30, 20, 30), "a point")

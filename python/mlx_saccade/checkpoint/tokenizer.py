@@ -99,20 +99,20 @@ class Prompts:
         counts = {self._image: iter(image_tokens), self._video: iter(video_tokens)}
         return [copy for token in ids for copy in [token] * (next(counts[token]) if token in counts else 1)]
 
-    def _check_count(self, ids: Sequence[int], messages: Sequence[Message], kind: str, token: int, given: int) -> None:
+    def _check_count(self, ids: Sequence[int], messages: Sequence[Message], kind: str, token: int, count: int) -> None:
         placeholders = ids.count(token)
-        if placeholders == given:
+        if placeholders == count:
             return
         parts = sum(part.get("type") == kind for message in messages for part in _parts(message))
         why = "Check the messages"
-        if parts == given:
+        if parts == count:
             name = self._image_name if kind == "image" else f"{kind} token"
             why = (
                 f"The messages have {parts}: the template's {kind} token is not {name} {token}, the {kind}_token_id of "
                 f"config.json and tokenizer.json, or the template leaves {kind}s out"
             )
         raise InputError(
-            f"{self._template.where}: expected {given} {kind}s in the chat template's text; got {placeholders}. {why}"
+            f"{self._template.where}: expected {count} {kind}s in the chat template's text; got {placeholders}. {why}"
         )
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -67,21 +67,21 @@ class PixelLimits:
 NO_LIMITS = PixelLimits()
 
 
-def read(given: Budget, where: str) -> PixelLimits:
+def read(budget: Budget, where: str) -> PixelLimits:
     """Read and check the limits of one level.
 
     Args:
-        given: a budget, a mapping of options, or None.
+        budget: a budget, a mapping of options, or None.
         where: owner of the limits, for messages, such as "image 1".
 
     Raises:
         InputError: an option is unknown or not a whole number, or two contradict each other; the message names them.
     """
-    if given is None:
+    if budget is None:
         return NO_LIMITS
-    if not isinstance(given, Mapping):
-        return PixelLimits(upper=_budget(given, where))
-    options = _flat(given, where)
+    if not isinstance(budget, Mapping):
+        return PixelLimits(upper=_budget(budget, where))
+    options = _flat(budget, where)
     unknown = [name for name in options if name not in NAMES]
     if unknown:
         raise InputError(f"{where}: unknown option {brief(unknown[0])}. Known: {', '.join(NAMES)}")
@@ -164,12 +164,12 @@ def _exactly(source_size: tuple[int, int], family: Family, size: tuple[int, int]
     """Round an exact size to whole tokens within the family's limits, as Qwen's tools do for any source size."""
     width, height = size
     high, wide = smart_resize(height, width, family.factor, family.min_pixels, family.max_pixels)
-    return Plan(family, source_size, (wide, high), wide * high, wide * high, f"{width}x{height} pixels, as asked")
+    return Plan(family, source_size, (wide, high), wide * high, wide * high, f"{width}x{height} pixels, exact size")
 
 
-def _flat(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _flat(budget: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return the options that are not None, with those of `size` among them."""
-    options = {name: value for name, value in given.items() if value is not None}
+    options = {name: value for name, value in budget.items() if value is not None}
     size = options.pop("size", None)
     if size is None:
         return options
@@ -201,20 +201,20 @@ def _upper(options: Mapping[str, Any], where: str) -> int | str | None:
     return None
 
 
-def _budget(given: Any, where: str) -> int | str:
+def _budget(value: Any, where: str) -> int | str:
     """Check the type of a budget; `mlx_saccade.plan` checks the text."""
-    if isinstance(given, str):
-        return given
-    return _whole(given, "budget", where)
+    if isinstance(value, str):
+        return value
+    return _whole(value, "budget", where)
 
 
 def _exact(options: Mapping[str, Any], where: str) -> tuple[int, int] | None:
-    given = [name for name in _EXACT if name in options]
-    if not given:
+    names = [name for name in _EXACT if name in options]
+    if not names:
         return None
-    if len(given) == 1:
+    if len(names) == 1:
         missing = next(name for name in _EXACT if name not in options)
-        raise InputError(f"{where}: {given[0]} without {missing}; give both")
+        raise InputError(f"{where}: {names[0]} without {missing}. Give both")
     high, wide = (_whole(options[name], name, where) for name in _EXACT)
     return wide, high
 

@@ -52,10 +52,10 @@ def smart_resize(
     Raises:
         InputError: a value is not a whole number of at least 1, or the ratio of the sides is over 200.
     """
-    given = {
+    arguments = {
         "height": height, "width": width, "factor": factor, "min_pixels": min_pixels, "max_pixels": max_pixels
     }  # fmt: skip
-    values = (_whole(value, name, "a whole number, at least 1") for name, value in given.items())
+    values = (_whole(value, name, "a whole number, at least 1") for name, value in arguments.items())
     return _core.smart_resize(*values)
 
 
@@ -159,8 +159,8 @@ def plan(
 
     Raises:
         InputError: the budget is malformed, below the lower limit, or too small for the image's shape; the ratio of
-            the sides is over 200; the family or runtime is unknown; or `media.image_size` refuses the image. The
-            number of pixels is no reason, as none is decoded.
+            the sides is over 200; the family or runtime is unknown; or `media.image_size` refuses the image. Any
+            number of pixels is accepted, as none is decoded.
         FileNotFoundError: the file does not exist.
     """
     family = families.get(family)

@@ -95,7 +95,7 @@ def tell_apart(first: Placement, second: Placement) -> tuple[Relation, Relation]
 
     Different containers are tried before sides. A container does not distinguish if the other element is in it too.
     """
-    a, b = (stand.containers[0] if stand.containers else None for stand in (first, second))
+    a, b = (place.containers[0] if place.containers else None for place in (first, second))
     if a != b and a not in second.containers and b not in first.containers:
         return Relation(container=a), Relation(container=b)
     (x1, y1), (x2, y2) = center(first.box), center(second.box)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from mlx_saccade.cli import output
 from mlx_saccade.cli.options import add_budget_arguments, add_checkpoint_arguments, add_reading_arguments, image_given
 from mlx_saccade.errors import InputError
-from mlx_saccade.preprocess import plan as budget
 from mlx_saccade.preprocess import tower_memory
+from mlx_saccade.preprocess.plan import Plan
+from mlx_saccade.preprocess.plan import plan as plan_image
 
 if TYPE_CHECKING:
     from mlx_saccade.media.color import Color
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_budget_arguments(parser)
 
 
-def describe(plan: budget.Plan) -> dict[str, Any]:
+def describe(plan: Plan) -> dict[str, Any]:
     """The plan as JSON values; sizes are (width, height), memory in bytes."""
     return {
         "family": plan.family.name,
@@ -63,7 +64,7 @@ def describe(plan: budget.Plan) -> dict[str, Any]:
     }
 
 
-def memory_of(plan: budget.Plan, model: Model | None) -> dict[str, dict[str, int]]:
+def memory_of(plan: Plan, model: Model | None) -> dict[str, dict[str, int]]:
     """Predicted bytes, as JSON values: of a question to `model`, or without one of the family's known towers."""
     if model is not None:
         return {"model_bytes": question_bytes(model, plan)}
@@ -87,7 +88,7 @@ def outline(path_or_id: str, revision: str | None) -> tuple[Model, tuple[int, in
     return model, models.preprocessor_config.read(folder, model.config.vision).pixel_limits
 
 
-def question_bytes(model: Model, plan: budget.Plan) -> dict[str, int]:
+def question_bytes(model: Model, plan: Plan) -> dict[str, int]:
     """Predicted bytes of a short question about one image, beyond the weights but for those and the peak."""
     from mlx_saccade.models import memory
 
@@ -108,7 +109,7 @@ def writable_picture(path: str, image: str) -> str:
     return image_format(path)
 
 
-def draw_plan(plan: budget.Plan, image: Any, color: Color, path: str, file_format: str) -> None:
+def draw_plan(plan: Plan, image: Any, color: Color, path: str, file_format: str) -> None:
     """Write the picture of a plan; a size without an image gets a plain ground."""
     from mlx_saccade import files
     from mlx_saccade.cli import plan_picture
@@ -146,7 +147,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--color {options.color} needs the image itself; got {options.image}")
     model, limits = (None, None) if options.model is None else outline(options.model, options.revision)
     family = "qwen2.5-vl" if options.family is None else options.family
-    plan = budget.plan(
+    plan = plan_image(
         image,
         family=family if model is None else model.config.family,
         budget=options.budget,

@@ -54,16 +54,16 @@ class ImageProcessor:
         Raises:
             InputError: another limit is given, or the budget cannot be used.
         """
-        given = {name: value for name, value in limits.items() if value is not None}
-        unknown = sorted(set(given) - set(_LIMITS))
+        options = {name: value for name, value in limits.items() if value is not None}
+        unknown = sorted(set(options) - set(_LIMITS))
         if unknown:
             raise InputError(
                 f"limits: expected min_pixels or max_pixels; got {', '.join(unknown)}. Or set the budget of enable()"
             )
         own = (int(self.original.min_pixels), int(self.original.max_pixels))
-        if not given:
+        if not options:
             return plan(size, family=self.family, budget=self.budget, checkpoint_pixels=own)
-        pixels = (given.get("min_pixels", own[0]), given.get("max_pixels", own[1]))
+        pixels = (options.get("min_pixels", own[0]), options.get("max_pixels", own[1]))
         return plan(size, family=self.family, budget="checkpoint", checkpoint_pixels=pixels)
 
     def __call__(self, images: Any, **limits: Any) -> dict[str, NDArray[Any]]:

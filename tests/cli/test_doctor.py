@@ -87,7 +87,7 @@ def test_doctor_names_a_model_cache_that_is_no_folder(tmp_path: Path, monkeypatc
     os.mkfifo(tmp_path / "cache")
     found = doctor.examine_cache()
     assert found.wrong
-    assert "is no folder; set HF_HUB_CACHE" in found.advice
+    assert "expected a folder; got a file. Set HF_HUB_CACHE" in found.advice
 
 
 def test_doctor_reports_a_broken_mlx_instead_of_breaking(tmp_path: Path) -> None:

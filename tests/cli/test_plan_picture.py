@@ -95,7 +95,7 @@ def test_the_legend_says_the_sizes() -> None:
     words = "\n".join(text for _, text in plan_picture.legend(plan, plan_picture.lay_out(plan), plain=True))
     for said in (
         "3840 x 2160", "1316 x 728", "1,222 tokens", "47 x 26", "66 whole windows", "18 partial windows", "6 of 3 x 4",
-        "11 of 4 x 2", "1 of 3 x 2", "1280 tokens", "2.918 x 2.967", "plain ground",
+        "11 of 4 x 2", "1 of 3 x 2", "1280 tokens", "2.918 x 2.967", "plain background",
     ):  # fmt: skip
         assert said in words
     whole = saccade.plan((112, 112))

@@ -80,7 +80,7 @@ def test_locate_prints_where_to_click(picture: Path, capsys: pytest.CaptureFixtu
     assert found["point"] == [(x1 + x2) / 2, (y1 + y2) / 2]
     _, out, _ = run(capsys, "locate", picture, "the light window", "--point", "--constrained")
     assert out.startswith(f"the light window: {found['point'][0]:.0f}, {found['point'][1]:.0f}")
-    assert "x, y of the middle in the pixels of the 640 x 400 source" in out
+    assert "x, y of the center in the pixels of the 640 x 400 source" in out
 
 
 def test_locate_prints_what_was_asked_and_then_what_the_model_says(
@@ -95,9 +95,9 @@ def test_locate_prints_what_was_asked_and_then_what_the_model_says(
     monkeypatch.setattr(saccade.engine.Engine, "locate", renamed)
     lines = run(capsys, "locate", picture, "one", "a pane", "--constrained")[1].splitlines()
     assert lines[0].startswith("one: ")
-    assert lines[0].endswith(" (the model says: a pane)")
+    assert lines[0].endswith(" (the model's label: a pane)")
     assert lines[1].startswith("a pane: ")
-    assert "says" not in lines[1]
+    assert "label" not in lines[1]
 
 
 def test_locate_draws_all_boxes(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,7 +180,7 @@ def test_a_question_is_not_forgotten(picture: Path, capsys: pytest.CaptureFixtur
     for words in ((picture,), (picture, picture), (picture, "--max-tokens", "3")):
         code, out, err = run(capsys, "ask", *words)
         assert (code, out) == (2, "")
-        assert "is a file, and no question comes after it" in err
+        assert "expected a question after the images; got the file" in err
 
 
 def talk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], said: str, *words: Any) -> Any:

@@ -218,7 +218,9 @@ def test_mistakes_are_one_line_and_make_nothing(words: tuple[str, ...], tmp_path
 
 
 def test_what_is_no_folder_is_one_line(tmp_path: Path) -> None:
-    assert_mistake(run_command("scenes", "--out", "", "--n", "1", cwd=tmp_path), "--out is empty")
+    assert_mistake(
+        run_command("scenes", "--out", "", "--n", "1", cwd=tmp_path), "--out: expected a folder; got an empty name"
+    )
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "afile").write_text("mine")
     assert_mistake(

@@ -309,7 +309,7 @@ def test_the_command_prints_figures_and_json(
     words = ["tiny", "evaluate", "--screens", "3", "--out", str(tmp_path / "j")]
     assert main(words) == 0
     told = capsys.readouterr().out
-    assert "what is at a point" in told and "nothing said of a bare box" in told
+    assert "what is at a point" in told and "'nothing' for a bare box" in told
     assert "3 screens, 66 to 66 tokens" in told and "at a budget of 76 (66 to 66 tokens)" in told
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

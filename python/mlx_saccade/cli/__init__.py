@@ -1,5 +1,4 @@
-"""The command line: one file a command, each with `add_arguments(parser)` and `run(args) -> exit code`.
+"""The command line: each module of `commands` has `add_arguments(parser)` and `run(options) -> exit code`.
 
-The modules of the commands are imported when their command is asked for, so that `mlx-saccade --help` does not wait for
-libraries that it will not use.
+A command's module is imported only to run it, so `mlx-saccade --help` does not wait for libraries that it does not use.
 """

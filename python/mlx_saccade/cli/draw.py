@@ -1,4 +1,4 @@
-"""Draws boxes on an image, for people to look at."""
+"""Pictures with boxes drawn on them, and their file formats."""
 
 from __future__ import annotations
 
@@ -21,26 +21,24 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def image_format(path: str | Path) -> str:
-    """Pillow's name of the format that a file's ending asks for.
+    """Return Pillow's name of the format of a file name's suffix.
 
     Raises:
-        InputError: an ending that is none of .png, .jpg, .jpeg, .webp.
+        InputError: a suffix other than .png, .jpg, .jpeg and .webp.
     """
-    ending = Path(path).suffix.lower()
-    if ending not in FORMATS:
-        raise InputError(
-            f"{path}: cannot tell the image format from {ending or 'no ending'}; use one of {', '.join(FORMATS)}"
-        )
-    return FORMATS[ending]
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise InputError(f"{path}: expected one of {', '.join(FORMATS)}; got {suffix or 'no suffix'}. Rename the file")
+    return FORMATS[suffix]
 
 
 def refuse_the_source(option: str, target: Path, image: str) -> None:
-    """Drawing over the only copy of a screenshot would lose it.
+    """Refuse to write a picture over the image that it shows.
 
     Args:
-        option: that gave `target`, for the message.
-        target: to be written.
-        image: what is drawn, as the user gave it.
+        option: name of the option for `target`, for the message.
+        target: path of the picture.
+        image: the image, as the user gave it.
 
     Raises:
         InputError: `target` is the image itself.
@@ -50,33 +48,33 @@ def refuse_the_source(option: str, target: Path, image: str) -> None:
     try:
         path = sources.named_file(image)
         same = path is not None and target.exists() and target.samefile(path)
-    except (OSError, ValueError):  # `image` is no file: a size, or missing, which opening it will say
+    except (OSError, ValueError):  # a size, or a missing file, which opening it reports
         same = False
     if same:
-        raise InputError(f"{option} {target}: is the image itself; name another file")
+        raise InputError(f"{option} {target}: expected a new file; got the image itself. Name another file")
 
 
 def draw_boxes(
     pixels: NDArray[np.uint8], boxes: Sequence[tuple[Sequence[float], str]], *, file_format: str = "PNG"
 ) -> bytes:
-    """An encoded copy of an image with boxes and their labels drawn on it.
+    """Return the file of a copy of an image with boxes and labels drawn on it.
 
     Args:
         pixels: uint8 [height, width, 3].
-        boxes: ((x1, y1, x2, y2) in pixels of that image, label) for each box; labels equal in number of colors cycle.
-        file_format: PNG, JPEG or WEBP.
+        boxes: ((x1, y1, x2, y2) in pixels of the image, label) of each box; the colors repeat after eight.
+        file_format: PNG (default), JPEG or WEBP.
 
     Returns:
-        The bytes of the image file.
+        The bytes of the file.
 
     Raises:
-        InputError: the format cannot hold a picture of this size.
+        InputError: the picture is too large for the format.
     """
     from PIL import Image, ImageDraw, ImageFont
 
     image = Image.fromarray(pixels)
     canvas = ImageDraw.Draw(image)
-    # Lines and text keep the same share of the picture at every size, so that a 4K one is legible when shrunk.
+    # Lines and text grow with the picture, so that a 4K one is legible when it is shrunk.
     stroke = max(2, round(max(image.size) / 640))
     font = ImageFont.load_default(size=max(12, max(image.size) // 90))
     for index, ((x1, y1, x2, y2), label) in enumerate(boxes):
@@ -92,20 +90,22 @@ def draw_boxes(
 
 
 def encode(image: Image.Image, file_format: str, **lossy: int) -> bytes:
-    """The bytes of an image file.
+    """Return the bytes of an image's file.
 
     Args:
-        image: what to write.
+        image: the image.
         file_format: PNG, JPEG or WEBP.
-        lossy: options of the latter two, such as quality=92.
+        lossy: options of JPEG and WEBP, such as quality=92.
 
     Raises:
-        InputError: the format cannot hold a picture of this size.
+        InputError: the picture is too large for the format.
     """
     stream = io.BytesIO()
     try:
         image.save(stream, file_format, **({"compress_level": 3} if file_format == "PNG" else lossy))
     except (OSError, ValueError) as error:  # WebP ends at 16,383 pixels a side, JPEG at 65,500
         size = f"{image.width} x {image.height}"
-        raise InputError(f"a picture of {size} cannot be written as {file_format} ({error}); save a .png") from None
+        raise InputError(
+            f"picture: expected a size that {file_format} can hold; got {size} ({error}). Save a .png"
+        ) from None
     return stream.getvalue()

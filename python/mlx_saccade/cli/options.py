@@ -1,4 +1,7 @@
-"""What the commands that ask a model have in common: its options, loading it, and what an answer cost."""
+"""The options that several commands share, in groups, and the values that they stand for.
+
+Nothing heavy is imported here: `mlx-saccade --help` and `plan` do not wait for NumPy or MLX.
+"""
 
 from __future__ import annotations
 
@@ -6,84 +9,95 @@ import argparse
 import re
 from typing import TYPE_CHECKING, Any
 
+from mlx_saccade import validation
 from mlx_saccade.cli import output
-from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
+    from mlx_saccade.cli.progress import Progress
     from mlx_saccade.engine import Answer, Engine
     from mlx_saccade.media import ImageOptions
 
-from mlx_saccade import validation
+    Arguments = argparse.ArgumentParser | argparse._ArgumentGroup
 
 __all__ = [
-    "SIZE",
     "add_answer_arguments",
-    "add_budget_arguments",
+    "add_budget_argument",
+    "add_budgets_argument",
     "add_cache_arguments",
     "add_checkpoint_arguments",
+    "add_family_argument",
+    "add_image_arguments",
+    "add_image_or_size",
     "add_memory_argument",
+    "add_min_tokens_argument",
     "add_model_arguments",
-    "add_reading_arguments",
+    "add_out_argument",
+    "add_revision_argument",
+    "add_screen_arguments",
+    "add_system_argument",
     "add_url_argument",
-    "budgets_of",
+    "answer_json",
+    "answer_options",
     "cache_options",
-    "how",
-    "image_given",
+    "image_options",
     "image_or_size",
-    "load",
+    "image_or_size_of",
+    "load_engine",
+    "parse_budgets",
     "parse_size",
     "print_cost",
-    "reading",
-    "with_point",
 ]
 
-# More digits than any image has would only be slow to read.
-SIZE = re.compile(r"(\d{1,9})x(\d{1,9})")
+# Digits are bounded, so that no number is slow to read.
+_SIZE = re.compile(r"(\d{1,9})x(\d{1,9})")
+_TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model for a real one"
 
 
-def add_budget_arguments(parser: argparse.ArgumentParser) -> None:
-    """The option that every command which spends tokens understands."""
-    parser.add_argument(
-        "--budget",
-        metavar="B",
-        help="at most so many tokens (1280), pixels (1003520px), 'checkpoint', or a runtime's limits (ollama@0.13.3); "
-        "default 1280 or the checkpoint's cap where that is lower",
-    )
+# Images and sizes.
 
 
-def add_checkpoint_arguments(
-    parser: argparse.ArgumentParser, what: str = "a checkpoint folder or hub id (default: the packaged one)"
-) -> None:
-    """Which checkpoint; `what` is the help on it."""
-    parser.add_argument("--model", metavar="PATH|ID", help=what)
-    parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a hub id")
+def add_image_or_size(parser: Arguments, *, default: str | None = None) -> None:
+    """Add an image, or a size in its place."""
+    text = "image file, or size such as 3840x2160"
+    if default is None:
+        parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help=text)
+    else:
+        help_text = f"{text} (default {default})"
+        parser.add_argument("image", nargs="?", default=default, metavar="IMAGE|WIDTHxHEIGHT", help=help_text)
 
 
-def add_url_argument(parser: argparse.ArgumentParser) -> None:
-    """The option without which no command uses the network for an image."""
-    parser.add_argument("--allow-url", action="store_true", help="let an image be an http or https URL")
+def add_url_argument(parser: Arguments) -> None:
+    """Add the option without which no image is fetched from the network."""
+    parser.add_argument("--allow-url", action="store_true", help="accept http and https URLs as images (default no)")
 
 
-def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that decodes an image."""
+def add_image_arguments(parser: Arguments) -> None:
+    """Add the options of decoding an image; `image_options` reads them."""
     parser.add_argument(
         "--color",
         choices=("convert", "ignore"),
         default="convert",
-        help="convert embedded color profiles to sRGB (default), or ignore them as transformers does",
+        help="convert embedded color profiles to sRGB (default), or ignore them",
     )
     add_url_argument(parser)
 
 
+def add_family_argument(parser: Arguments, *, default: str | None = "qwen2.5-vl") -> None:
+    """Add the model family; `default` None tells whether one was given."""
+    parser.add_argument(
+        "--family", default=default, metavar="NAME", help="qwen2-vl, qwen2.5-vl or qwen3-vl (default qwen2.5-vl)"
+    )
+
+
 def image_or_size(word: str) -> str | tuple[int, int]:
-    """A size where the word reads as one (3840x2160), the path of an image otherwise."""
-    match = SIZE.fullmatch(word)
+    """Return (width, height) of a word such as 3840x2160, and any other word as it is: the path of an image."""
+    match = _SIZE.fullmatch(word)
     return (int(match[1]), int(match[2])) if match else word
 
 
-def image_given(options: argparse.Namespace) -> Any:
-    """The size or image that `options.image` names; with --allow-url its bytes, fetched once for all uses."""
+def image_or_size_of(options: argparse.Namespace) -> Any:
+    """Return the size or image of `options.image`; with --allow-url the image's bytes, fetched once for all uses."""
     image = image_or_size(options.image)
     if options.allow_url and isinstance(image, str):
         from mlx_saccade import media
@@ -93,96 +107,23 @@ def image_given(options: argparse.Namespace) -> Any:
 
 
 def parse_size(option: str, word: str) -> tuple[int, int]:
-    """(width, height) from 3840x2160, given as `option`.
+    """Return (width, height) of a word such as 3840x2160.
+
+    Args:
+        option: name of the option, for the message.
+        word: the option's value.
 
     Raises:
-        InputError: `word` is not of that form.
+        InputError: the word is not a size.
     """
-    match = SIZE.fullmatch(word)
+    match = _SIZE.fullmatch(word)
     if match is None:
-        raise InputError(f"{option} {word}: is no size; write WIDTHxHEIGHT, such as 3840x2160")
+        raise InputError(f"{option}: expected WIDTHxHEIGHT; got {word}. Write a size such as 3840x2160")
     return int(match[1]), int(match[2])
 
 
-def budgets_of(text: str) -> tuple[int, ...]:
-    """Budgets in tokens from "64,256"."""
-    try:
-        budgets = tuple(int(word) for word in text.split(","))
-    except ValueError:
-        raise InputError(f"--budgets {text}: is no list of whole numbers; write 64,256,1024") from None
-    if len(set(budgets)) != len(budgets):
-        raise InputError(f"--budgets {text}: names a budget twice")
-    return budgets
-
-
-TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model for a real one"
-
-
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which model is asked, and what it is shown."""
-    add_checkpoint_arguments(parser)
-    parser.add_argument(
-        "--verbose",
-        action="store_true",
-        help="say on standard error what was shown, what it took and which keys of config.json change nothing",
-    )
-    parser.add_argument(
-        "--fit", action="store_true", help="show images with fewer tokens where the model cannot read as many"
-    )
-    add_cache_arguments(parser)
-    add_reading_arguments(parser)
-    add_memory_argument(
-        parser, "refuse what would take more memory, such as 8GB, what is kept of earlier questions dropped first"
-    )
-    add_budget_arguments(parser)
-
-
-def add_memory_argument(parser: argparse.ArgumentParser, what: str) -> None:
-    """The most memory; `what` is the help on what it bounds."""
-    default = "(default: what MLX recommends for the GPU; on the CPU three quarters of what is left)"
-    parser.add_argument("--memory-limit", metavar="SIZE", help=f"{what} {default}")
-
-
-def add_answer_arguments(parser: argparse.ArgumentParser, *, max_tokens: int) -> None:
-    """How the answer is made."""
-    parser.add_argument(
-        "--max-tokens",
-        type=int,
-        default=max_tokens,
-        metavar="N",
-        help=f"cut the answer off there (default {max_tokens})",
-    )
-    parser.add_argument(
-        "--temperature",
-        type=float,
-        default=0.0,
-        metavar="T",
-        help="0 (default) for the likeliest words, higher for others",
-    )
-    parser.add_argument(
-        "--top-p", type=float, default=1.0, metavar="P", help="draw from the likeliest words of share P"
-    )
-    parser.add_argument("--top-k", type=int, metavar="K", help="draw from the K likeliest words")
-    parser.add_argument("--min-p", type=float, default=0.0, metavar="P", help="no word below P times the likeliest one")
-    parser.add_argument(
-        "--repetition-penalty",
-        type=float,
-        default=1.0,
-        metavar="R",
-        help="above 1, words already there are less likely",
-    )
-    parser.add_argument("--seed", type=int, metavar="S", help="the same seed gives the same answer")
-    parser.add_argument("--stop", action="append", metavar="TEXT", help="end the answer before TEXT; may be repeated")
-
-
-def how(options: argparse.Namespace, progress: Progress | None = None) -> dict[str, Any]:
-    """The options of `add_answer_arguments` as an engine takes them."""
-    names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop")
-    return {**{name: getattr(options, name) for name in names}, "progress": progress}
-
-
-def reading(options: argparse.Namespace) -> ImageOptions:
-    """How `add_model_arguments` says that images are read."""
+def image_options(options: argparse.Namespace) -> ImageOptions:
+    """Return the options of `add_image_arguments` as an engine takes them."""
     from mlx_saccade import media
     from mlx_saccade.media import decode
 
@@ -190,65 +131,227 @@ def reading(options: argparse.Namespace) -> ImageOptions:
     return media.ImageOptions(color=options.color, allow_url=options.allow_url)
 
 
-def load(options: argparse.Namespace) -> Engine:
-    """The engine that `add_model_arguments` names."""
+# Visual tokens.
+
+
+def add_budget_argument(parser: Arguments) -> None:
+    """Add the budget of an image."""
+    parser.add_argument(
+        "--budget",
+        metavar="N|Npx|checkpoint|RUNTIME@VERSION",
+        help="maximum visual tokens or pixels (default 1280, at most the checkpoint's cap)",
+    )
+
+
+def add_min_tokens_argument(parser: Arguments) -> None:
+    """Add the lower limit of an image's tokens."""
+    parser.add_argument(
+        "--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)"
+    )
+
+
+def add_budgets_argument(parser: Arguments, *, default: str) -> None:
+    """Add a list of budgets; `parse_budgets` reads it."""
+    parser.add_argument("--budgets", default=default, metavar="N,N", help=f"budgets in tokens (default {default})")
+
+
+def parse_budgets(text: str) -> tuple[int, ...]:
+    """Return the budgets in tokens of a list such as "64,256".
+
+    Raises:
+        InputError: the text is no such list, or has a budget twice.
+    """
+    try:
+        budgets = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise InputError(f"--budgets: expected whole numbers; got {text}. Write a list such as 64,256,1024") from None
+    if len(set(budgets)) != len(budgets):
+        raise InputError(f"--budgets: expected each budget once; got {text}. Leave out the second one")
+    return budgets
+
+
+# Generated screens and files.
+
+
+def add_screen_arguments(parser: Arguments, *, screens: int) -> None:
+    """Add the options of generated screens; `screens` is the default number."""
+    parser.add_argument("--n", type=int, default=screens, metavar="N", help=f"number of screens (default {screens})")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the first screen (default 0)")
+    parser.add_argument(
+        "--size", default="3840x2160", metavar="WIDTHxHEIGHT", help="size of the screens (default 3840x2160)"
+    )
+
+
+def add_out_argument(parser: Arguments, content: str, *, default: str) -> None:
+    """Add the file to write; `content` is the help on it."""
+    parser.add_argument("--out", default=default, metavar="FILE", help=f"{content} (default {default})")
+
+
+# Checkpoint, memory and cache.
+
+
+def add_revision_argument(parser: Arguments) -> None:
+    """Add the revision of a hub id."""
+    parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a hub id (default main)")
+
+
+def add_checkpoint_arguments(
+    parser: Arguments, text: str = "checkpoint folder or hub id (default the packaged one)"
+) -> None:
+    """Add the checkpoint; `text` is the help on it."""
+    parser.add_argument("--model", metavar="PATH|ID", help=text)
+    add_revision_argument(parser)
+
+
+def add_memory_argument(parser: Arguments, text: str = "maximum memory, e.g. 8GB") -> None:
+    """Add the memory limit; `text` is the help on it."""
+    default = "(default GPU's recommended, or 3/4 of free RAM)"
+    parser.add_argument("--memory-limit", metavar="SIZE", help=f"{text} {default}")
+
+
+def add_cache_arguments(parser: Arguments) -> None:
+    """Add the options of the cache; `cache_options` reads them."""
+    parser.add_argument(
+        "--cache-memory",
+        metavar="SIZE",
+        help="maximum memory for earlier images and prompts, 0 for none (default 512MB)",
+    )
+    parser.add_argument(
+        "--cache-dir", metavar="DIR", help="folder to keep image features in for later runs (default none)"
+    )
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that asks a model; `load_engine` reads them."""
+    parser.add_argument(
+        "--verbose", action="store_true", help="print image sizes, cost and ignored config keys on standard error"
+    )
+    model = parser.add_argument_group("model and memory")
+    add_checkpoint_arguments(model)
+    add_memory_argument(model)
+    add_cache_arguments(model)
+    images = parser.add_argument_group("images")
+    add_budget_argument(images)
+    images.add_argument("--fit", action="store_true", help="shrink images until the prompt fits the model's context")
+    add_image_arguments(images)
+
+
+def cache_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `add_cache_arguments` as `mlx_saccade.load` takes them.
+
+    Raises:
+        InputError: --cache-memory is no amount of memory.
+    """
+    cache: dict[str, Any] = {}
+    if options.cache_memory is not None:
+        cache["cache_memory"] = validation.parse_bytes(options.cache_memory, "--cache-memory")
+    if options.cache_dir is not None:
+        cache["cache_dir"] = options.cache_dir
+    return cache
+
+
+def load_engine(options: argparse.Namespace) -> Engine:
+    """Load the engine that `add_model_arguments` describes."""
     from mlx_saccade import engine
 
-    kept = cache_options(options)
+    cache = cache_options(options)
     if options.model is None:
-        output.note(TINY_NOTE)
-    kept["memory_limit"] = options.memory_limit
-    loaded = engine.load(options.model, revision=options.revision, reading=reading(options), **kept)
+        output.note(_TINY_NOTE)
+    loaded = engine.load(
+        options.model,
+        revision=options.revision,
+        reading=image_options(options),
+        memory_limit=options.memory_limit,
+        **cache,
+    )
     ignored = loaded.model.config.ignored
     if options.verbose and ignored:
-        output.note(f"config.json says more that changes nothing: {', '.join(ignored)}")
+        output.note(f"ignored keys of config.json, which change nothing: {', '.join(ignored)}")
     return loaded
 
 
-def with_point(answer: Answer) -> dict[str, Any]:
-    """An answer for JSON, with the point to click: the center of its first box in source pixels, or None."""
+# Prompts and answers.
+
+
+def add_system_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the system message."""
+    parser.add_argument("--system", metavar="TEXT", help="system message (default the chat template's)")
+
+
+def add_answer_arguments(parser: argparse.ArgumentParser, *, max_tokens: int) -> None:
+    """Add the options of generation; `answer_options` reads them.
+
+    Args:
+        parser: the command's parser.
+        max_tokens: default of --max-tokens.
+    """
+    group = parser.add_argument_group("generation")
+    group.add_argument(
+        "--max-tokens",
+        type=int,
+        default=max_tokens,
+        metavar="N",
+        help=f"maximum tokens of the answer (default {max_tokens})",
+    )
+    group.add_argument(
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="randomness of sampling, 0 for greedy decoding (default 0)",
+    )
+    group.add_argument(
+        "--top-p",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="sample from the most likely tokens of total probability P (default 1)",
+    )
+    group.add_argument("--top-k", type=int, metavar="K", help="sample from the K most likely tokens (default all)")
+    group.add_argument(
+        "--min-p",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="drop tokens below P times the top probability (default 0)",
+    )
+    group.add_argument(
+        "--repetition-penalty",
+        type=float,
+        default=1.0,
+        metavar="R",
+        help="above 1, make repeated tokens less likely (default 1)",
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="seed of sampling, for the same answer (default random)")
+    group.add_argument(
+        "--stop", action="append", metavar="TEXT", help="end the answer before TEXT; repeatable (default none)"
+    )
+
+
+def answer_options(options: argparse.Namespace, progress: Progress | None = None) -> dict[str, Any]:
+    """Return the options of `add_answer_arguments` as an engine takes them."""
+    names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop")
+    return {**{name: getattr(options, name) for name in names}, "progress": progress}
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """Return an answer for JSON, with the `point` to click: the center of its first box in source pixels, or None."""
     point = list(answer.boxes[0].center) if answer.boxes else None
     return {**answer.as_dict(), "point": point}
 
 
 def print_cost(answer: Answer) -> None:
-    """Say on standard error what was shown and what it took."""
+    """Print the images' sizes, the tokens and the seconds of an answer on standard error."""
     lines = []
     for number, frame in enumerate(answer.frames, 1):
-        (width, height), (wide, high) = frame.source_size, frame.processed_size
-        of = "" if frame.grid_thw[0] == 1 else f", {frame.grid_thw[0]} times"
-        lines.append((f"shown {number}", f"{width} x {height} as {wide} x {high}{of}: {frame.tokens} tokens"))
+        (width, height), (resized_w, resized_h) = frame.source_size, frame.processed_size
+        times = "" if frame.grid_thw[0] == 1 else f", {frame.grid_thw[0]} times"
+        size = f"{width} x {height} as {resized_w} x {resized_h}{times}"
+        lines.append((f"image {number}", f"{size}: {frame.tokens} tokens"))
         lines.append(("budget", frame.budget))
         if frame.tokens < frame.wanted:
-            lines.append(("cut down", f"from {frame.wanted} tokens, so that the prompt fits"))
-    used = answer.usage
-    lines.append(("tokens", f"{used['prompt']} read, {used['answer']} written; ended by {answer.finish}"))
+            lines.append(("reduced", f"from {frame.wanted} tokens, to fit the model's context"))
+    usage = answer.usage
+    lines.append(("tokens", f"{usage['prompt']} in the prompt, {usage['answer']} in the answer; {answer.finish}"))
     lines.append(("seconds", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in answer.timings.items())))
     output.facts(lines, stderr=True)
-
-
-# The arguments of what is kept between questions: `--cache-memory` and `--cache-dir`.
-def add_cache_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments; `cache_options` reads them."""
-    parser.add_argument(
-        "--cache-memory",
-        metavar="SIZE",
-        help="most memory for images and prompts that were read before, such as 512MB (the default); 0 keeps none",
-    )
-    parser.add_argument(
-        "--cache-dir", metavar="DIR", help="keep what the model saw of images in this folder, for later runs"
-    )
-
-
-def cache_options(options: argparse.Namespace) -> dict[str, Any]:
-    """What `mlx_saccade.load` is given.
-
-    Raises:
-        InputError: an amount of memory that is none.
-    """
-    given: dict[str, Any] = {}
-    if options.cache_memory is not None:
-        given["cache_memory"] = validation.parse_bytes(options.cache_memory, "--cache-memory")
-    if options.cache_dir is not None:
-        given["cache_dir"] = options.cache_dir
-    return given

@@ -1,4 +1,4 @@
-"""What the commands print: one JSON object, or tables for people."""
+"""The output of commands: one JSON object, or tables for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ __all__ = ["bytes_text", "console", "facts", "json_text", "note", "print_json", 
 
 
 def console(*, stderr: bool = False, file: TextIO | None = None) -> Console:
-    """A console that keeps its lines whole where the output is not a terminal; `file` is written to in place of it."""
+    """Return a console that does not wrap lines if the output is not a terminal.
+
+    Args:
+        stderr: write to standard error; default standard output.
+        file: stream to write to in place of both.
+    """
     from rich.console import Console
 
     stream = file or (sys.stderr if stderr else sys.stdout)
@@ -24,11 +29,11 @@ def console(*, stderr: bool = False, file: TextIO | None = None) -> Console:
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """JSON that standard output can write: characters as they are, or all but ASCII escaped where it has not all."""
+    """Return JSON that standard output can encode, with non-ASCII characters escaped only if they must be."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:  # the bytes of a file's name may be no text at all
+    except UnicodeEncodeError:  # a file's name may be bytes that are no text
         return json.dumps(value, indent=indent, allow_nan=False)
     return text
 
@@ -39,21 +44,23 @@ def print_json(value: Any) -> None:
 
 
 def note(line: str) -> None:
-    """Print one line on standard error, where there is one."""
+    """Print one line on standard error, if there is one."""
     if sys.stderr is not None:
         print(f"mlx-saccade: {line}", file=sys.stderr, flush=True)
 
 
 def facts(rows: Iterable[tuple[str, str]], *, width: int | None = None, stderr: bool = False) -> None:
-    """Print name and value, one pair a line; a table library would take longer to import than a plan takes.
+    """Print pairs of name and value, one a line.
+
+    Plain text, because a table library takes longer to import than a plan takes.
 
     Args:
-        rows: the pairs.
-        width: columns within which values are wrapped, under their own first line; None leaves them whole.
-        stderr: on standard error, where there is one.
+        rows: (name, value) pairs.
+        width: columns to wrap values at, indented below their first line; None (default) does not wrap.
+        stderr: print on standard error, if there is one; default standard output.
     """
     stream = sys.stderr if stderr else sys.stdout
-    if stream is None:  # print() would take standard output for None
+    if stream is None:  # print() takes None for standard output
         return
     rows = list(rows)
     indent = max(len(name) for name, _ in rows) + 2
@@ -84,7 +91,7 @@ def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> 
 
 
 def bytes_text(count: int) -> str:
-    """A number of bytes in the unit that leaves one to four digits before the point (1 KB = 1,000 bytes)."""
+    """Return a number of bytes in the unit with one to four digits before the point (1 KB = 1,000 bytes)."""
     if count < 1000:
         return f"{count} bytes"
     amount = float(count)

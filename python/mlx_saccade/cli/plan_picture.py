@@ -1,4 +1,4 @@
-"""Draws a plan: the resized image, its grid of tokens, its attention windows, and a legend with the sizes."""
+"""The picture of a plan: the resized image, its tokens and attention windows, and a legend with the sizes."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ GROUND: Color = (226, 230, 236)
 WHOLE: Color = (21, 101, 216)
 PARTIAL: Color = (232, 89, 12)
 
-# The resized image is held a few times over while it is drawn.
+# Several copies of the resized image are in memory while it is drawn.
 MAX_DRAWN_PIXELS = 1 << 25
-# Small images are enlarged towards this many pixels; a strip longer than FOLD times its width is cut and stacked.
-COMFORTABLE = 1280
+# Small images are enlarged toward this many pixels; a strip longer than FOLD times its width is cut and stacked.
+TARGET_SIDE = 1280
 MAX_ZOOM = 16
 FOLD = 4.5
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a resized image is laid out on paper; lengths in drawn pixels.
+    """The layout of a picture; lengths are in drawn pixels.
 
     Attributes:
-        zoom: drawn pixels for one model pixel, each way.
-        parts: pieces that the image is cut into along its longer side; 1 leaves it whole.
-        length: of a piece along that side, whole tokens; the last piece may be shorter.
-        across: the image is wider than tall: its pieces are stacked, else they stand side by side.
-        width: of all pieces with the gaps between them.
-        height: likewise.
-        gap: between two pieces.
+        zoom: drawn pixels per model pixel, each way.
+        parts: number of pieces that the image is cut into along its longer side.
+        length: length of a piece along that side, in whole tokens; the last piece may be shorter.
+        across: the image is at least as wide as tall, and its pieces are stacked; else they are side by side.
+        width: width of all pieces and the gaps between them.
+        height: height of all pieces and the gaps between them.
+        gap: gap between two pieces.
         text: height of the text.
     """
 
@@ -61,7 +61,7 @@ class Layout:
 
 
 def check_size(plan: Plan) -> None:
-    """Refuse a plan whose picture would not fit into memory, before its image is opened.
+    """Refuse a plan whose picture would not fit into memory.
 
     Raises:
         InputError: the resized image has more than 2^25 pixels.
@@ -69,25 +69,25 @@ def check_size(plan: Plan) -> None:
     width, height = plan.resized_size
     if width * height > MAX_DRAWN_PIXELS:
         raise InputError(
-            f"a picture of {width}x{height} pixels is too large to draw (at most {MAX_DRAWN_PIXELS:,} pixels); "
-            "give a smaller --budget"
+            f"picture: expected at most {MAX_DRAWN_PIXELS:,} pixels; got {width}x{height}, which is too large to draw. "
+            "Give a smaller --budget"
         )
 
 
 def lay_out(plan: Plan) -> Layout:
-    """Choose zoom and folding so that tokens can be told apart and the whole is not much longer than wide."""
+    """Return a layout with legible tokens that is not much longer than wide."""
     width, height = plan.resized_size
     across = width >= height
     long, short = max(width, height), min(width, height)
     step = plan.family.window_size or plan.family.factor
     parts, length = 1, long
     if long > FOLD * short:
-        # Stacked rows should come out half as wide again as they are high together; columns likewise.
+        # Stacked rows should be one and a half times as wide as they are high together; columns likewise.
         shape = 1.5 if across else 1 / 1.5
         pieces = max(1, round(math.sqrt(long / (shape * (short + plan.family.factor)))))
         length = min(long, math.ceil(long / pieces / step) * step)
         parts = math.ceil(long / length)
-    zoom = max(1, min(MAX_ZOOM, COMFORTABLE // max(length, parts * short)))
+    zoom = max(1, min(MAX_ZOOM, TARGET_SIDE // max(length, parts * short)))
     length, short = length * zoom, short * zoom
     text = max(16, round(max(length, parts * short) / 62))
     gap = round(1.6 * text)
@@ -97,15 +97,12 @@ def lay_out(plan: Plan) -> Layout:
 
 
 def render(plan: Plan, pixels: NDArray[np.uint8] | None = None, *, file_format: str = "PNG") -> bytes:
-    """Draw a plan.
+    """Draw a plan and return the bytes of the file.
 
     Args:
-        plan: what to draw.
-        pixels: uint8 [height, width, 3], the image at `plan.resized_size`; None draws a plain ground.
-        file_format: PNG, JPEG or WEBP.
-
-    Returns:
-        The bytes of the image file.
+        plan: the plan to draw.
+        pixels: the image at `plan.resized_size`, uint8 [height, width, 3]; None (default) draws a plain background.
+        file_format: PNG (default), JPEG or WEBP.
 
     Raises:
         InputError: as `check_size`.
@@ -132,7 +129,7 @@ def render(plan: Plan, pixels: NDArray[np.uint8] | None = None, *, file_format: 
 
 
 def draw_grid(plan: Plan, layout: Layout, pixels: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-    """The enlarged image or ground with tokens and windows drawn on it, uint8 [height, width, 3], not yet cut."""
+    """Return the enlarged image with tokens and windows drawn on it, not yet cut: uint8 [height, width, 3]."""
     import numpy as np
 
     width, height = plan.resized_size
@@ -145,17 +142,17 @@ def draw_grid(plan: Plan, layout: Layout, pixels: NDArray[np.uint8] | None) -> N
     if plan.family.window_size is not None:
         shade_partial(picture, plan.family.window_size * layout.zoom, period=max(layout.text, token // 8))
     for start in range(token, width * layout.zoom, token):
-        draw_against(picture[:, start : start + line])
+        draw_contrast(picture[:, start : start + line])
     for start in range(token, height * layout.zoom, token):
-        draw_against(picture[start : start + line])
+        draw_contrast(picture[start : start + line])
     if plan.family.window_size is not None:
         stroke = max(2, min(round(layout.text / 11), token // 7), token // 60)
         outline_windows(picture, plan.family.window_size * layout.zoom, stroke=stroke)
     return picture
 
 
-def draw_against(area: NDArray[np.uint8]) -> None:
-    """Lighten what is dark and darken what is light, so that a thin line shows on any ground."""
+def draw_contrast(area: NDArray[np.uint8]) -> None:
+    """Lighten dark pixels and darken light ones, so that a thin line shows on any background."""
     import numpy as np
 
     dark = area.mean(axis=2, keepdims=True) < 110
@@ -163,7 +160,7 @@ def draw_against(area: NDArray[np.uint8]) -> None:
 
 
 def shade_partial(picture: NDArray[np.uint8], side: int, *, period: int) -> None:
-    """Tint and hatch the windows of `side` drawn pixels that the right and bottom edges cut."""
+    """Tint and hatch the windows of `side` drawn pixels that the right and bottom edges cut off."""
     height, width = picture.shape[:2]
     inner_w, inner_h = width // side * side, height // side * side
     for left, top, right, bottom in ((inner_w, 0, width, inner_h), (0, inner_h, width, height)):
@@ -171,7 +168,7 @@ def shade_partial(picture: NDArray[np.uint8], side: int, *, period: int) -> None
 
 
 def hatch(area: NDArray[np.uint8], *, origin: tuple[int, int], period: int) -> None:
-    """Tint an area and draw diagonals on it; `origin` is its (x, y) in the picture, so that areas join."""
+    """Tint an area and draw diagonals on it; `origin` is its (x, y) in the picture, so that areas join up."""
     import numpy as np
 
     rows = np.arange(area.shape[0])[:, None] + origin[1]
@@ -182,7 +179,7 @@ def hatch(area: NDArray[np.uint8], *, origin: tuple[int, int], period: int) -> N
 
 
 def outline_windows(picture: NDArray[np.uint8], side: int, *, stroke: int) -> None:
-    """Outline every window just inside its edge: two neighbors' lines lie side by side, each in its own color."""
+    """Outline every window just inside its edge, so that neighbors' lines are side by side in their own colors."""
     height, width = picture.shape[:2]
     for top in range(0, height, side):
         for left in range(0, width, side):
@@ -193,7 +190,7 @@ def outline_windows(picture: NDArray[np.uint8], side: int, *, stroke: int) -> No
 
 
 def place_parts(paper: Any, drawn: NDArray[np.uint8], layout: Layout, margin: int, plan: Plan) -> None:
-    """Paste the picture, in as many pieces as the layout has, each under the offset at which it starts."""
+    """Paste the pieces of the picture, each below the offset at which it starts."""
     from PIL import Image, ImageDraw
 
     canvas, font = ImageDraw.Draw(paper), _font(layout.text * 4 // 5)
@@ -211,7 +208,7 @@ def place_parts(paper: Any, drawn: NDArray[np.uint8], layout: Layout, margin: in
 
 
 def legend(plan: Plan, layout: Layout, *, plain: bool) -> list[tuple[str, str]]:
-    """(mark, text) of each line: mark is "title", "token", "whole", "partial" or ""."""
+    """Return the (mark, text) of each line; the mark is "title", "token", "whole", "partial" or ""."""
     (source_w, source_h), (width, height), (scale_x, scale_y) = plan.source_size, plan.resized_size, plan.scale
     factor = plan.family.factor
     lines = [
@@ -220,28 +217,28 @@ def legend(plan: Plan, layout: Layout, *, plain: bool) -> list[tuple[str, str]]:
     ]
     side = plan.family.window_size
     if side is None:
-        lines.append(("", f"{plan.family.name} has no windows: every token attends to every other"))
+        lines.append(("", f"{plan.family.name} has no windows: every token attends to all others"))
     else:
         kinds = sizes.window_kinds(plan)
         cut = [kind for kind in kinds if not kind.whole]
         whole = sum(kind.count for kind in kinds if kind.whole)
         each = f" of {side} x {side} px, {(side // factor) ** 2} tokens each" if whole else ""
-        lines.append(("whole", _counted(whole, "whole window") + each))
-        said = _counted(plan.windows - whole, "partial window")
+        lines.append(("whole", _count_text(whole, "whole window") + each))
+        partial = _count_text(plan.windows - whole, "partial window")
         if len(cut) == 1:
-            said += f" of {cut[0].columns} x {cut[0].rows} tokens"
+            partial += f" of {cut[0].columns} x {cut[0].rows} tokens"
         elif cut:
-            said += f": {', '.join(f'{kind.count:,} of {kind.columns} x {kind.rows}' for kind in cut)} tokens"
-        lines.append(("partial", said))
+            partial += f": {', '.join(f'{kind.count:,} of {kind.columns} x {kind.rows}' for kind in cut)} tokens"
+        lines.append(("partial", partial))
     lines.append(("", f"budget {plan.budget}; a model pixel covers {scale_x:.3f} x {scale_y:.3f} source px"))
-    drawn = [f"drawn {layout.zoom} times as large"] if layout.zoom > 1 else []
-    drawn += [f"cut into {layout.parts} {'rows' if layout.across else 'columns'}"] if layout.parts > 1 else []
-    drawn += ["plain ground: a size was given, no image"] if plain else []
-    return [*lines, ("", "; ".join(drawn))] if drawn else lines
+    notes = [f"drawn {layout.zoom} times as large"] if layout.zoom > 1 else []
+    notes += [f"cut into {layout.parts} {'rows' if layout.across else 'columns'}"] if layout.parts > 1 else []
+    notes += ["plain background: no image was given"] if plain else []
+    return [*lines, ("", "; ".join(notes))] if notes else lines
 
 
 def draw_legend(lines: list[tuple[str, str]], text: int) -> Any:
-    """The legend as an image just large enough for its lines."""
+    """Return the legend as an image just large enough for its lines."""
     from PIL import Image, ImageDraw
 
     fonts = {"title": _font(round(text * 1.3))}
@@ -265,7 +262,7 @@ def draw_legend(lines: list[tuple[str, str]], text: int) -> Any:
 
 
 def draw_swatch(canvas: Any, mark: str, corner: tuple[int, int], side: int) -> None:
-    """A small sample of how tokens, whole windows or partial windows are drawn."""
+    """Draw a small sample of a token, whole window or partial window."""
     (x, y), stroke = corner, max(2, side // 9)
     box = (x, y, x + side - 1, y + side - 1)
     if mark == "token":
@@ -279,7 +276,7 @@ def draw_swatch(canvas: Any, mark: str, corner: tuple[int, int], side: int) -> N
         canvas.line((x, y + side - 1, x + side - 1, y), fill=PARTIAL, width=stroke)
 
 
-def _counted(count: int, name: str) -> str:
+def _count_text(count: int, name: str) -> str:
     return f"{count:,} {name}{'s' * (count != 1)}" if count else f"no {name}s"
 
 

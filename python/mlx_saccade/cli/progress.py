@@ -1,4 +1,4 @@
-"""A line on the terminal for what takes longer than a moment, and nothing for what does not."""
+"""Progress bars on standard error, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -11,47 +11,56 @@ from mlx_saccade.cli import output
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "bar"]
 
+# A bar appears after this time; quick work shows none.
 SECONDS = 1.5
-WORDS = {"vision": "seeing tokens", "prefill": "reading tokens", "answer": "answering"}
+STAGES = {"vision": "encoding tokens", "prefill": "reading tokens", "answer": "answering"}
+
+
+def bar(*columns: ProgressColumn) -> Bar:
+    """Return a bar that appears at once and goes away at its end; without `columns` it has rich's own."""
+    from rich.progress import Progress
+
+    screen = output.console(stderr=True)
+    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
 
 
 class Progress:
-    """Counts on standard error, where that is a terminal; an engine takes it as `progress`."""
+    """A bar for the stages of a question; an engine takes it as `progress`."""
 
     def __init__(self, first: str) -> None:
-        """Say what is being done until the first call."""
+        """Name what is being done until the first call."""
         self._now: tuple[str, int, int | None] = (first, 0, None)
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._lock = threading.Lock()
         self._stopped = sys.stderr is None or not sys.stderr.isatty()
-        self._screen = None if self._stopped else _apart(sys.stderr)
+        self._screen = None if self._stopped else _own_terminal(sys.stderr)
         self._timer = threading.Timer(SECONDS, self._show)
         self._timer.daemon = True
 
     def __enter__(self) -> Progress:
-        """Begin to wait."""
+        """Start the timer of the bar."""
         if not self._stopped:
             self._timer.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """As `stop`."""
+        """Remove the bar, as `stop`."""
         self.stop()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Say how far a stage has come."""
+        """Show that `done` of `total` of a stage is finished."""
         with self._lock:
-            self._now = (WORDS.get(stage, stage), done, total)
+            self._now = (STAGES.get(stage, stage), done, total)
             if self._bar is not None and self._task is not None:
                 self._bar.update(self._task, description=self._now[0], completed=done, total=total)
 
     def stop(self) -> None:
-        """Take the bar away for good, before anything else is written."""
+        """Remove the bar for good, before anything else is written."""
         self._timer.cancel()
         with self._lock:
             self._stopped = True
@@ -70,14 +79,14 @@ class Progress:
             columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn())
             screen = output.console(stderr=True, file=self._screen)
             self._bar = progress.Progress(*columns, console=screen, transient=True)
-            words, done, total = self._now
-            self._task = self._bar.add_task(words, completed=done, total=total)
+            stage, done, total = self._now
+            self._task = self._bar.add_task(stage, completed=done, total=total)
             self._bar.start()
 
 
-def _apart(stream: TextIO) -> TextIO:
-    """The same terminal by a descriptor of its own: that of `stream` is libtiff's while a TIFF is decoded."""
+def _own_terminal(stream: TextIO) -> TextIO:
+    """Open the same terminal by another descriptor: while a TIFF is decoded, that of `stream` is libtiff's."""
     try:
         return os.fdopen(os.dup(stream.fileno()), "w", encoding=stream.encoding)
-    except OSError:  # a stream without one
+    except OSError:  # a stream without a descriptor
         return stream

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The commands of `mlx-saccade`, one module each; none imports another."""

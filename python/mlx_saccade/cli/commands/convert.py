@@ -1,10 +1,15 @@
-"""`mlx-saccade convert`: a float checkpoint in, a quantized one out that saccade and mlx-vlm read."""
+"""`mlx-saccade convert`: quantize a float checkpoint so that saccade and mlx-vlm read it."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from mlx_saccade.cli import output
+from mlx_saccade.cli import output, progress
+from mlx_saccade.cli.options import add_revision_argument
+
+if TYPE_CHECKING:
+    from mlx_saccade.models.convert import Conversion
 
 __all__ = ["add_arguments", "run"]
 
@@ -12,33 +17,34 @@ _BITS = ("3", "4", "5", "6", "8")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `mlx-saccade convert`."""
-    parser.add_argument("source", metavar="SRC", help="a float checkpoint: a folder or hub id")
-    parser.add_argument("target", metavar="DST", help="the folder to be made; it must not exist")
-    parser.add_argument("--bits", choices=_BITS, default="4", help="of the language model (default: 4)")
+    """Add the arguments of `mlx-saccade convert`."""
+    parser.add_argument("source", metavar="SRC", help="folder or hub id of a float checkpoint")
+    parser.add_argument("target", metavar="DST", help="new folder for the quantized checkpoint")
+    parser.add_argument("--bits", choices=_BITS, default="4", help="bits per weight of the language model (default 4)")
     parser.add_argument(
-        "--group-size", choices=("32", "64", "128"), default="64", help="weights that share a scale (default: 64)"
+        "--group-size", choices=("32", "64", "128"), default="64", help="weights that share a scale (default 64)"
     )
     parser.add_argument(
-        "--vision-bits", choices=("none", *_BITS), default="none", help="of the tower (default: none, it stays float)"
+        "--vision-bits",
+        choices=("none", *_BITS),
+        default="none",
+        help="bits per weight of the vision tower (default none: float)",
     )
-    parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a hub id")
-    parser.add_argument("--verbose", action="store_true", help="list the layers left float and the keys ignored")
+    add_revision_argument(parser)
+    parser.add_argument("--verbose", action="store_true", help="list layers left float and ignored config keys")
 
 
 def run(options: argparse.Namespace) -> int:
     """Convert one checkpoint."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
     from mlx_saccade.checkpoint import hub
     from mlx_saccade.models.convert import convert
 
     folder = hub.find(options.source, revision=options.revision)
-    columns = (TextColumn("quantizing"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    screen = output.console(stderr=True)
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+    with progress.bar(TextColumn("quantizing"), BarColumn(), DownloadColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task("", total=None)
-        made = convert(
+        conversion = convert(
             folder,
             options.target,
             bits=int(options.bits),
@@ -47,28 +53,40 @@ def run(options: argparse.Namespace) -> int:
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if options.json:
-        output.print_json(
-            {
-                "folder": str(made.folder),
-                "files": list(made.files),
-                "source_bytes": made.source_bytes,
-                "bytes": made.bytes,
-                "quantized": {name: {"bits": f.bits, "group_size": f.group_size} for name, f in made.quantized.items()},
-                "kept": list(made.kept),
-                "ignored": list(made.ignored),
-            }
-        )
-        return 0
-    tower = sum(name.startswith("visual.") for name in made.quantized)
-    facts = [
-        ("written", f"{made.folder} ({', '.join(made.files)})"),
-        ("size", f"{output.bytes_text(made.source_bytes)} -> {output.bytes_text(made.bytes)}"),
-        ("quantized", f"{len(made.quantized) - tower} layers of the language model, {tower} of the tower"),
-    ]
-    if made.kept:
-        facts.append(("left float", f"{len(made.kept)} layers whose width {options.group_size} does not divide"))
-    if options.verbose:
-        facts += [("left float", name) for name in made.kept]
-        facts += [("ignored", f"{key} of config.json") for key in made.ignored]
-    output.facts(facts)
+        _print_json(conversion)
+    else:
+        _print_facts(conversion, options)
     return 0
+
+
+def _print_json(conversion: Conversion) -> None:
+    layers = conversion.quantized.items()
+    output.print_json(
+        {
+            "folder": str(conversion.folder),
+            "files": list(conversion.files),
+            "source_bytes": conversion.source_bytes,
+            "bytes": conversion.bytes,
+            "quantized": {name: {"bits": spec.bits, "group_size": spec.group_size} for name, spec in layers},
+            "kept": list(conversion.kept),
+            "ignored": list(conversion.ignored),
+        }
+    )
+
+
+def _print_facts(conversion: Conversion, options: argparse.Namespace) -> None:
+    tower = sum(name.startswith("visual.") for name in conversion.quantized)
+    before, after = output.bytes_text(conversion.source_bytes), output.bytes_text(conversion.bytes)
+    language = len(conversion.quantized) - tower
+    facts = [
+        ("written", f"{conversion.folder} ({', '.join(conversion.files)})"),
+        ("size", f"{before} -> {after}"),
+        ("quantized", f"{language} layers of the language model, {tower} of the vision tower"),
+    ]
+    if conversion.kept:
+        width = f"their width is no multiple of {options.group_size}"
+        facts.append(("left float", f"{len(conversion.kept)} layers: {width}"))
+    if options.verbose:
+        facts += [("left float", name) for name in conversion.kept]
+        facts += [("ignored", f"{key} of config.json") for key in conversion.ignored]
+    output.facts(facts)

@@ -1,4 +1,4 @@
-"""`mlx-saccade dashboard`: one self-contained page from the journal of a sweep."""
+"""`mlx-saccade dashboard`: draw the results of a sweep as one HTML page."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import argparse
 
 from mlx_saccade import files
 from mlx_saccade.cli import output
+from mlx_saccade.cli.options import add_out_argument
 from mlx_saccade.errors import InputError
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `mlx-saccade dashboard`."""
-    parser.add_argument("journal", metavar="FILE", help="what `mlx-saccade sweep --out` wrote")
-    parser.add_argument(
-        "--out", default="saccade-dashboard.html", metavar="FILE", help="default saccade-dashboard.html"
-    )
+    """Add the arguments of `mlx-saccade dashboard`."""
+    parser.add_argument("run", metavar="FILE", help="run log that `mlx-saccade sweep` wrote")
+    add_out_argument(parser, "file for the page", default="saccade-dashboard.html")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,9 +23,9 @@ def run(options: argparse.Namespace) -> int:
     from mlx_saccade import dashboard, evals
 
     files.check_writable(options.out)
-    setup, records = evals.read_run(options.journal)
+    setup, records = evals.read_run(options.run)
     if not records:
-        raise InputError(f"{options.journal}: the sweep has no answers yet; let it run on")
+        raise InputError(f"{options.run}: expected answers of a sweep; got none. Run `mlx-saccade sweep` again")
     cells = evals.summarize(records)
     files.write_atomically(options.out, dashboard.render(setup, cells).encode())
     if options.json:

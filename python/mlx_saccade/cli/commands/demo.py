@@ -1,4 +1,4 @@
-"""`mlx-saccade demo`: six things on the packaged 4K screenshot, found by the packaged checkpoint."""
+"""`mlx-saccade demo`: find six elements on the packaged 4K screenshot with the packaged checkpoint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import files
-from mlx_saccade.cli import output
+from mlx_saccade.cli import output, progress
+from mlx_saccade.cli.options import add_out_argument
 from mlx_saccade.grounding import center_inside
 
 if TYPE_CHECKING:
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-PICTURE = "saccade-demo.png"
-
 
 @dataclass(frozen=True)
 class Target:
-    """One thing on the packaged screenshot: its known box is (x1, y1, x2, y2) in the screenshot's pixels."""
+    """An element of the packaged screenshot; its known box is (x1, y1, x2, y2) in the screenshot's pixels."""
 
     description: str
     size: str
@@ -30,38 +29,31 @@ class Target:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `mlx-saccade demo`."""
-    parser.add_argument("--out", default=PICTURE, metavar="FILE", help=f"where the picture goes (default {PICTURE})")
+    """Add the arguments of `mlx-saccade demo`."""
+    add_out_argument(parser, "file for the picture", default="saccade-demo.png")
 
 
 def read_targets() -> tuple[bytes, list[Target]]:
-    """The packaged screenshot's file and the six things known to be on it."""
+    """Return the packaged screenshot's file and its six targets."""
     folder = resources.files("mlx_saccade") / "assets" / "demo"
-    listed = json.loads((folder / "targets.json").read_text(encoding="utf-8"))
-    targets = [Target(entry["description"], entry["size"], tuple(entry["box"])) for entry in listed["targets"]]
-    return (folder / listed["image"]).read_bytes(), targets
+    content = json.loads((folder / "targets.json").read_text(encoding="utf-8"))
+    targets = [Target(entry["description"], entry["size"], tuple(entry["box"])) for entry in content["targets"]]
+    return (folder / content["image"]).read_bytes(), targets
 
 
 def is_hit(answer: Answer, target: Target) -> bool:
-    """Whether the center of the first box lies inside the known box, edges included (ScreenSpot's measure)."""
+    """Return whether the center of the first box is inside the known box, edges included (ScreenSpot's metric)."""
     return bool(answer.boxes) and center_inside(answer.boxes[0], target.box)
 
 
 def find_all(engine: Engine, screenshot: bytes, targets: list[Target]) -> list[Answer]:
-    """One answer a target, with a progress bar on standard error where that is a terminal."""
-    from rich.progress import track
-
-    from mlx_saccade.cli.output import console
-
-    screen = console(stderr=True)
-    return [
-        engine.locate(screenshot, target.description)
-        for target in track(targets, "finding", console=screen, transient=True, disable=not screen.is_terminal)
-    ]
+    """Return an answer for each target."""
+    with progress.bar() as bar:
+        return [engine.locate(screenshot, target.description) for target in bar.track(targets, description="locating")]
 
 
 def describe(target: Target, answer: Answer) -> dict[str, Any]:
-    """One row of the table as JSON values."""
+    """Return one row of the table as JSON values."""
     return {
         "description": target.description,
         "size": target.size,
@@ -72,7 +64,7 @@ def describe(target: Target, answer: Answer) -> dict[str, Any]:
 
 
 def print_table(targets: list[Target], answers: list[Answer]) -> None:
-    """The table for people; times in milliseconds."""
+    """Print the table for people, with times in milliseconds."""
     rows, stages = [], list(answers[0].timings)
     for target, answer in zip(targets, answers, strict=True):
         box = ", ".join(f"{edge:.0f}" for edge in answer.boxes[0].xyxy) if answer.boxes else "none"
@@ -93,9 +85,9 @@ def run(options: argparse.Namespace) -> int:
     file_format = image_format(options.out)
     screenshot, targets = read_targets()
     answers = find_all(engine.load(), screenshot, targets)
-    drawn = [(box.xyxy, box.label) for answer in answers for box in answer.boxes[:1]]
+    boxes = [(box.xyxy, box.label) for answer in answers for box in answer.boxes[:1]]
     frame = media.open_image(screenshot)
-    files.write_atomically(options.out, draw_boxes(frame.pixels, drawn, file_format=file_format))
+    files.write_atomically(options.out, draw_boxes(frame.pixels, boxes, file_format=file_format))
     correct = sum(is_hit(answer, target) for answer, target in zip(answers, targets, strict=True))
     if options.json:
         rows = [describe(target, answer) for target, answer in zip(targets, answers, strict=True)]
@@ -103,6 +95,6 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print_table(targets, answers)
     width, height = frame.source_size
-    print(f"{correct} of {len(targets)} correct: predicted center inside the known box, on {width} x {height} pixels")
+    print(f"{correct} of {len(targets)} correct on {width} x {height} pixels: center of the box inside the known box")
     print(f"boxes drawn in {options.out}")
     return 0

@@ -1,4 +1,4 @@
-"""`mlx-saccade doctor`: what matters when something is wrong, each finding with what to do about it."""
+"""`mlx-saccade doctor`: print versions, device and kernels for a bug report, with advice on problems."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ from mlx_saccade.errors import InputError
 __all__ = ["Finding", "add_arguments", "examine", "run"]
 
 PACKAGES = ("mlx", "numpy", "pillow", "tokenizers", "jinja2", "huggingface-hub", "mlx-vlm", "transformers")
-# Each of these wheels brings its own copy of the same libmlx file; the one installed last wins.
+# Each of these wheels has its own copy of the same libmlx file; the one installed last wins.
 MLX_BACKENDS = ("mlx-cpu", "mlx-cuda", "mlx-cuda-12", "mlx-cuda-13", "mlx-metal")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `advice` is empty where nothing has to be done; `wrong` says that something has."""
+    """One line of the report.
+
+    Attributes:
+        name: name of what was examined.
+        value: its state.
+        wrong: it has to be fixed; default no.
+        advice: what to do; default nothing.
+    """
 
     name: str
     value: str
@@ -33,39 +40,39 @@ class Finding:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`mlx-saccade doctor` has no arguments of its own."""
+    """Add no arguments: `mlx-saccade doctor` has none of its own."""
 
 
 def version_of(package: str) -> str | None:
-    """The installed version of a package, or None."""
+    """Return the installed version of a package, or None."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def examine_core(name: str, asked: Callable[[], object]) -> Finding:
-    """What the compiled core uses; wrong where the environment asks it for what it does not have."""
+def examine_core(name: str, query: Callable[[], object]) -> Finding:
+    """Return a setting of the compiled core, which is wrong if the environment asks for an impossible one."""
     try:
-        return Finding(name, str(asked()))
+        return Finding(name, str(query()))
     except InputError as error:
         return Finding(name, "none", wrong=True, advice=str(error))
 
 
 def examine_mlx() -> list[Finding]:
-    """The MLX device, and whether two backends were installed over each other."""
+    """Return the MLX backend and device; two backends overwrite each other."""
     installed = [(name, version) for name in MLX_BACKENDS if (version := version_of(name)) is not None]
-    listed = ", ".join(f"{name} {version}" for name, version in installed) or "part of mlx"
+    versions = ", ".join(f"{name} {version}" for name, version in installed) or "part of mlx"
     findings = []
     if len(installed) > 1:
         keep = installed[-1][0]
         advice = (
-            "these packages overwrite each other's library; uninstall all of them, then install one: "
+            "expected one of these packages, which overwrite each other's library; uninstall all, then install one: "
             f"pip uninstall -y {' '.join(name for name, _ in installed)} && pip install --force-reinstall {keep}"
         )
-        findings.append(Finding("MLX backend", listed, wrong=True, advice=advice))
+        findings.append(Finding("MLX backend", versions, wrong=True, advice=advice))
     else:
-        findings.append(Finding("MLX backend", listed))
+        findings.append(Finding("MLX backend", versions))
     try:
         from mlx_saccade.backend import mx
     except ImportError as error:
@@ -77,58 +84,59 @@ def examine_mlx() -> list[Finding]:
 
 
 def examine_blas() -> Finding:
-    """Which BLAS MLX's CPU backend computes with; a GPU does not need one."""
+    """Return the BLAS of MLX's CPU backend; a GPU does not need one."""
     if sys.platform == "darwin":
         return Finding("BLAS", "Accelerate (part of macOS)")
     try:
         from mlx_saccade.backend import blas_kernels, device, openblas
     except ImportError:
-        return Finding("BLAS", "not known: MLX cannot be imported")
+        return Finding("BLAS", "unknown: MLX cannot be imported")
     if openblas is not None:
         kernels = blas_kernels()
-        named = f", its kernels for {kernels}" if kernels else ""
-        return Finding("BLAS", f"OpenBLAS ({openblas}), loaded before MLX{named}")
+        suffix = f", kernels for {kernels}" if kernels else ""
+        return Finding("BLAS", f"OpenBLAS ({openblas}), loaded before MLX{suffix}")
     if os.environ.get("SACCADE_OPENBLAS") == "0":
-        return Finding("BLAS", "reference BLAS of MLX's wheel: SACCADE_OPENBLAS=0 leaves OpenBLAS out")
+        return Finding("BLAS", "reference BLAS of MLX's wheel: SACCADE_OPENBLAS=0 turns OpenBLAS off")
     if device() != "cpu":
-        return Finding("BLAS", "OpenBLAS not found, nor needed: MLX computes on the GPU")
-    advice = "MLX's CPU wheel computes with reference BLAS, some 30 times slower than OpenBLAS (Debian: libopenblas0)"
+        return Finding("BLAS", "OpenBLAS not found, and not needed: MLX computes on the GPU")
+    advice = "install OpenBLAS (Debian: libopenblas0); MLX's own reference BLAS is some 30 times slower"
     return Finding("BLAS", "OpenBLAS not found", advice=advice)
 
 
 def examine_decoders() -> Finding:
-    """Which decoders read PNG and JPEG."""
+    """Return the decoders of PNG and JPEG."""
     from mlx_saccade.media import fast_decoders
 
-    found = {name: version for name, version in fast_decoders.versions().items() if version is not None}
-    listed = ", ".join([f"{name} {version}" for name, version in found.items()] + ["Pillow"])
-    if len(found) == len(fast_decoders.versions()):
-        return Finding("decoders", listed)
+    versions = fast_decoders.versions()
+    installed = [f"{name} {version}" for name, version in versions.items() if version is not None]
+    decoders = ", ".join([*installed, "Pillow"])
+    if len(installed) == len(versions):
+        return Finding("decoders", decoders)
     advice = "pip install 'mlx-saccade[fast]' reads PNG in four fifths and JPEG in three fifths of Pillow's time"
-    return Finding("decoders", listed, advice=advice)
+    return Finding("decoders", decoders, advice=advice)
 
 
 def examine_cache() -> Finding:
-    """Where hub checkpoints are kept, and how much is there."""
+    """Return the folder of hub checkpoints, and its size."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     folder = Path(HF_HUB_CACHE)
     if not folder.exists():
         return Finding("model cache", f"{folder} (empty)")
     if not folder.is_dir():
-        advice = f"{folder} is no folder; set HF_HUB_CACHE to one, or move it away"
-        return Finding("model cache", f"{folder} (no folder)", wrong=True, advice=advice)
+        advice = f"{folder}: expected a folder; got a file. Set HF_HUB_CACHE to a folder, or move the file away"
+        return Finding("model cache", f"{folder} (not a folder)", wrong=True, advice=advice)
     try:
         total = sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file() and not entry.is_symlink())
         models = sum(1 for entry in folder.glob("models--*") if entry.is_dir())
     except OSError as error:
-        advice = f"{error.filename}: {error.strerror}; set HF_HUB_CACHE to a folder of yours"
+        advice = f"{error.filename}: {error.strerror}. Set HF_HUB_CACHE to a folder of yours"
         return Finding("model cache", f"{folder} (cannot be read)", wrong=True, advice=advice)
     return Finding("model cache", f"{folder} ({models} models, {output.bytes_text(total)})")
 
 
 def examine() -> list[Finding]:
-    """Everything that `mlx-saccade doctor` looks at, in the order it is printed."""
+    """Return all findings in the order of the report."""
     findings = [
         Finding("saccade", f"{_core.version()} (ABI {_core.abi_version()})"),
         Finding("Python", f"{platform.python_version()} ({sys.executable})"),
@@ -141,7 +149,7 @@ def examine() -> list[Finding]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the findings; exit code 1 where one of them is wrong."""
+    """Print the findings; exit code 1 if one of them is wrong."""
     findings = examine()
     if options.json:
         output.print_json({"findings": [asdict(finding) for finding in findings]})

@@ -1,4 +1,4 @@
-"""`mlx-saccade locate`: descriptions in, boxes in the image's own pixels out."""
+"""`mlx-saccade locate`: find described elements on an image, as boxes in its own pixels."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import files
-from mlx_saccade.cli import options as asking
 from mlx_saccade.cli import output
+from mlx_saccade.cli.options import (
+    add_answer_arguments,
+    add_model_arguments,
+    answer_json,
+    answer_options,
+    image_options,
+    load_engine,
+    print_cost,
+)
 from mlx_saccade.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,43 +25,43 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `mlx-saccade locate`."""
-    parser.add_argument("image", metavar="IMAGE", help="an image file or data URI")
+    """Add the arguments of `mlx-saccade locate`."""
+    parser.add_argument("image", metavar="IMAGE", help="image file or data URI")
     parser.add_argument(
         "descriptions", nargs="+", metavar="DESCRIPTION", help='what to find, such as "the red round button"'
     )
-    parser.add_argument("--point", action="store_true", help="print where to click: the middle of each box")
+    parser.add_argument("--point", action="store_true", help="print the center of each box, where to click")
     parser.add_argument("--save", metavar="FILE", help="write a copy of the image with the boxes drawn")
     parser.add_argument(
-        "--constrained", action="store_true", help="let the model write nothing but one box inside the image, or none"
+        "--constrained", action="store_true", help="force the model to write one box inside the image, or none"
     )
-    asking.add_model_arguments(parser)
-    asking.add_answer_arguments(parser, max_tokens=256)
+    add_model_arguments(parser)
+    add_answer_arguments(parser, max_tokens=256)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Find descriptions on one image; exit code 0 with or without a box (`--json` says which)."""
+    """Print the boxes of each description; exit code 0 even without a box."""
     file_format = None if options.save is None else _save_format(options)
     # Read once: what is drawn on is what the model was shown, and a URL is not fetched again.
-    image = asking.reading(options).encoded(options.image)
+    image = image_options(options).encoded(options.image)
     with Progress("loading the model") as progress:
-        answers = asking.load(options).locate(
+        answers = load_engine(options).locate(
             image,
             options.descriptions,
             budget=options.budget,
             constrained=options.constrained,
             fit=options.fit,
-            **asking.how(options, progress),
+            **answer_options(options, progress),
         )
     if file_format is not None:
         _save(options, image, answers, file_format)
     if options.verbose:
         for answer in answers:
-            asking.print_cost(answer)
+            print_cost(answer)
     if options.json:
-        listed = [asking.with_point(answer) for answer in answers]
-        named = [{"description": text, **one} for text, one in zip(options.descriptions, listed, strict=True)]
-        output.print_json(named[0] if len(named) == 1 else {"answers": named})
+        pairs = zip(options.descriptions, answers, strict=True)
+        rows = [{"description": description, **answer_json(answer)} for description, answer in pairs]
+        output.print_json(rows[0] if len(rows) == 1 else {"answers": rows})
     else:
         _print(options, answers)
     return 0
@@ -62,19 +70,19 @@ def run(options: argparse.Namespace) -> int:
 def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
     for description, answer in zip(options.descriptions, answers, strict=True):
         if not answer.boxes:
-            print(f"{description}: no box; the model said: {answer.text!r}")
+            print(f"{description}: no box; the model wrote: {answer.text!r}")
         for box in answer.boxes:
-            where = box.center if options.point else box.xyxy
-            said = "" if box.label in (None, "", description) else f" (the model says: {box.label})"
-            print(f"{description}: {', '.join(f'{value:.0f}' for value in where)}{said}")
+            numbers = ", ".join(f"{value:.0f}" for value in (box.center if options.point else box.xyxy))
+            label = "" if box.label in (None, "", description) else f" (the model's label: {box.label})"
+            print(f"{description}: {numbers}{label}")
     (width, height), tokens = answers[0].frames[0].source_size, answers[0].frames[0].tokens
-    what = "x, y of the middle" if options.point else "edges x1, y1, x2, y2"
+    what = "x, y of the center" if options.point else "edges x1, y1, x2, y2"
     print(f"{what} in the pixels of the {width} x {height} source")
     print(f"{tokens} visual tokens, {sum(sum(answer.timings.values()) for answer in answers):.2f} s")
 
 
 def _save_format(options: argparse.Namespace) -> str:
-    """The format of --save, refused before anything is loaded."""
+    """Return the format of --save, or refuse it before anything is loaded."""
     from mlx_saccade.cli.draw import image_format, refuse_the_source
 
     refuse_the_source("--save", files.check_writable(options.save), options.image)
@@ -84,6 +92,6 @@ def _save_format(options: argparse.Namespace) -> str:
 def _save(options: argparse.Namespace, image: Any, answers: list[Answer], file_format: str) -> None:
     from mlx_saccade.cli.draw import draw_boxes
 
-    frame = asking.reading(options).open(image)
+    frame = image_options(options).open(image)
     boxes = [(box.xyxy, box.label) for answer in answers for box in answer.boxes]
     files.write_atomically(options.save, draw_boxes(frame.pixels, boxes, file_format=file_format))

@@ -1,52 +1,54 @@
-"""`mlx-saccade plan`: what an image will become, before any model is loaded."""
+"""`mlx-saccade plan`: show resized size, tokens and windows of an image without loading a model."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade.cli import output
-from mlx_saccade.cli.options import add_budget_arguments, add_checkpoint_arguments, add_reading_arguments, image_given
+from mlx_saccade.cli.options import (
+    add_budget_argument,
+    add_checkpoint_arguments,
+    add_family_argument,
+    add_image_arguments,
+    add_image_or_size,
+    add_min_tokens_argument,
+    image_or_size,
+    image_or_size_of,
+)
 from mlx_saccade.errors import InputError
-from mlx_saccade.preprocess import tower_memory
 from mlx_saccade.preprocess.plan import Plan
 from mlx_saccade.preprocess.plan import plan as plan_image
+from mlx_saccade.preprocess import tower_memory
 
 if TYPE_CHECKING:
     from mlx_saccade.media.color import Color
     from mlx_saccade.models import Model
 
-__all__ = [
-    "add_arguments",
-    "describe",
-    "run",
-]
+__all__ = ["add_arguments", "describe", "run"]
 
-# Tokens of a question without its image, and of its answer, in predictions of memory.
-_WORDS, _ANSWER = 64, 512
+# The question of a memory prediction: tokens of its text and of its answer.
+_TEXT_TOKENS, _ANSWER_TOKENS = 64, 512
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `mlx-saccade plan`."""
-    parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160")
-    parser.add_argument("--family", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl; a checkpoint says its own")
-    parser.add_argument(
-        "--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)"
-    )
+    """Add the arguments of `mlx-saccade plan`."""
+    add_image_or_size(parser)
+    add_family_argument(parser, default=None)
+    add_checkpoint_arguments(parser, "checkpoint to plan and predict memory for (default none)")
+    add_budget_argument(parser)
+    add_min_tokens_argument(parser)
     parser.add_argument("--picture", metavar="FILE", help="draw the resized image with its tokens and windows")
     parser.add_argument(
-        "--reduced-jpeg",
-        action="store_true",
-        help="decode a JPEG at 1/2, 1/4 or 1/8 where the plan only shrinks that: faster, other bits than the reference",
+        "--reduced-jpeg", action="store_true", help="decode JPEGs at reduced size: faster, not bit for bit"
     )
-    add_reading_arguments(parser)
-    parser.set_defaults(color=None)
-    add_checkpoint_arguments(parser, "plan for this checkpoint, and predict the memory of a question to it")
-    add_budget_arguments(parser)
+    add_image_arguments(parser)
+    parser.set_defaults(color=None)  # tells whether --color was given
 
 
 def describe(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON values; sizes are (width, height), memory in bytes."""
+    """Return the plan as JSON values; sizes are (width, height), memory is in bytes."""
     return {
         "family": plan.family.name,
         "budget": plan.budget,
@@ -65,7 +67,7 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 
 def memory_of(plan: Plan, model: Model | None) -> dict[str, dict[str, int]]:
-    """Predicted bytes, as JSON values: of a question to `model`, or without one of the family's known towers."""
+    """Return the predicted bytes of a question to `model`, or without a model, of the family's vision towers."""
     if model is not None:
         return {"model_bytes": question_bytes(model, plan)}
     towers = tower_memory.towers(plan.family)
@@ -73,13 +75,13 @@ def memory_of(plan: Plan, model: Model | None) -> dict[str, dict[str, int]]:
 
 
 def predicted_peak(tower: tower_memory.VisionTower, patches: int) -> int:
-    """Predicted bytes in bfloat16, attention over chunks of queries: a fused kernel needs a little less."""
+    """Return the predicted bytes in bfloat16, with attention over chunks of queries; a fused kernel needs less."""
     chunk = tower_memory.query_chunk(patches, tower.heads)
     return tower_memory.predict_memory(tower, patches, query_chunk=chunk).total
 
 
-def outline(path_or_id: str, revision: str | None) -> tuple[Model, tuple[int, int] | None]:
-    """A checkpoint without its weights' data, and its own limits in pixels."""
+def load_outline(path_or_id: str, revision: str | None) -> tuple[Model, tuple[int, int] | None]:
+    """Return a checkpoint's model without the data of its weights, and its limits in pixels."""
     from mlx_saccade import models
     from mlx_saccade.checkpoint import hub
 
@@ -89,15 +91,16 @@ def outline(path_or_id: str, revision: str | None) -> tuple[Model, tuple[int, in
 
 
 def question_bytes(model: Model, plan: Plan) -> dict[str, int]:
-    """Predicted bytes of a short question about one image, beyond the weights but for those and the peak."""
+    """Return the predicted bytes of a short question about one image, by part; the peak includes the weights."""
     from mlx_saccade.models import memory
 
-    found = memory.estimate(model, [(plan.patches, plan.frames)], plan.tokens + _WORDS, _ANSWER)
-    return {"weights": found.weights, "vision": found.vision, "prefill": found.prefill, "peak": found.peak}
+    estimate = memory.estimate(model, [(plan.patches, plan.frames)], plan.tokens + _TEXT_TOKENS, _ANSWER_TOKENS)
+    parts = ("weights", "vision", "prefill", "peak")
+    return {part: getattr(estimate, part) for part in parts}
 
 
 def writable_picture(path: str, image: str) -> str:
-    """Pillow's name of the format of a picture that can be written.
+    """Return Pillow's name of a picture's format, once the picture can be written.
 
     Raises:
         InputError: as `files.check_writable` and `draw.image_format`, or `path` is the image itself.
@@ -110,7 +113,7 @@ def writable_picture(path: str, image: str) -> str:
 
 
 def draw_plan(plan: Plan, image: Any, color: Color, path: str, file_format: str) -> None:
-    """Write the picture of a plan; a size without an image gets a plain ground."""
+    """Write the picture of a plan; a size without an image gets a plain background."""
     from mlx_saccade import files
     from mlx_saccade.cli import plan_picture
 
@@ -126,26 +129,27 @@ def draw_plan(plan: Plan, image: Any, color: Color, path: str, file_format: str)
     files.write_atomically(path, plan_picture.render(plan, pixels, file_format=file_format))
 
 
-def check(options: argparse.Namespace) -> None:
+def check(options: argparse.Namespace, image: Any) -> None:
     """Refuse options that contradict others or would change nothing."""
     if options.model is not None and options.family is not None:
-        raise InputError(f"--family {options.family}: the checkpoint of --model says its own; give one of the two")
+        raise InputError(f"--family {options.family}: expected no family beside --model, which has one. Leave it out")
     if options.model is None and options.revision is not None:
-        raise InputError(f"--revision {options.revision} needs a --model: give the hub id that it is of")
+        raise InputError(f"--revision {options.revision}: expected a --model. Give the hub id of the revision")
     if options.picture is None and options.color is not None:
-        raise InputError(f"--color {options.color} changes nothing but a picture: give --picture, or leave it out")
+        raise InputError(f"--color {options.color}: expected a --picture, which alone it changes. Leave --color out")
+    if isinstance(image, tuple):
+        if options.reduced_jpeg:
+            raise InputError(f"--reduced-jpeg: expected an image file; got the size {options.image}. Leave it out")
+        if options.color is not None:
+            raise InputError(f"--color {options.color}: expected an image file; got {options.image}. Leave it out")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan of one image or size."""
-    check(options)
+    check(options, image_or_size(options.image))
     file_format = None if options.picture is None else writable_picture(options.picture, options.image)
-    image = image_given(options)
-    if options.reduced_jpeg and isinstance(image, tuple):
-        raise InputError(f"--reduced-jpeg needs the image itself, whose header says what it is; got {options.image}")
-    if options.color is not None and isinstance(image, tuple):
-        raise InputError(f"--color {options.color} needs the image itself; got {options.image}")
-    model, limits = (None, None) if options.model is None else outline(options.model, options.revision)
+    image = image_or_size_of(options)
+    model, limits = (None, None) if options.model is None else load_outline(options.model, options.revision)
     family = "qwen2.5-vl" if options.family is None else options.family
     plan = plan_image(
         image,
@@ -155,40 +159,38 @@ def run(options: argparse.Namespace) -> int:
         checkpoint_pixels=limits,
         reduced_jpeg=options.reduced_jpeg,
     )
-    memory = memory_of(plan, model)
-    described = {**describe(plan), **memory}
+    described = {**describe(plan), **memory_of(plan, model)}
     if file_format is not None:
         draw_plan(plan, image, options.color or "convert", options.picture, file_format)
         described["picture"] = options.picture
     if options.json:
         output.print_json(described)
-        return 0
+    else:
+        output.facts(facts_of(plan, described))
+    return 0
+
+
+def facts_of(plan: Plan, described: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the (name, value) lines for people."""
     (source_w, source_h), (width, height), (scale_x, scale_y) = plan.source_size, plan.resized_size, plan.scale
     _, rows, columns = plan.grid_thw
     factor = plan.family.factor
-    lines = [
-        ("source", f"{source_w} x {source_h} px"),
-        ("family", f"{plan.family.name} (patch {plan.family.patch_size} px, a token covers {factor} x {factor} px)"),
-        ("budget", plan.budget),
-        ("resized", f"{width} x {height} px"),
-        ("grid", f"{columns} x {rows} patches"),
-        ("tokens", f"{plan.tokens:,}"),
-        ("patches", f"{plan.patches:,}"),
-        ("windows", f"{plan.windows:,}" if plan.windows else "none (full attention)"),
-        ("scale", f"x {scale_x:.4f}, y {scale_y:.4f} source px per model px"),
-        ("patch memory", output.bytes_text(described["patch_bytes"])),
-    ]
+    yield "source", f"{source_w} x {source_h} px"
     if plan.decoded_size is not None:
-        width, height = plan.decoded_size
-        lines.insert(
-            1, ("decoded", f"{width} x {height} px, by the JPEG's own transform: other bits than the reference")
-        )
-    for name, peak in memory.get("vision_tower_bytes", {}).items():
-        lines.append(
-            (f"{name} vision tower", f"{output.bytes_text(peak)} predicted peak in bfloat16, weights included")
-        )
-    lines += [(f"{part} memory", output.bytes_text(count)) for part, count in memory.get("model_bytes", {}).items()]
-    if options.picture is not None:
-        lines.append(("picture", options.picture))
-    output.facts(lines)
-    return 0
+        decoded_w, decoded_h = plan.decoded_size
+        yield "decoded", f"{decoded_w} x {decoded_h} px, reduced by the JPEG decoder: other bits than the reference"
+    yield "family", f"{plan.family.name} (patch {plan.family.patch_size} px, a token covers {factor} x {factor} px)"
+    yield "budget", plan.budget
+    yield "resized", f"{width} x {height} px"
+    yield "grid", f"{columns} x {rows} patches"
+    yield "tokens", f"{plan.tokens:,}"
+    yield "patches", f"{plan.patches:,}"
+    yield "windows", f"{plan.windows:,}" if plan.windows else "none (full attention)"
+    yield "scale", f"x {scale_x:.4f}, y {scale_y:.4f} source px per model px"
+    yield "patch memory", output.bytes_text(described["patch_bytes"])
+    for tower, count in described.get("vision_tower_bytes", {}).items():
+        yield f"{tower} vision tower", f"{output.bytes_text(count)} predicted peak in bfloat16, weights included"
+    for part, count in described.get("model_bytes", {}).items():
+        yield f"{part} memory", output.bytes_text(count)
+    if "picture" in described:
+        yield "picture", described["picture"]

@@ -1,4 +1,4 @@
-"""`mlx-saccade recommend`: what to spend on a target of a known size, and when to zoom instead."""
+"""`mlx-saccade recommend`: recommend a budget, or a zoom, for a target of known size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from mlx_saccade.cli import output
-from mlx_saccade.cli.options import add_url_argument, image_given
+from mlx_saccade.cli.options import add_family_argument, add_url_argument, image_or_size_of
 from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess import recommend
 
@@ -19,91 +19,94 @@ WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `mlx-saccade recommend`."""
+    """Add the arguments of `mlx-saccade recommend`."""
     parser.add_argument(
-        "--target", required=True, metavar="SIZE|BOX",
-        help="the target's size in source pixels (32x32), or its box (x1,y1,x2,y2)",
+        "--target", required=True, metavar="WIDTHxHEIGHT|X1,Y1,X2,Y2",
+        help="size of the target in source pixels, such as 32x32, or its box",
     )  # fmt: skip
     parser.add_argument(
-        "--image", required=True, metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160"
+        "--image", required=True, metavar="IMAGE|WIDTHxHEIGHT", help="image file, or size such as 3840x2160"
     )
-    parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
+    add_family_argument(parser)
     add_url_argument(parser)
 
 
 def parse_target(word: str) -> tuple[float, ...]:
-    """(width, height) from 32x32, or (x1, y1, x2, y2) from 10,20,42,52.
+    """Return (width, height) of a word such as 32x32, or (x1, y1, x2, y2) of one such as 10,20,42,52.
 
     Raises:
-        InputError: `word` is of neither form.
+        InputError: the word is neither.
     """
     match = TARGET.fullmatch(word.replace(" ", ""))
     if match is None:
-        raise InputError(f"--target {word}: is neither a size such as 32x32 nor a box such as 100,200,132,232")
+        raise InputError(
+            f"--target: expected a size such as 32x32 or a box such as 100,200,132,232; got {word}. Write one of them"
+        )
     return tuple(float(number) for number in match.groups() if number is not None)
 
 
-def describe(found: recommend.Recommendation) -> dict[str, Any]:
-    """The recommendation as JSON values; sizes are (width, height)."""
-    row = found.row
+def describe(advice: recommend.Recommendation) -> dict[str, Any]:
+    """Return the recommendation as JSON values; sizes are (width, height)."""
+    row = advice.row
     return {
-        "size": found.size,
-        "share": found.share,
-        "target_size": list(found.target_size),
-        "source_size": list(found.plan.source_size),
-        "family": found.plan.family.name,
-        "budget": found.budget,
-        "capped": found.capped,
-        "zoom": found.zoom,
-        "zoom_share": found.zoom_share,
-        "resized_size": list(found.resized_size),
-        "tokens": found.plan.tokens,
-        "shorter_side": found.shorter_side,
-        "reason": found.reason,
+        "size": advice.size,
+        "share": advice.share,
+        "target_size": list(advice.target_size),
+        "source_size": list(advice.plan.source_size),
+        "family": advice.plan.family.name,
+        "budget": advice.budget,
+        "capped": advice.capped,
+        "zoom": advice.zoom,
+        "zoom_share": advice.zoom_share,
+        "resized_size": list(advice.resized_size),
+        "tokens": advice.plan.tokens,
+        "shorter_side": advice.shorter_side,
+        "reason": advice.reason,
         "measured": {"targets": row.targets, "iou": {str(tokens): iou for tokens, iou in row.iou}},
-        "source": found.source,
-        "limits": list(found.limits),
+        "source": advice.source,
+        "limits": list(advice.limits),
     }
 
 
-def facts_of(found: recommend.Recommendation) -> list[tuple[str, str]]:
-    """Name and value of each line for people."""
-    plan, row = found.plan, found.row
+def facts_of(advice: recommend.Recommendation) -> list[tuple[str, str]]:
+    """Return the (name, value) lines for people."""
+    plan, row = advice.plan, advice.row
     (width, height), (source_w, source_h), (resized_w, resized_h) = (
-        found.target_size, plan.source_size, found.resized_size
+        advice.target_size, plan.source_size, advice.resized_size
     )  # fmt: skip
-    looks = " on each of two looks: the whole image, then a crop" if found.zoom else ""
+    looks = " on each of two looks: the whole image, then a crop" if advice.zoom else ""
+    share = f"{advice.share * 100:.3g} % of the frame"
     lines = [
         (
             "target",
-            f"{width:g} x {height:g} px of {source_w} x {source_h}: {found.share * 100:.3g} % of the frame, {row.size}",
+            f"{width:g} x {height:g} px of {source_w} x {source_h}: {share}, {row.size}",
         ),
-        ("budget", f"{found.budget:,} tokens{looks}"),
-        ("why", found.reason),
+        ("budget", f"{advice.budget:,} tokens{looks}"),
+        ("why", advice.reason),
     ]
-    if found.zoom_share is not None:
-        kept = f"at most {found.zoom_share * 100:.3g} % of each side"
-        lines.append(("zoom", f"in a crop that keeps {kept} it is a small target; ask again with the crop's size"))
-    elif found.zoom:
-        taken = f"{max(width / source_w, height / source_h) * 100:.3g} % of one side"
-        lines.append(("zoom", f"it takes {taken}: no crop of the image's shape makes it small; cut the other alone"))
-    cells = found.shorter_side / plan.family.factor
+    if advice.zoom_share is not None:
+        crop = f"at most {advice.zoom_share * 100:.3g} % of each side"
+        lines.append(("zoom", f"in a crop of {crop} it is a small target; run again with the crop's size"))
+    elif advice.zoom:
+        length = f"{max(width / source_w, height / source_h) * 100:.3g} % of one side"
+        lines.append(("zoom", f"it covers {length}: no crop of the image's shape makes it small; crop the other side"))
+    cells = advice.shorter_side / plan.family.factor
     measured = ", ".join(f"{iou:.3f} at {tokens:,}" for tokens, iou in row.iou)
     return [
         *lines,
         ("model sees", f"{resized_w} x {resized_h} px, {plan.tokens:,} tokens"),
-        ("target there", f"shorter side {found.shorter_side:.1f} px, {cells:.2f} of a token's side"),
+        ("target there", f"shorter side {advice.shorter_side:.1f} px, {cells:.2f} of a token's side"),
         ("measured", f"mean IoU {measured} tokens; n = {row.targets}"),
-        ("limits", "; ".join(found.limits)),
-        ("source", found.source),
+        ("limits", "; ".join(advice.limits)),
+        ("source", advice.source),
     ]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the recommendation for one target on one image."""
-    found = recommend.recommend(parse_target(options.target), image_given(options), family=options.family)
+    """Print the recommendation for a target."""
+    advice = recommend.recommend(parse_target(options.target), image_or_size_of(options), family=options.family)
     if options.json:
-        output.print_json(describe(found))
+        output.print_json(describe(advice))
         return 0
-    output.facts(facts_of(found), width=WIDTH)
+    output.facts(facts_of(advice), width=WIDTH)
     return 0

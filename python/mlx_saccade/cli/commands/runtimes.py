@@ -1,4 +1,4 @@
-"""`mlx-saccade runtimes`: what the default budgets of known runtimes make of one image."""
+"""`mlx-saccade runtimes`: compare the default budgets of known runtimes on one image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from mlx_saccade import families
 from mlx_saccade.cli import output
-from mlx_saccade.cli.options import add_url_argument, image_given
+from mlx_saccade.cli.options import add_family_argument, add_image_or_size, add_url_argument, image_or_size_of
 from mlx_saccade.preprocess import plan, runtimes
 
 __all__ = ["add_arguments", "run", "settings"]
@@ -16,15 +16,15 @@ WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `mlx-saccade runtimes`."""
-    parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help="an image file, or a size such as 3840x2160")
-    parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
+    """Add the arguments of `mlx-saccade runtimes`."""
+    add_image_or_size(parser)
+    add_family_argument(parser)
     add_url_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print one row a runtime and range of versions, by the reference's arithmetic within that runtime's limits."""
-    size = plan.plan(image_given(options), family=options.family, budget="checkpoint").source_size
+    """Print a row for each runtime and range of versions: the reference's arithmetic within its limits."""
+    size = plan.plan(image_or_size_of(options), family=options.family, budget="checkpoint").source_size
     rows = runtimes.survey(size, options.family)
     if options.json:
         output.print_json(
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         [("runtime", "left"), ("versions", "left"), ("limits", "right"), ("resized", "right"), ("tokens", "right")],
         [row_text(row) for row in rows],
     )
-    print("limits in tokens; sizes by the reference's arithmetic within them; --json has the differences and sources")
+    print("limits in tokens; sizes by the reference's arithmetic within them; --json adds differences and sources")
     area = families.get(options.family).factor ** 2
     example = f"pixels = tokens x {area}; 1003520 px = {1003520 // area:,} tokens"
     print(f"\nwhat changes a runtime's limits ({example}):")
@@ -44,20 +44,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def settings(rows: list[runtimes.SurveyRow]) -> list[tuple[str, str]]:
-    """(runtime, the setting that changes its limits), with the versions where these differ in it."""
-    found = []
+    """Return (runtime, setting that changes its limits) pairs, with the versions if they differ."""
+    pairs = []
     for name in dict.fromkeys(row.runtime for row in rows):
         own = [row for row in rows if row.runtime == name]
         by_setting: dict[str, list[str]] = {}
         for row in own:
             by_setting.setdefault(row.override, []).append(row.versions)
         for setting, versions in by_setting.items():
-            found.append((name, setting if len(by_setting) == 1 else f"{'; '.join(versions)}: {setting}"))
-    return found
+            pairs.append((name, setting if len(by_setting) == 1 else f"{'; '.join(versions)}: {setting}"))
+    return pairs
 
 
 def row_text(row: runtimes.SurveyRow) -> tuple[str, str, str, str, str]:
-    """One row of the table; a runtime whose limits for the family are not known says so."""
+    """Return one row of the table; unknown limits are called unknown."""
     if row.resized_size is None:
         return row.runtime, row.versions, "unknown", "", ""
     width, height = row.resized_size

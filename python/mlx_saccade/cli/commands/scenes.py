@@ -1,4 +1,4 @@
-"""`mlx-saccade scenes`: generated screens with their known boxes, as PNGs and ScreenSpot-Pro annotations."""
+"""`mlx-saccade scenes`: write generated screens as PNGs, and their boxes in ScreenSpot-Pro's fields."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final
 
-from mlx_saccade.cli import output
-from mlx_saccade.cli.options import parse_size
+from mlx_saccade.cli import output, progress
+from mlx_saccade.cli.options import add_screen_arguments, parse_size
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals.processes import cores, start
 from mlx_saccade.evals.screenspot import (
@@ -26,31 +26,27 @@ from mlx_saccade.evals.screenspot import (
 
 __all__ = ["add_arguments", "run"]
 
-# A process of its own takes as long to start as two 4K screens take to draw.
-WORTH_A_PROCESS: Final = 4
-# Screens of one command: the annotations of so many fit in memory.
-MOST: Final = 100_000
+# Fewer screens are not worth the start of a process.
+MIN_PER_PROCESS: Final = 4
+# The annotations of this many screens fit in memory.
+MAX_SCREENS: Final = 100_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `mlx-saccade scenes`."""
-    parser.add_argument("--n", type=int, default=20, metavar="N", help="how many screens (default 20)")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for these files; made if it is not there")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the first screen (default 0); the rest count up")
-    parser.add_argument("--size", default="3840x2160", metavar="WIDTHxHEIGHT", help="default 3840x2160")
+    """Add the arguments of `mlx-saccade scenes`."""
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the files, created if missing")
+    add_screen_arguments(parser, screens=20)
+    parser.add_argument("--scale", type=int, default=1, metavar="1|2", help="pixels per point (default 1)")
     parser.add_argument(
-        "--scale", type=int, default=1, metavar="1|2", help="pixels to the point (default 1); 2 doubles every length"
+        "--ambiguous", action="store_true", help="make elements look alike; list both boxes in ambiguous.json"
     )
-    parser.add_argument(
-        "--ambiguous", action="store_true", help="many elements look like one other; ambiguous.json lists both boxes"
-    )
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a CPU core)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default one per CPU core)")
 
 
 def work(job: Job, seeds: Sequence[int], parent: Connection) -> None:
-    """Draw screens in a process of its own, and send each seed when its file is written, or what went wrong.
+    """Draw screens in another process, and send each seed when its file is written, or an error.
 
-    Where the other end has been closed it leaves, between two files.
+    It ends between two files if the other end of the pipe is closed.
     """
     try:
         for seed in seeds:
@@ -64,7 +60,7 @@ def work(job: Job, seeds: Sequence[int], parent: Connection) -> None:
 
 @contextmanager
 def workers(job: Job, seeds: Sequence[int], count: int) -> Iterator[list[Connection]]:
-    """Start processes that share the seeds; afterwards they have all ended, each with its last file whole."""
+    """Start processes that share the seeds; at the end all have ended, each with its last file complete."""
     processes: list[BaseProcess] = []
     ends: list[Connection] = []
     try:
@@ -80,66 +76,65 @@ def workers(job: Job, seeds: Sequence[int], count: int) -> Iterator[list[Connect
             process.join()
 
 
-def drawn(job: Job, seeds: Sequence[int], count: int) -> Iterator[int]:
-    """Draw screens with `count` processes, and yield each seed when its file is written."""
+def draw(job: Job, seeds: Sequence[int], count: int) -> Iterator[int]:
+    """Draw screens in `count` processes, and yield each seed when its file is written."""
     if count == 1:
         for seed in seeds:
             job.draw(seed)
             yield seed
         return
     with workers(job, seeds, count) as ends:
-        left, heard = set(seeds), list(ends)
-        while heard:
-            ready = wait(heard)
-            for end in [end for end in heard if end in ready]:
+        left, open_ends = set(seeds), list(ends)
+        while open_ends:
+            ready = wait(open_ends)
+            for end in [end for end in open_ends if end in ready]:
                 try:
-                    news = end.recv()
+                    message = end.recv()
                 except EOFError:
-                    heard.remove(end)
+                    open_ends.remove(end)
                     continue
-                if isinstance(news, Exception):
-                    raise news
-                left.discard(news)
-                yield news
+                if isinstance(message, Exception):
+                    raise message
+                left.discard(message)
+                yield message
         if left:
-            raise InputError(f"a process ended before its work was done; {len(left)} screens are missing; run again")
+            raise InputError(f"--jobs: a process ended early, and {len(left)} screens are missing. Run again")
 
 
-def processes_for(asked: int | None, screens: int) -> int:
-    """How many processes are worth their start."""
-    return max(1, min(asked or cores(), screens // WORTH_A_PROCESS))
+def count_processes(jobs: int | None, screens: int) -> int:
+    """Return the number of processes that are worth their start; `jobs` None is one per CPU core."""
+    return max(1, min(jobs or cores(), screens // MIN_PER_PROCESS))
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the screens that are not there yet, and last the annotations of all of them."""
-    from rich.progress import Progress
-
+    """Write the screens that are missing, and then the annotations of all."""
     from mlx_saccade import scenes
 
     size = parse_size("--size", options.size)
     if options.n < 1:
-        raise InputError(f"--n {options.n}: nothing to write; ask for at least 1")
-    if options.n > MOST:
-        raise InputError(f"--n {options.n}: at most {MOST} at once; go on with a higher --seed in another folder")
+        raise InputError(f"--n: expected at least 1; got {options.n}. Give a larger number")
+    if options.n > MAX_SCREENS:
+        raise InputError(
+            f"--n: expected at most {MAX_SCREENS}; got {options.n}. Use another folder and a higher --seed for the rest"
+        )
     if not options.out:
-        raise InputError("--out is empty; name a folder")
+        raise InputError("--out: expected a folder; got an empty name. Name a folder")
     if options.jobs is not None and options.jobs < 1:
-        raise InputError(f"--jobs {options.jobs}: nobody would draw; ask for at least 1")
+        raise InputError(f"--jobs: expected at least 1; got {options.jobs}. Leave it out for one per CPU core")
     seeds = range(options.seed, options.seed + options.n)
-    scenes.annotate(options.seed, size, scale=options.scale)  # refuses what cannot be drawn before anything is made
+    scenes.annotate(options.seed, size, scale=options.scale)  # refuses impossible screens before anything is written
     job = Job(Path(options.out), size, options.ambiguous, options.scale)
-    kept = finished_screens(job, seeds)
-    missing = [seed for seed in seeds if seed not in kept]
+    finished = finished_screens(job, seeds)
+    missing = [seed for seed in seeds if seed not in finished]
     job.folder.mkdir(parents=True, exist_ok=True)
-    count = processes_for(options.jobs, len(missing))
+    count = count_processes(options.jobs, len(missing))
     targets: list[dict[str, Any]] = []
     pairs: list[dict[str, Any]] = []
-    screen = output.console(stderr=True)
-    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
-        task = progress.add_task("drawing", total=len(missing))
-        for _ in drawn(job, missing, count):
-            progress.advance(task)
-        for seed in progress.track(seeds, description="annotating"):
+    with progress.bar() as bar:
+        task = bar.add_task("drawing", total=len(missing))
+        for _ in draw(job, missing, count):
+            bar.advance(task)
+        for seed in bar.track(seeds, description="annotating"):
             elements, ambiguous = scenes.annotate(seed, size, ambiguous=options.ambiguous, scale=options.scale)
             targets += annotate(job, seed, elements)
             pairs += annotate_pairs(job, seed, elements, ambiguous)
@@ -150,21 +145,21 @@ def run(options: argparse.Namespace) -> int:
 def report(
     job: Job, options: argparse.Namespace, new: int, targets: list[dict[str, Any]], pairs: list[dict[str, Any]]
 ) -> None:
-    """Write the annotations and say what there is."""
-    listed = job.folder / ANNOTATIONS
-    write_list(listed, targets)
-    written = {
+    """Write the annotations and print the counts."""
+    annotations = job.folder / ANNOTATIONS
+    write_list(annotations, targets)
+    counts = {
         "folder": str(job.folder), "screens": options.n, "drawn": new, "kept": options.n - new,
-        "targets": len(targets), "annotations": str(listed),
+        "targets": len(targets), "annotations": str(annotations),
     }  # fmt: skip
-    said = f"{options.n} screens ({new} drawn, {options.n - new} kept) with {len(targets)} known boxes in {job.folder}"
-    said += f"; annotations in {listed}"
+    text = f"{options.n} screens ({new} drawn, {options.n - new} kept) with {len(targets)} known boxes in {job.folder}"
+    text += f"; annotations in {annotations}"
     if options.ambiguous:
-        doubtful = job.folder / AMBIGUOUS
-        write_list(doubtful, pairs)
-        written |= {"pairs": len(pairs), "ambiguous": str(doubtful)}
-        said += f"; {len(pairs)} descriptions that fit two in {doubtful}"
+        ambiguous = job.folder / AMBIGUOUS
+        write_list(ambiguous, pairs)
+        counts |= {"pairs": len(pairs), "ambiguous": str(ambiguous)}
+        text += f"; {len(pairs)} descriptions that fit two elements in {ambiguous}"
     if options.json:
-        output.print_json(written)
+        output.print_json(counts)
     else:
-        print(said)
+        print(text)

@@ -1,4 +1,4 @@
-"""`mlx-saccade sizes`: which sizes fill whole attention windows, and what becomes of small images."""
+"""`mlx-saccade sizes`: show which image sizes fill whole attention windows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from mlx_saccade import families
 from mlx_saccade.cli import output
-from mlx_saccade.cli.options import add_budget_arguments, parse_size
+from mlx_saccade.cli.options import add_budget_argument, add_family_argument, add_min_tokens_argument, parse_size
 from mlx_saccade.families import Family
 from mlx_saccade.preprocess import sizes
 from mlx_saccade.preprocess.sizes import SizeReport
@@ -19,19 +19,17 @@ WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `mlx-saccade sizes`."""
+    """Add the arguments of `mlx-saccade sizes`."""
     parser.add_argument(
-        "sizes", metavar="WIDTHxHEIGHT", nargs="*", help="sizes such as 400x300; none: a table of instructive ones"
+        "sizes", metavar="WIDTHxHEIGHT", nargs="*", help="sizes such as 400x300 (default a table of examples)"
     )
-    parser.add_argument("--family", default="qwen2.5-vl", help="qwen2-vl, qwen2.5-vl (default) or qwen3-vl")
-    parser.add_argument(
-        "--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)"
-    )
-    add_budget_arguments(parser)
+    add_family_argument(parser)
+    add_min_tokens_argument(parser)
+    add_budget_argument(parser)
 
 
 def describe(report: SizeReport) -> dict[str, Any]:
-    """One size as JSON values; sizes are (width, height)."""
+    """Return one size's report as JSON values; sizes are (width, height)."""
     plan = report.plan
     return {
         "source_size": list(plan.source_size),
@@ -60,7 +58,7 @@ def describe(report: SizeReport) -> dict[str, Any]:
 
 
 def row_text(report: SizeReport) -> tuple[str, ...]:
-    """One row of the table."""
+    """Return one row of the table."""
     plan = report.plan
     cells = (
         "{} x {}".format(*plan.source_size),
@@ -76,7 +74,7 @@ def row_text(report: SizeReport) -> tuple[str, ...]:
 
 
 def notes(family: Family, reports: list[SizeReport]) -> list[str]:
-    """What the table means, one line each."""
+    """Return the notes on the table, one line each."""
     factor, lines = family.factor, []
     if family.window_size is None:
         lines.append(f"{family.name} has no windows: every token attends to all tokens of its image")
@@ -85,24 +83,24 @@ def notes(family: Family, reports: list[SizeReport]) -> list[str]:
         lines += [
             f"a window is {family.window_size} x {family.window_size} px: {side} x {side} tokens of {factor} px, "
             f"{side**2} in all; sides that are multiples of {family.window_size} fill whole windows",
-            "a partial window holds columns x rows of real tokens and attends to these alone: the padding that would "
-            "complete it is dropped before attention, never attended",
+            "a partial window has columns x rows of real tokens, which attend to each other only; the padding to a "
+            "whole window is dropped before attention, never attended",
             "nearest whole: the nearest size without partial windows; an image of that size is not resized",
         ]
     floors = sorted({report.plan.min_pixels for report in reports})
     least = " or ".join(f"{pixels:,} px ({-(-pixels // factor**2)} tokens)" for pixels in floors)
-    lines.append(f"* below {least} an image is brought up to it: more tokens, no more detail")
+    lines.append(f"* an image below {least} is enlarged to it: more tokens, no more detail")
     if any(report.enlarged and min(report.enlargement) < 1 for report in reports):
         lines.append(f"* a side below half a token ({factor // 2} px) counts as 0, so a strip that thin loses length")
     return lines
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print one row a size, then what it means."""
+    """Print a row for each size, and notes on the table."""
     family = families.get(options.family)
-    wanted = [parse_size("size", word) for word in options.sizes] or sizes.EXAMPLES
+    image_sizes = [parse_size("size", word) for word in options.sizes] or sizes.EXAMPLES
     reports = [
-        sizes.explain(size, family=family, budget=options.budget, min_tokens=options.min_tokens) for size in wanted
+        sizes.explain(size, family=family, budget=options.budget, min_tokens=options.min_tokens) for size in image_sizes
     ]
     if options.json:
         output.print_json({"family": family.name, "sizes": [describe(report) for report in reports]})

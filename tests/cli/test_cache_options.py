@@ -58,7 +58,10 @@ def test_several_descriptions_read_the_image_once(engines: list[Engine], picture
 
 @pytest.mark.parametrize(
     ("words", "named"),
-    [(("--cache-memory", "lots"), "--cache-memory 'lots'"), (("--cache-dir", "a.png"), "cache folder a.png")],
+    [
+        (("--cache-memory", "lots"), "--cache-memory: expected an amount of memory"),
+        (("--cache-dir", "a.png"), "cache folder a.png"),
+    ],
 )
 def test_mistakes_are_one_line_and_exit_2(
     words: tuple[str, ...],

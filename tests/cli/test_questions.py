@@ -38,6 +38,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True, scope="module")
 def loaded_once() -> Iterator[None]:
+    assert saccade.load  # resolved now, or it would stay the cached one after these tests
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(saccade.engine, "load", functools.cache(saccade.engine.load))
         yield

@@ -18,9 +18,9 @@ from mlx_saccade.cli.options import (
     image_or_size_of,
 )
 from mlx_saccade.errors import InputError
+from mlx_saccade.preprocess import tower_memory
 from mlx_saccade.preprocess.plan import Plan
 from mlx_saccade.preprocess.plan import plan as plan_image
-from mlx_saccade.preprocess import tower_memory
 
 if TYPE_CHECKING:
     from mlx_saccade.media.color import Color

@@ -112,6 +112,23 @@ def test_every_command_has_help(command: str) -> None:
     assert "--json" in result.stdout
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_an_argument_is_at_most_twelve_words(command: str) -> None:
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"mlx_saccade.cli.commands.{command}").add_arguments(parser)
+    for action in parser._actions:
+        assert action.help and len(action.help.split()) <= 12, action.option_strings or action.dest
+
+
+def test_help_waits_for_no_heavy_library() -> None:
+    program = (
+        "import sys; from mlx_saccade.cli.__main__ import main; from mlx_saccade.cli import options; main([]); "
+        "print([name for name in ('numpy', 'mlx', 'PIL', 'rich', 'tokenizers') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
 def test_version_is_the_headers() -> None:
     import mlx_saccade as package
 

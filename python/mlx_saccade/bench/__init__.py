@@ -1,4 +1,4 @@
-"""Times saccade on this machine, beside what it replaces."""
+"""Benchmarks of saccade on this machine, compared with what it replaces."""
 
 from mlx_saccade.bench.preprocess import Comparison, compare
 

@@ -1,4 +1,4 @@
-"""An image in memory to patches: saccade beside Pillow's resize and a NumPy patchify, on the same array."""
+"""The benchmark of preprocessing: saccade, and Pillow's resize with a NumPy patchify, on the same array."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlx_saccade.preprocess.plan import Plan, plan
+from mlx_saccade.preprocess.plan import Plan
+from mlx_saccade.preprocess.plan import plan as plan_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,14 @@ __all__ = ["Comparison", "compare"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Best times in seconds at one budget; `equal` says whether both sides gave the same bytes."""
+    """The times at one budget.
+
+    Attributes:
+        tokens: visual tokens of the image.
+        saccade: seconds of saccade's fastest call.
+        pillow: seconds of the fastest call of Pillow and NumPy.
+        equal: both gave the same bytes.
+    """
 
     tokens: int
     saccade: float
@@ -27,24 +35,24 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
-        """How many times faster saccade was."""
+        """Pillow's time divided by saccade's."""
         return self.pillow / self.saccade
 
 
-def pillow_patches(pixels: NDArray[np.uint8], made: Plan) -> NDArray[np.uint8]:
-    """Pillow's resize, then patches in merge-block order: uint8 [patches, 3 * patch * patch]."""
+def pillow_patches(pixels: NDArray[np.uint8], plan: Plan) -> NDArray[np.uint8]:
+    """Return patches in merge-block order by Pillow and NumPy: uint8 [patches, 3 * patch * patch]."""
     import numpy as np
     from PIL import Image
 
-    resized = np.asarray(Image.fromarray(pixels).resize(made.resized_size, Image.Resampling.BICUBIC))
-    side, merge = made.family.patch_size, made.family.merge_size
-    _, rows, columns = made.grid_thw
+    resized = np.asarray(Image.fromarray(pixels).resize(plan.resized_size, Image.Resampling.BICUBIC))
+    side, merge = plan.family.patch_size, plan.family.merge_size
+    _, rows, columns = plan.grid_thw
     blocks = resized.reshape(rows // merge, merge, side, columns // merge, merge, side, 3)
     return np.ascontiguousarray(blocks.transpose(0, 3, 1, 4, 6, 2, 5)).reshape(rows * columns, 3 * side * side)
 
 
 def best(work: Callable[[], Any], rounds: int) -> float:
-    """Seconds of the fastest of `rounds` calls, after one that is not counted."""
+    """Return the seconds of the fastest of `rounds` calls, after one that is not timed."""
     work()
     times = []
     for _ in range(rounds):
@@ -58,12 +66,12 @@ def compare(pixels: NDArray[np.uint8], budgets: Sequence[int], rounds: int = 5) 
     """Time both sides at each budget.
 
     Args:
-        pixels: uint8 [height, width, 3].
-        budgets: visual tokens at most.
-        rounds: timed calls of each side.
+        pixels: the image, uint8 [height, width, 3].
+        budgets: maximum visual tokens.
+        rounds: number of timed calls of each side; default 5.
 
     Returns:
-        One comparison a budget. The outputs are compared with the pass order of the installed Pillow.
+        A comparison for each budget; the bytes are compared in the pass order of the installed Pillow.
     """
     import numpy as np
     import PIL
@@ -73,20 +81,20 @@ def compare(pixels: NDArray[np.uint8], budgets: Sequence[int], rounds: int = 5) 
 
     results = []
     for budget in budgets:
-        made = plan((pixels.shape[1], pixels.shape[0]), budget=budget)
-        order, _ = window_index([made.grid_thw])
-        unit = made.family.merge_size**2
-        theirs = pillow_patches(pixels, made)
-        windowed = theirs.reshape(-1, unit, theirs.shape[1])[order].reshape(theirs.shape)
-        # Up to 12.1 always horizontal first; 12.2 and 12.3 differ for strips over 100:1, which a benchmark is not.
+        plan = plan_image((pixels.shape[1], pixels.shape[0]), budget=budget)
+        order, _ = window_index([plan.grid_thw])
+        unit = plan.family.merge_size**2
+        expected = pillow_patches(pixels, plan)
+        windowed = expected.reshape(-1, unit, expected.shape[1])[order].reshape(expected.shape)
+        # Up to 12.1 the horizontal pass is always first; 12.2 and 12.3 differ only for strips over 100:1.
         newer = int(PIL.__version__.split(".")[0]) >= 13
-        ours = patchify(pixels, made, pass_order="pillow13" if newer else "horizontal")
+        patches = patchify(pixels, plan, pass_order="pillow13" if newer else "horizontal")
         results.append(
             Comparison(
-                tokens=made.tokens,
-                saccade=best(lambda made=made: patchify(pixels, made), rounds),  # type: ignore[misc]
-                pillow=best(lambda made=made: pillow_patches(pixels, made), rounds),  # type: ignore[misc]
-                equal=bool(np.array_equal(ours, windowed)),
+                tokens=plan.tokens,
+                saccade=best(lambda plan=plan: patchify(pixels, plan), rounds),  # type: ignore[misc]
+                pillow=best(lambda plan=plan: pillow_patches(pixels, plan), rounds),  # type: ignore[misc]
+                equal=bool(np.array_equal(patches, windowed)),
             )
         )
     return results

@@ -1,4 +1,4 @@
-"""One self-contained page that shows what a sweep found."""
+"""The results of a sweep as one self-contained HTML page."""
 
 from mlx_saccade.dashboard.charts import render
 

@@ -1,4 +1,4 @@
-"""Draws the page: IoU and time against budget as SVG, with the numbers in a table below."""
+"""The page of a sweep: charts of IoU and time by budget, and a table of their numbers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,21 @@ __all__ = ["Chart", "Line", "render"]
 
 WIDTH, HEIGHT = 560, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 16, 40
-# Four hues that stay apart for most kinds of color blindness (Okabe and Ito).
+# Four hues that most kinds of color blindness can tell apart (Okabe and Ito).
 COLORS = {"large": "#0072b2", "medium": "#009e73", "small": "#e69f00", "tiny": "#d55e00"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One size bin: SVG points "x,y x,y", the band of its interval as a closed outline ("" for none), and dots."""
+    """The line of one size bin; positions are in px.
+
+    Attributes:
+        name: the size bin.
+        color: its color.
+        points: SVG points, "x,y x,y".
+        band: outline of the intervals as SVG points; "" for none.
+        dots: (x, y, text) of each point.
+    """
 
     name: str
     color: str
@@ -30,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over a logarithmic token axis; ticks are (position in px, text)."""
+    """A chart of lines over a logarithmic axis of tokens; ticks are (position in px, text)."""
 
     title: str
     lines: tuple[Line, ...]
@@ -38,8 +46,8 @@ class Chart:
     y_ticks: tuple[tuple[float, str], ...]
 
 
-def horizontal(cells: Sequence[Cell]) -> Callable[[float], float]:
-    """Tokens to px, logarithmic; a single budget stands in the middle."""
+def x_axis(cells: Sequence[Cell]) -> Callable[[float], float]:
+    """Return a function from tokens to px, logarithmic; a single budget is in the middle."""
     low, high = math.log(min(c.tokens for c in cells)), math.log(max(c.tokens for c in cells))
     span = WIDTH - LEFT - RIGHT
     if high == low:
@@ -55,31 +63,38 @@ def chart(
     top: float,
     tick: Callable[[float], str],
 ) -> Chart:
-    """The geometry of one chart; `top` is the value at its upper edge, 0 at its lower one."""
-    x = horizontal(cells)
+    """Return the geometry of one chart.
+
+    Args:
+        title: the heading.
+        cells: the cells to draw.
+        value: returns the value of a cell.
+        interval: returns the ends of a cell's interval; None draws no bands.
+        top: value at the upper edge; the lower edge is 0.
+        tick: formats a value on the axis.
+    """
+    x = x_axis(cells)
 
     def y(amount: float) -> float:
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(amount, top) / top, 1)
 
     lines = []
     for size in BINS:
-        chosen = [cell for cell in cells if cell.size == size]
-        if not chosen:
+        own = [cell for cell in cells if cell.size == size]
+        if not own:
             continue
         outline = []
         if interval is not None:
-            ends = [(x(c.tokens), *interval(c)) for c in chosen]
-            outline = [(at, y(high)) for at, _, high in ends if high is not None]
-            outline += [(at, y(low)) for at, low, _ in reversed(ends) if low is not None]
+            ends = [(x(c.tokens), *interval(c)) for c in own]
+            outline = [(position, y(high)) for position, _, high in ends if high is not None]
+            outline += [(position, y(low)) for position, low, _ in reversed(ends) if low is not None]
         lines.append(
             Line(
                 name=size,
                 color=COLORS[size],
-                points=" ".join(f"{x(c.tokens)},{y(value(c))}" for c in chosen),
+                points=" ".join(f"{x(c.tokens)},{y(value(c))}" for c in own),
                 band=" ".join(f"{a},{b}" for a, b in outline),
-                dots=tuple(
-                    (x(c.tokens), y(value(c)), f"{size}, {c.tokens:.0f} tokens: {value(c):.3f}") for c in chosen
-                ),
+                dots=tuple((x(c.tokens), y(value(c)), f"{size}, {c.tokens:.0f} tokens: {value(c):.3f}") for c in own),
             )
         )
     by_budget = {cell.budget: cell for cell in cells}
@@ -89,21 +104,18 @@ def chart(
 
 
 def render(setup: Setup, cells: Sequence[Cell]) -> str:
-    """The page as HTML with everything it needs inside it.
+    """Return the page as self-contained HTML.
 
     Args:
-        setup: what the sweep asked.
-        cells: `mlx_saccade.evals.summarize` of its records; at least one.
-
-    Returns:
-        The text of an HTML file.
+        setup: setup of the sweep.
+        cells: `mlx_saccade.evals.summarize` of its records, at least one.
     """
     import jinja2
 
     slowest = max(cell.seconds for cell in cells) or 1.0
     charts = [
-        chart("Mean IoU, with 95 % intervals", cells, lambda c: c.iou, lambda c: (c.low, c.high), 1.0, "{:.2f}".format),
-        chart("Median seconds a question", cells, lambda c: c.seconds, None, slowest * 1.1, "{:.2g}".format),
+        chart("Mean IoU with 95 % intervals", cells, lambda c: c.iou, lambda c: (c.low, c.high), 1.0, "{:.2f}".format),
+        chart("Median seconds per question", cells, lambda c: c.seconds, None, slowest * 1.1, "{:.2g}".format),
     ]
     source = (resources.files("mlx_saccade") / "dashboard" / "page.html.j2").read_text(encoding="utf-8")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade recommend`."""
     parser.add_argument(
         "--target", required=True, metavar="WIDTHxHEIGHT|X1,Y1,X2,Y2",
-        help="size of the target in source pixels, such as 32x32, or its box",
+        help="size of the target in source pixels, or its box",
     )  # fmt: skip
     parser.add_argument(
         "--image", required=True, metavar="IMAGE|WIDTHxHEIGHT", help="image file, or size such as 3840x2160"

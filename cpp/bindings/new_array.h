@@ -41,10 +41,10 @@ template <typename T, std::size_t Rank>
 class NewArray {
   public:
     explicit NewArray(const std::array<std::size_t, Rank>& shape) : shape_(shape) {
-        constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T);
+        constexpr std::size_t max_elements = std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T);
         try {
             for (const std::size_t extent : shape) {
-                if (size_ != 0 && extent > most / size_) throw std::bad_alloc();
+                if (size_ != 0 && extent > max_elements / size_) throw std::bad_alloc();
                 size_ *= extent;
             }
             memory_.emplace(size_ * sizeof(T));

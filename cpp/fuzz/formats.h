@@ -27,7 +27,7 @@ inline reference::Bytes stored(const reference::Bytes& rgb, int width, int forma
 }
 
 /// Returns the RGB values of those pixels: for grey, the first channel three times.
-inline reference::Bytes seen(reference::Bytes rgb, int format) {
+inline reference::Bytes as_rgb(reference::Bytes rgb, int format) {
     if (format == SACCADE_FORMAT_GREY) {
         for (std::size_t i = 0; i < rgb.size(); ++i) rgb[i] = rgb[i - i % 3];
     }

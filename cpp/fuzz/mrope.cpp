@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t kImage = 1, kVideo = 2, kStart = 3;
 
-struct Made {
+struct Prompt {
     std::vector<std::int64_t> ids, images, videos;
     std::vector<double> seconds;
     std::vector<std::int32_t> expected;  // triples
@@ -42,50 +42,50 @@ struct Made {
     }
 };
 
-Made make(fuzz::Input& input) {
-    Made made;
+Prompt make(fuzz::Input& input) {
+    Prompt prompt;
     const bool timed = input.bits(1) % 2 == 0;
-    made.text(input.between(1, 5));
+    prompt.text(input.between(1, 5));
     for (std::int64_t part = input.between(0, 5); part > 0; --part) {
-        made.vision(input.bits(1) % 2 == 0, timed, input.between(1, 4), input.between(1, 4), input.between(1, 4),
-                    static_cast<double>(input.between(0, 400)) / 97.0);
-        made.text(input.between(1, 3));
+        prompt.vision(input.bits(1) % 2 == 0, timed, input.between(1, 4), input.between(1, 4), input.between(1, 4),
+                      static_cast<double>(input.between(0, 400)) / 97.0);
+        prompt.text(input.between(1, 3));
     }
-    return made;
+    return prompt;
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::Input input(data, size);
-    Made made = make(input);
+    Prompt source = make(input);
     const bool broken = input.bits(1) % 4 == 0;
-    if (broken) made.ids[static_cast<std::size_t>(input.between(0, 1000)) % made.ids.size()] = input.between(0, 5);
+    if (broken) source.ids[static_cast<std::size_t>(input.between(0, 1000)) % source.ids.size()] = input.between(0, 5);
     saccade_mrope_prompt prompt{};
-    prompt.input_ids = made.ids.data();
-    prompt.length = static_cast<std::int64_t>(made.ids.size());
-    prompt.image_grids = made.images.data();
-    prompt.image_count = static_cast<std::int64_t>(made.images.size() / 3);
-    prompt.video_grids = made.videos.data();
-    prompt.video_count = static_cast<std::int64_t>(made.videos.size() / 3);
-    prompt.seconds_per_grid = made.seconds.data();
-    prompt.seconds_count = static_cast<std::int64_t>(made.seconds.size());
+    prompt.input_ids = source.ids.data();
+    prompt.length = static_cast<std::int64_t>(source.ids.size());
+    prompt.image_grids = source.images.data();
+    prompt.image_count = static_cast<std::int64_t>(source.images.size() / 3);
+    prompt.video_grids = source.videos.data();
+    prompt.video_count = static_cast<std::int64_t>(source.videos.size() / 3);
+    prompt.seconds_per_grid = source.seconds.data();
+    prompt.seconds_count = static_cast<std::int64_t>(source.seconds.size());
     prompt.image_token_id = kImage;
     prompt.video_token_id = kVideo;
     prompt.vision_start_token_id = kStart;
     prompt.merge_size = 2;
     prompt.tokens_per_second = 2;
-    std::vector<std::int32_t> positions(3 * made.ids.size());
+    std::vector<std::int32_t> positions(3 * source.ids.size());
     std::int64_t delta = 0;
     const int status = saccade_mrope_positions(&prompt, positions.data(), 3 * prompt.length, &delta);
     FUZZ_EXPECT(status == SACCADE_OK || (broken && status == SACCADE_ERROR_INPUT), "%s", saccade_last_message());
     if (broken) return 0;
-    for (std::size_t i = 0; i < made.ids.size(); ++i) {
+    for (std::size_t i = 0; i < source.ids.size(); ++i) {
         for (std::size_t axis = 0; axis < 3; ++axis) {
-            FUZZ_EXPECT(positions[axis * made.ids.size() + i] == made.expected[3 * i + axis], "token %zu, axis %zu", i,
-                        axis);
+            FUZZ_EXPECT(positions[axis * source.ids.size() + i] == source.expected[3 * i + axis], "token %zu, axis %zu",
+                        i, axis);
         }
     }
-    FUZZ_EXPECT(delta == made.largest + 1 - prompt.length, "delta");
+    FUZZ_EXPECT(delta == source.largest + 1 - prompt.length, "delta");
     return 0;
 }

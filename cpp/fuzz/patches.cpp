@@ -27,18 +27,18 @@ struct Case {
 };
 
 Case make(fuzz::Input& input) {
-    Case made;
+    Case result;
     const auto side = [&] { return static_cast<int>(input.between(1, input.bits(1) % 8 == 0 ? 200 : 40)); };
-    made.width = side(), made.height = side();
-    made.columns = static_cast<int>(input.between(1, 7)), made.rows = static_cast<int>(input.between(1, 7));
-    made.order = static_cast<int>(input.between(0, 1));
-    made.format = static_cast<int>(input.between(SACCADE_FORMAT_RGB, SACCADE_FORMAT_GREY));
-    made.gap = static_cast<int>(input.between(0, 5)), made.seed = input.seed();
-    const auto image = reference::noise(static_cast<std::size_t>(made.width * made.height * 3), made.seed);
-    made.source = formats::stored(image, made.width, made.format, made.stride());
-    made.resized = reference::resize(formats::seen(image, made.format), made.width, made.height, made.columns * kFactor,
-                                     made.rows * kFactor, made.order == 1);
-    return made;
+    result.width = side(), result.height = side();
+    result.columns = static_cast<int>(input.between(1, 7)), result.rows = static_cast<int>(input.between(1, 7));
+    result.order = static_cast<int>(input.between(0, 1));
+    result.format = static_cast<int>(input.between(SACCADE_FORMAT_RGB, SACCADE_FORMAT_GREY));
+    result.gap = static_cast<int>(input.between(0, 5)), result.seed = input.seed();
+    const auto image = reference::noise(static_cast<std::size_t>(result.width * result.height * 3), result.seed);
+    result.source = formats::stored(image, result.width, result.format, result.stride());
+    result.resized = reference::resize(formats::as_rgb(image, result.format), result.width, result.height,
+                                       result.columns * kFactor, result.rows * kFactor, result.order == 1);
+    return result;
 }
 
 /// The expected output of each image, with a guard after it.

@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const int stride = width * formats::bytes_per_pixel(format) + gap;
         const auto source = formats::stored(image, width, format, stride);
         // Channels are independent, so the resized grey image is part of the resized color image.
-        const auto expected = formats::seen(rgb, format);
+        const auto expected = formats::as_rgb(rgb, format);
         for (const std::string& kernel : kernels::available()) {
             const kernels::Using use(kernel);
             reference::Bytes out(expected.size());

@@ -29,16 +29,16 @@ double quota_v1(const std::string& folder) {
 
 /// Returns the lowest quota of a group and its ancestors. A container may see its own group as the root but read the
 /// host's path of it; then only the root has a folder.
-double least_quota(double (*quota_of)(const std::string&), const std::string& root, std::string group) {
-    double least = quota_of(root);
-    for (; group.starts_with('/'); group.resize(group.rfind('/'))) least = std::min(least, quota_of(root + group));
-    return least;
+double lowest_quota(double (*quota_of)(const std::string&), const std::string& root, std::string group) {
+    double lowest = quota_of(root);
+    for (; group.starts_with('/'); group.resize(group.rfind('/'))) lowest = std::min(lowest, quota_of(root + group));
+    return lowest;
 }
 
 /// Returns the lowest quota of this process's groups: the lines ID:CONTROLLERS:GROUP of /proc/self/cgroup.
 double quota(const std::string& root) {
     const std::string v2 = root + "/sys/fs/cgroup", v1 = v2 + "/cpu";
-    double least = std::min(quota_v2(v2), quota_v1(v1));
+    double lowest = std::min(quota_v2(v2), quota_v1(v1));
     std::ifstream groups(root + "/proc/self/cgroup");
     for (std::string line; std::getline(groups, line);) {
         const auto first = line.find(':'), second = line.find(':', first + 1);
@@ -46,10 +46,11 @@ double quota(const std::string& root) {
         std::string controllers = ",";
         controllers.append(line, first + 1, second - first - 1).append(",");
         const std::string group = line.substr(second + 1);
-        if (controllers == ",,") least = std::min(least, least_quota(quota_v2, v2, group));
-        if (controllers.find(",cpu,") != std::string::npos) least = std::min(least, least_quota(quota_v1, v1, group));
+        if (controllers == ",,") lowest = std::min(lowest, lowest_quota(quota_v2, v2, group));
+        if (controllers.find(",cpu,") != std::string::npos)
+            lowest = std::min(lowest, lowest_quota(quota_v1, v1, group));
     }
-    return least;
+    return lowest;
 }
 #endif
 

@@ -24,10 +24,10 @@ class PassCache {
         Entry* oldest = entries_.data();
         for (Entry& entry : entries_) {
             if (entry.kernel == &kernel && entry.input == input && entry.output == output) {
-                entry.used = time_;
+                entry.last_use = time_;
                 return entry.pass;
             }
-            if (entry.used < oldest->used) oldest = &entry;
+            if (entry.last_use < oldest->last_use) oldest = &entry;
         }
         auto pass = std::make_shared<const Pass>(kernel, kernel.weights(input, output));
         if (pass->weights() <= kMaxWeights) *oldest = {&kernel, input, output, time_, pass};
@@ -41,7 +41,7 @@ class PassCache {
     struct Entry {
         const Kernel* kernel = nullptr;
         std::int64_t input = 0, output = 0;
-        std::int64_t used = 0;
+        std::int64_t last_use = 0;
         std::shared_ptr<const Pass> pass;
     };
     std::array<Entry, 4> entries_;

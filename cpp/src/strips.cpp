@@ -30,9 +30,9 @@ std::int64_t begin_of_strip(std::int64_t i, std::int64_t strips, std::int64_t un
 /// Returns the number of strips of a job; `share` is its part of all jobs' products.
 std::int64_t strips_of(const StripJob& job, int threads, double share) {
     const std::int64_t height = job.plan->size().height, units = divide_up(height, job.unit);
-    const std::int64_t most = std::max<std::int64_t>(threads, height / (kOverlaps * job.plan->overlap()));
+    const std::int64_t max_strips = std::max<std::int64_t>(threads, height / (kOverlaps * job.plan->overlap()));
     const auto target = static_cast<std::int64_t>(std::ceil(share * static_cast<double>(threads * kStripsPerThread)));
-    return std::clamp<std::int64_t>(target, 1, std::min(units, most));
+    return std::clamp<std::int64_t>(target, 1, std::min(units, max_strips));
 }
 
 }  // namespace

@@ -66,11 +66,11 @@ void test_weights(const std::string& name) {
     const kernels::Using use(name);
     const saccade::Kernel& kernel = saccade::selected_kernel();
     const auto compare_axis = [&](std::int64_t input, std::int64_t output) {
-        const saccade::AxisWeights made = kernel.weights(input, output),
-                                   plain = saccade::bicubic_weights(input, output);
-        bool same = made.weights == plain.weights && made.spans.size() == plain.spans.size();
-        for (std::size_t i = 0; same && i < plain.spans.size(); ++i) {
-            const auto &a = made.spans[i], &b = plain.spans[i];
+        const saccade::AxisWeights simd = kernel.weights(input, output),
+                                   scalar = saccade::bicubic_weights(input, output);
+        bool same = simd.weights == scalar.weights && simd.spans.size() == scalar.spans.size();
+        for (std::size_t i = 0; same && i < scalar.spans.size(); ++i) {
+            const auto &a = simd.spans[i], &b = scalar.spans[i];
             same = a.first == b.first && a.count == b.count && a.offset == b.offset;
         }
         if (!CHECK(same)) {
@@ -152,9 +152,9 @@ void test_reference_patches(const std::string& kernel) {
         const Case c{70, 50, 6 * patch, 4 * patch, 0};
         const Pixels pixels(c, 4);
         for (const auto& [mean, std] : cases) {
-            const auto made = resized_reference_patches(c, pixels, patch, mean, std, kernel);
-            const auto plain = resized_reference_patches(c, pixels, patch, mean, std, "scalar");
-            CHECK(std::memcmp(made.data(), plain.data(), made.size() * sizeof(float)) == 0);
+            const auto output = resized_reference_patches(c, pixels, patch, mean, std, kernel);
+            const auto scalar_output = resized_reference_patches(c, pixels, patch, mean, std, "scalar");
+            CHECK(std::memcmp(output.data(), scalar_output.data(), output.size() * sizeof(float)) == 0);
         }
     }
 }
@@ -191,10 +191,11 @@ void test_iota(const std::string& name) {
         saccade::Iota iota{{}, {count, -3}, {7, 100 - count}, 1 + count % 4, count, count + count % 3};
         for (int i = 0; i < 16; ++i) iota.first[i] = (i * 7919 + count) % 1000 - 500;
         const auto size = static_cast<std::size_t>((iota.rows - 1) * iota.stride + count);
-        const auto made = std::make_unique<std::int32_t[]>(size), plain = std::make_unique<std::int32_t[]>(size);
-        kernel.iota(iota, made.get());
-        saccade::iota_plain(iota, plain.get());
-        CHECK(std::equal(made.get(), made.get() + size, plain.get()));
+        const auto output = std::make_unique<std::int32_t[]>(size),
+                   scalar_output = std::make_unique<std::int32_t[]>(size);
+        kernel.iota(iota, output.get());
+        saccade::iota_plain(iota, scalar_output.get());
+        CHECK(std::equal(output.get(), output.get() + size, scalar_output.get()));
     }
 }
 

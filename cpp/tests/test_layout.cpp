@@ -57,10 +57,10 @@ void test_positions() {
             }
             for (const std::string& kernel : kernels::available()) {
                 const kernels::Using use(kernel);
-                Places made(expected.size());
-                const auto room = static_cast<std::int64_t>(made.size());
-                CHECK(saccade_vision_positions(grid.data(), 1, merge, made.data(), room) == SACCADE_OK);
-                CHECK(made == expected);
+                Places positions(expected.size());
+                const auto room = static_cast<std::int64_t>(positions.size());
+                CHECK(saccade_vision_positions(grid.data(), 1, merge, positions.data(), room) == SACCADE_OK);
+                CHECK(positions == expected);
             }
         }
     }

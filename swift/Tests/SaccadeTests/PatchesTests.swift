@@ -29,10 +29,10 @@ final class PatchesTests: XCTestCase {
         let size = Size(width: 56, height: 56)
         let plan = try Plan(size: size)
         XCTAssertEqual(plan.resizedSize, size)
-        let made = try patches([size], plans: [plan])
-        XCTAssertEqual(made.count, 16 * 588)
+        let bytes = try patches([size], plans: [plan])
+        XCTAssertEqual(bytes.count, 16 * 588)
         // The third patch is the first of the second row: (channel, y, x), red = x, green = y, blue = x + y.
-        let third = made[(2 * 588)..<(3 * 588)].map { Int($0) }
+        let third = bytes[(2 * 588)..<(3 * 588)].map { Int($0) }
         XCTAssertEqual(third, (0..<14).flatMap { _ in Array(0..<14) }
             + (14..<28).flatMap { y in [Int](repeating: y, count: 14) }
             + (14..<28).flatMap { y in (0..<14).map { $0 + y } })

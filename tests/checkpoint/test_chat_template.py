@@ -11,6 +11,7 @@ import jinja2.ext
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mlx_saccade.checkpoint.chat_template import ChatTemplate
@@ -49,7 +50,7 @@ MESSAGE = st.builds(
 def plain(source: str, messages: Any) -> str:
     """Jinja as transformers sets it up."""
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols]
+        trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols, Tracker]
     )
     environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
     return environment.from_string(source).render(messages=messages, add_generation_prompt=True)
@@ -59,6 +60,60 @@ def plain(source: str, messages: Any) -> str:
 @pytest.mark.parametrize("source", [RICH, checkpoints.TEMPLATE], ids=["rich", "published"])
 def test_a_bounded_template_writes_what_jinja_writes(source: str, messages: Any) -> None:
     assert ChatTemplate(source, "template").render(messages) == plain(source, messages)
+
+
+class Tracker(jinja2.ext.Extension):
+    """transformers 5.24's {% generation %}, whose block is the body of a call."""
+
+    tags = frozenset({"generation"})
+
+    def parse(self, parser: Any) -> nodes.Node:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return nodes.CallBlock(self.call_method("_text"), [], [], body).set_lineno(line)
+
+    def _text(self, caller: Any) -> str:
+        return str(caller())
+
+
+GENERATION = {
+    "part of a turn": "{% for m in messages %}{{ m.role }}:{% generation %}{{ m.content|string }}{% endgeneration %};"
+    "{% endfor %}",
+    "own lines": "{% for m in messages %}\n  {% generation %}\n  {{ loop.index }}\n  {% endgeneration %}\n{% endfor %}",
+    "minus signs": "{% for m in messages %}\n {%- generation -%} {{ m.role }} {%- endgeneration -%} \n{% endfor %}",
+    "whole turn": "{% for m in messages %}{% generation %}{% if m.content is string %}{{ m.content }}{% else %}"
+    "{% for part in m.content %}{{ part.type }}{% endfor %}{% endif %}{% endgeneration %}{% endfor %}",
+    "scope": "{% set x = 1 %}{% generation %}{% set x = 2 %}{{ x }}{% endgeneration %}{{ x }}",
+    "twice": "{% for m in messages %}{% generation %}a{% endgeneration %}"
+    "{% generation %}{{ m.role }}{% endgeneration %}{% endfor %}",
+    "nothing": "{% generation %}{% endgeneration %}",
+}
+
+
+@pytest.mark.parametrize("source", GENERATION.values(), ids=list(GENERATION))
+def test_a_generation_block_is_written_as_in_transformers(source: str) -> None:
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}]
+    assert ChatTemplate(source, "template").render(messages) == plain(source, messages)
+
+
+def test_a_generation_block_that_never_ends_is_broken() -> None:
+    with pytest.raises(InputError, match="broken"):
+        ChatTemplate("{% generation %}{{ 1 }}", "template")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ '<%.1f seconds>'|format(1.25) }}",
+        "{{ '%s: %r, %05.2f %-8s|'|format('a', 'b', 2.5, 'c') }}",
+        "{{ '%(name)s is %(age)d %%'|format(name='x', age=7) }}",
+        "{{ '<%.1f seconds>' % 1.25 }}{{ '%d of %d' % (1, 2) }}{{ '%(a)s' % {'a': 'b'} }}{{ '%s' % [1, 2] }}",
+        "{{ 'a\nb\nc'|indent }}{{ 'a\nb'|indent(2, true) }}{{ 'a\nb'|indent('> ') }}",
+        "{{ 1.256|round(2) }}{{ 7.5|round }}{{ 149|round(-1, 'floor') }}",
+    ],
+)
+def test_formats_are_written_as_jinja_writes_them(source: str) -> None:
+    assert ChatTemplate(source, "template").render(user()) == plain(source, user())
 
 
 def test_a_long_conversation_is_no_attack() -> None:
@@ -106,7 +161,19 @@ DOUBLE = "{% set s = namespace(v='ab') %}{% for n in range(99) %}{% set s.v = {}
         ("{% macro f() %}" + "x" * 100_000 + "{% endmacro %}{% for n in range(999) %}{{ f() }}{% endfor %}", "over"),
         ("{% set s = 'x' * 10**6 %}{% for n in range(9999) %}{{ s }}{% endfor %}", "writes over"),
         ("{% for n in range(9999) %}{% set s %}" + "x" * 100_000 + "{% endset %}{% endfor %}", "writes over"),
-        ("{{ '%999999999d' % 1 }}", "%"),
+        ("{{ '%999999999d' % 1 }}", "wider than 999"),
+        ("{{ '%999999999d'|format(1) }}", "wider than 999"),
+        ("{{ '%.999999999f'|format(1) }}", "wider than 999"),
+        ("{{ '%*d' % (10**9, 1) }}", "wider than 999"),
+        ("{{ '%(a)999999999s'|format(a=1) }}", "wider than 999"),
+        ("{{ ('%999d' * 100000)|format(1) }}", "characters"),
+        (DOUBLE.replace("{}", "'%s%s'|format(s.v, s.v)"), "characters"),
+        (DOUBLE.replace("{}", "'%s%s' % (s.v, s.v)"), "SecurityError"),
+        (DOUBLE.replace("{}", "'%(a)s%(a)s' % {'a': s.v}"), "SecurityError"),
+        (DOUBLE.replace("{}", "s.v|indent(s.v, true)"), "characters"),
+        ("{{ ('a\n' * 9999)|indent(999) }}", "characters"),
+        ("{{ 'x'|indent(10**9) }}", "indent"),
+        ("{{ 1.5|round(10 ** 9) }}", "round"),
         ("{{ '{:>999999999}'.format(1) }}", "format"),
         ("{{ '{0:>999999999}'.format_map({}) }}", "format"),
         ("{{ 'x'.center(10**9) }}", "'center'"),

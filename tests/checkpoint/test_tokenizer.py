@@ -118,7 +118,7 @@ RECURSIVE = "{% macro again(n) %}{{ again(n + 1) }}{% endmacro %}{{ again(0) }}"
         ("{{ messages[0].content[0] / 0 }}", "unsupported operand"),
         (RECURSIVE, "recursion"),
         ("{{ ''.join(1) }}", "not iterable"),
-        ("{{ '%d' % 'x' }}", "not offered"),
+        ("{{ '%d' % 'x' }}", "a real number is required"),
         ("{{ raise_exception('two\\nlines') }}", "two"),
     ],
 )
@@ -181,13 +181,38 @@ def test_older_places_of_the_template_are_read(tmp_path: Path, prompts: Prompts)
     with pytest.raises(InputError, match="no chat template"):
         Prompts(tmp_path, IMAGE)
     named = [{"name": "tool_use", "template": "x"}, {"name": "default", "template": checkpoints.TEMPLATE}]
+    by_name = {"tool_use": "x", "default": checkpoints.TEMPLATE}
     for place, value in (
         ("tokenizer_config.json", checkpoints.TEMPLATE),
         ("tokenizer_config.json", named),
+        ("tokenizer_config.json", by_name),
         ("chat_template.json", checkpoints.TEMPLATE),
+        ("chat_template.json", by_name),
+        ("processor_config.json", checkpoints.TEMPLATE),
+        ("processor_config.json", by_name),
     ):
         (tmp_path / place).write_text(json.dumps({"chat_template": value}))
         assert Prompts(tmp_path, IMAGE).encode(user(None, "hi"), [2]) == wanted
+        (tmp_path / place).unlink()
+
+
+def test_the_template_of_the_processor_wins_over_its_own_file(tmp_path: Path, prompts: Prompts) -> None:
+    checkpoints.write_tokenizer(tmp_path)
+    wanted = Prompts(tmp_path, IMAGE).render(user("hi"))
+    (tmp_path / "processor_config.json").write_text(json.dumps({"processor_class": "Qwen2_5_VLProcessor"}))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": "the tokenizer's"}))
+    assert Prompts(tmp_path, IMAGE).render(user("hi")) == wanted
+    (tmp_path / "processor_config.json").write_text(json.dumps({"chat_template": "the processor's"}))
+    assert Prompts(tmp_path, IMAGE).render(user("hi")) == "the processor's"
+
+
+@pytest.mark.parametrize("value", [7, [], {"tool_use": "x"}, [{"name": "default"}], {"default": 7}])
+def test_a_template_that_is_no_text_is_named(tmp_path: Path, value: object) -> None:
+    checkpoints.write_tokenizer(tmp_path)
+    (tmp_path / "chat_template.jinja").unlink()
+    (tmp_path / "chat_template.json").write_text(json.dumps({"chat_template": value}))
+    with pytest.raises(InputError, match=r"chat_template\.json: chat_template: expected text"):
+        Prompts(tmp_path, IMAGE)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "not json"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ import jinja2
 import jinja2.ext
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mlx_saccade.errors import InputError
@@ -35,11 +37,31 @@ _OUTPUT = 2**26
 """Maximum characters written, including those in macros and set blocks."""
 _SOURCE = 2**20
 _BITS = 4096
+_WIDEST = 999
+"""Maximum width, precision and indent of a value that is written."""
+_MOST_DIGITS = 15
+_LONGEST_NUMBER = 320
+"""Characters of the largest float, written with %f."""
 
 _FILTERS = (
-    *("abs", "attr", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "groupby"),
-    *("int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr"),
-    *("replace", "reverse", "safe", "select", "selectattr", "sort", "string", "sum", "title", "trim", "unique"),
+    *(
+        "abs",
+        "attr",
+        "capitalize",
+        "count",
+        "d",
+        "default",
+        "dictsort",
+        "e",
+        "escape",
+        "first",
+        "float",
+        "format",
+        "groupby",
+    ),
+    *("indent", "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject"),
+    *("rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "sort", "string", "sum"),
+    *("title", "trim", "unique"),
     *("upper", "urlencode", "wordcount"),
 )
 _METHODS = frozenset(
@@ -50,6 +72,8 @@ _METHODS = frozenset(
         *("swapcase", "title", "upper", "values"),
     }
 )
+# One conversion of a % format: width and precision are the groups.
+_CONVERSION = re.compile(r"%(?:\([^()]*\))?[#0\-+ ]*(\*|[0-9]*)(?:\.(\*|[0-9]*))?[hlL]?[a-zA-Z%]")
 _PLAIN = (str, bytes, int, float, list, tuple, dict, set)
 
 
@@ -90,6 +114,18 @@ class ChatTemplate:
             raise InputError(f"{self.where}: the chat template fails on these messages: {_line(error)}") from None
 
 
+class _Generation(jinja2.ext.Extension):
+    """The `{% generation %}` tag of transformers, which marks the trained part of a turn; its text is written as is."""
+
+    tags = {"generation"}  # noqa: RUF012, an attribute of the base class
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        """Return the statements up to `{% endgeneration %}` in a scope of their own, as transformers has it."""
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return nodes.Scope(body, lineno=line)
+
+
 class _Bounds(threading.local):
     """The counters and limits of this thread's rendering."""
 
@@ -109,7 +145,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         super().__init__(
             trim_blocks=True,
             lstrip_blocks=True,
-            extensions=[jinja2.ext.loopcontrols],
+            extensions=[jinja2.ext.loopcontrols, _Generation],
             finalize=self._write,
         )
         self._spent = _Bounds()
@@ -155,8 +191,10 @@ class _Environment(ImmutableSandboxedEnvironment):
             self._check_product(left, right)
         elif operator == "**" and not (_bits(left) * max(abs(right), 1) <= _BITS):
             raise SecurityError(f"{left!r:.20} ** {right!r:.20} is too large")
-        elif operator == "%" and isinstance(left, str | bytes):
-            raise SecurityError("the % of text is not offered")
+        elif operator == "%" and isinstance(left, bytes):
+            raise SecurityError("the % of bytes is not offered")
+        elif operator == "%" and isinstance(left, str):
+            self._check_format(left, right)
         return self.checked(super().call_binop(context, operator, left, right))
 
     def call(self, context: Any, function: Any, /, *arguments: Any, **named: Any) -> Any:
@@ -191,16 +229,44 @@ class _Environment(ImmutableSandboxedEnvironment):
             self.tick()
             for value in (*arguments, *named.values()):
                 self.checked(value)
-            if name == "replace":
-                first = inspect.signature(function).bind(*arguments, **named).arguments
-                self._check_replacement(str(first["s"]), str(first["old"]), str(first["new"]))
-            if name == "join":
-                first = inspect.signature(function).bind(*arguments, **named).arguments
-                pieces = self._pieces(str(first.get("d", "")), first["value"])
-                arguments = tuple(pieces if value is first["value"] else value for value in arguments)
+            if name in ("format", "indent", "join", "replace", "round"):
+                arguments = self._measure(name, inspect.signature(function).bind(*arguments, **named), arguments)
             return self.checked(function(*arguments, **named))
 
         return bounded
+
+    def _measure(self, name: str, bound: inspect.BoundArguments, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Measure a filter's result before it is made; return the positional arguments, an iterator's items listed."""
+        given = bound.arguments
+        if name == "format":
+            self._check_format(str(given["value"]), given.get("kwargs") or given.get("args", ()))
+        elif name == "indent":
+            self._check_indent(str(given["s"]), given.get("width", 4))
+        elif name == "replace":
+            self._check_replacement(str(given["s"]), str(given["old"]), str(given["new"]))
+        elif name == "round":
+            digits = given.get("precision", 0)
+            if not isinstance(digits, int) or abs(digits) > _MOST_DIGITS:
+                raise SecurityError(f"round to {digits!r:.20} digits")
+        elif name == "join":
+            pieces = self._pieces(str(given.get("d", "")), given["value"])
+            return tuple(pieces if value is given["value"] else value for value in arguments)
+        return arguments
+
+    def _check_format(self, text: str, values: Any) -> None:
+        """Refuse a % format of unknown or great widths, and one whose result would be too large."""
+        conversions = [match.groups(default="") for match in _CONVERSION.finditer(text)]
+        widths = [part for match in conversions for part in match if part]
+        if any(part == "*" or len(part) > 3 for part in widths):
+            raise SecurityError(f"a % format wider than {_WIDEST} characters")
+        longest = 10 * len(str(values)) + _LONGEST_NUMBER  # %a writes up to ten characters for one
+        self._fits(len(text) + len(conversions) * longest + sum(map(int, widths)))
+
+    def _check_indent(self, text: str, width: Any) -> None:
+        if not isinstance(width, str) and not (isinstance(width, int) and width <= _WIDEST):
+            raise SecurityError(f"indent by {width!r:.20}")
+        size = len(width) if isinstance(width, str) else width
+        self._fits(len(text) + (len(text.splitlines()) + 1) * size)
 
     def _check_product(self, left: Any, right: Any) -> None:
         for value, times in ((left, right), (right, left)):

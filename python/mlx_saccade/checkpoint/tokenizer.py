@@ -221,20 +221,30 @@ def _template(folder: Path) -> tuple[ChatTemplate, dict[str, str]]:
 
 
 def _template_source(folder: Path, tokenizer_config: dict[str, Any]) -> tuple[str, Path]:
-    """Find the template's source: chat_template.jinja, else chat_template.json, else tokenizer_config.json."""
-    own, older = folder / "chat_template.jinja", folder / "chat_template.json"
-    text = optional_text(own)
-    if text is not None:
-        return text, own
-    raw, where = optional_json(older), older
-    if raw is None:
-        raw, where = tokenizer_config, folder / "tokenizer_config.json"
-    source = raw.get("chat_template")
-    if isinstance(source, list):
-        named = {item.get("name"): item.get("template") for item in source if isinstance(item, dict)}
-        source = named.get("default")
-    if not isinstance(source, str):
-        raise InputError(
-            f"{folder}: no chat template (chat_template.jinja). Give the checkpoint of an instruction-tuned model"
-        )
-    return source, where
+    """Find the template's source.
+
+    As in transformers, one in processor_config.json wins; then come chat_template.jinja, chat_template.json and
+    tokenizer_config.json.
+    """
+    processor, own, older = (
+        folder / name for name in ("processor_config.json", "chat_template.jinja", "chat_template.json")
+    )
+    candidates: list[tuple[Any, Path]] = [((optional_json(processor) or {}).get("chat_template"), processor)]
+    candidates += [(optional_text(own), own), ((optional_json(older) or {}).get("chat_template"), older)]
+    candidates.append((tokenizer_config.get("chat_template"), folder / "tokenizer_config.json"))
+    for value, where in candidates:
+        source = _default_template(value)
+        if isinstance(source, str):
+            return source, where
+        if value is not None:
+            raise InputError(f"{where}: chat_template: expected text, or templates with one named default; got neither")
+    raise InputError(
+        f"{folder}: no chat template (chat_template.jinja). Give the checkpoint of an instruction-tuned model"
+    )
+
+
+def _default_template(value: Any) -> Any:
+    """Return the template named default of several, given as {name: source} or [{"name": ..., "template": ...}]."""
+    if isinstance(value, list):
+        value = {str(item.get("name")): item.get("template") for item in value if isinstance(item, dict)}
+    return value.get("default") if isinstance(value, dict) else value

@@ -344,10 +344,9 @@ def test_a_file_beside_the_config_that_cannot_be_read_is_named(
     assert name in one_line(error)
 
 
-def test_a_missing_preprocessor_is_no_reason_to_guess(tmp_path: Path) -> None:
+def test_a_missing_preprocessor_takes_the_familys_normalization(tmp_path: Path, expected: np.ndarray) -> None:
     (checkpoints.write(tmp_path) / "preprocessor_config.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"preprocessor_config\.json"):
-        models.load(tmp_path)
+    assert (logits(tmp_path) == expected).all()
 
 
 def test_an_end_token_outside_the_vocabulary_is_refused_wherever_it_is_written(tmp_path: Path) -> None:

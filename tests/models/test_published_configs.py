@@ -355,9 +355,7 @@ def test_what_the_file_leaves_out_is_the_references_default(tmp_path: Path) -> N
         preprocessor_config.read(tmp_path, models.VisionConfig(patch_size=16))
 
 
-def test_a_checkpoint_without_the_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"preprocessor_config\.json"):
-        preprocessor_config.read(tmp_path, models.VisionConfig())
+def test_a_preprocessor_that_is_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "preprocessor_config.json").mkdir()
-    with pytest.raises(InputError, match="cannot be read as a file"):
+    with pytest.raises(InputError, match=r"preprocessor_config\.json: expected a regular file"):
         preprocessor_config.read(tmp_path, models.VisionConfig())

@@ -69,7 +69,7 @@ class Engine:
         config = self.model.config
         self.prompts = Prompts(folder, config.image_token_id, config.video_token_id)
         vision = config.vision
-        pixels = models.preprocessor_config.read(folder, vision)
+        pixels = models.preprocessor_config.read(folder, vision, config.family)
         self.family = replace(
             families.get(self.model.config.family),
             patch_size=vision.patch_size,

@@ -29,8 +29,8 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None, memo
 
     Args:
         path: folder with config.json and model.safetensors, or shards with model.safetensors.index.json;
-            preprocessor_config.json (mean and std, see `mlx_saccade.models.preprocessor_config`);
-            generation_config.json (end tokens) is read where it is.
+            preprocessor_config.json (mean and std, see `mlx_saccade.models.preprocessor_config`) and
+            generation_config.json (end tokens) are read where they are.
         compute_dtype: "float32", "bfloat16" or "float16"; None: as `choose_dtype`, which never takes float16.
         memory_limit: bytes that the weights may take; None: any.
 
@@ -38,7 +38,7 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None, memo
         The model, its weights evaluated, native and reference patches both ready.
 
     Raises:
-        FileNotFoundError: no such folder, or no config, preprocessor config or weights in it.
+        FileNotFoundError: no such folder, or no config or weights in it.
         InputError: another architecture, a config value that is not implemented, tensors that are missing,
             unexpected, of another shape or quantized otherwise; the message names file and key. Or weights that take
             more than the limit, which are not read then.
@@ -81,7 +81,7 @@ def read(folder: Path) -> tuple[Model, dict[str, mx.array], preprocessor_config.
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; give a folder with config.json and model.safetensors")
     model = Model(_config(folder))
-    pixels = preprocessor_config.read(folder, model.config.vision)
+    pixels = preprocessor_config.read(folder, model.config.vision, model.config.family)
     convolution = model.visual.patch_embed.proj.weight.shape
     weights = _rename(tensors(folder), folder, convolution, tied=model.config.tie_word_embeddings)
     quantization.install(model, model.config.quantization, weights, str(folder))

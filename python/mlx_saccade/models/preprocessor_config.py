@@ -26,6 +26,10 @@ Three = tuple[float, float, float]
 _FAMILY = families.get("qwen2.5-vl")
 _BICUBIC = 3  # PIL.Image.Resampling.BICUBIC
 _RESCALE = 1 / 255
+# The two limits, and what `size` calls them, though they are areas; transformers 5.24's class has these defaults.
+_EDGES = {"min_pixels": "shortest_edge", "max_pixels": "longest_edge"}
+_SIZE_KEYS = {*_EDGES, *_EDGES.values()}
+_DEFAULT_LIMITS = {"min_pixels": 56 * 56, "max_pixels": 28 * 28 * 1280}
 # Steps that are always done, and steps that never are; null means the reference's default, which is the same.
 _STEPS = {"do_resize": True, "do_rescale": True, "do_normalize": True, "do_center_crop": False, "do_pad": False}
 # (key of the file, attribute of the tower, the reference's default)
@@ -44,55 +48,69 @@ class Preprocessor:
         mean: what is taken from red, green, blue in 0..1.
         std: what they are then divided by; above 0.
         pixel_limits: (min_pixels, max_pixels) of a resized image; None where the file does not say.
+        notes: sentences on values that the checkpoint leaves out.
     """
 
     mean: Three
     std: Three
     pixel_limits: tuple[int, int] | None
+    notes: tuple[str, ...] = ()
 
 
-def read(folder: Path, vision: VisionConfig) -> Preprocessor:
+def read(folder: Path, vision: VisionConfig, family: str = "qwen2.5-vl") -> Preprocessor:
     """Read and check the file of a checkpoint folder.
 
     Args:
         folder: of the checkpoint.
         vision: the tower that the pixels are for.
+        family: name of the family, whose published values a checkpoint without either file takes.
 
     Raises:
-        FileNotFoundError: neither file is there.
         InputError: a value that is malformed, not implemented, or contradicts the tower; the message names file and
             key.
     """
-    found = _find(folder)
-    if found is None:
-        raise FileNotFoundError(
-            f"{folder / 'preprocessor_config.json'}: no such file; it says how images are normalized, download it"
-        )
-    raw, path = found
-    for key, done in _STEPS.items():
-        if raw.get(key) not in (done, None):
-            raise InputError(f"{path}: {key} is {raw[key]!r}, which is not implemented; it has to be {_json(done)}")
+    located, published = _find(folder), families.get(family)
+    if located is None:
+        note = f"{folder / 'preprocessor_config.json'}: no such file. Normalization and limits are those of {family}"
+        return Preprocessor(published.mean, published.std, None, (note,))
+    raw, path = located
+    _check_steps(raw, path)
+    _check_shapes(raw, path, vision)
+    std = _three(path, "image_std", raw.get("image_std", _FAMILY.std))
+    if min(std) <= 0:
+        raise InputError(f"{path}: image_std: expected numbers above 0; got {list(std)}")
+    mean = _three(path, "image_mean", raw.get("image_mean", _FAMILY.mean))
+    limits, note = _limits(raw, path)
+    return Preprocessor(mean, std, limits, (note,) if note else ())
+
+
+def _check_steps(raw: Mapping[str, Any], path: Path) -> None:
+    """Refuse steps other than bicubic resizing, rescaling to 0..1 and normalization."""
+    for key, runs in _STEPS.items():
+        if raw.get(key, runs) != runs:
+            expected = "true" if runs else "false"
+            raise InputError(f"{path}: {key}: expected {expected}; got {raw[key]!r}, which is not implemented")
     resample = raw.get("resample", _BICUBIC)
-    if isinstance(resample, bool) or resample not in (_BICUBIC, "bicubic", None):
-        raise InputError(f"{path}: resample is {resample!r}, which is not implemented; it has to be 3 (bicubic)")
+    if isinstance(resample, bool) or resample not in (_BICUBIC, "bicubic"):
+        raise InputError(f"{path}: resample: expected 3 (bicubic); got {resample!r}, which is not implemented")
     factor = raw.get("rescale_factor", _RESCALE)
     if not isinstance(factor, float) or not math.isclose(factor, _RESCALE, rel_tol=1e-6):
-        raise InputError(f"{path}: rescale_factor is {factor!r}, which is not implemented; it has to be 1/255")
+        raise InputError(f"{path}: rescale_factor: expected 1/255; got {factor!r}, which is not implemented")
     if raw.get("auto_map"):
         raise InputError(
-            f"{path}: auto_map is {raw['auto_map']!r}, code of the checkpoint's own, which is never run; remove the key"
+            f"{path}: auto_map: expected no code; got {raw['auto_map']!r}, which is never run. Remove the key"
         )
+
+
+def _check_shapes(raw: Mapping[str, Any], path: Path, vision: VisionConfig) -> None:
+    """Refuse sizes of patches that are not the tower's."""
     for key, name, default in _SHAPES:
         value, tower = raw.get(key, default), getattr(vision, name)
         if isinstance(value, bool) or value != tower:
             raise InputError(
-                f"{path}: {key} is {value!r}, but config.json's {name} is {tower}; "
-                "check that both files belong to one checkpoint"
+                f"{path}: {key} is {value!r}, but config.json's {name} is {tower}. "
+                "Check that both files belong to one checkpoint"
             )
-    std = _three(path, "image_std", raw.get("image_std", _FAMILY.std))
-    if min(std) <= 0:
-        raise InputError(f"{path}: image_std is {list(std)}; each has to be above 0")
-    return Preprocessor(_three(path, "image_mean", raw.get("image_mean", _FAMILY.mean)), std, _limits(raw, path))
 
 
 def pixel_limits(folder: Path) -> tuple[int, int] | None:
@@ -101,37 +119,42 @@ def pixel_limits(folder: Path) -> tuple[int, int] | None:
     Raises:
         InputError: limits that are no positive whole numbers, or the lower above the upper.
     """
-    found = _find(folder)
-    return _limits(*found) if found else None
+    located = _find(folder)
+    return _limits(*located)[0] if located else None
 
 
 def _find(folder: Path) -> tuple[Mapping[str, Any], Path] | None:
-    """The values and the file they are in."""
+    """Return the values of the file that has them, without those that are null, and its path."""
     whole = folder / "processor_config.json"
     nested = (optional_json(whole) or {}).get("image_processor")
-    if nested is not None:
-        if not isinstance(nested, dict):
-            raise InputError(f"{whole}: image_processor is {nested!r}; write an object")
-        return nested, whole
+    if nested is not None and not isinstance(nested, dict):
+        raise InputError(f"{whole}: image_processor: expected an object; got {nested!r}")
     own = folder / "preprocessor_config.json"
-    raw = optional_json(own)
-    return None if raw is None else (raw, own)
+    raw, path = (nested, whole) if nested is not None else (optional_json(own), own)
+    return None if raw is None else ({key: value for key, value in raw.items() if value is not None}, path)
 
 
-def _limits(raw: Mapping[str, Any], path: Path) -> tuple[int, int] | None:
-    nested = raw.get("size")
-    size = nested if isinstance(nested, dict) else {}
-    found: list[Any] = []
-    for key, edge in (("min_pixels", "shortest_edge"), ("max_pixels", "longest_edge")):
+def _limits(raw: Mapping[str, Any], path: Path) -> tuple[tuple[int, int] | None, str]:
+    """Return the limits and a note on a missing one, which is the default of the reference's class."""
+    size = raw.get("size", {})
+    if not isinstance(size, dict) or (size and not set(size) & _SIZE_KEYS):
+        raise InputError(f"{path}: size: expected shortest_edge and longest_edge, in pixels of area; got {size!r}")
+    limits: dict[str, Any] = {}
+    for key, edge in _EDGES.items():
         spelled = (raw.get(key), size.get(key), size.get(edge))
-        found.append(next((value for value in spelled if value is not None), None))
-    if found == [None, None]:
-        return None
-    if not all(type(value) is int and value > 0 for value in found) or found[0] > found[1]:
+        limits[key] = next((value for value in spelled if value is not None), None)
+    missing = [key for key, value in limits.items() if value is None]
+    if len(missing) == len(limits):
+        return None, ""
+    limits |= {key: _DEFAULT_LIMITS[key] for key in missing}
+    note = "".join(f"{path}: no {key}. It is {limits[key]:,}, as in transformers" for key in missing)
+    low, high = limits.values()
+    if not all(type(value) is int and value > 0 for value in limits.values()) or low > high:
         raise InputError(
-            f"{path}: min_pixels and max_pixels are {found[0]!r} and {found[1]!r}; write two whole numbers"
+            f"{path}: expected min_pixels and max_pixels to be whole numbers above 0, in order; "
+            f"got {low!r} and {high!r}{f' (no {missing[0]} in the file)' if missing else ''}"
         )
-    return found[0], found[1]
+    return (low, high), note
 
 
 def _three(path: Path, key: str, value: Any) -> Three:
@@ -140,9 +163,5 @@ def _three(path: Path, key: str, value: Any) -> Three:
         for item in value
     )
     if not numbers or len(value) != 3:
-        raise InputError(f"{path}: {key} is {value!r}; write three finite numbers")
+        raise InputError(f"{path}: {key}: expected three finite numbers; got {value!r}")
     return float(value[0]), float(value[1]), float(value[2])
-
-
-def _json(value: bool) -> str:
-    return "true" if value else "false"

@@ -87,7 +87,7 @@ def load_outline(path_or_id: str, revision: str | None) -> tuple[Model, tuple[in
 
     folder = hub.find(path_or_id, revision=revision)
     model = models.outline(folder)
-    return model, models.preprocessor_config.read(folder, model.config.vision).pixel_limits
+    return model, models.preprocessor_config.read(folder, model.config.vision, model.config.family).pixel_limits
 
 
 def question_bytes(model: Model, plan: Plan) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The benchmark compares outputs; its times are not tested."""
+"""The benchmark of preprocessing: that it compares outputs. Its times are not tested."""
 
 from __future__ import annotations
 

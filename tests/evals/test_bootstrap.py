@@ -1,4 +1,4 @@
-"""Bootstrap intervals: published quantiles, and coverage where screens are few."""
+"""Bootstrap intervals: published quantiles, and coverage with few screens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_quantiles_fall_to_the_normal_one() -> None:
 
 
 def screens(count: int, rng: np.random.RandomState) -> list[tuple[int, float]]:
-    """Hits and misses on five to nine targets of each screen, screens being easy or hard; 0.6 of all are hits."""
+    """Return hits and misses on five to nine targets of each screen, easy or hard; 0.6 of all are hits."""
     chances = rng.beta(1.2, 0.8, count)
     return [
         (screen, float(hit))

@@ -1,4 +1,4 @@
-"""The sweep's arithmetic, its journal, and the page drawn from it."""
+"""The sweep: its arithmetic, its run log, and the page of its results."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def record(seed: int = 1, target: int = 0, budget: int = 16, share: float = 0.2,
 
 
 class Perfect:
-    """An engine that knows every box, moved by as many pixels as its budget is short of 64."""
+    """An engine that knows every box, and moves it by as many pixels as its budget is below 64."""
 
     store = SimpleNamespace(on=False)
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
-        self.known = {}
+        self.questions: list[tuple[str, int]] = []
+        self.boxes = {}
         for seed in SETUP.seeds:
-            picked = evals.choose_targets(scenes.generate(seed, SETUP.size), seed, SETUP.targets)
-            self.known.update({e.description: e.box for e in picked})
+            targets = evals.choose_targets(scenes.generate(seed, SETUP.size), seed, SETUP.targets)
+            self.boxes.update({e.description: e.box for e in targets})
 
     def locate(self, image: object, description: str, *, budget: int) -> object:
-        self.asked.append((description, budget))
-        x1, y1, x2, y2 = self.known[description]
+        self.questions.append((description, budget))
+        x1, y1, x2, y2 = self.boxes[description]
         moved = Box((x1 + 64 - budget, y1, x2 + 64 - budget, y2), description)
         used = type("Used", (), {"tokens": budget})()
         return type("Answer", (), {"boxes": (moved,), "frames": (used,), "timings": {"vision": 0.25, "answer": 0.5}})()
@@ -69,67 +69,67 @@ def test_bins(share: float, size: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 40), st.integers(1, 30))
-def test_targets_are_of_all_sizes_and_chosen_once(seed: int, targets: int) -> None:
+def test_choose_targets_takes_all_sizes_and_each_element_once(seed: int, targets: int) -> None:
     scene = scenes.generate(seed, (640, 400))
-    picked = evals.choose_targets(scene, seed, targets)
-    assert picked == evals.choose_targets(scene, seed, targets + 5)[:targets]
-    assert len(picked) == min(targets, len(scene.elements)) == len({e.box for e in picked})
-    there, taken = (
+    chosen = evals.choose_targets(scene, seed, targets)
+    assert chosen == evals.choose_targets(scene, seed, targets + 5)[:targets]
+    assert len(chosen) == min(targets, len(scene.elements)) == len({e.box for e in chosen})
+    all_sizes, sizes = (
         [evals.bin_of((e.box[2] - e.box[0]) * (e.box[3] - e.box[1]) / (640 * 400)) for e in elements]
-        for elements in (scene.elements, picked)
+        for elements in (scene.elements, chosen)
     )
-    if targets >= len(set(there)):
-        assert set(taken) == set(there)
-    least = {size: taken.count(size) for size in set(there)}
-    for size, count in least.items():
-        assert count == there.count(size) or count >= max(least.values()) - 1
+    if targets >= len(set(all_sizes)):
+        assert set(sizes) == set(all_sizes)
+    counts = {size: sizes.count(size) for size in set(all_sizes)}
+    for size, count in counts.items():
+        assert count == all_sizes.count(size) or count >= max(counts.values()) - 1
 
 
 def test_measure_asks_everything_once_and_scores_it() -> None:
     engine = Perfect()
     records = list(evals.measure(engine, SETUP))
-    assert len(records) == len(set(engine.asked)) == 8
+    assert len(records) == len(set(engine.questions)) == 8
     assert all(r.iou == 1 and r.hit for r in records if r.budget == 64)
     assert all(r.iou < 1 for r in records if r.budget == 16)
     assert {r.seconds for r in records} == {0.75}
 
 
-def test_every_question_pays_for_its_own_look() -> None:
+def test_measure_encodes_the_image_for_every_question() -> None:
     engine = saccade.load(cache_memory=0)
-    asked = len(list(evals.measure(engine, SETUP)))
-    assert asked == 8
-    assert (engine.counts.vision_calls, engine.counts.resizes, engine.counts.reused_tokens) == (asked, asked, 0)
+    count = len(list(evals.measure(engine, SETUP)))
+    assert count == 8
+    assert (engine.counts.vision_calls, engine.counts.resizes, engine.counts.reused_tokens) == (count, count, 0)
 
 
-def test_an_engine_that_keeps_what_it_saw_is_refused(tmp_path: Path) -> None:
-    for kept in ({}, {"cache_memory": 0, "cache_dir": tmp_path / "kept"}):
-        engine = saccade.load(**kept)
+def test_measure_refuses_an_engine_with_a_cache(tmp_path: Path) -> None:
+    for options in ({}, {"cache_memory": 0, "cache_dir": tmp_path / "cache"}):
+        engine = saccade.load(**options)
         with pytest.raises(InputError, match="Load it with cache_memory=0"):
             evals.measure(engine, SETUP)
         assert engine.counts.vision_calls == 0
 
 
-def test_a_stopped_sweep_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_run_log_resumes_a_stopped_sweep(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
-    journal = evals.open_run(path, SETUP, "a")
-    assert journal.entries == []
-    for made in list(evals.measure(Perfect(), SETUP))[:3]:
-        journal.add(made)
+    log = evals.open_run(path, SETUP, "a")
+    assert log.entries == []
+    for answer in list(evals.measure(Perfect(), SETUP))[:3]:
+        log.add(answer)
     with path.open("a") as stream:
         stream.write('{"seed": 1, "tar')
-    assert evals.read_run(path) == (SETUP, journal.entries)
+    assert evals.read_run(path) == (SETUP, log.entries)
     again = evals.open_run(path, SETUP, "a")
-    assert again.entries == journal.entries
+    assert again.entries == log.entries
     engine = Perfect()
-    for made in evals.measure(engine, SETUP, {r.key for r in again.entries}):
-        again.add(made)
-    assert len(engine.asked) == 5
+    for answer in evals.measure(engine, SETUP, {r.key for r in again.entries}):
+        again.add(answer)
+    assert len(engine.questions) == 5
     setup, records = evals.read_run(path)
     assert (setup, records) == (SETUP, again.entries)
     assert {r.key for r in records} == {(s, t, b) for s in (1, 3) for t in (0, 1) for b in (16, 64)}
 
 
-def test_other_answers_do_not_mix_into_a_journal(tmp_path: Path) -> None:
+def test_run_log_of_other_answers_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     evals.open_run(path, SETUP, "a").add(record())
     with pytest.raises(InputError, match="to another setup"):
@@ -146,7 +146,7 @@ def test_other_answers_do_not_mix_into_a_journal(tmp_path: Path) -> None:
             wrong()
 
 
-def test_a_journal_that_could_not_be_written_is_refused_at_once(tmp_path: Path) -> None:
+def test_run_log_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         evals.open_run(tmp_path / "none" / "s.jsonl", SETUP, "a")
     with pytest.raises(InputError, match="got a folder"):
@@ -158,7 +158,7 @@ NO_SETUP = json.dumps({"format": 3, "scenes": scenes.VERSION, "model": "a", "set
 
 
 @pytest.mark.parametrize("text", ["", "nonsense\n", '{"format": 1}\n', OLD, NO_SETUP, "[1]\n", "\xff\n"])
-def test_a_file_that_is_no_journal(text: str, tmp_path: Path) -> None:
+def test_run_log_refuses_another_file(text: str, tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     path.write_bytes(f"{text}\n".encode("latin-1"))
     for wrong in (lambda: evals.read_run(path), lambda: evals.open_run(path, SETUP, "a")):
@@ -167,7 +167,7 @@ def test_a_file_that_is_no_journal(text: str, tmp_path: Path) -> None:
     assert path.read_bytes() == f"{text}\n".encode("latin-1")
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+def test_run_log_names_a_damaged_line(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     evals.open_run(path, SETUP, "a").add(record())
     for line in ('{"seed": 1}', "[]", "null"):
@@ -197,22 +197,22 @@ def test_intervals_draw_whole_screens() -> None:
 
 
 class Strict(HTMLParser):
-    """Counts elements and refuses tags that are left open."""
+    """A parser that counts elements and refuses tags that are left open."""
 
     VOID = ("meta", "line", "circle", "polygon", "polyline", "br")
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.seen: list[str] = []
+        self.tags: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.seen.append(tag)
+        self.tags.append(tag)
         if tag not in self.VOID or tag == "circle":
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: object) -> None:
-        self.seen.append(tag)
+        self.tags.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -229,9 +229,9 @@ def test_dashboard_draws_every_cell(budgets: tuple[int, ...], screens: int) -> N
     parser = Strict()
     parser.feed(page)
     assert parser.open == []
-    assert parser.seen.count("circle") == 2 * len(cells)
-    assert parser.seen.count("tr") == 1 + len(cells)
-    assert parser.seen.count("polygon") == (4 if screens > 9 else 0)
+    assert parser.tags.count("circle") == 2 * len(cells)
+    assert parser.tags.count("tr") == 1 + len(cells)
+    assert parser.tags.count("polygon") == (4 if screens > 9 else 0)
     assert "<b>&" not in page
     assert "http" not in page
 
@@ -244,7 +244,7 @@ def test_command_line_sweep_resumes_and_draws(
 
     load, loaded = engine.load, []
     monkeypatch.setattr(engine, "load", lambda *what, **how: loaded.append(load(*what, **how)) or loaded[-1])
-    journal, page = tmp_path / "s.jsonl", tmp_path / "page.html"
+    path, page = tmp_path / "s.jsonl", tmp_path / "page.html"
     words = [
         "sweep",
         "--n",
@@ -256,15 +256,15 @@ def test_command_line_sweep_resumes_and_draws(
         "--targets",
         "2",
         "--out",
-        str(journal),
+        str(path),
         "--json",
     ]
     assert main(words) == 0
     first = json.loads(capsys.readouterr().out)
     assert first["questions"] == loaded[0].counts.vision_calls == 2
-    before = journal.read_bytes()
+    before = path.read_bytes()
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out) == first
-    assert journal.read_bytes() == before
-    assert main(["dashboard", str(journal), "--out", str(page)]) == 0
+    assert path.read_bytes() == before
+    assert main(["dashboard", str(path), "--out", str(page)]) == 0
     assert page.read_text().startswith("<!doctype html>")

@@ -1,4 +1,4 @@
-"""The evaluation with several processes: the same answers, and an end whatever becomes of them."""
+"""The evaluation in several processes: the same answers, and a clean end in every case."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def unreadable(tmp_path: Path) -> Path:
     return folder
 
 
-def test_several_processes_say_what_one_says() -> None:
+def test_several_processes_give_the_answers_of_one() -> None:
     units = [0, 4, 8]
     with tiny.parallel(None, 2) as ask:
         assert dict(ask("range", units)) == dict(tiny.serial(None)("range", units))
 
 
-def test_a_checkpoint_that_does_not_load_is_one_line(unreadable: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_that_does_not_load_gives_one_line(unreadable: Path, tmp_path: Path) -> None:
     words = [*COMMAND, str(tmp_path / "j"), "--model", str(unreadable)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
@@ -54,7 +54,7 @@ def test_a_process_that_is_killed_is_noticed() -> None:
     assert not multiprocessing.active_children()
 
 
-def test_ctrl_c_to_all_processes_is_one_line_and_leaves_a_journal_to_go_on_with(tmp_path: Path) -> None:
+def test_ctrl_c_to_all_processes_leaves_a_run_log_to_resume(tmp_path: Path) -> None:
     path = tmp_path / "j"
     words = [*COMMAND, str(path), "--screens", "500", "--parts", "range"]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -65,7 +65,7 @@ def test_ctrl_c_to_all_processes_is_one_line_and_leaves_a_journal_to_go_on_with(
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "mlx-saccade: interrupted\n")
     assert all(json.loads(line) for line in path.read_text().splitlines())
-    with pytest.raises(ProcessLookupError):  # nobody is left of them
+    with pytest.raises(ProcessLookupError):  # all have ended
         while time.monotonic() < deadline + 60:
             os.killpg(process.pid, 0)
             time.sleep(0.02)

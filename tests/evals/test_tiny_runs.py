@@ -1,4 +1,4 @@
-"""The file of an evaluation: it goes on where it stopped, knows whose it is, and is not made for nothing."""
+"""The run log of an evaluation: it resumes, refuses other answers, and is not written without an answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mlx_saccade.scenes import VERSION
 LAW = {"asked": "law", "share": 0.1, "iou": 1.0, "hit": True, "found": True, "budget": 64, "tokens": 60}
 
 
-def test_a_journal_goes_on_and_drops_a_line_cut_short(tmp_path: Path) -> None:
+def test_run_log_resumes_and_drops_a_partial_line(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     tiny.open_run(path, "a").add(Unit("law", 3, [LAW]))
     with path.open("a") as stream:
@@ -32,10 +32,10 @@ def test_a_journal_goes_on_and_drops_a_line_cut_short(tmp_path: Path) -> None:
     assert tiny.open_run(path, "a").entries == [Unit("law", 3, [LAW]), Unit("law", 4, [])]
 
 
-def test_a_journal_is_made_with_its_first_unit(tmp_path: Path) -> None:
-    made = tiny.open_run(tmp_path / "j", "a")
+def test_run_log_is_written_with_its_first_unit(tmp_path: Path) -> None:
+    log = tiny.open_run(tmp_path / "j", "a")
     assert not (tmp_path / "j").exists()
-    made.add(Unit("range", 0, []))
+    log.add(Unit("range", 0, []))
     assert tiny.open_run(tmp_path / "j", "a").entries == [Unit("range", 0, [])]
 
 
@@ -43,7 +43,7 @@ HEAD = {"format": KIND.format, "scenes": VERSION, "model": "a"}
 
 
 @pytest.mark.parametrize(
-    ("head", "said"),
+    ("head", "message"),
     [
         (HEAD | {"model": "b"}, "got answers of another model.*delete"),
         (
@@ -53,20 +53,20 @@ HEAD = {"format": KIND.format, "scenes": VERSION, "model": "a"}
         (HEAD | {"format": 1}, "expected format 4; got format 1.*delete"),
     ],
 )
-def test_what_differs_is_named(tmp_path: Path, head: dict[str, Any], said: str) -> None:
+def test_run_log_of_other_answers_is_refused(tmp_path: Path, head: dict[str, Any], message: str) -> None:
     (tmp_path / "j").write_text(json.dumps(head) + "\n")
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         tiny.open_run(tmp_path / "j", "a")
 
 
 @pytest.mark.parametrize(
-    "text", ["no journal\n", "", "\n", "[]\n", "5\n", '{"format": 2, "model": "a", "size": [640, 400]}\n', "[" * 99999]
+    "text", ["no log\n", "", "\n", "[]\n", "5\n", '{"format": 2, "model": "a", "size": [640, 400]}\n', "[" * 99999]
 )
-def test_a_foreign_file_is_not_to_be_deleted(tmp_path: Path, text: str) -> None:
+def test_run_log_does_not_advise_to_delete_another_file(tmp_path: Path, text: str) -> None:
     (tmp_path / "x").write_text(text + "\n")
-    with pytest.raises(InputError, match="expected a run log of") as caught:
+    with pytest.raises(InputError, match="expected a run log of") as error:
         tiny.open_run(tmp_path / "x", "a")
-    assert "delete" not in str(caught.value)
+    assert "delete" not in str(error.value)
     assert (tmp_path / "x").read_text() == text + "\n"
 
 
@@ -108,40 +108,38 @@ def without(name: str) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_a_damaged_line_is_named(tmp_path: Path, line: Any) -> None:
+def test_run_log_names_a_damaged_line(tmp_path: Path, line: Any) -> None:
     whole = {"part": "law", "unit": 1, "rows": [LAW]}
     (tmp_path / "j").write_text("".join(f"{json.dumps(each)}\n" for each in (HEAD, whole, line)))
     with pytest.raises(InputError, match=r"line 3: expected a unit .*; got .*Delete that line"):
         tiny.open_run(tmp_path / "j", "a")
 
 
-def test_what_is_measured_is_what_a_journal_takes(tmp_path: Path) -> None:
-    made = tiny.open_run(tmp_path / "j", "a")
+def test_run_log_reads_what_is_measured(tmp_path: Path) -> None:
+    log = tiny.open_run(tmp_path / "j", "a")
     for unit, rows in tiny.serial(None)("range", [1, 3]):
-        made.add(Unit("range", unit, rows))
+        log.add(Unit("range", unit, rows))
     again = tiny.open_run(tmp_path / "j", "a")
-    assert again.entries == made.entries
+    assert again.entries == log.entries
     assert {row["asked"] for unit in again.entries for row in unit.rows} == set(FIELDS["range"])
 
 
-def test_an_empty_file_is_filled(tmp_path: Path) -> None:
+def test_run_log_fills_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "j").touch()
     tiny.open_run(tmp_path / "j", "a").add(Unit("law", 3, [LAW]))
     assert tiny.open_run(tmp_path / "j", "a").entries == [Unit("law", 3, [LAW])]
 
 
-def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_log_that_is_read_only_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny.open_run(tmp_path / "j", "a").add(Unit("law", 3, [LAW]))
-    may = os.access
-    # By hand: an administrator may write to what is read-only.
-    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "j" and may(path, mode))
+    access = os.access
+    # Patched, because an administrator may write to read-only files.
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "j" and access(path, mode))
     with pytest.raises(InputError, match="expected a writable file; got a read-only one"):
         tiny.open_run(tmp_path / "j", "a")
 
 
-def test_a_folder_is_no_journal(tmp_path: Path) -> None:
+def test_run_log_refuses_a_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="got a folder"):
         tiny.open_run(tmp_path, "a")
     with pytest.raises(InputError, match="does not exist"):
@@ -154,24 +152,24 @@ def model(tmp_path: Path) -> Path:
     return Path(shutil.copytree(hub.find(None), tmp_path / "model"))
 
 
-def test_the_digest_is_of_everything_that_is_read(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digest_covers_every_file_that_is_read(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = hub.digest(str(model))
     monkeypatch.setattr("mlx_saccade.checkpoint.hub.PIECE", 1000)
     assert before == hub.digest(str(model)) == hub.digest(None)
     (model / "README.md").write_text("other words")
     assert hub.digest(str(model)) == before
     for name in ("config.json", "tokenizer.json", "chat_template.jinja", "preprocessor_config.json"):
-        kept = (model / name).read_bytes()
-        (model / name).write_bytes(kept + b" ")
+        content = (model / name).read_bytes()
+        (model / name).write_bytes(content + b" ")
         assert hub.digest(str(model)) != before, name
-        (model / name).write_bytes(kept)
+        (model / name).write_bytes(content)
 
 
-@pytest.mark.parametrize("gone", ["config.json", "model.safetensors", "tokenizer.json"])
-def test_a_model_that_is_refused_leaves_no_journal(
-    model: Path, gone: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_refused_model_leaves_no_run_log(
+    model: Path, missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (model / gone).unlink()
+    (model / missing).unlink()
     assert main(["tiny", "evaluate", "--model", str(model), "--out", str(tmp_path / "j")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "j").exists()

@@ -1,4 +1,4 @@
-"""From the rows of an evaluation to its figures."""
+"""The summary of an evaluation."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def test_zooming_and_ambiguity_by_hand() -> None:
     assert half["ratio"] == pytest.approx(3.0) and half["iou"] == pytest.approx(0.6)
     assert quarter["n"] == 0 and quarter["ratio"] is None
     assert summary.zoom([*rows([(0, 0.0), (1, 0.0)], asked="law", budget=256), *zoomed])[0]["ratio"] is None
-    told = {(True, 256): 0.8, (True, 1024): 0.2, (False, 256): 0.9, (False, 1024): 0.7}
-    asked = [
+    means = {(True, 256): 0.8, (True, 1024): 0.2, (False, 256): 0.9, (False, 1024): 0.7}
+    answers = [
         row
-        for (kind, budget), iou in told.items()
+        for (kind, budget), iou in means.items()
         for row in rows([(screen, iou) for screen in range(10)], ambiguous=kind, budget=budget)
     ]
-    (found,) = summary.ambiguity(asked)
-    assert found["ambiguous_drop"] == pytest.approx(0.6) and found["clean_drop"] == pytest.approx(0.2)
-    assert found["excess"] == pytest.approx(0.4) and found["excess_interval"] == (0.4, 0.4)
-    assert (found["n"], found["screens"]) == ([10, 10], 10)
+    (figure,) = summary.ambiguity(answers)
+    assert figure["ambiguous_drop"] == pytest.approx(0.6) and figure["clean_drop"] == pytest.approx(0.2)
+    assert figure["excess"] == pytest.approx(0.4) and figure["excess_interval"] == (0.4, 0.4)
+    assert (figure["n"], figure["screens"]) == ([10, 10], 10)
 
 
 def placed(share: float, **more: Any) -> Row:
@@ -49,10 +49,10 @@ def placed(share: float, **more: Any) -> Row:
     return {**about, "iou": 0.5, "hit": True, "found": True, "nothing": False, **more}
 
 
-def test_every_figure_counts_the_screens_it_is_of_and_what_they_spent() -> None:
+def test_in_range_counts_screens_and_tokens_of_every_figure() -> None:
     pointed = {"asked": "point", "relation": True, "budget": 256, "tokens": 240, "right": False, "looks": True}
-    asked = [(0, placed(0.02)), (0, placed(0.02)), (1, placed(0.2, tokens=70)), (2, {**pointed, "share": 0.2})]
-    figures = summary.in_range(asked)
+    answers = [(0, placed(0.02)), (0, placed(0.02)), (1, placed(0.2, tokens=70)), (2, {**pointed, "share": 0.2})]
+    figures = summary.in_range(answers)
     assert (figures["screens"], figures["tokens"]) == (3, (66, 240))
     assert (figures["places"]["n"], figures["places"]["screens"]) == (3, 2)
     assert figures["by_budget"]["76"]["tokens"] == (66, 70) and figures["by_budget"]["256"]["tokens"] is None
@@ -62,12 +62,12 @@ def test_every_figure_counts_the_screens_it_is_of_and_what_they_spent() -> None:
     assert figures["point_plain"]["n"] == figures["box_by_size"]["large"]["n"] == 0
 
 
-def test_too_many_large_targets_are_told() -> None:
-    told = [summary.in_range([(n, placed(0.2 if n < large else 0.02)) for n in range(10)]) for large in (3, 4)]
-    assert [(figures["large_share"], figures["too_many_large"]) for figures in told] == [(0.3, False), (0.4, True)]
+def test_in_range_reports_too_many_large_targets() -> None:
+    summaries = [summary.in_range([(n, placed(0.2 if n < large else 0.02)) for n in range(10)]) for large in (3, 4)]
+    assert [(figures["large_share"], figures["too_many_large"]) for figures in summaries] == [(0.3, False), (0.4, True)]
 
 
-def test_what_is_malformed_is_not_taken_for_nothing() -> None:
+def test_in_range_counts_malformed_answers_apart_from_nothing() -> None:
     nothing, malformed = {"found": False, "nothing": True}, {"found": False, "nothing": False}
     places = [placed(0.02), placed(0.02), placed(0.02, **nothing), placed(0.02, **malformed)]
     absent = [

@@ -159,7 +159,7 @@ def parse_budgets(text: str) -> tuple[int, ...]:
     """Return the budgets in tokens of a list such as "64,256".
 
     Raises:
-        InputError: the text is no such list, or has a budget twice.
+        InputError: the text is not such a list, or has a budget twice.
     """
     try:
         budgets = tuple(int(word) for word in text.split(","))
@@ -240,7 +240,7 @@ def cache_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return the options of `add_cache_arguments` as `mlx_saccade.load` takes them.
 
     Raises:
-        InputError: --cache-memory is no amount of memory.
+        InputError: --cache-memory is not an amount of memory.
     """
     cache: dict[str, Any] = {}
     if options.cache_memory is not None:

@@ -50,7 +50,7 @@ def note(line: str) -> None:
 
 
 def facts(rows: Iterable[tuple[str, str]], *, width: int | None = None, stderr: bool = False) -> None:
-    """Print pairs of name and value, one a line.
+    """Print pairs of name and value, one per line.
 
     Plain text, because a table library takes longer to import than a plan takes.
 

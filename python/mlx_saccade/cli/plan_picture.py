@@ -111,7 +111,7 @@ def render(plan: Plan, pixels: NDArray[np.uint8] | None = None, *, file_format: 
 
     check_size(plan)
     layout = lay_out(plan)
-    drawn = draw_grid(plan, layout, pixels)
+    picture = draw_grid(plan, layout, pixels)
     margin = layout.text + layout.text // 2
     lines = legend(plan, layout, plain=pixels is None)
     panel = draw_legend(lines, layout.text)
@@ -123,7 +123,7 @@ def render(plan: Plan, pixels: NDArray[np.uint8] | None = None, *, file_format: 
         size = (max(layout.width, panel.width) + 2 * margin, layout.height + panel.height + 3 * margin)
         corner = (margin, layout.height + 2 * margin)
     paper = Image.new("RGB", size, PAPER)
-    place_parts(paper, drawn, layout, margin, plan)
+    place_parts(paper, picture, layout, margin, plan)
     paper.paste(panel, corner)
     return encode(paper, file_format, quality=92)
 
@@ -189,7 +189,7 @@ def outline_windows(picture: NDArray[np.uint8], side: int, *, stroke: int) -> No
                 edge[:] = color
 
 
-def place_parts(paper: Any, drawn: NDArray[np.uint8], layout: Layout, margin: int, plan: Plan) -> None:
+def place_parts(paper: Any, picture: NDArray[np.uint8], layout: Layout, margin: int, plan: Plan) -> None:
     """Paste the pieces of the picture, each below the offset at which it starts."""
     from PIL import Image, ImageDraw
 
@@ -197,7 +197,7 @@ def place_parts(paper: Any, drawn: NDArray[np.uint8], layout: Layout, margin: in
     short = min(plan.resized_size) * layout.zoom
     for part in range(layout.parts):
         start = part * layout.length
-        piece = drawn[:, start : start + layout.length] if layout.across else drawn[start : start + layout.length]
+        piece = picture[:, start : start + layout.length] if layout.across else picture[start : start + layout.length]
         below = layout.gap if layout.parts > 1 else 0
         x = margin if layout.across else margin + part * (short + layout.gap)
         y = margin + below + (part * (short + layout.gap) if layout.across else 0)

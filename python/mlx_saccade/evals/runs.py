@@ -80,7 +80,7 @@ class RunLog(Generic[Entry]):
             setup: what is asked, if the kind has a setup.
 
         Raises:
-            InputError: the file is no log of this kind, holds other answers, or cannot be written.
+            InputError: the file is not a log of this kind, holds other answers, or cannot be written.
         """
         self.path = files.check_writable(path)
         self.entries: list[Entry] = []
@@ -112,7 +112,7 @@ def read(path: Path, kind: RunKind[Entry]) -> tuple[Line, list[Entry]]:
 
     Raises:
         FileNotFoundError: no such file.
-        InputError: the file is no log of this kind and format.
+        InputError: the file is not a log of this kind and format.
     """
     return _parse(_whole_lines(path.read_bytes()), path, kind)
 

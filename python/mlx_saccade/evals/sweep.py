@@ -113,7 +113,7 @@ def measure(engine: Engine, setup: Setup, done: Container[Key] = ()) -> Iterator
         A record of each question as it is answered: screen by screen, all budgets of a target before the next target.
 
     Raises:
-        InputError: an engine with a cache, where only the first question about a screen would pay for it.
+        InputError: an engine with a cache; only the first question about a screen would take its full time.
     """
     if engine.store.on:
         raise InputError("engine: expected no cache, which shortens the times; got one. Load it with cache_memory=0")
@@ -173,7 +173,7 @@ def read_run(path: str | os.PathLike[str]) -> tuple[Setup, list[Record]]:
 
     Raises:
         FileNotFoundError: no such file.
-        InputError: the file is no log of a sweep in this format.
+        InputError: the file is not a log of a sweep in this format.
     """
     path = Path(path)
     head, records = runs.read(path, KIND)

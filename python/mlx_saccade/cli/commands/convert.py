@@ -84,7 +84,7 @@ def _print_facts(conversion: Conversion, options: argparse.Namespace) -> None:
         ("quantized", f"{language} layers of the language model, {tower} of the vision tower"),
     ]
     if conversion.kept:
-        width = f"their width is no multiple of {options.group_size}"
+        width = f"their width is not a multiple of {options.group_size}"
         facts.append(("left float", f"{len(conversion.kept)} layers: {width}"))
     if options.verbose:
         facts += [("left float", name) for name in conversion.kept]

@@ -16,15 +16,15 @@ from mlx_saccade.engine import Engine
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
     """The engines that the command line loads."""
-    made: list[Engine] = []
+    engines: list[Engine] = []
     load = saccade.engine.load
 
-    def recorded(*arguments: object, **named: object) -> Engine:
-        made.append(load(*arguments, **named))  # type: ignore[arg-type]
-        return made[-1]
+    def recorded(*arguments: object, **message: object) -> Engine:
+        engines.append(load(*arguments, **message))  # type: ignore[arg-type]
+        return engines[-1]
 
     monkeypatch.setattr(saccade.engine, "load", recorded)
-    return made
+    return engines
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ def picture(tmp_path: Path) -> Path:
 def test_a_second_run_finds_the_image_in_the_folder(
     engines: list[Engine], picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = []
+    outputs = []
     for _ in range(2):
         assert main(["ask", str(picture), "what is it?", "--max-tokens", "3", "--cache-dir", str(tmp_path / "c")]) == 0
-        said.append(capsys.readouterr().out)
-    assert said[0] == said[1]
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
     assert [(engine.counts.decodes, engine.counts.vision_calls) for engine in engines] == [(1, 1), (0, 0)]
 
 
@@ -49,15 +49,15 @@ def test_several_descriptions_read_the_image_once(engines: list[Engine], picture
     words = ["the red button", "the blue bar", "the star"]
     assert main(["locate", str(picture), *words, "--max-tokens", "2"]) == 0
     assert main(["locate", str(picture), *words, "--max-tokens", "2", "--cache-memory", "0"]) == 0
-    kept, cold = (engine.counts for engine in engines)
-    assert (kept.vision_calls, cold.vision_calls) == (1, 1)
-    assert kept.prefill_tokens + kept.reused_tokens == cold.prefill_tokens
-    assert kept.reused_tokens > 2 * 15
+    cached, cold = (engine.counts for engine in engines)
+    assert (cached.vision_calls, cold.vision_calls) == (1, 1)
+    assert cached.prefill_tokens + cached.reused_tokens == cold.prefill_tokens
+    assert cached.reused_tokens > 2 * 15
     assert cold.bytes == cold.reused_tokens == 0
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("words", "message"),
     [
         (("--cache-memory", "lots"), "--cache-memory: expected an amount of memory"),
         (("--cache-dir", "a.png"), "cache folder a.png"),
@@ -65,14 +65,14 @@ def test_several_descriptions_read_the_image_once(engines: list[Engine], picture
 )
 def test_mistakes_are_one_line_and_exit_2(
     words: tuple[str, ...],
-    named: str,
+    message: str,
     picture: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(picture.parent)
     assert main(["ask", "a.png", "what?", *words]) == 2
-    said = capsys.readouterr()
-    lines = [line for line in said.err.splitlines() if "generated screens only" not in line]
-    assert (said.out, len(lines)) == ("", 1)
-    assert named in lines[0]
+    output = capsys.readouterr()
+    lines = [line for line in output.err.splitlines() if "generated screens only" not in line]
+    assert (output.out, len(lines)) == ("", 1)
+    assert message in lines[0]

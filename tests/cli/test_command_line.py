@@ -1,4 +1,4 @@
-"""The command line as a user meets it: results, one line and exit 2 for a mistake, nothing half-written."""
+"""The command line from the outside: results, one line and exit code 2 for a mistake, no partial files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def huge_png(path: Path, side: int = 30_000) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "stderr"),
     [
         ("plan 3840x2160 >&-", 0, ""),
         ("runtimes 10x10 >&-", 0, ""),
@@ -51,21 +51,21 @@ def huge_png(path: Path, side: int = 30_000) -> Path:
         ("plan ''", 2, None),
     ],
 )
-def test_odd_surroundings_end_in_a_code_and_at_most_a_line(
-    words: str, code: int, said: str | None, tmp_path: Path
+def test_odd_environments_give_an_exit_code_and_at_most_a_line(
+    words: str, code: int, stderr: str | None, tmp_path: Path
 ) -> None:
     shell = f'set -o pipefail; "{sys.executable}" -m mlx_saccade {words}'
     result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert "Traceback" not in result.stderr
     assert result.returncode == code
-    if said is None:
+    if stderr is None:
         lines = [line for line in result.stderr.splitlines() if "generated screens only" not in line]
         assert len(lines) == 1, result.stderr
     else:
-        assert result.stderr == said
+        assert result.stderr == stderr
 
 
-def test_without_a_standard_error_what_is_said_there_is_not_said_elsewhere(picture: Path) -> None:
+def test_without_standard_error_its_lines_are_not_printed_elsewhere(picture: Path) -> None:
     shell = f'"{sys.executable}" -m mlx_saccade locate "{picture}" it --json --verbose 2>&-'
     result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
     assert json.loads(result.stdout)["description"] == "it"
@@ -83,11 +83,11 @@ def test_a_picture_of_any_name_is_written_and_named(encoding: str, name: str, tm
         surroundings = {**os.environ, "PYTHONIOENCODING": encoding}
         result = subprocess.run([*words, *more], capture_output=True, cwd=tmp_path, env=surroundings, check=False)
         assert (result.returncode, result.stderr) == (0, b"")
-        said = result.stdout.decode(encoding.partition(":")[0])
+        text = result.stdout.decode(encoding.partition(":")[0])
         if more:
-            assert json.loads(said)["picture"] == name
+            assert json.loads(text)["picture"] == name
         else:
-            assert name in said or name.encode("ascii", "backslashreplace").decode() in said
+            assert name in text or name.encode("ascii", "backslashreplace").decode() in text
     assert (tmp_path / name).stat().st_size > 0
 
 
@@ -120,7 +120,7 @@ def test_help_of_an_argument_is_at_most_twelve_words(command: str) -> None:
         assert action.help and len(action.help.split()) <= 12, action.option_strings or action.dest
 
 
-def test_help_waits_for_no_heavy_library() -> None:
+def test_help_imports_no_heavy_library() -> None:
     program = (
         "import sys; from mlx_saccade.cli.__main__ import main; from mlx_saccade.cli import options; main([]); "
         "print([name for name in ('numpy', 'mlx', 'PIL', 'rich', 'tokenizers') if name in sys.modules])"
@@ -146,11 +146,11 @@ def test_version_is_the_headers() -> None:
 def test_a_revision_is_looked_for_wherever_its_checkpoint_is(
     words: tuple[str, ...], times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, packaged = [], hub.find(None)
-    monkeypatch.setattr(hub, "find", lambda name, **how: found.append((name, how["revision"])) or packaged)
+    calls, packaged = [], hub.find(None)
+    monkeypatch.setattr(hub, "find", lambda name, **how: calls.append((name, how["revision"])) or packaged)
     monkeypatch.chdir(tmp_path)
     assert main([*words, "--model", "owner/name", "--revision", "v2"]) == 0
-    assert found == [("owner/name", "v2")] * times
+    assert calls == [("owner/name", "v2")] * times
 
 
 @pytest.mark.parametrize("command", ["demo", "sweep", "tiny", "dashboard"])
@@ -178,7 +178,7 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "named"),
+    ("words", "mentions"),
     [
         (("plan", "nothere.png"), ("nothere.png",)),
         (("plan", "0x100"), ("0",)),
@@ -231,8 +231,8 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("nonsense",), ("nonsense", "plan")),
     ],
 )
-def test_mistakes_are_one_line_and_exit_2(words: tuple[str, ...], named: tuple[str, ...], tmp_path: Path) -> None:
-    assert_mistake(run_command(*words, cwd=tmp_path), *named)
+def test_mistakes_are_one_line_and_exit_2(words: tuple[str, ...], mentions: tuple[str, ...], tmp_path: Path) -> None:
+    assert_mistake(run_command(*words, cwd=tmp_path), *mentions)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -277,10 +277,10 @@ def test_locate_saves_a_picture_of_the_sources_size(picture: Path, tmp_path: Pat
         assert image.size == (200, 120)
 
 
-@pytest.mark.parametrize(("name", "named"), [("missing/out.png", "missing"), ("out.xyz", ".xyz"), ("out", "no suffix")])
-def test_locate_refuses_an_impossible_save_before_working(name: str, named: str, picture: Path) -> None:
+@pytest.mark.parametrize(("name", "word"), [("missing/out.png", "missing"), ("out.xyz", ".xyz"), ("out", "no suffix")])
+def test_locate_refuses_an_impossible_save_before_working(name: str, word: str, picture: Path) -> None:
     result = run_command("locate", str(picture), "the red round button", "--save", str(picture.parent / name))
-    assert_mistake(result, named)
+    assert_mistake(result, word)
 
 
 def test_locate_does_not_draw_over_the_only_copy(picture: Path) -> None:
@@ -300,7 +300,7 @@ def test_a_format_that_cannot_hold_the_picture() -> None:
         draw_boxes(np.zeros((2, 17000, 3), np.uint8), [], file_format="WEBP")
 
 
-def test_sweeps_judge_on_screens_that_were_never_trained_on() -> None:
+def test_sweeps_ask_about_screens_that_were_never_trained_on() -> None:
     from mlx_saccade.cli.commands import sweep
 
     parser = argparse.ArgumentParser()
@@ -323,11 +323,11 @@ def test_locate_refuses_a_folder_that_is_no_checkpoint(picture: Path, tmp_path: 
 def test_demo_prints_six_answers_and_draws_them(tmp_path: Path) -> None:
     result = run_command("demo", "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    found = json.loads(result.stdout)
-    assert [row["size"] for row in found["targets"]].count("large") == 2
-    assert [row["size"] for row in found["targets"]].count("medium") == 2
-    assert [row["size"] for row in found["targets"]].count("small") == 2
-    for row in found["targets"]:
+    report = json.loads(result.stdout)
+    assert [row["size"] for row in report["targets"]].count("large") == 2
+    assert [row["size"] for row in report["targets"]].count("medium") == 2
+    assert [row["size"] for row in report["targets"]].count("small") == 2
+    for row in report["targets"]:
         x1, y1, x2, y2 = row["known_box"]
         center = None
         if row["boxes"]:
@@ -335,7 +335,7 @@ def test_demo_prints_six_answers_and_draws_them(tmp_path: Path) -> None:
             center = ((left + right) / 2, (top + bottom) / 2)
         inside = center is not None and x1 <= center[0] <= x2 and y1 <= center[1] <= y2
         assert row["correct"] == inside
-    assert found["correct"] == sum(row["correct"] for row in found["targets"])
+    assert report["correct"] == sum(row["correct"] for row in report["targets"])
     with Image.open(tmp_path / "saccade-demo.png") as image:
         assert image.size == (3840, 2160)
 

@@ -1,4 +1,4 @@
-"""`mlx-saccade doctor`: what it finds on a machine, what it calls wrong, and what it advises."""
+"""`mlx-saccade doctor`: its findings, what is wrong, and its advice."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def test_doctor_names_a_model_cache_that_is_no_folder(tmp_path: Path, monkeypatc
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     assert doctor.examine_cache().value.endswith("(empty)")
     os.mkfifo(tmp_path / "cache")
-    found = doctor.examine_cache()
-    assert found.wrong
-    assert "expected a folder; got a file. Set HF_HUB_CACHE" in found.advice
+    finding = doctor.examine_cache()
+    assert finding.wrong
+    assert "expected a folder; got a file. Set HF_HUB_CACHE" in finding.advice
 
 
 def test_doctor_reports_a_broken_mlx_instead_of_breaking(tmp_path: Path) -> None:

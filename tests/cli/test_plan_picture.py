@@ -1,4 +1,4 @@
-"""The picture of a plan: every line where the plan has it, the image left as it is, and legible at every shape."""
+"""The picture of a plan: lines at the right places, pixels unchanged, and legible at every shape."""
 
 from __future__ import annotations
 
@@ -93,11 +93,11 @@ def test_a_long_strip_is_cut_at_window_boundaries() -> None:
 def test_the_legend_says_the_sizes() -> None:
     plan = saccade.plan((3840, 2160), budget=1280)
     words = "\n".join(text for _, text in plan_picture.legend(plan, plan_picture.lay_out(plan), plain=True))
-    for said in (
+    for phrase in (
         "3840 x 2160", "1316 x 728", "1,222 tokens", "47 x 26", "66 whole windows", "18 partial windows", "6 of 3 x 4",
         "11 of 4 x 2", "1 of 3 x 2", "1280 tokens", "2.918 x 2.967", "plain background",
     ):  # fmt: skip
-        assert said in words
+        assert phrase in words
     whole = saccade.plan((112, 112))
     assert "no partial windows" in [
         text for _, text in plan_picture.legend(whole, plan_picture.lay_out(whole), plain=False)

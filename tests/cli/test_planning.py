@@ -31,8 +31,8 @@ def test_plan_of_a_size_as_json() -> None:
 
 def test_plan_for_a_checkpoint_is_of_its_memory_alone(tmp_path: Path) -> None:
     folder = str(checkpoints.write_whole(tmp_path))
-    found = json.loads(run_command("plan", "640x480", "--model", folder, "--json").stdout)
-    assert found["model_bytes"]["peak"] > 0 and "vision_tower_bytes" not in found
+    report = json.loads(run_command("plan", "640x480", "--model", folder, "--json").stdout)
+    assert report["model_bytes"]["peak"] > 0 and "vision_tower_bytes" not in report
     printed = run_command("plan", "640x480", "--model", folder).stdout
     assert "peak memory" in printed and "vision tower" not in printed
     assert "7b vision tower" in run_command("plan", "640x480").stdout
@@ -89,14 +89,14 @@ def test_runtimes_print_what_changes_every_one_of_them() -> None:
 
 def test_recommend_as_json_and_for_people() -> None:
     words = ("recommend", "--target", "32x32", "--image", "3840x2160")
-    found = json.loads(run_command(*words, "--json").stdout)
-    assert (found["size"], found["zoom"], found["measured"]["targets"]) == ("tiny", True, 43)
-    assert found["resized_size"] == [1316, 728]
-    assert found["share"] == pytest.approx(32 * 32 / (3840 * 2160))
-    assert found["measured"]["iou"]["16384"] == 0.079
+    report = json.loads(run_command(*words, "--json").stdout)
+    assert (report["size"], report["zoom"], report["measured"]["targets"]) == ("tiny", True, 43)
+    assert report["resized_size"] == [1316, 728]
+    assert report["share"] == pytest.approx(32 * 32 / (3840 * 2160))
+    assert report["measured"]["iou"]["16384"] == 0.079
     printed = run_command(*words).stdout
-    for said in ("tiny", "n = 43", "no flat budget serves", "4-bit", found["source"].split()[0], "36 large"):
-        assert said in printed
+    for phrase in ("tiny", "n = 43", "no flat budget serves", "4-bit", report["source"].split()[0], "36 large"):
+        assert phrase in printed
 
 
 def test_recommend_says_where_no_crop_holds_a_long_target() -> None:
@@ -106,19 +106,19 @@ def test_recommend_says_where_no_crop_holds_a_long_target() -> None:
 
 
 def test_recommend_takes_a_box_and_an_image_file(picture: Path) -> None:
-    found = json.loads(run_command("recommend", "--target", "10,20,60.5,70", "--image", str(picture), "--json").stdout)
-    assert found["target_size"] == [50.5, 50]
-    assert found["source_size"] == [200, 120]
+    report = json.loads(run_command("recommend", "--target", "10,20,60.5,70", "--image", str(picture), "--json").stdout)
+    assert report["target_size"] == [50.5, 50]
+    assert report["source_size"] == [200, 120]
 
 
 def test_sizes_as_json_and_for_people() -> None:
-    found = json.loads(run_command("sizes", "400x300", "112x112", "--json").stdout)["sizes"]
-    assert [entry["tokens"] for entry in found] == [154, 16]
-    assert [entry["partial_windows"] for entry in found] == [6, 0]
-    assert sum(kind["count"] * kind["tokens"] for kind in found[0]["kinds"]) == 154
+    report = json.loads(run_command("sizes", "400x300", "112x112", "--json").stdout)["sizes"]
+    assert [entry["tokens"] for entry in report] == [154, 16]
+    assert [entry["partial_windows"] for entry in report] == [6, 0]
+    assert sum(kind["count"] * kind["tokens"] for kind in report[0]["kinds"]) == 154
     printed = run_command("sizes").stdout
-    for said in ("112 x 112", "3840 x 2160", "never attended", "3,136 px (4 tokens)"):
-        assert said in printed
+    for phrase in ("112 x 112", "3840 x 2160", "never attended", "3,136 px (4 tokens)"):
+        assert phrase in printed
     assert "no windows" in run_command("sizes", "--family", "qwen3-vl", "400x300").stdout
 
 

@@ -44,29 +44,6 @@ class Perfect:
         return type("Answer", (), {"boxes": (moved,), "frames": (used,), "timings": {"vision": 0.25, "answer": 0.5}})()
 
 
-boxes = st.tuples(*[st.integers(0, 50)] * 4).map(
-    lambda b: (min(b[0], b[2]), min(b[1], b[3]), max(b[0], b[2]), max(b[1], b[3]))
-)
-
-
-@given(boxes, boxes)
-def test_iou_equals_counting_pixels(a: tuple[int, ...], b: tuple[int, ...]) -> None:
-    def cells(box: tuple[int, ...]) -> set[tuple[int, int]]:
-        return {(x, y) for x in range(box[0], box[2]) for y in range(box[1], box[3])}
-
-    union = cells(a) | cells(b)
-    expected = len(cells(a) & cells(b)) / len(union) if union else 0.0
-    assert evals.iou(a, b) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("share", "size"),
-    [(0.051, "large"), (0.05, "medium"), (0.011, "medium"), (0.01, "small"), (0.0011, "small"), (0.001, "tiny")],
-)
-def test_bins(share: float, size: str) -> None:
-    assert evals.bin_of(share) == size
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 40), st.integers(1, 30))
 def test_choose_targets_takes_all_sizes_and_each_element_once(seed: int, targets: int) -> None:

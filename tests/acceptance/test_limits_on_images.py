@@ -116,8 +116,8 @@ def test_the_nearest_level_wins(folder: Path, image: np.ndarray, present: tuple[
 def test_every_spelling_goes_before_every_other_of_a_farther_level(
     engine: Engine, near: dict[str, Any], far: dict[str, Any]
 ) -> None:
-    alone = engine.sight.plan(_medium(near), _limits(None))
-    both = engine.sight.plan(_medium(near), _limits({**_doubled(far)}))
+    alone = engine.encoder.plan(_medium(near), _limits(None))
+    both = engine.encoder.plan(_medium(near), _limits({**_doubled(far)}))
     assert alone == both
 
 

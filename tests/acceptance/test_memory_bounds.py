@@ -127,7 +127,7 @@ def test_the_floats_of_quantized_weights_are_counted(tmp_path: Path, screen: np.
 def test_what_does_not_fit_is_refused_before_anything_is_allocated(folder: Path, screen: np.ndarray) -> None:
     engine = loaded(folder)
     limit = engine.estimate(screen, "what?", budget=300).peak
-    engine.room.limit = limit
+    engine.memory_limit.limit = limit
     gc.collect()
     before = mx.get_active_memory()
     mx.reset_peak_memory()
@@ -153,19 +153,19 @@ def test_what_is_kept_counts_and_gives_way(folder: Path) -> None:
     del cold
     gc.collect()
     outside = mx.get_active_memory() - kept - engine.estimate((28, 28)).weights
-    engine.room.limit = peak + kept * 2 // 3
+    engine.memory_limit.limit = peak + kept * 2 // 3
     for _ in range(2):
         for one, text in zip(screens, wanted, strict=True):
             gc.collect()
             mx.reset_peak_memory()
             assert engine.ask(one, "what?", budget=300, max_tokens=2).text == text
-            assert 0 < engine.counts.bytes <= engine.room.limit - peak
-            assert mx.get_peak_memory() - outside <= engine.room.limit * 1.1
+            assert 0 < engine.counts.bytes <= engine.memory_limit.limit - peak
+            assert mx.get_peak_memory() - outside <= engine.memory_limit.limit * 1.1
     assert engine.counts.evictions > 0
-    engine.room.limit = peak
+    engine.memory_limit.limit = peak
     assert engine.ask(screens[0], "what?", budget=300, max_tokens=2).text == wanted[0]
     assert engine.counts.bytes == 0, "what is kept was not given up for a question that needs it all"
-    engine.room.limit = peak + kept
+    engine.memory_limit.limit = peak + kept
     for one in screens[:3]:
         engine.ask(one, "what?", budget=300, max_tokens=2)
     assert engine.counts.bytes == kept
@@ -173,7 +173,7 @@ def test_what_is_kept_counts_and_gives_way(folder: Path) -> None:
 
 def test_questions_at_once_are_refused_together(folder: Path, screen: np.ndarray) -> None:
     engine = loaded(folder)
-    engine.room.limit = engine.estimate(screen, "what?", budget=300, max_tokens=2).peak * 5 // 4
+    engine.memory_limit.limit = engine.estimate(screen, "what?", budget=300, max_tokens=2).peak * 5 // 4
     questions = [(screen, "what?")] * 8
     gc.collect()
     mx.reset_peak_memory()
@@ -187,12 +187,12 @@ def test_questions_at_once_are_refused_together(folder: Path, screen: np.ndarray
 @pytest.mark.parametrize("rows", [2, 6])
 def test_a_batch_takes_what_was_estimated(folder: Path, screen: np.ndarray, rows: int) -> None:
     engine = loaded(folder)
-    ready = engine.runner.count(request.question(screen, "what?", None), options.read(300, "budget"))
+    plans, ids = engine.runner.count(request.question(screen, "what?", None), options.read(300, "budget"))
     gc.collect()
     outside = mx.get_active_memory() - engine.estimate((28, 28)).weights
     mx.reset_peak_memory()
     engine.ask_batch([(screen, "what?")] * rows, budget=300, max_tokens=2)
-    estimate = engine.room.check_rows([(ready[0], len(ready[1]))] * rows, 2)
+    estimate = engine.memory_limit.require_rows([(plans, len(ids))] * rows, 2)
     assert 0.8 < estimate / (mx.get_peak_memory() - outside) < 1.3
 
 

@@ -179,13 +179,13 @@ def test_another_color_policy_is_another_image(folder: Path, tmp_path: Path, pol
     """Two engines meet in one cache folder, over one file that each reads in its own way."""
     rgba = np.concatenate([picture(0), picture(1)[:, :, :1]], axis=2)
     path = file_of(rgba, tmp_path / "a.png", icc_profile=pictures.rgb_profile(pictures.DISPLAY_P3, None))
-    kept, reading = tmp_path / "kept", media.ImageOptions(**policy)
+    kept, options = tmp_path / "kept", media.ImageOptions(**policy)
     saccade.load(folder, cache_dir=kept).ask(path, QUESTION, max_tokens=1)
-    other = saccade.load(folder, cache_dir=kept, reading=reading)
+    other = saccade.load(folder, cache_dir=kept, image_options=options)
     with counted(other) as spent:
         found = logits(other, asking(path))
     assert (spent.counts.decodes, spent.counts.vision_calls) == (1, 1)
-    wanted = logits(saccade.load(folder, cache_memory=0, reading=reading), asking(path))
+    wanted = logits(saccade.load(folder, cache_memory=0, image_options=options), asking(path))
     assert np.abs(found - wanted).max() <= TOLERANCE
 
 

@@ -145,16 +145,16 @@ def spoken(loaded: Engine, ids: list[int]) -> Any:
     model, kept = loaded.model, loaded.store.prefixes
     position_ids, delta = model.position_ids(ids, GRIDS)
     rows = caches.keys.rows(ids, position_ids, [b"a" * 32, b"b" * 32], [42, 6], [IMAGE, VIDEO])
-    memo = prefill.PrefixWriter(kept, rows, delta)
+    writer = prefill.PrefixWriter(kept, rows, delta)
     prompt, cache = model.prompt(ids, **inputs()), model.model.make_cache()
     known, state = kept.longest(rows[:-1])
     if state is not None:
         prefill.restore(cache, state)
     logits = model.prefill(prompt.after(known), cache)
-    memo.keep(cache)
+    writer.write(cache)
     said: list[int] = []
     for token in model.stream(prompt, cache, logits, 10):
-        memo.keep(cache, said)
+        writer.write(cache, said)
         said.append(token)
         yield token
 

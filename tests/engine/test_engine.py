@@ -247,8 +247,8 @@ def test_an_estimate_takes_what_a_question_takes(loaded: Engine, image: np.ndarr
     video = media.Video([image] * 4, fps=2.0)
     for shown in (video, {"type": "image", "image": image, "budget": 16}, [image, video]):
         peak = loaded.estimate(shown, "what?", max_tokens=4).peak
-        ready = loaded.runner.prepare(question(shown, "what?"), NO_LIMITS, sampling.read({}, 4), fit=False)
-        assert peak == ready.peak
+        planned = loaded.runner.plan(question(shown, "what?"), NO_LIMITS, sampling.read({}, 4), fit=False)
+        assert peak == planned.peak
     assert loaded.estimate((333, 200), "what?") == loaded.estimate(image, "what?")
     with pytest.raises(InputError, match="is text; give an image or a video"):
         loaded.estimate({"type": "text", "text": "what?"})

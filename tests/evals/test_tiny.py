@@ -7,6 +7,7 @@ import json
 from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import main
 from mlx_saccade.engine import Engine
+from mlx_saccade.engine.shared_image import SharedImage
 from mlx_saccade.engine.request import locate
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals import bin_of, share_of, tiny
@@ -38,12 +40,12 @@ def known_screens(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(questions.SEEDS, part, range(first, first + 1000))
 
 
-def test_a_sitting_answers_as_the_engine_does_one_by_one(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shared_image_answers_as_the_engine_does_one_by_one(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = generate(11, (640, 400))
     texts = [locate(element.description) for element in scene.elements[:5]]
     texts += [questions.what_is_at((100, 60)), questions.what_is_in((10, 10.4, 90, 80)), locate("it")]
-    monkeypatch.setattr("mlx_saccade.engine.shared_image.TOGETHER", 2)
-    together = tiny.Sitting(loaded, scene.image, budget=48).ask(texts, max_tokens=24)
+    monkeypatch.setattr("mlx_saccade.engine.shared_image.ROWS", 2)
+    together = [answer.text for answer in loaded.shared_image(scene.image, budget=48).ask(texts, max_tokens=24)]
     assert together == [loaded.ask(scene.image, text, budget=48, max_tokens=24).text for text in texts]
     assert len(set(together)) > 2
 
@@ -65,10 +67,10 @@ def test_what_is_no_point_and_no_box_is_refused(point: Any) -> None:
     ("asked", "message"), [("what is at (3, 3)?", "in a list"), (7, "list of texts"), ([3], "is a text; got 3")]
 )
 def test_what_is_no_list_of_questions_is_refused(asked: Any, message: str, loaded: Engine) -> None:
-    sitting = tiny.Sitting(loaded, generate(11, (320, 240)).image, budget=48)
+    shared = loaded.shared_image(generate(11, (320, 240)).image, budget=48)
     with pytest.raises(InputError, match=message):
-        sitting.ask(asked)
-    assert sitting.ask([]) == []
+        shared.ask(asked)
+    assert shared.ask([]) == []
 
 
 def sampled(unit: int) -> tuple[list[Element], saccade.Plan]:
@@ -224,9 +226,14 @@ def test_ambiguous_descriptions_fit_two_and_clean_ones_one_of_like_kind_and_size
 
 
 @pytest.mark.usefixtures("known_screens")
-def test_a_screen_without_like_pairs_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(measure, "Sitting")
+def test_a_screen_without_like_pairs_is_not_looked_at() -> None:
     assert measure.ambiguity(None, 2) == []  # type: ignore[arg-type]
+
+
+def answer_all(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Answer every question about a shared image with one text."""
+    answer = SimpleNamespace(text=text)
+    monkeypatch.setattr(SharedImage, "ask", lambda self, questions, max_tokens: [answer] * len(questions))
 
 
 @pytest.mark.parametrize(
@@ -236,7 +243,7 @@ def test_a_screen_without_like_pairs_is_not_looked_at(monkeypatch: pytest.Monkey
 def test_rows_tell_nothing_from_malformed(
     loaded: Engine, monkeypatch: pytest.MonkeyPatch, text: str, found: bool, nothing: bool
 ) -> None:
-    monkeypatch.setattr(tiny.Sitting, "ask", lambda self, questions: [text] * len(questions))
+    answer_all(monkeypatch, text)
     asked: dict[str, list[Row]] = {}
     for row in measure.in_range(loaded, 1):
         asked.setdefault(row["asked"], []).append(row)
@@ -258,7 +265,7 @@ def test_rows_tell_nothing_from_malformed(
 def test_color_and_kind_are_judged_apart_from_place_and_side(
     loaded: Engine, monkeypatch: pytest.MonkeyPatch, text: str, right: bool, looks: bool
 ) -> None:
-    monkeypatch.setattr(tiny.Sitting, "ask", lambda self, questions: [text] * len(questions))
+    answer_all(monkeypatch, text)
     asked = [row for row in measure.in_range(loaded, 7) if row["asked"] in ("point", "box")]
     described = [row for row in asked if row["true"] == "the green folder icon on the desktop"]
     assert described and all((row["right"], row["looks"]) == (right, looks) for row in described)

@@ -50,9 +50,9 @@ def address() -> Iterator[str]:
 def test_it_is_open_image_with_these_arguments() -> None:
     for options in ({}, {"color": "ignore"}, {"orientation": False}, {"background": (1, 2, 3)}):
         for data in (TAGGED, TURNED):
-            reading = media.ImageOptions(**options)
-            np.testing.assert_array_equal(reading.open(data).pixels, media.open_image(data, **options).pixels)
-            assert reading.size(data) == reading.open(data).source_size
+            chosen = media.ImageOptions(**options)
+            np.testing.assert_array_equal(chosen.open(data).pixels, media.open_image(data, **options).pixels)
+            assert chosen.size(data) == chosen.open(data).source_size
     with pytest.raises(InputError, match="at most 2,559 are decoded"):
         media.ImageOptions(max_pixels=2559).open(TAGGED)
 
@@ -63,7 +63,7 @@ def test_it_is_open_image_with_these_arguments() -> None:
 def test_an_engine_reads_by_its_own(folder: Path, tmp_path: Path, data: bytes, options: dict[str, Any]) -> None:
     """Two engines that share a folder of features differ in policy: neither may take the other's."""
     plain = saccade.load(folder, cache_dir=tmp_path)
-    other = saccade.load(folder, cache_dir=tmp_path, reading=media.ImageOptions(**options))
+    other = saccade.load(folder, cache_dir=tmp_path, image_options=media.ImageOptions(**options))
     answers = [engine.ask(data, "What?", max_tokens=1) for engine in (plain, other)]
     assert [engine.counts.vision_calls for engine in (plain, other)] == [1, 1]
     sizes = [media.image_size(data), media.ImageOptions(**options).size(data)]
@@ -74,7 +74,7 @@ def test_an_engine_reads_by_its_own(folder: Path, tmp_path: Path, data: bytes, o
 def test_an_engine_fetches_only_where_it_may(folder: Path, address: str) -> None:
     with pytest.raises(InputError, match=r"is a URL; pass allow_url=True \(--allow-url\)"):
         saccade.load(folder).ask(address, "What?", max_tokens=1)
-    engine = saccade.load(folder, reading=media.ImageOptions(allow_url=True))
+    engine = saccade.load(folder, image_options=media.ImageOptions(allow_url=True))
     assert engine.ask(address, "What?", max_tokens=1).frames[0].source_size == (64, 40)
 
 
@@ -139,6 +139,6 @@ def test_what_no_image_can_be_read_with_is_refused_before_one_is(options: dict[s
         media.ImageOptions(**options)
 
 
-def test_an_engine_takes_no_name_for_a_reading(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"reading is 'ignore'; give a mlx_saccade.media.ImageOptions"):
-        saccade.load(folder, reading="ignore")  # type: ignore[arg-type]
+def test_an_engine_takes_no_name_for_image_options(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"image_options is 'ignore'; give a mlx_saccade.media.ImageOptions"):
+        saccade.load(folder, image_options="ignore")  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
-"""What was computed once and is kept: features of images by content, prompts by their longest beginning.
+"""Cache features of images by content, and keys and values of prompts by their longest common beginning.
 
-Keys say what a thing is made of, never where it came from; one limit in bytes holds for all of it.
+Keys name contents, never the place that they came from. One limit in bytes holds for everything.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Arrays by key in a folder that several processes share, bounded in bytes.
+"""Cache arrays by key in a folder that several processes share, under a limit in bytes.
 
-A file is written whole beside its name and renamed, so a reader sees all of it or none; it carries its own key, the
-version of what made it and a checksum, and one that does not hold up is deleted and made again. The form is safetensors
-with one tensor, read here without trusting its header: no pickles, nothing is executed.
+A file is written whole under another name and renamed, so a reader sees all of it or nothing. It holds its own key, the
+version of the format and a checksum; a damaged file is deleted and computed again. The format is safetensors with one
+tensor, read without trusting its header: no pickles, nothing is executed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from mlx_saccade.errors import InputError
 __all__ = ["FORMAT", "Disk"]
 
 FORMAT = 1
-"""Of the files; a file of another format is not read."""
+"""Version of the files; a file of another version is not read."""
 
 _SUFFIX = ".safetensors"
-# What `Disk._path` makes of a key. Somebody's weights may lie in the folder too, and are not ours to delete.
+# File names of `Disk._path`. The folder may hold somebody's weights too, which are not ours to delete.
 _NAME = re.compile(rf"[0-9a-f]{{64}}{re.escape(_SUFFIX)}")
 _HEADER_MOST = 4096
 _STALE_SECONDS = 3600.0
@@ -39,21 +39,21 @@ _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
 class DamagedError(Exception):
-    """A file in the folder is not what it says it is."""
+    """The error for a file whose content is not what its name and header say."""
 
 
 class Disk:
-    """A folder of arrays."""
+    """A folder of arrays, one file each."""
 
     def __init__(self, folder: str | os.PathLike[str], limit: int) -> None:
-        """Make the folder where it is missing, readable by its owner alone: features tell what was on a screen.
+        """Create the folder if it is missing, readable only by its owner: features reveal what was on a screen.
 
         Args:
-            folder: of the cache; its parent has to exist.
-            limit: most bytes of files in it.
+            folder: of the cache; its parent must exist.
+            limit: maximum bytes of its files.
 
         Raises:
-            InputError: it cannot be made or written to.
+            InputError: it cannot be created or written to.
         """
         self.folder, self.limit, self.faults = Path(folder).expanduser(), limit, 0
         try:
@@ -66,11 +66,11 @@ class Disk:
             raise InputError(f"cache folder {self.folder}: is not writable; name another")
 
     def get(self, key: Key) -> mx.array | None:
-        """The array of a key, or None where there is none that holds up."""
+        """Return the array of a key, or None if there is no undamaged file."""
         path = self._path(key)
         try:
-            value = _read(path.read_bytes(), key)
-            os.utime(path)  # used now: `trim` drops the files used longest ago
+            value = _parse(path.read_bytes(), key)
+            os.utime(path)  # used now: `trim` deletes the least recently used files
         except FileNotFoundError:
             return None
         except (DamagedError, OSError):
@@ -81,8 +81,8 @@ class Disk:
         return value
 
     def put(self, key: Key, value: mx.array) -> None:
-        """Write an array of float32, float16, bfloat16 or uint8; a folder that cannot take it is counted as a fault."""
-        data = _written(value, key)
+        """Write an array of float32, float16, bfloat16 or uint8; a write that fails counts as a fault."""
+        data = _serialize(value, key)
         if len(data) > self.limit:
             return
         try:
@@ -92,20 +92,20 @@ class Disk:
             self.faults += 1
 
     def trim(self) -> None:
-        """Delete the files used longest ago until the rest fit the limit, and what a killed process left behind.
+        """Delete the least recently used files until the rest fit the limit, and what a killed process left behind.
 
         Files of other names are neither counted nor touched.
         """
-        kept: list[tuple[float, int, Path]] = []
+        entries: list[tuple[float, int, Path]] = []
         for path in self.folder.iterdir():
             with contextlib.suppress(FileNotFoundError):  # another process was faster
-                found = path.lstat()
+                status = path.lstat()
                 if _NAME.fullmatch(path.name):
-                    kept.append((found.st_mtime, found.st_size, path))
-                elif path.name.startswith(".saccade-") and found.st_mtime < time.time() - _STALE_SECONDS:
+                    entries.append((status.st_mtime, status.st_size, path))
+                elif path.name.startswith(".saccade-") and status.st_mtime < time.time() - _STALE_SECONDS:
                     path.unlink()
-        excess = sum(size for _, size, _ in kept) - self.limit
-        for _, size, path in sorted(kept):
+        excess = sum(size for _, size, _ in entries) - self.limit
+        for _, size, path in sorted(entries):
             if excess <= 0:
                 return
             path.unlink(missing_ok=True)
@@ -115,39 +115,39 @@ class Disk:
         return self.folder / (key.hex() + _SUFFIX)
 
 
-def _written(value: mx.array, key: Key) -> bytes:
+def _serialize(value: mx.array, key: Key) -> bytes:
     body = np.asarray(mx.contiguous(value).view(mx.uint8)).tobytes()
-    said = {"format": str(FORMAT), "key": key.hex(), "sha256": hashlib.sha256(body).hexdigest()}
+    metadata = {"format": str(FORMAT), "key": key.hex(), "sha256": hashlib.sha256(body).hexdigest()}
     tensor = {"dtype": _NAMES[value.dtype], "shape": list(value.shape), "data_offsets": [0, len(body)]}
-    header = json.dumps({"__metadata__": said, "array": tensor}).encode()
+    header = json.dumps({"__metadata__": metadata, "array": tensor}).encode()
     header += b" " * (-len(header) % 8)
     return struct.pack("<Q", len(header)) + header + body
 
 
-def _read(data: bytes, key: Key) -> mx.array:
-    """The array of a file's bytes.
+def _parse(data: bytes, key: Key) -> mx.array:
+    """Return the array of a file's bytes.
 
     Raises:
-        DamagedError: not one whole tensor under this key, or other bytes than were written.
+        DamagedError: not one whole tensor under this key, or bytes that do not match the checksum.
     """
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > min(_HEADER_MOST, len(data) - 8):
         raise DamagedError("header")
     try:
         header = json.loads(data[8 : 8 + length])
-        said, tensor = header["__metadata__"], header["array"]
+        metadata, tensor = header["__metadata__"], header["array"]
         dtype, shape = _DTYPES[tensor["dtype"]], tensor["shape"]
-        promised = (said["format"], said["key"], said["sha256"])
+        expected = (metadata["format"], metadata["key"], metadata["sha256"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise DamagedError("header") from None
     body = memoryview(data)[8 + length :]
-    if promised != (str(FORMAT), key.hex(), hashlib.sha256(body).hexdigest()) or not _holds(shape, dtype, len(body)):
+    if expected != (str(FORMAT), key.hex(), hashlib.sha256(body).hexdigest()) or not _fits(shape, dtype, len(body)):
         raise DamagedError("content")
     return mx.array(np.frombuffer(body, np.uint8)).view(dtype).reshape(shape)
 
 
-def _holds(shape: Any, dtype: mx.Dtype, length: int) -> bool:
-    """Whether a shape is one, and has as many bytes as there are."""
+def _fits(shape: Any, dtype: mx.Dtype, length: int) -> bool:
+    """Return True if a shape is valid and has `length` bytes."""
     if not isinstance(shape, list) or not all(type(side) is int and 0 < side < 2**31 for side in shape) or not shape:
         return False
     count = dtype.size

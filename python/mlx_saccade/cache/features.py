@@ -1,4 +1,4 @@
-"""Features of images by their content, and what source and plan lead to which content."""
+"""Cache features of images by content, and the content that a source has under a plan."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from mlx_saccade.cache.lru import ByteLRU, Entry
 
 __all__ = ["FeatureCache"]
 
-_LINK_BYTES = 256  # two keys and the dictionaries' places for them, about
+_LINK_BYTES = 256  # about: two keys and their places in the dictionaries
 
 
-class _Kept(Entry):
-    def __init__(self, table: dict[Key, _Kept], key: Key, value: mx.array) -> None:
+class _Features(Entry):
+    def __init__(self, table: dict[Key, _Features], key: Key, value: mx.array) -> None:
         self.table, self.key, self.value = table, key, value
         self.nbytes = value.nbytes + _LINK_BYTES
 
@@ -31,45 +31,45 @@ class _Link(Entry):
 
 
 class FeatureCache:
-    """The tower's output by content key, and content keys by planned source; both within the ledger's limit."""
+    """The tower's output by content key, and content keys by the key of source and plan, under one `ByteLRU`."""
 
-    def __init__(self, ledger: ByteLRU) -> None:
-        self._ledger = ledger
-        self._features: dict[Key, _Kept] = {}
+    def __init__(self, lru: ByteLRU) -> None:
+        self._lru = lru
+        self._features: dict[Key, _Features] = {}
         self._links: dict[Key, _Link] = {}
 
     def get(self, content: Key) -> mx.array | None:
-        """Features [tokens, hidden] of a content, or None. Not to be written to: other prompts read them."""
-        with self._ledger.lock:
-            kept = self._features.get(content)
-            if kept is None:
+        """Return the features [tokens, hidden] of a content, or None; other prompts read the same array."""
+        with self._lru.lock:
+            entry = self._features.get(content)
+            if entry is None:
                 return None
-            self._ledger.touch(kept)
-            return kept.value
+            self._lru.touch(entry)
+            return entry.value
 
     def put(self, content: Key, features: mx.array) -> None:
-        """Keep evaluated features; what is larger than the whole cache is not kept."""
-        with self._ledger.lock:
-            if content in self._features or features.nbytes + _LINK_BYTES > self._ledger.most:
+        """Cache evaluated features, unless they are larger than the whole cache."""
+        with self._lru.lock:
+            if content in self._features or features.nbytes + _LINK_BYTES > self._lru.most:
                 return
-            self._features[content] = _Kept(self._features, content, features)
-            self._ledger.add(self._features[content])
-            self._ledger.trim()
+            self._features[content] = _Features(self._features, content, features)
+            self._lru.add(self._features[content])
+            self._lru.trim()
 
     def content_of(self, planned: Key) -> Key | None:
-        """The content that a planned source was found to have, or None."""
-        with self._ledger.lock:
+        """Return the content that a source had under a plan, or None."""
+        with self._lru.lock:
             link = self._links.get(planned)
             if link is None:
                 return None
-            self._ledger.touch(link)
+            self._lru.touch(link)
             return link.target
 
     def link(self, planned: Key, content: Key) -> None:
-        """Remember the content of a planned source."""
-        with self._ledger.lock:
-            if planned in self._links or self._ledger.most < _LINK_BYTES:
+        """Cache the content of a source under a plan."""
+        with self._lru.lock:
+            if planned in self._links or self._lru.most < _LINK_BYTES:
                 return
             self._links[planned] = _Link(self._links, planned, content)
-            self._ledger.add(self._links[planned])
-            self._ledger.trim()
+            self._lru.add(self._links[planned])
+            self._lru.trim()

@@ -1,30 +1,27 @@
-"""Names of contents: equal where, and only where, the thing named would come out equal.
+"""Compute cache keys of contents: two keys are equal if and only if the contents are.
 
-A file's name for its path is never part of a key, so a file that is overwritten is another image and a copy is the same
-one. Keys are SHA-256, because a collision would show one user's image to another's question.
+A path is never part of a key, so an overwritten file is another image and a copy is the same one. Keys are SHA-256,
+because a collision would answer one user's question with another user's image.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import PIL
-
-from mlx_saccade import _core
-
-if TYPE_CHECKING:
-    from mlx_saccade.preprocess.plan import Plan
-
-from importlib.metadata import version
-
 from mlx.utils import tree_flatten
 
+from mlx_saccade import _core
 from mlx_saccade.backend import device, mx
-from mlx_saccade.models.qwen2_5_vl import VisionModel
+
+if TYPE_CHECKING:
+    from mlx_saccade.models.qwen2_5_vl import VisionModel
+    from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["Key", "content", "planned", "rows", "tower"]
 
@@ -35,48 +32,49 @@ Key = bytes
 _DECODERS = (PIL.__version__, _core.version())
 
 
-def _digest(kind: str, *parts: bytes | memoryview) -> Key:
-    """SHA-256 over parts that cannot run into each other: each goes in with its length."""
-    state = hashlib.sha256(kind.encode())
-    for part in parts:
-        state.update(len(part).to_bytes(8, "little"))
-        state.update(part)
+def tower(visual: VisionModel) -> Key:
+    """Return the key of a loaded tower: features computed elsewhere under the same key are equal.
+
+    Every parameter goes in with its name, precision, shape and bytes, so an adapter, a quantization or another compute
+    dtype is another tower. So do the folded mean and deviation, the configuration, the device and the MLX version.
+    """
+    state = hashlib.sha256(f"{device()} mlx {version('mlx')} {visual.config!r}".encode())
+    arrays: dict[str, mx.array] = dict(tree_flatten(visual.parameters()))  # type: ignore[no-untyped-call]
+    arrays |= {f"folded {number}": array for number, array in enumerate(visual.patch_embed.folded)}
+    for name, array in sorted(arrays.items()):
+        state.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
+        state.update(np.asarray(mx.contiguous(array).reshape(-1).view(mx.uint8)).data)
     return state.digest()
 
 
-def _array(values: npt.NDArray[Any]) -> tuple[bytes, memoryview]:
-    packed = np.ascontiguousarray(values)
-    return f"{packed.dtype.str} {packed.shape}".encode(), packed.reshape(-1).view(np.uint8).data
+def planned(encoded: bytes, pixel_options: Mapping[str, Any], plan: Plan, tower: Key) -> Key:
+    """Return the key of an image under a plan, before it is decoded.
 
-
-def planned(encoded: bytes, policy: Mapping[str, Any], plan: Plan, tower: Key) -> Key:
-    """An image as it will be shown, named before it is decoded.
-
-    The budget itself is not in it, only what it leads to: two budgets that give one size give one picture.
+    The plan's sizes go in, not the budget: two budgets that give one size give one image.
 
     Args:
         encoded: the whole file.
-        policy: how it is decoded (color, background, orientation): what makes the same bytes look otherwise.
-        plan: how it is resized and cut.
-        tower: that will look at it.
+        pixel_options: the options that change the pixels (color, background, orientation).
+        plan: how it is resized and patchified.
+        tower: key of the tower that will encode it.
     """
     family = plan.family
     sizes = (plan.source_size, plan.decoded_size, plan.resized_size)
-    shown = (sizes, family.patch_size, family.merge_size, family.window_size)
-    said = (sorted(policy.items()), shown, _DECODERS)
-    return _digest("planned", tower, repr(said).encode(), encoded)
+    geometry = (sizes, family.patch_size, family.merge_size, family.window_size)
+    options = (sorted(pixel_options.items()), geometry, _DECODERS)
+    return _digest("planned", tower, repr(options).encode(), encoded)
 
 
 def content(patches: npt.NDArray[Any], grid_thw: Sequence[int], tower: Key, timing: float | None = None) -> Key:
-    """The features of one image or video.
+    """Return the key of the features of one image or video.
 
     Args:
-        patches: what the tower reads, in either layout: every decision before it (decoding, budget, color,
-            orientation, order of the passes) is in these values.
+        patches: the tower's input, in either layout; every earlier decision (decoding, budget, color, orientation,
+            order of the passes) is in these values.
         grid_thw: (frames, rows, columns) in patches.
-        tower: its own name (`fingerprint.tower`).
-        timing: seconds from one grid frame to the next of a video; it moves no feature, but what the language model
-            makes of them.
+        tower: its own key (`tower`).
+        timing: seconds from one grid frame to the next of a video; it changes no feature, only their positions in the
+            prompt.
     """
     grid = tuple(int(extent) for extent in grid_thw)
     return _digest("content", tower, repr((grid, timing)).encode(), *_array(patches))
@@ -89,14 +87,14 @@ def rows(
     lengths: Sequence[int],
     image_tokens: Sequence[int],
 ) -> npt.NDArray[np.int64]:
-    """A prompt as rows that are equal up to where two prompts mean the same.
+    """Return a prompt as rows; two prompts mean the same as far as their rows are equal.
 
     Args:
         ids: token ids [L].
         position_ids: integers [3, L] (time, height, width).
         images: content keys, in the order of the prompt.
         lengths: tokens of each of them.
-        image_tokens: ids that stand for images and videos.
+        image_tokens: token ids of images and videos.
 
     Returns:
         int64 [L, 8]: the id, the content key in four (0 for text), the position in three.
@@ -117,18 +115,15 @@ def rows(
     return table
 
 
-# The name of a vision tower: what has to be equal for features computed elsewhere to be the ones it would compute.
-def tower(visual: VisionModel) -> Key:
-    """SHA-256 of a loaded tower as it stands in memory.
-
-    Every parameter goes in with its key, precision, shape and bytes, so that an adapter, a quantization or another
-    compute dtype is another tower; so do the mean and deviation folded into it, its configuration and
-    the device and MLX version that round its results. Takes about a second for 1.3 GB.
-    """
-    state = hashlib.sha256(f"{device()} mlx {version('mlx')} {visual.config!r}".encode())
-    arrays: dict[str, mx.array] = dict(tree_flatten(visual.parameters()))  # type: ignore[no-untyped-call]
-    arrays |= {f"folded {number}": array for number, array in enumerate(visual.patch_embed.folded)}
-    for name, array in sorted(arrays.items()):
-        state.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
-        state.update(np.asarray(mx.contiguous(array).reshape(-1).view(mx.uint8)).data)
+def _digest(kind: str, *parts: bytes | memoryview) -> Key:
+    """Return SHA-256 over parts, each with its length, so that no two lists of parts are the same bytes."""
+    state = hashlib.sha256(kind.encode())
+    for part in parts:
+        state.update(len(part).to_bytes(8, "little"))
+        state.update(part)
     return state.digest()
+
+
+def _array(values: npt.NDArray[Any]) -> tuple[bytes, memoryview]:
+    packed = np.ascontiguousarray(values)
+    return f"{packed.dtype.str} {packed.shape}".encode(), packed.reshape(-1).view(np.uint8).data

@@ -1,4 +1,4 @@
-"""What is kept, by bytes: one order of use over entries of every kind, and one limit on their sum."""
+"""Evict the least recently used entries of every kind, under one limit in bytes on their sum."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ __all__ = ["ByteLRU", "Entry"]
 
 
 class Entry(ABC):
-    """Something that is kept. An entry that others hang on has to be touched after them (see `ByteLRU.touch`)."""
+    """A cached thing. An entry that others depend on is touched after them (see `ByteLRU.touch`)."""
 
     nbytes: int
 
     @abstractmethod
     def drop(self) -> None:
-        """Take the entry out of the container that finds it; called under the ledger's lock."""
+        """Remove the entry from its container; called under the lock of the `ByteLRU`."""
 
 
 class ByteLRU:
-    """The entries from the one used longest ago to the one used last.
+    """The entries of all containers, from the least to the most recently used.
 
-    Every method may be called from any thread. A container that changes together with the ledger holds `lock`.
+    Every method may be called from any thread. A container holds `lock` while it and the entries change together.
     """
 
     def __init__(self, limit: int) -> None:
-        """`limit` is the most bytes kept; 0 keeps nothing."""
+        """Start empty; `limit` is the maximum of bytes, and 0 caches nothing."""
         self.limit = limit
         self._left: int | None = None
         self.lock = threading.RLock()
@@ -45,41 +45,41 @@ class ByteLRU:
 
     @property
     def most(self) -> int:
-        """The most bytes kept now: the limit, or less where others need the memory."""
+        """Maximum of bytes now: the limit, or less where others need the memory."""
         return self.limit if self._left is None else min(self.limit, self._left)
 
     def leave(self, left: int) -> None:
-        """Until the next call, keep at most so many bytes, however much more the limit is; the rest is dropped."""
+        """Keep at most `left` bytes until the next call, even if the limit is higher, and evict the rest."""
         with self.lock:
             self._left = max(0, left)
             self.trim()
 
     def add(self, entry: Entry) -> None:
-        """Take in an entry as the one used last; `trim` is the caller's to call."""
+        """Add an entry as the most recently used; the caller calls `trim`."""
         with self.lock:
             self.remove(entry)
             self._order[entry] = entry.nbytes
             self.used += entry.nbytes
 
     def touch(self, entry: Entry) -> None:
-        """Make an entry the one used last. Touched after all that hangs on it, it outlives them."""
+        """Make an entry the most recently used. Touched after all entries that depend on it, it outlives them."""
         with self.lock:
             if entry in self._order:
                 self._order[entry] = self._order.pop(entry)
 
     def resize(self, entry: Entry) -> None:
-        """Count an entry's bytes anew."""
+        """Count an entry's bytes again."""
         with self.lock:
             self.used += entry.nbytes - self._order[entry]
             self._order[entry] = entry.nbytes
 
     def remove(self, entry: Entry) -> None:
-        """Forget an entry that its container has let go of."""
+        """Remove an entry that its container has dropped."""
         with self.lock:
             self.used -= self._order.pop(entry, 0)
 
     def trim(self, limit: int | None = None) -> None:
-        """Drop the entries used longest ago until those left fit `limit` bytes (None: `most`)."""
+        """Evict the least recently used entries until the rest fit `limit` bytes (None: `most`)."""
         with self.lock:
             most = self.most if limit is None else limit
             while self.used > most and self._order:

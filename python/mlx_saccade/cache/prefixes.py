@@ -1,8 +1,8 @@
-"""Keys and values of prompts already read, shared by their longest common beginning.
+"""Cache keys and values of prompts, shared by their longest common beginning.
 
-A tree whose edges are runs of prompt rows (`keys.rows`); a path from the root is a prompt, and prompts that begin alike
-share the edges of their beginning, so an image asked ten questions is held once. What the tree holds is copied in and
-copied out: no later decoding writes to it. (The radix tree of SGLang, arXiv 2312.07104, section 3.)
+The cache is a tree whose edges are runs of prompt rows (`keys.rows`). A path from the root is a prompt, and prompts
+with the same beginning share its edges, so an image with ten questions is stored once. Keys and values are copied in
+and out, so no later decoding writes to them. (The radix tree of SGLang, arXiv 2312.07104, section 3.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Rows = npt.NDArray[np.int64]
 """[L, columns], one row a token; equal rows after equal beginnings mean equal keys and values."""
 
 Export = Callable[[int, int], mx.array]
-"""(start, stop) -> keys and values [layers, 2, K, stop - start, d] of the tokens between."""
+"""Returns keys and values [layers, 2, K, stop - start, d] of the tokens from start to stop."""
 
 _TOKENS = 3  # the axis of tokens in keys and values
 
@@ -43,23 +43,22 @@ class _Node(Entry):
 
 
 class PrefixCache:
-    """The tree of one model's prompts, within the ledger's limit."""
+    """The tree of one model's prompts, under the limit of a `ByteLRU`."""
 
-    def __init__(self, ledger: ByteLRU) -> None:
-        self._ledger = ledger
+    def __init__(self, lru: ByteLRU) -> None:
+        self._lru = lru
         self._root = _Node(None, np.zeros((0, 0), np.int64), None)
 
     def longest(self, rows: Rows) -> tuple[int, mx.array | None]:
-        """The longest beginning of a prompt that was read before.
+        """Return the longest cached beginning of a prompt.
 
         Args:
             rows: of the prompt.
 
         Returns:
-            Its length in tokens and its keys and values [layers, 2, K, length, d], the caller's own; (0, None) where
-            there is none.
+            Its length in tokens and a copy of its keys and values [layers, 2, K, length, d]; (0, None) without one.
         """
-        with self._ledger.lock:
+        with self._lru.lock:
             path = self._walk(rows)
             self._touch([node for node, _ in path])
             parts = [_tokens(node.state, 0, count) for node, count in path if node.state is not None]
@@ -68,33 +67,33 @@ class PrefixCache:
         return sum(count for _, count in path), mx.concatenate(parts, axis=_TOKENS)
 
     def insert(self, rows: Rows, export: Export) -> None:
-        """Keep a prompt.
+        """Cache a prompt.
 
         Args:
             rows: of the prompt.
-            export: gives the keys and values of the part that is not yet kept. A prompt that the whole cache could not
-                hold is not kept, and nothing is dropped for it.
+            export: gives the keys and values of the part that is not cached yet. A prompt larger than the whole cache
+                is not cached, and nothing is evicted for it.
         """
-        with self._ledger.lock:
+        with self._lru.lock:
             try:
                 self._insert(rows, export)
-            except BaseException:  # Ctrl-C can come between any two steps: half a tree must not be believed
+            except BaseException:  # Ctrl-C can come between any two steps, and half a tree is wrong
                 self.clear()
                 raise
 
     def clear(self) -> None:
-        """Forget all prompts."""
-        with self._ledger.lock:
+        """Drop all prompts."""
+        with self._lru.lock:
             self._root.children.clear()
-            for entry in self._ledger:
+            for entry in self._lru:
                 if isinstance(entry, _Node):
-                    self._ledger.remove(entry)
+                    self._lru.remove(entry)
 
     def _insert(self, rows: Rows, export: Export) -> None:
         path = self._walk(rows)
         known = sum(count for _, count in path)
         state = mx.contiguous(export(known, len(rows))) if known < len(rows) else None
-        if state is None or self._held(path) + rows[known:].nbytes + state.nbytes > self._ledger.most:
+        if state is None or self._path_bytes(path) + rows[known:].nbytes + state.nbytes > self._lru.most:
             self._touch([node for node, _ in path])
             return
         if path and path[-1][1] < len(path[-1][0].rows):
@@ -103,12 +102,12 @@ class PrefixCache:
         mx.eval(state)
         leaf = _Node(parent, rows[known:].copy(), state)
         parent.children[_first(leaf.rows)] = leaf
-        self._ledger.add(leaf)
+        self._lru.add(leaf)
         self._touch([*(node for node, _ in path), leaf])
-        self._ledger.trim()
+        self._lru.trim()
 
     def _walk(self, rows: Rows) -> list[tuple[_Node, int]]:
-        """The nodes that a prompt begins with, and how many rows of each; all but the last are whole."""
+        """Return the nodes that a prompt begins with, and how many rows of each; all except the last are whole."""
         path: list[tuple[_Node, int]] = []
         node, start = self._root, 0
         while start < len(rows):
@@ -122,12 +121,12 @@ class PrefixCache:
             node, start = child, start + count
         return path
 
-    def _held(self, path: list[tuple[_Node, int]]) -> int:
-        """Bytes of a beginning, its last node cut where the prompt leaves it."""
+    def _path_bytes(self, path: list[tuple[_Node, int]]) -> int:
+        """Return the bytes of a beginning, its last node cut where the prompt leaves it."""
         return sum(node.nbytes * count // len(node.rows) for node, count in path)
 
     def _split(self, lower: _Node, count: int) -> _Node:
-        """Cut a node after `count` rows; returns the upper part, which the lower one now hangs on."""
+        """Split a node after `count` rows, and return the upper part, the parent of the lower one."""
         assert lower.parent is not None and lower.state is not None
         upper = _Node(lower.parent, lower.rows[:count].copy(), _copy(lower.state, 0, count))
         lower.parent.children[_first(lower.rows)] = upper
@@ -135,14 +134,14 @@ class PrefixCache:
         lower.parent, lower.rows = upper, lower.rows[count:].copy()
         upper.children[_first(lower.rows)] = lower
         mx.eval(upper.state, lower.state)
-        self._ledger.resize(lower)
-        self._ledger.add(upper)
+        self._lru.resize(lower)
+        self._lru.add(upper)
         return upper
 
     def _touch(self, path: list[_Node]) -> None:
-        """The leaf first and the root last, so that nothing is dropped before what hangs on it."""
+        """Touch the leaf first and the root last, so that no node is evicted before its children."""
         for node in reversed(path):
-            self._ledger.touch(node)
+            self._lru.touch(node)
 
 
 def _first(rows: Rows) -> bytes:
@@ -151,7 +150,7 @@ def _first(rows: Rows) -> bytes:
 
 
 def _common(first: Rows, second: Rows) -> int:
-    """How many rows two prompts begin with in common."""
+    """Return how many rows two prompts have in common at their beginning."""
     length = min(len(first), len(second))
     different = (first[:length] != second[:length]).any(axis=1)
     return int(different.argmax()) if different.any() else length
@@ -162,5 +161,5 @@ def _tokens(state: mx.array, start: int, stop: int) -> mx.array:
 
 
 def _copy(state: mx.array, start: int, stop: int) -> mx.array:
-    """A part in memory of its own, so that the whole can be freed."""
+    """Copy a part, so that the whole can be freed."""
     return mx.contiguous(_tokens(state, start, stop))

@@ -260,7 +260,7 @@ def load_engine(options: argparse.Namespace) -> Engine:
     loaded = engine.load(
         options.model,
         revision=options.revision,
-        reading=image_options(options),
+        image_options=image_options(options),
         memory_limit=options.memory_limit,
         **cache,
     )

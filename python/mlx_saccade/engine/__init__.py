@@ -1,4 +1,4 @@
-"""An image and words in, an answer out: media, plan, patches, network and grounding in one call.
+"""Answer questions about images: media, plan, patches, network and grounding in one call.
 
 engine = mlx_saccade.load()
 answer = engine.locate("screen.png", "the red round button")

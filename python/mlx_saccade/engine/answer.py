@@ -1,4 +1,4 @@
-"""What comes back: the answer, what the model was shown of each image, and what it cost."""
+"""Define the result of a question: the answer, the images as the model read them, and the costs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["Answer", "Chunk", "FrameInfo", "StageTimer"]
 
+_STAGES = ("decode", "patches", "vision", "prefill", "answer")
+
 
 @dataclass(frozen=True)
 class FrameInfo:
-    """What the model was shown of one image or video. Sizes are (width, height), of a video those of its frames.
+    """The form in which the model read one image or video. Sizes are (width, height), of a video those of its frames.
 
     Attributes:
         source_size: the upright source image.
-        processed_size: what it was resized to.
-        grid_thw: (frames, rows, columns) in patches; 1 frame of an image.
+        processed_size: the size after resizing.
+        grid_thw: (frames, rows, columns) in patches; 1 frame for an image.
         scale: (x, y) source pixels for one model pixel.
         convention: how the model writes coordinates: "absolute" pixels of the processed image, or "thousandths" or
             "fractions" of its sides.
         tokens: visual tokens spent.
-        budget: what limited them, in words.
-        wanted: tokens that it would have taken had there been room; more than `tokens` where `fit` cut it down.
-        fps: frames a second of a video, None of an image.
+        budget: the limit on the tokens, in words.
+        wanted: tokens without `fit`; more than `tokens` where `fit` reduced the image.
+        fps: frames a second of a video, None for an image.
     """
 
     source_size: tuple[int, int]
@@ -43,7 +45,7 @@ class FrameInfo:
 
     @classmethod
     def of(cls, plan: Plan, *, wanted: int, fps: float | None = None) -> FrameInfo:
-        """What a plan shows; the other two as the attributes."""
+        """Return the description of a plan; `wanted` and `fps` as the attributes."""
         return cls(
             source_size=plan.source_size,
             processed_size=plan.resized_size,
@@ -59,16 +61,16 @@ class FrameInfo:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model said, and what it cost.
+    """The answer of the model, and its cost.
 
     Attributes:
         boxes: in source pixels, clipped to the image; empty where the text has none.
         text: the model's own words, without the end token.
-        frames: one an image, in order.
+        frames: one for each image or video, in order.
         usage: token counts: "prompt" (images and videos included), "image", "video", "answer".
         timings: seconds: "decode", "patches", "vision", "prefill", "answer".
         finish: "stop" at an end token, "length" where `max_tokens` cut the answer off, "stop string" before one of
-            those that were given.
+            the given stop strings.
     """
 
     boxes: tuple[Box, ...]
@@ -80,11 +82,11 @@ class Answer:
 
     @property
     def found(self) -> bool:
-        """Whether there is a box."""
+        """True if there is a box."""
         return bool(self.boxes)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain lists, dicts, strings and numbers, for JSON; `found` included."""
+        """Return plain lists, dicts, strings and numbers for JSON, with `found`."""
         plain = asdict(self)
         plain["boxes"] = [{"xyxy": list(box.xyxy), "label": box.label} for box in self.boxes]
         plain["frames"] = [
@@ -96,30 +98,26 @@ class Answer:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A part of an answer as it comes.
+    """A part of an answer, as it is generated.
 
     Attributes:
-        text: whole characters, which are never taken back; may be empty in the last piece.
-        answer: the whole, in the last piece.
+        text: whole characters, which later chunks never take back; may be empty in the last chunk.
+        answer: the whole answer, in the last chunk.
     """
 
     text: str
     answer: Answer | None = None
 
 
-# Seconds by stage.
-STAGES = ("decode", "patches", "vision", "prefill", "answer")
-
-
 class StageTimer:
-    """Adds up how long each stage of one request took; a stage that did not run took 0 seconds."""
+    """A sum of seconds for each stage of one request; a stage that did not run took 0 seconds."""
 
     def __init__(self) -> None:
-        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self.seconds = dict.fromkeys(_STAGES, 0.0)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count what the block takes to a stage, also where it raises."""
+        """Add the duration of the block to a stage, even if the block raises."""
         start = time.perf_counter()
         try:
             yield

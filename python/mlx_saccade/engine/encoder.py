@@ -1,12 +1,12 @@
-"""From an image or video to what the language model reads of it: plan, decode, patches, vision.
+"""Encode images and videos for the language model: plan, decode, patchify, vision tower.
 
-One at a time, so that memory is the largest one's and what was computed for one is kept for the next request that
-shows it.
+They are encoded one at a time, so memory is that of the largest. Features are cached for later requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,21 +14,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlx_saccade import cache, media
+from mlx_saccade import cache
 from mlx_saccade.backend import mx
 from mlx_saccade.cache import keys
 from mlx_saccade.engine.answer import StageTimer
 from mlx_saccade.engine.request import Medium
 from mlx_saccade.engine.sampling import Progress
 from mlx_saccade.families import Family
-from mlx_saccade.media import arrays
+from mlx_saccade.media import Frame, ImageOptions, LazyImage, Video
 from mlx_saccade.models import Model
-from mlx_saccade.models.execution import Progress as Told
+from mlx_saccade.models.execution import Progress as TowerProgress
 from mlx_saccade.preprocess import limits, patchify
 from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["EncodedMedia", "MediaEncoder"]
+
+Patchify = Callable[[], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class EncodedMedia:
 
     Attributes:
         kind: "image" or "video".
-        content: its name (`caches.keys.content`); empty where nothing is kept.
-        plan: what it became.
+        content: its key (`cache.keys.content`); empty where nothing is cached.
+        plan: its size and grid.
         seconds: from one frame of a video's grid to the next; None where the model does not count them.
-        features: gives the tower's output, [tokens, hidden], evaluated; runs the tower only where it has to.
+        features: returns the tower's output, [tokens, hidden], evaluated; runs the tower only if it has to.
     """
 
     kind: str
@@ -51,7 +53,7 @@ class EncodedMedia:
 
 
 class MediaEncoder:
-    """The half of an engine that sees."""
+    """The vision half of an engine."""
 
     def __init__(
         self,
@@ -60,155 +62,171 @@ class MediaEncoder:
         pixel_limits: tuple[int, int] | None,
         default: PixelLimits,
         store: cache.EngineCache,
-        reading: media.ImageOptions,
+        image_options: ImageOptions,
     ) -> None:
-        """Take what a checkpoint and its user say.
+        """Take the parts of an engine.
 
         Args:
             model: the network.
             family: geometry and conventions of the checkpoint.
-            pixel_limits: (min_pixels, max_pixels) of the checkpoint, None where it does not say.
-            default: the engine's limits, for requests that have none.
-            store: keeps features, and counts.
-            reading: how images are read; a video has its own.
+            pixel_limits: (min_pixels, max_pixels) of the checkpoint, None where it has none.
+            default: the engine's limits, for requests without their own.
+            store: caches features, and counts.
+            image_options: how images are decoded; a video has its own.
         """
         self.model, self.family, self.pixel_limits = model, family, pixel_limits
-        self.default, self.store, self.reading = default, store, reading
+        self.default, self.store, self.image_options = default, store, image_options
 
-    def plan(self, medium: Medium, asked: PixelLimits, *, most: int | None = None) -> Plan:
-        """What a medium becomes; of files, only headers are read.
+    def plan(self, medium: Medium, request_limits: PixelLimits, *, most: int | None = None) -> Plan:
+        """Return the plan of a medium; of files, only headers are read.
 
         Args:
-            medium: its own limits go first.
-            asked: the request's, which go before the engine's.
-            most: tokens it may take at most, whatever else is said; of a video all its frames together.
+            medium: its own limits win.
+            request_limits: the limits of the request, which win over the engine's.
+            most: maximum tokens, above all other limits; of a video for all its frames together.
         """
         frames = 1
-        if isinstance(medium.source, media.Video):
+        if isinstance(medium.source, Video):
             frames = len(medium.source.groups(self.family.temporal_patch_size))
-        levels = [medium.limits, asked, self.default]
+        levels = [medium.limits, request_limits, self.default]
         if most is not None:
             levels.insert(0, PixelLimits(upper=most // frames))
         moving = medium.kind == "video"
-        plan = limits.choose(medium.size(self.reading), self.family, levels, self.pixel_limits, moving=moving)
+        plan = limits.choose(medium.size(self.image_options), self.family, levels, self.pixel_limits, moving=moving)
         return replace(plan, frames=frames)
 
-    def look(
-        self, shown: Sequence[Medium], plans: Sequence[Plan], clock: StageTimer, progress: Progress | None = None
+    def encode(
+        self,
+        media: Sequence[Medium],
+        plans: Sequence[Plan],
+        timer: StageTimer,
+        progress: Progress | None = None,
+        *,
+        later: Iterable[Medium] = (),
     ) -> list[EncodedMedia]:
-        """See each medium, or recognize it: an image whose file and plan were seen before is not even decoded.
+        """Encode each medium; an image whose file and plan are cached is not even decoded.
 
         Args:
-            shown: images and videos.
-            plans: one a medium, made for it.
-            clock: is given "decode", "patches" and "vision".
-            progress: is told of "vision", in tokens of all media.
+            media: images, opened, and videos.
+            plans: one for each medium.
+            timer: counts "decode", "patches" and "vision".
+            progress: called for "vision", in tokens of all media.
+            later: media that a later call encodes; images that they share stay decoded until then.
         """
-        views: list[EncodedMedia] = []
+        encoded: list[EncodedMedia] = []
         done, total = 0, sum(plan.tokens for plan in plans)
-        for medium, plan in zip(shown, plans, strict=True):
-            told = None if progress is None else partial(_add, progress, done, total)
-            if told is not None:
-                told(0, plan.tokens)
-            if isinstance(medium.source, media.Video):
-                views.append(self._watch(medium.source, plan, clock, told))
+        uses = Counter(id(medium.source) for medium in (*media, *later))
+        for medium, plan in zip(media, plans, strict=True):
+            report = None if progress is None else partial(_report, progress, done, total)
+            if report is not None:
+                report(0, plan.tokens)
+            if isinstance(medium.source, Video):
+                encoded.append(self._encode_video(medium.source, plan, timer, report))
             else:
-                views.append(self._look(medium.source, plan, clock, told))
+                encoded.append(self._encode_image(medium.source, plan, timer, report))
+                uses[id(medium.source)] -= 1
+                if not uses[id(medium.source)]:
+                    medium.source.release()
             done += plan.tokens
         if progress is not None and plans:
             progress("vision", done, total)
-        return views
+        return encoded
 
-    def _look(self, image: Any, plan: Plan, clock: StageTimer, told: Told | None) -> EncodedMedia:
+    def _encode_image(
+        self, image: LazyImage, plan: Plan, timer: StageTimer, report: TowerProgress | None
+    ) -> EncodedMedia:
         if not self.store.on:
-            features = self._encode(self._cut(image, plan, clock), plan, clock, told)
+            features = self._run_tower(self._patchify(image, plan, timer), plan, timer, report)
             return EncodedMedia("image", b"", plan, None, lambda: features)
-        planned, content = None, None
-        with clock.stage("decode"):
-            encoded = self.reading.encoded(image)
-            if encoded is not None:
-                image = encoded  # from here on the bytes that were named, whatever becomes of the file
-                planned = keys.planned(encoded.data, self.reading.look, plan, self.store.tower)
-                content = self.store.content_of(planned)
-        if content is None:
-            cut = self._cut(image, plan, clock)
-            with clock.stage("patches"):
-                content = keys.content(cut, plan.grid_thw, self.store.tower)
-            if planned is not None:
-                self.store.link(planned, content)
-            features = self._features(content, plan, clock, lambda: cut, told)
-            return EncodedMedia("image", content, plan, None, lambda: features)
-        recall = partial(self._features, content, plan, clock, lambda: self._cut(image, plan, clock), told)
-        return EncodedMedia("image", content, plan, None, recall)
+        key, content = None, None
+        if image.encoded is not None:
+            with timer.stage("decode"):
+                key = keys.planned(image.encoded.data, image.options.pixel_options, plan, self.store.tower)
+                content = self.store.content_of(key)
+        if content is not None:
+            again = partial(self._patchify_and_release, image, plan, timer)
+            return EncodedMedia(
+                "image", content, plan, None, partial(self._features, content, plan, timer, again, report)
+            )
+        patches = self._patchify(image, plan, timer)
+        with timer.stage("patches"):
+            content = keys.content(patches, plan.grid_thw, self.store.tower)
+        if key is not None:
+            self.store.link(key, content)
+        features = self._features(content, plan, timer, lambda: patches, report)
+        return EncodedMedia("image", content, plan, None, lambda: features)
 
-    def _watch(self, video: media.Video, plan: Plan, clock: StageTimer, told: Told | None) -> EncodedMedia:
-        """Frames come from many files, or none: a video is known by its pixels alone."""
-        # Qwen2-VL's frames are one position apart, however long that was.
+    def _encode_video(self, video: Video, plan: Plan, timer: StageTimer, report: TowerProgress | None) -> EncodedMedia:
+        """Encode a video; it may have many files or none, so it is recognized by its pixels alone."""
+        # Qwen2-VL's frames are one position apart, whatever the rate.
         timed = self.family.name != "qwen2-vl"
         seconds = self.family.temporal_patch_size / video.fps if timed else None
-        cut = self._cut_moving(video, plan, clock)
+        patches = self._patchify_video(video, plan, timer)
         if not self.store.on:
-            features = self._encode(cut, plan, clock, told)
+            features = self._run_tower(patches, plan, timer, report)
             return EncodedMedia("video", b"", plan, seconds, lambda: features)
-        with clock.stage("patches"):
-            content = keys.content(cut, plan.grid_thw, self.store.tower, seconds)
+        with timer.stage("patches"):
+            content = keys.content(patches, plan.grid_thw, self.store.tower, seconds)
         return EncodedMedia(
-            "video", content, plan, seconds, partial(self._features, content, plan, clock, lambda: cut, told)
+            "video", content, plan, seconds, partial(self._features, content, plan, timer, lambda: patches, report)
         )
 
     def _features(
-        self,
-        content: cache.Key,
-        plan: Plan,
-        clock: StageTimer,
-        cut: Callable[[], npt.NDArray[Any]],
-        told: Told | None,
+        self, content: cache.Key, plan: Plan, timer: StageTimer, patches: Patchify, report: TowerProgress | None
     ) -> mx.array:
-        with clock.stage("vision"):
-            kept = self.store.features(content)
-        if kept is not None:
-            return kept
-        features = self._encode(cut(), plan, clock, told)
-        self.store.keep_features(content, features)
+        """Return the features of a content from the cache, or run the tower and cache them."""
+        with timer.stage("vision"):
+            features = self.store.features(content)
+        if features is None:
+            features = self._run_tower(patches(), plan, timer, report)
+            self.store.keep_features(content, features)
         return features
 
-    def _cut(self, image: Any, plan: Plan, clock: StageTimer) -> npt.NDArray[np.uint8]:
-        """Native patches of an image."""
-        with clock.stage("decode"):
-            frame = self._open(image, self.reading)
-        with clock.stage("patches"):
-            cut: npt.NDArray[np.uint8] = patchify.patchify(frame, plan)
+    def _patchify(self, image: LazyImage, plan: Plan, timer: StageTimer) -> npt.NDArray[np.uint8]:
+        """Return the native patches of an image."""
+        frame = self._decode(image, timer)
+        with timer.stage("patches"):
+            patches: npt.NDArray[np.uint8] = patchify.patchify(frame, plan)
         self.store.counters.add(resizes=1)
-        return cut
+        return patches
 
-    def _cut_moving(self, video: media.Video, plan: Plan, clock: StageTimer) -> npt.NDArray[np.float32]:
-        """Reference patches of a video: each holds the same place of temporal_patch_size frames."""
+    def _patchify_and_release(self, image: LazyImage, plan: Plan, timer: StageTimer) -> npt.NDArray[np.uint8]:
+        patches = self._patchify(image, plan, timer)
+        image.release()
+        return patches
+
+    def _patchify_video(self, video: Video, plan: Plan, timer: StageTimer) -> npt.NDArray[np.float32]:
+        """Return the reference patches of a video: each holds the same place of temporal_patch_size frames."""
         still, family = replace(plan, frames=1), plan.family
-        split = (still.patches, 3, family.temporal_patch_size, family.patch_size**2)
-        cut = np.empty((plan.frames, *split), np.float32)
-        for joined, group in zip(cut, video.groups(family.temporal_patch_size), strict=True):
+        shape = (still.patches, 3, family.temporal_patch_size, family.patch_size**2)
+        patches = np.empty((plan.frames, *shape), np.float32)
+        for joined, group in zip(patches, video.groups(family.temporal_patch_size), strict=True):
             for place, source in enumerate(group):
-                with clock.stage("decode"):
-                    frame = self._open(source, video.reading)
-                with clock.stage("patches"):
-                    joined[:, :, place] = patchify.patchify(frame, still, "reference").reshape(split)[:, :, place]
+                with timer.stage("decode"):
+                    image = LazyImage(source, video.image_options)
+                frame = self._decode(image, timer)
+                with timer.stage("patches"):
+                    joined[:, :, place] = patchify.patchify(frame, still, "reference").reshape(shape)[:, :, place]
         self.store.counters.add(resizes=plan.frames * family.temporal_patch_size)
-        return cut.reshape(plan.patches, -1)
+        return patches.reshape(plan.patches, -1)
 
-    def _open(self, image: Any, reading: media.ImageOptions) -> media.Frame:
-        if not (isinstance(image, media.Frame) or arrays.is_array(image)):
+    def _decode(self, image: LazyImage, timer: StageTimer) -> Frame:
+        if not image.is_decoded:
             self.store.counters.add(decodes=1)
-        return reading.open(image)
+        with timer.stage("decode"):
+            return image.frame()
 
-    def _encode(self, cut: npt.NDArray[Any], plan: Plan, clock: StageTimer, told: Told | None) -> mx.array:
-        """The tower's output, evaluated."""
-        with clock.stage("vision"):
-            features = self.model.image_features(mx.array(cut), [plan.grid_thw], told)
+    def _run_tower(
+        self, patches: npt.NDArray[Any], plan: Plan, timer: StageTimer, report: TowerProgress | None
+    ) -> mx.array:
+        """Return the tower's output, evaluated."""
+        with timer.stage("vision"):
+            features = self.model.image_features(mx.array(patches), [plan.grid_thw], report)
             mx.eval(features)
-        self.store.counters.add(vision_calls=1, patches=len(cut))
+        self.store.counters.add(vision_calls=1, patches=len(patches))
         return features
 
 
-def _add(progress: Progress, before: int, total: int, done: int, _: int) -> None:
-    """Tell of one medium's tokens, those of the media before it added."""
+def _report(progress: Progress, before: int, total: int, done: int, _: int) -> None:
+    """Report one medium's tokens, added to those of the media before it."""
     progress("vision", before + done, total)

@@ -1,4 +1,4 @@
-"""A checkpoint with its tokenizer, and the questions it can be asked."""
+"""Ask a loaded checkpoint: locate, ask, chat, stream, and predictions of their cost."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from mlx_saccade import cache, families, media, models, validation
 from mlx_saccade.checkpoint.tokenizer import Message, Prompts
 from mlx_saccade.engine import request, sampling
 from mlx_saccade.engine.answer import Answer, Chunk, StageTimer
-from mlx_saccade.engine.encoder import MediaEncoder
+from mlx_saccade.engine.encoder import EncodedMedia, MediaEncoder
 from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
 from mlx_saccade.engine.memory_limit import MemoryLimit, read_limit
 from mlx_saccade.engine.request import Request
 from mlx_saccade.engine.runner import PlannedRequest, Runner
-from mlx_saccade.engine.sampling import Settings
+from mlx_saccade.engine.shared_image import SharedImage
 from mlx_saccade.errors import InputError, brief
-from mlx_saccade.preprocess import limits as options
-from mlx_saccade.preprocess import plan as budgets
-from mlx_saccade.preprocess.limits import Budget, PixelLimits
+from mlx_saccade.preprocess import limits as pixel_limits
+from mlx_saccade.preprocess import plan as plans
+from mlx_saccade.preprocess.limits import Budget
 from mlx_saccade.preprocess.plan import Plan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from mlx_saccade.engine.sampling import GenerateOptions
+    from mlx_saccade.families import Family
 
 __all__ = ["Engine"]
 
@@ -52,61 +53,52 @@ class Engine:
         cache_memory: int | str = cache.MEMORY_LIMIT,
         cache_dir: str | os.PathLike[str] | None = None,
         cache_dir_size: int | str = cache.FOLDER_LIMIT,
-        reading: media.ImageOptions | None = None,
+        image_options: media.ImageOptions | None = None,
         memory_limit: int | str | None = None,
     ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
-        if reading is not None and not isinstance(reading, media.ImageOptions):
+        if image_options is not None and not isinstance(image_options, media.ImageOptions):
             raise InputError(
-                f"reading is {brief(reading)}; give a mlx_saccade.media.ImageOptions, such as Reading(color='ignore')"
+                f"image_options is {brief(image_options)}; give a mlx_saccade.media.ImageOptions, such as "
+                "ImageOptions(color='ignore')"
             )
-        default = options.read(budget, "budget of the engine")
-        limit = validation.parse_bytes(cache_memory, "cache_memory")
+        default = pixel_limits.read(budget, "budget of the engine")
+        cache_limit = validation.parse_bytes(cache_memory, "cache_memory")
         folder_limit = validation.parse_bytes(cache_dir_size, "cache_dir_size")
         disk = None if cache_dir is None else cache.Disk(cache_dir, folder_limit)
-        most = read_limit(memory_limit)  # before the weights take their part
-        self.model = models.load(folder, compute_dtype=compute_dtype, memory_limit=most)
+        limit = read_limit(memory_limit)  # before the weights take their part
+        self.model = models.load(folder, compute_dtype=compute_dtype, memory_limit=limit)
         config = self.model.config
         self.prompts = Prompts(folder, config.image_token_id, config.video_token_id)
-        vision = config.vision
-        pixels = models.preprocessor_config.read(folder, vision, config.family)
-        self.family = replace(
-            families.get(self.model.config.family),
-            patch_size=vision.patch_size,
-            merge_size=vision.spatial_merge_size,
-            temporal_patch_size=vision.temporal_patch_size,
-            window_size=vision.window_size,
-            mean=pixels.mean,
-            std=pixels.std,
+        pixels = models.preprocessor_config.read(folder, config.vision, config.family)
+        self.family = _family(self.model, pixels.mean, pixels.std)
+        plans.limits(self.family, default.upper, 1, pixels.pixel_limits)  # refuses an unusable budget now
+        self.store = cache.EngineCache(self.model.visual, cache_limit, disk)
+        self.encoder = MediaEncoder(
+            self.model, self.family, pixels.pixel_limits, default, self.store, image_options or media.ImageOptions()
         )
-        budgets.limits(self.family, default.upper, 1, pixels.pixel_limits)  # a name that is none is refused now
-        self.store = cache.EngineCache(self.model.visual, limit, disk)
-        self.sight = MediaEncoder(
-            self.model, self.family, pixels.pixel_limits, default, self.store, reading or media.ImageOptions()
-        )
-        self.room = MemoryLimit(self.model, self.store.ledger, most)
-        self.runner = Runner(self.model, self.prompts, self.sight, self.room)
+        self.memory_limit = MemoryLimit(self.model, self.store.lru, limit)
+        self.runner = Runner(self.model, self.prompts, self.encoder, self.memory_limit)
         self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
 
     @property
     def counts(self) -> cache.Counts:
-        """What all requests so far took, and what the cache spared them."""
+        """Work done by all requests so far, and work saved by the cache."""
         return self.store.counts()
 
     def open(self, image: media.Source) -> media.Frame:
-        """The pixels of an image, read as this engine reads images; errors as `mlx_saccade.media.open_image`."""
-        return self.sight.reading.open(image)
+        """Return the pixels of an image, decoded with this engine's options; errors as `media.open_image`."""
+        return self.encoder.image_options.open(image)
 
     def forget(self) -> None:
-        """Drop what is kept in memory, as after a change of the weights; the cache folder keeps its files."""
+        """Clear the cache in memory, as after a change of the weights; the cache folder keeps its files."""
         self.store.clear()
 
     def plan(self, image: Any, *, budget: Budget = None) -> Plan:
-        """What this checkpoint would be shown of an image, or of a (width, height); reads the header only."""
-        levels = [options.read(budget, "budget"), self.sight.default]
-        return options.choose(
-            budgets.source_size(image, self.sight.reading), self.family, levels, self.sight.pixel_limits
-        )
+        """Return this checkpoint's plan of an image, or of a (width, height); only the header is read."""
+        levels = [pixel_limits.read(budget, "budget"), self.encoder.default]
+        size = plans.source_size(image, self.encoder.image_options)
+        return pixel_limits.choose(size, self.family, levels, self.encoder.pixel_limits)
 
     @overload
     def locate(
@@ -118,7 +110,7 @@ class Engine:
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
-        **how: Unpack[GenerateOptions],
+        **options: Unpack[GenerateOptions],
     ) -> Answer: ...
 
     @overload
@@ -131,7 +123,7 @@ class Engine:
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
-        **how: Unpack[GenerateOptions],
+        **options: Unpack[GenerateOptions],
     ) -> list[Answer]: ...
 
     def locate(
@@ -143,23 +135,22 @@ class Engine:
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
-        **how: Unpack[GenerateOptions],
+        **options: Unpack[GenerateOptions],
     ) -> Answer | list[Answer]:
         """Find what a description names, or each of several.
 
         Args:
-            image: what `mlx_saccade.media.open_image` takes.
-            description: such as "the red round button", or a list of those: the image is then looked at once. Special
-                tokens in it are plain text.
+            image: what `mlx_saccade.media.open_image` takes; its file is read once.
+            description: such as "the red round button", or a list of those, for which the image is encoded once.
+                Special tokens in it are plain text.
             budget: of the image.
             image_first: False puts the words before the image, as Qwen's cookbook did.
             constrained: let the model write nothing but one box with its label, inside the image, or [].
-            fit: let the image take fewer tokens where the model cannot read as many.
-            how: as all questions; an answer has at most 256 tokens unless `max_tokens` says otherwise.
+            fit: let the image take fewer tokens if the model cannot read as many.
+            options: as all questions; an answer has at most 256 tokens unless `max_tokens` says otherwise.
 
         Returns:
-            The answer, or one a description; one without a box has `found` false, and its text says what the model
-            said instead.
+            The answer, or one for each description. Without a box `found` is False, and the text has the model's words.
 
         Raises:
             InputError: an empty description, an image, budget or option that cannot be used, or more tokens than the
@@ -167,10 +158,11 @@ class Engine:
             FileNotFoundError: no such image.
         """
         descriptions = [description] if isinstance(description, str) else _descriptions(description)
-        made, asked = sampling.read(how, _LOCATE_TOKENS), options.read(budget, "budget")
+        settings, limits = sampling.read(options, _LOCATE_TOKENS), pixel_limits.read(budget, "budget")
         requests = [request.place(image, words, image_first=image_first) for words in descriptions]
-        ready = [self.runner.prepare(one, asked, made, fit=fit) for one in requests]
-        answers = self._share_sight(ready, constrained=constrained)
+        opener = self.runner.opener()
+        planned = [self.runner.plan(one, limits, settings, fit=fit, opener=opener) for one in requests]
+        answers = self._answer_together(planned, constrained=constrained)
         return answers[0] if isinstance(description, str) else answers
 
     def ask(
@@ -181,40 +173,44 @@ class Engine:
         budget: Budget = None,
         system: str | None = None,
         fit: bool = False,
-        **how: Unpack[GenerateOptions],
+        **options: Unpack[GenerateOptions],
     ) -> Answer:
-        """Ask about images, which are put before the text.
+        """Ask about images, which stand before the text.
 
         Args:
-            images: one image or `mlx_saccade.media.Video`, or a list of them (an empty one asks without); of each,
-            also a
-                part of a message as `chat` takes it, which may have its own budget.
+            images: one image or `mlx_saccade.media.Video`, or a list of them (an empty one asks without). Each may be
+                a part of a message as `chat` takes it, with its own budget.
             text: the question.
             budget: of each image without its own.
             system: a system message in place of the template's own.
-            fit: let images take fewer tokens where the model cannot read as many.
-            how: as all questions; an answer has at most 512 tokens unless `max_tokens` says otherwise.
+            fit: let images take fewer tokens if the model cannot read as many.
+            options: as all questions; an answer has at most 512 tokens unless `max_tokens` says otherwise.
 
         Returns:
-            The answer; boxes are read where there is exactly one image, since the text does not say whose they are.
+            The answer. Boxes are read if there is exactly one image, since the text does not say whose they are.
 
         Raises:
             InputError, FileNotFoundError: as `locate`.
         """
-        return _last(self._start(request.question(images, text, system), budget, fit, how))
+        return _last(self._start(request.question(images, text, system), budget, fit, options))
 
     def chat(
-        self, messages: Sequence[Message], *, budget: Budget = None, fit: bool = False, **how: Unpack[GenerateOptions]
+        self,
+        messages: Sequence[Message],
+        *,
+        budget: Budget = None,
+        fit: bool = False,
+        **options: Unpack[GenerateOptions],
     ) -> Answer:
         """Answer a conversation.
 
         Args:
             messages: [{"role": "user", "content": [{"type": "image", "image": ..., "budget": 512}, {"type": "text",
-                "text": ...}]}, ...]: form and options are those of `mlx_saccade.engine.request`, the order of the
-                parts is kept, and any turn may show images.
+                "text": ...}]}, ...]. Form and options are those of `mlx_saccade.engine.request`. The order of the
+                parts is kept, and any turn may have images.
             budget: of each image without its own.
             fit: as `ask`.
-            how: as `ask`.
+            options: as `ask`.
 
         Returns:
             As `ask`.
@@ -223,7 +219,7 @@ class Engine:
             InputError: as `locate`, and messages of another form.
             FileNotFoundError: no such image.
         """
-        return _last(self._start(request.conversation(messages), budget, fit, how))
+        return _last(self._start(request.conversation(messages), budget, fit, options))
 
     def stream(
         self,
@@ -233,22 +229,22 @@ class Engine:
         budget: Budget = None,
         system: str | None = None,
         fit: bool = False,
-        **how: Unpack[GenerateOptions],
+        **options: Unpack[GenerateOptions],
     ) -> Iterator[Chunk]:
-        """Answer piece by piece: whole characters as they come, and the last piece carries the answer.
+        """Answer in chunks: whole characters as they are generated; the last chunk carries the answer.
 
         Args:
-            images: as `ask`; or, where there is no text, messages as `chat`.
+            images: as `ask`; or, without a text, messages as `chat`.
             text: as `ask`.
             budget: as `ask`.
             system: as `ask`.
             fit: as `ask`.
-            how: as `ask`.
+            options: as `ask`.
 
         Raises:
-            InputError, FileNotFoundError: as `ask`, at once and not at the first piece.
+            InputError, FileNotFoundError: as `ask`, at once and not at the first chunk.
         """
-        return self._start(_either(images, text, system), budget, fit, how)
+        return self._start(_either(images, text, system), budget, fit, options)
 
     def ask_batch(
         self,
@@ -257,47 +253,70 @@ class Engine:
         budget: Budget = None,
         system: str | None = None,
         fit: bool = False,
-        **how: Unpack[GenerateOptions],
+        **options: Unpack[GenerateOptions],
     ) -> list[Answer]:
         """Answer several questions at once, each as it is answered alone.
 
-        One pass of the language model reads, and writes a token of, all of them, so that many short answers take less
-        time than one after another; memory is that of all prompts at the length of the longest.
+        The language model reads all of them in one pass, and writes a token of each in one pass. Many short answers
+        take less time than one after another; memory is that of all prompts at the length of the longest.
 
         Args:
-            questions: of each (images, text) as `ask`, or messages as `chat`.
+            questions: each (images, text) as `ask`, or messages as `chat`.
             budget: as `ask`.
-            system: as `ask`, of questions that are no messages.
+            system: as `ask`, for questions that are not messages.
             fit: as `ask`.
-            how: as `ask`.
+            options: as `ask`.
 
         Returns:
-            One answer a question; the timings of each are those of all.
+            One answer for each question; the timings of each are those of all.
 
         Raises:
-            InputError, FileNotFoundError: as `ask`, for the first question that cannot be asked, or where all at once
-                take more than the memory limit; none is then answered.
+            InputError, FileNotFoundError: as `ask`, for the first question that cannot be asked, or if all at once
+                take more than the memory limit; no question is then answered.
         """
         if not isinstance(questions, list | tuple) or not questions:
             raise InputError("questions: give a list of (images, text) or of messages, at least one")
-        limits, made = options.read(budget, "budget"), sampling.read(how, _ASK_TOKENS)
-        ready = [self._ready(number, asked, system, limits, made, fit) for number, asked in enumerate(questions)]
-        return self.runner.run_rows(ready)
+        limits, settings = pixel_limits.read(budget, "budget"), sampling.read(options, _ASK_TOKENS)
+        opener = self.runner.opener()
+
+        def plan(number: int, question: Any) -> PlannedRequest:
+            try:
+                one = request.question(*question, system) if _is_question(question) else _either(question, None, None)
+                return self.runner.plan(one, limits, settings, fit=fit, opener=opener)
+            except InputError as error:
+                raise InputError(f"question {number}: {error}") from None
+
+        return self.runner.run_rows([plan(number, question) for number, question in enumerate(questions)])
+
+    def shared_image(self, image: Any, *, budget: Budget = None) -> SharedImage:
+        """Encode an image once, for many questions about it that run in rows.
+
+        Args:
+            image: an image, video or part of a message, as `ask` takes it.
+            budget: of the image without its own.
+
+        Returns:
+            The image, with methods `locate` and `ask`, which take lists. Their answers are greedy.
+
+        Raises:
+            InputError, FileNotFoundError: as `ask`.
+        """
+        return SharedImage(self.runner, request.medium(image), pixel_limits.read(budget, "budget"))
 
     def count_tokens(
         self, images: Any, text: str | None = None, *, budget: Budget = None, system: str | None = None
     ) -> int:
-        """Tokens of the prompt that `ask` or `chat` would make, without running it; of files, only headers are read.
+        """Return the tokens of the prompt that `ask` or `chat` would make; of files, only headers are read.
 
         Arguments and errors as `stream`.
         """
-        _, ids = self.runner.count(_either(images, text, system), options.read(budget, "budget"))
+        _, ids = self.runner.count(_either(images, text, system), pixel_limits.read(budget, "budget"))
         return len(ids)
 
     def estimate(
         self, images_or_sizes: Any, text: str = "", *, budget: Budget = None, max_tokens: int = _ASK_TOKENS
     ) -> models.Estimate:
-        """Bytes that a question would take, without running it; of files, only headers are read.
+        """Predict the memory of a question without running it; of files, only headers are read.
 
         Args:
             images_or_sizes: an image, video or part of a message as `ask` takes it, or an image's size (width, height),
@@ -312,41 +331,38 @@ class Engine:
         Raises:
             InputError, FileNotFoundError: as `plan`.
         """
-        given = images_or_sizes if isinstance(images_or_sizes, list) else [images_or_sizes]
-        shown = tuple(request.medium(one) for one in given)
-        parts = [*({"type": one.kind} for one in shown), {"type": "text", "text": text}]
-        asked = Request(({"role": "user", "content": parts},), shown)
-        plans, ids = self.runner.count(asked, options.read(budget, "budget"))
-        return self.room.estimate(plans, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
+        several = images_or_sizes if isinstance(images_or_sizes, list) else [images_or_sizes]
+        items = tuple(request.medium(one) for one in several)
+        parts = [*({"type": one.kind} for one in items), {"type": "text", "text": text}]
+        question = Request(({"role": "user", "content": parts},), items)
+        made, ids = self.runner.count(question, pixel_limits.read(budget, "budget"))
+        return self.memory_limit.estimate(made, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
 
-    def _start(self, asked: Request, budget: Budget, fit: bool, how: Mapping[str, Any]) -> Iterator[Chunk]:
-        limits = options.read(budget, "budget")
-        ready = self.runner.prepare(asked, limits, sampling.read(how, _ASK_TOKENS), fit=fit)
-        return self.runner.run(ready)
+    def _start(self, question: Request, budget: Budget, fit: bool, options: Mapping[str, Any]) -> Iterator[Chunk]:
+        limits = pixel_limits.read(budget, "budget")
+        return self.runner.run(self.runner.plan(question, limits, sampling.read(options, _ASK_TOKENS), fit=fit))
 
-    def _ready(
-        self, number: int, asked: Any, system: str | None, limits: PixelLimits, made: Settings, fit: bool
-    ) -> PlannedRequest:
-        """One question of a batch."""
-        try:
-            one = request.question(*asked, system) if _is_question(asked) else _either(asked, None, None)
-            return self.runner.prepare(one, limits, made, fit=fit)
-        except InputError as error:
-            raise InputError(f"question {number}: {error}") from None
-
-    def _share_sight(self, ready: Sequence[PlannedRequest], *, constrained: bool) -> list[Answer]:
-        """Answers to questions about the same media; what they take to be seen counts to the first."""
-        answers, seen = [], {}
-        for one in ready:
-            clock, plans = StageTimer(), one.plans
-            if plans not in seen:  # `fit` may give a longer description a smaller image
-                seen[plans] = self.runner.look(one, clock)
-            allowed = self._only_boxes(plans[0]) if constrained else None
-            answers.append(_last(self.runner.run(one, seen=seen[plans], allowed=allowed, clock=clock)))
+    def _answer_together(self, planned: Sequence[PlannedRequest], *, constrained: bool) -> list[Answer]:
+        """Answer requests about the same media, encoded once; the first answer's timings include the encoding."""
+        timers = [StageTimer() for _ in planned]
+        # `fit` may give a longer description a smaller image.
+        firsts: dict[tuple[Plan, ...], int] = {}
+        for place, one in enumerate(planned):
+            firsts.setdefault(one.plans, place)
+        encoded: dict[tuple[Plan, ...], list[EncodedMedia]] = {}
+        places = list(firsts.values())
+        for number, place in enumerate(places):
+            later = [medium for other in places[number + 1 :] for medium in planned[other].request.media]
+            encoded[planned[place].plans] = self.runner.encode(planned[place], timers[place], later=later)
+        answers = []
+        for one, timer in zip(planned, timers, strict=True):
+            allowed = self._only_boxes(one.plans[0]) if constrained else None
+            chunks = self.runner.run(one, encoded=encoded[one.plans], allowed=allowed, timer=timer)
+            answers.append(_last(chunks))
         return answers
 
     def _only_boxes(self, plan: Plan) -> Constraint:
-        """What may come next in an answer that is one box of a plan's image, in its family's convention."""
+        """Return what may come next in an answer that is one box of a plan's image, in its family's convention."""
         if self._vocabulary is None:
             tokens = self.prompts.token_bytes()
             self._vocabulary = Vocabulary(tokens, self.model.config.eos_token_ids), tokens
@@ -357,6 +373,20 @@ class Engine:
         return Constraint(BoxGrammar(limits[plan.family.convention]), vocabulary, tokens)
 
 
+def _family(model: models.Model, mean: Any, std: Any) -> Family:
+    """Return the family of a checkpoint, with the geometry of its config and the values of its preprocessor."""
+    vision = model.config.vision
+    return replace(
+        families.get(model.config.family),
+        patch_size=vision.patch_size,
+        merge_size=vision.spatial_merge_size,
+        temporal_patch_size=vision.temporal_patch_size,
+        window_size=vision.window_size,
+        mean=mean,
+        std=std,
+    )
+
+
 def _either(images: Any, text: str | None, system: str | None) -> Request:
     if text is not None:
         return request.question(images, text, system)
@@ -365,14 +395,14 @@ def _either(images: Any, text: str | None, system: str | None) -> Request:
     return request.conversation(images)
 
 
-def _is_question(asked: Any) -> TypeGuard[tuple[Any, str]]:
-    return isinstance(asked, tuple) and len(asked) == 2 and isinstance(asked[1], str)
+def _is_question(question: Any) -> TypeGuard[tuple[Any, str]]:
+    return isinstance(question, tuple) and len(question) == 2 and isinstance(question[1], str)
 
 
-def _last(pieces: Iterator[Chunk]) -> Answer:
-    for piece in pieces:
-        if piece.answer is not None:
-            return piece.answer
+def _last(chunks: Iterator[Chunk]) -> Answer:
+    for chunk in chunks:
+        if chunk.answer is not None:
+            return chunk.answer
     raise RuntimeError("a run ends with its answer")
 
 

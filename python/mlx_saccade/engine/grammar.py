@@ -1,4 +1,4 @@
-"""A grammar that lets a model write one box, or none, and nothing else.
+"""Let a model write one box, or none, and nothing else, by a grammar.
 
     [{"bbox_2d": [x1, y1, x2, y2], "label": "..."}]     or     []
 
@@ -18,7 +18,7 @@ from mlx_saccade.errors import InputError
 
 __all__ = ["BoxGrammar", "Constraint", "Vocabulary"]
 
-# What stands between the numbers and after them; a number follows each of the first four.
+# The text between the numbers and after them; a number follows each of the first four.
 _FIXED = (b'[{"bbox_2d": [', b", ", b", ", b", ", b'], "label": "', b'"}]')
 _LABEL = len(_FIXED) - 1
 _ESCAPED = frozenset(b'"\\/nrt')
@@ -26,7 +26,7 @@ _ESCAPED = frozenset(b'"\\/nrt')
 _SECOND = {0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F), 0xF0: (0x90, 0xBF), 0xF4: (0x80, 0x8F)}
 
 State = tuple[int, ...]
-"""(kind, ...), see the constants."""
+"""(kind, ...), as the constants below say."""
 
 # Behind the kind: part and place in it; part before it and value, -1 without a digit; nothing; nothing; the range of
 # the next byte and how many are left; nothing.
@@ -34,7 +34,7 @@ _TEXT, _NUMBER, _STRING, _ESCAPE, _CHARACTER, _END = range(6)
 
 
 class BoxGrammar:
-    """The automaton."""
+    """The automaton that accepts one box, or an empty list."""
 
     def __init__(self, limits: tuple[int, int]) -> None:
         """Allow x and y up to these limits, the limits included."""
@@ -42,7 +42,7 @@ class BoxGrammar:
         self.start: State = (_TEXT, 0, 0)
 
     def step(self, state: State, byte: int) -> State | None:
-        """The state after one more byte; None where it may not come."""
+        """Return the state after one more byte; None if the byte may not come."""
         kind = state[0]
         if kind == _TEXT:
             return self._text(state[1], state[2], byte)
@@ -108,7 +108,7 @@ class Vocabulary:
 
 
 def _is_plain(text: bytes) -> bool:
-    """Whether it is whole characters of a JSON string that need no escape."""
+    """Return True for whole characters of a JSON string that need no escape."""
     if any(byte < 0x20 or byte in b'"\\' for byte in text):
         return False
     try:
@@ -125,13 +125,13 @@ class _Sorted:
         self.texts, self.ids = [text for text, _ in entries], [number for _, number in entries]
 
     def allowed(self, grammar: BoxGrammar, state: State) -> list[int]:
-        """Ids of the tokens all of whose bytes may come, from a state on."""
-        found: list[int] = []
+        """Return ids of the tokens all of whose bytes may come after a state."""
+        ids: list[int] = []
         todo = [(0, len(self.texts), 0, state)]
         while todo:
             start, stop, depth, here = todo.pop()
             while start < stop and len(self.texts[start]) == depth:
-                found.append(self.ids[start])
+                ids.append(self.ids[start])
                 start += 1
             while start < stop:
                 prefix, byte = self.texts[start][:depth], self.texts[start][depth]
@@ -140,11 +140,11 @@ class _Sorted:
                 if after is not None:
                     todo.append((start, end, depth + 1, after))
                 start = end
-        return found
+        return ids
 
 
 class Constraint:
-    """What may come next in one answer."""
+    """The tokens that may come next in one answer."""
 
     def __init__(self, grammar: BoxGrammar, vocabulary: Vocabulary, tokens: Sequence[bytes | None]) -> None:
         """Start an answer; `tokens` are the bytes of all tokens by id."""
@@ -152,18 +152,18 @@ class Constraint:
         self._state, self._read = grammar.start, 0
         self._known: dict[State, NDArray[np.int64]] = {}
 
-    def __call__(self, made: Sequence[int]) -> NDArray[np.int64]:
-        """Ids that may follow the tokens of the answer so far, which grow from call to call.
+    def __call__(self, answer: Sequence[int]) -> NDArray[np.int64]:
+        """Return ids that may follow the answer so far, which grows from call to call.
 
         Raises:
-            InputError: the tokenizer cannot write what has to come.
+            InputError: the tokenizer cannot write what must come next.
         """
-        for token in made[self._read :]:
+        for token in answer[self._read :]:
             for byte in self._tokens[token] or b"":
                 after = self._grammar.step(self._state, byte)
                 assert after is not None, "a token that was not allowed"
                 self._state = after
-        self._read = len(made)
+        self._read = len(answer)
         if self._state not in self._known:
             self._known[self._state] = self._allowed(self._state)
         return self._known[self._state]
@@ -174,7 +174,7 @@ class Constraint:
             return words.ends
         if state == (_STRING,):
             return np.concatenate([words.plain, np.array(words.odd.allowed(self._grammar, state), np.int64)])
-        found = np.array(words.all.allowed(self._grammar, state), np.int64)
-        if not len(found):
+        ids = np.array(words.all.allowed(self._grammar, state), np.int64)
+        if not len(ids):
             raise InputError("constrained: the tokenizer has no token for what a box needs next; leave it out")
-        return found
+        return ids

@@ -1,6 +1,6 @@
-"""The memory that requests may take: a limit, and the refusal of what would pass it before anything is allocated.
+"""Limit the memory of requests: predict it, refuse a request above the limit, and evict caches to make room.
 
-What is kept of earlier requests counts, and gives way: it is dropped before a request that fits without it runs.
+The caches count toward the limit and are evicted first. Nothing is allocated for a request that is refused.
 """
 
 from __future__ import annotations
@@ -20,76 +20,57 @@ __all__ = ["MemoryLimit", "available_memory", "default_limit", "read_limit"]
 _CPU_SHARE = 0.75
 _OPTION = "memory_limit (--memory-limit)"
 
+_PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
+# (limit, use, the key in memory.stat of the page cache that can be dropped) of control groups, version 2 and 1.
+_V2 = ("memory.max", "memory.current", "inactive_file")
+_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
-def default_limit() -> int:
-    """Bytes: what MLX says that the GPU recommends; on the CPU three quarters of the memory the process can have."""
-    if device() == "cpu":
-        return int(_CPU_SHARE * (available_memory() + mx.get_active_memory()))
-    information = mx.device_info()
-    most = information.get("max_recommended_working_set_size") or information.get("memory_size")
-    return int(most) if most else int(_CPU_SHARE * available_memory())
-
-
-def read_limit(value: int | str | None) -> int:
-    """A limit that a user gave, in bytes; None: the default.
-
-    Raises:
-        InputError: no amount of memory.
-    """
-    return default_limit() if value is None else validation.parse_bytes(value, "memory_limit")
+Capped = Callable[[int], Sequence[Plan] | None]
+"""Returns the plans of a request under a cap in tokens on each; None if there are none."""
 
 
 class MemoryLimit:
-    """Predicts requests, and refuses those that do not fit."""
+    """A limit in bytes on the weights, one request at a time and the caches, together."""
 
-    def __init__(self, model: Model, kept: cache.ByteLRU, limit: int) -> None:
-        """Take the model whose memory counts, what is kept of earlier requests, and a limit in bytes."""
-        self.model, self.kept, self.limit = model, kept, limit
+    def __init__(self, model: Model, lru: cache.ByteLRU, limit: int) -> None:
+        """Take the model whose memory counts, the entries of the caches, and the limit in bytes."""
+        self.model, self.lru, self.limit = model, lru, limit
 
     def estimate(self, plans: Sequence[Plan], prompt: int, answer: int) -> Estimate:
-        """What a request takes: its plans in order, tokens of its prompt and of its answer."""
-        media = [(plan.patches, plan.frames) for plan in plans]
-        return models.memory.estimate(self.model, media, prompt, answer)
+        """Predict the memory of a request from its plans and the tokens of its prompt and answer."""
+        return models.memory.estimate(self.model, _grids(plans), prompt, answer)
 
-    def make(self, peak: int) -> None:
-        """Have no more kept, until another request runs, than one that takes `peak` bytes leaves of the limit."""
-        before = self.kept.used
-        self.kept.leave(self.limit - peak)
-        if self.kept.used < before:
+    def estimate_rows(self, rows: Sequence[tuple[Sequence[Plan], int]], answer: int) -> Estimate:
+        """Predict the memory of requests that run at once; of each (plans, tokens of the prompt)."""
+        media = [grid for plans, _ in rows for grid in _grids(plans)]
+        longest = max(prompt for _, prompt in rows)
+        return models.memory.estimate(self.model, media, longest, answer, rows=len(rows))
+
+    def evict_for(self, peak: int) -> None:
+        """Evict cached entries until a request of `peak` bytes fits, and keep that room until the next call."""
+        before = self.lru.used
+        self.lru.leave(self.limit - peak)
+        if self.lru.used < before:
             mx.clear_cache()
 
-    def check_rows(self, rows: Sequence[tuple[Sequence[Plan], int]], answer: int) -> int:
-        """As `check`, of requests that are read at once; (plans, tokens of the prompt) of each."""
-        media = [(plan.patches, plan.frames) for plans, _ in rows for plan in plans]
-        longest = max(prompt for _, prompt in rows)
-        wanted = models.memory.estimate(self.model, media, longest, answer, rows=len(rows)).peak
-        if wanted <= self.limit:
-            return wanted
-        raise InputError(
-            f"the {len(rows)} questions at once would take {_megabytes(wanted)} with the weights, and the memory limit "
-            f"is {_megabytes(self.limit)}: ask fewer at a time, lower the budget, or raise {_OPTION}"
-        )
-
-    def check(
-        self, plans: Sequence[Plan], prompt: int, answer: int, capped: Callable[[int], Sequence[Plan] | None]
-    ) -> int:
+    def require(self, plans: Sequence[Plan], prompt: int, answer: int, capped: Capped) -> int:
         """Refuse a request that would pass the limit.
 
         Args:
             plans: of its media.
             prompt: tokens.
             answer: tokens.
-            capped: the plans under a cap in tokens on each; None where there are none.
+            capped: gives smaller plans, to find the largest budget that fits.
 
         Returns:
-            What it will take, in bytes, with the weights and without what is kept of others.
+            The bytes that it will take, with the weights and without the caches.
 
         Raises:
-            InputError: it would; the message has both numbers, and the largest budget that fits.
+            InputError: it would pass the limit; the message has both numbers, and the largest budget that fits.
         """
-        wanted = self.estimate(plans, prompt, answer).peak
-        if wanted <= self.limit:
-            return wanted
+        peak = self.estimate(plans, prompt, answer).peak
+        if peak <= self.limit:
+            return peak
         best = self._largest(plans, prompt, answer, capped)
         shares = f" (images: {', '.join(f'{plan.tokens:,}' for plan in plans)} tokens)" if plans else ""
         if best is None:
@@ -97,47 +78,66 @@ class MemoryLimit:
         else:
             advice = f"the largest budget that fits is {best} tokens an image; pass it, or raise {_OPTION}"
         raise InputError(
-            f"the request would take {_megabytes(wanted)} with the weights{shares}, and the memory "
+            f"the request would take {_megabytes(peak)} with the weights{shares}, and the memory "
             f"limit is {_megabytes(self.limit)}: {advice}"
         )
 
-    def _largest(
-        self, plans: Sequence[Plan], prompt: int, answer: int, capped: Callable[[int], Sequence[Plan] | None]
-    ) -> int | None:
-        """The largest cap in tokens under which a request fits."""
+    def require_rows(self, rows: Sequence[tuple[Sequence[Plan], int]], answer: int) -> int:
+        """Refuse requests that would pass the limit together; arguments as `estimate_rows`, result as `require`.
+
+        Raises:
+            InputError: they would pass the limit.
+        """
+        peak = self.estimate_rows(rows, answer).peak
+        if peak <= self.limit:
+            return peak
+        raise InputError(
+            f"the {len(rows)} questions at once would take {_megabytes(peak)} with the weights, and the memory limit "
+            f"is {_megabytes(self.limit)}: ask fewer at a time, lower the budget, or raise {_OPTION}"
+        )
+
+    def _largest(self, plans: Sequence[Plan], prompt: int, answer: int, capped: Capped) -> int | None:
+        """Return the largest cap in tokens under which a request fits."""
         words = prompt - sum(plan.tokens for plan in plans)
         low, high = 0, max((plan.tokens for plan in plans), default=0)
         while low < high:
             middle = (low + high + 1) // 2
-            made = capped(middle)
-            fits = made is not None and self.limit >= (
-                self.estimate(made, words + sum(plan.tokens for plan in made), answer).peak
+            smaller = capped(middle)
+            fits = smaller is not None and self.limit >= (
+                self.estimate(smaller, words + sum(plan.tokens for plan in smaller), answer).peak
             )
             low, high = (middle, high) if fits else (low, middle - 1)
         return low or None
 
 
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.0f} MB"
+def read_limit(value: int | str | None) -> int:
+    """Return a limit in bytes from the option; None: the default.
+
+    Raises:
+        InputError: not an amount of memory.
+    """
+    return default_limit() if value is None else validation.parse_bytes(value, "memory_limit")
 
 
-# The memory that this process can still have.
-_PROC, _GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
-# (limit, use, the key in memory.stat of the page cache that can be dropped) of control groups, version 2 and 1.
-_V2 = ("memory.max", "memory.current", "inactive_file")
-_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+def default_limit() -> int:
+    """Return the bytes that MLX recommends for the GPU; on the CPU three quarters of the available memory."""
+    if device() == "cpu":
+        return int(_CPU_SHARE * (available_memory() + mx.get_active_memory()))
+    information = mx.device_info()
+    most = information.get("max_recommended_working_set_size") or information.get("memory_size")
+    return int(most) if most else int(_CPU_SHARE * available_memory())
 
 
 def available_memory(proc: Path = _PROC, groups: Path = _GROUPS) -> int:
-    """Bytes that can be allocated before the machine swaps or a control group's limit kills the process.
+    """Return the bytes that can be allocated before the machine swaps or a control group kills the process.
 
     Args:
         proc: where the kernel describes processes (Linux).
         groups: where it mounts control groups.
 
     Returns:
-        On Linux the least of MemAvailable and what is left in each control group above this process (cgroup v1 and v2);
-        elsewhere the physical memory.
+        On Linux the least of MemAvailable and of the rest of each control group above this process (cgroup v1 and
+        v2); elsewhere the physical memory.
     """
     bounds = list(_left_in_groups(proc, groups))
     machine = _mem_available(proc)
@@ -162,7 +162,7 @@ def _left_in_groups(proc: Path, groups: Path) -> Iterator[int]:
             root, names = groups / "memory", _V1
         else:
             continue
-        # In a container the path is often the host's, and what is mounted is the container's own group.
+        # In a container the path is often the host's, while the container's own group is mounted.
         inside = Path(path.lstrip("/"))
         for folder in (inside, *inside.parents):
             left = _left(root / folder, names)
@@ -171,7 +171,7 @@ def _left_in_groups(proc: Path, groups: Path) -> Iterator[int]:
 
 
 def _left(folder: Path, names: tuple[str, str, str]) -> int | None:
-    """What is left in one group; None where it has no limit or is not there."""
+    """Return the bytes left in one group; None where it has no limit or does not exist."""
     limit, used = _text(folder / names[0]).strip(), _text(folder / names[1]).strip()
     if not limit.isdigit() or not used.isdigit():
         return None
@@ -188,3 +188,12 @@ def _text(path: Path) -> str:
         return path.read_text()
     except OSError:
         return ""
+
+
+def _grids(plans: Sequence[Plan]) -> list[tuple[int, int]]:
+    """Return (patches, frames) of each plan."""
+    return [(plan.patches, plan.frames) for plan in plans]
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

@@ -1,4 +1,4 @@
-"""What is asked, in one form: messages with places for images and videos, and these in their order.
+"""Read a question into one form: messages with places for images and videos, and these in their order.
 
 The messages are Qwen's: {"role": "user", "content": "text" or [part, ...]}, a part being one of
     {"type": "text", "text": "..."}
@@ -9,18 +9,19 @@ with the options of `mlx_saccade.preprocess.limits` beside an image or a video. 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from mlx_saccade import media
 from mlx_saccade.checkpoint.tokenizer import Message
 from mlx_saccade.errors import InputError, brief
-from mlx_saccade.preprocess import limits as options
+from mlx_saccade.media import ImageOptions, LazyImage, Video
+from mlx_saccade.preprocess import limits as pixel_limits
 from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import source_size
 
-__all__ = ["Medium", "Request", "conversation", "locate", "medium", "place", "question", "several"]
+__all__ = ["ImageOpener", "Medium", "Request", "conversation", "locate", "medium", "place", "question", "several"]
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -30,33 +31,60 @@ class Medium:
     """An image or a video of a request.
 
     Attributes:
-        kind: which of them.
-        source: what `mlx_saccade.media.open_image` takes, or a `mlx_saccade.media.Video`; of what is only planned,
-        also a
-            size (width, height).
+        kind: "image" or "video".
+        source: what `mlx_saccade.media.open_image` takes, or a `mlx_saccade.media.Video`. If it is only planned, also
+            a size (width, height).
         limits: its own.
     """
 
     kind: Literal["image", "video"]
     source: Any
-    limits: PixelLimits = options.NO_LIMITS
+    limits: PixelLimits = pixel_limits.NO_LIMITS
 
-    def size(self, reading: media.ImageOptions) -> tuple[int, int]:
-        """(width, height) of the upright image, or of each frame; of files, only headers are read."""
-        return self.source.size if isinstance(self.source, media.Video) else source_size(self.source, reading)
+    def size(self, options: ImageOptions) -> tuple[int, int]:
+        """Return (width, height) of the upright image, or of each frame; of files, only headers are read."""
+        return self.source.size if isinstance(self.source, Video) else source_size(self.source, options)
 
     @property
     def fps(self) -> float | None:
         """Frames a second of a video."""
-        return self.source.fps if isinstance(self.source, media.Video) else None
+        return self.source.fps if isinstance(self.source, Video) else None
 
 
 @dataclass(frozen=True)
 class Request:
-    """Messages as a chat template takes them, sources and options left out, and the media that stand in them."""
+    """Messages as a chat template takes them, without sources and options, and the media of these messages."""
 
     messages: tuple[Message, ...]
     media: tuple[Medium, ...]
+
+
+class ImageOpener:
+    """The images of one question, each opened once; equal paths or URLs, and one object given twice, are one image."""
+
+    def __init__(self, options: ImageOptions) -> None:
+        """Take the options for every image; nothing is opened yet."""
+        self._options = options
+        self._images: dict[Any, tuple[Any, LazyImage]] = {}
+
+    def open(self, request: Request) -> Request:
+        """Return a request whose images are `mlx_saccade.media.LazyImage`; their files are read here.
+
+        Raises:
+            InputError: an image that cannot be read.
+            FileNotFoundError: no such file.
+        """
+        return replace(request, media=tuple(self._open(medium) for medium in request.media))
+
+    def _open(self, medium: Medium) -> Medium:
+        source = medium.source
+        if isinstance(source, Video | LazyImage):
+            return medium
+        key = os.fspath(source) if isinstance(source, str | os.PathLike) else id(source)
+        if key not in self._images:
+            # With the source, which has to live as long as its id is a key.
+            self._images[key] = source, LazyImage(source, self._options)
+        return replace(medium, source=self._images[key][1])
 
 
 def conversation(messages: Any) -> Request:
@@ -68,18 +96,17 @@ def conversation(messages: Any) -> Request:
     """
     if not isinstance(messages, list | tuple) or not messages:
         raise InputError(f"messages: a list of at least one message is expected; got {brief(messages)}")
-    media_found: list[Medium] = []
-    kept = tuple(_message(message, number, media_found) for number, message in enumerate(messages))
-    return Request(kept, tuple(media_found))
+    media: list[Medium] = []
+    plain = tuple(_message(message, number, media) for number, message in enumerate(messages))
+    return Request(plain, tuple(media))
 
 
 def question(images: Any, text: str, system: str | None = None) -> Request:
-    """One user's turn: the images, then the text.
+    """Return the request of one user's turn: the images, then the text.
 
     Args:
-        images: one image or `mlx_saccade.media.Video`, or a list of them; of each, also a part of a message, for its
-        own
-            options.
+        images: one image or `mlx_saccade.media.Video`, or a list of them. Each may be a part of a message, with its
+            own options.
         text: not empty.
         system: a system message before it.
 
@@ -88,7 +115,7 @@ def question(images: Any, text: str, system: str | None = None) -> Request:
     """
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"text is {brief(text)}; ask something")
-    content = [_shown(image) for image in several(images)]
+    content = [_media_part(image) for image in several(images)]
     messages: list[Any] = [{"role": "user", "content": [*content, {"type": "text", "text": text}]}]
     if system is not None:
         messages.insert(0, {"role": "system", "content": system})
@@ -96,49 +123,53 @@ def question(images: Any, text: str, system: str | None = None) -> Request:
 
 
 def locate(description: str) -> str:
-    """The words in which Qwen-VL models are asked for boxes."""
-    return f"Locate {description}, output its bbox coordinates using JSON format."
+    """Return the prompt with which Qwen-VL models are asked for boxes.
+
+    Raises:
+        InputError: an empty description.
+    """
+    if not isinstance(description, str) or not description.strip():
+        raise InputError(f"description is {brief(description)}; say in words what to find")
+    return f"Locate {description.strip()}, output its bbox coordinates using JSON format."
 
 
 def place(image: Any, description: str, *, image_first: bool = True) -> Request:
-    """Where on one image, or part of a message, is what a description names.
+    """Return the request that locates a description on one image, or part of a message.
 
     Raises:
         InputError: an empty description, or a part as in `conversation`.
     """
-    if not isinstance(description, str) or not description.strip():
-        raise InputError(f"description is {brief(description)}; say in words what to find")
-    shown, words = {"type": "image", "image": image}, {"type": "text", "text": locate(description.strip())}
-    return conversation([{"role": "user", "content": [shown, words] if image_first else [words, shown]}])
+    part, words = {"type": "image", "image": image}, {"type": "text", "text": locate(description)}
+    return conversation([{"role": "user", "content": [part, words] if image_first else [words, part]}])
 
 
-def medium(shown: Any) -> Medium:
-    """One image or video, or such a part of a message.
+def medium(source: Any) -> Medium:
+    """Return one image or video, given as such or as a part of a message.
 
     Raises:
         InputError: a part as in `conversation`, or one of text.
     """
-    found: list[Medium] = []
-    _part(_shown(shown), "image", found)
-    if not found:
-        raise InputError(f"image: {brief(shown)} is text; give an image or a video")
-    return found[0]
+    media: list[Medium] = []
+    _part(_media_part(source), "image", media)
+    if not media:
+        raise InputError(f"image: {brief(source)} is text; give an image or a video")
+    return media[0]
 
 
 def several(images: Any) -> list[Any]:
-    """A list of images from one or from a list."""
+    """Return a list of images from one or from a list."""
     return list(images) if isinstance(images, list | tuple) else [images]
 
 
-def _shown(image: Any) -> Any:
-    """A part of a message from an image, a video, or such a part."""
+def _media_part(image: Any) -> Any:
+    """Return a part of a message from an image, a video, or such a part."""
     if isinstance(image, Mapping):
         return image
-    kind = "video" if isinstance(image, media.Video) else "image"
+    kind = "video" if isinstance(image, Video) else "image"
     return {"type": kind, kind: image}
 
 
-def _message(message: Any, number: int, found: list[Medium]) -> Message:
+def _message(message: Any, number: int, media: list[Medium]) -> Message:
     where = f"message {number}"
     if not isinstance(message, Mapping):
         raise InputError(f"{where}: {brief(message)} is none; write {{'role': ..., 'content': ...}}")
@@ -152,10 +183,11 @@ def _message(message: Any, number: int, found: list[Medium]) -> Message:
         return {"role": role, "content": content}
     if not isinstance(content, list | tuple):
         raise InputError(f"{where}: content is {brief(content)}; write text or a list of parts with a type")
-    return {"role": role, "content": [_part(part, f"{where}, part {n}", found) for n, part in enumerate(content)]}
+    return {"role": role, "content": [_part(part, f"{where}, part {n}", media) for n, part in enumerate(content)]}
 
 
-def _part(part: Any, where: str, found: list[Medium]) -> dict[str, Any]:
+def _part(part: Any, where: str, media: list[Medium]) -> dict[str, Any]:
+    """Return a part without its source, which goes to `media`."""
     if not isinstance(part, Mapping):
         raise InputError(f"{where}: {brief(part)} is none; write {{'type': 'text', 'text': ...}} or an image")
     kind = part.get("type")
@@ -170,22 +202,22 @@ def _part(part: Any, where: str, found: list[Medium]) -> dict[str, Any]:
         if rest:
             raise InputError(f"{where}: unknown option {brief(next(iter(rest)))} beside text")
         return {"type": "text", "text": part["text"]}
-    found.append(_image(part, rest, where) if kind == "image" else _video(part, rest, where))
+    media.append(_image(part, rest, where) if kind == "image" else _video(part, rest, where))
     return {"type": kind}
 
 
 def _image(part: Mapping[str, Any], rest: Mapping[str, Any], where: str) -> Medium:
-    if isinstance(part["image"], media.Video):
+    if isinstance(part["image"], Video):
         raise InputError(f"{where}: its image is a video; write {{'type': 'video', 'video': frames, 'fps': ...}}")
-    return Medium("image", part["image"], options.read(rest, where))
+    return Medium("image", part["image"], pixel_limits.read(rest, where))
 
 
 def _video(part: Mapping[str, Any], rest: Mapping[str, Any], where: str) -> Medium:
-    limits = options.read({key: value for key, value in rest.items() if key != "fps"}, where)
+    limits = pixel_limits.read({key: value for key, value in rest.items() if key != "fps"}, where)
     video = part["video"]
-    if not isinstance(video, media.Video):
+    if not isinstance(video, Video):
         try:
-            video = media.Video(video, rest.get("fps"))
+            video = Video(video, rest.get("fps"))
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
     elif rest.get("fps") is not None:

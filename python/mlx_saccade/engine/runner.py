@@ -1,4 +1,4 @@
-"""One request from end to end: prepared, or refused before a pixel is decoded; then seen, read and answered."""
+"""Run one request from end to end: plan it, or refuse it before a pixel is decoded; then encode, read and answer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mlx_saccade.engine.detokenizer import StreamDetokenizer
 from mlx_saccade.engine.encoder import EncodedMedia, MediaEncoder
 from mlx_saccade.engine.memory_limit import MemoryLimit
 from mlx_saccade.engine.prefill import Allowed, PrefilledPrompt
-from mlx_saccade.engine.request import Medium, Request
+from mlx_saccade.engine.request import ImageOpener, Medium, Request
 from mlx_saccade.engine.sampling import Settings
 from mlx_saccade.errors import InputError
 from mlx_saccade.models import Model
 from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["PlannedRequest", "Runner", "capped", "fitted", "refusal"]
+__all__ = ["PlannedRequest", "Runner"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class PlannedRequest:
     """A request that can run.
 
     Attributes:
-        request: what is asked.
-        plans: what each medium becomes.
-        wanted: tokens that each medium would have taken, had its plan not been made to fit.
+        request: the messages and media; its images are opened.
+        plans: one for each medium.
+        wanted: tokens of each medium without `fit`.
         ids: of the prompt.
         settings: how it is answered.
         peak: bytes that it takes, with the weights.
@@ -46,207 +46,244 @@ class PlannedRequest:
 
 
 class Runner:
-    """What an engine does with a request."""
+    """The path of a request through the parts of an engine."""
 
-    def __init__(self, model: Model, prompts: Prompts, sight: MediaEncoder, room: MemoryLimit) -> None:
+    def __init__(self, model: Model, prompts: Prompts, encoder: MediaEncoder, memory_limit: MemoryLimit) -> None:
         """Take the parts of an engine."""
-        self.model, self.prompts, self.sight, self.room = model, prompts, sight, room
+        self.model, self.prompts, self.encoder, self.memory_limit = model, prompts, encoder, memory_limit
 
-    def count(self, request: Request, asked: PixelLimits) -> tuple[list[Plan], list[int]]:
-        """Plans and prompt ids of a request; of files, only headers are read."""
-        plans = [self.sight.plan(medium, asked) for medium in request.media]
-        return plans, self.encode(request, plans)
+    def opener(self) -> ImageOpener:
+        """Return a new opener, for the images of one question."""
+        return ImageOpener(self.encoder.image_options)
 
-    def encode(self, request: Request, plans: Sequence[Plan]) -> list[int]:
-        """Token ids of a prompt whose media take what their plans say."""
+    def count(self, request: Request, limits: PixelLimits) -> tuple[list[Plan], list[int]]:
+        """Return plans and prompt ids of a request; of files, only headers are read."""
+        plans = [self.encoder.plan(medium, limits) for medium in request.media]
+        return plans, self.encode_prompt(request, plans)
+
+    def encode_prompt(self, request: Request, plans: Sequence[Plan]) -> list[int]:
+        """Return token ids of a prompt whose media take as many tokens as their plans say."""
         counts: dict[str, list[int]] = {"image": [], "video": []}
         for medium, plan in zip(request.media, plans, strict=True):
             counts[medium.kind].append(plan.tokens)
         return self.prompts.encode(request.messages, counts["image"], counts["video"])
 
-    def prepare(self, request: Request, asked: PixelLimits, settings: Settings, *, fit: bool) -> PlannedRequest:
-        """Plan a request and refuse what the language model cannot read to its end.
+    def plan(
+        self,
+        request: Request,
+        limits: PixelLimits,
+        settings: Settings,
+        *,
+        fit: bool,
+        opener: ImageOpener | None = None,
+    ) -> PlannedRequest:
+        """Plan a request, and refuse it if the language model cannot read it to its end.
 
         Args:
-            request: what is asked.
-            asked: limits on images without their own.
+            request: its images are opened here, each file once.
+            limits: on images without their own.
             settings: how it is answered.
             fit: let images take fewer tokens instead of refusing.
+            opener: shares images with other requests of the same question; None: nothing is shared.
 
         Raises:
             InputError: prompt and answer are longer than the model can read, or take more than the memory limit.
         """
-        plans, ids = self.count(request, asked)
+        request = (opener or self.opener()).open(request)
+        plans, ids = self.count(request, limits)
         wanted = tuple(plan.tokens for plan in plans)
         room = self.model.config.text.max_position_embeddings - settings.max_tokens
         if len(ids) > room and fit:
             left = room - (len(ids) - sum(wanted))
-            plans = fitted(self.sight, request.media, asked, plans, left) or plans
-            ids = self.encode(request, plans)
-        if len(ids) > room:
-            most = self.model.config.text.max_position_embeddings
-            raise refusal(len(ids), [plan.tokens for plan in plans], settings.max_tokens, most, fit=fit)
-        under = partial(capped, self.sight, request.media, asked, plans)
-        peak = self.room.check(plans, len(ids), settings.max_tokens, under)
+            plans = _fitted(self.encoder, request.media, limits, plans, left) or plans
+            ids = self.encode_prompt(request, plans)
+        self.require_context(ids, plans, settings, fit=fit)
+        under = partial(_capped, self.encoder, request.media, limits, plans)
+        peak = self.memory_limit.require(plans, len(ids), settings.max_tokens, under)
         return PlannedRequest(request, tuple(plans), wanted, ids, settings, peak)
 
-    def look(self, ready: PlannedRequest, clock: StageTimer) -> list[EncodedMedia]:
-        """See a request's media; `clock` as `MediaEncoder.look`."""
-        self.room.make(ready.peak)
-        return self.sight.look(ready.request.media, ready.plans, clock, ready.settings.progress)
+    def require_context(
+        self, ids: Sequence[int], plans: Sequence[Plan], settings: Settings, *, fit: bool = False
+    ) -> None:
+        """Refuse a prompt that the language model cannot read to the end of the answer.
+
+        Raises:
+            InputError: the numbers, and what to lower; `fit` says that smaller images were tried.
+        """
+        context = self.model.config.text.max_position_embeddings
+        if len(ids) > context - settings.max_tokens:
+            raise _refusal(len(ids), [plan.tokens for plan in plans], settings.max_tokens, context, fit=fit)
+
+    def encode(self, planned: PlannedRequest, timer: StageTimer, *, later: Sequence[Medium] = ()) -> list[EncodedMedia]:
+        """Encode a request's media; `timer` and `later` as `MediaEncoder.encode`."""
+        self.memory_limit.evict_for(planned.peak)
+        progress = planned.settings.progress
+        return self.encoder.encode(planned.request.media, planned.plans, timer, progress, later=later)
 
     def run(
         self,
-        ready: PlannedRequest,
+        planned: PlannedRequest,
         *,
-        seen: Sequence[EncodedMedia] | None = None,
+        encoded: Sequence[EncodedMedia] | None = None,
         allowed: Allowed | None = None,
-        clock: StageTimer | None = None,
+        timer: StageTimer | None = None,
     ) -> Iterator[Chunk]:
-        """Yield the answer's text as it comes; the last piece carries the answer.
+        """Yield the answer's text as it is generated; the last chunk carries the answer.
 
         Args:
-            ready: from `prepare`.
-            seen: its media, where they have been looked at already.
-            allowed: which tokens may come next; None: all.
-            clock: goes on from what `seen` took.
+            planned: from `plan`.
+            encoded: its media, if they are encoded already.
+            allowed: the tokens that may come next; None: all.
+            timer: holds the time that `encoded` took.
         """
-        clock, settings = clock or StageTimer(), ready.settings
-        if seen is None:
-            seen = self.look(ready, clock)
-        self.room.make(ready.peak)
-        read = prefill.prefill(self.model, self.sight.store, ready.ids, seen, clock, settings.progress)
-        pieces = StreamDetokenizer(self.prompts.decode, settings.stop)
+        timer, settings = timer or StageTimer(), planned.settings
+        if encoded is None:
+            encoded = self.encode(planned, timer)
+        self.memory_limit.evict_for(planned.peak)
+        prefilled = prefill.prefill(self.model, self.encoder.store, planned.ids, encoded, timer, settings.progress)
+        detokenizer = StreamDetokenizer(self.prompts.decode, settings.stop)
         count, ended = 0, False
-        for token in self._tokens(ready, read, allowed, clock):
+        for token in self._tokens(planned, prefilled, allowed, timer):
             count += 1
             ended = token in self.model.config.eos_token_ids
-            text = "" if ended else pieces.add(token)
+            text = "" if ended else detokenizer.add(token)
             if settings.progress is not None:
                 settings.progress("answer", count, settings.max_tokens)
             if text:
                 yield Chunk(text)
-            if pieces.stopped is not None:
+            if detokenizer.stopped is not None:
                 break
-        rest = pieces.finish()
-        yield Chunk(rest, self.answer(ready, pieces, count, clock, ended=ended))
+        rest = detokenizer.finish()
+        yield Chunk(rest, self.answer(planned, detokenizer, count, timer, ended=ended))
 
     def run_rows(self, rows: Sequence[PlannedRequest]) -> list[Answer]:
-        """Answer several requests at once; the timings of each are those of all.
+        """Return the answers to several requests, run at once; the timings of each are those of all.
 
         Raises:
             InputError: they take more than the memory limit.
         """
-        clock, progress, most = StageTimer(), rows[0].settings.progress, rows[0].settings.max_tokens
-        self.room.make(self.room.check_rows([(row.plans, len(row.ids)) for row in rows], most))
-        seen = [self.sight.look(row.request.media, row.plans, clock, progress) for row in rows]
-        given = [(row.ids, views) for row, views in zip(rows, seen, strict=True)]
-        read = prefill.prefill_rows(self.model, self.sight.store, given, clock, progress)
-        pieces = [StreamDetokenizer(self.prompts.decode, row.settings.stop) for row in rows]
+        timer, progress = StageTimer(), rows[0].settings.progress
+        peak = self.memory_limit.require_rows([(row.plans, len(row.ids)) for row in rows], rows[0].settings.max_tokens)
+        self.memory_limit.evict_for(peak)
+        prompts = []
+        for number, row in enumerate(rows):
+            later = [medium for other in rows[number + 1 :] for medium in other.request.media]
+            media = self.encoder.encode(row.request.media, row.plans, timer, progress, later=later)
+            prompts.append((row.ids, media))
+        return self._answer_rows(
+            rows, prefill.prefill_rows(self.model, self.encoder.store, prompts, timer, progress), timer
+        )
+
+    def _answer_rows(
+        self, rows: Sequence[PlannedRequest], prefilled: PrefilledPrompt, timer: StageTimer
+    ) -> list[Answer]:
+        progress, most = rows[0].settings.progress, rows[0].settings.max_tokens
+        detokenizers = [StreamDetokenizer(self.prompts.decode, row.settings.stop) for row in rows]
         counts, ended, done = [0] * len(rows), [False] * len(rows), set[int]()
-        choose = [prefill.chooser(row.settings.sampling, row.ids) for row in rows]
-        with clock.stage("answer"):
-            for row, token in self.model.stream_rows(read.prompt, read.cache, read.logits, most, choose, done):
+        choose = [prefill.sampler(row.settings.sampling, row.ids) for row in rows]
+        stream = self.model.stream_rows(prefilled.prompt, prefilled.cache, prefilled.logits, most, choose, done)
+        with timer.stage("answer"):
+            for row, token in stream:
                 counts[row] += 1
                 ended[row] = token in self.model.config.eos_token_ids
                 if not ended[row]:
-                    pieces[row].add(token)
-                if pieces[row].stopped is not None:
+                    detokenizers[row].add(token)
+                if detokenizers[row].stopped is not None:
                     done.add(row)
                 if progress is not None:
                     progress("answer", max(counts), most)
-        for text in pieces:
-            text.finish()
+        for detokenizer in detokenizers:
+            detokenizer.finish()
         return [
-            self.answer(row, text, count, clock, ended=end)
-            for row, text, count, end in zip(rows, pieces, counts, ended, strict=True)
+            self.answer(row, detokenizer, count, timer, ended=end)
+            for row, detokenizer, count, end in zip(rows, detokenizers, counts, ended, strict=True)
         ]
 
     def _tokens(
-        self, ready: PlannedRequest, read: PrefilledPrompt, allowed: Allowed | None, clock: StageTimer
+        self, planned: PlannedRequest, prefilled: PrefilledPrompt, allowed: Allowed | None, timer: StageTimer
     ) -> Iterator[int]:
-        choose = prefill.chooser(ready.settings.sampling, ready.ids, allowed)
-        return prefill.tokens(self.model, read, ready.settings.max_tokens, choose, clock)
+        choose = prefill.sampler(planned.settings.sampling, planned.ids, allowed)
+        return prefill.tokens(self.model, prefilled, planned.settings.max_tokens, choose, timer)
 
     def answer(
-        self, ready: PlannedRequest, pieces: StreamDetokenizer, count: int, clock: StageTimer, *, ended: bool
+        self, planned: PlannedRequest, detokenizer: StreamDetokenizer, count: int, timer: StageTimer, *, ended: bool
     ) -> Answer:
-        """What is handed back of an answer whose `count` tokens are all there."""
+        """Return the answer whose `count` tokens are complete."""
         used = {"image": 0, "video": 0}
-        for medium, plan in zip(ready.request.media, ready.plans, strict=True):
+        for medium, plan in zip(planned.request.media, planned.plans, strict=True):
             used[medium.kind] += plan.tokens
-        boxes = grounding.read(pieces.text, ready.plans[0]) if len(ready.plans) == 1 else ()
-        shown = zip(ready.request.media, ready.plans, ready.wanted, strict=True)
+        text = detokenizer.text
+        boxes = grounding.read(text, planned.plans[0]) if len(planned.plans) == 1 else ()
+        frames = zip(planned.request.media, planned.plans, planned.wanted, strict=True)
         return Answer(
             boxes=boxes,
-            text=pieces.text,
-            frames=tuple(FrameInfo.of(plan, wanted=wanted, fps=medium.fps) for medium, plan, wanted in shown),
-            usage={"prompt": len(ready.ids), **used, "answer": count},
-            timings=dict(clock.seconds),
-            finish="stop" if ended else "length" if pieces.stopped is None else "stop string",
+            text=text,
+            frames=tuple(FrameInfo.of(plan, wanted=wanted, fps=medium.fps) for medium, plan, wanted in frames),
+            usage={"prompt": len(planned.ids), **used, "answer": count},
+            timings=dict(timer.seconds),
+            finish="stop" if ended else "length" if detokenizer.stopped is None else "stop string",
         )
 
 
-# Prompts that are too long: the numbers of a refusal, or images that take fewer tokens.
-def refusal(prompt: int, media: Sequence[int], answer: int, most: int, *, fit: bool) -> InputError:
-    """The error for what the language model cannot read to its end.
+def _refusal(prompt: int, media: Sequence[int], answer: int, context: int, *, fit: bool) -> InputError:
+    """Return the error for a prompt that the language model cannot read to its end.
 
     Args:
         prompt: its tokens, images included.
         media: tokens of each image or video.
-        answer: tokens it may have.
-        most: that the model can read.
-        fit: whether fewer tokens an image have been tried.
+        answer: maximum tokens of the answer.
+        context: tokens that the model can read.
+        fit: True if smaller images were tried.
     """
     shares = ", ".join(str(tokens) for tokens in media) or "none"
     advice = "lower the budget, give fewer images or less text, or lower max_tokens"
     if media:
         advice = f"fit cannot make it fit; {advice}" if fit else f"{advice}, or pass fit=True"
-    if answer >= most:
+    if answer >= context:
         left, advice = "which the answer alone takes", "lower max_tokens"
     else:
-        left = f"{most - answer} for the prompt"
+        left = f"{context - answer} for the prompt"
     return InputError(
         f"the prompt takes {prompt} tokens (images: {shares}) and the answer up to {answer}, together "
-        f"{prompt + answer}; the model has {most} (max_position_embeddings), {left}: {advice}"
+        f"{prompt + answer}; the model has {context} (max_position_embeddings), {left}: {advice}"
     )
 
 
-def capped(
-    sight: MediaEncoder, media: Sequence[Medium], asked: PixelLimits, plans: Sequence[Plan], most: int
+def _capped(
+    encoder: MediaEncoder, media: Sequence[Medium], limits: PixelLimits, plans: Sequence[Plan], most: int
 ) -> list[Plan] | None:
-    """Plans of at most so many tokens each, those below it as they were; None where no plan of a shape is as small."""
+    """Return plans of at most `most` tokens each, smaller ones unchanged; None if no plan of a shape is as small."""
     try:
         return [
-            plan if plan.tokens <= most else sight.plan(medium, asked, most=most)
+            plan if plan.tokens <= most else encoder.plan(medium, limits, most=most)
             for medium, plan in zip(media, plans, strict=True)
         ]
     except InputError:
         return None
 
 
-def fitted(
-    sight: MediaEncoder, media: Sequence[Medium], asked: PixelLimits, plans: Sequence[Plan], room: int
+def _fitted(
+    encoder: MediaEncoder, media: Sequence[Medium], limits: PixelLimits, plans: Sequence[Plan], room: int
 ) -> list[Plan] | None:
-    """Plans that take at most `room` tokens together: one cap for all, as high as it may be.
+    """Return plans that take at most `room` tokens together, under the highest cap that allows it.
 
     Args:
-        sight: makes the plans.
+        encoder: makes the plans.
         media: images and videos.
-        asked: the request's limits.
-        plans: what the media would become.
-        room: tokens that there are.
+        limits: of the request.
+        plans: of the media, without a cap.
+        room: maximum tokens of all plans.
 
     Returns:
-        One plan a medium, those below the cap as they were; None where no cap is low enough.
+        One plan for each medium, smaller ones unchanged; None if no cap is low enough.
     """
     low, high = 0, max((plan.tokens for plan in plans), default=0)
     best = None
     while low < high:
         middle = (low + high + 1) // 2
-        found = capped(sight, media, asked, plans, middle)
-        if found is None or sum(plan.tokens for plan in found) > room:
+        smaller = _capped(encoder, media, limits, plans, middle)
+        if smaller is None or sum(plan.tokens for plan in smaller) > room:
             high = middle - 1
         else:
-            low, best = middle, found
+            low, best = middle, smaller
     return best

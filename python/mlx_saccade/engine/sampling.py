@@ -1,7 +1,8 @@
-"""The next token from its logits: the likeliest, or one drawn from a distribution that is cut down first.
+"""Choose the next token from its logits, and read the options that say how.
 
-The steps and their order are the reference's (transformers 5.23.0, generation/logits_process.py): repetition penalty,
-temperature, top-k, top-p, min-p. Arithmetic is float64.
+A token is the most likely one, or drawn from a distribution that is first cut down. The steps and their order are the
+reference's (transformers 5.23.0, generation/logits_process.py): repetition penalty, temperature, top-k, top-p, min-p.
+Arithmetic is float64.
 """
 
 from __future__ import annotations
@@ -20,19 +21,42 @@ from mlx_saccade.errors import InputError, brief
 
 __all__ = ["GenerateOptions", "Progress", "RandomSampler", "Sampling", "Settings", "read"]
 
-# Where this many of the likeliest tokens hold the share that top-p asks for, the other 150,000 need not be sorted.
+# If this many of the most likely tokens hold the share that top-p asks for, the other 150,000 need not be sorted.
 _HEAD = 1024
+
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total) in tokens: of the images for "vision", of the prompt for "prefill", "answer"."""
+
+
+class GenerateOptions(TypedDict, total=False):
+    """Options that every question takes beside its own arguments.
+
+    max_tokens: maximum tokens of the answer; a longer one is cut off.
+    temperature, top_p, top_k, min_p, repetition_penalty, seed: as `sampling.Sampling`; default: the most likely token.
+    stop: a string or several at which the answer ends, themselves left out.
+    progress: called with (stage, done, total) while the model works.
+    """
+
+    max_tokens: int
+    temperature: float
+    top_p: float
+    top_k: int | None
+    min_p: float
+    repetition_penalty: float
+    seed: int | None
+    stop: str | Sequence[str] | None
+    progress: Progress | None
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is chosen.
+    """The rules by which a token is chosen.
 
     Attributes:
-        temperature: what logits are divided by, at least 0; 0 takes the likeliest token, and the next three do nothing.
-        top_p: keep the smallest set of likeliest tokens that holds this share, in (0, 1].
-        top_k: keep so many of the likeliest tokens, at least 1; None keeps all.
-        min_p: keep tokens with at least this share of the likeliest one's probability, in 0..1.
+        temperature: divides the logits, at least 0; 0 takes the most likely token, and the next three do nothing.
+        top_p: keep the smallest set of most likely tokens that holds this share, in (0, 1].
+        top_k: keep this many of the most likely tokens, at least 1; None keeps all.
+        min_p: drop tokens below this share of the top probability, in 0..1.
         repetition_penalty: in 0.001..1000; logits of tokens in prompt or answer are divided by it where positive, else
             multiplied (arXiv 1909.05858, section 4.1).
         seed: the same seed draws the same tokens from the same distributions; None takes one from the system.
@@ -62,115 +86,8 @@ class Sampling:
 
     @property
     def greedy(self) -> bool:
-        """Whether it is the likeliest token and nothing else."""
+        """True if the most likely token is always taken."""
         return self.temperature == 0 and self.repetition_penalty == 1
-
-
-class RandomSampler:
-    """Draws the tokens of one answer."""
-
-    def __init__(self, sampling: Sampling, prompt: Sequence[int] = ()) -> None:
-        """Start an answer; `prompt` holds the token ids before it, for the repetition penalty."""
-        self.sampling = sampling
-        self._random = np.random.default_rng(sampling.seed)
-        self._seen = set(prompt)
-
-    def __call__(self, logits: NDArray[Any]) -> int:
-        """Choose a token.
-
-        Args:
-            logits: [vocabulary], finite, or -infinity for tokens that may not be chosen.
-        """
-        tokens, shares = self.distribution(logits)
-        chosen = int(tokens[0])
-        if len(tokens) > 1:
-            sums = np.cumsum(shares)
-            place = np.searchsorted(sums, self._random.random() * sums[-1], side="right")
-            chosen = int(tokens[min(int(place), len(tokens) - 1)])
-        self._seen.add(chosen)
-        return chosen
-
-    def distribution(self, logits: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """What a token is drawn from: ids, likeliest first where they were cut, and their shares, which add up to 1."""
-        sampling = self.sampling
-        values = self._penalized(np.asarray(logits, np.float64))
-        if sampling.temperature == 0:
-            return np.array([values.argmax()]), np.ones(1)
-        with np.errstate(over="ignore"):  # to -infinity, which is a share of 0
-            values = (values - values.max()) / sampling.temperature
-        tokens = np.flatnonzero(values > -math.inf)
-        if sampling.top_k is not None and sampling.top_k < len(tokens):
-            tokens = _likeliest(values, tokens, sampling.top_k)
-        shares = np.exp(values[tokens] - values[tokens].max())
-        shares /= shares.sum()
-        if sampling.top_p < 1:
-            kept = _nucleus(tokens, shares, sampling.top_p)
-            tokens, shares = tokens[kept], shares[kept]
-        if sampling.min_p > 0:
-            enough = shares >= sampling.min_p * shares.max()
-            tokens, shares = tokens[enough], shares[enough]
-        return tokens, shares / shares.sum()
-
-    def _penalized(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        penalty = self.sampling.repetition_penalty
-        if penalty == 1 or not self._seen:
-            return logits
-        seen = np.fromiter((token for token in self._seen if token < len(logits)), np.int64)
-        values = logits.copy()
-        values[seen] = np.where(values[seen] > 0, values[seen] / penalty, values[seen] * penalty)
-        return values
-
-
-def _likeliest(values: NDArray[np.float64], tokens: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """The `count` tokens of greatest value, greatest first, the lower id first among equals."""
-    own = values[tokens]
-    least = np.partition(own, len(own) - count)[len(own) - count]
-    above, level = np.flatnonzero(own > least), np.flatnonzero(own == least)
-    kept = np.concatenate([above[np.argsort(-own[above], kind="stable")], level])[:count]
-    chosen: NDArray[np.int64] = tokens[kept]
-    return chosen
-
-
-def _nucleus(tokens: NDArray[np.int64], shares: NDArray[np.float64], wanted: float) -> NDArray[np.int64]:
-    """Places of the smallest set of greatest shares that holds `wanted`, greatest first."""
-    places = np.arange(len(tokens))
-    order = _likeliest(shares, places, min(_HEAD, len(places)))
-    sums = np.cumsum(shares[order])
-    if sums[-1] < wanted and len(order) < len(places):
-        order = np.argsort(-shares, kind="stable")
-        sums = np.cumsum(shares[order])
-    return order[: int(np.searchsorted(sums, wanted, side="left")) + 1]
-
-
-def _check(name: str, value: Any, wanted: str, fits: Any) -> None:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-    if not number or not math.isfinite(value) or not fits(value):
-        raise InputError(f"{name} is {brief(value)}; give {wanted}")
-
-
-# How an answer is made: its length, its end, and how tokens are chosen.
-Progress = Callable[[str, int, int], None]
-"""Is told (stage, done, of how many) in tokens: of the images for "vision", of the prompt for "prefill", "answer"."""
-
-
-class GenerateOptions(TypedDict, total=False):
-    """What every question takes beside its own arguments.
-
-    max_tokens: an answer longer than this is cut off.
-    temperature, top_p, top_k, min_p, repetition_penalty, seed: as `sampling.Sampling`; by default the likeliest token.
-    stop: a string or several at which the answer ends, themselves left out.
-    progress: is called with (stage, done, of how many) while the model works.
-    """
-
-    max_tokens: int
-    temperature: float
-    top_p: float
-    top_k: int | None
-    min_p: float
-    repetition_penalty: float
-    seed: int | None
-    stop: str | Sequence[str] | None
-    progress: Progress | None
 
 
 @dataclass(frozen=True)
@@ -184,7 +101,7 @@ class Settings:
 
 
 def read(options: Mapping[str, Any], max_tokens: int) -> Settings:
-    """Check options; `max_tokens` is what counts where they do not say.
+    """Check options; `max_tokens` is the default of the option of that name.
 
     Raises:
         InputError: an unknown option or a value outside its range; the message names it.
@@ -203,3 +120,85 @@ def read(options: Mapping[str, Any], max_tokens: int) -> Settings:
         stop=stop_strings(options.get("stop")),
         progress=progress,
     )
+
+
+class RandomSampler:
+    """The choice of one answer's tokens, at random."""
+
+    def __init__(self, sampling: Sampling, prompt: Sequence[int] = ()) -> None:
+        """Start an answer; `prompt` holds the token ids before it, for the repetition penalty."""
+        self.sampling = sampling
+        self._random = np.random.default_rng(sampling.seed)
+        self._previous = set(prompt)
+
+    def __call__(self, logits: NDArray[Any]) -> int:
+        """Choose a token.
+
+        Args:
+            logits: [vocabulary], finite, or -infinity for tokens that may not be chosen.
+        """
+        tokens, shares = self.distribution(logits)
+        token = int(tokens[0])
+        if len(tokens) > 1:
+            sums = np.cumsum(shares)
+            place = np.searchsorted(sums, self._random.random() * sums[-1], side="right")
+            token = int(tokens[min(int(place), len(tokens) - 1)])
+        self._previous.add(token)
+        return token
+
+    def distribution(self, logits: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return token ids, most likely first where they were cut, and their shares, which add up to 1."""
+        sampling = self.sampling
+        values = self._penalized(np.asarray(logits, np.float64))
+        if sampling.temperature == 0:
+            return np.array([values.argmax()]), np.ones(1)
+        with np.errstate(over="ignore"):  # to -infinity, which is a share of 0
+            values = (values - values.max()) / sampling.temperature
+        tokens = np.flatnonzero(values > -math.inf)
+        if sampling.top_k is not None and sampling.top_k < len(tokens):
+            tokens = _likeliest(values, tokens, sampling.top_k)
+        shares = np.exp(values[tokens] - values[tokens].max())
+        shares /= shares.sum()
+        if sampling.top_p < 1:
+            nucleus = _nucleus(tokens, shares, sampling.top_p)
+            tokens, shares = tokens[nucleus], shares[nucleus]
+        if sampling.min_p > 0:
+            enough = shares >= sampling.min_p * shares.max()
+            tokens, shares = tokens[enough], shares[enough]
+        return tokens, shares / shares.sum()
+
+    def _penalized(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        penalty = self.sampling.repetition_penalty
+        if penalty == 1 or not self._previous:
+            return logits
+        previous = np.fromiter((token for token in self._previous if token < len(logits)), np.int64)
+        values = logits.copy()
+        values[previous] = np.where(values[previous] > 0, values[previous] / penalty, values[previous] * penalty)
+        return values
+
+
+def _likeliest(values: NDArray[np.float64], tokens: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return the `count` tokens of greatest value, greatest first, the lower id first among equals."""
+    own = values[tokens]
+    least = np.partition(own, len(own) - count)[len(own) - count]
+    above, level = np.flatnonzero(own > least), np.flatnonzero(own == least)
+    order = np.concatenate([above[np.argsort(-own[above], kind="stable")], level])[:count]
+    greatest: NDArray[np.int64] = tokens[order]
+    return greatest
+
+
+def _nucleus(tokens: NDArray[np.int64], shares: NDArray[np.float64], least: float) -> NDArray[np.int64]:
+    """Return places of the smallest set of greatest shares whose sum is at least `least`, greatest first."""
+    places = np.arange(len(tokens))
+    order = _likeliest(shares, places, min(_HEAD, len(places)))
+    sums = np.cumsum(shares[order])
+    if sums[-1] < least and len(order) < len(places):
+        order = np.argsort(-shares, kind="stable")
+        sums = np.cumsum(shares[order])
+    return order[: int(np.searchsorted(sums, least, side="left")) + 1]
+
+
+def _check(name: str, value: Any, expected: str, fits: Any) -> None:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+    if not number or not math.isfinite(value) or not fits(value):
+        raise InputError(f"{name} is {brief(value)}; give {expected}")

@@ -1,4 +1,4 @@
-"""`open_image` and `image_size`: one policy for every kind of source."""
+"""Open images: one policy for every kind of source, and a handle that reads its file once and decodes it on demand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, Union, get_args
 
 from PIL import Image
@@ -21,9 +22,17 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-from dataclasses import asdict
-
-__all__ = ["Encoded", "ImageOptions", "Source", "check_options", "encoded", "image_size", "image_sizes", "open_image"]
+__all__ = [
+    "Encoded",
+    "ImageOptions",
+    "LazyImage",
+    "Source",
+    "check_options",
+    "encoded",
+    "image_size",
+    "image_sizes",
+    "open_image",
+]
 
 
 @dataclass(frozen=True)
@@ -35,11 +44,120 @@ class Encoded:
 
 
 Source: TypeAlias = Union[
-    str, "os.PathLike[str]", bytes, bytearray, memoryview, Encoded, Image.Image, "npt.NDArray[np.generic]", Frame
+    str,
+    "os.PathLike[str]",
+    bytes,
+    bytearray,
+    memoryview,
+    Encoded,
+    Image.Image,
+    "npt.NDArray[np.generic]",
+    Frame,
+    "LazyImage",
 ]
-"""A path, URL or data URI; encoded bytes; a Pillow image; an array; a frame."""
+"""A path, URL or data URI; encoded bytes; a Pillow image; an array; a frame; an image that is opened already."""
 
 _WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """The arguments of `open_image` of the same names, chosen once for many images."""
+
+    background: tuple[int, int, int] | None = _WHITE
+    color: Color = "convert"
+    orientation: bool = True
+    allow_url: bool = False
+    max_pixels: int = decode.MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        """Check the options, as `open_image` would for every image.
+
+        Raises:
+            InputError: a background, color rule or limit that `open_image` refuses.
+        """
+        check_options(background=self.background, color=self.color, max_pixels=self.max_pixels)
+
+    def open(self, source: Source) -> Frame:
+        """Return the frame that `open_image` gives with these options."""
+        return open_image(source, **asdict(self))
+
+    def size(self, source: Source) -> tuple[int, int]:
+        """Return the size that `image_size` gives with these options."""
+        return image_size(source, orientation=self.orientation, allow_url=self.allow_url, max_pixels=self.max_pixels)
+
+    def encoded(self, source: Source) -> Encoded | None:
+        """Return the bytes that `encoded` gives with these options."""
+        return encoded(source, allow_url=self.allow_url)
+
+    @property
+    def pixel_options(self) -> dict[str, Any]:
+        """The options that change the pixels decoded from the same bytes, by name."""
+        return {"background": self.background, "color": self.color, "orientation": self.orientation}
+
+
+class LazyImage:
+    """An image whose file is read once, and whose pixels are decoded at most once, when they are needed.
+
+    The size and the pixels come from the bytes that were read first, so a file that changes later changes nothing.
+    The pixels stay in memory until `release`; inside a `with` block `release` waits for the end of the block.
+    """
+
+    def __init__(self, source: Source, options: ImageOptions | None = None) -> None:
+        """Read the bytes of a source; no pixel is decoded.
+
+        Args:
+            source: as `open_image`.
+            options: how it is decoded; None: the defaults of `open_image`.
+
+        Raises:
+            InputError: a source that cannot be read.
+            FileNotFoundError: no such file.
+        """
+        self.options = ImageOptions() if options is None else options
+        self.encoded = self.options.encoded(source)
+        self._source = source if self.encoded is None else self.encoded
+        self._frame: Frame | None = None
+        self._blocks = 0
+
+    def __enter__(self) -> LazyImage:
+        """Keep the pixels, once they are decoded, until the end of the block."""
+        self._blocks += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Drop the pixels."""
+        self._blocks -= 1
+        self.release()
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the upright image, from its header.
+
+        Raises:
+            InputError: as `image_size`.
+        """
+        return self.options.size(self._source)
+
+    @property
+    def is_decoded(self) -> bool:
+        """True if `frame` decodes nothing: the source is a frame or an array, or was decoded before."""
+        return self._frame is not None or isinstance(self._source, Frame) or arrays.is_array(self._source)
+
+    def frame(self) -> Frame:
+        """Return the pixels, and keep them for the next call.
+
+        Raises:
+            InputError: as `open_image`.
+        """
+        if self._frame is None:
+            self._frame = self.options.open(self._source)
+        return self._frame
+
+    def release(self) -> None:
+        """Drop the decoded pixels; the encoded bytes stay, and `frame` decodes them again."""
+        if not self._blocks:
+            self._frame = None
 
 
 def open_image(
@@ -63,7 +181,7 @@ def open_image(
     Args:
         source: a path, URL or data URI; the bytes of a file; a `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or
             [h, w, 4] of uint8, uint16, bool or floats in 0..1, NumPy's or one in the CPU's memory that NumPy reads
-            (MLX, PyTorch, DLPack); a `Frame`, which is returned as it is.
+            (MLX, PyTorch, DLPack); a `Frame`, which is returned as it is; a `LazyImage`, whose own options count.
         background: what shows through alpha, red, green, blue in 0..255; None drops alpha, as mlx-vlm does.
         color: "convert" an embedded color profile to sRGB, or "ignore" it, as transformers does.
         orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
@@ -83,6 +201,8 @@ def open_image(
     check_options(background=background, color=color, max_pixels=max_pixels, at_least=at_least)
     if isinstance(source, Frame):
         return source
+    if isinstance(source, LazyImage):
+        return source.frame()
     if arrays.is_array(source):
         pixels = arrays.from_array(arrays.as_numpy(source), background=background)
         return Frame(pixels, (pixels.shape[1], pixels.shape[0]), "array")
@@ -98,7 +218,7 @@ def open_image(
 def image_size(
     source: Source, *, orientation: bool = True, allow_url: bool = False, max_pixels: int = decode.MAX_PIXELS
 ) -> tuple[int, int]:
-    """The (width, height) that `open_image` would give, from the header only: no pixel is decoded.
+    """Return the (width, height) that `open_image` would give; only the header is read.
 
     Args:
         source: as `open_image`.
@@ -121,14 +241,16 @@ def image_sizes(
     max_pixels: int = decode.MAX_PIXELS,
     at_least: tuple[int, int] | None = None,
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The (width, height) of the source and of the pixels that `open_image` would decode; arguments as there.
+    """Return the (width, height) of a source, and of the pixels that `open_image` would decode from it.
 
-    The two differ only where `at_least` lets a JPEG be decoded smaller. Only the header is read; errors as
-    `image_size`.
+    The two differ only where `at_least` lets a JPEG be decoded smaller. Only the header is read. Arguments as
+    `open_image`, errors as `image_size`.
     """
     check_options(max_pixels=max_pixels, at_least=at_least)
     if isinstance(source, Frame):
         return source.source_size, (source.stored.shape[1], source.stored.shape[0])
+    if isinstance(source, LazyImage):
+        return source.size, source.size
     if arrays.is_array(source):
         size = arrays.array_size(arrays.as_numpy(source))
         return size, size
@@ -140,17 +262,21 @@ def image_sizes(
 
 
 def encoded(source: Source, *, allow_url: bool = False) -> Encoded | None:
-    """Read a source's file whole, so that what is named and what is decoded are the same bytes.
+    """Read a source's whole file, so that the bytes that are hashed and those that are decoded are the same.
 
     Returns:
-        The bytes; None for a source that is pixels already (a `PIL.Image`, an array, a `Frame`).
+        The bytes; None for a source that holds pixels (a `PIL.Image`, an array, a `Frame`).
 
     Raises:
         InputError: as `open_image`, where the source cannot be read.
         FileNotFoundError: no such file.
     """
-    if isinstance(source, (Encoded, Frame, Image.Image)) or arrays.is_array(source):
-        return source if isinstance(source, Encoded) else None
+    if isinstance(source, Encoded):
+        return source
+    if isinstance(source, LazyImage):
+        return source.encoded
+    if isinstance(source, (Frame, Image.Image)) or arrays.is_array(source):
+        return None
     stream, origin = _stream(source, allow_url)
     with stream:
         return Encoded(stream.read(), origin)
@@ -159,21 +285,21 @@ def encoded(source: Source, *, allow_url: bool = False) -> Encoded | None:
 def _stored(
     opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, color: Color
 ) -> npt.NDArray[np.uint8]:
-    """The upright pixels as a frame stores them, with as few copies as there can be."""
+    """Return the upright pixels as a frame stores them, with as few copies as possible."""
     image = opened.image
     array = None if opened.file is None else fast_decoders.pixels(opened.file, image)
     if array is None:
         decode.load(image, opened.origin)
     if turn == 1 and _is_plain(image, array, background=background, color=color):
-        return _lent(image) if array is None else array
+        return _shared_pixels(image) if array is None else array
     if array is not None:
         image = Image.fromarray(array)
         image.info = dict(opened.image.info)
-    return _lent(turn_upright(to_rgb(image, opened.origin, background=background, color=color), turn))
+    return _shared_pixels(turn_upright(to_rgb(image, opened.origin, background=background, color=color), turn))
 
 
 def _is_plain(image: Image.Image, array: Any, *, background: tuple[int, int, int] | None, color: Color) -> bool:
-    """Whether the first three channels of the image, decoded into `array` or itself, are the result already."""
+    """Return True if the first three channels of the decoded image (`array`, or itself) need no conversion."""
     if (
         image.mode not in ("RGB", "RGBA")
         or (color == "convert" and "icc_profile" in image.info)
@@ -186,20 +312,20 @@ def _is_plain(image: Image.Image, array: Any, *, background: tuple[int, int, int
     return bool(opaque)
 
 
-def _lent(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """The pixels of a decoded RGB or RGBA image, copied only where Pillow does not lend them."""
-    lent = arrays.borrow(image)
-    return arrays.to_array(image) if lent is None else lent
+def _shared_pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Return the pixels of a decoded RGB or RGBA image, copied only where Pillow does not share them."""
+    shared = arrays.borrow(image)
+    return arrays.to_array(image) if shared is None else shared
 
 
 def _reduce(opened: _Opened, at_least: tuple[int, int] | None, turn: int) -> None:
-    """As `decode.reduce`, of files alone: it would change an image that the caller holds."""
+    """Apply `decode.reduce` to a file; a `PIL.Image` of the caller's would be changed by it."""
     if at_least is not None and opened.file is not None:
         decode.reduce(opened.image, upright_size(at_least, turn))
 
 
 class _Opened(NamedTuple):
-    """Anything but an array, its pixels not yet decoded; `file` is None for a `PIL.Image` that the caller made."""
+    """An image whose pixels are not decoded; `file` is None for a `PIL.Image` that the caller made."""
 
     image: Image.Image
     file: BinaryIO | None
@@ -232,57 +358,20 @@ def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
 
 
 def check_options(*, max_pixels: Any, background: Any = None, color: Any = "convert", at_least: Any = None) -> None:
-    """Refuse what no image can be read with.
+    """Check the options of `open_image`.
 
     Raises:
         InputError: a value that `open_image` does not take.
     """
     if background is not None:
-        good = isinstance(background, (tuple, list)) and len(background) == 3
-        if not good or any(isinstance(v, bool) or not isinstance(v, int) or not 0 <= v <= 255 for v in background):
+        is_valid = isinstance(background, (tuple, list)) and len(background) == 3
+        if not is_valid or any(isinstance(v, bool) or not isinstance(v, int) or not 0 <= v <= 255 for v in background):
             raise InputError(f"background {brief(background)} is no color: give (red, green, blue) in 0..255, or None")
     if not isinstance(color, str) or color not in get_args(Color):
         raise InputError(f"color is {brief(color)}; it is 'convert' or 'ignore'")
     if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
         raise InputError(f"max_pixels is {brief(max_pixels)}; it must be a whole number of at least 1")
     if at_least is not None:
-        good = isinstance(at_least, (tuple, list)) and len(at_least) == 2
-        if not good or any(isinstance(side, bool) or not isinstance(side, int) or side < 1 for side in at_least):
+        is_valid = isinstance(at_least, (tuple, list)) and len(at_least) == 2
+        if not is_valid or any(isinstance(side, bool) or not isinstance(side, int) or side < 1 for side in at_least):
             raise InputError(f"at_least is {brief(at_least)}; give (width, height) in pixels, at least 1")
-
-
-# A policy of reading images, decided once and kept: what an engine is given for all its images.
-@dataclass(frozen=True)
-class ImageOptions:
-    """How images are read: the arguments of `open_image` of the same names."""
-
-    background: tuple[int, int, int] | None = (255, 255, 255)
-    color: Color = "convert"
-    orientation: bool = True
-    allow_url: bool = False
-    max_pixels: int = decode.MAX_PIXELS
-
-    def __post_init__(self) -> None:
-        """Check what `open_image` would refuse of every image.
-
-        Raises:
-            InputError: a background, color rule or limit that is none.
-        """
-        check_options(background=self.background, color=self.color, max_pixels=self.max_pixels)
-
-    def open(self, source: Source) -> Frame:
-        """As `open_image`."""
-        return open_image(source, **asdict(self))
-
-    def size(self, source: Source) -> tuple[int, int]:
-        """As `image_size`."""
-        return image_size(source, orientation=self.orientation, allow_url=self.allow_url, max_pixels=self.max_pixels)
-
-    def encoded(self, source: Source) -> Encoded | None:
-        """As `encoded`."""
-        return encoded(source, allow_url=self.allow_url)
-
-    @property
-    def look(self) -> dict[str, Any]:
-        """What makes the same bytes come out as other pixels."""
-        return {"background": self.background, "color": self.color, "orientation": self.orientation}

@@ -1,4 +1,4 @@
-"""A video as it is fed to a model: frames in order, and how many of them make a second."""
+"""Hold a video as a model reads it: frames in order, and their rate."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ __all__ = ["Video"]
 
 
 class Video:
-    """Frames with a rate. They are opened one at a time, when they are needed."""
+    """A list of frames with a rate; the frames are opened one at a time, when they are needed."""
 
-    def __init__(self, frames: Any, fps: float | None, *, reading: ImageOptions | None = None) -> None:
+    def __init__(self, frames: Any, fps: float | None, *, image_options: ImageOptions | None = None) -> None:
         """Take the frames.
 
         Args:
             frames: a list of what `open_image` takes, all of one size, or an array [frames, height, width] or
                 [frames, height, width, channels].
             fps: frames that make a second of the film, as they are given here: above 0.
-            reading: how they are read; None: as by default.
+            image_options: how they are decoded; None: the defaults of `open_image`.
 
         Raises:
             InputError: no frames, frames of several sizes, something else than frames, or no rate.
             FileNotFoundError: a frame's file is missing.
         """
         self.fps = _rate(fps)
-        self.reading = reading or ImageOptions()
+        self.image_options = image_options or ImageOptions()
         self.frames = _frames(frames)
-        sizes = [self.reading.size(frame) for frame in self.frames]
+        sizes = [self.image_options.size(frame) for frame in self.frames]
         self.size = sizes[0]
         for number, size in enumerate(sizes):
             if size != self.size:
@@ -43,7 +43,7 @@ class Video:
                 )
 
     def groups(self, length: int) -> list[list[Source]]:
-        """Frames in groups of `length`, the last frame repeated to fill the last group."""
+        """Return the frames in groups of `length`; the last frame is repeated to fill the last group."""
         filled = [*self.frames, *[self.frames[-1]] * (-len(self.frames) % length)]
         return [filled[start : start + length] for start in range(0, len(filled), length)]
 

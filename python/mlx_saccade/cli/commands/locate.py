@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlx_saccade import files
 from mlx_saccade.cli import output
@@ -20,6 +20,7 @@ from mlx_saccade.cli.progress import Progress
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
+    from mlx_saccade.media import LazyImage
 
 __all__ = ["add_arguments", "run"]
 
@@ -41,20 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the boxes of each description; exit code 0 even without a box."""
+    from mlx_saccade import media
+
     file_format = None if options.save is None else _save_format(options)
-    # Read once: what is drawn on is what the model was shown, and a URL is not fetched again.
-    image = image_options(options).encoded(options.image)
-    with Progress("loading the model") as progress:
-        answers = load_engine(options).locate(
-            image,
-            options.descriptions,
-            budget=options.budget,
-            constrained=options.constrained,
-            fit=options.fit,
-            **answer_options(options, progress),
-        )
-    if file_format is not None:
-        _save(options, image, answers, file_format)
+    image = media.LazyImage(options.image, image_options(options))
+    if file_format is None:
+        answers = _locate(options, image)
+    else:
+        with image:  # keeps the pixels that the model reads, to draw on them
+            answers = _locate(options, image)
+            _save(options, image, answers, file_format)
     if options.verbose:
         for answer in answers:
             print_cost(answer)
@@ -65,6 +62,19 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(options, answers)
     return 0
+
+
+def _locate(options: argparse.Namespace, image: LazyImage) -> list[Answer]:
+    with Progress("loading the model") as progress:
+        answers: list[Answer] = load_engine(options).locate(
+            image,
+            options.descriptions,
+            budget=options.budget,
+            constrained=options.constrained,
+            fit=options.fit,
+            **answer_options(options, progress),
+        )
+    return answers
 
 
 def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
@@ -89,9 +99,9 @@ def _save_format(options: argparse.Namespace) -> str:
     return image_format(options.save)
 
 
-def _save(options: argparse.Namespace, image: Any, answers: list[Answer], file_format: str) -> None:
+def _save(options: argparse.Namespace, image: LazyImage, answers: list[Answer], file_format: str) -> None:
     from mlx_saccade.cli.draw import draw_boxes
 
-    frame = image_options(options).open(image)
+    frame = image.frame()
     boxes = [(box.xyxy, box.label) for answer in answers for box in answer.boxes]
     files.write_atomically(options.save, draw_boxes(frame.pixels, boxes, file_format=file_format))

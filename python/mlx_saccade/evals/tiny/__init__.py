@@ -1,6 +1,5 @@
 """The evaluation of the packaged checkpoint on held-out generated screens."""
 
-from mlx_saccade.engine.shared_image import Sitting
 from mlx_saccade.evals.tiny.evaluate import Unit, evaluate, missing, open_run, scenes_for, units_of
 from mlx_saccade.evals.tiny.measure import PARTS
 from mlx_saccade.evals.tiny.summary import summarize
@@ -8,7 +7,6 @@ from mlx_saccade.evals.tiny.workers import parallel, serial
 
 __all__ = [
     "PARTS",
-    "Sitting",
     "Unit",
     "evaluate",
     "missing",

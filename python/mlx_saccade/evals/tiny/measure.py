@@ -10,7 +10,6 @@ import numpy as np
 
 from mlx_saccade import grounding, media
 from mlx_saccade.engine.request import locate
-from mlx_saccade.engine.shared_image import Sitting
 from mlx_saccade.evals.metrics import best_iou, bin_of, is_hit, share_of
 from mlx_saccade.evals.tiny import questions
 from mlx_saccade.evals.tiny.questions import NOTHING, Target
@@ -20,6 +19,7 @@ from mlx_saccade.scenes import describe
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Engine
+    from mlx_saccade.engine.shared_image import SharedImage
     from mlx_saccade.preprocess.plan import Plan
     from mlx_saccade.scenes import Element, Scene
 
@@ -28,6 +28,8 @@ __all__ = ["PARTS", "ZOOM_BUDGET", "ZOOM_SHARES", "ambiguity", "in_range", "law"
 Row = dict[str, Any]
 # Shares of each side that the crop of the second look keeps.
 ZOOM_SHARES = (0.5, 0.25)
+# Maximum tokens of an answer.
+MAX_TOKENS = 64
 # Tokens of each look.
 ZOOM_BUDGET = 256
 # The second seed of the random numbers for bare desktop, beside the unit.
@@ -58,10 +60,13 @@ def in_range(engine: Engine, unit: int) -> list[Row]:
     if screen is None:
         return []
     scene, budget = screen
-    image = Sitting(engine, scene.image, budget=budget)
+    image = engine.shared_image(scene.image, budget=budget)
     asked = list(_range_questions(scene, image.plan, unit))
-    texts = image.ask([question.text for question in asked])
-    rows = [{**question.row, **_judge(question, text, image.plan)} for question, text in zip(asked, texts, strict=True)]
+    answers = image.ask([question.text for question in asked], max_tokens=MAX_TOKENS)
+    rows = [
+        {**question.row, **_judge(question, answer.text, image.plan)}
+        for question, answer in zip(asked, answers, strict=True)
+    ]
     # Asked apart and with random numbers of their own, so that they change no answer above.
     rows += _bare_desktop(image, scene, np.random.RandomState([unit, BARE_SEED]))
     return [{**row, "budget": budget, "tokens": image.plan.tokens} for row in rows]
@@ -100,7 +105,7 @@ def _judge(question: Question, text: str, plan: Plan) -> Row:
     return {"right": text == row["true"], "looks": text in (row["true"], row["look"]), "said": text}
 
 
-def _bare_desktop(image: Sitting, scene: Scene, rng: np.random.RandomState) -> list[Row]:
+def _bare_desktop(image: SharedImage, scene: Scene, rng: np.random.RandomState) -> list[Row]:
     """Return the rows of a point and a box on bare desktop, if the screen has room for them."""
     point, box = questions.bare_point(scene, image.plan, rng), questions.bare_box(scene, image.plan, rng)
     asked = {}
@@ -108,10 +113,10 @@ def _bare_desktop(image: Sitting, scene: Scene, rng: np.random.RandomState) -> l
         asked["bare point"] = questions.what_is_at(point)
     if box is not None:
         asked["bare box"] = questions.what_is_in(box)
-    texts = image.ask(list(asked.values()))
+    answers = image.ask(list(asked.values()), max_tokens=MAX_TOKENS)
     return [
-        {"asked": name, "true": NOTHING, "right": text == NOTHING, "said": text}
-        for name, text in zip(asked, texts, strict=True)
+        {"asked": name, "true": NOTHING, "right": answer.text == NOTHING, "said": answer.text}
+        for name, answer in zip(asked, answers, strict=True)
     ]
 
 
@@ -119,9 +124,9 @@ def _locate_all(
     engine: Engine, image: Any, targets: Sequence[Target], budget: int
 ) -> tuple[list[tuple[Box, ...]], int]:
     """Return each target's boxes in source pixels at a budget, and the tokens of the image."""
-    sitting = Sitting(engine, image, budget=budget)
-    texts = sitting.ask([locate(target.description) for target in targets])
-    return [grounding.read(text, sitting.plan) for text in texts], sitting.plan.tokens
+    shared = engine.shared_image(image, budget=budget)
+    answers = shared.locate([target.description for target in targets], max_tokens=MAX_TOKENS)
+    return [answer.boxes for answer in answers], shared.plan.tokens
 
 
 def law(engine: Engine, unit: int) -> list[Row]:

@@ -16,8 +16,8 @@ import pytest
 import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import main
 from mlx_saccade.engine import Engine
-from mlx_saccade.engine.shared_image import SharedImage
 from mlx_saccade.engine.request import locate
+from mlx_saccade.engine.shared_image import SharedImage
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals import bin_of, share_of, tiny
 from mlx_saccade.evals.tiny import measure, questions, summary, workers

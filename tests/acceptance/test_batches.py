@@ -85,7 +85,7 @@ def inputs(rows: tuple[Row, ...]) -> dict[str, Any]:
 def short_passes() -> Iterator[None]:
     """Prompts of a few passes, some of which are padding alone for some rows."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlx_saccade.models.model.PREFILL_CHUNK", 64)
+        patch.setattr("mlx_saccade.models.generation.PREFILL_CHUNK", 64)
         yield
 
 

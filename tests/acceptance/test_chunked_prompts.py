@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mlx_saccade import models
-from mlx_saccade.models import model as network
+from mlx_saccade.models import generation
 from mlx_saccade.preprocess import positions
 
 TOLERANCE = 1e-4
@@ -56,7 +56,7 @@ def model(folder: Path) -> models.Model:
 def at_once(model: models.Model) -> Iterator[tuple[np.ndarray, list[int]]]:
     """Logits after the last token, and the answer, of the prompt in one chunk."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(network, "PREFILL_CHUNK", 10**6)
+        patch.setattr(generation, "PREFILL_CHUNK", 10**6)
         yield logits(model, THREE), answer(model, THREE)
 
 
@@ -91,7 +91,7 @@ def test_chunks_end_before_inside_and_after_images() -> None:
 def test_every_chunk_size_reads_the_same(
     model: models.Model, at_once: tuple[np.ndarray, list[int]], monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr(network, "PREFILL_CHUNK", chunk)
+    monkeypatch.setattr(generation, "PREFILL_CHUNK", chunk)
     seen: list[np.ndarray] = []
     read = type(model.model).__call__
 

@@ -83,7 +83,7 @@ def test_more_or_fewer_images_than_places_are_named(engine: Engine) -> None:
     plan = engine.plan(pictures(1)[0])
     patches = saccade.patchify(pictures(1)[0], plan)
     wanted, given = int((ids == IMAGE).sum()), plan.tokens
-    with pytest.raises(InputError, match=f"{wanted} image tokens in the prompt, but the images given make {given}"):
+    with pytest.raises(InputError, match=f"{wanted} image tokens in the prompt, but the images make {given}"):
         engine.model(ids, patches, [plan.grid_thw])
     shown = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}]
     with pytest.raises(InputError, match=r"expected 2 images in .*; got 1"):

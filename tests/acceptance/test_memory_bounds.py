@@ -197,13 +197,13 @@ def test_a_batch_takes_what_was_estimated(folder: Path, screen: np.ndarray, rows
 
 
 def test_no_budget_fits_where_the_weights_nearly_fill_the_limit(folder: Path, screen: np.ndarray) -> None:
-    limit = memory.weight_bytes(models.outline(folder)) + 1000
+    limit = memory.weight_bytes(models.load_lazy(folder)) + 1000
     with pytest.raises(saccade.InputError, match="no budget fits; raise memory_limit"):
         loaded(folder, memory_limit=limit).ask(screen, "what?")
 
 
 def test_weights_that_alone_pass_the_limit_are_not_read(folder: Path) -> None:
-    limit = memory.weight_bytes(models.outline(folder)) - 1000
+    limit = memory.weight_bytes(models.load_lazy(folder)) - 1000
     gc.collect()
     mx.reset_peak_memory()
     before = mx.get_active_memory()

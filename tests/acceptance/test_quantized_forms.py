@@ -70,7 +70,7 @@ def test_a_quantized_model_is_the_model_of_its_floats(
         divisible = form is not None and weights[f"{name}.weight"].shape[1] % form[1] == 0
         assert (getattr(layer, "form", None) is not None) == divisible, name
         if divisible:
-            assert (layer.form.bits, layer.form.group_size) == form
+            assert (layer.spec.bits, layer.spec.group_size) == form
     assert not isinstance(packed.visual.blocks[0].mlp.down_proj, QuantizedLinear)  # 172 wide, as 3,420 is
     if rule in ("language", "mixed"):
         assert (np.asarray(packed.image_features(PIXELS, GRID)) == plain_features).all()

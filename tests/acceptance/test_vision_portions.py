@@ -27,7 +27,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> models.Model:
     """The plain path, as on a GPU, with small steps."""
     monkeypatch.setattr(cpu_ops, "applies", lambda *arrays: False)
     monkeypatch.setattr(attention, "is_fused", lambda *which: True)
-    monkeypatch.setattr(execution.fill, "__defaults__", (0, STEP))
+    monkeypatch.setattr(execution.map_rows, "__defaults__", (0, STEP))
     monkeypatch.setattr(attention, "_FUSED_QUERIES", STEP)
     return models.load(checkpoints.write(tmp_path))
 
@@ -45,7 +45,7 @@ class Portions(EvalBudget):
 @pytest.fixture
 def portions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     Portions.seen = []
-    monkeypatch.setattr(qwen2_5_vl, "EvalBudget", Portions)
+    monkeypatch.setattr(execution, "EvalBudget", Portions)
     return Portions.seen
 
 
@@ -87,9 +87,9 @@ def test_full_attention_counts_as_the_work_it_is(model: models.Model) -> None:
     tower = qwen2_5_vl.VisionModel.__new__(qwen2_5_vl.VisionModel)
     object.__setattr__(tower, "config", config)
     place = qwen2_5_vl.layout([(1, 128, 128)], config)
-    (_, windowed), (_, full) = (qwen2_5_vl.VisionModel._runs(tower, place, number) for number in (0, 7))
+    windowed, full = (qwen2_5_vl.VisionModel.segments(tower, place, number).costs for number in (0, 7))
     assert set(windowed) == {0}
-    assert full == [round(4 * 4 * 16384 * 1280 / (2 * (4 * 1280**2 + 3 * 1280 * 3420)))]
+    assert list(full) == [round(4 * 4 * 16384 * 1280 / (2 * (4 * 1280**2 + 3 * 1280 * 3420)))]
 
 
 def test_a_failed_evaluation_is_an_error_and_the_engine_goes_on(

@@ -177,8 +177,8 @@ def test_a_constrained_answer_is_a_box_in_the_image(tmp_path: Path, monkeypatch:
     assert not free.found
     # Quotes are made likely, or random weights would stay inside the label.
     likely = 1e3 * (mx.arange(1024) == loaded.prompts.token_bytes().index(b'"'))
-    head, step = loaded.model._head, CpuDecoder.__call__
-    monkeypatch.setattr(loaded.model, "_head", lambda hidden: head(hidden) + likely)
+    head, step = loaded.model.logits, CpuDecoder.__call__
+    monkeypatch.setattr(loaded.model, "logits", lambda hidden: head(hidden) + likely)
     monkeypatch.setattr(CpuDecoder, "__call__", lambda steps, *read: [logits + likely for logits in step(steps, *read)])
     answer = loaded.locate(image, "it", constrained=True, max_tokens=120)
     assert answer.finish == "stop"

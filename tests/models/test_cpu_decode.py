@@ -57,7 +57,7 @@ def test_products_taken_again() -> None:
     @given(SEEDS, st.integers(1, 5), st.integers(1, 300), st.integers(1, 300))
     def check(seed: int, rows: int, inner: int, count: int) -> None:
         x, weight, out = np.empty((rows, inner), np.float32), normal(seed, count, inner), normal(seed + 1, rows, count)
-        take, before = cpu_ops.again(x, weight, out), out.copy()
+        take, before = cpu_ops.bind_gemv(x, weight, out), out.copy()
         x[:] = normal(seed + 2, rows, inner)
         take(1.0)
         assert close(out, before + x @ weight.T, 1e-4)
@@ -112,7 +112,7 @@ def test_a_step_equals_the_plain_form(
     raw = checkpoints.config(**changes)
     model = models.load(checkpoints.write(tmp_path, raw, checkpoints.weights(raw)))
     assert cpu_decode.applies(model.model, model.head)
-    prompt = models.join([model.prompt(ids) for ids in PROMPTS[:rows]])
+    prompt = models.left_pad([model.prompt(ids) for ids in PROMPTS[:rows]])
     caches = [model.model.make_cache(prompt.padding) for _ in range(2)]
     for cache in caches:
         mx.eval(model.prefill(prompt, cache))
@@ -156,7 +156,7 @@ def by_turns(logits: mx.array) -> int:
 
 def said(model: models.Model, choose: Callable[[mx.array], int], ending: int | None, most: int) -> list[list[int]]:
     """What each of four rows says; the second is stopped after its third token by the caller."""
-    prompt = models.join([model.prompt(ids) for ids in PROMPTS])
+    prompt = models.left_pad([model.prompt(ids) for ids in PROMPTS])
     cache = model.model.make_cache(prompt.padding)
     made, done = [list[int]() for _ in PROMPTS], set[int]()
     logits = model.prefill(prompt, cache)

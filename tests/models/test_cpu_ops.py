@@ -92,7 +92,7 @@ def test_gates(scale: float) -> None:
 
 def test_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
     x, coordinates = normal(3, 900, 3, 2, 16), mx.array(np.random.RandomState(4).randint(0, 60, (900, 2)))
-    cos, sin = layers.plane(coordinates, 16, 10000.0)
+    cos, sin = layers.rotary_2d(coordinates, 16, 10000.0)
     found = np.array(layers.rotate_beginning(mx.array(x), 2, cos, sin))
     swapped = np.array(layers.rotate(mx.array(x)[:, 0], cos, sin))
     monkeypatch.setattr(cpu_ops, "applies", lambda *arrays: False)

@@ -119,6 +119,6 @@ def test_a_prompt_in_many_chunks_reads_as_one(
 ) -> None:
     case = CASES[3]
     for size in (1, 7, 64):
-        monkeypatch.setattr("mlx_saccade.models.model.PREFILL_CHUNK", size)
+        monkeypatch.setattr("mlx_saccade.models.generation.PREFILL_CHUNK", size)
         assert error(model(**case.inputs())[0, -1], golden[f"{case.name}/last"]) <= TOLERANCE
         assert model.generate(max_new_tokens=4, **case.inputs()) == golden[f"{case.name}/tokens"][:4].tolist()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mlx_saccade import models
 from mlx_saccade.errors import InputError
-from mlx_saccade.models import qwen2_5_vl
+from mlx_saccade.models import execution, qwen2_5_vl
 from mlx_saccade.preprocess import positions
 
 IDS = np.array([[5, 1002, *[1004] * 15, 1003, 7]])
@@ -36,8 +36,8 @@ def test_lists_and_rows_are_taken_too(model: models.Model) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"input_ids": IDS[:, :-4]}, "13 image tokens in the prompt, but the images given make 15"),
-        ({"pixel_values": None}, "15 image tokens in the prompt, but the images given make 0"),
+        ({"input_ids": IDS[:, :-4]}, "13 image tokens in the prompt, but the images make 15"),
+        ({"pixel_values": None}, "15 image tokens in the prompt, but the images make 0"),
         ({"pixel_values": PIXELS[:-4]}, "(60, 588)"),
         ({"pixel_values": PIXELS.astype(np.float32)}, "(60, 1176)"),
         ({"pixel_values": PIXELS.astype(np.int64)}, "int64"),
@@ -49,14 +49,14 @@ def test_lists_and_rows_are_taken_too(model: models.Model) -> None:
         ({"image_grid_thw": [[2, 6, 4]], "pixel_values": PIXELS[:48]}, "one frame"),
         ({"input_ids": IDS[0].astype(np.float32)}, "float32"),
         ({"input_ids": []}, "input_ids"),
-        ({"input_ids": np.concatenate([IDS[:, ::-1], IDS])}, "30 image tokens in the prompt, but the images given"),
+        ({"input_ids": np.concatenate([IDS[:, ::-1], IDS])}, "30 image tokens in the prompt, but the images make"),
         ({"input_ids": [[1, 1024]]}, "1..1024"),
         ({"input_ids": [[-1]]}, "-1..-1"),
-        ({"attention_mask": np.zeros_like(IDS)}, "padding has to be on the left"),
-        ({"attention_mask": np.arange(IDS.size)[None] < 9}, "padding has to be on the left"),
+        ({"attention_mask": np.zeros_like(IDS)}, "expected padding on the left"),
+        ({"attention_mask": np.arange(IDS.size)[None] < 9}, "expected padding on the left"),
         ({"attention_mask": np.full_like(IDS, 2)}, "0 and 1"),
         ({"attention_mask": np.ones((2, IDS.size))}, "0 and 1"),
-        ({"second_per_grid_ts": [1.0]}, "1 values for 0 videos"),
+        ({"second_per_grid_ts": [1.0]}, "got 1 for 0"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(model: models.Model, change: dict[str, Any], named: str) -> None:
@@ -114,7 +114,7 @@ def test_another_merge_size_is_what_the_message_divides_by(tmp_path: Path) -> No
         weights[f"visual.merger.mlp.{name}"] = np.ones(shape, np.float32)
     files = {"preprocessor_config.json": {**checkpoints.PREPROCESSOR, "merge_size": 1}}
     model = models.load(checkpoints.write(tmp_path, raw, weights, files=files))
-    with pytest.raises(InputError, match=r"15 image tokens .* make 60; .* / 1 of its grid"):
+    with pytest.raises(InputError, match=r"15 image tokens .* make 60\. .* / 1 of its grid"):
         model(IDS, PIXELS, GRID)
 
 
@@ -172,5 +172,5 @@ def test_an_image_takes_at_most_four_attention_calls_a_block(rows: int, columns:
 
 def test_whole_windows_are_one_call_and_stay_in_place() -> None:
     place = qwen2_5_vl.layout([(1, 16, 32)], models.VisionConfig())
-    assert place.windows == (qwen2_5_vl.Run(0, 8, 64),)
+    assert place.windows == (execution.Run(0, 8, 64),)
     assert place.from_windows is None

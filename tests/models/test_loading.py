@@ -181,8 +181,11 @@ def top(**changes: Any) -> Change:
         (top(eos_token_id=None), "eos_token_id is missing"),
         (top(eos_token_id=[]), "eos_token_id is missing"),
         (lambda raw: raw.pop("eos_token_id"), "eos_token_id is missing"),
-        (vision(window_size=8), "window_size is 8"),
-        (vision(window_size=27), "window_size is 27"),
+        (vision(window_size=8), "28 pixels of one token (patch_size x spatial_merge_size); got 8"),
+        (
+            vision(window_size=27),
+            "window_size: expected at least the 28 pixels of one token (patch_size x spatial_merge_size); got 27",
+        ),
         (vision(fullatt_block_indexes=[1, 4]), "fullatt_block_indexes"),
         (vision(fullatt_block_indexes=[-1]), "fullatt_block_indexes"),
         (vision(hidden_act="quick_gelu"), "quick_gelu"),
@@ -234,7 +237,7 @@ def test_an_odd_value_anywhere_is_read_or_refused_in_one_line(spelling: dict[str
                 place = place[key]
             place[way[-1]] = value
             try:
-                config = models.Config.from_dict(raw)
+                config = models.read_config(raw)
             except InputError as error:
                 assert "\n" not in str(error)
                 refused += 1
@@ -275,7 +278,7 @@ def test_a_value_that_would_be_misread_is_refused_by_name(key: str, value: objec
     raw = copy.deepcopy(checkpoints.CONFIG)
     (raw["vision_config"] if key == "tokens_per_second" else raw)[key] = value
     with pytest.raises(InputError, match=key):
-        models.Config.from_dict(raw)
+        models.read_config(raw)
 
 
 def test_a_head_that_contradicts_the_config_is_refused(tmp_path: Path) -> None:

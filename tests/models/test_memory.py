@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import mlx_saccade as saccade
 from mlx_saccade import models
 from mlx_saccade.models import attention, cpu_ops
-from mlx_saccade.models.attention import Run, is_fused, pieces
-from mlx_saccade.models.execution import EvalBudget
+from mlx_saccade.models.attention import is_fused, pieces
+from mlx_saccade.models.execution import EvalBudget, Run, Segments
 from mlx_saccade.preprocess import tower_memory
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -58,10 +58,10 @@ def test_many_images_share_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attention, "is_fused", lambda *which: False)
     q, k, v = (mx.random.normal((8 * 1024, 8, 8)) for _ in range(3))
     mx.eval(q, k, v)
-    runs = [Run(start * 1024, 1, 1024 - 4 * (start % 2)) for start in range(8)]  # 32 MB of scores each, none joined
+    runs = tuple(Run(start * 1024, 1, 1024 - 4 * (start % 2)) for start in range(8))  # 32 MB of scores each
     mx.reset_peak_memory()
     before = mx.get_active_memory()
-    mx.eval(attention.attend_in_mlx(q, k, v, runs, 1.0, EvalBudget(10**9, 1, 1), [0] * 8))
+    mx.eval(attention.attend_in_mlx(q, k, v, Segments(runs, (0,) * 8), 1.0, EvalBudget(10**9, 1, 1)))
     assert mx.get_peak_memory() - before < tower_memory.SCORE_BYTES + 40 * 2**20
 
 

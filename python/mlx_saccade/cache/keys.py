@@ -20,7 +20,7 @@ from mlx_saccade import _core
 from mlx_saccade.backend import device, mx
 
 if TYPE_CHECKING:
-    from mlx_saccade.models.qwen2_5_vl import VisionModel
+    from mlx_saccade.models.families import VisionModel
     from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["Key", "content", "planned", "rows", "tower"]
@@ -39,7 +39,7 @@ def tower(visual: VisionModel) -> Key:
     dtype is another tower. So do the folded mean and deviation, the configuration, the device and the MLX version.
     """
     state = hashlib.sha256(f"{device()} mlx {version('mlx')} {visual.config!r}".encode())
-    arrays: dict[str, mx.array] = dict(tree_flatten(visual.parameters()))  # type: ignore[no-untyped-call]
+    arrays: dict[str, mx.array] = dict(tree_flatten(visual.parameters()))
     arrays |= {f"folded {number}": array for number, array in enumerate(visual.patch_embed.folded)}
     for name, array in sorted(arrays.items()):
         state.update(f"\n{name} {array.dtype} {array.shape}\n".encode())

@@ -15,7 +15,7 @@ from mlx_saccade.cache.features import FeatureCache
 from mlx_saccade.cache.keys import Key
 from mlx_saccade.cache.lru import ByteLRU
 from mlx_saccade.cache.prefixes import PrefixCache
-from mlx_saccade.models.qwen2_5_vl import VisionModel
+from mlx_saccade.models.families import VisionModel
 
 __all__ = ["FOLDER_LIMIT", "MEMORY_LIMIT", "Counters", "Counts", "EngineCache"]
 

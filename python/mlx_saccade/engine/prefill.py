@@ -13,7 +13,7 @@ from mlx_saccade.backend import mx
 from mlx_saccade.engine.answer import StageTimer
 from mlx_saccade.engine.encoder import EncodedMedia
 from mlx_saccade.engine.sampling import Progress, RandomSampler, Sampling
-from mlx_saccade.models import KVCache, Model, Prompt, Sampler, greedy, join
+from mlx_saccade.models import KVCache, Model, Prompt, Sampler, greedy, left_pad
 
 __all__ = [
     "Allowed",
@@ -131,7 +131,7 @@ def prefill_rows(
     features = [[medium.features() for medium in media] for _, media in rows]
     with timer.stage("prefill"):
         prompts = [embed(model, ids, media, vectors) for (ids, media), vectors in zip(rows, features, strict=True)]
-        prompt = join(prompts)
+        prompt = left_pad(prompts)
         cache = model.model.make_cache(prompt.padding)
         report = None if progress is None else lambda done, total: progress("prefill", done, total)
         logits = model.prefill(prompt, cache, report)

@@ -1,8 +1,8 @@
-"""A float checkpoint in, a quantized one out, in the form of mlx-community: mlx-vlm and mlx-swift read it too.
+"""Conversion of a float checkpoint to a quantized one in mlx-community's form, which mlx-vlm and mlx-swift read too.
 
-Layers are quantized by `mlx.core.quantize` in the precision they are stored in. Layers whose width is no multiple of
-the group (the tower's MLP, 3,420 wide, for one) stay float, as does the whole tower unless it is asked for: it is a
-small part of the bytes, and what it loses cannot be made up for later.
+`mlx.core.quantize` quantizes layers in their stored precision. Layers whose width is not a multiple of the group stay
+float, for example the tower's MLP of width 3,420. So does the whole tower by default: it is a small part of the bytes,
+and its losses reach every token.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ __all__ = ["BITS", "GROUPS", "SHARD_BYTES", "Conversion", "convert"]
 
 BITS = (3, 4, 5, 6, 8)
 SHARD_BYTES = 5_000_000_000
-"""Most bytes of tensors in one file, as the hub has it."""
+"""Most bytes of tensors in one file, as on the hub."""
 
 _COPIED = (".json", ".jinja", ".txt", ".model")
 _LEGAL = ("LICENSE", "NOTICE")
-_MARGIN = 64 * 2**20  # for what is not tensors
+_MARGIN = 64 * 2**20  # bytes for files other than tensors
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was written.
+    """A finished conversion.
 
     Attributes:
         folder: the new checkpoint.
         files: names of its weights files.
-        source_bytes: of tensors, before.
-        bytes: of tensors, now.
-        quantized: layers, by published name, and their form.
-        kept: layers that were to be quantized and stayed float, their width being no multiple of the group.
+        source_bytes: bytes of the source's tensors.
+        bytes: bytes of the new tensors.
+        quantized: packing of the quantized layers, by published name.
+        kept: layers that stay float because their width is not a multiple of the group.
         ignored: keys of config.json that change nothing.
     """
 
@@ -60,32 +60,32 @@ class Conversion:
 
 @dataclass(frozen=True)
 class _Tensor:
-    """One of the source, and what becomes of it."""
+    """A tensor of the source with its packing, None for float."""
 
     name: str
     value: mx.array
-    form: QuantSpec | None
+    spec: QuantSpec | None
 
     @property
     def bytes(self) -> int:
-        if self.form is None:
+        if self.spec is None:
             return int(self.value.nbytes)
-        scales = 2 * self.value.size // self.form.group_size * self.value.itemsize
-        return int(self.value.size * self.form.bits // 8 + scales)
+        scales = 2 * self.value.size // self.spec.group_size * self.value.itemsize
+        return int(self.value.size * self.spec.bits // 8 + scales)
 
     def parts(self) -> dict[str, mx.array]:
-        """The tensors to write, by mlx-community's names, evaluated."""
+        """Return the tensors to write, by mlx-community's names, evaluated."""
         name, value = mlx_name(self.name), self.value
-        made: dict[str, mx.array] = {}
-        if self.form is None:
+        written: dict[str, mx.array] = {}
+        if self.spec is None:
             # The convolution's channels are last there.
-            made[name] = mx.contiguous(value.transpose(0, 2, 3, 4, 1) if value.ndim == 5 else value)
+            written[name] = mx.contiguous(value.transpose(0, 2, 3, 4, 1) if value.ndim == 5 else value)
         else:
-            packed = mx.quantize(value, group_size=self.form.group_size, bits=self.form.bits)
+            packed = mx.quantize(value, group_size=self.spec.group_size, bits=self.spec.bits)
             layer = name.removesuffix("weight")
-            made = dict(zip((name, f"{layer}scales", f"{layer}biases"), packed, strict=True))
-        mx.eval(made)
-        return made
+            written = dict(zip((name, f"{layer}scales", f"{layer}biases"), packed, strict=True))
+        mx.eval(written)
+        return written
 
 
 def convert(
@@ -101,18 +101,18 @@ def convert(
     """Quantize a checkpoint.
 
     Args:
-        source: folder of a float checkpoint; `mlx_saccade.checkpoint.hub.find` gives that of a hub id.
-        target: folder to be made. It appears whole or not at all.
-        bits: of the language model's weights, embedding and head included: 3, 4, 5, 6 or 8.
-        group_size: weights that share a scale: 32, 64 or 128.
-        vision_bits: of the tower's; None leaves it float.
-        shard_bytes: most bytes of tensors in one file.
-        progress: called with the bytes of the source done and all of them.
+        source: folder of a float checkpoint; `mlx_saccade.checkpoint.hub.find` returns that of a hub id.
+        target: new folder. It appears whole or not at all.
+        bits: bits of the language model's weights, embedding and head included: 3, 4, 5, 6 or 8; default 4.
+        group_size: weights that share a scale: 32, 64 or 128; default 64.
+        vision_bits: bits of the tower's weights; default None leaves them float.
+        shard_bytes: most bytes of tensors in one file; default 5 GB.
+        progress: called with (bytes done, bytes in all) of the source.
 
     Raises:
         FileNotFoundError: as `mlx_saccade.models.load`.
         InputError: a source that does not load or is quantized already, a target that exists or cannot be written, a
-            disk too full, other bits or groups.
+            full disk, other bits or groups.
     """
     for name, value, known in (("bits", bits, BITS), ("group_size", group_size, GROUPS)):
         _check_choice(name, value, known)
@@ -123,7 +123,7 @@ def convert(
     free = shutil.disk_usage(place.parent).free
     if free < work.bytes + _MARGIN:
         needed = f"needs {work.bytes + _MARGIN:,} bytes, and the disk has {free:,}"
-        raise InputError(f"{place}: {needed}; name another place")
+        raise InputError(f"{place}: {needed}. Name a folder on another disk")
     part = part_beside(place)
     part.mkdir()
     try:
@@ -131,7 +131,7 @@ def convert(
         text = json.dumps(work.config, indent=2) + "\n"
         (part / "config.json").write_text(text, encoding="utf-8")
         _copy_rest(folder, part)
-        loading.read(part)
+        loading.read_checkpoint(part)
         _publish(part, place)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -141,10 +141,11 @@ def convert(
 
 @dataclass(frozen=True)
 class _Work:
-    """What is to be written; the names of `Conversion` mean the same here.
+    """A conversion before it is written; other attributes as in `Conversion`.
 
-    shards: tensors, file by file. A tensor is in memory as long as something holds it, and these alone do.
-    config: of the new config.json.
+    Attributes:
+        shards: tensors of each file. Nothing else refers to them, so each is freed when it leaves its shard.
+        config: the new config.json.
     """
 
     shards: list[list[_Tensor]]
@@ -157,51 +158,51 @@ class _Work:
 
 
 def _work(folder: Path, default: QuantSpec, vision_bits: int | None, shard_bytes: int) -> _Work:
-    """Read a float checkpoint and choose what becomes of each of its tensors."""
-    model, weights, _ = loading.read(folder)
+    """Read a float checkpoint and choose the packing of each tensor."""
+    model, weights, _ = loading.read_checkpoint(folder)
     if model.config.quantization is not None:
-        raise InputError(f"{folder}: is quantized already; convert the float checkpoint that it was made from")
+        raise InputError(f"{folder}: is quantized already. Convert its float checkpoint")
     layers = {name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Embedding)}
-    wanted = {name: form for name in layers if (form := _form(name, default, vision_bits))}
-    fits = {name: form for name, form in wanted.items() if weights[f"{name}.weight"].shape[1] % form.group_size == 0}
-    forms = {f"{name}.weight": form for name, form in fits.items()}
-    tensors = [_Tensor(name, value, forms.get(name)) for name, value in sorted(weights.items())]
+    specs = {name: spec for name in layers if (spec := _layer_spec(name, default, vision_bits))}
+    fits = {name: spec for name, spec in specs.items() if weights[f"{name}.weight"].shape[1] % spec.group_size == 0}
+    packing = {f"{name}.weight": spec for name, spec in fits.items()}
+    tensors = [_Tensor(name, value, packing.get(name)) for name, value in sorted(weights.items())]
     return _Work(
         shards=_shards(tensors, shard_bytes),
         config=_config(read_json(folder / "config.json"), model.config, default, fits, weights),
         source_bytes=sum(int(tensor.value.nbytes) for tensor in tensors),
         bytes=sum(tensor.bytes for tensor in tensors),
         quantized=dict(sorted(fits.items())),
-        kept=tuple(sorted(set(wanted) - set(fits))),
+        kept=tuple(sorted(set(specs) - set(fits))),
         ignored=model.config.ignored,
     )
 
 
 def _check_choice(name: str, value: Any, known: tuple[int, ...]) -> None:
     if type(value) is not int or value not in known:
-        raise InputError(f"{name} is {value!r}; choose one of {', '.join(map(str, known))}")
+        raise InputError(f"{name}: expected one of {', '.join(map(str, known))}; got {value!r}")
 
 
 def _new_folder(target: Path) -> Path:
-    """Refuse a target that is there, or that could not be made."""
+    """Return the absolute target; refuse one that exists or cannot be made."""
     if target.exists() or target.is_symlink():
-        raise InputError(f"{target}: exists already; name a folder that does not, nothing is overwritten")
+        raise InputError(f"{target}: exists already, and nothing is overwritten. Name a new folder")
     parent = target.absolute().parent
     if not parent.is_dir():
-        raise InputError(f"{target}: the folder {parent} does not exist; create it or name another")
+        raise InputError(f"{target}: the folder {parent} does not exist. Create it or name another")
     if not os.access(parent, os.W_OK):
-        raise InputError(f"{target}: the folder {parent} is not writable; name a folder elsewhere")
+        raise InputError(f"{target}: the folder {parent} is not writable. Name a folder elsewhere")
     return parent / target.name
 
 
-def _form(layer: str, default: QuantSpec, vision_bits: int | None) -> QuantSpec | None:
+def _layer_spec(layer: str, default: QuantSpec, vision_bits: int | None) -> QuantSpec | None:
     if not layer.startswith("visual."):
         return default
     return None if vision_bits is None else QuantSpec(vision_bits, default.group_size)
 
 
 def _shards(tensors: Sequence[_Tensor], most: int) -> list[list[_Tensor]]:
-    """Tensors in their order, as many a file as fit; one that is larger alone has its own."""
+    """Return tensors in their order, as many in each file as fit; a larger one has a file of its own."""
     shards: list[list[_Tensor]] = [[]]
     room = most
     for tensor in tensors:
@@ -216,7 +217,7 @@ def _shards(tensors: Sequence[_Tensor], most: int) -> list[list[_Tensor]]:
 def _write_shards(
     folder: Path, shards: Sequence[list[_Tensor]], total: int, progress: Callable[[int, int], None] | None
 ) -> tuple[str, ...]:
-    """Quantize and write, emptying the shards on the way; `total` is the source's bytes."""
+    """Quantize, write and empty the shards; `total` is the bytes of the source."""
     done, count = 0, len(shards)
     places: dict[str, str] = {}
     size = 0
@@ -224,16 +225,16 @@ def _write_shards(
         f"model-{n + 1:05}-of-{count:05}.safetensors" if count > 1 else "model.safetensors" for n in range(count)
     )
     for name, shard in zip(names, shards, strict=True):
-        made: dict[str, mx.array] = {}
+        parts: dict[str, mx.array] = {}
         while shard:
             tensor = shard.pop(0)
-            made |= tensor.parts()
+            parts |= tensor.parts()
             done += int(tensor.value.nbytes)
             if progress is not None:
                 progress(done, total)
-        mx.save_safetensors(str(folder / name), made, metadata={"format": "mlx"})
-        places |= dict.fromkeys(made, name)
-        size += sum(int(value.nbytes) for value in made.values())
+        mx.save_safetensors(str(folder / name), parts, metadata={"format": "mlx"})
+        places |= dict.fromkeys(parts, name)
+        size += sum(int(value.nbytes) for value in parts.values())
     if count > 1:
         index = {"metadata": {"total_size": size}, "weight_map": dict(sorted(places.items()))}
         (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
@@ -244,15 +245,15 @@ def _config(
     raw: dict[str, Any],
     config: Config,
     default: QuantSpec,
-    forms: Mapping[str, QuantSpec],
+    specs: Mapping[str, QuantSpec],
     weights: Mapping[str, mx.array],
 ) -> dict[str, Any]:
-    """The source's, with `quantization`, and the flat spelling beside a nested one: mlx-vlm reads that alone."""
+    """Return the source's config with `quantization`, and with the flat spelling, the only one that mlx-vlm reads."""
     table: dict[str, Any] = {"group_size": default.group_size, "bits": default.bits, "mode": "affine"}
-    for name, form in sorted(forms.items()):
-        # mlx-vlm leaves layers alone whose size 64 does not divide, unless they are named.
-        if form != default or weights[f"{name}.weight"].size % 64:
-            table[mlx_name(name)] = {"group_size": form.group_size, "bits": form.bits}
+    for name, spec in sorted(specs.items()):
+        # mlx-vlm skips layers whose size 64 does not divide, unless they are named.
+        if spec != default or weights[f"{name}.weight"].size % 64:
+            table[mlx_name(name)] = {"group_size": spec.group_size, "bits": spec.bits}
     text = config.text
     rope = {"type": "mrope", "mrope_section": list(text.mrope_section)}
     flat = {
@@ -274,7 +275,7 @@ def _config(
 
 
 def _copy_rest(source: Path, target: Path) -> None:
-    """Tokenizer, template, preprocessor, generation defaults, license: everything that is neither weights nor code."""
+    """Copy everything that is neither weights nor code: tokenizer, template, preprocessor, license and others."""
     for path in sorted(source.iterdir()):
         known = path.suffix in _COPIED or path.name.split(".")[0] in _LEGAL
         if known and not (target / path.name).exists() and not path.name.endswith(".index.json") and not path.is_dir():
@@ -283,10 +284,10 @@ def _copy_rest(source: Path, target: Path) -> None:
 
 
 def _publish(part: Path, place: Path) -> None:
-    """Give the finished folder its name; its files reach the disk before that."""
+    """Sync the finished files to disk, then give the folder its name."""
     for path in part.iterdir():
         with path.open("rb") as stream:
             os.fsync(stream.fileno())
     if place.exists() or place.is_symlink():
-        raise InputError(f"{place}: has come into being meanwhile; name a folder that does not exist")
+        raise InputError(f"{place}: appeared during the conversion. Name a new folder")
     part.rename(place)

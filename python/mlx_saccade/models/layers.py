@@ -1,7 +1,7 @@
-"""Rotary positions: of patches in the plane, and of tokens in time, height and width.
+"""Layers that the families share: the patch embedding, rotary positions, gates, and a norm.
 
-Angles are float32 whatever the model computes in, and one for each pair of values that they turn; symbols in shapes:
-N patches, B batch, L tokens, d head width.
+Symbols in shapes: N patches, D width, H heads, d head width, B batch, L tokens, I inner width of an MLP. Rotary angles
+are float32 in every precision, one angle for each pair of values.
 """
 
 from __future__ import annotations
@@ -10,12 +10,78 @@ from collections.abc import Sequence
 
 from mlx_saccade.backend import mx, nn
 from mlx_saccade.models import cpu_ops
+from mlx_saccade.models.config import VisionConfig
 
-__all__ = ["frequencies", "mrope", "plane", "quick_gelu", "rotate", "rotate_beginning", "swiglu"]
+__all__ = [
+    "PatchEmbed",
+    "PatchProjection",
+    "frequencies",
+    "mrope",
+    "normalize",
+    "quick_gelu",
+    "rotary_2d",
+    "rotate",
+    "rotate_beginning",
+    "swiglu",
+]
 
 
-def plane(coordinates: mx.array, head_dim: int, theta: float) -> tuple[mx.array, mx.array]:
-    """Cosine and sine of the two-dimensional rotary embedding: rows turn the first quarter of a head, columns the next.
+class PatchProjection(nn.Module):
+    """The weight of a convolution whose stride is its kernel: a matrix on flattened patches."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        side = config.patch_size
+        self.weight = mx.zeros((config.hidden_size, config.in_channels, config.temporal_patch_size, side, side))
+
+
+class PatchEmbed(nn.Module):
+    """The embedding of patches in either layout; `fold` prepares it for the native one."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.proj = PatchProjection(config)
+        self._still: tuple[mx.array, mx.array] | None = None
+
+    def fold(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Fold the two equal frames of a still and (pixel / 255 - mean) / std into one float32 matrix and a bias.
+
+        Args:
+            mean: mean of each channel, for pixels in 0..1.
+            std: standard deviation of each channel.
+        """
+        weight = self.proj.weight.astype(mx.float32).sum(axis=2)  # [D, channel, y, x]
+        scale = mx.array(list(std), dtype=mx.float32)[:, None, None]
+        shift = mx.array(list(mean), dtype=mx.float32)[:, None, None] / scale
+        matrix = (weight / (255.0 * scale)).reshape(weight.shape[0], -1).T  # [588, D]
+        self._still = (mx.contiguous(matrix), -(weight * shift).sum(axis=(1, 2, 3)))
+
+    @property
+    def folded(self) -> tuple[mx.array, mx.array]:
+        """The native layout's matrix [588, D] and bias [D], both float32."""
+        if self._still is None:
+            raise RuntimeError("fold() has not run")
+        return self._still
+
+    def __call__(self, patches: mx.array) -> mx.array:
+        """Embed uint8 [N, 588] or float [N, 1176]: [N, D] in the weights' precision."""
+        weight = self.proj.weight
+        if patches.dtype == mx.uint8:
+            matrix, bias = self.folded
+            return mx.addmm(bias, patches.astype(mx.float32), matrix).astype(weight.dtype)
+        return patches.astype(weight.dtype) @ weight.reshape(weight.shape[0], -1).T  # [N, 1176] @ [1176, D]
+
+
+def normalize(norm: nn.Module, x: mx.array) -> mx.array:
+    """Apply a norm in the precision of its weight, whatever that of x."""
+    out: mx.array = norm(x).astype(norm.weight.dtype)
+    return out
+
+
+def rotary_2d(coordinates: mx.array, head_dim: int, theta: float) -> tuple[mx.array, mx.array]:
+    """Return cosine and sine of two-dimensional rotary positions.
+
+    Rows turn the first quarter of a head's values, columns the second.
 
     Args:
         coordinates: [N, 2] (row, column).
@@ -27,14 +93,14 @@ def plane(coordinates: mx.array, head_dim: int, theta: float) -> tuple[mx.array,
     """
     frequencies = 1.0 / theta ** (mx.arange(0, head_dim // 2, 2, dtype=mx.float32) / (head_dim // 2))
     angles = coordinates.astype(mx.float32)[:, :, None] * frequencies  # [N, 2, d/4]
-    angles = angles.reshape(len(coordinates), 1, head_dim // 2)
+    angles = angles.reshape(len(coordinates), 1, head_dim // 2)  # [N, 1, d/2]
     return mx.cos(angles), mx.sin(angles)
 
 
 def mrope(position_ids: mx.array, head_dim: int, theta: float, sections: Sequence[int]) -> tuple[mx.array, mx.array]:
-    """Cosine and sine of M-RoPE.
+    """Return cosine and sine of M-RoPE.
 
-    The head's d / 2 frequencies are cut into three consecutive sections; time turns the first, height the second,
+    The head's d / 2 frequencies are cut into three consecutive sections: time turns the first, height the second,
     width the third.
 
     Args:
@@ -51,12 +117,12 @@ def mrope(position_ids: mx.array, head_dim: int, theta: float, sections: Sequenc
     for axis, size in enumerate(sections):
         parts.append(angles[axis, :, :, start : start + size])
         start += size
-    turned = mx.concatenate(parts, axis=-1)[:, None]
-    return mx.cos(turned), mx.sin(turned)
+    turns = mx.concatenate(parts, axis=-1)[:, None]  # [B, 1, L, d/2]
+    return mx.cos(turns), mx.sin(turns)
 
 
 def frequencies(head_dim: int, theta: float) -> mx.array:
-    """Of M-RoPE, float32 [d/2]."""
+    """Return the frequencies of M-RoPE, float32 [d/2]."""
     return 1.0 / theta ** (mx.arange(0, head_dim, 2, dtype=mx.float32) / head_dim)
 
 
@@ -64,21 +130,21 @@ def rotate(x: mx.array, cos: mx.array, sin: mx.array) -> mx.array:
     """Turn the pairs (i, i + d/2) of the last axis by the given angles, in float32.
 
     Args:
-        x: [..., d], no longer to be used: its memory may hold the result.
+        x: [..., d]; do not use it afterwards, its memory may hold the result.
         cos: broadcasts to [..., d/2].
         sin: as cos.
     """
     if x.size > cpu_ops.FEW and cpu_ops.applies(x, cos, sin):
         cpu_ops.rotate_in_place(cpu_ops.view(x), cpu_ops.view(cos), cpu_ops.view(sin))
         return x
-    return _turn(x, cos, sin)
+    return _rotate(x, cos, sin)
 
 
 def rotate_beginning(x: mx.array, count: int, cos: mx.array, sin: mx.array) -> mx.array:
-    """As `rotate`, the first `count` of axis 1 alone; the rest stays as it is.
+    """Turn the first `count` entries of axis 1 as `rotate` does; the rest stays.
 
     Args:
-        x: [N, A, H, d], no longer to be used.
+        x: [N, A, H, d]; do not use it afterwards.
         count: at most A.
         cos: [N, 1, d/2].
         sin: as cos.
@@ -86,20 +152,19 @@ def rotate_beginning(x: mx.array, count: int, cos: mx.array, sin: mx.array) -> m
     if cpu_ops.applies(x, cos, sin):
         cpu_ops.rotate_in_place(cpu_ops.view(x)[:, :count], cpu_ops.view(cos)[:, None], cpu_ops.view(sin)[:, None])
         return x
-    return mx.concatenate([_turn(x[:, :count], cos[:, None], sin[:, None]), x[:, count:]], axis=1)
+    return mx.concatenate([_rotate(x[:, :count], cos[:, None], sin[:, None]), x[:, count:]], axis=1)
 
 
-def _turn(x: mx.array, cos: mx.array, sin: mx.array) -> mx.array:
+def _rotate(x: mx.array, cos: mx.array, sin: mx.array) -> mx.array:
     first, second = mx.split(x.astype(mx.float32), 2, axis=-1)
     return mx.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1).astype(x.dtype)
 
 
-# What makes the MLPs nonlinear: SwiGLU, silu(gate) x up (arXiv 2002.05202), and the quick GELU, x sigmoid(1.702 x).
 def swiglu(gate: mx.array, up: mx.array) -> mx.array:
-    """silu(gate) x up.
+    """Return silu(gate) x up (arXiv 2002.05202).
 
     Args:
-        gate: [..., I], no longer to be used: its memory may hold the result.
+        gate: [..., I]; do not use it afterwards, its memory may hold the result.
         up: [..., I].
     """
     if gate.size > cpu_ops.FEW and cpu_ops.applies(gate, up):
@@ -112,7 +177,7 @@ def swiglu(gate: mx.array, up: mx.array) -> mx.array:
 
 
 def quick_gelu(x: mx.array) -> mx.array:
-    """The product of x and sigmoid(1.702 x); x [..., I] is no longer to be used: its memory may hold the result."""
+    """Return x times sigmoid(1.702 x); do not use x [..., I] afterwards, its memory may hold the result."""
     if x.size > cpu_ops.FEW and cpu_ops.applies(x):
         cpu_ops.quick_gelu_in_place(cpu_ops.view(x).reshape(-1, x.shape[-1]))
         return x

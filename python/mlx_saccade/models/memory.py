@@ -1,7 +1,7 @@
-"""How much memory a request will take, before it runs: the tower's peak for its largest image, and the prefill's.
+"""Prediction of a request's memory before it runs: the peak of the tower for its largest image, and of the prefill.
 
-The numbers are those that `mx.get_peak_memory` shows: arrays of MLX. Decoded images, a few bytes a pixel, and the
-interpreter come on top.
+The numbers are those of `mx.get_peak_memory`, arrays of MLX. Decoded images, a few bytes for each pixel, and the
+interpreter are not in them.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from mlx_saccade.models import cpu_ops
 from mlx_saccade.models.attention import is_fused
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.config import Config, VisionConfig
-from mlx_saccade.models.model import PREFILL_CHUNK, Model
+from mlx_saccade.models.generation import PREFILL_CHUNK
+from mlx_saccade.models.model import Model
 from mlx_saccade.models.quantization import ROWS_TO_UNPACK, unpacked_bytes
 from mlx_saccade.preprocess import tower_memory
 from mlx_saccade.preprocess.tower_memory import VisionTower
 
-__all__ = ["Estimate", "estimate", "tower_bytes", "weight_bytes"]
+__all__ = ["Estimate", "estimate", "prefill_bytes", "tower_bytes", "weight_bytes"]
 
 _NAMES = {mx.float32: "float32", mx.bfloat16: "bfloat16", mx.float16: "float16"}
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Predicted bytes.
+    """A prediction in bytes.
 
     Attributes:
-        weights: of the whole model; they are there already.
+        weights: the whole model, which is in memory already.
         vision: beyond the weights, while the largest image goes through the tower.
-        prefill: beyond the weights, while the language model reads the prompt; what is kept for the answer included.
+        prefill: beyond the weights, while the language model reads the prompt, with room for the answer.
     """
 
     weights: int
@@ -43,47 +44,47 @@ class Estimate:
 
     @property
     def peak(self) -> int:
-        """The most at any time."""
+        """Highest total at any time."""
         return self.weights + max(self.vision, self.prefill)
 
 
 def weight_bytes(model: Model) -> int:
-    """Bytes of a model's weights, with the patch embedding's folded form."""
+    """Return the bytes of a model's weights, with the patch embedding's folded form."""
     named: Any = tree_flatten(model.parameters())
     folded = model.visual.patch_embed.folded
     return sum(int(array.nbytes) for _, array in named) + sum(part.nbytes for part in folded)
 
 
 def estimate(model: Model, media: Sequence[tuple[int, int]], prompt: int, answer: int, *, rows: int = 1) -> Estimate:
-    """Predict a request, or several that are read at once.
+    """Predict the memory of a request, or of several in one batch.
 
     Args:
-        model: loaded.
-        media: (patches, frames) of each image and video, in order; the patches of all its frames.
-        prompt: tokens, media included; of several, the longest's.
-        answer: tokens it may have.
-        rows: how many are read at once; `media` are those of all.
+        model: a loaded model.
+        media: (patches, frames) of each image and video in order; patches of all its frames.
+        prompt: tokens of the longest prompt, media included.
+        answer: most tokens of an answer.
+        rows: prompts in the batch; `media` are those of all.
     """
-    config, dtype = model.config, model.visual.merger.ln_q.weight.dtype
+    config, dtype = model.config, model.visual.dtype
     unit = config.vision.spatial_merge_size**2
-    seen = vision = 0
-    written_out = unpacked_bytes(model.visual)
+    features = vision = 0
+    unpacked = unpacked_bytes(model.visual)
     for patches, frames in media:
-        vision = max(vision, seen + tower_bytes(config.vision, patches, frames, dtype) + written_out)
-        seen += patches // unit * config.vision.out_hidden_size * dtype.size
-    many = [*model.model.layers, *([model.head] if rows >= ROWS_TO_UNPACK else [])]
-    prefill = rows * prefill_bytes(config, prompt, answer, dtype) + seen + unpacked_bytes(*many)
+        vision = max(vision, features + tower_bytes(config.vision, patches, frames, dtype) + unpacked)
+        features += patches // unit * config.vision.out_hidden_size * dtype.size
+    layers = [*model.model.layers, *([model.head] if rows >= ROWS_TO_UNPACK else [])]
+    prefill = rows * prefill_bytes(config, prompt, answer, dtype) + features + unpacked_bytes(*layers)
     return Estimate(weight_bytes(model), vision, prefill)
 
 
 def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype) -> int:
-    """Peak of the tower over one image or video beyond its weights: `tower_memory.predict_memory`, and the output.
+    """Return the peak of the tower for one image or video beyond its weights, the output included.
 
     Args:
-        config: of the tower.
-        patches: of all frames.
-        frames: that attend apart from each other. A video comes in the reference layout, float32 and two frames deep.
-        dtype: computed in.
+        config: shape of the tower.
+        patches: patches of all frames.
+        frames: frames that attend apart. A video has the reference layout, float32 with two frames in a patch.
+        dtype: precision of the computation.
     """
     tower = VisionTower(
         "",
@@ -103,21 +104,21 @@ def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype
         chunk, together = tower_memory.query_chunk(length, heads), heads
     memory = tower_memory.predict_memory(tower, patches, dtype=_NAMES[dtype], query_chunk=chunk or None, heads=together)
     scores = min(memory.scores, together * chunk * length * 4)
-    moving = patches * config.patch_width * 4 if frames > 1 else 0
+    video = patches * config.patch_width * 4 if frames > 1 else 0
     features = patches // config.spatial_merge_size**2 * config.out_hidden_size * dtype.size
-    return memory.patches + moving + memory.residual + memory.activations + scores + features
+    return patches * config.still_width + video + memory.residual + memory.activations + scores + features
 
 
 def prefill_bytes(config: Config, prompt: int, answer: int, dtype: mx.Dtype) -> int:
-    """Peak of reading a prompt in chunks beyond the weights, and of the answer's keys and values.
+    """Return the peak of reading a prompt in chunks beyond the weights, with the answer's keys and values.
 
-    Embeddings, keys and values of all layers in steps of `KVCache.STEP`, one layer's
-    once more while it grows, a chunk's activations and, where no kernel is fused, its scores.
+    It holds embeddings, keys and values of all layers in steps of `KVCache.STEP`, one layer's again while it grows, a
+    chunk's activations and, without a fused kernel, its scores.
     """
     text, size = config.text, dtype.size
     chunk = min(PREFILL_CHUNK, prompt)
-    kept = -(-(prompt + answer) // KVCache.STEP) * KVCache.STEP
-    layer = 2 * text.num_key_value_heads * text.head_dim * kept * size
+    capacity = -(-(prompt + answer) // KVCache.STEP) * KVCache.STEP
+    layer = 2 * text.num_key_value_heads * text.head_dim * capacity * size
     wide = chunk * (4 * text.hidden_size + 2 * text.intermediate_size) * size
     if dtype == mx.float32 and device() == "cpu":
         scores = min(cpu_ops.queries(prompt), chunk) * prompt * 4

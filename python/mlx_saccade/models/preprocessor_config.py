@@ -1,8 +1,8 @@
-"""How a checkpoint wants its pixels: preprocessor_config.json, held to what this package computes.
+"""The normalization and size limits of a checkpoint: preprocessor_config.json, read and checked.
 
-transformers 5 may write the same values as `image_processor` of processor_config.json, and reads those first. What a
-file leaves out is the reference's default (transformers 5.23.0, models/qwen2_vl/image_processing_qwen2_vl.py); a
-value that asks for other arithmetic is refused, since ignoring it would give other pixels without a word.
+transformers 5 may write the same values as `image_processor` of processor_config.json, and reads those first. A missing
+value takes the reference's default (transformers 5.23.0, models/qwen2_vl/image_processing_qwen2_vl.py). A value that
+means other arithmetic is refused, because ignoring it would change pixels without an error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RESCALE = 1 / 255
 _EDGES = {"min_pixels": "shortest_edge", "max_pixels": "longest_edge"}
 _SIZE_KEYS = {*_EDGES, *_EDGES.values()}
 _DEFAULT_LIMITS = {"min_pixels": 56 * 56, "max_pixels": 28 * 28 * 1280}
-# Steps that are always done, and steps that never are; null means the reference's default, which is the same.
+# Steps that always run, and steps that never do; null means the reference's default, which is the same.
 _STEPS = {"do_resize": True, "do_rescale": True, "do_normalize": True, "do_center_crop": False, "do_pad": False}
 # (key of the file, attribute of the tower, the reference's default)
 _SHAPES = (
@@ -45,9 +45,9 @@ class Preprocessor:
     """Normalization and size limits of a checkpoint.
 
     Attributes:
-        mean: what is taken from red, green, blue in 0..1.
-        std: what they are then divided by; above 0.
-        pixel_limits: (min_pixels, max_pixels) of a resized image; None where the file does not say.
+        mean: mean of red, green and blue, for pixels in 0..1.
+        std: standard deviation of red, green and blue, above 0.
+        pixel_limits: (min_pixels, max_pixels) of a resized image; None if the file has none.
         notes: sentences on values that the checkpoint leaves out.
     """
 
@@ -61,8 +61,8 @@ def read(folder: Path, vision: VisionConfig, family: str = "qwen2.5-vl") -> Prep
     """Read and check the file of a checkpoint folder.
 
     Args:
-        folder: of the checkpoint.
-        vision: the tower that the pixels are for.
+        folder: the checkpoint.
+        vision: shape of the tower that reads the pixels.
         family: name of the family, whose published values a checkpoint without either file takes.
 
     Raises:
@@ -114,10 +114,10 @@ def _check_shapes(raw: Mapping[str, Any], path: Path, vision: VisionConfig) -> N
 
 
 def pixel_limits(folder: Path) -> tuple[int, int] | None:
-    """(min_pixels, max_pixels) of a checkpoint folder in any spelling; None where it does not say.
+    """Return (min_pixels, max_pixels) of a checkpoint folder in any spelling; None if it has none.
 
     Raises:
-        InputError: limits that are no positive whole numbers, or the lower above the upper.
+        InputError: limits that are not positive whole numbers, or a lower limit above the upper.
     """
     located = _find(folder)
     return _limits(*located)[0] if located else None

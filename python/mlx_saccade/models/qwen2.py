@@ -1,4 +1,4 @@
-"""The language model of Qwen2.5-VL: a Qwen2 decoder whose rotary positions have three parts, time, height and width.
+"""The language model of Qwen2-VL and Qwen2.5-VL: a Qwen2 decoder with rotary positions in time, height and width.
 
 Follows arXiv 2409.12191, section 2.1 (M-RoPE), and `Qwen2_5_VLTextModel` of transformers 5.23.0. Attribute names are
 the checkpoint's keys. Symbols in shapes: B batch, L new tokens, D width, H heads, K key heads, d = D / H.
@@ -6,34 +6,37 @@ the checkpoint's keys. Symbols in shapes: B batch, L new tokens, D width, H head
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mlx_saccade.backend import mx, nn
+from mlx_saccade.errors import InputError
 from mlx_saccade.models import layers
 from mlx_saccade.models.attention import Mask, attend_causally
 from mlx_saccade.models.cache import KVCache
-from mlx_saccade.models.config import TextConfig
+from mlx_saccade.models.config import ROPE_KEYS, ConfigReader, TextConfig
 
-__all__ = ["KVCache", "LanguageModel"]
+__all__ = ["TEXT_KEYS", "LanguageModel", "read_text"]
 
 
 def attention_mask(length: int, offset: int, padding: Sequence[int]) -> Mask:
-    """Which keys the new tokens may see, as `mx.fast.scaled_dot_product_attention` takes it.
+    """Return the mask of the new tokens, as `mx.fast.scaled_dot_product_attention` takes it.
 
     Args:
-        length: of the new tokens.
+        length: new tokens.
         offset: tokens before them.
-        padding: of each row, at its start; no key for any token but itself, so that no row of scores is empty.
+        padding: tokens of padding at the start of each row. Only a padding token itself attends to it, so that no row
+            of scores is empty.
 
     Returns:
-        Without padding no array: "causal", or None for one token. Else bool [B, 1, length, offset + length].
+        Without padding "causal", or None for one token; else bool [B, 1, length, offset + length].
     """
     if not any(padding):
         return "causal" if length > 1 else None
     keys = mx.arange(offset + length)
     queries = mx.arange(offset, offset + length)[:, None]
-    seen = keys >= mx.array(list(padding))[:, None, None, None]
-    return (seen & (keys <= queries)) | (keys == queries)
+    visible = keys >= mx.array(list(padding))[:, None, None, None]
+    return (visible & (keys <= queries)) | (keys == queries)
 
 
 class Attention(nn.Module):
@@ -51,15 +54,14 @@ class Attention(nn.Module):
     def __call__(
         self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache, mask: Mask, last_only: bool = False
     ) -> mx.array:
-        """[B, L, D] -> the same, or [B, 1, D], of the last token alone; keys and values are kept of all."""
-        batch, length, _ = x.shape
-        asked = x[:, -1:] if last_only else x
+        """[B, L, D] -> the same, or [B, 1, D] of the last token; all keys and values go into the cache."""
+        batch = len(x)
         q, k, v = (
-            project(given).reshape(batch, given.shape[1], -1, self.head_dim).swapaxes(1, 2)  # [B, H or K, L, d]
-            for project, given in ((self.q_proj, asked), (self.k_proj, x), (self.v_proj, x))
+            project(states).reshape(batch, states.shape[1], -1, self.head_dim).swapaxes(1, 2)  # [B, H or K, L, d]
+            for project, states in ((self.q_proj, x[:, -1:] if last_only else x), (self.k_proj, x), (self.v_proj, x))
         )
-        k, v = cache.append(layers.rotate(k, cos, sin), v)
-        if last_only and length > 1:
+        k, v = cache.append(layers.rotate(k, cos, sin), v)  # [B, K, S, d]
+        if last_only and x.shape[1] > 1:
             cos, sin = cos[:, :, -1:], sin[:, :, -1:]
             mask = mask[:, :, -1:] if isinstance(mask, mx.array) else None
         return self.o_proj(attend_causally(layers.rotate(q, cos, sin), k, v, self.scale, mask))
@@ -93,8 +95,8 @@ class DecoderLayer(nn.Module):
         self, x: mx.array, cos: mx.array, sin: mx.array, cache: KVCache, mask: Mask, last_only: bool = False
     ) -> mx.array:
         """As `Attention`."""
-        mixed = self.self_attn(self.input_layernorm(x), cos, sin, cache, mask, last_only)
-        x = (x[:, -1:] if last_only else x) + mixed
+        attended = self.self_attn(self.input_layernorm(x), cos, sin, cache, mask, last_only)
+        x = (x[:, -1:] if last_only else x) + attended
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -109,19 +111,19 @@ class LanguageModel(nn.Module):
         self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
     def make_cache(self, padding: Sequence[int] = ()) -> list[KVCache]:
-        """An empty cache; `padding` as `KVCache`."""
+        """Return an empty cache for each layer; `padding` as `KVCache`."""
         return [KVCache(padding) for _ in self.layers]
 
     def __call__(
         self, embeddings: mx.array, position_ids: mx.array, cache: Sequence[KVCache], *, last_only: bool = False
     ) -> mx.array:
-        """Hidden states of the new tokens, which are appended to the cache.
+        """Return hidden states of the new tokens and append the tokens to the cache.
 
         Args:
-            embeddings: [B, L, D], of tokens or of images in their place.
+            embeddings: [B, L, D] of tokens, or of images in their place.
             position_ids: integer [3, B, L].
-            cache: one a layer, from `make_cache`, holding the tokens before these.
-            last_only: the last token's state alone is wanted, so that the last layer computes no other.
+            cache: one for each layer, from `make_cache`, with the tokens before these.
+            last_only: compute only the last token's state in the last layer.
 
         Returns:
             [B, L, D], normalized; [B, 1, D] with `last_only`.
@@ -130,7 +132,88 @@ class LanguageModel(nn.Module):
         cos, sin = layers.mrope(position_ids, config.head_dim, config.rope_theta, config.mrope_section)
         mask = attention_mask(embeddings.shape[1], cache[0].offset, cache[0].padding)
         x = embeddings
-        for layer, seen in zip(self.layers, cache, strict=True):
-            x = layer(x, cos, sin, seen, mask, last_only and layer is self.layers[-1])
+        for layer, layer_cache in zip(self.layers, cache, strict=True):
+            x = layer(x, cos, sin, layer_cache, mask, last_only and layer is self.layers[-1])
         hidden: mx.array = self.norm(x)
         return hidden
+
+
+# The language model's values in config.json: sizes, values of which one is implemented, and keys that are read apart.
+_SIZES = (
+    *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
+    *("num_key_value_heads", "max_position_embeddings"),
+)
+_IMPLEMENTED: dict[str, tuple[Any, ...]] = {
+    "hidden_act": ("silu",),
+    "rope_traditional": (False, None),
+    "use_sliding_window": (False, None),
+    "attention_bias": (True, None),  # of query, key and value; the reference has no other form
+}
+_OTHERS = (
+    *("rms_norm_eps", "rope_theta", "rope_parameters", "rope_scaling", "head_dim", "layer_types"),
+    *("eos_token_id", "tie_word_embeddings"),
+)
+TEXT_KEYS = frozenset({*_SIZES, *_IMPLEMENTED, *_OTHERS})
+
+
+def read_text(reader: ConfigReader, raw: Mapping[str, Any]) -> TextConfig:
+    """Read the language model's values, whose keys are checked already.
+
+    Raises:
+        InputError: a value that is malformed or not implemented.
+    """
+    for key, values in _IMPLEMENTED.items():
+        reader.check_value(raw, key, values)
+    types = raw.get("layer_types")
+    if types is not None and (not isinstance(types, list) or any(layer != "full_attention" for layer in types)):
+        raise reader.error("layer_types", "'full_attention' for each layer", types, "Nothing else is implemented")
+    if "num_key_value_heads" in raw and raw["num_key_value_heads"] is None:
+        raw = {**raw, "num_key_value_heads": raw.get("num_attention_heads", TextConfig.num_attention_heads)}
+    rope = _rotary_values(reader, raw)
+    config = TextConfig(
+        **reader.sizes(raw, TextConfig, _SIZES),
+        rms_norm_eps=reader.number(raw, "rms_norm_eps", TextConfig.rms_norm_eps),
+        rope_theta=reader.number(rope if "rope_theta" in rope else raw, "rope_theta", TextConfig.rope_theta),
+        mrope_section=_mrope_section(reader, rope.get("mrope_section", list(TextConfig.mrope_section))),
+    )
+    _check_heads(reader, raw, config)
+    return config
+
+
+def _rotary_values(reader: ConfigReader, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rotary values of either spelling, or of both where they agree."""
+    values: dict[str, Any] = {}
+    for name in ("rope_parameters", "rope_scaling"):
+        table = reader.table(raw, name)
+        reader.check_keys(table, ROPE_KEYS, (), name)
+        for key in ("rope_type", "type"):
+            reader.check_value(table, key, ("default", "mrope"))
+        for key in ("mrope_section", "rope_theta"):
+            if key in table and values.setdefault(key, table[key]) != table[key]:
+                raise InputError(
+                    f"{reader.source}: {key}: expected one value; got {values[key]!r} and, in {name}, {table[key]!r}. "
+                    "Remove the wrong one"
+                )
+    return values
+
+
+def _mrope_section(reader: ConfigReader, value: object) -> tuple[int, int, int]:
+    if not isinstance(value, list) or len(value) != 3 or not all(type(size) is int and size >= 0 for size in value):
+        raise reader.error("mrope_section", "three whole numbers: time, height, width", value)
+    return value[0], value[1], value[2]
+
+
+def _check_heads(reader: ConfigReader, raw: Mapping[str, Any], config: TextConfig) -> None:
+    """Refuse heads that do not fit the width, the key heads or the rotary sections."""
+    reader.check_heads(config.hidden_size, config.num_attention_heads, "num_attention_heads")
+    reader.check_value(raw, "head_dim", (config.head_dim, None))
+    if config.num_attention_heads % config.num_key_value_heads:
+        raise InputError(
+            f"{reader.source}: num_key_value_heads: {config.num_attention_heads} heads cannot share "
+            f"{config.num_key_value_heads} key heads"
+        )
+    if 2 * sum(config.mrope_section) != config.head_dim:
+        raise InputError(
+            f"{reader.source}: mrope_section: expected a sum of {config.head_dim // 2} for heads of "
+            f"{config.head_dim} values; got {list(config.mrope_section)}"
+        )

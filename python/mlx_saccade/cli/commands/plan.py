@@ -86,7 +86,7 @@ def load_outline(path_or_id: str, revision: str | None) -> tuple[Model, tuple[in
     from mlx_saccade.checkpoint import hub
 
     folder = hub.find(path_or_id, revision=revision)
-    model = models.outline(folder)
+    model = models.load_lazy(folder)
     return model, models.preprocessor_config.read(folder, model.config.vision, model.config.family).pixel_limits
 
 

@@ -68,7 +68,7 @@ def test_a_quantized_model_is_the_model_of_its_floats(
             continue
         form = chosen(name)
         divisible = form is not None and weights[f"{name}.weight"].shape[1] % form[1] == 0
-        assert (getattr(layer, "form", None) is not None) == divisible, name
+        assert (getattr(layer, "spec", None) is not None) == divisible, name
         if divisible:
             assert (layer.spec.bits, layer.spec.group_size) == form
     assert not isinstance(packed.visual.blocks[0].mlp.down_proj, QuantizedLinear)  # 172 wide, as 3,420 is

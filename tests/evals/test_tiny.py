@@ -1,4 +1,4 @@
-"""The evaluation of the packaged checkpoint: what is asked, how it is scored and kept."""
+"""The evaluation of the packaged checkpoint: its questions, scores and figures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def loaded() -> Engine:
 
 @pytest.fixture
 def known_screens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Screens on which a test knows what there is, wherever those of the evaluation have moved to."""
+    """Use screens whose elements a test knows, whatever the seeds of the evaluation are."""
     for part, first in (("range", 100_000), ("law", 510_000), ("ambiguity", 610_000)):
         monkeypatch.setitem(questions.SEEDS, part, range(first, first + 1000))
 
@@ -66,7 +66,7 @@ def test_what_is_no_point_and_no_box_is_refused(point: Any) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"), [("what is at (3, 3)?", "in a list"), (7, "list of texts"), ([3], "is a text; got 3")]
 )
-def test_what_is_no_list_of_questions_is_refused(asked: Any, message: str, loaded: Engine) -> None:
+def test_ask_refuses_anything_but_a_list_of_questions(asked: Any, message: str, loaded: Engine) -> None:
     shared = loaded.shared_image(generate(11, (320, 240)).image, budget=48)
     with pytest.raises(InputError, match=message):
         shared.ask(asked)
@@ -74,7 +74,7 @@ def test_what_is_no_list_of_questions_is_refused(asked: Any, message: str, loade
 
 
 def sampled(unit: int) -> tuple[list[Element], saccade.Plan]:
-    """What is asked for on a screen of the in-range part, without drawing it."""
+    """Return the targets and plan of an in-range screen, without drawing it."""
     size = questions.SIZES[unit % len(questions.SIZES)]
     plan = saccade.plan(size, budget=questions.BUDGETS[unit % len(questions.BUDGETS)])
     return questions.range_targets(annotate(questions.SEEDS["range"][unit], size)[0], plan, unit), plan
@@ -144,13 +144,13 @@ def test_no_two_parts_draw_one_screen_nor_one_that_was_trained_on() -> None:
 def test_points_lie_on_what_they_ask_for(loaded: Engine) -> None:
     scene = generate(5, (1280, 800))
     plan, rng = loaded.plan(scene.image, budget=256), np.random.RandomState(0)
-    found = 0
+    points = 0
     for element in scene.elements:
         point = questions.inner_point(scene, element, plan, rng)
         if point is not None:
-            found += 1
+            points += 1
             assert scene.at(point[0] * plan.scale[0], point[1] * plan.scale[1]) is element
-    assert found > 10
+    assert points > 10
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -203,7 +203,9 @@ def test_the_targets_that_are_zoomed_to_are_those_compared(monkeypatch: pytest.M
     scene, box = generate(2, (640, 400)), (0, 0, 16, 16)
     targets = [questions.Target("it", (box,), share) for share in (0.0005, 0.001, 0.0011)]
     monkeypatch.setattr(questions, "law_targets", lambda unit: (scene, targets))
-    monkeypatch.setattr(measure, "_locate_all", lambda engine, image, asked, budget: ([(Box(box),)] * len(asked), 4))
+    monkeypatch.setattr(
+        measure, "_locate_all", lambda engine, image, targets, budget: ([(Box(box),)] * len(targets), 4)
+    )
     for figure in summary.zoom([(0, row) for row in measure.law(None, 0)]):  # type: ignore[arg-type]
         assert figure["n"] == figure["flat"]["n"] == 2
 
@@ -244,12 +246,12 @@ def test_rows_tell_nothing_from_malformed(
     loaded: Engine, monkeypatch: pytest.MonkeyPatch, text: str, found: bool, nothing: bool
 ) -> None:
     answer_all(monkeypatch, text)
-    asked: dict[str, list[Row]] = {}
+    rows: dict[str, list[Row]] = {}
     for row in measure.in_range(loaded, 1):
-        asked.setdefault(row["asked"], []).append(row)
-    assert {(row["found"], row["nothing"]) for row in asked["place"]} == {(found, nothing)}
-    assert {(row["found"], row["right"]) for row in asked["absent"]} == {(found, nothing)}
-    assert {row["share"] for row in asked["box"]} <= {row["share"] for row in asked["place"]}
+        rows.setdefault(row["asked"], []).append(row)
+    assert {(row["found"], row["nothing"]) for row in rows["place"]} == {(found, nothing)}
+    assert {(row["found"], row["right"]) for row in rows["absent"]} == {(found, nothing)}
+    assert {row["share"] for row in rows["box"]} <= {row["share"] for row in rows["place"]}
 
 
 @pytest.mark.usefixtures("known_screens")
@@ -266,47 +268,47 @@ def test_color_and_kind_are_judged_apart_from_place_and_side(
     loaded: Engine, monkeypatch: pytest.MonkeyPatch, text: str, right: bool, looks: bool
 ) -> None:
     answer_all(monkeypatch, text)
-    asked = [row for row in measure.in_range(loaded, 7) if row["asked"] in ("point", "box")]
-    described = [row for row in asked if row["true"] == "the green folder icon on the desktop"]
+    rows = [row for row in measure.in_range(loaded, 7) if row["asked"] in ("point", "box")]
+    described = [row for row in rows if row["true"] == "the green folder icon on the desktop"]
     assert described and all((row["right"], row["looks"]) == (right, looks) for row in described)
-    assert not any(row["right"] or row["looks"] for row in asked if row not in described)
+    assert not any(row["right"] or row["looks"] for row in rows if row not in described)
 
 
 def fake_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """Parts that answer at once; the list fills with the units asked."""
-    asked: list[tuple[str, int]] = []
+    """Use parts that answer at once; return a list that fills with their units."""
+    units: list[tuple[str, int]] = []
     place = {"asked": "place", "relation": False, "share": 0.02, "budget": 76, "tokens": 66,
              "iou": 0.5, "hit": True, "found": True, "nothing": False}  # fmt: skip
 
     def part(name: str, row: Row) -> Any:
         def ask(engine: Engine, unit: int) -> list[Row]:
-            asked.append((name, unit))
+            units.append((name, unit))
             return [] if name == "range" and unit == 1 else [row]
 
         return ask
 
     law = {"asked": "law", "budget": 256, "tokens": 250, "share": 0.0001, "iou": 0.2, "hit": False, "found": True}
-    made = {"range": place, "law": law, "ambiguity": {**law, "asked": "ambiguity", "ambiguous": True}}
-    monkeypatch.setattr(workers, "PARTS", {name: part(name, row) for name, row in made.items()})
+    rows = {"range": place, "law": law, "ambiguity": {**law, "asked": "ambiguity", "ambiguous": True}}
+    monkeypatch.setattr(workers, "PARTS", {name: part(name, row) for name, row in rows.items()})
     monkeypatch.setattr("mlx_saccade.engine.load", lambda model, **how: None)
-    return asked
+    return units
 
 
 def test_screens_with_too_few_elements_are_passed_over_and_nothing_is_asked_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = fake_parts(monkeypatch)
+    units = fake_parts(monkeypatch)
     done: list[int] = []
     parts = tiny.evaluate(tiny.serial(None), 3, tiny.open_run(tmp_path / "j", "m"), done.append)
     assert [screen for screen, _ in parts["range"]] == [0, 2, 3]
     assert done == sorted(done) and done[-1] == 3 + 2 * tiny.scenes_for(3)
-    count = len(asked)
+    count = len(units)
     monkeypatch.setattr("mlx_saccade.engine.load", None)  # whoever has nothing to ask loads nothing
     assert (
         tiny.missing(tiny.open_run(tmp_path / "j", "m"), 3) == 0 < tiny.missing(tiny.open_run(tmp_path / "k", "m"), 3)
     )
     assert tiny.evaluate(tiny.serial(None), 3, tiny.open_run(tmp_path / "j", "m")) == parts
-    assert len(asked) == count
+    assert len(units) == count
 
 
 def test_the_command_prints_figures_and_json(
@@ -315,12 +317,12 @@ def test_the_command_prints_figures_and_json(
     fake_parts(monkeypatch)
     words = ["tiny", "evaluate", "--screens", "3", "--out", str(tmp_path / "j")]
     assert main(words) == 0
-    told = capsys.readouterr().out
-    assert "what is at a point" in told and "'nothing' for a bare box" in told
-    assert "3 screens, 66 to 66 tokens" in told and "at a budget of 76 (66 to 66 tokens)" in told
+    text = capsys.readouterr().out
+    assert "what is at a point" in text and "'nothing' for a bare box" in text
+    assert "3 screens, 66 to 66 tokens" in text and "at a budget of 76 (66 to 66 tokens)" in text
     assert main([*words, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["range"]["places"]["iou"] == 0.5 and found["law"][-3]["n"] == 2
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["range"]["places"]["iou"] == 0.5 and figures["law"][-3]["n"] == 2
     assert main([*words, "--parts", "law", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"journal", "screens", "law", "zoom"}
     too_many = ["--screens", "1000000000"]
@@ -330,11 +332,9 @@ def test_the_command_prints_figures_and_json(
         assert not (tmp_path / "k").exists()
 
 
-@pytest.mark.parametrize(
-    ("asked", "cpus", "started"), [(500, 8, 5), (500, 3, 3), (2, 8, 2), (1, 8, None), (9, 1, None)]
-)
-def test_no_more_processes_are_started_than_units_are_missing_or_cpus_are_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, cpus: int, started: int | None
+@pytest.mark.parametrize(("jobs", "cpus", "started"), [(500, 8, 5), (500, 3, 3), (2, 8, 2), (1, 8, None), (9, 1, None)])
+def test_processes_are_at_most_the_missing_units_and_the_cpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int, cpus: int, started: int | None
 ) -> None:
     from mlx_saccade.cli.commands import tiny as command
 
@@ -347,7 +347,7 @@ def test_no_more_processes_are_started_than_units_are_missing_or_cpus_are_there(
 
     monkeypatch.setattr(tiny, "parallel", parallel)
     monkeypatch.setattr(command, "cores", lambda: cpus)
-    words = ["tiny", "evaluate", "--screens", "1", "--json", "--processes", str(asked), "--out", str(tmp_path / "j")]
+    words = ["tiny", "evaluate", "--screens", "1", "--json", "--processes", str(jobs), "--out", str(tmp_path / "j")]
     assert main(words) == 0
     assert counts == ([] if started is None else [started])
     assert main(words) == 0  # the journal is complete

@@ -61,11 +61,11 @@ def in_range(engine: Engine, unit: int) -> list[Row]:
         return []
     scene, budget = screen
     image = engine.shared_image(scene.image, budget=budget)
-    asked = list(_range_questions(scene, image.plan, unit))
-    answers = image.ask([question.text for question in asked], max_tokens=MAX_TOKENS)
+    batch = list(_range_questions(scene, image.plan, unit))
+    answers = image.ask([question.text for question in batch], max_tokens=MAX_TOKENS)
     rows = [
         {**question.row, **_judge(question, answer.text, image.plan)}
-        for question, answer in zip(asked, answers, strict=True)
+        for question, answer in zip(batch, answers, strict=True)
     ]
     # Asked apart and with random numbers of their own, so that they change no answer above.
     rows += _bare_desktop(image, scene, np.random.RandomState([unit, BARE_SEED]))
@@ -88,10 +88,10 @@ def _range_questions(scene: Scene, plan: Plan, unit: int) -> Iterator[Question]:
         yield Question(questions.what_is_in(plan.to_model(element.box)), _about("box", element, scene))
 
 
-def _about(asked: str, element: Element, scene: Scene) -> Row:
+def _about(kind: str, element: Element, scene: Scene) -> Row:
     """Return the part of a row that describes the question."""
     share = share_of(element, scene.size)
-    return {"asked": asked, "kind": element.kind, "relation": element.relation, "true": element.description,
+    return {"asked": kind, "kind": element.kind, "relation": element.relation, "true": element.description,
             "look": describe(element.color, element.kind), "share": share}  # fmt: skip
 
 
@@ -108,15 +108,15 @@ def _judge(question: Question, text: str, plan: Plan) -> Row:
 def _bare_desktop(image: SharedImage, scene: Scene, rng: np.random.RandomState) -> list[Row]:
     """Return the rows of a point and a box on bare desktop, if the screen has room for them."""
     point, box = questions.bare_point(scene, image.plan, rng), questions.bare_box(scene, image.plan, rng)
-    asked = {}
+    batch = {}
     if point is not None:
-        asked["bare point"] = questions.what_is_at(point)
+        batch["bare point"] = questions.what_is_at(point)
     if box is not None:
-        asked["bare box"] = questions.what_is_in(box)
-    answers = image.ask(list(asked.values()), max_tokens=MAX_TOKENS)
+        batch["bare box"] = questions.what_is_in(box)
+    answers = image.ask(list(batch.values()), max_tokens=MAX_TOKENS)
     return [
         {"asked": name, "true": NOTHING, "right": answer.text == NOTHING, "said": answer.text}
-        for name, answer in zip(asked, answers, strict=True)
+        for name, answer in zip(batch, answers, strict=True)
     ]
 
 

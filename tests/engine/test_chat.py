@@ -99,7 +99,7 @@ def test_unknown_options_are_named(loaded: Engine) -> None:
         (["hello"], "message 0: 'hello' is none"),
         ([{"role": "user"}], "message 0: content is None"),
         ([{"role": "robot", "content": "x"}], "role is 'robot'"),
-        ([{"role": "user", "content": "x", "name": "me"}], "unknown key 'name'"),
+        ([{"role": "user", "content": "x", "contents": "me"}], "unknown key 'contents'"),
         ([{"role": "user", "content": ["x"]}], "message 0, part 0: 'x' is none"),
         ([{"role": "user", "content": [{"type": "audio"}]}], "type is 'audio'"),
         ([{"role": "user", "content": [{"type": "image"}]}], "has no 'image'"),

@@ -30,7 +30,7 @@ TEXTS = [
     *(ROOT / name / "README.md" for name in ("benchmarks", "cpp/fuzz", "tests/long", "training")),
 ]
 EXAMPLES = {"README.md": 3, "quickstart.md": 3, "budgets-and-coordinates.md": 3, "zooming.md": 3, "mlx-vlm.md": 2,
-            "your-own-checkpoint.md": 3, "measuring.md": 1}  # fmt: skip
+            "your-own-checkpoint.md": 3, "measuring.md": 1, "messages.md": 2}  # fmt: skip
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -113,6 +113,11 @@ def check_measuring(names: dict[str, Any]) -> None:
     assert names["hits"] > 0
 
 
+def check_messages(names: dict[str, Any]) -> None:
+    assert names["answer"].text == names["same"].text
+    assert len(names["answer"].frames) == 1
+
+
 CHECKS = {
     "README.md": check_readme,
     "quickstart.md": check_quickstart,
@@ -121,6 +126,7 @@ CHECKS = {
     "mlx-vlm.md": check_mlx_vlm,
     "your-own-checkpoint.md": check_your_own_checkpoint,
     "measuring.md": check_measuring,
+    "messages.md": check_messages,
 }
 
 
@@ -137,7 +143,13 @@ def test_budgets_guide_run_prints_what_its_comments_say(capsys: pytest.CaptureFi
 def test_descriptions_in_python_examples_are_on_the_demo_screen(path: Path) -> None:
     described = set(re.findall(r'"(the [a-z ]+)"', "".join(blocks(path, "python"))))
     targets = json.loads((Path(saccade.__file__).parent / "assets" / "demo" / "targets.json").read_text())["targets"]
-    assert described or path.stem in ("budgets-and-coordinates", "mlx-vlm", "your-own-checkpoint", "measuring")
+    assert described or path.stem in (
+        "budgets-and-coordinates",
+        "mlx-vlm",
+        "your-own-checkpoint",
+        "measuring",
+        "messages",
+    )
     assert described <= {target["description"] for target in targets}
 
 

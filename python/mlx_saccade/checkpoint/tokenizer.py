@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ __all__ = ["Message", "Prompts"]
 Message = dict[str, Any]
 """A message as in transformers: {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "..."}]}."""
 
+# Keys of a message beside its content that chat templates read.
+_BESIDE = ("tool_calls", "reasoning_content")
 # Placeholder of a user's text while the template is rendered, in private-use characters that no template writes.
 _PLACEHOLDER = "\ue000{}\ue001"
 _PLACEHOLDERS = re.compile("\ue000([0-9]+)\ue001")
@@ -87,7 +90,10 @@ class Prompts:
         """
         _check(messages)
         texts = [part["text"] for message in messages for part in _parts(message) if "text" in part]
-        if self._specials and any(self._specials.search(text) for text in texts):
+        beside = [text for message in messages for text in _texts_beside(message)]
+        for text in beside:
+            _check_text(text)
+        if self._specials and any(self._specials.search(text) for text in (*texts, *beside)):
             ids = self._encode_literally(messages, texts)
         else:
             ids = self._tokenizer.encode(self.render(messages), add_special_tokens=False).ids
@@ -147,9 +153,19 @@ class Prompts:
 
     def _encode_literally(self, messages: Sequence[Message], texts: Sequence[str]) -> list[int]:
         """Encode with the special tokens of the template, and none from the users' text."""
-        numbers = iter(range(len(texts)))
-        masked = [_replace_texts(message, lambda: _PLACEHOLDER.format(next(numbers))) for message in messages]
         assert self._specials is not None
+        texts, numbers = list(texts), iter(range(len(texts)))
+
+        def mask(match: re.Match[str]) -> str:
+            texts.append(match[0])
+            return _PLACEHOLDER.format(len(texts) - 1)
+
+        # A name of a special token is masked alone, so that a template's JSON still escapes the text around it.
+        replace = partial(self._specials.sub, mask)
+        masked = [
+            _replace_texts(_replace_beside(message, replace), lambda: _PLACEHOLDER.format(next(numbers)))
+            for message in messages
+        ]
         ids: list[int] = []
         for piece in self._specials.split(self.render(masked)):
             if piece in self._special:
@@ -190,6 +206,32 @@ def _line(error: Exception) -> str:
 def _parts(message: Message) -> list[Mapping[str, Any]]:
     content = message["content"]
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _texts_beside(message: Message) -> Iterator[str]:
+    """Yield the texts of the keys beside the content that templates read."""
+    waiting = [message[key] for key in _BESIDE if key in message]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple):
+            waiting += value
+
+
+def _replace_beside(message: Message, replace: Callable[[str], str]) -> Message:
+    """Return a message with each text of the keys beside the content replaced."""
+
+    def deep(value: Any) -> Any:
+        if isinstance(value, str):
+            return replace(value)
+        if isinstance(value, Mapping):
+            return {deep(key): deep(item) for key, item in value.items()}
+        return [deep(item) for item in value] if isinstance(value, list | tuple) else value
+
+    return {key: deep(value) if key in _BESIDE else value for key, value in message.items()}
 
 
 def _replace_texts(message: Message, placeholder: Any) -> Message:

@@ -206,8 +206,8 @@ class Engine:
 
         Args:
             messages: [{"role": "user", "content": [{"type": "image", "image": ..., "budget": 512}, {"type": "text",
-                "text": ...}]}, ...]. Form and options are those of `mlx_saccade.engine.request`. The order of the
-                parts is kept, and any turn may have images.
+                "text": ...}]}, ...], or messages of OpenAI, Anthropic, MCP or transformers, as
+                docs/guides/messages.md lists them. The order of the parts is kept, and any turn may have images.
             budget: of each image without its own.
             fit: as `ask`.
             options: as `ask`.

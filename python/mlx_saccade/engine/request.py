@@ -1,10 +1,7 @@
 """Read a question into one form: messages with places for images and videos, and these in their order.
 
-The messages are Qwen's: {"role": "user", "content": "text" or [part, ...]}, a part being one of
-    {"type": "text", "text": "..."}
-    {"type": "image", "image": what `mlx_saccade.media.open_image` takes, ...}
-    {"type": "video", "video": frames, "fps": 2.0, ...}
-with the options of `mlx_saccade.preprocess.limits` beside an image or a video. Nothing is reordered.
+`mlx_saccade.engine.messages` reads the messages. The options of `mlx_saccade.preprocess.limits` may stand beside an
+image or a video. Nothing is reordered.
 """
 
 from __future__ import annotations
@@ -15,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from mlx_saccade.checkpoint.tokenizer import Message
+from mlx_saccade.engine import messages as message_forms
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.media import ImageOptions, LazyImage, Video
 from mlx_saccade.preprocess import limits as pixel_limits
@@ -22,8 +20,6 @@ from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import source_size
 
 __all__ = ["ImageOpener", "Medium", "Request", "conversation", "locate", "medium", "place", "question", "several"]
-
-ROLES = ("system", "user", "assistant", "tool")
 
 
 @dataclass(frozen=True)
@@ -94,10 +90,8 @@ def conversation(messages: Any) -> Request:
         InputError: messages of another form; the message names what is unknown or missing.
         FileNotFoundError: a frame's file is missing.
     """
-    if not isinstance(messages, list | tuple) or not messages:
-        raise InputError(f"messages: a list of at least one message is expected; got {brief(messages)}")
     media: list[Medium] = []
-    plain = tuple(_message(message, number, media) for number, message in enumerate(messages))
+    plain = tuple(message_forms.read(messages, lambda part, where: media.append(_medium(part, where))))
     return Request(plain, tuple(media))
 
 
@@ -150,7 +144,7 @@ def medium(source: Any) -> Medium:
         InputError: a part as in `conversation`, or one of text.
     """
     media: list[Medium] = []
-    _part(_media_part(source), "image", media)
+    message_forms.read_part(_media_part(source), "image", lambda part, where: media.append(_medium(part, where)))
     if not media:
         raise InputError(f"image: {brief(source)} is text; give an image or a video")
     return media[0]
@@ -169,41 +163,10 @@ def _media_part(image: Any) -> Any:
     return {"type": kind, kind: image}
 
 
-def _message(message: Any, number: int, media: list[Medium]) -> Message:
-    where = f"message {number}"
-    if not isinstance(message, Mapping):
-        raise InputError(f"{where}: {brief(message)} is none; write {{'role': ..., 'content': ...}}")
-    unknown = [key for key in message if key not in ("role", "content")]
-    if unknown:
-        raise InputError(f"{where}: unknown key {brief(unknown[0])}; a message has role and content")
-    role, content = message.get("role"), message.get("content")
-    if not isinstance(role, str) or role not in ROLES:
-        raise InputError(f"{where}: role is {brief(role)}; it is one of {', '.join(ROLES)}")
-    if isinstance(content, str):
-        return {"role": role, "content": content}
-    if not isinstance(content, list | tuple):
-        raise InputError(f"{where}: content is {brief(content)}; write text or a list of parts with a type")
-    return {"role": role, "content": [_part(part, f"{where}, part {n}", media) for n, part in enumerate(content)]}
-
-
-def _part(part: Any, where: str, media: list[Medium]) -> dict[str, Any]:
-    """Return a part without its source, which goes to `media`."""
-    if not isinstance(part, Mapping):
-        raise InputError(f"{where}: {brief(part)} is none; write {{'type': 'text', 'text': ...}} or an image")
-    kind = part.get("type")
-    if kind is None:
-        kind = next((name for name in ("text", "image", "video") if name in part), None)
-    if not isinstance(kind, str) or kind not in ("text", "image", "video"):
-        raise InputError(f"{where}: type is {brief(kind)}; it is text, image or video")
-    if kind not in part:
-        raise InputError(f"{where}: has no {kind!r}, which its type asks for")
+def _medium(part: Mapping[str, Any], where: str) -> Medium:
+    kind = part["type"]
     rest = {key: value for key, value in part.items() if key not in ("type", kind)}
-    if kind == "text":
-        if rest:
-            raise InputError(f"{where}: unknown option {brief(next(iter(rest)))} beside text")
-        return {"type": "text", "text": part["text"]}
-    media.append(_image(part, rest, where) if kind == "image" else _video(part, rest, where))
-    return {"type": kind}
+    return _image(part, rest, where) if kind == "image" else _video(part, rest, where)
 
 
 def _image(part: Mapping[str, Any], rest: Mapping[str, Any], where: str) -> Medium:

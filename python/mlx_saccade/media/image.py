@@ -49,13 +49,14 @@ Source: TypeAlias = Union[
     bytes,
     bytearray,
     memoryview,
+    BinaryIO,
     Encoded,
     Image.Image,
     "npt.NDArray[np.generic]",
     Frame,
     "LazyImage",
 ]
-"""A path, URL or data URI; encoded bytes; a Pillow image; an array; a frame; an image that is opened already."""
+"""A path, URL or data URI; encoded bytes or a binary file; a Pillow image; an array; a frame; an opened image."""
 
 _WHITE = (255, 255, 255)
 
@@ -179,9 +180,10 @@ def open_image(
     `mlx_saccade.media.arrays.from_array`.
 
     Args:
-        source: a path, URL or data URI; the bytes of a file; a `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or
-            [h, w, 4] of uint8, uint16, bool or floats in 0..1, NumPy's or one in the CPU's memory that NumPy reads
-            (MLX, PyTorch, DLPack); a `Frame`, which is returned as it is; a `LazyImage`, whose own options count.
+        source: a path, URL or data URI; the bytes of a file, or a binary file object, which is read from its start; a
+            `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or [h, w, 4] of uint8, uint16, bool or floats in 0..1,
+            NumPy's or one in the CPU's memory that NumPy reads (MLX, PyTorch, DLPack); a `Frame`, which is returned
+            as it is; a `LazyImage`, whose own options count.
         background: what shows through alpha, red, green, blue in 0..255; None drops alpha, as mlx-vlm does.
         color: "convert" an embedded color profile to sRGB, or "ignore" it, as transformers does.
         orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
@@ -354,6 +356,8 @@ def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
         return sources.open_text(source, allow_url=allow_url)
     if isinstance(source, os.PathLike):
         return sources.open_file(source), sources.short(os.fsdecode(source))
+    if callable(getattr(source, "read", None)):
+        return sources.read_object(source)
     raise InputError(f"a {type(source).__name__} is no image: give a path, bytes, a data URI, a PIL.Image or an array")
 
 

@@ -19,12 +19,22 @@ import urllib.parse
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 from urllib.response import addinfourl
 
 from mlx_saccade.errors import InputError, brief
 
-__all__ = ["copied", "from_base64", "from_data_uri", "from_url", "named_file", "open_file", "open_text", "short"]
+__all__ = [
+    "copied",
+    "from_base64",
+    "from_data_uri",
+    "from_url",
+    "named_file",
+    "open_file",
+    "open_text",
+    "read_object",
+    "short",
+]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _URL_SECONDS = 20.0
@@ -125,6 +135,28 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
         raise InputError(
             f"{name}: is no usable path ({reason}); base64 needs 'data:image/png;base64,' before it or from_base64()"
         ) from None
+
+
+def read_object(file: Any) -> tuple[BinaryIO, str]:
+    """Read a binary file object from its start, and leave it open.
+
+    Returns:
+        A seekable stream of its bytes, and its name for messages.
+
+    Raises:
+        InputError: it is closed, cannot be read, or gives text.
+    """
+    name = getattr(file, "name", None)
+    origin = short(os.fsdecode(name)) if isinstance(name, str | bytes) else "file object"
+    try:
+        if getattr(file, "seekable", bool)():
+            file.seek(0)  # as Pillow does: a file that was just written stands at its end
+        data = file.read()
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{origin}: cannot be read ({short(str(error))}); open it again") from None
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InputError(f"{origin}: gives {type(data).__name__}, not bytes; open it in mode 'rb'")
+    return io.BytesIO(data), origin
 
 
 def copied(data: bytes | bytearray | memoryview) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 import checkpoints
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
 from hypothesis import given
@@ -144,6 +145,18 @@ def test_the_weights_are_those_of_now(model: models.Model) -> None:
 def test_half_precision_is_left_to_mlx(tmp_path: Path, dtype: str) -> None:
     model = models.load(checkpoints.write(tmp_path), compute_dtype=dtype)
     assert not cpu_decode.applies(model.model, model.head)
+
+
+def test_applies_another_family_of_decoders_false(model: models.Model) -> None:
+    """The steps know Qwen2's layers only: another decoder would be computed wrongly without an error."""
+
+    class Other(nn.Module):  # with the same layers
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed_tokens, self.layers = model.model.embed_tokens, model.model.layers
+
+    assert cpu_decode.applies(model.model, model.head) == (mx.default_device() == mx.cpu)
+    assert not cpu_decode.applies(Other(), model.head)
 
 
 # -- ways of going on --------------------------------------------------------------------------------------------------

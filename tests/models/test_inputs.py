@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mlx_saccade import models
 from mlx_saccade.errors import InputError
-from mlx_saccade.models import execution, qwen2_5_vl
+from mlx_saccade.models import execution, inputs, qwen2_5_vl
 from mlx_saccade.preprocess import positions
 
 IDS = np.array([[5, 1002, *[1004] * 15, 1003, 7]])
@@ -116,6 +116,14 @@ def test_another_merge_size_is_what_the_message_divides_by(tmp_path: Path) -> No
     model = models.load(checkpoints.write(tmp_path, raw, weights, files=files))
     with pytest.raises(InputError, match=r"15 image tokens .* make 60\. .* / 1 of its grid"):
         model(IDS, PIXELS, GRID)
+
+
+def test_read_seconds_without_seconds_takes_the_familys_default() -> None:
+    assert inputs.read_seconds(None, 2, 1.0, "qwen2.5-vl") == [1.0, 1.0]
+    assert inputs.read_seconds([0.5, 2], 2, 1.0, "qwen2.5-vl") == [0.5, 2.0]
+    assert inputs.read_seconds(None, 2, None, "qwen2-vl") == []
+    with pytest.raises(InputError, match=r"second_per_grid_ts: expected None, as qwen2-vl has no time in seconds"):
+        inputs.read_seconds([1.0], 1, None, "qwen2-vl")
 
 
 def test_other_text_does_not_linger(model: models.Model) -> None:

@@ -2,7 +2,7 @@
 
 `mlx.core.quantize` quantizes layers in their stored precision. Layers whose width is not a multiple of the group stay
 float, for example the tower's MLP of width 3,420. So does the whole tower by default: it is a small part of the bytes,
-and its losses reach every token.
+and the language model cannot recover what it loses.
 """
 
 from __future__ import annotations

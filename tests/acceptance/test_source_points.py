@@ -147,6 +147,6 @@ def test_three_conventions_name_one_place(size: tuple[int, int]) -> None:
     for convention, corners in written.items():
         told = replace(plan, family=replace(plan.family, convention=convention))
         text = f'[{{"bbox_2d": {list(corners)}, "label": "it"}}]'
-        assert grounding.read(text, told)[0].xyxy == pytest.approx(known, abs=1e-6), convention
+        assert grounding.read(text, told).boxes[0].xyxy == pytest.approx(known, abs=1e-6), convention
         x1, y1, x2, y2 = corners
         assert grounding.to_source([Box((x1, y1, x2, y2))], told)[0].xyxy == pytest.approx(known, abs=1e-6)

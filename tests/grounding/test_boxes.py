@@ -1,4 +1,4 @@
-"""Whatever a model writes becomes boxes or none, in the source's pixels."""
+"""Boxes in JSON and tokens, whole, cut off or damaged, and their way to the source's pixels."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_boxes_come_back_in_source_pixels() -> None:
     plan = saccade.plan((3840, 2160), budget=1280)
     width, height = plan.resized_size
     text = json.dumps([{"bbox_2d": [0, 0, width, height], "label": "all"}, {"bbox_2d": [10, 20, 30, 40], "label": "a"}])
-    everything, part = grounding.read(text, plan)
+    everything, part = grounding.read(text, plan).boxes
     assert everything.xyxy == (0, 0, 3840, 2160)
     assert part.xyxy == pytest.approx((10 * 3840 / width, 20 * 2160 / height, 30 * 3840 / width, 40 * 2160 / height))
     assert part.center == pytest.approx((20 * 3840 / width, 30 * 2160 / height))
@@ -137,14 +137,32 @@ def test_boxes_come_back_in_source_pixels() -> None:
 @pytest.mark.parametrize("family", ["qwen2-vl", "qwen3-vl"])
 def test_thousandths_need_no_resized_size(family: str) -> None:
     plan = saccade.plan((3840, 2160), family=family, budget=1280)
-    (box,) = grounding.read('{"bbox_2d": [0, 250, 500, 1000], "label": "a"}', plan)
+    (box,) = grounding.read('{"bbox_2d": [0, 250, 500, 1000], "label": "a"}', plan).boxes
     assert box == Box((0, 540, 1920, 2160), "a")
 
 
 def test_boxes_are_clipped_and_those_outside_left_out() -> None:
     plan = saccade.plan((280, 280), budget=1280)
-    text = '[{"bbox_2d": [-20, 100, 400, 400]}, {"bbox_2d": [300, 300, 400, 400]}, {"bbox_2d": [-9, -9, -1, 50]}]'
-    assert [box.xyxy for box in grounding.read(text, plan)] == [(0, 100, 280, 280)]
+    boxes = [Box((-20, 100, 400, 400)), Box((300, 300, 400, 400)), Box((-9, -9, -1, 50))]
+    assert [box.xyxy for box in grounding.to_source(boxes, plan)] == [(0, 100, 280, 280)]
+
+
+def test_boxes_outside_the_frame_are_rejected_not_clipped() -> None:
+    plan = saccade.plan((280, 280), budget=1280)
+    text = '[{"bbox_2d": [-20, 100, 400, 400]}, {"bbox_2d": [-4, 100, 284, 284]}, {"bbox_2d": [-4, -4, -1, 50]}]'
+    grounded = grounding.read(text, plan)
+    assert [box.xyxy for box in grounded.boxes] == [(0, 100, 280, 280)]
+    assert [one.reason for one in grounded.rejected] == [
+        "x -20 is outside 0..280, the resized image's pixels",
+        "outside the image",
+    ]
+
+
+def test_a_box_gives_its_numbers_corner_and_size_and_center() -> None:
+    box = Box((10, 20, 40, 60), "a")
+    assert tuple(box) == (10, 20, 40, 60)
+    assert box.xywh == (10, 20, 30, 40)
+    assert box.center == (25, 40)
 
 
 def test_boxes_that_only_touch_the_edge_are_left_out() -> None:

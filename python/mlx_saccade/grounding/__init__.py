@@ -1,5 +1,11 @@
-"""Reads boxes out of a model's answer, in the source image's pixels."""
+"""Reads what a model meant: boxes, points and actions in the source image's pixels."""
 
-from mlx_saccade.grounding.boxes import Box, center_inside, read, read_raw, to_source
+from mlx_saccade.grounding.actions import Action
+from mlx_saccade.grounding.boxes import Box, center_inside, to_source
+from mlx_saccade.grounding.frames import Rejected
+from mlx_saccade.grounding.points import Point
+from mlx_saccade.grounding.reader import GroundedText, read, read_raw
 
-__all__ = ["Box", "center_inside", "read", "read_raw", "to_source"]
+__all__ = [
+    "Action", "Box", "GroundedText", "Point", "Rejected", "center_inside", "read", "read_raw", "to_source"
+]  # fmt: skip

@@ -99,9 +99,9 @@ def _judge(question: Question, text: str, plan: Plan) -> Row:
     """Return the part of a row that describes the answer."""
     row = question.row
     if question.target is not None:
-        return {**_score(grounding.read(text, plan), question.target), "nothing": text == NOTHING}
+        return {**_score(grounding.read(text, plan).boxes, question.target), "nothing": text == NOTHING}
     if row["asked"] == "absent":
-        return {"right": text == NOTHING, "found": bool(grounding.read(text, plan))}
+        return {"right": text == NOTHING, "found": bool(grounding.read(text, plan).boxes)}
     return {"right": text == row["true"], "looks": text in (row["true"], row["look"]), "said": text}
 
 

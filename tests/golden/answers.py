@@ -151,6 +151,13 @@ def json_boxes() -> None:
     row(form, '{"bboxes": [[100, 200, 300, 400], [500, 600, 700, 720]]}', boxes=[(A, ""), (B, "")])
     row(form, '{"boxes": [[100, 200, 300, 400, 0.9], [500, 600, 700, 720, 0.8]]}', boxes=[(A, ""), (B, "")])
     row(form, '{"boxes": [{"x1": 100, "y1": 200, "x2": 300, "y2": 400}], "label": "Save"}', boxes=[SAVE])
+    row(
+        form,
+        '{"bbox_2d_1": [100, 200, 300, 400], "bbox_2d_2": [10, 20, 30, 40], "label": "x"}',
+        boxes=[(A, "x"), (C, "x")],
+    )
+    row(form, '{"bbox_2d": [100, 200, 300, 400], [10, 20, 30, 40], "label": "x"}', boxes=[(A, "x"), (C, "x")])
+    row(form, '{"bbox_2d": [100, 200, 300, 400], "bbox_2d": [10, 20, 30, 40]}', boxes=[(A, ""), (C, "")])
 
     form = "named sides"
     for keys in (
@@ -168,6 +175,8 @@ def json_boxes() -> None:
     row(form, '{"left": 100, "top": 200, "width": 200, "height": 200, "label": "Save"}', boxes=[SAVE])
     row(form, '{"cx": 200, "cy": 300, "w": 200, "h": 200, "label": "Save"}', boxes=[SAVE])
     row(form, '{"top_left": [100, 200], "bottom_right": [300, 400], "name": "Save"}', boxes=[SAVE])
+    row(form, '{"Bounding Box": {"Left": 100, "Top": 200, "Right": 300, "Bottom": 400}, "Label": "Save"}', boxes=[SAVE])
+    row(form, "BBox(x1=100, y1=200, x2=300, y2=400)", boxes=[(A, "")])
 
     form = "polygons"
     row(form, '{"polygon": [[100, 200], [300, 200], [300, 400], [100, 400]], "label": "sign"}', boxes=[(A, "sign")])
@@ -197,6 +206,11 @@ def labels() -> None:
     row(form, f'{{"bbox_2d": [0, 0, 900, 680], "children": [{inner}], "label": "bar"}}', boxes=[(whole, "bar"), SAVE])
     row(form, f'{{"bbox_2d": [0, 0, 900, 680], "children": [{inner}]}}', boxes=[(whole, ""), SAVE])
     row(form, '{"Save button": [100, 200, 300, 400]}', boxes=[(A, "Save button")])
+    row(form, '{"bboxes": [[100, 200, 300, 400], [10, 20, 30, 40]], "labels": ["a", "b"]}', boxes=[(A, "a"), (C, "b")])
+    member = '{"x1": 10, "y1": 20, "x2": 30, "y2": 40, "label": "b"}'
+    row(form, f'{{"boxes": [{member}], "label": "all"}}', boxes=[(C, "b")])
+    row(form, '{"transcription": "EXIT", "polygon": [[100, 200], [300, 200], [300, 400]]}', boxes=[(A, "EXIT")])
+    row(form, '{"points": [{"x": 100, "y": 200, "label": "a"}, {"x": 300, "y": 400}]}', points=[(P, "a"), (Q, "")])
     row(form, '{"bbox_2d": [100, 200, 300, 400], "label": "\\u4fdd\\u5b58 \\"now\\""}', boxes=[(A, '保存 "now"')])
 
 
@@ -226,6 +240,11 @@ def tags() -> None:
     row(form, "<ref>Save</ref><box>(100,200),(300,400)</box><box>(10,20),(30,40)</box>", boxes=[SAVE, (C, "Save")])
     row(form, "<bbox>100 200 300 400</bbox>", boxes=[(A, "")])
     row(form, "The button is here: <box>[100, 200, 300, 400]</box>.", boxes=[(A, "")])
+    row(
+        form,
+        "<|ref|>seal<|/ref|><|det|>[[100, 200, 300, 400], [10, 20, 30, 40]]<|/det|>",
+        boxes=[(A, "seal"), (C, "seal")],
+    )
     row(form, "<box>[[100, 200, 300, 400]]</box>", boxes=[(A, "")])
     row(form, '<bbox x1="100" y1="200" x2="300" y2="400">Save</bbox>', boxes=[SAVE])
 
@@ -336,6 +355,12 @@ def agents() -> None:
     row(form, f"{thought}right_single(start_box='[100, 200, 100, 200]')", actions=[("right_single", [P], [], {})])
     row(form, f"{thought}type(content='it's 5\\n')", actions=[("type", [], [], {"content": "it's 5\n"})])
     row(form, f"{thought}hotkey(key='ctrl c')", actions=[("hotkey", [], [], {"key": "ctrl c"})])
+    row(form, f"{thought}click(start_box='<bbox>100 200 100 200</bbox>')", actions=[("click", [P], [], {})])
+    row(
+        form,
+        f"{thought}drag(start_box='<bbox>100 200 100 200</bbox>', end_box='<bbox>300 400 300 400</bbox>')",
+        actions=[("drag", [P, Q], [], {})],
+    )
     row(form, f"{thought}wait()", actions=[("wait", [], [], {})])
     row(form, f"{thought}finished(content='done')", actions=[("finished", [], [], {"content": "done"})])
     row(
@@ -488,6 +513,10 @@ def no_answers() -> None:
         boxes=[(A, "")],
     )
     row(form, f"<think>First guess {draft} is Undo, so")
+    row(form, "<think>It could be [10, 20, 30, 40]. <answer>[100, 200, 300, 400]</answer>", boxes=[(A, "")])
+    row(form, "It could be [10, 20, 30, 40].\nFinal answer: [100, 200, 300, 400]", boxes=[(A, "")])
+    row(form, "First [10, 20, 30, 40], but then \\boxed{[100, 200, 300, 400]}", boxes=[(A, "")])
+    row(form, '{"thought": "maybe <box>(10,20),(30,40)</box>", "bbox_2d": [100, 200, 300, 400]}', boxes=[(A, "")])
     row(form, f"I see {draft}. <answer>[100, 200, 300, 400]</answer>", boxes=[(A, "")])
 
     form = "no places"

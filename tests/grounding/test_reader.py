@@ -232,7 +232,7 @@ def test_rejected_says_the_text_the_numbers_and_why() -> None:
         ("<think>a</think>b", "the thinking part was set aside"),
         ("<think>a", "the text ends inside its thinking part"),
         ("Thought: a\nAction: wait()", "the thought before the action was set aside"),
-        ("a [1, 2, 3, 4] <answer>[5, 6, 7, 8]</answer>", "only what stands in the answer tags was read"),
+        ("a [1, 2, 3, 4] <answer>[5, 6, 7, 8]</answer>", "only what is announced as the answer was read"),
         ("[1, 2, 3, 4] [1, 2, 3, 4]", "1 of 2 boxes repeat another in the same place; each is given once"),
         ('{"bbox_2d": [1, 2, 3', "the text ends inside a list of numbers, which was not read"),
         ("(1400, 1400)", "(1400, 1400) was set aside: it is the size of the image"),

@@ -11,7 +11,7 @@ from mlx_saccade.grounding import near_json, shapes
 from mlx_saccade.grounding.boxes import Box
 from mlx_saccade.grounding.candidates import Call, Candidate, Misfit, Place
 from mlx_saccade.grounding.document import Document
-from mlx_saccade.grounding.json_forms import BOX_KEYS, KINDS
+from mlx_saccade.grounding.json_forms import BOX_KEYS, KINDS, kind_of
 from mlx_saccade.grounding.near_json import Group, Item, Leaf, Node
 from mlx_saccade.grounding.points import Point
 
@@ -188,9 +188,12 @@ def split(name: str, items: Sequence[Item]) -> tuple[list[Place | Misfit], dict[
     positional = [item for item in items if item.key is None]
     places: list[Place | Misfit] = []
     used: list[Item] = []
+    spots = [item for item in keyed if plain(str(item.key)) in _PLACES]
+    ends = sum(shapes.shape_of(item.value) is not None for item in spots)
     for item in keyed:
-        if plain(str(item.key)) in _PLACES:
-            kind: shapes.Kind = "points" if drag or plain(str(item.key)) == "path" else "either"
+        if item in spots:
+            whole = (drag and ends == 1) or plain(str(item.key)) == "path"
+            kind: shapes.Kind = "points" if whole else "either"
             found = shapes.places(item.value, kind) or _inner(item.value)
             places += found
             used += [item] if found else []
@@ -210,7 +213,7 @@ def split(name: str, items: Sequence[Item]) -> tuple[list[Place | Misfit], dict[
 def _inner(node: Node) -> list[Place | Misfit]:
     """Return the places under the keys of an object such as {"bbox": [...]}."""
     items = node.items if isinstance(node, Group) else []
-    known = [(item.value, KINDS.get(item.key.lower())) for item in items if item.key is not None]
+    known = [(item.value, kind_of(item.key)) for item in items]
     return [place for value, kind in known if kind is not None for place in shapes.places(value, kind)]
 
 

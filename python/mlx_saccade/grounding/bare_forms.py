@@ -62,7 +62,8 @@ def bare(document: Document, sizes: tuple[Size, ...]) -> Iterator[Candidate]:
         document: the text.
         sizes: of the image, as the source has it and as the model sees it: a pair of these is no point.
     """
-    yield from list(_lines(document)) or list(_lists(document, sizes)) or _named(document)
+    candidates: list[Candidate] = [*_lines(document)]
+    yield from candidates or list(_lists(document, sizes)) or _named(document)
 
 
 def _lines(document: Document) -> Iterator[Place]:

@@ -94,7 +94,7 @@ class Frame:
     def _convention(self, numbers: Sequence[str], values: Sequence[float]) -> Convention:
         if self.asked != "auto":
             return self.asked
-        within = all(0 <= value <= 1 for value in values)
+        within = all(-_TOLERANCE <= value <= 1 + _TOLERANCE for value in values)
         decimals = all(has_decimals(number) or number in ("0", "1") for number in numbers)
         if within and decimals and any(has_decimals(number) for number in numbers):
             return "fractions"

@@ -35,7 +35,7 @@ _TOKEN = re.compile(
     |(?P<close>[\])}}])
     |(?P<tag><(?P<name>point|box|bbox)>[^<>]{{0,200}}</(?P=name)>)
     |(?P<key>"[^"\\\n]{{1,64}}"\s{{0,8}}:|'[^'\\\n]{{1,64}}'\s{{0,8}}:|[A-Za-z_][A-Za-z0-9_.\-]{{0,40}}\s{{0,8}}[:=])
-    |(?P<number>{NUMBER})(?![A-Za-z0-9_.%])
+    |(?P<number>{NUMBER})(?:px)?(?![A-Za-z0-9_.%])
     |(?P<string>["'])
     |(?P<word>[^\s,;\[\](){{}}"']+)""",
     re.VERBOSE,
@@ -164,7 +164,9 @@ class _Parser:
         kind, end = match.lastgroup, match.end()
         if kind == "space":
             if "," in match[0] or ";" in match[0]:
-                self.key, self.after_word = None, False
+                self.key = None
+            if not match[0].isspace() or "\n" in match[0]:
+                self.after_word = False
         elif kind == "open":
             return self.open(position)
         elif kind == "close":
@@ -172,7 +174,7 @@ class _Parser:
         elif kind == "tag":
             self.add(Leaf("string", self.written[position:end], position, end))
         elif kind == "number":
-            self.add(Leaf("number", match[0], position, end, cut=end == len(self.text)))
+            self.add(Leaf("number", match["number"], position, end, cut=end == len(self.text)))
         elif kind == "key" and self.key is None and not (self.after_word and match[0][0] in "\"'"):
             self.key, self.after_word = match[0][:-1].strip().strip("\"'"), False
         elif self.text[position] in "\"'":

@@ -14,12 +14,16 @@ THOUGHT_KEYS = frozenset([
 """Keys of an object whose text is thinking."""
 
 _TAG = re.compile(
-    r"<(/?)(?:[a-z]{1,20}_)?(?:think|thinking|thought|thoughts|reasoning|reflection)>|◁(/?)think▷", re.IGNORECASE
+    r"<(/?)(?:[a-z]{1,20}[_:])?(?:think|thinking|thought|thoughts|reasoning|reflection)>|◁(/?)think▷", re.IGNORECASE
 )
 _THOUGHT = re.compile(r"^[ \t*]*(?:Thoughts?|Reflection|思考)[ \t*]*[:：]", re.IGNORECASE | re.MULTILINE)
 _ACTION = re.compile(
     r"^[ \t*]*Actions?[ \t*]*:|<tool_call>|<function=|<action>|<answer>|^[ \t]*```|^[ \t]*[A-Za-z_.]{2,40}\(",
     re.IGNORECASE | re.MULTILINE,
+)
+_AFTER_THINKING = re.compile(r"<answer>", re.IGNORECASE)
+_FINAL = re.compile(
+    r"\bfinal answer\b[^\n\d\[({<]{0,20}[:：]|^[ \t#*]*answer[ \t*]*[:：]|\\boxed(?=\{)", re.IGNORECASE | re.MULTILINE
 )
 _ANSWER = re.compile(r"<(/?)answer>", re.IGNORECASE)
 
@@ -46,7 +50,7 @@ def set_aside(text: str) -> tuple[str, list[str]]:
     text = _blank(text, thoughts)
     around = _around_answers(text)
     if any(_ANSWER.sub("", text[start:end]).strip() for start, end in around):
-        notes.append("only what stands in the answer tags was read")
+        notes.append("only what is announced as the answer was read")
     return _blank(text, around), notes
 
 
@@ -67,9 +71,11 @@ def _tagged(text: str) -> tuple[list[Span], bool]:
             opened, position = None, tag.end()
         elif opened is None:
             opened = tag.start()
-    if opened is not None:
-        spans.append((opened, len(text)))
-    return spans, opened is None
+    if opened is not None:  # cut off, or the model forgot to close it
+        answer = _AFTER_THINKING.search(text, opened)
+        spans.append((opened, len(text) if answer is None else answer.start()))
+        return spans, answer is not None
+    return spans, True
 
 
 def _thoughts(text: str) -> tuple[list[Span], bool]:
@@ -86,7 +92,7 @@ def _thoughts(text: str) -> tuple[list[Span], bool]:
 
 
 def _around_answers(text: str) -> list[Span]:
-    """Return what stands outside the answer tags, where one of these has a number."""
+    """Return what stands outside the answer, where that is announced and has a number."""
     answers = list(_answers(text))
     if not any(re.search(r"[0-9]", text[start:end]) for start, end in answers):
         return []
@@ -95,7 +101,12 @@ def _around_answers(text: str) -> list[Span]:
 
 
 def _answers(text: str) -> Iterator[Span]:
+    """Yield what stands in answer tags, else what follows the last words that announce the answer."""
     opened = None
+    if not _ANSWER.search(text):
+        final = [match.end() for match in _FINAL.finditer(text)]
+        yield from [(final[-1], len(text))] if final else []
+        return
     for tag in _ANSWER.finditer(text):
         if not tag[1]:
             opened = tag.end() if opened is None else opened

@@ -17,9 +17,13 @@ from mlx_saccade.grounding.shapes import Kind
 __all__ = ["attributes", "tags"]
 
 _MAX_TAGS = 10_000  # as `near_json` stops somewhere
-_REFERENCE = r"<ref>(?P<ref>[^<]{0,1000})</ref>|<\|object_ref_start\|>(?P<object>[^<]{0,1000})<\|object_ref_end\|>"
+_REFERENCE = (
+    r"<ref>(?P<ref>[^<]{0,1000})</ref>"
+    r"|<\|(?:object_ref_start|ref)\|>(?P<object>[^<]{0,1000})<\|(?:object_ref_end|/ref)\|>"
+)
 _TOKENS = (
     r"<\|(?P<token>box|quad|point)_start\|>(?P<tokens>[^<]{0,4000})<\|(?P=token)_end\|>"
+    r"|<\|(?P<det>det)\|>(?P<detected>[^<]{0,4000})<\|/det\|>"
     r"|<(?P<tag>bbox_2d|bbox|box|bounding_box|quad|polygon|points|point_2d|point|click|coordinate|coordinates)\b(?P<named>[^<>]{0,4000})>"
     r"(?P<inside>[^<]{0,4000})(?:</[^<>]{0,20}>)?"
 )
@@ -73,7 +77,7 @@ def tags(document: Document) -> Iterator[Candidate]:
             group = "ref" if match["ref"] is not None else "object"
             name, used = document.written[match.start(group) : match.end(group)].strip(), ""
             continue
-        tag = match["token"] or match["tag"]
+        tag = match["token"] or match["det"] or match["tag"]
         if used and (tag != used or not _BETWEEN.fullmatch(document.text, end, match.start())):
             name = ""
         places = list(_places(document, match, name))
@@ -82,18 +86,19 @@ def tags(document: Document) -> Iterator[Candidate]:
 
 
 def _places(document: Document, match: re.Match[str], name: str) -> Iterator[Place | Misfit]:
-    if match["tokens"] is not None:
-        kind = _KINDS.get(match["token"].lower(), "box")
-        tag = _Tag(kind, "", match["tokens"], match.start(), match.end())
+    tokens = match["tokens"] if match["tokens"] is not None else match["detected"]
+    if tokens is not None:
+        kind = _KINDS.get((match["token"] or match["det"]).lower(), "box")
+        tag = _Tag(kind, "", tokens, match.start(), match.end())
     else:
         kind = _KINDS.get(match["tag"].lower(), "box")
         tag = _Tag(kind, match["named"], match["inside"], match.start(), match.end())
     own = _NAME.search(document.written, match.start(), match.end()) if tag.attributes else None
     label = (own[1] or own[2] or "") if own else ""
     content = tag.content
-    if match["tokens"] is None and match.end("inside") == len(document.text) and shapes.numbers_in(content):
+    if tokens is None and match.end("inside") == len(document.text) and shapes.numbers_in(content):
         return  # the last number may be cut off
-    if match["tokens"] is None and not shapes.numbers_in(content):
+    if tokens is None and not shapes.numbers_in(content):
         content = tag.attributes
         label = label or document.written[match.start("inside") : match.end("inside")].strip()
     numbers = _attribute_places(tag)

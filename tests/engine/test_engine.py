@@ -303,3 +303,51 @@ def test_size_limits_that_make_no_sense_are_refused(tmp_path: Path, limits: dict
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(limits))
     with pytest.raises(InputError, match="min_pixels and max_pixels"):
         models.pixel_limits(tmp_path)
+
+
+def test_an_action_comes_back_in_source_pixels(
+    loaded: Engine, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width, height = loaded.plan(image).resized_size
+    x, y = width // 4, height // 2
+    says(monkeypatch, loaded, f"Thought: at (1, 2).\nAction: scroll(start_box='({x},{y})', direction='down')")
+    answer = loaded.ask(image, "scroll down")
+    (action,) = answer.actions
+    assert (action.name, action.arguments) == ("scroll", {"direction": "down"})
+    assert answer.click == action.points[0].xy == pytest.approx((x * 333 / width, y * 200 / height))
+    assert answer.found
+    assert (answer.boxes, answer.points, answer.rejected) == ((), (), ())
+    assert answer.notes == ("the thought before the action was set aside",)
+    plain = json.loads(json.dumps(answer.as_dict()))
+    assert plain["click"] == pytest.approx(answer.click)
+    assert plain["actions"][0]["points"][0]["xy"] == plain["click"]
+
+
+def test_numbers_of_another_frame_are_rejected(
+    loaded: Engine, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, loaded, '{"point_2d": [900, 10]}')
+    answer = loaded.locate(image, "it")
+    assert (answer.points, answer.click, answer.found) == ((), None, False)
+    (rejected,) = answer.rejected
+    assert rejected.numbers == (900, 10)
+    assert answer.as_dict()["rejected"][0]["reason"] == rejected.reason
+
+
+def test_a_convention_is_the_requests_else_the_engines(
+    folder: Path, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine_ = saccade.load(folder, convention="thousandths")
+    says(monkeypatch, engine_, '{"point_2d": [100, 100]}')
+    answer = engine_.locate(image, "it")
+    assert answer.click == pytest.approx((33.3, 20))
+    assert answer.frames[0].convention == "thousandths"
+    absolute = engine_.locate(image, "it", convention="absolute")
+    assert absolute.frames[0].convention == "absolute"
+    assert absolute.click == pytest.approx(engine_.plan(image).to_source((100, 100)))
+    assert engine_.ask(image, "it?", convention="fractions").rejected
+    with pytest.raises(InputError, match="convention: expected one of auto, absolute"):
+        engine_.ask(image, "it?", convention="pixels")  # type: ignore[typeddict-item]
+    with pytest.raises(InputError, match="convention: expected one of auto, absolute"):
+        saccade.load(folder, convention="pixels")  # type: ignore[arg-type]
+    assert engine_._only_boxes(engine_.plan(image))._grammar.limits == (1000, 1000)

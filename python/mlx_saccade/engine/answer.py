@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mlx_saccade.grounding import Box
+from mlx_saccade.grounding import Action, Box, GroundedText, Point, Rejected
 from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["Answer", "Chunk", "FrameInfo", "StageTimer"]
 
+_PLAIN = ("text", "usage", "timings", "finish")
 _STAGES = ("decode", "patches", "vision", "prefill", "answer")
 
 
@@ -44,14 +45,14 @@ class FrameInfo:
     fps: float | None = None
 
     @classmethod
-    def of(cls, plan: Plan, *, wanted: int, fps: float | None = None) -> FrameInfo:
-        """Return the description of a plan; `wanted` and `fps` as the attributes."""
+    def of(cls, plan: Plan, *, wanted: int, fps: float | None = None, convention: str = "auto") -> FrameInfo:
+        """Return the description of a plan; `wanted` and `fps` as the attributes; convention "auto" is the family's."""
         return cls(
             source_size=plan.source_size,
             processed_size=plan.resized_size,
             grid_thw=plan.grid_thw,
             scale=plan.scale,
-            convention=plan.family.convention,
+            convention=plan.family.convention if convention == "auto" else convention,
             tokens=plan.tokens,
             budget=plan.budget,
             wanted=wanted,
@@ -71,6 +72,10 @@ class Answer:
         timings: seconds: "decode", "patches", "vision", "prefill", "answer".
         finish: "stop" at an end token, "length" where `max_tokens` cut the answer off, "stop string" before one of
             the given stop strings.
+        points: in source pixels; those of actions are theirs alone.
+        actions: what the model wants done, with points and boxes in source pixels.
+        rejected: numbers that the frame cannot hold, or that are neither a point nor a box, with the reasons.
+        notes: what was set aside or read in part, in words.
     """
 
     boxes: tuple[Box, ...]
@@ -79,19 +84,30 @@ class Answer:
     usage: dict[str, int]
     timings: dict[str, float]
     finish: str
+    points: tuple[Point, ...] = ()
+    actions: tuple[Action, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def found(self) -> bool:
-        """True if there is a box."""
-        return bool(self.boxes)
+        """True if there is a box, a point or an action with a place."""
+        return self.click is not None
+
+    @property
+    def click(self) -> tuple[float, float] | None:
+        """(x, y) to click: of the first action that has a place, else the first point, else the first box's center."""
+        return self._grounded().click
+
+    def _grounded(self) -> GroundedText:
+        return GroundedText(self.boxes, self.points, self.actions, self.rejected, self.notes)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts, strings and numbers for JSON, with `found`."""
-        plain = asdict(self)
-        plain["boxes"] = [{"xyxy": list(box.xyxy), "label": box.label} for box in self.boxes]
+        plain = {**self._grounded().as_dict(), **{name: getattr(self, name) for name in _PLAIN}}
         plain["frames"] = [
             {key: list(value) if isinstance(value, tuple) else value for key, value in frame.items()}
-            for frame in plain["frames"]
+            for frame in map(asdict, self.frames)
         ]
         return {"found": self.found, **plain}
 

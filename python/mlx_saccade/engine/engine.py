@@ -19,6 +19,7 @@ from mlx_saccade.engine.request import Request
 from mlx_saccade.engine.runner import PlannedRequest, Runner
 from mlx_saccade.engine.shared_image import SharedImage
 from mlx_saccade.errors import InputError, brief
+from mlx_saccade.grounding.frames import ConventionName, check_convention
 from mlx_saccade.preprocess import limits as pixel_limits
 from mlx_saccade.preprocess import plan as plans
 from mlx_saccade.preprocess.limits import Budget
@@ -39,9 +40,9 @@ class Engine:
     """A loaded checkpoint with its tokenizer; `load` makes one.
 
     Every question takes the options of `mlx_saccade.engine.sampling.GenerateOptions`: max_tokens, temperature, top_p,
-    top_k, min_p, repetition_penalty, seed, stop, progress. A `budget` is what `mlx_saccade.plan` takes, or a mapping in
-    one of the spellings of `mlx_saccade.preprocess.limits`. An image's own budget wins over the request's, and the
-    request's over the engine's.
+    top_k, min_p, repetition_penalty, seed, stop, progress, convention. A `budget` is what `mlx_saccade.plan` takes, or
+    a mapping in one of the spellings of `mlx_saccade.preprocess.limits`. An image's own budget wins over the request's,
+    and the request's over the engine's.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Engine:
         cache_dir_size: int | str = cache.FOLDER_LIMIT,
         image_options: media.ImageOptions | None = None,
         memory_limit: int | str | None = None,
+        convention: ConventionName = "auto",
     ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
         if image_options is not None and not isinstance(image_options, media.ImageOptions):
@@ -62,6 +64,7 @@ class Engine:
                 f"image_options is {brief(image_options)}; give a mlx_saccade.media.ImageOptions, such as "
                 "ImageOptions(color='ignore')"
             )
+        check_convention(convention)
         default = pixel_limits.read(budget, "budget of the engine")
         cache_limit = validation.parse_bytes(cache_memory, "cache_memory")
         folder_limit = validation.parse_bytes(cache_dir_size, "cache_dir_size")
@@ -78,7 +81,7 @@ class Engine:
             self.model, self.family, pixels.pixel_limits, default, self.store, image_options or media.ImageOptions()
         )
         self.memory_limit = MemoryLimit(self.model, self.store.lru, limit)
-        self.runner = Runner(self.model, self.prompts, self.encoder, self.memory_limit)
+        self.runner = Runner(self.model, self.prompts, self.encoder, self.memory_limit, convention)
         self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
 
     @property
@@ -356,21 +359,23 @@ class Engine:
             encoded[planned[place].plans] = self.runner.encode(planned[place], timers[place], later=later)
         answers = []
         for one, timer in zip(planned, timers, strict=True):
-            allowed = self._only_boxes(one.plans[0]) if constrained else None
+            allowed = self._only_boxes(one.plans[0], one.settings.convention) if constrained else None
             chunks = self.runner.run(one, encoded=encoded[one.plans], allowed=allowed, timer=timer)
             answers.append(_last(chunks))
         return answers
 
-    def _only_boxes(self, plan: Plan) -> Constraint:
-        """Return what may come next in an answer that is one box of a plan's image, in its family's convention."""
+    def _only_boxes(self, plan: Plan, convention: ConventionName | None = None) -> Constraint:
+        """Return what may come next in an answer that is one box of a plan's image; convention None: the engine's."""
         if self._vocabulary is None:
             tokens = self.prompts.token_bytes()
             self._vocabulary = Vocabulary(tokens, self.model.config.eos_token_ids), tokens
         vocabulary, tokens = self._vocabulary
+        convention = convention or self.runner.convention
+        convention = plan.family.convention if convention == "auto" else convention
         limits = {"absolute": plan.resized_size, "thousandths": (1000, 1000)}
-        if plan.family.convention not in limits:
-            raise InputError(f"constrained: {plan.family.convention} are no whole numbers; leave it out")
-        return Constraint(BoxGrammar(limits[plan.family.convention]), vocabulary, tokens)
+        if convention not in limits:
+            raise InputError(f"constrained: {convention} are no whole numbers; leave it out")
+        return Constraint(BoxGrammar(limits[convention]), vocabulary, tokens)
 
 
 def _family(model: models.Model, mean: Any, std: Any) -> Family:

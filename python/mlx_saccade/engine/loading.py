@@ -7,6 +7,7 @@ import os
 from mlx_saccade import cache, media
 from mlx_saccade.checkpoint import hub
 from mlx_saccade.engine.engine import Engine
+from mlx_saccade.grounding.frames import ConventionName
 from mlx_saccade.preprocess.limits import Budget
 
 __all__ = ["load"]
@@ -24,6 +25,7 @@ def load(
     cache_dir_size: int | str = cache.FOLDER_LIMIT,
     image_options: media.ImageOptions | None = None,
     memory_limit: int | str | None = None,
+    convention: ConventionName = "auto",
 ) -> Engine:
     """Load a checkpoint with its tokenizer, template and size limits.
 
@@ -48,6 +50,8 @@ def load(
             cache is refused before it starts; weights that do not fit are not read. None: the bytes that MLX
             recommends for the GPU; on the CPU three quarters of the memory that the process can have (control groups
             counted).
+        convention: of the numbers in answers, as `mlx_saccade.grounding.read` takes it; "auto": the family's, and
+            fractions where the numbers are so. A request may name its own.
 
     Raises:
         FileNotFoundError: no such folder, or a file is missing from it.
@@ -65,4 +69,5 @@ def load(
         cache_dir_size=cache_dir_size,
         image_options=image_options,
         memory_limit=memory_limit,
+        convention=convention,
     )

@@ -17,6 +17,7 @@ from mlx_saccade.engine.prefill import Allowed, PrefilledPrompt
 from mlx_saccade.engine.request import ImageOpener, Medium, Request
 from mlx_saccade.engine.sampling import Settings
 from mlx_saccade.errors import InputError
+from mlx_saccade.grounding.frames import ConventionName
 from mlx_saccade.models import Model
 from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import Plan
@@ -48,9 +49,17 @@ class PlannedRequest:
 class Runner:
     """The path of a request through the parts of an engine."""
 
-    def __init__(self, model: Model, prompts: Prompts, encoder: MediaEncoder, memory_limit: MemoryLimit) -> None:
-        """Take the parts of an engine."""
+    def __init__(
+        self,
+        model: Model,
+        prompts: Prompts,
+        encoder: MediaEncoder,
+        memory_limit: MemoryLimit,
+        convention: ConventionName = "auto",
+    ) -> None:
+        """Take the parts of an engine, and the convention of answers whose request names none."""
         self.model, self.prompts, self.encoder, self.memory_limit = model, prompts, encoder, memory_limit
+        self.convention = convention
 
     def opener(self) -> ImageOpener:
         """Return a new opener, for the images of one question."""
@@ -212,13 +221,22 @@ class Runner:
         used = {"image": 0, "video": 0}
         for medium, plan in zip(planned.request.media, planned.plans, strict=True):
             used[medium.kind] += plan.tokens
-        text = detokenizer.text
-        boxes = grounding.read(text, planned.plans[0]) if len(planned.plans) == 1 else ()
+        text, convention = detokenizer.text, planned.settings.convention or self.convention
+        grounded = grounding.GroundedText()
+        if len(planned.plans) == 1:
+            grounded = grounding.read(text, planned.plans[0], convention)
         frames = zip(planned.request.media, planned.plans, planned.wanted, strict=True)
         return Answer(
-            boxes=boxes,
+            boxes=grounded.boxes,
+            points=grounded.points,
+            actions=grounded.actions,
+            rejected=grounded.rejected,
+            notes=grounded.notes,
             text=text,
-            frames=tuple(FrameInfo.of(plan, wanted=wanted, fps=medium.fps) for medium, plan, wanted in frames),
+            frames=tuple(
+                FrameInfo.of(plan, wanted=wanted, fps=medium.fps, convention=convention)
+                for medium, plan, wanted in frames
+            ),
             usage={"prompt": len(planned.ids), **used, "answer": count},
             timings=dict(timer.seconds),
             finish="stop" if ended else "length" if detokenizer.stopped is None else "stop string",

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mlx_saccade import validation
 from mlx_saccade.engine.detokenizer import stop_strings
 from mlx_saccade.errors import InputError, brief
+from mlx_saccade.grounding.frames import ConventionName, check_convention
 
 __all__ = ["GenerateOptions", "Progress", "RandomSampler", "Sampling", "Settings", "read"]
 
@@ -35,6 +36,7 @@ class GenerateOptions(TypedDict, total=False):
     temperature, top_p, top_k, min_p, repetition_penalty, seed: as `sampling.Sampling`; default: the most likely token.
     stop: a string or several at which the answer ends, themselves left out.
     progress: called with (stage, done, total) while the model works.
+    convention: of the numbers in the answer, as `mlx_saccade.grounding.read`; None: the engine's.
     """
 
     max_tokens: int
@@ -46,6 +48,7 @@ class GenerateOptions(TypedDict, total=False):
     seed: int | None
     stop: str | Sequence[str] | None
     progress: Progress | None
+    convention: ConventionName | None
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ class Settings:
     sampling: Sampling
     stop: tuple[str, ...]
     progress: Progress | None
+    convention: ConventionName | None = None
 
 
 def read(options: Mapping[str, Any], max_tokens: int) -> Settings:
@@ -119,6 +123,7 @@ def read(options: Mapping[str, Any], max_tokens: int) -> Settings:
         sampling=Sampling(**sampling),
         stop=stop_strings(options.get("stop")),
         progress=progress,
+        convention=None if options.get("convention") is None else check_convention(options["convention"]),
     )
 
 

@@ -78,10 +78,10 @@ def test_locate_prints_where_to_click(picture: Path, capsys: pytest.CaptureFixtu
     found = json.loads(run(capsys, "locate", picture, "the light window", "--json", "--constrained")[1])
     assert found["found"]
     x1, y1, x2, y2 = found["boxes"][0]["xyxy"]
-    assert found["point"] == [(x1 + x2) / 2, (y1 + y2) / 2]
+    assert found["click"] == found["point"] == [(x1 + x2) / 2, (y1 + y2) / 2]
     _, out, _ = run(capsys, "locate", picture, "the light window", "--point", "--constrained")
     assert out.startswith(f"the light window: {found['point'][0]:.0f}, {found['point'][1]:.0f}")
-    assert "x, y of the center in the pixels of the 640 x 400 source" in out
+    assert "x, y to click in the pixels of the 640 x 400 source" in out
 
 
 def test_locate_prints_what_was_asked_and_then_what_the_model_says(
@@ -99,6 +99,43 @@ def test_locate_prints_what_was_asked_and_then_what_the_model_says(
     assert lines[0].endswith(" (the model's label: a pane)")
     assert lines[1].startswith("a pane: ")
     assert "label" not in lines[1]
+
+
+def write(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Let every model write a text."""
+    monkeypatch.setattr(mlx_saccade.engine.runner.StreamDetokenizer, "text", property(lambda _: text, lambda *_: None))
+
+
+@pytest.mark.parametrize("command", ["ask", "locate"])
+def test_actions_and_points_are_printed_in_source_pixels(
+    command: str, picture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(monkeypatch, "Action: drag(start_box='(500,500)', end_box='(250,250)')")
+    _, out, err = run(capsys, command, picture, "it", "--max-tokens", "1", "--convention", "thousandths")
+    expected = (
+        "it: 320, 200, 160, 100 (the model's label: drag)" if command == "locate" else "in source pixels: 320, 200"
+    )
+    assert expected in (out if command == "locate" else err)
+    found = json.loads(
+        run(capsys, command, picture, "it", "--max-tokens", "1", "--convention", "thousandths", "--json")[1]
+    )
+    assert (found["click"], found["boxes"], found["rejected"]) == ([320, 200], [], [])
+    assert [point["xy"] for point in found["actions"][0]["points"]] == [[320, 200], [160, 100]]
+    assert found["frames"][0]["convention"] == "thousandths"
+
+
+@pytest.mark.parametrize("command", ["ask", "locate"])
+def test_rejected_numbers_are_one_line_on_standard_error(
+    command: str, picture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(monkeypatch, '{"bbox_2d": [0, 500, 1080, 1920]}')
+    code, _, err = run(capsys, command, picture, "it", "--max-tokens", "1", "--convention", "thousandths")
+    assert code == 0
+    lines = [line for line in err.splitlines() if "rejected" in line]
+    assert lines == [
+        "mlx-saccade: rejected 0, 500, 1080, 1920: x 1080 is outside 0..1000, the thousandths asked for. "
+        "See --convention"
+    ]
 
 
 def test_locate_draws_all_boxes(picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

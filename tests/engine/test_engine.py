@@ -315,7 +315,6 @@ def test_an_action_comes_back_in_source_pixels(
     (action,) = answer.actions
     assert (action.name, action.arguments) == ("scroll", {"direction": "down"})
     assert answer.click == action.points[0].xy == pytest.approx((x * 333 / width, y * 200 / height))
-    assert answer.found
     assert (answer.boxes, answer.points, answer.rejected) == ((), (), ())
     assert answer.notes == ("the thought before the action was set aside",)
     plain = json.loads(json.dumps(answer.as_dict()))

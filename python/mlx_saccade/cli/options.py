@@ -39,6 +39,7 @@ __all__ = [
     "add_url_argument",
     "answer_json",
     "answer_options",
+    "answer_places",
     "cache_options",
     "image_options",
     "image_or_size",
@@ -47,6 +48,8 @@ __all__ = [
     "parse_budgets",
     "parse_size",
     "print_cost",
+    "print_places",
+    "print_rejected",
 ]
 
 # Digits are bounded, so that no number is slow to read.
@@ -324,20 +327,53 @@ def add_answer_arguments(parser: argparse.ArgumentParser, *, max_tokens: int) ->
     )
     group.add_argument("--seed", type=int, metavar="N", help="seed of sampling, for the same answer (default random)")
     group.add_argument(
+        "--convention",
+        choices=("auto", "absolute", "thousandths", "fractions"),
+        default="auto",
+        help="frame of the model's numbers (default auto: the family's, or fractions)",
+    )
+    group.add_argument(
         "--stop", action="append", metavar="TEXT", help="end the answer before TEXT; repeatable (default none)"
     )
 
 
 def answer_options(options: argparse.Namespace, progress: Progress | None = None) -> dict[str, Any]:
     """Return the options of `add_answer_arguments` as an engine takes them."""
-    names = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop")
+    names = (
+        "max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "convention"
+    )  # fmt: skip
     return {**{name: getattr(options, name) for name in names}, "progress": progress}
 
 
 def answer_json(answer: Answer) -> dict[str, Any]:
-    """Return an answer for JSON, with the `point` to click: the center of its first box in source pixels, or None."""
-    point = list(answer.boxes[0].center) if answer.boxes else None
-    return {**answer.as_dict(), "point": point}
+    """Return an answer for JSON; `point` is the older name of `click`."""
+    plain = answer.as_dict()
+    return {**plain, "point": plain["click"]}
+
+
+def print_rejected(answer: Answer) -> None:
+    """Print each rejected part of an answer on standard error, in one line."""
+    for one in answer.rejected:
+        numbers = ", ".join(f"{number:g}" for number in one.numbers)
+        output.note(f"rejected {numbers}: {one.reason}. See --convention")
+
+
+def answer_places(answer: Answer) -> list[tuple[list[float], str]]:
+    """Return the boxes, points and actions of an answer as numbers in source pixels, each with its label or name."""
+    places = [(list(box), box.label) for box in answer.boxes] + [(list(point), point.label) for point in answer.points]
+    for action in answer.actions:
+        places += [(list(box), action.name) for box in action.boxes]
+        if action.points:
+            places.append(([value for point in action.points for value in point], action.name))
+    return places
+
+
+def print_places(answer: Answer) -> None:
+    """Print the places of an answer in source pixels, and what was rejected, on standard error."""
+    for numbers, label in answer_places(answer):
+        text = ", ".join(f"{value:.0f}" for value in numbers)
+        output.note(f"in source pixels: {text}" + (f" ({' '.join(label.split())})" if label else ""))
+    print_rejected(answer)
 
 
 def print_cost(answer: Answer) -> None:

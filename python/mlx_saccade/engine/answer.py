@@ -91,8 +91,8 @@ class Answer:
 
     @property
     def found(self) -> bool:
-        """True if there is a box, a point or an action with a place."""
-        return self.click is not None
+        """True if there is a box; an answer of points or actions has a `click` alone."""
+        return bool(self.boxes)
 
     @property
     def click(self) -> tuple[float, float] | None:

@@ -14,6 +14,8 @@ from mlx_saccade.cli.options import (
     answer_options,
     load_engine,
     print_cost,
+    print_places,
+    print_rejected,
 )
 from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError
@@ -52,8 +54,10 @@ def run(options: argparse.Namespace) -> int:
     assert answer is not None
     if options.json:
         output.print_json(answer_json(answer))
+        print_rejected(answer)
     else:
         print()
+        print_places(answer)
     if options.verbose:
         print_cost(answer)
     return 0

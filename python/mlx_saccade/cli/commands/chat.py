@@ -16,6 +16,8 @@ from mlx_saccade.cli.options import (
     answer_options,
     load_engine,
     print_cost,
+    print_places,
+    print_rejected,
 )
 from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError
@@ -102,8 +104,11 @@ def _answer(engine: Engine, options: argparse.Namespace, messages: list[dict[str
         pass
     if not options.json:
         print("" if answer is not None else " [stopped]")
+        if answer is not None:
+            print_places(answer)
     elif answer is not None:
         print(output.json_text(answer_json(answer)), flush=True)
+        print_rejected(answer)
     if options.verbose and answer is not None:
         print_cost(answer)
     return text

@@ -12,9 +12,11 @@ from mlx_saccade.cli.options import (
     add_model_arguments,
     answer_json,
     answer_options,
+    answer_places,
     image_options,
     load_engine,
     print_cost,
+    print_rejected,
 )
 from mlx_saccade.cli.progress import Progress
 
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "descriptions", nargs="+", metavar="DESCRIPTION", help='what to find, such as "the red round button"'
     )
-    parser.add_argument("--point", action="store_true", help="print the center of each box, where to click")
+    parser.add_argument("--point", action="store_true", help="print the one place to click")
     parser.add_argument("--save", metavar="FILE", help="write a copy of the image with the boxes drawn")
     parser.add_argument(
         "--constrained", action="store_true", help="force the model to write one box inside the image, or none"
@@ -59,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
         pairs = zip(options.descriptions, answers, strict=True)
         rows = [{"description": description, **answer_json(answer)} for description, answer in pairs]
         output.print_json(rows[0] if len(rows) == 1 else {"answers": rows})
+        for answer in answers:
+            print_rejected(answer)
     else:
         _print(options, answers)
     return 0
@@ -79,14 +83,18 @@ def _locate(options: argparse.Namespace, image: LazyImage) -> list[Answer]:
 
 def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
     for description, answer in zip(options.descriptions, answers, strict=True):
-        if not answer.boxes:
+        places = answer_places(answer)
+        if options.point and answer.click is not None:
+            places = [(list(answer.click), places[0][1] if len(places) == 1 else "")]
+        if not places:
             print(f"{description}: no box; the model wrote: {answer.text!r}")
-        for box in answer.boxes:
-            numbers = ", ".join(f"{value:.0f}" for value in (box.center if options.point else box.xyxy))
-            label = "" if box.label in (None, "", description) else f" (the model's label: {box.label})"
+        for values, name in places:
+            numbers = ", ".join(f"{value:.0f}" for value in values)
+            label = "" if name in ("", description) else f" (the model's label: {name})"
             print(f"{description}: {numbers}{label}")
+        print_rejected(answer)
     (width, height), tokens = answers[0].frames[0].source_size, answers[0].frames[0].tokens
-    what = "x, y of the center" if options.point else "edges x1, y1, x2, y2"
+    what = "x, y to click" if options.point else "edges x1, y1, x2, y2"
     print(f"{what} in the pixels of the {width} x {height} source")
     print(f"{tokens} visual tokens, {sum(sum(answer.timings.values()) for answer in answers):.2f} s")
 

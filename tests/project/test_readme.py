@@ -135,7 +135,7 @@ def test_budgets_guide_run_prints_what_its_comments_say(capsys: pytest.CaptureFi
     code = "".join(blocks(path, "python"))
     exec(compile(code, str(path), "exec"), {})
     comments = re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
-    assert len(comments) == 8
+    assert len(comments) == 9
     assert [comment.partition(":")[0] for comment in comments] == capsys.readouterr().out.splitlines()
 
 

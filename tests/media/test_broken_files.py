@@ -186,7 +186,7 @@ def test_what_libtiff_prints_is_part_of_the_refusal(tmp_path: Path) -> None:
 def test_what_only_libtiff_tells_of_is_damage_to_who_listens(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decode, "_asked", threading.Event())
+    monkeypatch.setattr(decode, "_listening", threading.Event())
     data = damaged_tiff("jpeg", 0xC8)
     whole = media.open_image(data)
     assert "JPEGLib" in capfd.readouterr().err, "else this file shows nothing: Pillow read it all the same"

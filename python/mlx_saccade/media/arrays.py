@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["array_size", "as_numpy", "borrow", "from_array", "is_array", "to_array"]
 
 _CHANNELS = (1, 3, 4)
+_NUMPY = ("__array__", "__array_interface__", "__array_struct__")
+_MAX_REASON = 120
 
 
 def array_size(array: npt.NDArray[Any]) -> tuple[int, int]:
-    """(width, height) of an image array.
+    """Return (width, height) of an image array.
 
     Raises:
         InputError: not [h, w], [h, w, 1], [h, w, 3] or [h, w, 4], or no pixels.
@@ -39,7 +41,7 @@ def array_size(array: npt.NDArray[Any]) -> tuple[int, int]:
 
 
 def from_array(array: npt.NDArray[Any], *, background: tuple[int, int, int] | None) -> npt.NDArray[np.uint8]:
-    """Red, green and blue of an image array.
+    """Return red, green and blue of an image array.
 
     Args:
         array: [h, w], [h, w, 1] (grey), [h, w, 3] (RGB) or [h, w, 4] (RGBA), channels last. uint8: as it is; uint16:
@@ -67,7 +69,7 @@ def from_array(array: npt.NDArray[Any], *, background: tuple[int, int, int] | No
 
 
 def to_array(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """The pixels of a Pillow image of mode RGB or RGBA: uint8 [h, w, 3 or 4], C-contiguous, read-only."""
+    """Copy the pixels of a Pillow image of mode RGB or RGBA: uint8 [h, w, 3 or 4], C-contiguous, read-only."""
     import numpy as np
 
     pixels: npt.NDArray[np.uint8] = np.ascontiguousarray(np.asarray(image, dtype=np.uint8))
@@ -116,19 +118,14 @@ def _without_alpha(pixels: npt.NDArray[np.uint8], background: tuple[int, int, in
     return to_array(over(Image.fromarray(rgb), Image.fromarray(alpha), background))
 
 
-# Arrays of any library, as NumPy sees them: the one door for `media` and `patches`.
-_NUMPY = ("__array__", "__array_interface__", "__array_struct__")
-_LONGEST = 120
-
-
 def is_array(source: object) -> bool:
-    """Whether something is an array of NumPy's, or offers itself to NumPy or by DLPack; NumPy is not imported."""
+    """Return True for NumPy's arrays and for what NumPy reads, by DLPack too; NumPy is not imported."""
     # A Pillow image offers itself too, and `media` knows it better.
     return not isinstance(source, Image.Image) and any(_offers(source, name) for name in (*_NUMPY, "__dlpack__"))
 
 
 def as_numpy(source: Any) -> npt.NDArray[Any]:
-    """What `is_array` is true of as a plain NumPy array: the same memory where its library lends that.
+    """Return a plain NumPy array of what `is_array` accepts; the memory is shared where its library allows it.
 
     Raises:
         InputError: masked, not in the CPU's memory, or of a type of value that NumPy has not.
@@ -144,7 +141,7 @@ def as_numpy(source: Any) -> npt.NDArray[Any]:
             return np.asarray(source)
         read: npt.NDArray[Any] = np.from_dlpack(source)
     except (TypeError, ValueError, BufferError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
+        reason = " ".join(str(error).split())[:_MAX_REASON] or type(error).__name__
         raise InputError(
             f"array of type {type(source).__name__} is none that NumPy reads ({reason}); "
             "copy it to the CPU's memory first, as a NumPy array"
@@ -153,11 +150,10 @@ def as_numpy(source: Any) -> npt.NDArray[Any]:
 
 
 def _offers(source: object, name: str) -> bool:
-    """Whether it has an attribute, which is not read: what is offered may be made in that moment."""
+    """Return True if there is an attribute of a name, without reading it: reading may convert the array."""
     return hasattr(type(source), name) or name in getattr(source, "__dict__", ())
 
 
-# The pixels of a Pillow image where Pillow keeps them, without a copy.
 class _ArrowArray(ctypes.Structure):
     """`struct ArrowArray` of the C data interface, as far as it is read here."""
 
@@ -177,7 +173,7 @@ _pointer.restype = ctypes.c_void_p
 _pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 
-class _Lent:
+class _Shared:
     """Memory in NumPy's array interface; an array made of it keeps this object, and so the capsule, alive."""
 
     def __init__(self, capsule: Any, address: int, shape: tuple[int, int, int]) -> None:
@@ -186,7 +182,7 @@ class _Lent:
 
 
 def borrow(image: Image.Image) -> npt.NDArray[np.uint8] | None:
-    """The memory of a decoded image of mode RGB or RGBA.
+    """Return the memory of a decoded image of mode RGB or RGBA, without a copy.
 
     Returns:
         uint8 [height, width, 4], read-only: red, green, blue, and alpha or a byte without meaning; None where this
@@ -209,4 +205,4 @@ def borrow(image: Image.Image) -> npt.NDArray[np.uint8] | None:
     address = values.buffers[1] if values.n_buffers == 2 else None
     if address is None or values.offset or values.length != 4 * width * height:
         return None
-    return np.asarray(_Lent(capsule, address, (height, width, 4)))
+    return np.asarray(_Shared(capsule, address, (height, width, 4)))

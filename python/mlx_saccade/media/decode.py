@@ -1,4 +1,4 @@
-"""From the bytes of a file to a decoded Pillow image, with nothing decoded before its size is known to be bearable.
+"""Decode the bytes of a file to a Pillow image, after its size has been checked.
 
 The file's own first bytes choose the decoder, among those listed here; names and media types are not trusted. Pillow's
 global settings are not changed; a program that sets `ImageFile.LOAD_TRUNCATED_IMAGES` gets truncated images.
@@ -16,19 +16,16 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from PIL import Image
 
 from mlx_saccade.errors import InputError
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 __all__ = ["FORMATS", "MAX_PIXELS", "check_size", "header", "heard", "listen", "load", "reduce"]
 
 MAX_PIXELS = 178_956_970
-"""Largest image that is decoded unless the caller says otherwise: 512 MiB of RGB, where Pillow too refuses."""
+"""Default of the largest image that is decoded: 512 MiB of RGB, the limit of Pillow too."""
 
 
 class _Format(NamedTuple):
@@ -55,6 +52,12 @@ _DECODERS = (
 )  # fmt: skip
 
 FORMATS = tuple(decoder.name for decoder in _DECODERS)
+
+# libtiff prints to standard error while it decodes: for some damage the only sign, since Pillow ignores it.
+_STDERR = 2
+_MAX_LINE = 120
+_listening = threading.Event()
+_one_at_a_time = threading.Lock()
 
 # What Pillow's decoders raise over broken data; warnings are here because a caller may have made them errors.
 _BROKEN = (
@@ -109,28 +112,27 @@ def load(image: Image.Image, origin: str) -> None:
     Raises:
         InputError: the data is truncated or broken, or the image of a caller is closed.
     """
-    # Left by its `with` before it was loaded, an image has pixels to read and nothing to read them from.
+    # An image whose `with` block ended before it was loaded has tiles to read and no file.
     closed = getattr(image, "fp", image) is None and bool(getattr(image, "tile", ()))
-    said: list[str] = []
+    lines: list[str] = []
     try:
-        with heard(image) as said:
+        with heard(image) as lines:
             _in_one_block(image)
             image.load()
     except _BROKEN as error:
         if closed or "operation on closed" in str(error).lower():
             raise InputError(f"{origin}: is closed; open it again, or load() it before it is closed") from None
-        said = said or [_reason(error)]
-    if said:
-        raise InputError(f"{origin}: is truncated or broken ({said[0]}); save or download it again")
+        lines = lines or [_reason(error)]
+    if lines:
+        raise InputError(f"{origin}: is truncated or broken ({lines[0]}); save or download it again")
 
 
 def _in_one_block(image: Image.Image) -> None:
-    """Have an image that is not decoded yet lie in one piece of memory, which `shared.borrow` can lend.
+    """Allocate one piece of memory for an image that is not decoded yet, so that `arrays.borrow` can share it.
 
-    By itself Pillow cuts what has more than 4.2 million pixels, and the copy that joins it is a fifth of the time that
-    a 4K screenshot takes. Its PNG and JPEG decoders use memory that they find; Pillow does not promise so, and where it
-    does not, or no longer has the function, the pixels are copied as before. Given memory it would not notice that
-    nothing is there to decode: files cut before their pixels have no tiles.
+    By default Pillow splits images above 4.2 million pixels, which costs a copy. Its PNG and JPEG decoders use memory
+    that is already allocated. Pillow does not promise that; without it the pixels are copied. A file cut before its
+    pixels has no tiles, and gets no memory, so that Pillow still notices.
     """
     allocate = getattr(Image.core, "new_block", None)
     waits = getattr(image, "tile", ()) and getattr(image, "_im", image) is None
@@ -161,7 +163,7 @@ def check_size(size: tuple[int, int], origin: str, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise InputError(
             f"{origin}: is {width}x{height}, {width * height:,} pixels; at most {max_pixels:,} are decoded: "
-            "scale it down (in Python, open_image and Reading take another max_pixels)"
+            "scale it down (in Python, open_image and ImageOptions take another max_pixels)"
         )
 
 
@@ -176,7 +178,7 @@ def _decoder(prefix: bytes, origin: str) -> _Format:
 
 
 def _foreign(prefix: bytes) -> str | None:
-    """The name of a kind of file that is often mistaken for one that is read here."""
+    """Return the name of a kind of file that is often mistaken for a supported image."""
     if prefix[4:8] == b"ftyp" and prefix[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
         return "a HEIC or HEIF image, which is not read"
     text = prefix.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -189,7 +191,7 @@ def _foreign(prefix: bytes) -> str | None:
 
 @functools.cache
 def _plugin(decoder: _Format) -> Any:
-    """Pillow's class for a format: called by itself, because `Image.open` applies limits of its own."""
+    """Return Pillow's class for a format; `Image.open` is not used, because it applies its own limits."""
     plugin = getattr(importlib.import_module(f"PIL.{decoder.module}"), decoder.plugin)
     if decoder.name == "JPEG":
         # On opening it looks for a resolution in the EXIF block, and warns where that block is damaged.
@@ -198,7 +200,7 @@ def _plugin(decoder: _Format) -> Any:
 
 
 def _available(decoder: _Format) -> bool:
-    """Whether this Pillow was built with the decoder."""
+    """Return True if this Pillow was built with the decoder."""
     from PIL import features
 
     feature = {"WebP": "webp", "JPEG": "jpg", "JPEG 2000": "jpg_2000", "AVIF": "avif"}.get(decoder.name)
@@ -214,37 +216,30 @@ def _reason(error: BaseException) -> str:
     return text[:120] or type(error).__name__
 
 
-# What libtiff prints on standard error while it decodes: of some damage the only sign, for Pillow reads on.
-_STDERR = 2
-_LONGEST = 120
-_asked = threading.Event()
-_one_at_a_time = threading.Lock()
-
-
 def listen() -> None:
-    """From now on take what libtiff prints for damage, in the whole process."""
-    if sys.__stderr__ is not None:  # else the descriptor may be any file's by now, the image's own too
-        _asked.set()
+    """Treat lines that libtiff prints as damage, from now on and in the whole process."""
+    if sys.__stderr__ is not None:  # else the descriptor may be any file, even the image
+        _listening.set()
 
 
 @contextmanager
 def heard(image: Image.Image) -> Iterator[list[str]]:
-    """The first line that is printed while a TIFF is decoded within, filled in at the end; where nobody listens, none.
+    """Collect the first line printed while a TIFF is decoded in the block, if `listen` was called.
 
     Yields:
-        An empty list, then of at most one line.
+        An empty list; at the end of the block it has at most one line.
     """
     lines: list[str] = []
-    with ExitStack() as kept:
-        # A file and no pipe: nobody reads before the end, and there may be a line for each row.
-        if _asked.is_set() and image.format == "TIFF":
-            kept.enter_context(_one_at_a_time)
+    with ExitStack() as stack:
+        # A file, since a pipe would fill: nobody reads before the end, and there may be a line for each row.
+        if _listening.is_set() and image.format == "TIFF":
+            stack.enter_context(_one_at_a_time)
             try:
-                caught, own = kept.enter_context(tempfile.TemporaryFile()), os.dup(_STDERR)
-            except OSError:  # nowhere to keep what is printed
+                caught, own = stack.enter_context(tempfile.TemporaryFile()), os.dup(_STDERR)
+            except OSError:  # no place for the output
                 pass
             else:
-                kept.callback(_give_back, own, caught.fileno(), lines)
+                stack.callback(_give_back, own, caught.fileno(), lines)
                 os.dup2(caught.fileno(), _STDERR)
         yield lines
 
@@ -252,7 +247,7 @@ def heard(image: Image.Image) -> Iterator[list[str]]:
 def _give_back(own: int, caught: int, lines: list[str]) -> None:
     os.dup2(own, _STDERR)
     os.close(own)
-    first = os.pread(caught, 4 * _LONGEST, 0).decode(errors="replace").strip().partition("\n")[0]
+    first = os.pread(caught, 4 * _MAX_LINE, 0).decode(errors="replace").strip().partition("\n")[0]
     if first:
         # Pillow gives libtiff no file's name but this one.
-        lines.append("".join(filter(str.isprintable, first)).removeprefix("tempfile.tif: ")[:_LONGEST])
+        lines.append("".join(filter(str.isprintable, first)).removeprefix("tempfile.tif: ")[:_MAX_LINE])

@@ -121,4 +121,4 @@ def test_the_command_line_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["plan", str(path), "--budget", "64", "--reduced-jpeg"]) == 0
     assert "400 x 240 px, reduced by the JPEG decoder" in capsys.readouterr().out
     assert main(["plan", "800x480", "--reduced-jpeg"]) == 2
-    assert "--reduced-jpeg needs the image itself" in capsys.readouterr().err
+    assert "--reduced-jpeg: expected an image file; got the size 800x480" in capsys.readouterr().err

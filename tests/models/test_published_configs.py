@@ -221,7 +221,8 @@ def test_configs_of_conversions_are_read_and_what_is_ignored_is_listed(flat: dic
             "rope_theta: expected one value; got 1000000.0 and, in text_config, 1.0",
         ),
         ({"text_config": [1]}, "text_config: expected an object; got [1]"),
-        ({"rope_parameters": {"rope_type": "yarn"}}, "rope_type: expected 'default' or 'mrope'; got 'yarn'"),
+        ({"rope_parameters": {"rope_type": "yarn"}}, "rope_type: expected one value; got 'yarn' and, in rope_scaling"),
+        ({"rope_parameters": {"rope_type": "longrope"}}, "rope_type: expected 'default' or 'mrope' or 'yarn'"),
         (
             {"rope_parameters": {"mrope_section": [24, 20, 20]}},
             "mrope_section: expected one value; got [24, 20, 20] and",

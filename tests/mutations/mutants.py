@@ -110,8 +110,10 @@ def sections_of_m_rope_are_interleaved_instead_of_sliced(patch: MonkeyPatch) -> 
 
     right = layers.mrope
 
-    def interleaved(ids: mx.array, head_dim: int, theta: float, sections: Any) -> tuple[mx.array, ...]:
-        axes = [right(mx.broadcast_to(ids[axis], ids.shape), head_dim, theta, sections) for axis in range(3)]
+    def interleaved(
+        ids: mx.array, head_dim: int, theta: float, sections: Any, yarn: Any = None
+    ) -> tuple[mx.array, ...]:
+        axes = [right(mx.broadcast_to(ids[axis], ids.shape), head_dim, theta, sections, yarn) for axis in range(3)]
         turns = [i % (head_dim // 2) % 3 for i in range(axes[0][0].shape[-1])]
         return tuple(mx.stack([axes[t][part][..., i] for i, t in enumerate(turns)], axis=-1) for part in range(2))
 

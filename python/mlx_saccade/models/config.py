@@ -18,6 +18,7 @@ from mlx_saccade.checkpoint.safetensors import published_name
 from mlx_saccade.errors import InputError
 from mlx_saccade.models import quantization
 from mlx_saccade.models.quantization import Quantization
+from mlx_saccade.models.yarn import Yarn
 
 __all__ = [
     "ROPE_KEYS",
@@ -92,6 +93,7 @@ class TextConfig:
     rope_theta: float = 1000000.0
     mrope_section: tuple[int, int, int] = (16, 24, 24)
     max_position_embeddings: int = 32768
+    yarn: Yarn | None = None
 
     @property
     def head_dim(self) -> int:

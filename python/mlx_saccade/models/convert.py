@@ -255,7 +255,7 @@ def _config(
         if spec != default or weights[f"{name}.weight"].size % 64:
             table[mlx_name(name)] = {"group_size": spec.group_size, "bits": spec.bits}
     text = config.text
-    rope = {"type": "mrope", "mrope_section": list(text.mrope_section)}
+    rope = {**(text.yarn.as_dict() if text.yarn else {"type": "mrope"}), "mrope_section": list(text.mrope_section)}
     flat = {
         "vocab_size": text.vocab_size,
         "hidden_size": text.hidden_size,

@@ -47,7 +47,8 @@ class CpuDecoder:
         config = model.config
         self.heads, self.key_heads, self.width = config.num_attention_heads, config.num_key_value_heads, config.head_dim
         self.eps = np.float32(config.rms_norm_eps)
-        self.rates = cpu_ops.view(layers.frequencies(config.head_dim, config.rope_theta))
+        self.rates = cpu_ops.view(layers.frequencies(config.head_dim, config.rope_theta, config.yarn))
+        self.scale = np.float32(config.yarn.attention_factor if config.yarn else 1)
         self.table, self.last = cpu_ops.view(model.embed_tokens.weight), cpu_ops.view(model.norm.weight)
         self.x, self.normed, self.squares = np.empty((3, rows, config.hidden_size), np.float32)
         self.q = np.empty((rows, config.num_attention_heads * config.head_dim), np.float32)
@@ -71,7 +72,7 @@ class CpuDecoder:
         """
         self.x[:] = self.table[list(tokens)]
         angles = np.array(places, np.float32)[:, None, None] * self.rates  # [B, 1, d/2]
-        cos, sin = np.cos(angles), np.sin(angles)
+        cos, sin = np.cos(angles) * self.scale, np.sin(angles) * self.scale
         for layer, layer_cache in zip(self.layers, cache, strict=True):
             layer(self, cos, sin, layer_cache)
         self.norm(self.last)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mlx_saccade.backend import mx, nn
 from mlx_saccade.models import cpu_ops
 from mlx_saccade.models.config import VisionConfig
+from mlx_saccade.models.yarn import Yarn
 
 __all__ = [
     "PatchEmbed",
@@ -97,7 +98,9 @@ def rotary_2d(coordinates: mx.array, head_dim: int, theta: float) -> tuple[mx.ar
     return mx.cos(angles), mx.sin(angles)
 
 
-def mrope(position_ids: mx.array, head_dim: int, theta: float, sections: Sequence[int]) -> tuple[mx.array, mx.array]:
+def mrope(
+    position_ids: mx.array, head_dim: int, theta: float, sections: Sequence[int], yarn: Yarn | None = None
+) -> tuple[mx.array, mx.array]:
     """Return cosine and sine of M-RoPE.
 
     The head's d / 2 frequencies are cut into three consecutive sections: time turns the first, height the second,
@@ -108,21 +111,26 @@ def mrope(position_ids: mx.array, head_dim: int, theta: float, sections: Sequenc
         head_dim: d.
         theta: base of the frequencies.
         sections: three sizes, d / 2 together.
+        yarn: scaling of the frequencies, and of cosine and sine; default none.
 
     Returns:
         Two float32 [B, 1, L, d/2].
     """
-    angles = position_ids.astype(mx.float32)[..., None] * frequencies(head_dim, theta)  # [3, B, L, d/2]
+    angles = position_ids.astype(mx.float32)[..., None] * frequencies(head_dim, theta, yarn)  # [3, B, L, d/2]
     parts, start = [], 0
     for axis, size in enumerate(sections):
         parts.append(angles[axis, :, :, start : start + size])
         start += size
     turns = mx.concatenate(parts, axis=-1)[:, None]  # [B, 1, L, d/2]
-    return mx.cos(turns), mx.sin(turns)
+    if yarn is None:
+        return mx.cos(turns), mx.sin(turns)
+    return mx.cos(turns) * yarn.attention_factor, mx.sin(turns) * yarn.attention_factor
 
 
-def frequencies(head_dim: int, theta: float) -> mx.array:
+def frequencies(head_dim: int, theta: float, yarn: Yarn | None = None) -> mx.array:
     """Return the frequencies of M-RoPE, float32 [d/2]."""
+    if yarn is not None:
+        return mx.array(yarn.frequencies(head_dim, theta))
     return 1.0 / theta ** (mx.arange(0, head_dim, 2, dtype=mx.float32) / head_dim)
 
 

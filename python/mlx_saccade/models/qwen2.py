@@ -7,6 +7,7 @@ the checkpoint's keys. Symbols in shapes: B batch, L new tokens, D width, H head
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mlx_saccade.backend import mx, nn
@@ -15,6 +16,7 @@ from mlx_saccade.models import layers
 from mlx_saccade.models.attention import Mask, attend_causally
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.config import ROPE_KEYS, ConfigReader, TextConfig
+from mlx_saccade.models.yarn import YARN_KEYS, Yarn, attention_factor
 
 __all__ = ["TEXT_KEYS", "LanguageModel", "read_text"]
 
@@ -129,7 +131,7 @@ class LanguageModel(nn.Module):
             [B, L, D], normalized; [B, 1, D] with `last_only`.
         """
         config = self.config
-        cos, sin = layers.mrope(position_ids, config.head_dim, config.rope_theta, config.mrope_section)
+        cos, sin = layers.mrope(position_ids, config.head_dim, config.rope_theta, config.mrope_section, config.yarn)
         mask = attention_mask(embeddings.shape[1], cache[0].offset, cache[0].padding)
         x = embeddings
         for layer, layer_cache in zip(self.layers, cache, strict=True):
@@ -151,6 +153,7 @@ _IMPLEMENTED: dict[str, tuple[Any, ...]] = {
 }
 _OTHERS = (
     *("rms_norm_eps", "rope_theta", "rope_parameters", "rope_scaling", "head_dim", "layer_types"),
+    *("original_max_position_embeddings",),
     *("eos_token_id", "tie_word_embeddings"),
 )
 TEXT_KEYS = frozenset({*_SIZES, *_IMPLEMENTED, *_OTHERS})
@@ -170,31 +173,63 @@ def read_text(reader: ConfigReader, raw: Mapping[str, Any]) -> TextConfig:
     if "num_key_value_heads" in raw and raw["num_key_value_heads"] is None:
         raw = {**raw, "num_key_value_heads": raw.get("num_attention_heads", TextConfig.num_attention_heads)}
     rope = _rotary_values(reader, raw)
+    sizes: dict[str, Any] = dict(reader.sizes(raw, TextConfig, _SIZES))
     config = TextConfig(
-        **reader.sizes(raw, TextConfig, _SIZES),
+        **sizes,
         rms_norm_eps=reader.number(raw, "rms_norm_eps", TextConfig.rms_norm_eps),
         rope_theta=reader.number(rope if "rope_theta" in rope else raw, "rope_theta", TextConfig.rope_theta),
         mrope_section=_mrope_section(reader, rope.get("mrope_section", list(TextConfig.mrope_section))),
     )
+    if rope.get("rope_type") == "yarn":
+        config = replace(config, yarn=_yarn(reader, raw, rope, config))
     _check_heads(reader, raw, config)
     return config
 
 
 def _rotary_values(reader: ConfigReader, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rotary values of either spelling, or of both where they agree."""
+    """Return the rotary values of either spelling, or of both where they agree; `rope_type` is "default" or "yarn"."""
     values: dict[str, Any] = {}
     for name in ("rope_parameters", "rope_scaling"):
         table = reader.table(raw, name)
-        reader.check_keys(table, ROPE_KEYS, (), name)
         for key in ("rope_type", "type"):
-            reader.check_value(table, key, ("default", "mrope"))
-        for key in ("mrope_section", "rope_theta"):
-            if key in table and values.setdefault(key, table[key]) != table[key]:
+            reader.check_value(table, key, ("default", "mrope", "yarn", None))
+        named = [value for key in ("rope_type", "type") if (value := table.get(key)) is not None]
+        kind = "yarn" if named[:1] == ["yarn"] else "default"  # rope_type wins, and "mrope" is its old word for default
+        reader.check_keys(table, ROPE_KEYS | YARN_KEYS if kind == "yarn" else ROPE_KEYS, (), name)
+        found = {key: value for key, value in table.items() if key not in ("rope_type", "type")}
+        for key, value in {**found, **({"rope_type": kind} if named else {})}.items():
+            if values.setdefault(key, value) != value:
                 raise InputError(
-                    f"{reader.source}: {key}: expected one value; got {values[key]!r} and, in {name}, {table[key]!r}. "
+                    f"{reader.source}: {key}: expected one value; got {values[key]!r} and, in {name}, {value!r}. "
                     "Remove the wrong one"
                 )
     return values
+
+
+def _yarn(reader: ConfigReader, raw: Mapping[str, Any], rope: dict[str, Any], config: TextConfig) -> Yarn:
+    """Read a YaRN table. As in transformers, a null factor is the ratio of both lengths."""
+    if "factor" not in rope:
+        raise reader.error("factor", "the factor of a rotary table of type yarn", None)
+    reader.check_value(rope, "truncate", (True, False))
+    if config.rope_theta <= 1:
+        raise reader.error("rope_theta", "a number above 1 with yarn", config.rope_theta)
+    place = raw if raw.get("original_max_position_embeddings") is not None else _without_null(rope)
+    length = reader.number(place, "original_max_position_embeddings", config.max_position_embeddings)
+    given = _without_null(rope)
+    factor = reader.number(given, "factor", config.max_position_embeddings / length)
+    scales = {key: reader.number(given, key, 0.0) if given.get(key) else 0.0 for key in ("mscale", "mscale_all_dim")}
+    return Yarn(
+        factor=factor,
+        original_max_position_embeddings=length,
+        attention_factor=reader.number(given, "attention_factor", attention_factor(factor, **scales)),
+        beta_fast=reader.number(given, "beta_fast", Yarn.beta_fast),
+        beta_slow=reader.number(given, "beta_slow", Yarn.beta_slow),
+        truncate=rope.get("truncate", True),
+    )
+
+
+def _without_null(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value is not None}
 
 
 def _mrope_section(reader: ConfigReader, value: object) -> tuple[int, int, int]:

@@ -178,12 +178,15 @@ def table(**changes: Any) -> Change:
         (table(bits=7), "bits 7"),
         (table(bits=True), "bits True"),
         (table(group_size=16), "group_size 16"),
-        (table(mode="mxfp4"), "mode 'mxfp4'"),
+        (table(mode="mxfp4"), "biases and "),
+        (table(mode="int4"), "expected a mode of affine, mxfp4, nvfp4, mxfp8; got mode 'int4'"),
+        (table(mode=["mxfp4"]), "got mode ['mxfp4']"),
+        (table(quantize_input=True, **{LAYER: None}), "quantize_input"),
         (table(quant_method="gptq"), "quant_method 'gptq'"),
         (table(**{LAYER: {"bits": 4}}), "up_proj: expected group_size to be one of 32, 64, 128; got group_size None"),
         (
             table(**{LAYER: {"bits": 4, "group_size": 32, "mode": "nvfp4"}}),
-            "up_proj: expected mode 'affine'; got mode 'nvfp4'",
+            "up_proj: expected group_size to be 16 in mode nvfp4; got group_size 32",
         ),
         (table(**{LAYER: {"bits": 4, "group_size": 32, "zero_point": 1}}), "zero_point"),
         (table(**{LAYER: False}), "layers.0.mlp.up_proj.scales belongs to quantized weights, but config.json says"),
@@ -217,3 +220,116 @@ def test_other_schemes_are_named(tmp_path: Path, ending: str) -> None:
     tensors[f"model.layers.0.mlp.up_proj.{ending}"] = np.ones(2, np.float32)
     with pytest.raises(InputError, match=ending):
         models.load(checkpoints.write(tmp_path, tensors=tensors))
+
+
+# -- MLX's modes of small floats ---------------------------------------------------------------------------------------
+
+FORMS = {"mxfp4": (32, 4), "nvfp4": (16, 4), "mxfp8": (32, 8)}
+
+
+def packed_by_mlx(
+    mode: str, chosen: Callable[[str], bool], others: Callable[[str], dict[str, Any] | None] = lambda name: None
+) -> tuple[dict[str, Any], dict[str, mx.array], dict[str, mx.array]]:
+    """As `mx.quantize` packs layers, in mlx-vlm's table: the config, the tensors of the file, and their floats."""
+    group, bits = FORMS[mode]
+    table: dict[str, Any] = {"group_size": group, "bits": bits, "mode": mode}
+    stored, plain = {}, {}
+    for key, value in checkpoints.weights(checkpoints.CONFIG).items():
+        layer, weight = key.removesuffix(".weight"), mx.array(value)
+        form = others(layer) or {"group_size": group, "bits": bits, "mode": mode}
+        if value.ndim != 2 or not chosen(layer) or value.shape[1] % form["group_size"]:
+            stored[key] = plain[key] = weight
+            continue
+        parts = mx.quantize(weight, **form)
+        stored |= {f"{layer}.{part}": array for part, array in zip(("weight", "scales", "biases"), parts, strict=False)}
+        plain[key] = mx.dequantize(*parts, **form).astype(mx.float32)
+        if others(layer):
+            table[quantized.mlx_name(layer)] = others(layer)
+    return checkpoints.config(quantization=table, quantization_config=table), stored, plain
+
+
+def written(folder: Path, raw: dict[str, Any], tensors: dict[str, mx.array]) -> Path:
+    checkpoints.write(folder, raw, tensors={})
+    mx.save_safetensors(str(folder / "model.safetensors"), tensors, metadata={"format": "mlx"})
+    return folder
+
+
+LAYERS: dict[str, Callable[[str], bool]] = {
+    "language": lambda name: name.startswith("model.layers"),
+    "embedding and head": lambda name: "embed_tokens" in name or name == "lm_head",
+    "all": lambda name: True,
+}
+
+
+@pytest.mark.parametrize("where", LAYERS)
+@pytest.mark.parametrize("mode", FORMS)
+def test_small_floats_give_what_their_floats_give(tmp_path: Path, mode: str, where: str) -> None:
+    config, stored, plain = packed_by_mlx(mode, LAYERS[where])
+    found, wanted = (
+        models.load(written(tmp_path / name, *checkpoint))
+        for name, checkpoint in (("packed", (config, stored)), ("plain", (checkpoints.config(), plain)))
+    )
+    inputs = CASE.inputs()
+    assert np.abs(np.asarray(found(**inputs)) - np.asarray(wanted(**inputs))).max() <= TOLERANCE
+    assert found.generate(max_new_tokens=8, **inputs) == wanted.generate(max_new_tokens=8, **inputs)
+
+
+@pytest.mark.parametrize(
+    "form", [{"group_size": 64, "bits": 8}, {"group_size": 32, "bits": 4, "mode": "affine"}, {"mode": "mxfp8"}]
+)
+def test_layers_of_other_modes_are_mixed_in_by_name(tmp_path: Path, form: dict[str, Any]) -> None:
+    """A layer's table without a mode is affine, as in MLX; without sizes it has those of its mode."""
+    whole = {"group_size": 32, "bits": 8, **form}
+    config, stored, plain = packed_by_mlx("mxfp4", LAYERS["language"], lambda name: whole if "q_proj" in name else None)
+    for name in config["quantization"]:
+        if "q_proj" in name:
+            config["quantization"][name] = form
+    found = logits(written(tmp_path / "packed", config, stored))
+    wanted = logits(written(tmp_path / "plain", checkpoints.config(), plain))
+    assert np.abs(found - wanted).max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_packed_layers_compute_in_the_precision_of_the_model(tmp_path: Path, dtype: str) -> None:
+    config, stored, _ = packed_by_mlx("mxfp8", LAYERS["all"])
+    model = models.load(written(tmp_path, config, stored), compute_dtype=dtype)
+    assert str(model(**CASE.inputs()).dtype).endswith(dtype)
+    assert str(model.model.embed_tokens(mx.array([1, 2])).dtype).endswith(dtype)
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        ({"quant_method": "awq", "bits": 4, "group_size": 128}, "'awq', AWQ"),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "'gptq', GPTQ"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "'bitsandbytes'"),
+        ({"_load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}, "'bitsandbytes'"),
+        ({"quant_method": "fp8", "activation_scheme": "dynamic"}, "'fp8', FP8"),
+        ({"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized"}, "'compressed-tensors'"),
+        ({"quant_algo": "NVFP4"}, "NVIDIA ModelOpt"),
+        ({"quant_method": "of tomorrow"}, "'of tomorrow', another scheme"),
+    ],
+)
+def test_another_scheme_is_named_with_what_to_do(table: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError) as error:
+        models.read_config(checkpoints.config(quantization_config=table))
+    assert named in str(error.value)
+    assert "mlx-saccade convert" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("ending", "named"),
+    [
+        ("qweight", "AWQ or GPTQ"),
+        ("weight_scale_inv", "FP8"),
+        ("absmax", "bitsandbytes"),
+        ("weight_packed", "compressed"),
+    ],
+)
+def test_tensors_of_another_scheme_are_named_with_what_to_do(tmp_path: Path, ending: str, named: str) -> None:
+    tensors = checkpoints.weights(checkpoints.CONFIG)
+    tensors[f"model.layers.0.mlp.up_proj.{ending}"] = np.zeros((2, 2), np.float32)
+    with pytest.raises(InputError) as error:
+        models.load(checkpoints.write(tmp_path, tensors=tensors))
+    assert f"up_proj.{ending} belongs to weights quantized in another scheme, {named}" in str(error.value)
+    assert "mlx-saccade convert" in str(error.value)

@@ -22,8 +22,15 @@ from mlx_saccade.models.model import Model
 __all__ = ["choose_dtype", "load", "load_lazy", "read_checkpoint", "read_config"]
 
 _FLOATS = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
-# Endings of tensors in other quantization schemes: FP8, GPTQ and AWQ, bitsandbytes.
-_FOREIGN = (".weight_scale", ".weight_scale_inv", ".qweight", ".absmax")
+# Endings of tensors in other quantization schemes.
+_FOREIGN = {
+    ".qweight": "AWQ or GPTQ",
+    ".weight_scale_inv": "FP8",
+    ".weight_scale": "FP8 or compressed-tensors",
+    ".weight_packed": "compressed-tensors",
+    ".absmax": "bitsandbytes",
+    ".SCB": "bitsandbytes",
+}
 _CONVOLUTION = "visual.patch_embed.proj.weight"
 
 
@@ -64,8 +71,9 @@ def load_lazy(path: str | os.PathLike[str], *, compute_dtype: str | None = None)
         raise InputError(f"compute_dtype: expected one of {', '.join(_FLOATS)}; got {compute_dtype!r}")
     model, weights, pixels = read_checkpoint(Path(path))
     dtype = choose_dtype(compute_dtype, weights["model.norm.weight"].dtype, device())
-    floats = {key: value if value.dtype == mx.uint32 else value.astype(dtype) for key, value in weights.items()}
-    model.load_weights(list(floats.items()))
+    floats = {key: value.astype(dtype) for key, value in weights.items() if value.dtype not in (mx.uint32, mx.uint8)}
+    model.load_weights(list({**weights, **floats}.items()))
+    quantization.set_dtype(model, dtype)
     model.visual.patch_embed.fold(pixels.mean, pixels.std)
     model.eval()
     return model
@@ -190,11 +198,11 @@ def _drop_tied_head(weights: dict[str, mx.array], folder: Path) -> None:
 
 def _check_tensors(weights: dict[str, mx.array], parameters: dict[str, mx.array], folder: Path) -> None:
     """Refuse tensors that are missing, unexpected, or of another shape or type than the model's parameters."""
-    foreign = sorted(key for key in weights if key.endswith(_FOREIGN))
+    foreign = sorted((key, scheme) for key in weights for ending, scheme in _FOREIGN.items() if key.endswith(ending))
     if foreign:
         raise InputError(
-            f"{folder}: {foreign[0]} belongs to weights quantized in another scheme. Give float weights, or an MLX "
-            "conversion"
+            f"{folder}: {foreign[0][0]} belongs to weights quantized in another scheme, {foreign[0][1]}. Convert the "
+            "float checkpoint that it was made from (mlx-saccade convert), or give an MLX conversion"
         )
     missing = sorted(set(parameters) - set(weights))
     if missing:
@@ -212,9 +220,10 @@ def _check_tensors(weights: dict[str, mx.array], parameters: dict[str, mx.array]
                 f"{folder}: {key}: expected shape {tuple(expected.shape)} by config.json; got {tuple(value.shape)}. "
                 "Check that config and weights belong together"
             )
-        packed = expected.dtype == mx.uint32
-        if value.dtype not in ((mx.uint32,) if packed else _FLOATS.values()):
-            kinds = "uint32 for a quantized layer" if packed else "float32, bfloat16 or float16"
+        packed = expected.dtype in (mx.uint32, mx.uint8)
+        if value.dtype not in ((expected.dtype,) if packed else _FLOATS.values()):
+            width = "uint32" if expected.dtype == mx.uint32 else "uint8"
+            kinds = f"{width} for a quantized layer" if packed else "float32, bfloat16 or float16"
             raise InputError(f"{folder}: {key}: expected {kinds}; got {value.dtype}")
 
 

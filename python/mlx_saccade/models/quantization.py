@@ -1,8 +1,9 @@
 """Quantized weights: what config.json says of them in mlx-community's form, and layers that keep them packed.
 
-The packing is MLX's `affine` mode (`mlx.core.quantize`): a group of values in a row is whole numbers q with
-w = scale * q + bias. The bits of q follow one another in 32-bit words, the lowest first. Scales and biases are in the
-precision that the model computes in.
+The packing is one of MLX's modes (`mlx.core.quantize`). In `affine` a group of values in a row is whole numbers q with
+w = scale * q + bias; scales and biases are in the precision that the model computes in. In `mxfp4`, `nvfp4` and `mxfp8`
+(OCP Microscaling Formats 1.0, and NVIDIA's form) q is a small float and w = scale * q; scales are bytes. The bits of q
+follow one another in 32-bit words, the lowest first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ __all__ = [
     "QuantizedLinear",
     "install",
     "read",
+    "set_dtype",
     "unpacked_bytes",
 ]
 
@@ -34,7 +36,16 @@ GROUPS = (32, 64, 128)
 ROWS_TO_UNPACK = 8
 """Rows from which the CPU unpacks the weights and multiplies by BLAS: MLX's quantized product takes row after row."""
 
-_MODE = "affine"
+_AFFINE = "affine"
+_FLOAT_MODES = {"mxfp4": (4, 32), "nvfp4": (4, 16), "mxfp8": (8, 32)}
+"""(bits, group size) of the modes of small floats, each of which has one form only."""
+_TABLE_KEYS = ("bits", "group_size", "mode")
+# Other schemes by `quant_method`, as their users call them.
+_SCHEMES = {
+    **{"awq": "AWQ", "gptq": "GPTQ", "bitsandbytes": "bitsandbytes", "fp8": "FP8", "fbgemm_fp8": "FP8", "hqq": "HQQ"},
+    **{"compressed-tensors": "compressed-tensors", "modelopt": "NVIDIA ModelOpt", "quanto": "Quanto", "aqlm": "AQLM"},
+    **{"auto-round": "AutoRound", "torchao": "torchao", "eetq": "EETQ", "mxfp4": "OpenAI's MXFP4"},
+}
 
 
 # The reading of config.json.
@@ -42,10 +53,16 @@ _MODE = "affine"
 
 @dataclass(frozen=True)
 class QuantSpec:
-    """The packing of a layer's weights: `bits` for each, with a scale and a bias for `group_size` values of a row."""
+    """The packing of a layer's weights: `bits` for each, with a scale (and a bias) for `group_size` values of a row."""
 
     bits: int
     group_size: int
+    mode: str = _AFFINE
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the tensors beside the weight."""
+        return ("scales", "biases") if self.mode == _AFFINE else ("scales",)
 
 
 @dataclass(frozen=True)
@@ -84,34 +101,51 @@ def read(raw: Mapping[str, Any], source: str, rename: Callable[[str], str]) -> Q
         return None
     if not isinstance(table, Mapping):
         raise InputError(f"{source}: {key}: expected an object with bits and group_size; got {table!r}")
-    if "quant_method" in table:
-        raise InputError(
-            f"{source}: {key}: quant_method {table['quant_method']!r} is not implemented. Give a float checkpoint or "
-            "an MLX conversion (quantization with bits and group_size)"
-        )
-    layers: dict[str, QuantSpec | None] = {}
+    _refuse_schemes(table, source, key)
+    default, layers = _read_spec(table, source, key), dict[str, QuantSpec | None]()
     for name, value in table.items():
         if isinstance(value, Mapping):
+            unknown = sorted(set(value) - set(_TABLE_KEYS), key=str)
+            if unknown:
+                raise InputError(f"{source}: {key}'s {name}: unknown key {unknown[0]!r}; got {value[unknown[0]]!r}")
             layers[rename(name)] = _read_spec(value, source, f"{key}'s {name}")
-        elif value is False:
-            layers[rename(name)] = None
-        elif name not in ("bits", "group_size", "mode"):
-            raise InputError(f"{source}: {key}: expected an object or false for {name!r}; got {value!r}")
-    return Quantization(_read_spec(table, source, key, has_layers=True), layers)
+        elif isinstance(value, bool):
+            layers[rename(name)] = default if value else None
+        elif name not in _TABLE_KEYS and value is not None and not name.startswith("_"):
+            raise InputError(f"{source}: {key}: expected an object or a truth value for {name!r}; got {value!r}")
+    return Quantization(default, layers)
 
 
-def _read_spec(table: Mapping[str, Any], source: str, where: str, *, has_layers: bool = False) -> QuantSpec:
-    mode = table.get("mode", _MODE)
-    if mode != _MODE:
-        raise InputError(f"{source}: {where}: expected mode {_MODE!r}; got mode {mode!r}. No other is implemented")
-    for key, known in (("bits", BITS), ("group_size", GROUPS)):
-        if type(table.get(key)) is not int or table[key] not in known:
-            choices = ", ".join(map(str, known))
-            raise InputError(f"{source}: {where}: expected {key} to be one of {choices}; got {key} {table.get(key)!r}")
-    unknown = sorted(set(table) - {"bits", "group_size", "mode"}) if not has_layers else []
-    if unknown:
-        raise InputError(f"{source}: {where}: unknown key {unknown[0]!r} with the value {table[unknown[0]]!r}")
-    return QuantSpec(table["bits"], table["group_size"])
+def _refuse_schemes(table: Mapping[str, Any], source: str, key: str) -> None:
+    """Refuse a table of another scheme, by its name."""
+    method = table.get("quant_method")
+    if method is None and any(name.lstrip("_").startswith("load_in_") and value for name, value in table.items()):
+        method = "bitsandbytes"
+    if method is None and "quant_algo" in table:
+        method = "modelopt"
+    if method is not None:
+        name = _SCHEMES.get(str(method), "another scheme")
+        raise InputError(
+            f"{source}: {key}: expected MLX's quantization (bits, group_size); got quant_method {method!r}, {name}. "
+            "Convert the float checkpoint that it was made from (mlx-saccade convert), or give an MLX conversion"
+        )
+
+
+def _read_spec(table: Mapping[str, Any], source: str, where: str) -> QuantSpec:
+    """Read a table's own packing. A layer's table without a mode is affine, whatever the mode of the others."""
+    mode = table.get("mode", _AFFINE)
+    if mode != _AFFINE and (not isinstance(mode, str) or mode not in _FLOAT_MODES):
+        modes = ", ".join((_AFFINE, *_FLOAT_MODES))
+        raise InputError(f"{source}: {where}: expected a mode of {modes}; got mode {mode!r}. Convert the weights again")
+    bits, groups = (BITS, GROUPS) if mode == _AFFINE else ((value,) for value in _FLOAT_MODES[mode])
+    values = {}
+    for key, known in (("bits", bits), ("group_size", groups)):
+        value = table.get(key, None if mode == _AFFINE else known[0])
+        if type(value) is not int or value not in known:
+            choices = f"one of {', '.join(map(str, known))}" if mode == _AFFINE else f"{known[0]} in mode {mode}"
+            raise InputError(f"{source}: {where}: expected {key} to be {choices}; got {key} {value!r}")
+        values[key] = value
+    return QuantSpec(**values, mode=mode)
 
 
 # The layers.
@@ -123,16 +157,28 @@ class _Packed(nn.Module):
     def __init__(self, rows: int, columns: int, spec: QuantSpec) -> None:
         super().__init__()
         self.spec = spec
+        self.dtype = mx.float32  # of the computation; `set_dtype` sets it
         self.weight = mx.zeros((rows, columns * spec.bits // 32), dtype=mx.uint32)
-        self.scales = mx.zeros((rows, columns // spec.group_size))
-        self.biases = mx.zeros((rows, columns // spec.group_size))
+        for part in spec.parts:
+            dtype = mx.float32 if spec.mode == _AFFINE else mx.uint8
+            setattr(self, part, mx.zeros((rows, columns // spec.group_size), dtype=dtype))
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The packing, as MLX's functions take it."""
+        return {"group_size": self.spec.group_size, "bits": self.spec.bits, "mode": self.spec.mode}
+
+    @property
+    def unpacked_size(self) -> int:
+        """Bytes of one unpacked value; MLX unpacks small floats to bfloat16 first."""
+        return self.dtype.size + (0 if self.spec.mode == _AFFINE else mx.bfloat16.size)
 
     def unpack(self, rows: mx.array | None = None) -> mx.array:
         """Return the weights as floats, all or the given rows."""
-        weight, scales, biases = (
-            part if rows is None else part[rows] for part in (self.weight, self.scales, self.biases)
-        )
-        return mx.dequantize(weight, scales, biases, group_size=self.spec.group_size, bits=self.spec.bits)
+        weight, scales, biases = self.weight, self.scales, self.get("biases")
+        if rows is not None:
+            weight, scales, biases = weight[rows], scales[rows], None if biases is None else biases[rows]
+        return mx.dequantize(weight, scales, biases, **self.form).astype(self.dtype)
 
     def multiply(self, x: mx.array) -> mx.array:
         """[..., columns] -> [..., rows]."""
@@ -140,8 +186,7 @@ class _Packed(nn.Module):
             y = x @ self.unpack().T
             mx.eval(y)  # or the floats of many layers would be alive at once
             return y
-        parts = (self.weight, self.scales, self.biases)
-        return mx.quantized_matmul(x, *parts, transpose=True, group_size=self.spec.group_size, bits=self.spec.bits)
+        return mx.quantized_matmul(x, self.weight, self.scales, self.get("biases"), transpose=True, **self.form)
 
 
 class QuantizedLinear(_Packed):
@@ -175,7 +220,14 @@ def unpacked_bytes(*modules: Any) -> int:
     if device() != "cpu":
         return 0
     layers = (layer for module in modules for _, layer in module.named_modules() if isinstance(layer, _Packed))
-    return max((layer.scales.nbytes * layer.spec.group_size for layer in layers), default=0)
+    return max((layer.scales.size * layer.spec.group_size * layer.unpacked_size for layer in layers), default=0)
+
+
+def set_dtype(model: nn.Module, dtype: mx.Dtype) -> None:
+    """Set the precision that the packed layers of a model compute in."""
+    for _, layer in model.named_modules():
+        if isinstance(layer, _Packed):
+            layer.dtype = dtype
 
 
 def install(model: nn.Module, quantization: Quantization | None, tensors: Mapping[str, mx.array], source: str) -> None:
@@ -207,9 +259,9 @@ def _layer_spec(
 ) -> QuantSpec | None:
     """Return the packing of a layer's tensors, None for floats."""
     weight = tensors.get(f"{name}.weight")
-    absent = [part for part in ("scales", "biases") if f"{name}.{part}" not in tensors]
     spec = quantization.spec(name) if quantization else None
-    if len(absent) == 2 and (weight is None or weight.dtype != mx.uint32):
+    absent = [part for part in _parts(spec) if f"{name}.{part}" not in tensors]
+    if len(absent) == len(_parts(spec)) and (weight is None or weight.dtype != mx.uint32):
         if quantization is not None and quantization.layers.get(name) is not None:
             raise InputError(f"{source}: {name}.scales is missing, but config.json says that the layer is quantized")
         return None
@@ -224,6 +276,10 @@ def _layer_spec(
             f"{source}: {name}.scales: expected groups that divide the layer's width {width}; got {spec.group_size}"
         )
     return spec
+
+
+def _parts(spec: QuantSpec | None) -> tuple[str, ...]:
+    return ("scales", "biases") if spec is None else spec.parts
 
 
 def _empty(layer: nn.Module, spec: QuantSpec) -> _Packed:

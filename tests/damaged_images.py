@@ -56,6 +56,10 @@ def sound_files() -> dict[str, bytes]:
         "TIFF LZW": pictures.encode(photo, "TIFF", compression="tiff_lzw"),
         "TIFF deflate": pictures.encode(deep, "TIFF", compression="tiff_deflate"),
         "PPM": pictures.encode(photo, "PPM"),
+        "ICO": pictures.encode(rgba, "ICO", sizes=[(16, 16)]),
+        "ICO bitmap": pictures.encode(rgba, "ICO", sizes=[(16, 16)], bitmap_format="bmp"),
+        "TGA": pictures.encode(rgba, "TGA"),
+        "TGA run lengths": pictures.encode(photo, "TGA", compression="tga_rle"),
     }
     if features.check("jpg_2000"):
         files["JPEG 2000"] = pictures.encode(photo, "JPEG2000")

@@ -282,7 +282,7 @@ def test_a_url_is_fetched(server: str) -> None:
     ("path", "message"),
     [
         ("/missing", "the server answers 404"),
-        ("/page", "is not an image"),
+        ("/page", "is an HTML page"),
         ("/short", "ended after"),
         ("/to/file%3A%2F%2F%2Fetc%2Fpasswd", "not allowed"),
         ("/to/ftp%3A%2F%2F127.0.0.1%2Fa.png", "redirects to ftp://127.0.0.1/a.png, which is not http or https"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import io
 import os
 import struct
 import sys
@@ -21,6 +22,7 @@ from typing import Any, BinaryIO, NamedTuple
 from PIL import Image
 
 from mlx_saccade.errors import InputError
+from mlx_saccade.media import other_files
 
 __all__ = ["FORMATS", "MAX_PIXELS", "check_size", "header", "heard", "listen", "load", "reduce"]
 
@@ -48,10 +50,15 @@ _DECODERS = (
     ),
     _Format("PPM", "PpmImagePlugin", "PpmImageFile", tuple((0, b"P%d" % digit) for digit in range(1, 7))),
     _Format("JPEG 2000", "Jpeg2KImagePlugin", "Jpeg2KImageFile", ((0, b"\xff\x4f\xff\x51"), (4, b"jP  \r\n\x87\n"))),
-    _Format("AVIF", "AvifImagePlugin", "AvifImageFile", ((4, b"ftypavif"), (4, b"ftypavis"))),
+    _Format("ICO", "IcoImagePlugin", "IcoImageFile", ((0, b"\x00\x00\x01\x00"),)),
+    _Format("ICNS", "IcnsImagePlugin", "IcnsImageFile", ((0, b"icns"),)),
 )  # fmt: skip
+# These two are recognized by more than a signature.
+_AVIF = _Format("AVIF", "AvifImagePlugin", "AvifImageFile", ())
+_TGA = _Format("TGA", "TgaImagePlugin", "TgaImageFile", ())
 
-FORMATS = tuple(decoder.name for decoder in _DECODERS)
+FORMATS = tuple(decoder.name for decoder in (*_DECODERS, _AVIF, _TGA))
+_PREFIX = 512
 
 # libtiff prints to standard error while it decodes: for some damage the only sign, since Pillow ignores it.
 _STDERR = 2
@@ -81,11 +88,15 @@ def header(stream: BinaryIO, origin: str, *, max_pixels: int) -> Iterator[Image.
     Raises:
         InputError: empty, not an image, a format that is not read, a broken header, or too many pixels.
     """
-    prefix = stream.read(512)
+    prefix = stream.read(_PREFIX)
     if not prefix:
         raise InputError(f"{origin}: is empty; give an image")
-    decoder = _decoder(prefix, origin)
+    decoder = _decoder(prefix, stream, origin)
     stream.seek(0)
+    if decoder.name == "AVIF":
+        stream = _with_avif_brand(stream, prefix)
+    if decoder.name == "ICO":
+        _check_icons(stream, origin, max_pixels)
     try:
         plugin = _plugin(decoder)
     except ImportError:
@@ -118,7 +129,10 @@ def load(image: Image.Image, origin: str) -> None:
     try:
         with heard(image) as lines:
             _in_one_block(image)
+            size = image.size
             image.load()
+            if image.size != size:  # an icon's directory may say another size
+                raise ValueError(f"{image.size[0]}x{image.size[1]} pixels under the name of {size[0]}x{size[1]}")
     except _BROKEN as error:
         if closed or "operation on closed" in str(error).lower():
             raise InputError(f"{origin}: is closed; open it again, or load() it before it is closed") from None
@@ -167,26 +181,58 @@ def check_size(size: tuple[int, int], origin: str, max_pixels: int) -> None:
         )
 
 
-def _decoder(prefix: bytes, origin: str) -> _Format:
+def _decoder(prefix: bytes, stream: BinaryIO, origin: str) -> _Format:
     for decoder in _DECODERS:
         if any(prefix.startswith(signature, at) for at, signature in decoder.signatures):
             return decoder
-    what = _foreign(prefix)
+    if other_files.is_av1(prefix):
+        return _AVIF
+    what = other_files.name_of(prefix + stream.read(other_files.HEAD - len(prefix)))
     if what is not None:
-        raise InputError(f"{origin}: is {what}; convert it to PNG or JPEG first")
+        raise InputError(f"{origin}: is {what}")
+    if _is_tga(prefix):
+        return _TGA
     raise InputError(f"{origin}: is not an image; read are {', '.join(FORMATS)}")
 
 
-def _foreign(prefix: bytes) -> str | None:
-    """Return the name of a kind of file that is often mistaken for a supported image."""
-    if prefix[4:8] == b"ftyp" and prefix[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
-        return "a HEIC or HEIF image, which is not read"
-    text = prefix.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith(b"<svg") or (text.startswith((b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in text):
-        return "an SVG drawing, which has no pixels"
-    if text.startswith(b"%pdf-"):
-        return "a PDF document, not an image"
-    return None
+def _is_tga(prefix: bytes) -> bool:
+    """Return True for the header of a TGA file, which has no signature: each field has one of its few values."""
+    if len(prefix) < 18:
+        return False
+    has_palette, kind, entry_bits = prefix[1], prefix[2], prefix[7]
+    width, height, depth, flags = struct.unpack_from("<HHBB", prefix, 12)
+    depths = {1: (8,), 2: (15, 16, 24, 32), 3: (8, 16)}.get(kind & ~8, ())
+    is_palette = has_palette == 1 and entry_bits in (15, 16, 24, 32) if kind & ~8 == 1 else has_palette == 0
+    return bool(is_palette and kind & ~0b1011 == 0 and depth in depths and width and height and not flags & 0xC0)
+
+
+def _with_avif_brand(stream: BinaryIO, prefix: bytes) -> BinaryIO:
+    """Return an AVIF file with a brand that libavif looks for, a copy where it has none."""
+    if {b"avif", b"avis"}.intersection(other_files.brands(prefix)):
+        return stream
+    return io.BytesIO(prefix[:8] + b"avif" + stream.read()[12:])
+
+
+def _check_icons(stream: BinaryIO, origin: str, max_pixels: int) -> None:
+    """Check the sizes of all images in an ICO file before Pillow decodes one of them on opening.
+
+    Raises:
+        InputError: one has too many pixels, or another size than the directory says.
+    """
+    head = stream.read(6)
+    count = struct.unpack_from("<H", head, 4)[0] if len(head) == 6 else 0
+    entries = stream.read(16 * count)
+    for at in range(0, len(entries) - 15, 16):
+        stream.seek(struct.unpack_from("<L", entries, at + 12)[0])
+        image = stream.read(24).ljust(24, b"\x00")
+        is_png = image.startswith(b"\x89PNG")
+        width, height = struct.unpack_from(">LL", image, 16) if is_png else struct.unpack_from("<Ll", image, 4)
+        size = width, abs(height) // (1 if is_png else 2)  # a bitmap is followed by its mask
+        check_size(size, origin, max_pixels)
+        listed = entries[at] or max(size[0], 256), entries[at + 1] or max(size[1], 256)
+        if size != listed:
+            raise InputError(f"{origin}: is no readable ICO file (it lists {listed} and holds {size}); save it again")
+    stream.seek(0)
 
 
 @functools.cache

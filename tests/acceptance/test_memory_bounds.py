@@ -207,7 +207,7 @@ def test_weights_that_alone_pass_the_limit_are_not_read(folder: Path) -> None:
     gc.collect()
     mx.reset_peak_memory()
     before = mx.get_active_memory()
-    with pytest.raises(saccade.InputError, match=r"weights alone take \d+ MB in float32, .* raise memory_limit"):
+    with pytest.raises(saccade.InputError, match=r"weights alone take \d+ MB in float32, .* Raise memory_limit"):
         loaded(folder, memory_limit=limit)
     assert mx.get_peak_memory() - before < limit // 4
 

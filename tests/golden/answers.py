@@ -515,6 +515,8 @@ def no_answers() -> None:
     row(form, f"<think>First guess {draft} is Undo, so")
     row(form, "<think>It could be [10, 20, 30, 40]. <answer>[100, 200, 300, 400]</answer>", boxes=[(A, "")])
     row(form, "It could be [10, 20, 30, 40].\nFinal answer: [100, 200, 300, 400]", boxes=[(A, "")])
+    row(form, f"[{ONE}]\nAnswer: 1 button", boxes=[SAVE])
+    row(form, f"[{ONE}] <answer>yes</answer>", boxes=[SAVE])
     row(form, "First [10, 20, 30, 40], but then \\boxed{[100, 200, 300, 400]}", boxes=[(A, "")])
     row(form, '{"thought": "maybe <box>(10,20),(30,40)</box>", "bbox_2d": [100, 200, 300, 400]}', boxes=[(A, "")])
     row(form, f"I see {draft}. <answer>[100, 200, 300, 400]</answer>", boxes=[(A, "")])
@@ -532,6 +534,7 @@ def no_answers() -> None:
         "See [1, 2] and [3, 4].",
         "Use arr[10, 20, 30, 40].",
         "```python\nvalues = [1, 2, 3, 4]\nf(10, 20)\n```",
+        "```python\nopen('a.txt')\nkey = input('[1, 2]')\n```",
         "2024, 11, 20, 7",
         '{"padding": [4, 4, 4, 4], "color": [255, 0, 0, 1]}',
         '{"box": "a cardboard box", "points": 5}',
@@ -580,12 +583,18 @@ def no_answers() -> None:
     row(form, '[{"bbox_2d": [0, 0, 1, 1], "label": "dot"}]', boxes=[((0, 0, 1, 1), "dot")], size=SMALL)
 
 
-def main() -> None:
-    """Write the table."""
+def table() -> str:
+    """Return the table as it is written."""
+    ROWS.clear()
     for part in (json_boxes, labels, tags, points, agents, no_answers):
         part()
     lines = ",\n".join(json.dumps(one, ensure_ascii=False) for one in ROWS)
-    (HERE / "answers.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    return f"[\n{lines}\n]\n"
+
+
+def main() -> None:
+    """Write the table."""
+    (HERE / "answers.json").write_text(table(), encoding="utf-8")
     print(f"{len(ROWS)} answers of {len({one['form'] for one in ROWS})} forms")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ def test_read_answer_gives_the_places_of_the_table(row: dict[str, Any]) -> None:
 def test_table_has_many_answers_of_every_form() -> None:
     assert len(TABLE) >= 120
     assert len({json.dumps(row, sort_keys=True) for row in TABLE}) == len(TABLE)
+
+
+def test_table_is_what_its_script_writes() -> None:
+    script = runpy.run_path(str(ROOT / "tests/golden/answers.py"))
+    assert script["table"]() == (ROOT / "tests/golden/answers.json").read_text(encoding="utf-8")
 
 
 def test_docs_list_every_form_of_the_table() -> None:

@@ -6,7 +6,6 @@ Bare numbers are often something else, so these say why they were set aside: col
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -44,10 +43,6 @@ _NAMED = re.compile(
 _NAMED_LINE = re.compile(r"[ \t]*(?:[-*•]|[0-9]{1,3}[.)])?[ \t]*([^\n:]{1,80}?)[ \t*]*:[ \t*]*")
 _CODE = re.compile(r"[A-Za-z0-9_]\(?\[?$|(?:^|[^=!<>])=\s{0,3}$")
 _MAX_LINES = 5000
-_FENCE = re.compile(r"```[ \t]*([A-Za-z0-9_+\-]{0,20})")
-_DATA = frozenset(
-    {"", "json", "json5", "jsonc", "jsonl", "xml", "html", "text", "txt", "plaintext", "markdown", "md", "yaml"}
-)
 _GENERIC = frozenset([
     "answer", "answers", "result", "results", "output", "final", "response", "value", "values", "data", "boxes",
     "list", "items",
@@ -94,7 +89,6 @@ def _named(document: Document) -> Iterator[Place]:
 
 
 def _lists(document: Document, sizes: tuple[Size, ...]) -> Iterator[Candidate]:
-    code = _code_spans(document.text)
     alone: bool | None = None
     for group, items in _parents(document):
         for run in _runs(document, group, items):
@@ -102,7 +96,7 @@ def _lists(document: Document, sizes: tuple[Size, ...]) -> Iterator[Candidate]:
             if not places:
                 continue
             start = run[0].value.start
-            if _inside(code, start) or _CODE.search(document.text, max(0, start - 8), start):
+            if document.is_code(start) or _CODE.search(document.text, max(0, start - 8), start):
                 continue
             if alone is None:
                 alone = _is_all(document)
@@ -211,21 +205,6 @@ def _line_name(document: Document, start: int) -> str:
 def _is_all(document: Document) -> bool:
     """Return True if a text has nothing but lists of numbers."""
     return not re.search(r"\w", re.sub(NUMBER, "", _NOISE.sub(" ", document.text)))
-
-
-def _code_spans(text: str) -> list[tuple[int, int]]:
-    """Return the fenced parts in a programming language."""
-    fences = list(_FENCE.finditer(text))
-    spans = []
-    for opening, closing in zip(fences[0::2], [*fences[1::2], None], strict=False):
-        if opening[1].lower() not in _DATA:
-            spans.append((opening.start(), len(text) if closing is None else closing.start()))
-    return spans
-
-
-def _inside(spans: list[tuple[int, int]], position: int) -> bool:
-    number = bisect_right(spans, (position, len(spans) and spans[-1][1])) - 1
-    return number >= 0 and position < spans[number][1]
 
 
 def _brief(document: Document, run: list[Item]) -> str:

@@ -52,16 +52,18 @@ def _call(document: Document, name: str, group: Group) -> Call | None:
         return None
     start = document.text.rfind(name, 0, group.start)
     places, rest = actions.split(name, group.items)
-    if not places and not _stands_alone(document.text, start, name):
+    if not places and not _stands_alone(document, start, name):
         return None
     return Call(name, "", tuple(places), rest, start, group.end)
 
 
-def _stands_alone(text: str, start: int, name: str) -> bool:
-    """Return True for a call at the start of a line or an action, not in the middle of a sentence."""
+def _stands_alone(document: Document, start: int, name: str) -> bool:
+    """Return True for a call at the start of a line or an action, not in the middle of a sentence or in a program."""
+    text = document.text
     line = max(text.rfind("\n", max(0, start - 200), start) + 1, start - 200, 0)
     before = text[line:start].strip().lower()
-    return not before or name.startswith("pyautogui.") or before.endswith(_BEFORE_ACTION)
+    alone = not before or before.endswith(_BEFORE_ACTION)
+    return name.startswith("pyautogui.") or (alone and not document.is_code(start))
 
 
 def functions(document: Document) -> Iterator[Candidate]:

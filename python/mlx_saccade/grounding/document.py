@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
+
 from mlx_saccade.grounding import near_json, shapes
 from mlx_saccade.grounding.near_json import Group, Leaf
 from mlx_saccade.grounding.thinking import THOUGHT_KEYS, set_aside
 
 __all__ = ["Document"]
+
+_FENCE = re.compile(r"```[ \t]*([A-Za-z0-9_+\-]{0,20})")
+_DATA = frozenset(
+    {"", "json", "json5", "jsonc", "jsonl", "xml", "html", "text", "txt", "plaintext", "markdown", "md", "yaml"}
+)
 
 _FULL_WIDTH = str.maketrans("（）［］｛｝，：；＝０１２３４５６７８９．－、", "()[]{},:;=0123456789.-,")
 
@@ -34,11 +42,17 @@ class Document:
         if end < len(self.text):
             self.notes.append(f"only the first {end} characters were searched for lists and objects")
         self.cut_off = self._ends_in_a_list()
+        self._code = _code_spans(self.text)
         self._read = bytearray(len(written))
 
     def is_free(self, start: int, end: int) -> bool:
         """Return True if no form has read any of these characters."""
         return self._read.find(1, start, end) < 0
+
+    def is_code(self, position: int) -> bool:
+        """Return True inside a fenced part in a programming language."""
+        number = bisect_right(self._code, (position, len(self.text))) - 1
+        return number >= 0 and position < self._code[number][1]
 
     def take(self, start: int, end: int) -> None:
         """Mark characters as read."""
@@ -60,6 +74,15 @@ class Document:
                     parts += [self.text[position : value.start], " " * (value.end - value.start)]
                     position = value.end
         return "".join(parts) + self.text[position:] if parts else self.text
+
+
+def _code_spans(text: str) -> list[tuple[int, int]]:
+    fences = list(_FENCE.finditer(text))
+    spans = []
+    for opening, closing in zip(fences[0::2], [*fences[1::2], None], strict=False):
+        if opening[1].lower() not in _DATA:
+            spans.append((opening.start(), len(text) if closing is None else closing.start()))
+    return spans
 
 
 def _ends_in_numbers(group: Group) -> bool:

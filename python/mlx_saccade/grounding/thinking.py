@@ -25,6 +25,7 @@ _AFTER_THINKING = re.compile(r"<answer>", re.IGNORECASE)
 _FINAL = re.compile(
     r"\bfinal answer\b[^\n\d\[({<]{0,20}[:：]|^[ \t#*]*answer[ \t*]*[:：]|\\boxed(?=\{)", re.IGNORECASE | re.MULTILINE
 )
+_TWO_NUMBERS = re.compile(r"[0-9][^0-9]{1,8}[0-9]")
 _ANSWER = re.compile(r"<(/?)answer>", re.IGNORECASE)
 
 Span = tuple[int, int]
@@ -92,9 +93,9 @@ def _thoughts(text: str) -> tuple[list[Span], bool]:
 
 
 def _around_answers(text: str) -> list[Span]:
-    """Return what stands outside the answer, where that is announced and has a number."""
+    """Return what stands outside the answer, where that is announced and may have a place."""
     answers = list(_answers(text))
-    if not any(re.search(r"[0-9]", text[start:end]) for start, end in answers):
+    if not any(_TWO_NUMBERS.search(text, start, end) for start, end in answers):
         return []
     edges = [0, *(edge for answer in answers for edge in answer), len(text)]
     return list(zip(edges[0::2], edges[1::2], strict=True))

@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import time
+import unicodedata
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -26,6 +27,7 @@ from mlx_saccade.errors import InputError, brief
 
 __all__ = [
     "copied",
+    "find_file",
     "from_base64",
     "from_data_uri",
     "from_url",
@@ -108,24 +110,77 @@ def _path_of_url(url: str) -> str:
     return path
 
 
+def find_file(path: str) -> str:
+    """Return a path that exists: the given one, or the only one that looks the same.
+
+    macOS puts U+202F or U+00A0 into the names of screenshots, and some disks store accents apart from their letters.
+    A name that is typed, pasted or written by a model has neither.
+
+    Raises:
+        FileNotFoundError: no path fits, or several do, which the message names.
+        OSError, ValueError: the path cannot be looked at.
+    """
+    try:
+        os.stat(path)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    else:
+        return path
+    candidates = _same_looking(path)
+    if len(candidates) > 1:
+        names = ", ".join(short(ascii(one)) for one in candidates[:4])
+        raise FileNotFoundError(
+            f"{short(path)}: no such file; {len(candidates)} differ from it only in spaces or Unicode form: {names}. "
+            "Give one of them"
+        )
+    if not candidates:
+        raise FileNotFoundError(f"{short(path)}: no such file; check the path")
+    return candidates[0]
+
+
+def _same_looking(path: str) -> list[str]:
+    """Return the paths that differ from one only in kinds of space and Unicode form, in each of its names."""
+    folder, name = os.path.split(path)
+    if not name:
+        return []
+    folders = [folder] if not folder or Path(folder).is_dir() else _same_looking(folder)
+    look, paths = _look(name), []
+    for one in folders:
+        try:
+            entries = os.listdir(one or ".")  # noqa: PTH208
+        except OSError:
+            continue
+        paths += [str(Path(one, entry)) for entry in sorted(entries) if _look(entry) == look]
+    return paths
+
+
+def _look(name: str) -> str:
+    """Return a name with accents on their letters and all kinds of space as one."""
+    return re.sub(r"\s", " ", unicodedata.normalize("NFC", name))
+
+
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a regular file for reading; the caller closes it.
 
+    Args:
+        path: as it is on the disk, or with other kinds of space or another Unicode form, if exactly one file fits.
+
     Raises:
         InputError: a folder, a device, a pipe, no permission, or no valid name.
-        FileNotFoundError: no such file.
+        FileNotFoundError: no such file, or several that differ only in spaces or Unicode form.
     """
     path = os.fsdecode(path)
     name = short(path)
     try:
         # Looked at before it is opened, because opening a pipe waits for its writer.
+        path = find_file(path)
         mode = os.stat(path).st_mode  # noqa: PTH116
         if not stat.S_ISREG(mode):
             what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
             raise InputError(f"{name}: is {what}; give the path of an image file")
         return Path(path).open("rb")
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{name}: no such file; check the path") from None
+    except FileNotFoundError:
+        raise
     except PermissionError:
         raise InputError(f"{name}: no permission to read it; change its mode or copy it") from None
     except (OSError, ValueError) as error:

@@ -85,9 +85,10 @@ def test_the_command_line_has_the_same_choices(
     broken.write_bytes(pictures.encode(Image.fromarray(pictures.noise(64, 40)), "PNG", icc_profile=b"none"))
     drawn = tmp_path / "drawn.png"
     words = ["it", "--model", str(folder), "--max-tokens", "1"]
-    assert main(["locate", str(broken), *words]) == 2
-    assert "--color ignore" in capsys.readouterr().err
+    assert main(["locate", str(broken), *words]) == 0
+    assert "its color profile was set aside" in capsys.readouterr().err
     assert main(["locate", str(broken), *words, "--color", "ignore"]) == 0
+    assert "set aside" not in capsys.readouterr().err
     assert main(["locate", address, *words]) == 2
     assert "--allow-url" in capsys.readouterr().err
     assert main(["locate", address, *words, "--allow-url", "--save", str(drawn)]) == 0
@@ -117,11 +118,12 @@ def test_a_plan_is_drawn_without_a_profile_that_does_not_fit(
     profile = pictures.rgb_profile(pictures.DISPLAY_P3, None)
     printed.write_bytes(pictures.encode(Image.new("CMYK", (64, 40)), "JPEG", icc_profile=profile))
     words = ["plan", str(printed), "--picture", str(drawn)]
-    assert main(words) == 2
-    assert "--color ignore" in capsys.readouterr().err
-    assert not drawn.exists()
+    assert main(words) == 0
+    assert "its color profile was set aside: it is for RGB" in capsys.readouterr().err
+    first = drawn.read_bytes()
     assert main([*words, "--color", "ignore"]) == 0
-    assert drawn.exists()
+    assert "set aside" not in capsys.readouterr().err
+    assert drawn.read_bytes() == first
 
 
 @pytest.mark.parametrize("words", [("plan",), ("runtimes",), ("recommend", "--target", "3x3", "--image")])

@@ -44,10 +44,12 @@ __all__ = [
     "image_options",
     "image_or_size",
     "image_or_size_of",
+    "images_of",
     "load_engine",
     "parse_budgets",
     "parse_size",
     "print_cost",
+    "print_image_notes",
     "print_places",
     "print_rejected",
 ]
@@ -131,7 +133,27 @@ def image_options(options: argparse.Namespace) -> ImageOptions:
     from mlx_saccade.media import decode
 
     decode.listen()
-    return media.ImageOptions(color=options.color, allow_url=options.allow_url)
+    page = 1 if options.page == "all" else _page(options.page)
+    return media.ImageOptions(color=options.color, allow_url=options.allow_url, page=page)
+
+
+def images_of(options: argparse.Namespace, images: list[str]) -> list[Any]:
+    """Return images, with --page all each page as one.
+
+    Raises:
+        InputError, FileNotFoundError: as `mlx_saccade.media.open_pages`.
+    """
+    if options.page != "all":
+        return list(images)
+    from mlx_saccade import media
+
+    return [page for image in images for page in media.open_pages(image, image_options(options))]
+
+
+def _page(word: str) -> int:
+    if not word.isascii() or not word.isdigit() or len(word) > 9 or not int(word):
+        raise InputError(f"--page: expected a whole number of at least 1, or all; got {word}")
+    return int(word)
 
 
 # Visual tokens.
@@ -236,6 +258,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     images = parser.add_argument_group("images")
     add_budget_argument(images)
     images.add_argument("--fit", action="store_true", help="shrink images until the prompt fits the model's context")
+    images.add_argument("--page", default="1", metavar="N|all", help="page of TIFF files, or all pages (default 1)")
     add_image_arguments(images)
 
 
@@ -374,6 +397,12 @@ def print_places(answer: Answer) -> None:
         text = ", ".join(f"{value:.0f}" for value in numbers)
         output.note(f"in source pixels: {text}" + (f" ({' '.join(label.split())})" if label else ""))
     print_rejected(answer)
+
+
+def print_image_notes(answer: Answer) -> None:
+    """Print what of the images was set aside, such as other pages, on standard error."""
+    for line in dict.fromkeys(note for frame in answer.frames for note in frame.notes):
+        output.note(line)
 
 
 def print_cost(answer: Answer) -> None:

@@ -32,6 +32,7 @@ class FrameInfo:
         budget: the limit on the tokens, in words.
         wanted: tokens without `fit`; more than `tokens` where `fit` reduced the image.
         fps: frames a second of a video, None for an image.
+        notes: what of the file was set aside, such as a color profile or other pages, in words.
     """
 
     source_size: tuple[int, int]
@@ -43,10 +44,19 @@ class FrameInfo:
     budget: str
     wanted: int
     fps: float | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, plan: Plan, *, wanted: int, fps: float | None = None, convention: str = "auto") -> FrameInfo:
-        """Return the description of a plan; `wanted` and `fps` as the attributes; convention "auto" is the family's."""
+    def of(
+        cls,
+        plan: Plan,
+        *,
+        wanted: int,
+        fps: float | None = None,
+        notes: tuple[str, ...] = (),
+        convention: str = "auto",
+    ) -> FrameInfo:
+        """Return the description of a plan, other arguments as the attributes; convention "auto" is the family's."""
         return cls(
             source_size=plan.source_size,
             processed_size=plan.resized_size,
@@ -57,6 +67,7 @@ class FrameInfo:
             budget=plan.budget,
             wanted=wanted,
             fps=fps,
+            notes=notes,
         )
 
 
@@ -75,7 +86,7 @@ class Answer:
         points: in source pixels; those of actions are theirs alone.
         actions: what the model wants done, with points and boxes in source pixels.
         rejected: numbers that the frame cannot hold, or that are neither a point nor a box, with the reasons.
-        notes: what was set aside or read in part, in words.
+        notes: what of the images and of the text was set aside or read in part, in words.
     """
 
     boxes: tuple[Box, ...]

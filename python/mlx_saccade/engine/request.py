@@ -42,6 +42,11 @@ class Medium:
         return self.source.size if isinstance(self.source, Video) else source_size(self.source, options)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What of an opened image was set aside."""
+        return self.source.notes if isinstance(self.source, LazyImage) else ()
+
+    @property
     def fps(self) -> float | None:
         """Frames a second of a video."""
         return self.source.fps if isinstance(self.source, Video) else None

@@ -225,18 +225,19 @@ class Runner:
         grounded = grounding.GroundedText()
         if len(planned.plans) == 1:
             grounded = grounding.read(text, planned.plans[0], convention)
-        frames = zip(planned.request.media, planned.plans, planned.wanted, strict=True)
+        media = zip(planned.request.media, planned.plans, planned.wanted, strict=True)
+        frames = tuple(
+            FrameInfo.of(plan, wanted=wanted, fps=medium.fps, notes=medium.notes, convention=convention)
+            for medium, plan, wanted in media
+        )
         return Answer(
             boxes=grounded.boxes,
             points=grounded.points,
             actions=grounded.actions,
             rejected=grounded.rejected,
-            notes=grounded.notes,
+            notes=(*dict.fromkeys(note for frame in frames for note in frame.notes), *grounded.notes),
             text=text,
-            frames=tuple(
-                FrameInfo.of(plan, wanted=wanted, fps=medium.fps, convention=convention)
-                for medium, plan, wanted in frames
-            ),
+            frames=frames,
             usage={"prompt": len(planned.ids), **used, "answer": count},
             timings=dict(timer.seconds),
             finish="stop" if ended else "length" if detokenizer.stopped is None else "stop string",

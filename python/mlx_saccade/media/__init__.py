@@ -13,6 +13,7 @@ from mlx_saccade.media.image import (
     image_size,
     image_sizes,
     open_image,
+    open_pages,
 )
 from mlx_saccade.media.sources import from_base64
 from mlx_saccade.media.video import Video
@@ -31,4 +32,5 @@ __all__ = [
     "image_size",
     "image_sizes",
     "open_image",
+    "open_pages",
 ]

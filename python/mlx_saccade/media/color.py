@@ -24,7 +24,6 @@ __all__ = ["Color", "over", "to_rgb"]
 Color: TypeAlias = Literal["convert", "ignore"]
 """What becomes of an embedded color profile: converted to sRGB, or ignored as transformers does."""
 
-_LEAVE_OUT = "color='ignore' (--color ignore)"
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 _PLAIN = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV")
@@ -37,6 +36,7 @@ def to_rgb(
     *,
     background: tuple[int, int, int] | None = (255, 255, 255),
     color: Color = "convert",
+    notes: list[str] | None = None,
 ) -> Image.Image:
     """Convert a decoded image.
 
@@ -46,13 +46,13 @@ def to_rgb(
         background: what shows through alpha, red, green, blue in 0..255; None drops alpha and shows what lies under it.
         color: "convert" applies an embedded profile; one that moves no color by more than one level is taken for sRGB
             itself, and the pixels stay as they are. "ignore" never looks at it.
+        notes: gets a line where a profile is broken or made for another mode, and is set aside.
 
     Returns:
         Mode RGB.
 
     Raises:
-        InputError: a mode without a stated range, a transparency that is none, or a profile that is broken or made for
-            another mode.
+        InputError: a mode without a stated range, or a transparency that is none.
     """
     profile = image.info.get("icc_profile") if color == "convert" else None
     image = _eight_bit(image, origin)
@@ -64,7 +64,13 @@ def to_rgb(
         image = image.convert("RGB")
         # Grey stays grey, so that a profile for grey fits it.
         image = image.getchannel("R") if grey else image
-    rgb = _to_srgb(image, profile, origin) if profile else image
+    rgb = image
+    if profile:
+        try:
+            rgb = _to_srgb(image, profile)
+        except _UnusableProfileError as error:
+            if notes is not None:
+                notes.append(f"{origin}: its color profile was set aside: {error}")
     rgb = rgb if rgb.mode == "RGB" else rgb.convert("RGB")
     if alpha is None or background is None or alpha.getextrema() == (255, 255):
         return rgb
@@ -130,34 +136,35 @@ def _with_alpha(image: Image.Image, origin: str) -> Image.Image:
         raise InputError(f"{origin}: its transparency cannot be read ({error}); save it again") from None
 
 
-def _to_srgb(image: Image.Image, profile: bytes, origin: str) -> Image.Image:
-    """Apply an ICC profile (perceptual intent, by LittleCMS)."""
+class _UnusableProfileError(Exception):
+    """A profile that is broken, or that does not fit its image; the message says why."""
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Apply an ICC profile (perceptual intent, by LittleCMS).
+
+    Raises:
+        _UnusableProfileError: it is broken or made for another mode.
+    """
     try:
         from PIL import ImageCms
 
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = str(source.profile.xcolor_space)
     except (OSError, ImportError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{origin}: its color profile cannot be read ({error}); leave it out with {_LEAVE_OUT}"
-        ) from None
+        raise _UnusableProfileError(f"it cannot be read ({error})") from None
     mode = _native_mode(image)
     if space == "RGB " and mode == "L":
         mode = "RGB"
     if _SPACES.get(space) != mode:
-        raise InputError(
-            f"{origin}: its color profile is for {space.strip()}, its pixels are {image.mode}; "
-            f"leave the profile out with {_LEAVE_OUT}"
-        )
+        raise _UnusableProfileError(f"it is for {space.strip()}, the pixels are {image.mode}")
     try:
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
         if _changes_nothing(transform, mode):
             return image
         result = ImageCms.applyTransform(image if image.mode == mode else image.convert(mode), transform)
     except ImageCms.PyCMSError as error:
-        raise InputError(
-            f"{origin}: its color profile cannot be applied ({error}); leave it out with {_LEAVE_OUT}"
-        ) from None
+        raise _UnusableProfileError(f"it cannot be applied ({error})") from None
     assert result is not None
     return result
 

@@ -24,7 +24,7 @@ from PIL import Image
 from mlx_saccade.errors import InputError
 from mlx_saccade.media import other_files
 
-__all__ = ["FORMATS", "MAX_PIXELS", "check_size", "header", "heard", "listen", "load", "reduce"]
+__all__ = ["BROKEN", "FORMATS", "MAX_PIXELS", "check_size", "header", "heard", "listen", "load", "reduce"]
 
 MAX_PIXELS = 178_956_970
 """Default of the largest image that is decoded: 512 MiB of RGB, the limit of Pillow too."""
@@ -67,7 +67,7 @@ _listening = threading.Event()
 _one_at_a_time = threading.Lock()
 
 # What Pillow's decoders raise over broken data; warnings are here because a caller may have made them errors.
-_BROKEN = (
+BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, EOFError,
     RuntimeError, AssertionError, Warning, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
@@ -105,7 +105,7 @@ def header(stream: BinaryIO, origin: str, *, max_pixels: int) -> Iterator[Image.
         image: Image.Image = plugin(stream, None)
     except Image.DecompressionBombError:
         raise InputError(f"{origin}: has too many pixels for this Pillow; scale it down") from None
-    except _BROKEN as error:
+    except BROKEN as error:
         if not _available(decoder):
             raise _unsupported(decoder.name, origin) from None
         raise InputError(f"{origin}: is no readable {decoder.name} file ({_reason(error)}); save it again") from None
@@ -133,7 +133,7 @@ def load(image: Image.Image, origin: str) -> None:
             image.load()
             if image.size != size:  # an icon's directory may say another size
                 raise ValueError(f"{image.size[0]}x{image.size[1]} pixels under the name of {size[0]}x{size[1]}")
-    except _BROKEN as error:
+    except BROKEN as error:
         if closed or "operation on closed" in str(error).lower():
             raise InputError(f"{origin}: is closed; open it again, or load() it before it is closed") from None
         lines = lines or [_reason(error)]

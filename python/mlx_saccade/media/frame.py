@@ -26,11 +26,13 @@ class Frame:
         source_size: (width, height) after orientation, in pixels; more than is stored where a JPEG was decoded smaller
             on request.
         origin: a short name of where it came from, for messages.
+        notes: what of the file was set aside, such as a color profile or other pages, in words.
     """
 
     stored: npt.NDArray[np.uint8] = field(repr=False)
     source_size: tuple[int, int]
     origin: str
+    notes: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> npt.NDArray[np.uint8]:

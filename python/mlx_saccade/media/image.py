@@ -6,14 +6,14 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, Union, get_args
 
 from PIL import Image
 
 from mlx_saccade.errors import InputError, brief
-from mlx_saccade.media import arrays, decode, fast_decoders, sources
+from mlx_saccade.media import arrays, decode, fast_decoders, pages, sources
 from mlx_saccade.media.color import Color, to_rgb
 from mlx_saccade.media.frame import Frame
 from mlx_saccade.media.orientation import read_orientation, turn_upright, upright_size
@@ -32,6 +32,7 @@ __all__ = [
     "image_size",
     "image_sizes",
     "open_image",
+    "open_pages",
 ]
 
 
@@ -70,6 +71,7 @@ class ImageOptions:
     orientation: bool = True
     allow_url: bool = False
     max_pixels: int = decode.MAX_PIXELS
+    page: int = 1
 
     def __post_init__(self) -> None:
         """Check the options, as `open_image` would for every image.
@@ -77,7 +79,7 @@ class ImageOptions:
         Raises:
             InputError: a background, color rule or limit that `open_image` refuses.
         """
-        check_options(background=self.background, color=self.color, max_pixels=self.max_pixels)
+        check_options(background=self.background, color=self.color, max_pixels=self.max_pixels, page=self.page)
 
     def open(self, source: Source) -> Frame:
         """Return the frame that `open_image` gives with these options."""
@@ -85,7 +87,8 @@ class ImageOptions:
 
     def size(self, source: Source) -> tuple[int, int]:
         """Return the size that `image_size` gives with these options."""
-        return image_size(source, orientation=self.orientation, allow_url=self.allow_url, max_pixels=self.max_pixels)
+        names = ("orientation", "allow_url", "max_pixels", "page")
+        return image_size(source, **{name: getattr(self, name) for name in names})
 
     def encoded(self, source: Source) -> Encoded | None:
         """Return the bytes that `encoded` gives with these options."""
@@ -94,7 +97,8 @@ class ImageOptions:
     @property
     def pixel_options(self) -> dict[str, Any]:
         """The options that change the pixels decoded from the same bytes, by name."""
-        return {"background": self.background, "color": self.color, "orientation": self.orientation}
+        options = {"background": self.background, "color": self.color, "orientation": self.orientation}
+        return options if self.page == 1 else {**options, "page": self.page}
 
 
 class LazyImage:
@@ -119,6 +123,7 @@ class LazyImage:
         self.encoded = self.options.encoded(source)
         self._source = source if self.encoded is None else self.encoded
         self._frame: Frame | None = None
+        self._notes: tuple[str, ...] | None = None
         self._blocks = 0
 
     def __enter__(self) -> LazyImage:
@@ -153,7 +158,18 @@ class LazyImage:
         """
         if self._frame is None:
             self._frame = self.options.open(self._source)
+            self._notes = self._frame.notes
         return self._frame
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes of the frame; of one that was never decoded, as its features are cached, those of the header."""
+        if self._notes is None and self.encoded is not None:
+            with _opened(
+                self.encoded, allow_url=False, max_pixels=self.options.max_pixels, page=self.options.page
+            ) as one:
+                self._notes = one.notes
+        return self._notes or ()
 
     def release(self) -> None:
         """Drop the decoded pixels; the encoded bytes stay, and `frame` decodes them again."""
@@ -169,6 +185,7 @@ def open_image(
     orientation: bool = True,
     allow_url: bool = False,
     max_pixels: int = decode.MAX_PIXELS,
+    page: int = 1,
     at_least: tuple[int, int] | None = None,
 ) -> Frame:
     """Read an image as upright 8-bit sRGB.
@@ -189,18 +206,20 @@ def open_image(
         orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
         allow_url: whether a URL may be fetched.
         max_pixels: refuse, before decoding, what has more pixels; arrays are not counted.
+        page: of a TIFF file, from 1; `open_pages` gives all.
         at_least: a JPEG file may be decoded at 1/2, 1/4 or 1/8 of its size, by its own transform, while both sides of
             the upright image stay at least (width, height). Faster, and not the same bits as decoding it whole.
 
     Returns:
-        The frame; its origin is a short name for messages.
+        The frame; its origin is a short name for messages. Its notes say what was set aside: other pages, or a color
+        profile that is broken or does not fit.
 
     Raises:
         InputError: a source that is none of these, is no image, is broken or truncated, too large, or has values
             outside the stated range.
         FileNotFoundError: no such file.
     """
-    check_options(background=background, color=color, max_pixels=max_pixels, at_least=at_least)
+    check_options(background=background, color=color, max_pixels=max_pixels, at_least=at_least, page=page)
     if isinstance(source, Frame):
         return source
     if isinstance(source, LazyImage):
@@ -208,17 +227,43 @@ def open_image(
     if arrays.is_array(source):
         pixels = arrays.from_array(arrays.as_numpy(source), background=background)
         return Frame(pixels, (pixels.shape[1], pixels.shape[0]), "array")
-    with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as opened:
+    with _opened(source, allow_url=allow_url, max_pixels=max_pixels, page=page) as opened:
         turn = opened.turn if orientation else 1
         source_size = upright_size(opened.image.size, turn)
         _reduce(opened, at_least, turn)
-        stored = _stored(opened, turn, background=background, color=color)
+        notes = list(opened.notes)
+        stored = _stored(opened, turn, background=background, color=color, notes=notes)
         stored.flags.writeable = False
-        return Frame(stored, source_size, opened.origin)
+        return Frame(stored, source_size, opened.origin, tuple(notes))
+
+
+def open_pages(source: Source, options: ImageOptions | None = None) -> list[LazyImage]:
+    """Return each page of a TIFF file as an image, and any other source as one image.
+
+    Args:
+        source: as `open_image`.
+        options: how they are decoded; None: the defaults of `open_image`. Its page is not used.
+
+    Raises:
+        InputError, FileNotFoundError: as `open_image`, where the file or its header cannot be read.
+    """
+    options = ImageOptions() if options is None else options
+    data = options.encoded(source)
+    if data is None:
+        return [LazyImage(source, options)]
+    with _opened(data, allow_url=False, max_pixels=options.max_pixels, page=1) as opened:
+        is_tiff = opened.image.format == "TIFF" and opened.file is not None
+        count = len(pages.page_frames(opened.file)) if is_tiff and opened.file is not None else 1
+    return [LazyImage(data, replace(options, page=page)) for page in range(1, count + 1)]
 
 
 def image_size(
-    source: Source, *, orientation: bool = True, allow_url: bool = False, max_pixels: int = decode.MAX_PIXELS
+    source: Source,
+    *,
+    orientation: bool = True,
+    allow_url: bool = False,
+    max_pixels: int = decode.MAX_PIXELS,
+    page: int = 1,
 ) -> tuple[int, int]:
     """Return the (width, height) that `open_image` would give; only the header is read.
 
@@ -227,12 +272,13 @@ def image_size(
         orientation: as `open_image`.
         allow_url: as `open_image`; the whole file is fetched.
         max_pixels: as `open_image`.
+        page: as `open_image`.
 
     Raises:
         InputError: as `open_image`, but for damage behind the header.
         FileNotFoundError: no such file.
     """
-    return image_sizes(source, orientation=orientation, allow_url=allow_url, max_pixels=max_pixels)[0]
+    return image_sizes(source, orientation=orientation, allow_url=allow_url, max_pixels=max_pixels, page=page)[0]
 
 
 def image_sizes(
@@ -241,6 +287,7 @@ def image_sizes(
     orientation: bool = True,
     allow_url: bool = False,
     max_pixels: int = decode.MAX_PIXELS,
+    page: int = 1,
     at_least: tuple[int, int] | None = None,
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the (width, height) of a source, and of the pixels that `open_image` would decode from it.
@@ -248,7 +295,7 @@ def image_sizes(
     The two differ only where `at_least` lets a JPEG be decoded smaller. Only the header is read. Arguments as
     `open_image`, errors as `image_size`.
     """
-    check_options(max_pixels=max_pixels, at_least=at_least)
+    check_options(max_pixels=max_pixels, at_least=at_least, page=page)
     if isinstance(source, Frame):
         return source.source_size, (source.stored.shape[1], source.stored.shape[0])
     if isinstance(source, LazyImage):
@@ -256,7 +303,7 @@ def image_sizes(
     if arrays.is_array(source):
         size = arrays.array_size(arrays.as_numpy(source))
         return size, size
-    with _opened(source, allow_url=allow_url, max_pixels=max_pixels) as opened:
+    with _opened(source, allow_url=allow_url, max_pixels=max_pixels, page=page) as opened:
         turn = opened.turn if orientation else 1
         whole = upright_size(opened.image.size, turn)
         _reduce(opened, at_least, turn)
@@ -285,7 +332,7 @@ def encoded(source: Source, *, allow_url: bool = False) -> Encoded | None:
 
 
 def _stored(
-    opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, color: Color
+    opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, color: Color, notes: list[str]
 ) -> npt.NDArray[np.uint8]:
     """Return the upright pixels as a frame stores them, with as few copies as possible."""
     image = opened.image
@@ -297,7 +344,8 @@ def _stored(
     if array is not None:
         image = Image.fromarray(array)
         image.info = dict(opened.image.info)
-    return _shared_pixels(turn_upright(to_rgb(image, opened.origin, background=background, color=color), turn))
+    rgb = to_rgb(image, opened.origin, background=background, color=color, notes=notes)
+    return _shared_pixels(turn_upright(rgb, turn))
 
 
 def _is_plain(image: Image.Image, array: Any, *, background: tuple[int, int, int] | None, color: Color) -> bool:
@@ -333,18 +381,21 @@ class _Opened(NamedTuple):
     file: BinaryIO | None
     origin: str
     turn: int
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
-def _opened(source: Any, *, allow_url: bool, max_pixels: int) -> Iterator[_Opened]:
+def _opened(source: Any, *, allow_url: bool, max_pixels: int, page: int) -> Iterator[_Opened]:
     if isinstance(source, Image.Image):
         origin = "PIL image"
         decode.check_size(source.size, origin, max_pixels)
-        yield _Opened(source, None, origin, read_orientation(source))
+        yield _Opened(source, None, origin, read_orientation(source), pages.select(source, None, page, origin))
         return
     stream, origin = _stream(source, allow_url)
     with stream, decode.header(stream, origin, max_pixels=max_pixels) as image:
-        yield _Opened(image, stream, origin, read_orientation(image, stream))
+        notes = pages.select(image, stream, page, origin)
+        decode.check_size(image.size, origin, max_pixels)
+        yield _Opened(image, stream, origin, read_orientation(image, stream), notes)
 
 
 def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
@@ -361,7 +412,9 @@ def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
     raise InputError(f"a {type(source).__name__} is no image: give a path, bytes, a data URI, a PIL.Image or an array")
 
 
-def check_options(*, max_pixels: Any, background: Any = None, color: Any = "convert", at_least: Any = None) -> None:
+def check_options(
+    *, max_pixels: Any, background: Any = None, color: Any = "convert", at_least: Any = None, page: Any = 1
+) -> None:
     """Check the options of `open_image`.
 
     Raises:
@@ -375,6 +428,8 @@ def check_options(*, max_pixels: Any, background: Any = None, color: Any = "conv
         raise InputError(f"color is {brief(color)}; it is 'convert' or 'ignore'")
     if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
         raise InputError(f"max_pixels is {brief(max_pixels)}; it must be a whole number of at least 1")
+    if isinstance(page, bool) or not isinstance(page, int) or page < 1:
+        raise InputError(f"page: expected a whole number of at least 1; got {brief(page)}")
     if at_least is not None:
         is_valid = isinstance(at_least, (tuple, list)) and len(at_least) == 2
         if not is_valid or any(isinstance(side, bool) or not isinstance(side, int) or side < 1 for side in at_least):

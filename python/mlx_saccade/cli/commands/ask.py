@@ -12,8 +12,10 @@ from mlx_saccade.cli.options import (
     add_system_argument,
     answer_json,
     answer_options,
+    images_of,
     load_engine,
     print_cost,
+    print_image_notes,
     print_places,
     print_rejected,
 )
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     answer = None
     with Progress("loading the model") as progress:
         chunks = load_engine(options).stream(
-            options.images,
+            images_of(options, options.images),
             options.text,
             budget=options.budget,
             system=options.system,
@@ -58,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         print()
         print_places(answer)
+    print_image_notes(answer)
     if options.verbose:
         print_cost(answer)
     return 0

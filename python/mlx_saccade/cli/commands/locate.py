@@ -16,9 +16,11 @@ from mlx_saccade.cli.options import (
     image_options,
     load_engine,
     print_cost,
+    print_image_notes,
     print_rejected,
 )
 from mlx_saccade.cli.progress import Progress
+from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
@@ -47,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     from mlx_saccade import media
 
     file_format = None if options.save is None else _save_format(options)
+    if options.page == "all":
+        raise InputError("--page: expected one page; got all. Give its number, since a box belongs to one page")
     image = media.LazyImage(options.image, image_options(options))
     if file_format is None:
         answers = _locate(options, image)
@@ -54,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
         with image:  # keeps the pixels that the model reads, to draw on them
             answers = _locate(options, image)
             _save(options, image, answers, file_format)
+    print_image_notes(answers[0])
     if options.verbose:
         for answer in answers:
             print_cost(answer)

@@ -125,7 +125,10 @@ def draw_plan(plan: Plan, image: Any, color: Color, path: str, file_format: str)
         from mlx_saccade.preprocess import patchify as patches
 
         decode.listen()
-        pixels = patches.resize(media.open_image(image, color=color), plan.resized_size)
+        frame = media.open_image(image, color=color)
+        for note in frame.notes:
+            output.note(note)
+        pixels = patches.resize(frame, plan.resized_size)
     files.write_atomically(path, plan_picture.render(plan, pixels, file_format=file_format))
 
 

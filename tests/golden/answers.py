@@ -137,6 +137,12 @@ def json_boxes() -> None:
     row(form, '[{"bbox_2d": [100, 200, 300, 400')
     row(form, '<tool_call>\n{"name": "computer_use", "arguments": {"action": "left_click", "coordinate": [100, 20')
 
+    row(form, "pyautogui.click(x=100, y=20")
+    row(form, "Action: click(start_box='(100,20")
+    row(form, "<bbox>100 200 300 40")
+    row(form, "<ref>Save</ref><box>(100,200),")
+    row(form, "<|object_ref_start|>Save<|object_ref_end|><|box_start|>(100,200)", family=QWEN2)
+
     form = "a score"
     row(form, '[{"bbox_2d": [100, 200, 300, 400, 0.98], "label": "Save"}]', boxes=[SAVE])
     row(form, '[{"bbox_2d": [100, 200, 300, 400], "score": 0.5, "label": "Save"}]', boxes=[SAVE])

@@ -42,6 +42,8 @@ _NAMED = re.compile(
 # A line that names one place: "- Save: [10, 20, 30, 40]".
 _NAMED_LINE = re.compile(r"[ \t]*(?:[-*•]|[0-9]{1,3}[.)])?[ \t]*([^\n:]{1,80}?)[ \t*]*:[ \t*]*")
 _CODE = re.compile(r"[A-Za-z0-9_]\(?\[?$|(?:^|[^=!<>])=\s{0,3}$")
+# A tag that announces a box or more; a whole one is read before, with its end.
+_OPEN_TAG = re.compile(r"<\|?(?:box|bbox|bbox_2d|quad|polygon|box_start|quad_start)\|?>\W{0,4}$")
 _MAX_LINES = 5000
 _GENERIC = frozenset([
     "answer", "answers", "result", "results", "output", "final", "response", "value", "values", "data", "boxes",
@@ -83,6 +85,8 @@ def _lines(document: Document) -> Iterator[Place]:
 
 def _named(document: Document) -> Iterator[Place]:
     """Yield `x=10, y=20` and `x1: 10, y1: 20, x2: 30, y2: 40`."""
+    if document.cut_off:  # the last number may be half of one
+        return
     for match in islice(_NAMED.finditer(document.text), _MAX_LINES):
         numbers = tuple(number for number in match.groups() if number is not None)
         yield Place(numbers, "", match.start(), match.end(), named=True)
@@ -180,6 +184,8 @@ def _no_place(
     numbers = [float(number) for place in places for number in place.numbers]
     if _NO_PLACE.search(before) or (run[0].key and _NO_PLACE.search(run[0].key.replace("_", " "))):
         return "the word before it says something else"
+    if _OPEN_TAG.search(before) and (len(numbers) == 2 or "quad" in before):
+        return "its tag is cut off"
     if len(numbers) == 2 and any(numbers == list(size) for size in sizes):
         return "it is the size of the image"
     if not alone and all(1900 <= number <= 2100 and number == int(number) for number in numbers):

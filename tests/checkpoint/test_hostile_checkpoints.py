@@ -140,7 +140,7 @@ CASES: dict[str, tuple[Harm, str]] = {
     "a model file": (config(model_file="model.py"), "model_file"),
     "wider than any tensor": (config(hidden_size=2**24), "config.json"),
     "a thousand layers": (config(num_hidden_layers=1024), "missing from the weights"),
-    "more layers than that": (config(num_hidden_layers=10**9), "num_hidden_layers is 1000000000"),
+    "more layers than that": (config(num_hidden_layers=10**9), "1..1024; got 1000000000"),
     "vocabulary of everything": (config(vocab_size=2**60), "vocab_size"),
     "config of nested lists": (text("config.json", DEEP), "config.json"),
     "config of a gigabyte": (sparse("config.json", 2**30), "config.json"),

@@ -177,7 +177,7 @@ def top(**changes: Any) -> Change:
         (top(max_position_embeddings=0), "max_position_embeddings"),
         (top(eos_token_id="<|im_end|>"), "eos_token_id"),
         (top(eos_token_id=1024), "eos_token_id 1024 is outside the vocabulary 0..1023"),
-        (top(eos_token_id=[1001, -1]), "eos_token_id -1"),
+        (top(eos_token_id=[-1, 1024]), "eos_token_id -1"),
         (top(eos_token_id=None), "eos_token_id is missing"),
         (top(eos_token_id=[]), "eos_token_id is missing"),
         (lambda raw: raw.pop("eos_token_id"), "eos_token_id is missing"),
@@ -352,10 +352,18 @@ def test_a_missing_preprocessor_takes_the_familys_normalization(tmp_path: Path, 
     assert (logits(tmp_path) == expected).all()
 
 
-def test_an_end_token_outside_the_vocabulary_is_refused_wherever_it_is_written(tmp_path: Path) -> None:
-    checkpoints.write(tmp_path, files={"generation_config.json": {"eos_token_id": [1001, 5000]}})
+def test_end_tokens_outside_the_vocabulary_are_refused_wherever_they_are_written(tmp_path: Path) -> None:
+    checkpoints.write(tmp_path, files={"generation_config.json": {"eos_token_id": [5000, 1024]}})
     with pytest.raises(InputError, match=r"5000 .*generation_config\.json"):
         models.load(tmp_path)
+
+
+@pytest.mark.parametrize("ids", [[1001, 5000], [-1, 1001], [151645, 1001, 151643]])
+def test_an_end_token_outside_the_vocabulary_is_noted_beside_one_inside(tmp_path: Path, ids: list[int]) -> None:
+    config = models.load(checkpoints.write(tmp_path, checkpoints.config(eos_token_id=ids))).config
+    assert config.eos_token_ids == (1001,)
+    assert len(config.notes) == len(ids) - 1
+    assert all("is outside the vocabulary 0..1023 and never occurs" in note for note in config.notes)
 
 
 @pytest.mark.parametrize(

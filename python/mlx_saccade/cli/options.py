@@ -290,9 +290,11 @@ def load_engine(options: argparse.Namespace) -> Engine:
         memory_limit=options.memory_limit,
         **cache,
     )
-    ignored = loaded.model.config.ignored
-    if options.verbose and ignored:
-        output.note(f"ignored keys of config.json, which change nothing: {', '.join(ignored)}")
+    if options.verbose:
+        config = loaded.model.config
+        keys = [f"ignored keys of config.json, which change nothing: {', '.join(config.ignored)}"]
+        for note in (*(keys if config.ignored else ()), *config.notes):
+            output.note(note)
     return loaded
 
 

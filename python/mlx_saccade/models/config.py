@@ -2,7 +2,8 @@
 
 Two spellings exist. The flat one of the published checkpoints has the language model's values at the top level. The
 nested one, which transformers 5 writes, has them in `text_config`. A missing value takes the reference's default
-(transformers 5.23.0, `configuration_*.py`). A value that this package does not implement is refused.
+(transformers 5.23.0, `configuration_*.py`). A value that this package does not implement is refused; `config_keys` has
+the rule for keys that it does not read.
 
 A family hands in its own reading of its sections (`FamilySections`); the keys here are those that all families share.
 """
@@ -11,12 +12,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from mlx_saccade.checkpoint.safetensors import published_name
 from mlx_saccade.errors import InputError
-from mlx_saccade.models import quantization
+from mlx_saccade.models import config_keys, quantization
+from mlx_saccade.models.config_keys import Section
 from mlx_saccade.models.quantization import Quantization
 from mlx_saccade.models.yarn import Yarn
 
@@ -24,7 +26,6 @@ __all__ = [
     "ROPE_KEYS",
     "VISION_KEYS",
     "VISION_NORM_EPS",
-    "VISION_NOTES",
     "Config",
     "ConfigReader",
     "FamilySections",
@@ -134,6 +135,7 @@ class Config:
         family: "qwen2-vl" or "qwen2.5-vl", as `mlx_saccade.families.get` takes it.
         quantization: how the weights are quantized; None for float weights.
         ignored: keys of the file that change nothing, as "key" or "object.key".
+        notes: sentences on values of the checkpoint that something else overrides.
     """
 
     vision: VisionConfig
@@ -146,15 +148,25 @@ class Config:
     family: str = "qwen2.5-vl"
     quantization: Quantization | None = None
     ignored: tuple[str, ...] = field(default=(), compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def from_dict(cls, raw: Mapping[str, Any], family: FamilySections, *, source: str = "config.json") -> Config:
+    def from_dict(
+        cls,
+        raw: Mapping[str, Any],
+        family: FamilySections,
+        *,
+        source: str = "config.json",
+        embedding_rows: int | None = None,
+    ) -> Config:
         """Read either spelling.
 
         Args:
             raw: the parsed config.json.
             family: how its sections are read.
             source: name of the file in messages.
+            embedding_rows: rows of the embedding in the weights, which count where `vocab_size` differs; default
+                unknown.
 
         Raises:
             InputError: a value that is missing, malformed or not implemented.
@@ -166,20 +178,23 @@ class Config:
         text = _text_section(raw, family.text_keys, source)
         for section in (raw, text):
             reader.check_value(section, "tie_word_embeddings", (True, False, None))
-        reader.check_keys(text, _TOP_KEYS | family.text_keys, _TOP_NOTES, "" if text is raw else "text_config")
-        reader.check_keys(raw, _TOP_KEYS | family.text_keys, _TOP_NOTES)
+        reader.check_keys(text, _TOP_KEYS | family.text_keys, "model", "" if text is raw else "text_config")
+        reader.check_keys(raw, _TOP_KEYS | family.text_keys, "model")
+        language_model = _with_rows(family.read_text(reader, text), embedding_rows, reader)
+        ends = _end_tokens(raw if raw.get("eos_token_id") is not None else text, source)
         sections: dict[str, Any] = {
             "vision": family.read_vision(reader, vision),
-            "text": family.read_text(reader, text),
+            "text": language_model,
             **{key: reader.integer(raw, key, getattr(cls, key)) for key in _TOKEN_IDS},
         }
         config = cls(
             **sections,
             tie_word_embeddings=bool(raw.get("tie_word_embeddings") or text.get("tie_word_embeddings")),
-            eos_token_ids=_end_tokens(raw if raw.get("eos_token_id") is not None else text, source),
+            eos_token_ids=_inside(ends, language_model.vocab_size, reader),
             family=family.name,
             quantization=quantization.read(raw, source, published_name),
             ignored=tuple(sorted(reader.ignored)),
+            notes=tuple(reader.notes),
         )
         _check_sections_fit(config, source)
         return config
@@ -203,7 +218,7 @@ def _text_section(raw: Mapping[str, Any], text_keys: Iterable[str], source: str)
     if not isinstance(nested, Mapping):
         raise InputError(f"{source}: text_config: expected an object; got {nested!r}")
     whole = "hidden_size" in nested
-    for key in _SHAPE_KEYS if whole else sorted(text_keys):
+    for key in _SHAPE_KEYS if whole else sorted(set(text_keys) - {"vocab_size"}):
         if raw.get(key) is not None and nested.get(key) is not None and raw[key] != nested[key]:
             raise InputError(
                 f"{source}: {key}: expected one value; got {raw[key]!r} and, in text_config, {nested[key]!r}. "
@@ -222,6 +237,32 @@ def _end_tokens(raw: Mapping[str, Any], source: str) -> tuple[int, ...]:
     return ids
 
 
+def _with_rows(text: TextConfig, rows: int | None, reader: ConfigReader) -> TextConfig:
+    """Return the language model with the vocabulary of its embedding: `vocab_size` may be stale, tensors are not."""
+    if rows is None or rows == text.vocab_size:
+        return text
+    reader.notes.append(
+        f"{reader.source}: vocab_size is {text.vocab_size}, and the embedding has {rows} rows, which count"
+    )
+    return replace(text, vocab_size=reader.size({"rows of the embedding": rows}, "rows of the embedding", rows))
+
+
+def _inside(ids: tuple[int, ...], vocabulary: int, reader: ConfigReader) -> tuple[int, ...]:
+    """Return the end tokens inside the vocabulary; the others never occur."""
+    inside = tuple(token for token in ids if 0 <= token < vocabulary)
+    outside = [token for token in ids if token not in inside]
+    if not inside:
+        raise InputError(
+            f"{reader.source}: eos_token_id {outside[0]} is outside the vocabulary 0..{vocabulary - 1}, so no answer "
+            "would end. Check it here and in generation_config.json"
+        )
+    reader.notes.extend(
+        f"{reader.source}: eos_token_id {token} is outside the vocabulary 0..{vocabulary - 1} and never occurs"
+        for token in outside
+    )
+    return inside
+
+
 def check_token_ids(value: object, source: str) -> tuple[int, ...]:
     """Return the ids of an `eos_token_id`: null, one id or a list.
 
@@ -235,17 +276,11 @@ def check_token_ids(value: object, source: str) -> tuple[int, ...]:
 
 
 def _check_sections_fit(config: Config, source: str) -> None:
-    """Refuse a tower and a language model, or end tokens and a vocabulary, that do not fit each other."""
+    """Refuse a tower and a language model that do not fit each other."""
     if config.vision.out_hidden_size != config.text.hidden_size:
         raise InputError(
             f"{source}: expected out_hidden_size of the tower to equal hidden_size of the language model; "
             f"got {config.vision.out_hidden_size} and {config.text.hidden_size}"
-        )
-    outside = [token for token in config.eos_token_ids if not 0 <= token < config.text.vocab_size]
-    if outside:
-        raise InputError(
-            f"{source}: eos_token_id {outside[0]} is outside the vocabulary 0..{config.text.vocab_size - 1}. "
-            "Check it here and in generation_config.json"
         )
 
 
@@ -257,11 +292,13 @@ def read_vision_sizes(reader: ConfigReader, raw: Mapping[str, Any], names: tuple
     """
     raw = {**raw, "in_channels": raw.get("in_channels", raw.get("in_chans", 3))}
     rope = reader.table(raw, "rope_parameters")
-    reader.check_keys(rope, ROPE_KEYS - {"mrope_section"}, (), "vision_config's rope_parameters")
+    reader.check_keys(rope, ROPE_KEYS - {"mrope_section"}, "rotary", "vision_config's rope_parameters")
     for key in ("rope_type", "type"):
         reader.check_value(rope, key, ("axial", "default"))
     reader.check_value(raw, "layer_norm_eps", (VISION_NORM_EPS, None))
     sizes: dict[str, Any] = reader.sizes(raw, VisionConfig, (*_VISION_SIZES, *names))
+    for alias, name in _VISION_ALIASES.items():
+        reader.check_value(raw, alias, (sizes[name], None))
     return {**sizes, "rope_theta": reader.number(rope, "rope_theta", VisionConfig.rope_theta)}
 
 
@@ -276,11 +313,13 @@ class ConfigReader:
     Attributes:
         source: name of the file in messages.
         ignored: keys in the file that change nothing; those of nested objects as "object.key".
+        notes: sentences on values that something else overrides.
     """
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.ignored: set[str] = set()
+        self.notes: list[str] = []
 
     def error(self, key: str, expected: str, value: object, advice: str = "") -> InputError:
         """Return the error for a value that is not the expected one."""
@@ -327,25 +366,23 @@ class ConfigReader:
         if key in raw and raw[key] not in implemented:
             raise self.error(key, " or ".join(map(repr, implemented)), raw[key], "Nothing else is implemented")
 
-    def check_keys(self, raw: Mapping[str, Any], known: Iterable[str], notes: Iterable[str], where: str = "") -> None:
-        """Refuse unknown keys, and add the notes to `ignored`.
-
-        Names that start with "_" are notes too. A null value is no value.
+    def check_keys(self, raw: Mapping[str, Any], known: Iterable[str], section: Section, where: str = "") -> None:
+        """Refuse unknown keys that change the numbers, by the rule of `config_keys`; add the others to `ignored`.
 
         Args:
             raw: the object.
             known: keys that are read.
-            notes: keys that change nothing.
+            section: kind of the object.
             where: name of the object; "" for the file itself.
         """
-        notes = set(notes)
         for key in sorted(set(raw) - set(known), key=str):
-            if raw[key] is None:
+            value = raw[key]
+            if value is None:
                 continue
-            if key not in notes and not key.startswith("_"):
+            if config_keys.changes_numbers(key, value, section):
                 raise InputError(
-                    f"{self.source}: unknown key {key!r}{f' in {where}' if where else ''} with the value {raw[key]!r}. "
-                    "Remove it if it does nothing"
+                    f"{self.source}: unknown key {key!r}{f' in {where}' if where else ''} with the value {value!r}. "
+                    f"{config_keys.advice(key)}"
                 )
             self.ignored.add(f"{where}.{key}" if where else key)
 
@@ -373,38 +410,11 @@ _TOP_KEYS = frozenset(
     }
 )
 _VISION_SIZES = ("depth", "num_heads", "in_channels", "patch_size", "temporal_patch_size", "spatial_merge_size")
-VISION_KEYS = frozenset({*_VISION_SIZES, "in_chans", "hidden_act", "rope_parameters", "layer_norm_eps"})
+# Other names of sizes, which may repeat them.
+_VISION_ALIASES = {"num_attention_heads": "num_heads", "num_hidden_layers": "depth", "num_channels": "in_channels"}
+VISION_KEYS = frozenset(
+    {*_VISION_SIZES, *_VISION_ALIASES, "in_chans", "hidden_act", "rope_parameters", "layer_norm_eps"}
+)
 ROPE_KEYS = frozenset({"mrope_section", "rope_theta", "rope_type", "type"})
-# Keys that two spellings of the language model in one file have to agree on.
-_SHAPE_KEYS = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
-
-# Keys that change nothing. The first are generation defaults of transformers 4.x; they act in generation_config.json.
-_GENERATION = frozenset(
-    {
-        *("bad_words_ids", "begin_suppress_tokens", "decoder_start_token_id", "diversity_penalty", "do_sample"),
-        *("early_stopping", "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty"),
-        *("forced_bos_token_id", "forced_eos_token_id", "generation_config", "length_penalty", "max_length"),
-        *("max_new_tokens", "min_length", "no_repeat_ngram_size", "num_beam_groups", "num_beams"),
-        *("num_return_sequences", "output_scores", "remove_invalid_values", "repetition_penalty"),
-        *("return_dict_in_generate", "suppress_tokens", "temperature", "top_k", "top_p", "typical_p"),
-    }
-)
-_NOTES = frozenset(
-    {
-        *("add_cross_attention", "architectures", "attention_dropout", "bos_token_id", "chunk_size_feed_forward"),
-        *("cross_attention_hidden_size", "dtype", "finetuning_task", "id2label", "initializer_range", "is_decoder"),
-        *("is_encoder_decoder", "label2id", "model_type", "output_attentions", "output_hidden_states"),
-        *("pad_token_id", "prefix", "problem_type", "pruned_heads", "return_dict", "sep_token_id"),
-        *("task_specific_params", "tf_legacy_loss", "tie_encoder_decoder", "tokenizer_class", "torch_dtype"),
-        *("torchscript", "transformers_version", "unsloth_fixed", "unsloth_version", "use_bfloat16", "use_cache"),
-        *_GENERATION,
-    }
-)
-# mlx-vlm writes skip_vision for a float tower, which the tensors say themselves, and defaults of its other models.
-VISION_NOTES = _NOTES | {"image_size", "skip_vision", "spatial_patch_size", "vocab_size"}
-# max_window_layers and sliding_window act only through use_sliding_window and layer_types, which are checked.
-_TOP_NOTES = _NOTES | {
-    *("image_token_id", "max_window_layers", "sliding_window", "video_token_id", "vision_end_token_id"),
-    *("vision_start_token_id", "vision_token_id"),
-    *("ignore_index", "vision_feature_layer", "vision_feature_select_strategy"),
-}
+# Keys that two spellings of the language model in one file have to agree on; the tensors decide on vocab_size.
+_SHAPE_KEYS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _FOREIGN = {
     ".SCB": "bitsandbytes",
 }
 _CONVOLUTION = "visual.patch_embed.proj.weight"
+_EMBEDDING = "model.embed_tokens.weight"
 
 
 def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None, memory_limit: int | None = None) -> Model:
@@ -95,13 +97,32 @@ def read_checkpoint(folder: Path) -> tuple[Model, dict[str, mx.array], preproces
     raw = _raw_config(folder)
     source = str(folder / "config.json")
     family = _family(raw, source)
-    model = Model(Config.from_dict(raw, family, source=source), family)
-    pixels = preprocessor_config.read(folder, model.config.vision, family.name)
+    _refuse_adapter(folder)
+    stored = tensors(folder)
+    config = Config.from_dict(raw, family, source=source, embedding_rows=_embedding_rows(stored))
+    pixels = preprocessor_config.read(folder, config.vision, family.name)
+    model = Model(replace(config, notes=(*config.notes, *pixels.notes)), family)
     convolution = model.visual.patch_embed.proj.weight.shape
-    weights = _rename(tensors(folder), folder, convolution, tied=model.config.tie_word_embeddings)
+    weights = _rename(stored, folder, convolution, tied=config.tie_word_embeddings)
     quantization.install(model, model.config.quantization, weights, str(folder))
     _check_tensors(weights, dict(tree_flatten(model.parameters())), folder)
     return model, weights, pixels
+
+
+def _refuse_adapter(folder: Path) -> None:
+    """Refuse a folder whose adapter would change the weights."""
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if (folder / name).exists():
+            raise InputError(
+                f"{folder / name}: expected a whole model; got an adapter (LoRA). Merge it into its base model, and "
+                "give the merged checkpoint; remove the file if it is merged already"
+            )
+
+
+def _embedding_rows(stored: Mapping[str, mx.array]) -> int | None:
+    """Return the size of the vocabulary that the weights have, packed or float."""
+    rows = (value.shape[0] for key, value in stored.items() if published_name(key) == _EMBEDDING and value.ndim == 2)
+    return next(rows, None)
 
 
 def read_config(raw: Mapping[str, Any], *, source: str = "config.json") -> Config:
@@ -206,7 +227,10 @@ def _check_tensors(weights: dict[str, mx.array], parameters: dict[str, mx.array]
         )
     missing = sorted(set(parameters) - set(weights))
     if missing:
-        raise InputError(f"{folder}: {_some(missing)} missing from the weights. Download the checkpoint again")
+        advice = "Download the checkpoint again"
+        if missing == ["lm_head.weight"]:
+            advice += ", or set tie_word_embeddings to true if its head is the embedding"
+        raise InputError(f"{folder}: {_some(missing)} missing from the weights. {advice}")
     unexpected = sorted(set(weights) - set(parameters))
     if unexpected:
         raise InputError(

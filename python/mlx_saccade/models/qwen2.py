@@ -195,7 +195,7 @@ def _rotary_values(reader: ConfigReader, raw: Mapping[str, Any]) -> dict[str, An
             reader.check_value(table, key, ("default", "mrope", "yarn", None))
         named = [value for key in ("rope_type", "type") if (value := table.get(key)) is not None]
         kind = "yarn" if named[:1] == ["yarn"] else "default"  # rope_type wins, and "mrope" is its old word for default
-        reader.check_keys(table, ROPE_KEYS | YARN_KEYS if kind == "yarn" else ROPE_KEYS, (), name)
+        reader.check_keys(table, ROPE_KEYS | YARN_KEYS if kind == "yarn" else ROPE_KEYS, "rotary", name)
         found = {key: value for key, value in table.items() if key not in ("rope_type", "type")}
         for key, value in {**found, **({"rope_type": kind} if named else {})}.items():
             if values.setdefault(key, value) != value:

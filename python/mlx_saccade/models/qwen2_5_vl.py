@@ -22,7 +22,6 @@ from mlx_saccade.models.attention import attend
 from mlx_saccade.models.config import (
     VISION_KEYS,
     VISION_NORM_EPS,
-    VISION_NOTES,
     ConfigReader,
     Grid,
     VisionConfig,
@@ -256,7 +255,6 @@ class VisionModel(nn.Module):
 # vision_config of config.json.
 _SIZES = ("hidden_size", "intermediate_size", "out_hidden_size", "window_size")
 _KEYS = VISION_KEYS | {*_SIZES, "fullatt_block_indexes", "tokens_per_second"}
-_NOTES = VISION_NOTES | {"mlp_ratio"}
 
 
 def read_vision(reader: ConfigReader, raw: Mapping[str, Any]) -> VisionConfig:
@@ -265,7 +263,7 @@ def read_vision(reader: ConfigReader, raw: Mapping[str, Any]) -> VisionConfig:
     Raises:
         InputError: a key or value that is unknown, malformed or not implemented.
     """
-    reader.check_keys(raw, _KEYS, _NOTES, "vision_config")
+    reader.check_keys(raw, _KEYS, "vision", "vision_config")
     reader.check_value(raw, "hidden_act", ("silu",))
     config = VisionConfig(
         **read_vision_sizes(reader, raw, _SIZES),

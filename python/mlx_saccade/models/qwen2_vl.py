@@ -17,7 +17,6 @@ from mlx_saccade.models.attention import attend
 from mlx_saccade.models.config import (
     VISION_KEYS,
     VISION_NORM_EPS,
-    VISION_NOTES,
     ConfigReader,
     Grid,
     VisionConfig,
@@ -194,7 +193,7 @@ def read_vision(reader: ConfigReader, raw: Mapping[str, Any]) -> VisionConfig:
     Raises:
         InputError: a key or value that is unknown, malformed or not implemented.
     """
-    reader.check_keys(raw, _KEYS, VISION_NOTES, "vision_config")
+    reader.check_keys(raw, _KEYS, "vision", "vision_config")
     reader.check_value(raw, "hidden_act", ("quick_gelu",))
     width = reader.size(raw, "embed_dim", 1280)
     inner = width * reader.number(raw, "mlp_ratio", 4)

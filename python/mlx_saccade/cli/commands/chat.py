@@ -7,15 +7,17 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mlx_saccade.cli import output
+from mlx_saccade.cli import chat_lines, output
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
     add_system_argument,
     answer_json,
     answer_options,
+    images_of,
     load_engine,
     print_cost,
+    print_image_notes,
     print_places,
     print_rejected,
 )
@@ -27,7 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-HINT = "ask about the images; /quit or end of input exits, Ctrl-C stops an answer"
+HINT = "ask about the images; /help lists the commands, Ctrl-C stops an answer"
+HELP = (
+    "/image PATH adds an image to the next question; a path in a question, or a file dropped on the terminal, does too",
+    "/help prints these lines",
+    "/quit or end of input exits; Ctrl-C stops an answer",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,22 +58,61 @@ def run(options: argparse.Namespace) -> int:
     messages: list[dict[str, Any]] = []
     if options.system is not None:
         messages.append({"role": "system", "content": options.system})
-    images = [{"type": "image", "image": image} for image in options.images]
-    engine.count_tokens(options.images, "?", budget=options.budget)
+    images = [image_part(image) for image in images_of(options, options.images)]
+    engine.count_tokens(images, "?", budget=options.budget)
     if sys.stdin is not None and sys.stdin.isatty():
         import readline  # noqa: F401  (line editing)
 
         output.note(HINT)
     for line in _lines():
-        message = {"role": "user", "content": [*images, {"type": "text", "text": line}]}
         try:
+            content = [*images, *_content(options, line)]
+            if not any(part["type"] == "text" for part in content):
+                if len(content) > len(images):
+                    engine.count_tokens(content, "?", budget=options.budget)  # refuses a wrong image now
+                    output.note(f"images for the next question: {len(content)}")
+                images = content
+                continue
+            message = {"role": "user", "content": content}
             reply = _answer(engine, options, [*messages, message])
-        except InputError as error:
+        except (InputError, FileNotFoundError) as error:
             output.note(str(error))
             continue
         messages += [message, {"role": "assistant", "content": reply}]
         images = []
     return 0
+
+
+def image_part(image: Any) -> dict[str, Any]:
+    """Return the part of a message that shows an image."""
+    return {"type": "image", "image": image}
+
+
+def _content(options: argparse.Namespace, line: str) -> list[dict[str, Any]]:
+    """Return the parts of a line: images, and the text around them; of /help none.
+
+    Raises:
+        InputError, FileNotFoundError: with --page all, an image that cannot be read.
+    """
+    command, _, rest = line.partition(" ")
+    if line == "/help":
+        for text in HELP:
+            output.note(text)
+        return []
+    if command == "/image":
+        if not rest.strip():
+            raise InputError("/image: expected a path; got none. Write /image PATH")
+        return [image_part(image) for image in images_of(options, chat_lines.paths(rest.strip()))]
+    parts, notes = chat_lines.split(line)
+    for note in notes:
+        output.note(note)
+    content: list[dict[str, Any]] = []
+    for part in parts:
+        if isinstance(part, chat_lines.ImagePath):
+            content += [image_part(image) for image in images_of(options, [part.path])]
+        else:
+            content.append({"type": "text", "text": part})
+    return content
 
 
 def _lines() -> Iterator[str]:
@@ -83,9 +129,7 @@ def _lines() -> Iterator[str]:
             continue
         if line == "/quit":
             return
-        if line.startswith("/"):
-            output.note(f"input: expected a question or /quit; got {line.split()[0]}")
-        elif line:
+        if line:
             yield line
 
 
@@ -109,6 +153,8 @@ def _answer(engine: Engine, options: argparse.Namespace, messages: list[dict[str
     elif answer is not None:
         print(output.json_text(answer_json(answer)), flush=True)
         print_rejected(answer)
+    if answer is not None and any(part["type"] == "image" for part in messages[-1]["content"]):
+        print_image_notes(answer)
     if options.verbose and answer is not None:
         print_cost(answer)
     return text

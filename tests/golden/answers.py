@@ -141,6 +141,8 @@ def json_boxes() -> None:
     row(form, "Action: click(start_box='(100,20")
     row(form, "<bbox>100 200 300 40")
     row(form, "<ref>Save</ref><box>(100,200),")
+    row(form, "Action: drag(start_point='<point>100 200</point>', end_point='<point>300")
+    row(form, "Action: click(point='<point>100 200</point>")
     row(form, "<|object_ref_start|>Save<|object_ref_end|><|box_start|>(100,200)", family=QWEN2)
 
     form = "a score"

@@ -31,10 +31,13 @@ def calls(document: Document) -> Iterator[Candidate]:
     """Yield calls such as `click(start_box='(10,20)')`."""
     last = len(document.groups) - near_json.MAX_DEPTH
     for number, group in enumerate(document.groups):
-        if group.opener != "(" or not (group.closed or (number >= last and not document.cut_off)):
+        if group.opener != "(" or not (group.closed or number >= last):
             continue
         name = _name_before(document.text, group.start)
-        if name and name[0].isalpha():
+        if not group.closed and document.cut_off:
+            if actions.is_pointing(name):  # half a drag is no point
+                document.take(group.start, group.end)
+        elif name and name[0].isalpha():
             call = _call(document, name, group)
             if call is not None:
                 yield call

@@ -131,7 +131,9 @@ def _collect(document: Document, sizes: tuple[tuple[int, int], ...], nesting: in
         found += taken
     if nesting < _MAX_NESTING:
         found += _in_strings(document, sizes, nesting)
-    found = found or list(bare_forms.bare(document, sizes))
+    if not found:
+        bare = bare_forms.bare(document, sizes)
+        found = [candidate for candidate in bare if document.is_free(candidate.start, candidate.end)]
     return sorted(found, key=lambda candidate: candidate.start)
 
 

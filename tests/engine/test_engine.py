@@ -260,7 +260,7 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"config\.json"):
         saccade.load(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="is a file"):
+    with pytest.raises(InputError, match="expected a folder; got a file"):
         saccade.load(tmp_path / "file")
 
 
@@ -298,7 +298,7 @@ def test_size_limits_are_read_in_every_spelling(tmp_path: Path, limits: dict[str
     assert models.pixel_limits(tmp_path) == found
 
 
-@pytest.mark.parametrize("limits", [{"min_pixels": 5}, {"min_pixels": 9, "max_pixels": 8}, {"max_pixels": "big"}])
+@pytest.mark.parametrize("limits", [{"min_pixels": 0}, {"min_pixels": 9, "max_pixels": 8}, {"max_pixels": "big"}])
 def test_size_limits_that_make_no_sense_are_refused(tmp_path: Path, limits: dict[str, object]) -> None:
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(limits))
     with pytest.raises(InputError, match="min_pixels and max_pixels"):

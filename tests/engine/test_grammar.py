@@ -194,5 +194,5 @@ def test_a_tokenizer_that_cannot_write_it_is_refused(tmp_path: Path) -> None:
         Constraint(BoxGrammar(LIMITS), words, [b"a", b"b"])([])
     prompts = byte_level(tmp_path)
     prompts._tokenizer.decoder = decoders.WordPiece()
-    with pytest.raises(InputError, match="not byte-level"):
+    with pytest.raises(InputError, match="expected a byte-level tokenizer"):
         prompts.token_bytes()

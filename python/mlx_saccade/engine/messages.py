@@ -131,7 +131,7 @@ def _turns(role: str, content: Any, calls: list[Part], thoughts: list[str], wher
     parts: list[Part] = []
     for place, part in _places(content, where):
         fields = _fields(part, place, "{'type': 'text', 'text': ...} or an image")
-        kind = fields.get("type")
+        kind = str(fields.get("type"))  # an array would compare element by element
         if kind == "tool_result":
             turns += [{"role": role, "content": parts}] if parts else []
             parts = []

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mlx_saccade import media
+from mlx_saccade.cli.__main__ import main
 
 
 def write(path: Path, level: int = 7) -> Path:
@@ -62,3 +63,15 @@ def test_other_differences_are_no_such_file(tmp_path: Path, name: str, monkeypat
     with pytest.raises(FileNotFoundError, match="no such file; check the path"):
         media.open_image(name)
     assert media.image_size("a b.png") == (9, 9)
+
+
+@pytest.mark.parametrize("words", [("locate", "it", "--max-tokens", "1", "--save"), ("plan", "--picture")])
+def test_image_under_another_spelling_is_not_written_over(
+    tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = write(tmp_path / "a\u202fb.png")
+    before = stored.read_bytes()
+    command, *rest = words
+    assert main([command, str(tmp_path / "a b.png"), *rest, str(stored)]) == 2
+    assert "got the image itself" in capsys.readouterr().err
+    assert stored.read_bytes() == before

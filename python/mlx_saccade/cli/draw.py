@@ -47,7 +47,7 @@ def refuse_the_source(option: str, target: Path, image: str) -> None:
 
     try:
         path = sources.named_file(image)
-        same = path is not None and target.exists() and target.samefile(path)
+        same = path is not None and target.exists() and target.samefile(sources.find_file(path))
     except (OSError, ValueError):  # a size, or a missing file, which opening it reports
         same = False
     if same:

@@ -237,7 +237,10 @@ WORDS = [
         "\ud800",
     ),
 ]
-LEAVES = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(WORDS), st.binary(max_size=4))
+PICTURE = np.zeros((9, 7, 3), np.uint8)
+LEAVES = st.one_of(
+    st.just(PICTURE), st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(WORDS), st.binary(max_size=4)
+)
 VALUES = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),

@@ -85,5 +85,5 @@ def test_a_checkpoint_without_its_tower_is_refused(tmp_path: Path, change: str) 
 def test_a_text_model_is_refused(tmp_path: Path) -> None:
     checkpoints.write_whole(tmp_path)
     checkpoints.write(tmp_path, checkpoints.config(model_type="qwen2"))
-    with pytest.raises(InputError, match="expected model_type .* got 'qwen2'"):
+    with pytest.raises(InputError, match=r"expected model_type .* got 'qwen2'"):
         saccade.load(tmp_path).ask(np.zeros((60, 80, 3), np.uint8), "what is it?")

@@ -115,7 +115,7 @@ def test_every_command_has_help(command: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_an_argument_is_at_most_twelve_words(command: str) -> None:
     parser = argparse.ArgumentParser()
-    importlib.import_module(f"mlx_saccade.cli.commands.{command}").add_arguments(parser)
+    importlib.import_module(f"mlx_saccade.cli.commands.{command.replace('-', '_')}").add_arguments(parser)
     for action in parser._actions:
         assert action.help and len(action.help.split()) <= 12, action.option_strings or action.dest
 

@@ -43,9 +43,7 @@ def agree(data: bytes, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
 
 
 def test_they_are_installed_with_the_test_extra() -> None:
-    assert all(fast_decoders.versions().values()), (
-        "pip install 'mlx-saccade[fast]': without it this file would prove nothing"
-    )
+    assert all(fast_decoders.versions().values()), "install the extra `fast`: without it this file would prove nothing"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ COMMANDS = {
     "locate": "find described elements on an image, as boxes in its own pixels",
     "ask": "ask a question about images",
     "chat": "chat about an image in the terminal",
-    "convert": "quantize a checkpoint for saccade and mlx-vlm",
+    "convert": "quantize a checkpoint for mlx-saccade and mlx-vlm",
     "runtimes": "compare the default budgets of known runtimes on one image",
     "recommend": "recommend a budget for a target of known size",
     "sizes": "show which image sizes fill whole attention windows",

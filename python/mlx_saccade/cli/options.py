@@ -9,7 +9,7 @@ import argparse
 import re
 from typing import TYPE_CHECKING, Any
 
-from mlx_saccade import validation
+from mlx_saccade import families, validation
 from mlx_saccade.cli import output
 from mlx_saccade.errors import InputError
 
@@ -91,7 +91,7 @@ def add_image_arguments(parser: Arguments) -> None:
 def add_family_argument(parser: Arguments, *, default: str | None = "qwen2.5-vl") -> None:
     """Add the model family; `default` None tells whether one was given."""
     parser.add_argument(
-        "--family", default=default, metavar="NAME", help="qwen2-vl, qwen2.5-vl or qwen3-vl (default qwen2.5-vl)"
+        "--family", default=default, metavar="NAME", help=f"{', '.join(families.names())} (default qwen2.5-vl)"
     )
 
 

@@ -159,7 +159,7 @@ class MediaEncoder:
     def _encode_video(self, video: Video, plan: Plan, timer: StageTimer, report: TowerProgress | None) -> EncodedMedia:
         """Encode a video; it may have many files or none, so it is recognized by its pixels alone."""
         # Qwen2-VL's frames are one position apart, whatever the rate.
-        timed = self.family.name != "qwen2-vl"
+        timed = self.model.family.seconds_per_grid is not None
         seconds = self.family.temporal_patch_size / video.fps if timed else None
         patches = self._patchify_video(video, plan, timer)
         if not self.store.on:

@@ -1,4 +1,4 @@
-"""Decoders that beat Pillow's where they are installed (`pip install 'mlx-saccade[fast]'`), with Pillow's own result.
+"""Decoders that beat Pillow's where they are installed (the extra `fast`), with Pillow's own result.
 
 Only what is certain to come out the same goes through them: PNG of 8 bits a channel in RGB or RGBA, and JPEG of three
 components. Everything else, and every file that they stumble over, is Pillow's to decode or to refuse. Measured on 4K

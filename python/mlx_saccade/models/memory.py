@@ -70,14 +70,14 @@ def estimate(model: Model, media: Sequence[tuple[int, int]], prompt: int, answer
     features = vision = 0
     unpacked = unpacked_bytes(model.visual)
     for patches, frames in media:
-        vision = max(vision, features + tower_bytes(config.vision, patches, frames, dtype) + unpacked)
+        vision = max(vision, features + tower_bytes(config.vision, patches, frames, dtype, config.family) + unpacked)
         features += patches // unit * config.vision.out_hidden_size * dtype.size
     layers = [*model.model.layers, *([model.head] if rows >= ROWS_TO_UNPACK else [])]
     prefill = rows * prefill_bytes(config, prompt, answer, dtype) + features + unpacked_bytes(*layers)
     return Estimate(weight_bytes(model), vision, prefill)
 
 
-def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype) -> int:
+def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype, family: str = "qwen2.5-vl") -> int:
     """Return the peak of the tower for one image or video beyond its weights, the output included.
 
     Args:
@@ -85,10 +85,11 @@ def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype
         patches: patches of all frames.
         frames: frames that attend apart. A video has the reference layout, float32 with two frames in a patch.
         dtype: precision of the computation.
+        family: name of the family, for its patches; default "qwen2.5-vl".
     """
     tower = VisionTower(
         "",
-        "qwen2.5-vl",
+        family,
         config.hidden_size,
         config.depth,
         config.num_heads,

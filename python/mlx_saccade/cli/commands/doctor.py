@@ -112,7 +112,7 @@ def examine_decoders() -> Finding:
     decoders = ", ".join([*installed, "Pillow"])
     if len(installed) == len(versions):
         return Finding("decoders", decoders)
-    advice = "pip install 'mlx-saccade[fast]' reads PNG in four fifths and JPEG in three fifths of Pillow's time"
+    advice = "pip install pyspng simplejpeg reads PNG in four fifths and JPEG in three fifths of Pillow's time"
     return Finding("decoders", decoders, advice=advice)
 
 
@@ -138,7 +138,7 @@ def examine_cache() -> Finding:
 def examine() -> list[Finding]:
     """Return all findings in the order of the report."""
     findings = [
-        Finding("saccade", f"{_core.version()} (ABI {_core.abi_version()})"),
+        Finding("mlx-saccade", f"{_core.version()} (ABI {_core.abi_version()})"),
         Finding("Python", f"{platform.python_version()} ({sys.executable})"),
         Finding("machine", f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"),
         examine_core("kernel", _core.kernel),

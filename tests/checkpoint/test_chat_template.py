@@ -160,6 +160,8 @@ DOUBLE = "{% set s = namespace(v='ab') %}{% for n in range(99) %}{% set s.v = {}
         ("{% for n in range(9999) %}" + "x" * 100_000 + "{% endfor %}", "writes over"),
         ("{% macro f() %}" + "x" * 100_000 + "{% endmacro %}{% for n in range(999) %}{{ f() }}{% endfor %}", "over"),
         ("{% set s = 'x' * 10**6 %}{% for n in range(9999) %}{{ s }}{% endfor %}", "writes over"),
+        ("{% generation %}{% for n in range(9999) %}" + "x" * 10**5 + "{% endfor %}{% endgeneration %}", "writes over"),
+        ("{% for n in range(9999) %}{% generation %}" + "x" * 10**5 + "{% endgeneration %}{% endfor %}", "writes over"),
         ("{% for n in range(9999) %}{% set s %}" + "x" * 100_000 + "{% endset %}{% endfor %}", "writes over"),
         ("{{ '%999999999d' % 1 }}", "wider than 999"),
         ("{{ '%999999999d'|format(1) }}", "wider than 999"),

@@ -237,6 +237,16 @@ def test_an_older_vocab_size_beside_text_config_does_not_count(tmp_path: Path) -
     assert models.load(folder).config.notes == ()
 
 
+def test_a_text_config_without_its_defaults_is_completed_from_the_top(tmp_path: Path) -> None:
+    """transformers leaves defaults out, such as the width of the 72B model; end tokens are generation_config.json's."""
+    raw = checkpoints.config()
+    raw["text_config"] = {"model_type": "qwen2_5_vl_text", "vocab_size": 32000, "eos_token_id": 1003}
+    files = {"generation_config.json": {"eos_token_id": [1001, 1000]}}
+    config = models.load(checkpoints.write(tmp_path, raw, checkpoints.weights(checkpoints.CONFIG), files=files)).config
+    assert config.eos_token_ids == (1001, 1000)
+    assert config.text == models.read_config(checkpoints.CONFIG).text
+
+
 def test_end_tokens_are_those_inside_the_rows_of_the_embedding(tmp_path: Path) -> None:
     raw = checkpoints.config(vocab_size=1000)  # as if the tokens above it had been added
     assert models.load(checkpoints.write(tmp_path, raw, checkpoints.weights(checkpoints.CONFIG))).config.eos_token_ids

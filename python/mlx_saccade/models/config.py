@@ -218,7 +218,7 @@ def _text_section(raw: Mapping[str, Any], text_keys: Iterable[str], source: str)
     if not isinstance(nested, Mapping):
         raise InputError(f"{source}: text_config: expected an object; got {nested!r}")
     whole = "hidden_size" in nested
-    for key in _SHAPE_KEYS if whole else sorted(set(text_keys) - {"vocab_size"}):
+    for key in _SHAPE_KEYS if whole else sorted(set(text_keys) - _DECIDED_ELSEWHERE):
         if raw.get(key) is not None and nested.get(key) is not None and raw[key] != nested[key]:
             raise InputError(
                 f"{source}: {key}: expected one value; got {raw[key]!r} and, in text_config, {nested[key]!r}. "
@@ -416,5 +416,7 @@ VISION_KEYS = frozenset(
     {*_VISION_SIZES, *_VISION_ALIASES, "in_chans", "hidden_act", "rope_parameters", "layer_norm_eps"}
 )
 ROPE_KEYS = frozenset({"mrope_section", "rope_theta", "rope_type", "type"})
-# Keys that two spellings of the language model in one file have to agree on; the tensors decide on vocab_size.
+# The tensors decide on vocab_size; generation_config.json replaces the end tokens.
+_DECIDED_ELSEWHERE = frozenset({"vocab_size", "eos_token_id"})
+# Keys that two spellings of the language model in one file have to agree on.
 _SHAPE_KEYS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")

@@ -59,7 +59,7 @@ def huge_png(width: int = 30_000, height: int = 30_000) -> bytes:
         (b"\x00", "bytes: is not an image; read are PNG, JPEG"),
         (b"hello, this is a text file\n", "bytes: is not an image"),
         (b"<!doctype html><html></html>", "bytes: is an HTML page"),
-        (b"%PDF-1.7\n", "bytes: is a PDF document"),
+        (b"%PDF-1.7\n", "bytes: is no readable PDF file"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "bytes: is an SVG drawing"),
         (b"\xef\xbb\xbf<?xml version='1.0'?>\n<svg/>", "bytes: is an SVG drawing"),
         (b"<?xml version='1.0'?>\n<feed/>", "bytes: is not an image"),

@@ -79,7 +79,6 @@ LONG = b"<!-- " + b"license " * 4000 + b"-->\n"
         (b"RIFF\x00\x00\x00\x00AVI LIST", "an AVI film"),
         (b"\xff\x0a\xfa\x1f\x41", "a JPEG XL image"),
         (b"\x00\x00\x00\x0cJXL \r\n\x87\n\x00\x00\x00\x14ftypjxl ", "a JPEG XL image"),
-        (b"\n\n%PDF-1.4\n%\xe2\xe3", "a PDF document"),
         (b"<?xml version='1.0'?>\n" + LONG + b"<svg:svg width='3'/>", "an SVG drawing"),
         (
             b"<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' [\n<!ENTITY a 'b'>\n]>\n" + LONG + b"<svg>",

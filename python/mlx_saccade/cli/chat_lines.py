@@ -15,7 +15,7 @@ __all__ = ["ImagePath", "paths", "split"]
 _SUFFIXES = frozenset(
     (
         *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
-        *(".pnm", ".jp2", ".j2k", ".avif", ".ico", ".icns", ".tga", ".heic", ".heif"),
+        *(".pnm", ".jp2", ".j2k", ".avif", ".ico", ".icns", ".tga", ".heic", ".heif", ".pdf"),
     )
 )
 # A word in quotes, or one whose spaces are escaped, as macOS writes a file that is dropped on a terminal.

@@ -258,7 +258,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     images = parser.add_argument_group("images")
     add_budget_argument(images)
     images.add_argument("--fit", action="store_true", help="shrink images until the prompt fits the model's context")
-    images.add_argument("--page", default="1", metavar="N|all", help="page of TIFF files, or all pages (default 1)")
+    images.add_argument("--page", default="1", metavar="N|all", help="page of a TIFF or PDF, or all pages (default 1)")
     add_image_arguments(images)
 
 

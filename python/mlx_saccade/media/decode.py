@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, NamedTuple
 from PIL import Image
 
 from mlx_saccade.errors import InputError
-from mlx_saccade.media import other_files
+from mlx_saccade.media import other_files, pdf
 
 __all__ = ["BROKEN", "FORMATS", "MAX_PIXELS", "check_size", "header", "heard", "listen", "load", "reduce"]
 
@@ -53,11 +53,13 @@ _DECODERS = (
     _Format("ICO", "IcoImagePlugin", "IcoImageFile", ((0, b"\x00\x00\x01\x00"),)),
     _Format("ICNS", "IcnsImagePlugin", "IcnsImageFile", ((0, b"icns"),)),
 )  # fmt: skip
-# These two are recognized by more than a signature.
+# These are recognized by more than a signature.
 _AVIF = _Format("AVIF", "AvifImagePlugin", "AvifImageFile", ())
 _TGA = _Format("TGA", "TgaImagePlugin", "TgaImageFile", ())
+# Read by pypdfium2, where that is installed.
+_PDF = _Format("PDF", "", "", ())
 
-FORMATS = tuple(decoder.name for decoder in (*_DECODERS, _AVIF, _TGA))
+FORMATS = tuple(decoder.name for decoder in (*_DECODERS, _AVIF, _TGA, _PDF))
 _PREFIX = 512
 
 # libtiff prints to standard error while it decodes: for some damage the only sign, since Pillow ignores it.
@@ -98,17 +100,17 @@ def header(stream: BinaryIO, origin: str, *, max_pixels: int) -> Iterator[Image.
     if decoder.name == "ICO":
         _check_icons(stream, origin, max_pixels)
     try:
-        plugin = _plugin(decoder)
+        image: Image.Image = _plugin(decoder)(stream, None)
     except ImportError:
         raise _unsupported(decoder.name, origin) from None
-    try:
-        image: Image.Image = plugin(stream, None)
     except Image.DecompressionBombError:
         raise InputError(f"{origin}: has too many pixels for this Pillow; scale it down") from None
     except BROKEN as error:
         if not _available(decoder):
             raise _unsupported(decoder.name, origin) from None
-        raise InputError(f"{origin}: is no readable {decoder.name} file ({_reason(error)}); save it again") from None
+        reason = _reason(error)
+        advice = "save it without a password" if decoder is _PDF and "password" in reason else "save it again"
+        raise InputError(f"{origin}: is no readable {decoder.name} file ({reason}); {advice}") from None
     try:
         check_size(image.size, origin, max_pixels)
         yield image
@@ -187,9 +189,12 @@ def _decoder(prefix: bytes, stream: BinaryIO, origin: str) -> _Format:
             return decoder
     if other_files.is_av1(prefix):
         return _AVIF
-    what = other_files.name_of(prefix + stream.read(other_files.HEAD - len(prefix)))
+    head = prefix + stream.read(other_files.HEAD - len(prefix))
+    what = other_files.name_of(head)
     if what is not None:
         raise InputError(f"{origin}: is {what}")
+    if other_files.is_pdf(head):
+        return _PDF
     if _is_tga(prefix):
         return _TGA
     raise InputError(f"{origin}: is not an image; read are {', '.join(FORMATS)}")
@@ -238,6 +243,8 @@ def _check_icons(stream: BinaryIO, origin: str, max_pixels: int) -> None:
 @functools.cache
 def _plugin(decoder: _Format) -> Any:
     """Return Pillow's class for a format; `Image.open` is not used, because it applies its own limits."""
+    if decoder is _PDF:
+        return pdf.PdfImage
     plugin = getattr(importlib.import_module(f"PIL.{decoder.module}"), decoder.plugin)
     if decoder.name == "JPEG":
         # On opening it looks for a resolution in the EXIF block, and warns where that block is damaged.
@@ -254,6 +261,11 @@ def _available(decoder: _Format) -> bool:
 
 
 def _unsupported(name: str, origin: str) -> InputError:
+    if name == "PDF":
+        return InputError(
+            f"{origin}: is a PDF document, and pypdfium2, which renders its pages, is not installed: "
+            "pip install pypdfium2"
+        )
     return InputError(f"{origin}: is {name}, which this Pillow does not read; upgrade Pillow or convert it to PNG")
 
 

@@ -194,7 +194,8 @@ def open_image(
     any other string a path; base64 alone goes through `from_base64` first. Of an animation the first frame is read.
     CMYK, palettes, grey and 1-bit images are converted as Pillow's `convert("RGB")` does; 16-bit grey is scaled by
     1/257; of 16-bit color, and of 16-bit grey with alpha, the high byte is read. Of arrays, see
-    `mlx_saccade.media.arrays.from_array`.
+    `mlx_saccade.media.arrays.from_array`. A PDF needs the package pypdfium2. Its page is rendered at 200 dpi, whatever
+    the token budget; above 100 million pixels at less, but not below 72 dpi.
 
     Args:
         source: a path, URL or data URI; the bytes of a file, or a binary file object, which is read from its start; a
@@ -206,7 +207,7 @@ def open_image(
         orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
         allow_url: whether a URL may be fetched.
         max_pixels: refuse, before decoding, what has more pixels; arrays are not counted.
-        page: of a TIFF file, from 1; `open_pages` gives all.
+        page: of a TIFF or PDF file, from 1; `open_pages` gives all.
         at_least: a JPEG file may be decoded at 1/2, 1/4 or 1/8 of its size, by its own transform, while both sides of
             the upright image stay at least (width, height). Faster, and not the same bits as decoding it whole.
 
@@ -238,7 +239,7 @@ def open_image(
 
 
 def open_pages(source: Source, options: ImageOptions | None = None) -> list[LazyImage]:
-    """Return each page of a TIFF file as an image, and any other source as one image.
+    """Return each page of a TIFF or PDF file as an image, and any other source as one image.
 
     Args:
         source: as `open_image`.
@@ -252,8 +253,7 @@ def open_pages(source: Source, options: ImageOptions | None = None) -> list[Lazy
     if data is None:
         return [LazyImage(source, options)]
     with _opened(data, allow_url=False, max_pixels=options.max_pixels, page=1) as opened:
-        is_tiff = opened.image.format == "TIFF" and opened.file is not None
-        count = len(pages.page_frames(opened.file)) if is_tiff and opened.file is not None else 1
+        count = len(pages.frames(opened.image, opened.file))
     return [LazyImage(data, replace(options, page=page)) for page in range(1, count + 1)]
 
 

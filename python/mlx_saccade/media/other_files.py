@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HEAD", "brands", "is_av1", "name_of"]
+__all__ = ["HEAD", "brands", "is_av1", "is_pdf", "name_of"]
 
 HEAD = 1 << 20
 """Bytes from the beginning of a file that `name_of` may need, where a tag stands behind long comments."""
@@ -56,6 +56,11 @@ def is_av1(head: bytes) -> bool:
     return still and any(brand in _AV1 for brand in (major, *compatible))
 
 
+def is_pdf(head: bytes) -> bool:
+    """Return True for a PDF document; other bytes may stand before its signature."""
+    return b"%pdf-" in head[:1024].lower()
+
+
 def name_of(head: bytes) -> str | None:
     """Return the name of a file that is not an image, with what to do; None if it is not known.
 
@@ -79,8 +84,6 @@ def _name_of_text(head: bytes) -> str | None:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         head = head.decode("utf-16", "replace").encode()
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if b"%pdf-" in text[:1024].lower():
-        return f"a PDF document, not an image; {_CONVERT}"
     if text[:11].lower() == b"data:image/":
         return "the text of a data URI, not an image; give the text itself"
     if _BASE64.match(text):

@@ -1,4 +1,4 @@
-"""Find and select the pages of a TIFF; every other file has one page, the first frame of an animation."""
+"""Find and select the pages of a TIFF or PDF; every other file has one page, the first frame of an animation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from mlx_saccade.errors import InputError
 from mlx_saccade.media.decode import BROKEN
 
-__all__ = ["page_frames", "select"]
+__all__ = ["frames", "page_frames", "select"]
 
 _MAX_DIRECTORIES = 1 << 16
 _MAX_ENTRIES = 1 << 16
@@ -16,6 +16,13 @@ _SUBFILE_TYPE, _SHORT = 254, 3
 # Bits of the subfile type: a smaller copy of another page, and a mask of transparency.
 _NO_PAGE = 0b101
 _PROFILE = 34675
+
+
+def frames(image: Any, stream: BinaryIO | None) -> list[int]:
+    """Return the frames of an opened image that are pages; of one that the caller opened, only the first."""
+    if stream is not None and image.format == "TIFF":
+        return page_frames(stream)
+    return list(range(image.n_frames)) if image.format == "PDF" else [0]
 
 
 def page_frames(stream: BinaryIO) -> list[int]:
@@ -27,7 +34,7 @@ def page_frames(stream: BinaryIO) -> list[int]:
         stream: seekable; its position is kept.
     """
     position = stream.tell()
-    frames, places = [0], set[int]()
+    numbers, places = [0], set[int]()
     stream.seek(0)
     head = stream.read(16)
     order, is_big = "<" if head[:2] == b"II" else ">", b"+" in head[2:4]
@@ -36,13 +43,13 @@ def page_frames(stream: BinaryIO) -> list[int]:
         while place and place not in places and len(places) < _MAX_DIRECTORIES:
             kind, next_place = _directory(stream, place, order, is_big)
             if places and not kind & _NO_PAGE:
-                frames.append(len(places))
+                numbers.append(len(places))
             places.add(place)
             place = next_place
     except (struct.error, ValueError, OverflowError, OSError):
         pass
     stream.seek(position)
-    return frames
+    return numbers
 
 
 def select(image: Any, stream: BinaryIO | None, page: int, origin: str) -> tuple[str, ...]:
@@ -60,17 +67,17 @@ def select(image: Any, stream: BinaryIO | None, page: int, origin: str) -> tuple
     Raises:
         InputError: there is no such page, or it is broken.
     """
-    frames = page_frames(stream) if stream is not None and image.format == "TIFF" else [0]
-    count = len(frames)
+    numbers = frames(image, stream)
+    count = len(numbers)
     if page > count:
         pages = "1, its only page" if count == 1 else f"1 to {count}, as it has {count} pages"
         raise InputError(f"{origin}: page: expected {pages}; got {page}")
-    if frames[page - 1]:
+    if numbers[page - 1]:
         try:
-            image.seek(frames[page - 1])
+            image.seek(numbers[page - 1])
         except BROKEN as error:
             raise InputError(f"{origin}: page {page} of {count} is broken ({error}); save it again") from None
-        if _PROFILE not in image.tag_v2:
+        if image.format == "TIFF" and _PROFILE not in image.tag_v2:
             image.info.pop("icc_profile", None)  # of the first page
     return () if count == 1 else (f"{origin}: only page {page} of {count} pages was read",)
 

@@ -87,13 +87,22 @@ class PdfImage(Image.Image):
 def _document(data: bytes) -> Iterator[Any]:
     """Open a document while no other thread uses PDFium."""
     pdfium = importlib.import_module("pypdfium2")
-    with _one_at_a_time, closing(pdfium.PdfDocument(data)) as document:
+    with _one_at_a_time, closing(_opened(pdfium, data)) as document:
         if not len(document):
             raise ValueError("it has no pages")
         # Without this the contents of fields are not drawn. XFA, another kind of form, is not rendered.
         if document.get_formtype() == pdfium.raw.FORMTYPE_ACRO_FORM:
             document.init_forms()
         yield document
+
+
+def _opened(pdfium: Any, data: bytes) -> Any:
+    try:
+        return pdfium.PdfDocument(data)
+    except pdfium.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise ValueError("it needs a password") from None
+        raise
 
 
 def _pixel_size(points: tuple[float, float]) -> tuple[int, int]:

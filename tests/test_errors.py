@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ TABLE = np.zeros((9, 9))
 NUMBERS = list(range(5000))
 TEXT = "!\n" * 2500
 DIGITS = 10**5000  # more than Python writes
+DEEP: Any = functools.reduce(lambda inner, _: [inner], range(3000), [])  # deeper than Python writes
 
 CALLS: dict[str, Callable[[Any], object]] = {
     "pixel_format": lambda wrong: saccade.resize(PIXELS, (28, 28), pixel_format=wrong),
@@ -54,7 +56,9 @@ CALLS: dict[str, Callable[[Any], object]] = {
 }
 
 
-@pytest.mark.parametrize("wrong", [WORDS, TABLE, NUMBERS, TEXT, DIGITS], ids=["words", "table", "list", "text", "int"])
+@pytest.mark.parametrize(
+    "wrong", [WORDS, TABLE, NUMBERS, TEXT, DIGITS, DEEP], ids=["words", "table", "list", "text", "int", "deep"]
+)
 @pytest.mark.parametrize("name", CALLS)
 def test_a_wrong_argument_is_named_in_one_short_line(name: str, wrong: Any) -> None:
     if name == "version" and not isinstance(wrong, str):

@@ -23,7 +23,7 @@ def brief(value: object, limit: int = 80) -> str:
         return f"{value[: limit // 2]!r}..."
     try:
         text = repr(value)
-    except ValueError:  # Python refuses integers of over 4,300 digits
+    except (ValueError, RecursionError):  # integers of over 4,300 digits, lists a thousand deep
         text = ""
     kind = type(value).__name__
     return text if 0 < len(text) <= limit and "\n" not in text else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

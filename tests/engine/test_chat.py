@@ -206,6 +206,7 @@ def test_a_film_comes_in_every_form(loaded: Engine, tmp_path: Path) -> None:
         ({"video": [np.zeros((28, 28, 3), np.uint8)]}, "no rate"),
         ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": 0}, "fps is 0"),
         ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": True}, "fps is True"),
+        ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": 10**5000}, "fps is an int"),
         ({"video": np.zeros((28, 28), np.uint8), "fps": 1}, "shape (28, 28)"),
         ({"video": "film.mp4", "fps": 1}, "not read yet"),
         ({"video": [np.zeros((28, 28, 3), np.uint8), np.zeros((28, 56, 3), np.uint8)], "fps": 1}, "frame 1 is 56x28"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 from pathlib import Path
@@ -271,3 +272,10 @@ def test_image_object_that_holds_itself_is_refused() -> None:
     circle["source"] = circle
     with pytest.raises(InputError):
         conversation(user({"type": "image", "image": circle})).media[0].size(ImageOptions())
+
+
+@pytest.mark.parametrize("key", ["type", "thinking"])
+def test_message_part_with_a_value_a_thousand_lists_deep_is_refused(key: str) -> None:
+    deep: Any = functools.reduce(lambda inner, _: [inner], range(3000), [])
+    with pytest.raises(InputError, match=r"message 0, part 0: .* a list"):
+        conversation(user({"type": "thinking", key: deep}))

@@ -131,7 +131,8 @@ def _turns(role: str, content: Any, calls: list[Part], thoughts: list[str], wher
     parts: list[Part] = []
     for place, part in _places(content, where):
         fields = _fields(part, place, "{'type': 'text', 'text': ...} or an image")
-        kind = str(fields.get("type"))  # an array would compare element by element
+        kind = fields.get("type")
+        kind = kind if isinstance(kind, str) else ""  # an array would compare element by element
         if kind == "tool_result":
             turns += [{"role": role, "content": parts}] if parts else []
             parts = []
@@ -139,12 +140,19 @@ def _turns(role: str, content: Any, calls: list[Part], thoughts: list[str], wher
         elif kind == "tool_use":
             calls.append(_call(fields, place))
         elif kind == "thinking":
-            thoughts.append(str(fields.get("thinking", "")))
+            thoughts.append(_thought(fields, place))
         elif kind != "redacted_thinking":
             parts.append(read_part(fields, place, take))
     if parts or calls or thoughts or not turns:
         turns.append({"role": role, "content": parts, **_beside(calls, thoughts)})
     return turns
+
+
+def _thought(fields: Mapping[str, Any], where: str) -> str:
+    thought = fields.get("thinking", "")
+    if not isinstance(thought, str):
+        raise InputError(f"{where}: thinking: expected text; got {brief(thought)}")
+    return thought
 
 
 def _result(fields: Mapping[str, Any], where: str, take: Take) -> str | list[Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
@@ -51,7 +51,7 @@ class Video:
 def _rate(fps: Any) -> float:
     if fps is None:
         raise InputError("video: no rate; say with fps how many of these frames make a second")
-    if isinstance(fps, bool) or not isinstance(fps, Real) or not math.isfinite(fps) or fps <= 0:
+    if isinstance(fps, bool) or not isinstance(fps, Real) or not fps <= sys.float_info.max or fps <= 0:
         raise InputError(f"video: fps is {brief(fps)}; give the frames a second, a finite number above 0")
     return float(fps)
 

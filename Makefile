@@ -16,7 +16,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz swift stub stub-check bench peers golden develop clean
+.PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz fuzz-readers swift stub stub-check bench peers golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/mlx-saccade demo
@@ -27,7 +27,7 @@ test: $(STAMPS)/test
 # $(call not_run,WHAT): report a step whose tool is missing; fail under REQUIRE_ALL=1.
 not_run = echo "NOT RUN: $(1)"$(if $(filter 1,$(REQUIRE_ALL)), >&2; exit 1)
 
-check: lint types stub-check native install-check tsan arm64 fuzz swift
+check: lint types stub-check native install-check tsan arm64 fuzz fuzz-readers swift
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -140,6 +140,11 @@ fuzz: $(STAMPS)/dev
 		-DSACCADE_SANITIZE=address,undefined && \
 	$(BIN)/cmake --build build/fuzz && $(BIN)/ctest --test-dir build/fuzz --output-on-failure -R fuzz; \
 	else $(call not_run,libFuzzer (no clang on the path that links it); the corpus ran in 'make native'); fi
+
+# Damages answers and messages and reads them, with the installed package.
+FUZZ_READERS_SECONDS ?= 30
+fuzz-readers: $(STAMPS)/dev
+	$(BIN)/python tests/fuzz_readers.py --seconds $(FUZZ_READERS_SECONDS)
 
 swift:
 	@if command -v swift >/dev/null; then swift test --scratch-path .build --disable-swift-testing; \

@@ -34,7 +34,6 @@ CONSTANTS = {
     "media.FORMATS": "Names of the file formats that `open_image` reads, in Pillow's spelling.",
     "media.MAX_PIXELS": "Default of `max_pixels`: the largest image that is decoded, in pixels.",
     "media.Source": "The type of an image: a path, data URI, bytes, PIL image, array, `Encoded` or `Frame`.",
-    "models.Sampler": "The type of a function from the logits [vocabulary] of the next token to that token.",
     "scenes.COLORS": "The eight colors of controls and icons, in words.",
     "scenes.KINDS": "The kinds of elements, in words.",
 }

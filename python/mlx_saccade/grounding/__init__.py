@@ -1,11 +1,13 @@
 """Reads what a model meant: boxes, points and actions in the source image's pixels."""
 
 from mlx_saccade.grounding.actions import Action
-from mlx_saccade.grounding.boxes import Box, center_inside, to_source
+from mlx_saccade.grounding.boxes import Box, center_inside
+from mlx_saccade.grounding.boxes import to_source as to_source
 from mlx_saccade.grounding.frames import Rejected
 from mlx_saccade.grounding.points import Point
-from mlx_saccade.grounding.reader import GroundedText, read, read_raw
+from mlx_saccade.grounding.reader import GroundedText, read
+from mlx_saccade.grounding.reader import read_raw as read_raw
 
 __all__ = [
-    "Action", "Box", "GroundedText", "Point", "Rejected", "center_inside", "read", "read_raw", "to_source"
+    "Action", "Box", "GroundedText", "Point", "Rejected", "center_inside", "read"
 ]  # fmt: skip

@@ -198,7 +198,7 @@ def _check_text(text: Any) -> None:
 
 
 def _line(error: Exception) -> str:
-    """An error's first line, its kind where it says nothing more."""
+    """Return an error's first line, or its kind if it has no text."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 

@@ -51,7 +51,7 @@ class StreamDetokenizer:
 
     @property
     def text(self) -> str:
-        """All text returned so far."""
+        """Return all text returned so far."""
         return self._returned
 
     def add(self, token: int) -> str:

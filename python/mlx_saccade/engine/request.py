@@ -43,7 +43,7 @@ class Medium:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What of an opened image was set aside."""
+        """Return notes on what of an opened image was set aside."""
         return self.source.notes if isinstance(self.source, LazyImage) else ()
 
     @property

@@ -1,6 +1,6 @@
 """From any image mode to 8-bit sRGB: 16-bit grey, color profiles, alpha.
 
-Everything is as Pillow's `convert("RGB")` does it, but for three stated differences: 16-bit grey is scaled by 1/257
+Everything is as Pillow's `convert("RGB")` does it, with three stated differences: 16-bit grey is scaled by 1/257
 (Pillow clips it to white) and a TIFF's 12-bit grey by 255/4095, an embedded ICC profile is converted to sRGB (Pillow
 ignores it), and alpha is laid over a background (Pillow drops it). 16-bit color, and 16-bit grey that has an alpha of
 its own, are already 8-bit when Pillow hands them over: the high byte of each value. PNG's gAMA, cHRM and cICP chunks
@@ -52,7 +52,7 @@ def to_rgb(
         Mode RGB.
 
     Raises:
-        InputError: a mode without a stated range, or a transparency that is none.
+        InputError: a mode without a stated range, or a malformed transparency.
     """
     profile = image.info.get("icc_profile") if color == "convert" else None
     image = _eight_bit(image, origin)
@@ -94,7 +94,7 @@ def over(rgb: Image.Image, alpha: Image.Image, background: tuple[int, int, int])
 
 
 def _eight_bit(image: Image.Image, origin: str) -> Image.Image:
-    """16-bit grey as L (LA where one value is transparent); other known modes as they are."""
+    """Return 16-bit grey as L (LA where one value is transparent); other known modes as they are."""
     # Pillow reads a 16-bit PGM, and some versions a 16-bit PNG, as 32-bit integers of 0..65535.
     sixteen = image.mode in _SIXTEEN_BIT or (image.mode == "I" and image.format in ("PPM", "PNG"))
     if sixteen:
@@ -120,7 +120,7 @@ def _from_sixteen_bit(image: Image.Image) -> Image.Image:
 
 
 def _tiff_range(image: Image.Image) -> tuple[int, bool]:
-    """The greatest value of 16-bit grey, and whether it means black: Pillow looks at neither."""
+    """Return the greatest value of 16-bit grey, and whether it means black; Pillow reads neither."""
     tags = getattr(image, "tag_v2", {})
     bits, photometric = tags.get(258, (16,)), tags.get(262, 1)
     return 4095 if bits == (12,) else 65535, photometric == 0
@@ -170,14 +170,14 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _native_mode(image: Image.Image) -> str:
-    """The mode whose values a profile speaks of."""
+    """Return the mode whose values a profile describes."""
     if image.mode in ("1", "L"):
         return "L"
     return "CMYK" if image.mode == "CMYK" else "RGB"
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether a transform to sRGB moves a probe of colors by at most one level."""
+    """Tell whether a transform to sRGB moves a probe of colors by at most one level."""
     if mode == "CMYK":
         return False
     from PIL import ImageCms
@@ -190,7 +190,7 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 
 def _probe(mode: str) -> Image.Image:
-    """All greys, and for RGB a grid of 17 levels a channel."""
+    """Return all greys, and for RGB a grid of 17 levels in each channel."""
     greys = bytes(range(256))
     if mode == "L":
         return Image.frombytes("L", (256, 1), greys)

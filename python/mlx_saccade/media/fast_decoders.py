@@ -75,7 +75,7 @@ def _png(stream: BinaryIO, image: Image.Image) -> npt.NDArray[np.uint8] | None:
 
 
 def _whole(data: bytes) -> bool:
-    """Whether every chunk of a PNG is there and has its checksum, and none but the end follows the pixels.
+    """Tell whether every chunk of a PNG is there and has its checksum, and none but the end follows the pixels.
 
     pyspng does not look at either; Pillow reads what follows the pixels, and refuses the file where that is broken.
     """

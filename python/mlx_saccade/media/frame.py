@@ -40,7 +40,7 @@ class Frame:
         return self.stored[:, :, :3]
 
     def crop(self, box: tuple[int, int, int, int]) -> Frame:
-        """A frame of its own of a part of this one; its `source_size` is the part's size.
+        """Return a part of this frame as a frame; its `source_size` is the part's size.
 
         Args:
             box: (x1, y1, x2, y2) in pixels, edges inside the frame, at least one pixel wide and high.

@@ -96,7 +96,7 @@ class ImageOptions:
 
     @property
     def pixel_options(self) -> dict[str, Any]:
-        """The options that change the pixels decoded from the same bytes, by name."""
+        """Return the options that change the decoded pixels, by name."""
         options = {"background": self.background, "color": self.color, "orientation": self.orientation}
         return options if self.page == 1 else {**options, "page": self.page}
 
@@ -275,7 +275,7 @@ def image_size(
         page: as `open_image`.
 
     Raises:
-        InputError: as `open_image`, but for damage behind the header.
+        InputError: as `open_image`, except damage behind the header.
         FileNotFoundError: no such file.
     """
     return image_sizes(source, orientation=orientation, allow_url=allow_url, max_pixels=max_pixels, page=page)[0]

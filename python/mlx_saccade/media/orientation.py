@@ -28,18 +28,18 @@ _TRANSPOSE = {
 
 
 def turn_upright(image: Image.Image, orientation: int) -> Image.Image:
-    """The image turned and mirrored upright."""
+    """Return the image turned and mirrored upright."""
     method = _TRANSPOSE.get(orientation)
     return image if method is None else image.transpose(method)
 
 
 def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """(width, height) after `turn_upright`."""
+    """Return (width, height) after `turn_upright`."""
     return (size[1], size[0]) if orientation >= 5 else size
 
 
 def read_orientation(image: Image.Image, stream: BinaryIO | None = None) -> int:
-    """The orientation of an opened image, 1 to 8; 1 where there is none or it is malformed.
+    """Return the orientation of an opened image, 1 to 8; 1 if it is missing or malformed.
 
     Args:
         image: opened, its pixels not necessarily decoded.
@@ -60,7 +60,7 @@ def read_orientation(image: Image.Image, stream: BinaryIO | None = None) -> int:
 
 
 def _from_exif(data: bytes) -> int | None:
-    """The value of the tag in the first directory of an EXIF block; None where there is none."""
+    """Return the tag's value in the first directory of an EXIF block; None if it is missing."""
     while data.startswith(b"Exif\x00\x00"):
         data = data[6:]
     order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(data[:4])
@@ -88,7 +88,7 @@ def _from_xmp(xmp: object) -> int | None:
 
 
 def _raw_profile(text: object) -> bytes | None:
-    """ImageMagick's form in a PNG text chunk: a name and a length, then hexadecimal."""
+    """Read ImageMagick's form in a PNG text chunk: a name and a length, then hexadecimal."""
     if not isinstance(text, str):
         return None
     try:
@@ -98,7 +98,7 @@ def _raw_profile(text: object) -> bytes | None:
 
 
 def _late_exif(stream: BinaryIO) -> bytes | None:
-    """The eXIf chunk of a PNG, found by stepping over the other chunks."""
+    """Return the eXIf chunk of a PNG, found by stepping over the other chunks."""
     position = stream.tell()
     try:
         stream.seek(8)

@@ -28,7 +28,7 @@ MAX_PAGE_PIXELS = 100_000_000
 
 # PDFium allows one call at a time in a process, and closing is a call: no document may wait for the garbage collector.
 _one_at_a_time = threading.Lock()
-# A side that is a whole number of pixels, but for float32's error, must not be rounded up to one more.
+# A side that is a whole number of pixels, up to float32's error, must not be rounded up to one more.
 _JUST_UNDER = 1 - 1e-6
 
 

@@ -45,7 +45,7 @@ _URL_BYTES = 64 << 20
 
 
 def short(text: str, limit: int = 100) -> str:
-    """A name that fits into one line of a message: control characters escaped, the middle of a long one left out."""
+    """Return a name that fits into one line of a message: control characters escaped, long ones cut in the middle."""
     text = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
     return text if len(text) <= limit else f"{text[: limit // 2]}...{text[-limit // 4 :]}"
 
@@ -78,7 +78,7 @@ def open_text(source: str, *, allow_url: bool) -> tuple[BinaryIO, str]:
 
 
 def named_file(source: str) -> str | None:
-    """The path that a text names, itself or as a file URL; None where it is a data URI or another URL.
+    """Return the path that a text names, itself or as a file URL; None if it is a data URI or another URL.
 
     Raises:
         InputError: a file URL that names another machine, no absolute path, or has a query or fragment.
@@ -92,7 +92,7 @@ def named_file(source: str) -> str | None:
 
 
 def _path_of_url(url: str) -> str:
-    """The path that a file URL names (RFC 8089), what is percent-encoded decoded: file:///my%20shots/a.png.
+    """Return the path that a file URL names (RFC 8089), what is percent-encoded decoded: file:///my%20shots/a.png.
 
     Raises:
         InputError: it names another machine, no absolute path, or has a query or fragment.
@@ -215,7 +215,7 @@ def read_object(file: Any) -> tuple[BinaryIO, str]:
 
 
 def copied(data: bytes | bytearray | memoryview) -> bytes:
-    """The bytes that a caller lends.
+    """Return the bytes that a caller lends.
 
     Raises:
         InputError: a memoryview that was released.
@@ -253,7 +253,7 @@ def from_base64(text: str | bytes) -> bytes:
 
 
 def from_data_uri(uri: str) -> bytes:
-    """The bytes of a data URI (RFC 2397). Its media type is not trusted: the bytes say what they are.
+    """Return the bytes of a data URI (RFC 2397). Its media type is not trusted: the bytes say what they are.
 
     Raises:
         InputError: no comma, bytes that are no text, or base64 that cannot be decoded.
@@ -332,7 +332,7 @@ def _body(response: addinfourl, name: str, deadline: float, max_bytes: int) -> b
 
 
 def _public(url: str) -> str:
-    """A URL without what may be secret in it: user, password, query."""
+    """Return a URL without what may be secret in it: user, password, query."""
     scheme, _, rest = url.partition("://")
     host, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
     return short(f"{scheme}://{host.rpartition('@')[2]}{slash}{path}")

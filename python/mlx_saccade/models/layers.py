@@ -59,7 +59,7 @@ class PatchEmbed(nn.Module):
 
     @property
     def folded(self) -> tuple[mx.array, mx.array]:
-        """The native layout's matrix [588, D] and bias [D], both float32."""
+        """Return the native layout's matrix [588, D] and bias [D], both float32."""
         if self._still is None:
             raise RuntimeError("fold() has not run")
         return self._still

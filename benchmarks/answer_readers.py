@@ -194,7 +194,7 @@ def is_right(read: Reader, row: dict[str, Any]) -> bool:
 
 
 def column(prepare: Callable[[], Reader], claimed: frozenset[str] | None) -> list[str]:
-    """Return the cells of a reader: one a form, all, and those of the claimed forms."""
+    """Return the cells of a reader: one per form, all, and those of the claimed forms."""
     try:
         read = prepare()
     except ImportError as error:

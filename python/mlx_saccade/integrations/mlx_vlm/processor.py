@@ -1,11 +1,4 @@
-"""An image processor for mlx-vlm with an explicit budget, Pillow-exact resizing and one decode policy.
-
-It replaces the processor's `image_processor`, which makes `pixel_values` and `image_grid_thw`; `disable` restores it.
-The model, its generation and videos are unchanged. Tested with mlx-vlm 0.7.10 (see tests/long).
-
-    model, processor = mlx_vlm.load(path)
-    mlx_saccade.integrations.mlx_vlm.enable(model, processor, budget=1280)
-"""
+"""An image processor for mlx-vlm with an explicit budget, Pillow-exact resizing and one decode policy."""
 
 from __future__ import annotations
 
@@ -16,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_saccade import families, media
+from mlx_saccade.cache import keys
 from mlx_saccade.errors import InputError
+from mlx_saccade.integrations.mlx_vlm.frames import PreparedImage, record
 from mlx_saccade.media import arrays
 from mlx_saccade.preprocess.patchify import patchify
 from mlx_saccade.preprocess.plan import Plan, plan
 
-__all__ = ["ImageProcessor", "disable", "enable"]
+__all__ = ["ImageProcessor"]
 
-_FAMILIES = {"qwen2_vl": "qwen2-vl", "qwen2_5_vl": "qwen2.5-vl", "qwen3_vl": "qwen3-vl"}
 _LIMITS = ("min_pixels", "max_pixels")
-
-_enabled: list[tuple[Any, Any]] = []
 
 
 class ImageProcessor:
@@ -78,14 +70,16 @@ class ImageProcessor:
             pixel_values, float32 [patches of all images, 3 * temporal_patch_size * patch_size ** 2], and
             image_grid_thw, int64 [images, 3].
         """
-        values, grids = [], []
+        values, grids, records = [], [], []
         for image in _flat(images):
             frame = media.open_image(_channels_last(image))
             image_plan = self.plan(frame.source_size, **limits)
             values.append(patchify(frame, image_plan, layout="reference"))
             grids.append(image_plan.grid_thw)
+            records.append(PreparedImage(image_plan, keys.content(values[-1], image_plan.grid_thw, b""), frame.notes))
         if not values:
             raise InputError("images: expected at least one image; got none. Leave it out for a text prompt")
+        record(tuple(records))
         return {"pixel_values": np.concatenate(values), "image_grid_thw": np.array(grids, dtype=np.int64)}
 
     def preprocess(self, images: Any, **limits: Any) -> dict[str, NDArray[Any]]:
@@ -112,42 +106,3 @@ def _channels_last(image: Any) -> Any:
     if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] not in (1, 3, 4):
         return np.ascontiguousarray(array.transpose(1, 2, 0))
     return array
-
-
-def enable(model: Any, processor: Any, budget: int | str | None = None) -> None:
-    """Replace the image processor of an mlx-vlm model.
-
-    Args:
-        model: model from `mlx_vlm.load`; its config names the family.
-        processor: processor from `mlx_vlm.load`.
-        budget: maximum visual tokens per image, as in `mlx_saccade.plan`; None (default) is 1,280.
-
-    Raises:
-        InputError: the model is of another family, or the processor has no image processor of its geometry.
-    """
-    kind = getattr(getattr(model, "config", None), "model_type", None)
-    if kind not in _FAMILIES:
-        raise InputError(f"model_type: expected one of {', '.join(_FAMILIES)}; got {kind!r}")
-    family = families.get(_FAMILIES[kind])
-    original = getattr(processor, "image_processor", None)
-    if isinstance(original, ImageProcessor):
-        original = original.original
-    geometry = tuple(getattr(original, name, None) for name in ("patch_size", "merge_size", "temporal_patch_size"))
-    expected = (family.patch_size, family.merge_size, family.temporal_patch_size)
-    if geometry != expected:
-        raise InputError(
-            f"processor: expected (patch_size, merge_size, temporal_patch_size) of {family.name}, {expected}; "
-            f"got {geometry}. Give the processor that mlx_vlm.load returned with this model"
-        )
-    replacement = ImageProcessor(original, family, budget)
-    replacement.plan((family.factor * 4, family.factor * 4))  # refuse an impossible budget before the first image
-    if all(known is not processor for known, _ in _enabled):
-        _enabled.append((processor, original))
-    processor.image_processor = replacement
-
-
-def disable() -> None:
-    """Restore the image processor of each processor."""
-    while _enabled:
-        processor, original = _enabled.pop()
-        processor.image_processor = original

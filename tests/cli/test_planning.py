@@ -116,7 +116,7 @@ def test_sizes_as_json_and_for_people() -> None:
     assert [entry["tokens"] for entry in report] == [154, 16]
     assert [entry["partial_windows"] for entry in report] == [6, 0]
     assert sum(kind["count"] * kind["tokens"] for kind in report[0]["kinds"]) == 154
-    printed = run_command("sizes").stdout
+    printed = " ".join(run_command("sizes").stdout.split())
     for phrase in ("112 x 112", "3840 x 2160", "never attended", "3,136 px (4 tokens)"):
         assert phrase in printed
     assert "no windows" in run_command("sizes", "--family", "qwen3-vl", "400x300").stdout

@@ -215,7 +215,7 @@ def test_token_range_is_what_the_survey_prints(capsys: pytest.CaptureFixture[str
     assert main(["runtimes", "3840x2160"]) == 0
     printed = capsys.readouterr().out
     low, high = re.findall(r"from ([\d,]+) to ([\d,]+) tokens", TEXT)[0]
-    counts = {int(word.replace(",", "")) for word in re.findall(r"x \d+ +([\d,]+) *$", printed, re.MULTILINE)}
+    counts = {int(word.replace(",", "")) for word in re.findall(r"^\S+ +([\d,]+) +\d+ x \d+", printed, re.MULTILINE)}
     assert (min(counts), max(counts)) == (int(low.replace(",", "")), int(high.replace(",", "")))
 
 

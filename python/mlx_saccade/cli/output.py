@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from mlx_saccade.cli.table import lay_out_facts, lay_out_table, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["bytes_text", "console", "facts", "json_text", "note", "print_json", "table"]
+__all__ = ["bytes_text", "columns", "console", "facts", "json_text", "note", "print_json", "table", "text"]
+
+# Text wider than this is slow to read; names and values of fewer columns than the other would not fit.
+_MAX_TEXT: Final = 100
+_MIN_COLUMNS: Final = 40
 
 
 def console(*, stderr: bool = False, file: TextIO | None = None) -> Console:
@@ -43,51 +49,51 @@ def print_json(value: Any) -> None:
     print(json_text(value, indent=2))
 
 
+def columns() -> int:
+    """Return the width to print at: that of `COLUMNS` or the terminal, 80 in a pipe, and at least 40."""
+    return max(_MIN_COLUMNS, shutil.get_terminal_size().columns)
+
+
+def text(line: str, *, hang: str = "") -> None:
+    """Print a paragraph, wrapped at words.
+
+    Args:
+        line: the text, of one paragraph.
+        hang: beginning of every line after the first; default none.
+    """
+    print("\n".join(wrap(line, min(columns(), _MAX_TEXT), hang=hang)))
+
+
 def note(line: str) -> None:
-    """Print one line on standard error, if there is one."""
-    if sys.stderr is not None:
-        print(f"mlx-saccade: {line}", file=sys.stderr, flush=True)
+    """Print one line on standard error, if there is one; a terminal gets it wrapped at words."""
+    if sys.stderr is None:
+        return
+    line = f"mlx-saccade: {line}"
+    lines = wrap(line, columns()) if sys.stderr.isatty() else [line]
+    print("\n".join(lines), file=sys.stderr, flush=True)
 
 
-def facts(rows: Iterable[tuple[str, str]], *, width: int | None = None, stderr: bool = False) -> None:
-    """Print pairs of name and value, one per line.
-
-    Plain text, because a table library takes longer to import than a plan takes.
+def facts(rows: Iterable[tuple[str, str]], *, stderr: bool = False) -> None:
+    """Print pairs of name and value, one per line, the values wrapped at words below each other.
 
     Args:
         rows: (name, value) pairs.
-        width: columns to wrap values at, indented below their first line; None (default) does not wrap.
         stderr: print on standard error, if there is one; default standard output.
     """
     stream = sys.stderr if stderr else sys.stdout
     if stream is None:  # print() takes None for standard output
         return
-    rows = list(rows)
-    indent = max(len(name) for name, _ in rows) + 2
-    for name, value in rows:
-        lines = [value]
-        if width is not None:
-            lines = textwrap.wrap(value, width - indent, break_long_words=False, break_on_hyphens=False) or [""]
-        for first, line in zip([name, *[""] * len(lines)], lines, strict=False):
-            print(f"{first:<{indent}}{line}", file=stream)
+    print("\n".join(lay_out_facts(list(rows), min(columns(), _MAX_TEXT))), file=stream)
 
 
-def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table.
+def table(headings: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table that fits the width, as `lay_out_table` does, and an empty line.
 
     Args:
-        columns: (heading, "left" or "right") for each column.
+        headings: (heading, "left" or "right") for each column.
         rows: one string for each column.
     """
-    from rich import box
-    from rich.table import Table
-
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading, side in columns:
-        grid.add_column(heading, justify="right" if side == "right" else "left", no_wrap=side == "right")
-    for row in rows:
-        grid.add_row(*row)
-    console().print(grid)
+    print("\n".join(lay_out_table(headings, list(rows), columns())), end="\n\n")
 
 
 def bytes_text(count: int) -> str:

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         output.print_json({"kernel": _core.kernel(), "size": [pixels.shape[1], pixels.shape[0]], "rows": rows})
     else:
         _print_table(results)
-        print(f"kernel {_core.kernel()}; best of 5 calls each, in one process, from the same array")
+        output.text(f"kernel {_core.kernel()}; best of 5 calls each, in one process, from the same array")
     return 0 if all(result.equal for result in results) else 1
 
 

@@ -31,5 +31,5 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json({"page": options.out, "questions": len(records), "cells": len(cells)})
     else:
-        print(f"{len(records)} questions drawn in {options.out}")
+        output.text(f"{len(records)} questions drawn in {options.out}")
     return 0

@@ -64,16 +64,18 @@ def describe(target: Target, answer: Answer) -> dict[str, Any]:
 
 
 def print_table(targets: list[Target], answers: list[Answer]) -> None:
-    """Print the table for people, with times in milliseconds."""
-    rows, stages = [], list(answers[0].timings)
+    """Print the table for people, and the times of each stage."""
+    rows = []
     for target, answer in zip(targets, answers, strict=True):
         box = ", ".join(f"{edge:.0f}" for edge in answer.boxes[0].xyxy) if answer.boxes else "none"
-        times = [f"{answer.timings[stage] * 1000:.0f}" for stage in stages]
         hit = "yes" if is_hit(answer, target) else "no"
-        rows.append((target.description, target.size, box, str(answer.frames[0].tokens), *times, hit))
-    names = ("description", "target", "box in source pixels", "tokens", *(f"{stage} ms" for stage in stages), "correct")
-    sides = ("left", "left", "left", *["right"] * (1 + len(stages)), "left")
-    output.table(list(zip(names, sides, strict=True)), rows)
+        ms = f"{sum(answer.timings.values()) * 1000:.0f}"
+        rows.append((target.description, target.size, box, hit, str(answer.frames[0].tokens), ms))
+    sides = {"box in source pixels": "right", "tokens": "right", "ms": "right"}
+    names = ("description", "target", "box in source pixels", "correct", "tokens", "ms")
+    output.table([(name, sides.get(name, "left")) for name in names], rows)
+    stages = (f"{stage} {sum(answer.timings[stage] for answer in answers) * 1000:.0f}" for stage in answers[0].timings)
+    output.text(f"ms of all {len(answers)} questions, the first of which encodes the image: {', '.join(stages)}")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -95,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print_table(targets, answers)
     width, height = frame.source_size
-    print(f"{correct} of {len(targets)} correct on {width} x {height} pixels: center of the box inside the known box")
-    print(f"boxes drawn in {options.out}")
+    size = f"{width} x {height} pixels"
+    output.text(f"{correct} of {len(targets)} correct on {size}: center of the box inside the known box")
+    output.text(f"boxes drawn in {options.out}")
     return 0

@@ -157,5 +157,5 @@ def run(options: argparse.Namespace) -> int:
         output.facts([(finding.name, finding.value) for finding in findings])
         for finding in findings:
             if finding.advice:
-                print(f"{'wrong' if finding.wrong else 'hint'}: {finding.name}: {finding.advice}")
+                output.text(f"{'wrong' if finding.wrong else 'hint'}: {finding.name}: {finding.advice}", hang="  ")
     return 1 if any(finding.wrong for finding in findings) else 0

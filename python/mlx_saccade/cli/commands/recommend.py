@@ -15,7 +15,6 @@ __all__ = ["add_arguments", "describe", "parse_target", "run"]
 
 NUMBER = r"(\d+(?:\.\d+)?)"
 TARGET = re.compile(f"{NUMBER}x{NUMBER}|{','.join([NUMBER] * 4)}")
-WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,9 +95,9 @@ def facts_of(advice: recommend.Recommendation) -> list[tuple[str, str]]:
         *lines,
         ("model sees", f"{resized_w} x {resized_h} px, {plan.tokens:,} tokens"),
         ("target there", f"shorter side {advice.shorter_side:.1f} px, {cells:.2f} of a token's side"),
-        ("measured", f"mean IoU {measured} tokens; n = {row.targets}"),
+        ("measured", f"mean IoU {measured} tokens; n = {row.targets} targets"),
         ("limits", "; ".join(advice.limits)),
-        ("source", advice.source),
+        ("published by", f"nivdvir on dev.to; this package measured none of it: {advice.source}"),
     ]
 
 
@@ -108,5 +107,5 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json(describe(advice))
         return 0
-    output.facts(facts_of(advice), width=WIDTH)
+    output.facts(facts_of(advice))
     return 0

@@ -12,8 +12,6 @@ from mlx_saccade.preprocess import plan, runtimes
 
 __all__ = ["add_arguments", "run", "settings"]
 
-WIDTH = 100
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade runtimes`."""
@@ -32,14 +30,17 @@ def run(options: argparse.Namespace) -> int:
         )
         return 0
     output.table(
-        [("runtime", "left"), ("versions", "left"), ("limits", "right"), ("resized", "right"), ("tokens", "right")],
+        [("runtime", "left"), ("tokens", "right"), ("resized", "right"), ("limits", "right"), ("versions", "left")],
         [row_text(row) for row in rows],
     )
-    print("limits in tokens; sizes by the reference's arithmetic within them; --json adds differences and sources")
+    output.text(
+        "limits in tokens; sizes by the reference's arithmetic within them; --json adds differences and sources"
+    )
     area = families.get(options.family).factor ** 2
     example = f"pixels = tokens x {area}; 1003520 px = {1003520 // area:,} tokens"
-    print(f"\nwhat changes a runtime's limits ({example}):")
-    output.facts(settings(rows), width=WIDTH)
+    print()
+    output.text(f"what changes a runtime's limits ({example}):")
+    output.facts(settings(rows))
     return 0
 
 
@@ -59,7 +60,7 @@ def settings(rows: list[runtimes.SurveyRow]) -> list[tuple[str, str]]:
 def row_text(row: runtimes.SurveyRow) -> tuple[str, str, str, str, str]:
     """Return one row of the table; unknown limits are called unknown."""
     if row.resized_size is None:
-        return row.runtime, row.versions, "unknown", "", ""
+        return row.runtime, "unknown", "", "", row.versions
     width, height = row.resized_size
     limits = f"{row.min_tokens:,} to {row.max_tokens:,}"
-    return row.runtime, row.versions, limits, f"{width} x {height}", f"{row.tokens:,}"
+    return row.runtime, f"{row.tokens:,}", f"{width} x {height}", limits, row.versions

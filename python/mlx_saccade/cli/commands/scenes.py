@@ -162,4 +162,4 @@ def report(
     if options.json:
         output.print_json(counts)
     else:
-        print(text)
+        output.text(text)

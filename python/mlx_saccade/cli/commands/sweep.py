@@ -19,6 +19,13 @@ from mlx_saccade.cli.options import (
 
 __all__ = ["add_arguments", "run"]
 
+_LEGEND = (
+    "target: share of the frame; large over 5 %, medium 1 to 5 %, small 0.1 to 1 %, tiny below",
+    "IoU: mean overlap of the answer's box with the known one, from 0 to 1; 95 %: its interval, - if fewer than "
+    "ten screens have such targets",
+    "hits: share of answers whose center is inside the known box; seconds: median time of a question",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade sweep`."""
@@ -57,7 +64,9 @@ def run(options: argparse.Namespace) -> int:
         output.print_json({"journal": options.out, "questions": len(log.entries), "cells": cells})
         return 0
     _print_table(cells)
-    print(f"{len(log.entries)} questions in {options.out}")
+    for line in _LEGEND:
+        output.text(line, hang="  ")
+    output.text(f"{len(log.entries)} questions in {options.out}")
     return 0
 
 

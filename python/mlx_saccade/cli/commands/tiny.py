@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         _print_law(figures)
     if "ambiguity" in figures:
         _print_ambiguity(figures["ambiguity"])
-    print(f"answers in {options.out}")
+    output.text(f"answers in {options.out}")
     return 0
 
 
@@ -94,10 +94,11 @@ def _value(cell: dict[str, Any], name: str) -> str:
 
 def _print_range(figures: dict[str, Any]) -> None:
     least, most = figures["tokens"]
-    print(f"in range: {figures['screens']} screens, {least} to {most} tokens, targets of 28 model pixels both ways")
+    screens = f"in range: {figures['screens']} screens, {least} to {most} tokens"
+    output.text(f"{screens}, targets of at least 28 model pixels both ways")
     if figures["large_share"] is not None:
-        print(f"{figures['large_share']:.0%} of the targets are large", end="")
-        print(": more than the intended 30 %" if figures["too_many_large"] else "")
+        more = ": more than the intended 30 %" if figures["too_many_large"] else ""
+        output.text(f"{figures['large_share']:.0%} of the targets are large{more}")
     cells = {"all": figures["places"]}
     for budget, cell in figures["by_budget"].items():
         tokens = "{} to {} tokens".format(*cell["tokens"]) if cell["tokens"] else "not asked"
@@ -108,7 +109,8 @@ def _print_range(figures: dict[str, Any]) -> None:
         [(name, str(cell["n"]), str(cell["screens"]), _value(cell, "iou"), _value(cell, "hit"))
          for name, cell in cells.items()],
     )  # fmt: skip
-    print("\n95 % intervals by screens in parentheses, - with fewer than ten screens\n")
+    output.text("95 % intervals by screens in parentheses, - with fewer than ten screens")
+    print()
     output.table(
         [("answers", "left"), ("n", "right"), ("screens", "right"), ("share (95 %)", "right")],
         [(name, str(cell["n"]), str(cell["screens"]), _value(cell, key)) for name, cell, key in _answers(figures)],
@@ -132,7 +134,7 @@ def _answers(figures: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str
 
 
 def _print_law(figures: dict[str, Any]) -> None:
-    print("\n4K screens, mean IoU by the target's share of the frame and by budget (95 % intervals)")
+    output.text("4K screens, mean IoU by the target's share of the frame and by budget (95 % intervals)")
     budgets = sorted({cell["budget"] for cell in figures["law"]})
     sizes = list(dict.fromkeys(cell["size"] for cell in figures["law"]))
     cells = {(cell["size"], cell["budget"]): cell for cell in figures["law"]}
@@ -141,7 +143,7 @@ def _print_law(figures: dict[str, Any]) -> None:
          *(_value(cells[size, budget], "iou") for budget in budgets)) for size in sizes
     ]  # fmt: skip
     output.table([("target (n; screens)", "left"), *((f"{budget} tokens", "right") for budget in budgets)], rows)
-    print("\ntiny targets: a second look at a crop around the first answer, compared with one look at 256 tokens")
+    output.text("tiny targets: a second look at a crop around the first answer, compared with one look at 256 tokens")
     names = ("n", "screens", "one look", "two looks", "ratio")
     output.table(
         [("crop of each side", "left"), *((name, "right") for name in names)],
@@ -151,7 +153,7 @@ def _print_law(figures: dict[str, Any]) -> None:
 
 
 def _print_ambiguity(figures: list[dict[str, Any]]) -> None:
-    print("\nIoU lost beyond 256 tokens, for descriptions that fit two elements and that fit one")
+    output.text("IoU lost beyond 256 tokens, for descriptions that fit two elements and that fit one")
     output.table(
         [("to", "left"), *((name, "right") for name in ("n", "screens", "ambiguous", "clean", "difference"))],
         [(f"{a['budget']} tokens", f"{a['n'][0]} / {a['n'][1]}", str(a["screens"]),

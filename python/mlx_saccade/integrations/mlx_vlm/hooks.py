@@ -21,7 +21,7 @@ __all__ = ["Hooks", "Replacement"]
 _ABSENT = object()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Replacement:
     """One replaced attribute.
 

@@ -1,0 +1,229 @@
+"""The towers of enabled models, against this package's own on the same weights (tests/long has mlx-vlm itself)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import mlx_vlm_stand_ins
+import numpy as np
+import pytest
+from checkpoints import CONFIG, QWEN2_VL, write
+from mlx.utils import tree_flatten
+
+import mlx_saccade as saccade
+from mlx_saccade import models
+from mlx_saccade.errors import InputError
+from mlx_saccade.integrations.mlx_vlm import reuse, vision
+from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
+
+BASES = {"qwen2-vl": QWEN2_VL, "qwen2.5-vl": CONFIG}
+SIZES = ((260, 150), (60, 330))
+"""Of images whose windows are whole, cut right, cut below and cut on both sides."""
+
+
+@pytest.fixture(scope="module", params=BASES)
+def engine_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> models.Model:
+    return models.load(write(tmp_path_factory.mktemp(request.param), BASES[request.param]))
+
+
+@pytest.fixture
+def hooks() -> Iterator[Hooks]:
+    registry = Hooks()
+    reuse.features.clear()
+    yield registry
+    registry.restore()
+    reuse.features.set_limit("512MB")
+    reuse.features.clear()
+
+
+def images(family: str, layout: str) -> tuple[mx.array, mx.array]:
+    """Return the patches of the images one after another, and their grids."""
+    patches, grids = [], []
+    for number, size in enumerate(SIZES):
+        pixels = np.random.RandomState(number).randint(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+        plan = saccade.plan(size, family=family, budget=60)
+        patches.append(saccade.patchify(pixels, plan, layout=layout))
+        grids.append(plan.grid_thw)
+    return mx.array(np.concatenate(patches)), mx.array(grids)
+
+
+def enabled(of: models.Model, hooks: Hooks) -> Any:
+    model = mlx_vlm_stand_ins.model(of)
+    assert vision.attach(model, hooks)
+    return model.vision_tower
+
+
+def one_by_one(of: models.Model, patches: mx.array, grids: mx.array) -> np.ndarray:
+    """Return the features that the engine has for each image by itself."""
+    ends = np.cumsum(np.prod(np.array(grids), axis=1))
+    parts = zip(np.split(np.array(patches), ends[:-1]), grids.tolist(), strict=True)
+    return np.concatenate([of.image_features(mx.array(part), [grid]) for part, grid in parts])
+
+
+def runs() -> int:
+    return reuse.features.counts().vision_calls
+
+
+@pytest.mark.parametrize("layout", ["native", "reference"])
+def test_features_are_those_of_the_engine(engine_model: models.Model, hooks: Hooks, layout: str) -> None:
+    patches, grids = images(engine_model.config.family, layout)
+    expected = one_by_one(engine_model, patches, grids)
+    tower = enabled(engine_model, hooks)
+    # mlx-vlm casts pixels to the precision of the weights.
+    assert np.array_equal(tower(patches.astype(mx.float32), grids, output_hidden_states=False), expected)
+    assert np.array_equal(tower(patches.astype(mx.float32), grids), expected)
+
+
+@pytest.mark.parametrize("dtype", [mx.float16, mx.bfloat16])
+def test_half_weights_are_computed_in_float32_on_the_cpu(
+    engine_model: models.Model, hooks: Hooks, dtype: mx.Dtype, tmp_path: Path
+) -> None:
+    tower = enabled(engine_model, hooks)
+    tower.set_dtype(dtype)
+    patches, grids = images(engine_model.config.family, "native")
+    rounded = {key: np.array(value.astype(mx.float32)) for key, value in tree_flatten(tower.parameters())}
+    oracle = models.load(write(tmp_path, BASES[engine_model.config.family]))
+    rounded["patch_embed.proj.weight"] = rounded["patch_embed.proj.weight"].transpose(0, 4, 1, 2, 3)
+    oracle.visual.load_weights([(key, mx.array(value)) for key, value in rounded.items()])
+    oracle.visual.patch_embed.fold(
+        saccade.families.get(engine_model.config.family).mean, saccade.families.get(engine_model.config.family).std
+    )
+    features = tower(patches.astype(dtype), grids)
+    assert features.dtype == dtype
+    expected = one_by_one(oracle, patches, grids)
+    if mx.default_device() == mx.cpu:
+        assert mx.array_equal(features, mx.array(expected).astype(dtype))
+    assert np.abs(np.array(features.astype(mx.float32)) - expected).max() < 0.2
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_packed_layers_are_unpacked_or_multiplied_as_they_are(
+    engine_model: models.Model, hooks: Hooks, bits: int, tmp_path: Path
+) -> None:
+    tower = enabled(engine_model, hooks)
+    nn.quantize(tower, 32, bits, class_predicate=lambda _, layer: isinstance(layer, nn.Linear) and fits(layer))
+    packed = {name: layer for name, layer in tower.named_modules() if isinstance(layer, nn.QuantizedLinear)}
+    assert "blocks.0.attn.qkv" in packed
+    oracle = models.load(write(tmp_path, BASES[engine_model.config.family]))
+    plain = {
+        f"{name}.weight": mx.dequantize(layer.weight, layer.scales, layer.biases, group_size=32, bits=bits)
+        for name, layer in packed.items()
+    }
+    oracle.visual.load_weights(list(plain.items()), strict=False)
+    patches, grids = images(engine_model.config.family, "native")
+    expected = one_by_one(oracle, patches, grids)
+    assert np.abs(np.array(tower(patches.astype(mx.float32), grids)) - expected).max() < 1e-4
+
+
+def fits(layer: nn.Linear) -> bool:
+    return layer.weight.shape[1] % 32 == 0
+
+
+def test_an_adapter_is_called_as_it_is(engine_model: models.Model, hooks: Hooks) -> None:
+    class Doubled(nn.Module):
+        def __init__(self, layer: nn.Module) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def __call__(self, x: mx.array) -> mx.array:
+            return 2 * self.layer(x)
+
+    tower = enabled(engine_model, hooks)
+    patches, grids = images(engine_model.config.family, "native")
+    before = tower(patches.astype(mx.float32), grids)
+    tower.merger.mlp[2] = Doubled(tower.merger.mlp[2])
+    assert np.abs(np.array(tower(patches.astype(mx.float32), grids) - 2 * before)).max() < 1e-5
+
+
+def test_a_second_look_runs_no_tower(engine_model: models.Model, hooks: Hooks) -> None:
+    patches, grids = images(engine_model.config.family, "native")
+    tower = enabled(engine_model, hooks)
+    first, count = tower(patches.astype(mx.float32), grids), runs()
+    assert np.array_equal(tower(patches.astype(mx.bfloat16), grids), first)  # the same pixels in another precision
+    rows = int(np.prod(np.array(grids)[0]))
+    assert np.array_equal(tower(patches[rows:], grids[1:]), first[rows // 4 :])  # an image by itself
+    assert runs() == count
+
+
+def test_another_pixel_grid_or_weight_is_another_look(engine_model: models.Model, hooks: Hooks) -> None:
+    patches, grids = images(engine_model.config.family, "native")
+    one, grid = patches[: int(np.prod(np.array(grids)[0]))], grids[:1]
+    tower = enabled(engine_model, hooks)
+    first, count = tower(one, grid), runs()
+    changed = np.array(one)
+    changed[-1, -1] ^= 1
+    assert not np.array_equal(tower(mx.array(changed), grid), first)
+    tower(one, mx.array([[1, int(grid[0, 2]), int(grid[0, 1])]]))
+    assert runs() == count + 2
+    weight = tower.blocks[0].attn.proj.weight
+    tower.blocks[0].attn.proj.weight = 2 * weight
+    assert not np.array_equal(tower(one, grid), first)
+    assert runs() == count + 3
+
+
+def test_two_towers_share_a_limit_and_no_features(engine_model: models.Model, hooks: Hooks, tmp_path: Path) -> None:
+    patches, grids = images(engine_model.config.family, "native")
+    first, second = enabled(engine_model, hooks), enabled(engine_model, hooks)
+    count = runs()
+    assert np.array_equal(first(patches, grids), second(patches, grids))
+    assert runs() == count + 4
+    reuse.features.set_limit(reuse.features.counts().bytes // 2)
+    assert reuse.features.counts().evictions >= 2
+    second(patches, grids)
+    assert runs() == count + 4
+    first(patches, grids)
+    assert runs() == count + 6
+    reuse.features.set_limit(0)
+    first(patches, grids)
+    assert (runs(), reuse.features.counts().bytes) == (count + 8, 0)
+
+
+def test_attaching_copies_no_weight_and_is_undone(engine_model: models.Model, hooks: Hooks) -> None:
+    model = mlx_vlm_stand_ins.model(engine_model)
+    tower, kind = model.vision_tower, type(model.vision_tower)
+    names, before = dir(tower), dict(tree_flatten(tower.parameters()))
+    assert vision.attach(model, hooks)
+    assert vision.attach(model, hooks)
+    assert type(tower).__name__ == kind.__name__
+    tower(*images(engine_model.config.family, "native"))
+    after = dict(tree_flatten(tower.parameters()))
+    assert list(after) == list(before)
+    assert all(after[key] is before[key] for key in before)
+    hooks.restore()
+    assert type(tower) is kind
+    assert dir(tower) == names
+    tower(mx.zeros((4, 1176)), mx.array([[1, 2, 2]]))
+    assert tower.inputs.latest is not None
+
+
+def test_training_keeps_the_code_that_has_gradients(engine_model: models.Model, hooks: Hooks) -> None:
+    family = engine_model.config.family
+    tower = enabled(engine_model, hooks)
+    tower.train()
+    native, grids = images(family, "native")
+    tower(native.astype(mx.float32), grids)
+    assert np.allclose(tower.inputs.latest, images(family, "reference")[0], atol=1e-6)
+    tower(images(family, "reference")[0], grids)
+    assert np.array_equal(tower.inputs.latest, images(family, "reference")[0])
+
+
+def test_rows_that_do_not_fit_the_grids_are_refused(engine_model: models.Model, hooks: Hooks) -> None:
+    tower = enabled(engine_model, hooks)
+    for shape in ((16, 600), (12, 588), (20, 1176)):
+        with pytest.raises(InputError, match=r"pixel_values: expected \[16, 1176\]"):
+            tower(mx.zeros(shape), mx.array([[1, 4, 4]]))
+
+
+def test_other_models_keep_their_tower(hooks: Hooks) -> None:
+    tower = SimpleNamespace()
+    for kind in ("llava", "qwen3_vl"):
+        assert not vision.attach(SimpleNamespace(config=SimpleNamespace(model_type=kind), vision_tower=tower), hooks)
+    assert not vision.attach(SimpleNamespace(config=SimpleNamespace(model_type="qwen2_vl")), hooks)
+    with pytest.raises(InputError, match="without config, patch_embed, blocks, merger"):
+        vision.attach(SimpleNamespace(config=SimpleNamespace(model_type="qwen2_vl"), vision_tower=tower), hooks)
+    assert len(hooks) == 0

@@ -1,4 +1,4 @@
-"""Write command-line.md and python.md from the parsers and the docstrings: `python docs/write.py`."""
+"""Write command-line.md, python.md and json.md from parsers, docstrings and the schema: `python docs/write.py`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import functools
 import importlib
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -44,14 +45,40 @@ COMMAND_LINE = """# Command line
 `docs/write.py` writes this page from the help of the commands. `mlx-saccade COMMAND --help` prints the same.
 
 `mlx-saccade` alone lists the commands, and `--version` prints the version. Every command takes `-h` or `--help`, and
-`--json`, which prints one JSON object instead of text.
+`--json`, which prints one JSON object instead of text, and `--quiet`, which leaves out notes and progress: standard
+error then has errors only. [json.md](json.md) describes the JSON of answers and of errors.
 
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | the command ran and found something wrong |
+| 1 | `locate --fail`: a description was not found; `doctor`: something has to be fixed; `bench`: the bytes differ |
 | 2 | a mistake in the input, explained in one line on standard error |
 | 130 | Ctrl-C |
+"""
+
+JSON = """# JSON of answers and errors
+
+`docs/write.py` writes this page from [schemas/answer-1.json](schemas/answer-1.json), a JSON Schema to validate with.
+
+```sh
+mlx-saccade locate shot.png "the Save button" "the dialog" --json     # one object with all answers
+mlx-saccade locate shot.png "the Save button" "the dialog" --jsonl    # one answer a line, each as it comes
+mlx-saccade locate shot.png "the Save button" --fail --json           # exit code 1 if it is not found
+```
+
+Every object names its form in `schema`. A form may gain fields; a change of a field gives the form a new number. All
+places are in pixels of the source image: x to the right, y down, edges and not centers. In Python, `Answer.as_dict()`
+gives an answer without `image` and `description`.
+
+| `schema` | printed by | holds |
+|---|---|---|
+| `mlx-saccade/answers/1` | `locate`, `ask`, `chat` with `--json` | `answers`, one for each description or question |
+| `mlx-saccade/answer/1` | `locate`, `ask`, `chat` with `--jsonl` | the fields of one answer |
+| `mlx-saccade/error/1` | every command with `--json` or `--jsonl` | `error` |
+
+`chat` prints one object a line, with either option, for each question that it reads. An error is printed on standard
+output, so that a program always gets an object there; the line for people is on standard error, and the exit code
+stays 2. In `chat` an error of one question is the object for that question.
 """
 
 PYTHON = """# Python
@@ -214,8 +241,41 @@ def python() -> str:
     return "\n".join(parts)
 
 
+def json_type(field: dict[str, Any]) -> str:
+    """Return the type of a field of the schema in words."""
+    if "$ref" in field:
+        return f"[{field['$ref'].rpartition('/')[2]}](#{field['$ref'].rpartition('/')[2]})"
+    if "enum" in field:
+        return ", ".join(f"`{value!r}`".replace("'", '"') for value in field["enum"])
+    kinds = [field["type"]] if isinstance(field["type"], str) else field["type"]
+    return " or ".join(f"list of {json_type(field['items'])}" if kind == "array" else kind for kind in kinds)
+
+
+def json_rows(fields: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield a row for each field of an object of the schema, and for those of objects inside."""
+    for name, field in fields.items():
+        yield f"| `{prefix}{name}` | {json_type(field)} | {field['description']} |"
+        inner = field["items"] if field.get("type") == "array" else field
+        yield from json_rows(inner.get("properties", {}), f"{prefix}{name}.")
+
+
+def json_page() -> str:
+    """Return the text of json.md."""
+    schema = json.loads((HERE / "schemas" / "answer-1.json").read_text(encoding="utf-8"))
+    parts = [JSON]
+    for name in ("answer", "box", "point", "action", "frame"):
+        definition = schema["$defs"][name]
+        rows = "\n".join(json_rows(definition["properties"]))
+        parts.append(f"## {name}\n\n{definition['description']}\n\n| field | type | meaning |\n|---|---|---|\n{rows}\n")
+    error = schema["$defs"]["error_document"]
+    rows = "\n".join(json_rows(error["properties"]["error"]["properties"]))
+    parts.append(f"## error\n\n{error['description']}\n\n| field | type | meaning |\n|---|---|---|\n{rows}\n")
+    return "\n".join(parts)
+
+
 def main() -> int:
-    """Write both files."""
+    """Write the files."""
+    (HERE / "json.md").write_text(json_page(), encoding="utf-8")
     (HERE / "command-line.md").write_text(command_line(), encoding="utf-8")
     (HERE / "python.md").write_text(python(), encoding="utf-8")
     return 0

@@ -114,8 +114,8 @@ def test_fit_shrinks_the_large_ones_and_says_so(short: Engine) -> None:
     plain = [short.plan(picture).tokens for picture in pictures]
     answer = short.ask(pictures, WORDS, max_tokens=20, fit=True)
     assert answer.usage["prompt"] + 20 <= 300
-    assert [frame.wanted for frame in answer.frames] == plain
-    assert [frame.tokens < frame.wanted for frame in answer.frames] == [True, True, False]
+    assert [frame.tokens_without_fit for frame in answer.frames] == plain
+    assert [frame.tokens < frame.tokens_without_fit for frame in answer.frames] == [True, True, False]
     assert answer.frames[2].tokens == plain[2]
     assert re.fullmatch(r"\d+ tokens", answer.frames[0].budget)
     # A cap of one token more would not have fitted, so nothing was given away.
@@ -145,7 +145,7 @@ def test_every_medium_of_a_video_fits_too(short: Engine) -> None:
     film: Any = {"video": [noise(300, 200)] * 5, "fps": 2.0}
     answer = short.ask([film, noise(400, 300)], WORDS, max_tokens=10, fit=True)
     assert answer.usage["prompt"] + 10 <= 300
-    assert all(frame.tokens < frame.wanted for frame in answer.frames)
+    assert all(frame.tokens < frame.tokens_without_fit for frame in answer.frames)
 
 
 def test_images_stay_whole_whatever_is_cut(short: Engine, tmp_path: Path) -> None:

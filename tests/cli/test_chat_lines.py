@@ -104,7 +104,8 @@ def chat(monkeypatch: pytest.MonkeyPatch, capsys: Any, lines: list[str], *words:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), "utf-8"))
     assert main(["chat", "--json", "--max-tokens", "1", *words]) == 0
     out, err = capsys.readouterr()
-    return [json.loads(line) for line in out.splitlines()], err
+    objects = [json.loads(line) for line in out.splitlines()]
+    return [row for value in objects for row in value.get("answers", [value])], err
 
 
 @pytest.mark.usefixtures("shots")
@@ -122,6 +123,9 @@ def test_wrong_images_are_said_and_lines_with_a_slash_are_text(
 ) -> None:
     lines = ["/image", "/image gone.png", "/image broken.png", "./broken.png what?", "/etc is what?", "/nothing"]
     answers, err = chat(monkeypatch, capsys, lines)
-    assert [answer["frames"] for answer in answers] == [[], []]
-    for said in ("/image: expected a path", "gone.png: no such file", "broken.png: is not an image"):
-        assert said in err
+    errors = [answer["error"]["message"] for answer in answers if "error" in answer]
+    assert [answer["frames"] for answer in answers if "error" not in answer] == [[], []]
+    mistakes = ("/image: expected a path", "gone.png: no such file", "broken.png: is not an image", "broken.png: is")
+    for mistake, message in zip(mistakes, errors, strict=True):
+        assert mistake in message
+        assert mistake in err

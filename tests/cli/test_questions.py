@@ -50,12 +50,18 @@ def run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]
     return code, said.out, said.err
 
 
+def only(result: tuple[int, str, str]) -> Any:
+    """Return the only answer of a printed document."""
+    (answer,) = json.loads(result[1])["answers"]
+    return answer
+
+
 def test_locate_takes_several_descriptions(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "locate", picture, FOUND, "the window", "--json")
     assert code == 0
     answers = json.loads(out)["answers"]
     assert [answer["description"] for answer in answers] == [FOUND, "the window"]
-    alone = json.loads(run(capsys, "locate", picture, "the window", "--json")[1])
+    alone = only(run(capsys, "locate", picture, "the window", "--json"))
     assert {key: alone[key] for key in ("boxes", "text")} == {key: answers[1][key] for key in ("boxes", "text")}
 
 
@@ -67,7 +73,7 @@ def test_tokens_are_counted_while_they_are_seen_and_read(
     monkeypatch.setattr(Progress, "__call__", lambda self, *now: told.append(now))
     code, out, _ = run(capsys, command, picture, FOUND, "--json", "--cache-memory", "0", "--max-tokens", "2")
     assert code in (0, 1)  # 1: nothing was found
-    usage = json.loads(out)["usage"]
+    usage = only((code, out, ""))["usage"]
     for stage, total in (("vision", usage["image"]), ("prefill", usage["prompt"])):
         done = [count for name, count, of in told if name == stage and of == total]
         assert done == sorted(done), stage
@@ -75,12 +81,12 @@ def test_tokens_are_counted_while_they_are_seen_and_read(
 
 
 def test_locate_prints_where_to_click(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = json.loads(run(capsys, "locate", picture, "the light window", "--json", "--constrained")[1])
+    found = only(run(capsys, "locate", picture, "the light window", "--json", "--constrained"))
     assert found["found"]
     x1, y1, x2, y2 = found["boxes"][0]["xyxy"]
-    assert found["click"] == found["point"] == [(x1 + x2) / 2, (y1 + y2) / 2]
+    assert found["click"] == [(x1 + x2) / 2, (y1 + y2) / 2]
     _, out, _ = run(capsys, "locate", picture, "the light window", "--point", "--constrained")
-    assert out.startswith(f"the light window: {found['point'][0]:.0f}, {found['point'][1]:.0f}")
+    assert out.startswith(f"the light window: {found['click'][0]:.0f}, {found['click'][1]:.0f}")
     assert "x, y to click in the pixels of the 640 x 400 source" in out
 
 
@@ -116,9 +122,7 @@ def test_actions_and_points_are_printed_in_source_pixels(
         "it: 320, 200, 160, 100 (the model's label: drag)" if command == "locate" else "in source pixels: 320, 200"
     )
     assert expected in (out if command == "locate" else err)
-    found = json.loads(
-        run(capsys, command, picture, "it", "--max-tokens", "1", "--convention", "thousandths", "--json")[1]
-    )
+    found = only(run(capsys, command, picture, "it", "--max-tokens", "1", "--convention", "thousandths", "--json"))
     assert (found["click"], found["boxes"], found["rejected"]) == ([320, 200], [], [])
     assert [point["xy"] for point in found["actions"][0]["points"]] == [[320, 200], [160, 100]]
     assert found["frames"][0]["convention"] == "thousandths"
@@ -150,23 +154,23 @@ def test_locate_draws_all_boxes(picture: Path, tmp_path: Path, capsys: pytest.Ca
 
 def test_ask_takes_images_and_words(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = "Locate the window, output its bbox coordinates using JSON format."
-    located = json.loads(run(capsys, "locate", picture, "the window", "--json")[1])
-    asked = json.loads(run(capsys, "ask", picture, words, "--json")[1])
+    located = only(run(capsys, "locate", picture, "the window", "--json"))
+    asked = only(run(capsys, "ask", picture, words, "--json"))
     assert asked["text"] == located["text"]
     code, out, err = run(capsys, "ask", picture, words, "--verbose")
     assert (code, out) == (0, located["text"] + "\n")
     assert "640 x 400 as " in err
     assert "seconds" in err
-    two = json.loads(run(capsys, "ask", picture, picture, "what differs?", "--json", "--max-tokens", "3")[1])
+    two = only(run(capsys, "ask", picture, picture, "what differs?", "--json", "--max-tokens", "3"))
     assert len(two["frames"]) == 2
     assert two["usage"]["answer"] <= 3
-    none = json.loads(run(capsys, "ask", "hello", "--json", "--max-tokens", "3")[1])
+    none = only(run(capsys, "ask", "hello", "--json", "--max-tokens", "3"))
     assert none["frames"] == []
 
 
 def test_sampling_options_reach_the_model(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def said(*options: str) -> str:
-        return str(json.loads(run(capsys, "ask", picture, "hm", "--json", "--max-tokens", "9", *options)[1])["text"])
+        return str(only(run(capsys, "ask", picture, "hm", "--json", "--max-tokens", "9", *options))["text"])
 
     hot = ("--temperature", "30", "--seed")
     assert said(*hot, "1") == said(*hot, "1") != said(*hot, "2")
@@ -201,16 +205,16 @@ def test_mistakes_are_one_line_and_exit_2(
 
 def test_options_may_stand_anywhere(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     short = ("--max-tokens", "3")
-    wanted = json.loads(run(capsys, "ask", picture, picture, "what?", "--json", "--budget", "64", *short)[1])["usage"]
+    wanted = only(run(capsys, "ask", picture, picture, "what?", "--json", "--budget", "64", *short))["usage"]
     mixed = ("--json", picture, *short, picture, "--budget", "64", "what?")
-    assert json.loads(run(capsys, "ask", *mixed)[1])["usage"] == wanted
+    assert only(run(capsys, "ask", *mixed))["usage"] == wanted
     found = json.loads(run(capsys, "locate", picture, "a", *short, "b", "--json", "c")[1])["answers"]
     assert [one["description"] for one in found] == ["a", "b", "c"]
 
 
 def test_after_two_dashes_nothing_is_an_option(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "-x.png: no such file" in run(capsys, "ask", "--max-tokens", "3", "--", "-x.png", "-what?")[2]
-    found = json.loads(run(capsys, "locate", "--json", "--max-tokens", "3", "--", picture, "-a")[1])
+    found = only(run(capsys, "locate", "--json", "--max-tokens", "3", "--", picture, "-a"))
     assert found["description"] == "-a"
 
 
@@ -231,7 +235,7 @@ def test_a_talk_remembers_its_turns(
 ) -> None:
     options = ("--json", "--max-tokens", "4", "--system", "Be brief.")
     code, out, _ = talk(monkeypatch, capsys, "what is this?\n\n/help\nand now?\n", picture, *options)
-    first, second = (json.loads(line) for line in out.splitlines())
+    first, second = (only((code, line, "")) for line in out.splitlines())
     assert code == 0
     assert len(first["frames"]) == len(second["frames"]) == 1
     engine = saccade.load()
@@ -260,7 +264,8 @@ def test_a_talk_survives_a_bad_line_and_a_question_that_is_too_long(
     long = "word " * 40_000
     code, out, err = talk(monkeypatch, capsys, f"{long}\nhello\n", "--json", "--max-tokens", "2")
     assert code == 0
-    assert len(out.splitlines()) == 1
+    error, answer = map(json.loads, out.splitlines())
+    assert (error["error"]["kind"], len(answer["answers"])) == ("input", 1)
     assert "max_position_embeddings" in err
 
 

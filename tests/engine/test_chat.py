@@ -85,7 +85,7 @@ def test_sampling_is_by_seed_and_greedy_by_default(loaded: Engine) -> None:
 
 
 def test_unknown_options_are_named(loaded: Engine) -> None:
-    with pytest.raises(InputError, match="unknown option 'max_new_tokens'; known: max_tokens"):
+    with pytest.raises(InputError, match=r"'max_new_tokens' of ask\. Did you mean 'max_tokens'\? Known: budget, "):
         loaded.ask([], "hello", max_new_tokens=5)  # type: ignore[call-arg]
     with pytest.raises(InputError, match=r"message 0, part 0: unknown option 'max_pixel'"):
         loaded.chat(user(image(noise(56, 56), max_pixel=3136), words("?")))

@@ -45,7 +45,10 @@ def write() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize(("name", "maker"), [("command-line.md", "command_line"), ("python.md", "python")])
+@pytest.mark.parametrize(
+    ("name", "maker"),
+    [("command-line.md", "command_line"), ("python.md", "python"), ("json.md", "json_page")],
+)
 def test_what_is_written_from_the_code_is_up_to_date(write: ModuleType, name: str, maker: str) -> None:
     assert getattr(write, maker)() == (DOCS / name).read_text(encoding="utf-8"), "run python docs/write.py"
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import mlx_saccade as saccade
-from mlx_saccade.cli.__main__ import COMMANDS, build_parser, main
+from mlx_saccade.cli.__main__ import COMMANDS, UsageError, build_parser, main
 from mlx_saccade.preprocess.recommend import TABLE
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +171,7 @@ def test_every_text_has_its_commands() -> None:
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_commands_and_options_parse(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_and_options_parse(path: Path) -> None:
     """Whole lines by the parser itself; a bare command, as prose names it, by its name."""
     for line in commands(path):
         words = shlex.split(line, comments=True)
@@ -180,8 +180,8 @@ def test_commands_and_options_parse(path: Path, capsys: pytest.CaptureFixture[st
             continue
         try:
             build_parser(words[0]).parse_args(words)
-        except SystemExit:
-            pytest.fail(f"{line}: {capsys.readouterr().err}")
+        except UsageError as error:
+            pytest.fail(f"{line}: {error}")
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))

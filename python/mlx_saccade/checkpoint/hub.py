@@ -22,6 +22,14 @@ PIECE = 1 << 20
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
+def name_of(folder: Path) -> str:
+    """Return a short name of a checkpoint's folder; of one in the hub's cache its id."""
+    repository = folder.parent.parent.name
+    if folder.parent.name == "snapshots" and repository.startswith("models--"):
+        return repository.removeprefix("models--").replace("--", "/")
+    return folder.resolve().name
+
+
 def find(
     path_or_id: str | os.PathLike[str] | None, *, revision: str | None = None, local_files_only: bool = False
 ) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import importlib
 import io
 import os
@@ -12,9 +14,10 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
+from mlx_saccade.cli import answers_json, output
 from mlx_saccade.errors import InputError
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "UsageError", "build_parser", "main"]
 
 COMMANDS = {
     "demo": "find six elements on the packaged 4K screenshot",
@@ -35,6 +38,12 @@ COMMANDS = {
 }
 
 INTERRUPTED = 130
+# Errors of the operating system that a new path alone does not cure.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class UsageError(InputError):
+    """A command line that cannot be parsed; the message has the program's name in front."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,8 +66,12 @@ class Parser(argparse.ArgumentParser):
             self._mixing = False
 
     def error(self, message: str) -> NoReturn:
-        """Print one line on standard error and exit with code 2."""
-        self.exit(2, f"{self.prog}: {message}; see '{self.prog} --help'\n")
+        """Raise the mistake, for `main` to report.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{self.prog}: {message}; see '{self.prog} --help'")
 
 
 def build_parser(command: str | None) -> Parser:
@@ -73,10 +86,17 @@ def build_parser(command: str | None) -> Parser:
         if name == command:
             module = _module(name)
             module.add_arguments(subparser)
-            subparser.add_argument(
-                "--json", action="store_true", help="print one JSON object instead of text (default no)"
-            )
+            _add_output_arguments(subparser, lines=getattr(module, "JSON_LINES", False))
     return parser
+
+
+def _add_output_arguments(parser: Parser, *, lines: bool) -> None:
+    """Add the options that every command takes; `lines` True: its output can also be one JSON object a line."""
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_true", help="print one JSON object instead of text (default no)")
+    if lines:
+        forms.add_argument("--jsonl", action="store_true", help="print each answer as a line of JSON (default no)")
+    parser.add_argument("--quiet", action="store_true", help="print no notes and no progress (default no)")
 
 
 def _module(command: str) -> ModuleType:
@@ -98,6 +118,9 @@ def dispatch(arguments: Sequence[str]) -> int:
     if options.command is None:
         parser.print_help()
         return 0
+    if options.quiet and getattr(options, "verbose", False):
+        raise UsageError(f"mlx-saccade {command}: --quiet: not allowed with --verbose. Leave out one of them")
+    output.set_quiet(options.quiet)
     code: int = _module(options.command).run(options)
     return code
 
@@ -113,33 +136,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Ctrl-C.
     """
     escape_unprintable()
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        code = dispatch(sys.argv[1:] if arguments is None else arguments)
+        code = dispatch(words)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
     except BrokenPipeError:
         silence_output()  # the reader has ended: `mlx-saccade ... | head`
         return 0
-    except KeyboardInterrupt:
-        print_error("interrupted")
+    except KeyboardInterrupt as error:
+        report(error, words)
         return INTERRUPTED
     except (InputError, OSError, MemoryError) as error:
-        print_error(message_of(error))
+        report(error, words)
         silence_output()
         return 2
+    finally:
+        output.set_quiet(False)
+
+
+def report(error: BaseException, words: Sequence[str]) -> None:
+    """Print an error in one line on standard error; with --json or --jsonl also as JSON on standard output."""
+    message = message_of(error)
+    output.print_error(message, prefix="" if isinstance(error, UsageError) else "mlx-saccade: ")
+    broken = isinstance(error, OSError) and error.strerror and not error.filename  # the output itself
+    if broken or not answers_json.asked_for(words):
+        return
+    with contextlib.suppress(OSError):
+        print(output.json_text(answers_json.error(kind_of(error), message, input_of(error, message, words))))
+
+
+def kind_of(error: BaseException) -> str:
+    """Return the kind of an error, as docs/schemas/answer-1.json lists them."""
+    kinds = ((UsageError, "usage"), (InputError, "input"), (OSError, "file"), (MemoryError, "memory"))
+    return next((kind for known, kind in kinds if isinstance(error, known)), "interrupted")
+
+
+def input_of(error: BaseException, message: str, words: Sequence[str]) -> str | None:
+    """Return the file of an error, or the word of the command line that its message begins with; None without one."""
+    if isinstance(error, OSError) and error.filename:
+        return str(error.filename)
+    return next((word for word in words if word and message.startswith(f"{word}:")), None)
 
 
 def escape_unprintable() -> None:
     """Escape characters that standard output's encoding lacks, as standard error does: a file may have any name."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def print_error(line: str) -> None:
-    """Print one line on standard error, if there is one."""
-    if sys.stderr is not None:
-        print(f"mlx-saccade: {line}", file=sys.stderr)
 
 
 def silence_output() -> None:
@@ -151,12 +195,16 @@ def silence_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def message_of(error: Exception) -> str:
+def message_of(error: BaseException) -> str:
     """Return one line for the user: our own error's message, or the path and reason of the operating system's."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
     if isinstance(error, MemoryError):
         return "out of memory. Give a smaller --budget or image"
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}. Check the path" if error.filename else f"output: {error.strerror}"
+        full = error.errno in FULL
+        advice = "Free space, or name another place" if full else "Check the path" if error.filename else ""
+        return f"{error.filename or 'output'}: {error.strerror}" + (f". {advice}" if advice else "")
     return " ".join(str(error).split())
 
 

@@ -6,6 +6,7 @@ Nothing heavy is imported here: `mlx-saccade --help` and `plan` do not wait for 
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,6 @@ __all__ = [
     "add_screen_arguments",
     "add_system_argument",
     "add_url_argument",
-    "answer_json",
     "answer_options",
     "answer_places",
     "cache_options",
@@ -281,8 +281,8 @@ def load_engine(options: argparse.Namespace) -> Engine:
     from mlx_saccade import engine
 
     cache = cache_options(options)
-    if options.model is None:
-        output.note(_TINY_NOTE)
+    if options.model is None and not (options.json or options.jsonl):
+        _note_packaged()
     loaded = engine.load(
         options.model,
         revision=options.revision,
@@ -296,6 +296,12 @@ def load_engine(options: argparse.Namespace) -> Engine:
         for note in (*(keys if config.ignored else ()), *config.notes):
             output.note(note)
     return loaded
+
+
+@functools.cache
+def _note_packaged() -> None:
+    """Print what the packaged checkpoint knows, once a process."""
+    output.note(_TINY_NOTE)
 
 
 # Prompts and answers.
@@ -370,12 +376,6 @@ def answer_options(options: argparse.Namespace, progress: Progress | None = None
     return {**{name: getattr(options, name) for name in names}, "progress": progress}
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
-    """Return an answer for JSON; `point` is the older name of `click`."""
-    plain = answer.as_dict()
-    return {**plain, "point": plain["click"]}
-
-
 def print_rejected(answer: Answer) -> None:
     """Print each rejected part of an answer on standard error, in one line."""
     for one in answer.rejected:
@@ -416,8 +416,8 @@ def print_cost(answer: Answer) -> None:
         size = f"{width} x {height} as {resized_w} x {resized_h}{times}"
         lines.append((f"image {number}", f"{size}: {frame.tokens} tokens"))
         lines.append(("budget", frame.budget))
-        if frame.tokens < frame.wanted:
-            lines.append(("reduced", f"from {frame.wanted} tokens, to fit the model's context"))
+        if frame.tokens < frame.tokens_without_fit:
+            lines.append(("reduced", f"from {frame.tokens_without_fit} tokens, to fit the model's context"))
     usage = answer.usage
     lines.append(("tokens", f"{usage['prompt']} in the prompt, {usage['answer']} in the answer; {answer.finish}"))
     lines.append(("seconds", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in answer.timings.items())))

@@ -13,11 +13,37 @@ from mlx_saccade.cli.table import lay_out_facts, lay_out_table, wrap
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["bytes_text", "columns", "console", "facts", "json_text", "note", "print_json", "table", "text"]
+__all__ = [
+    "bytes_text",
+    "columns",
+    "console",
+    "facts",
+    "is_quiet",
+    "json_text",
+    "note",
+    "print_error",
+    "print_json",
+    "set_quiet",
+    "table",
+    "text",
+]
 
 # Text wider than this is slow to read; names and values of fewer columns than the other would not fit.
 _MAX_TEXT: Final = 100
 _MIN_COLUMNS: Final = 40
+
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Let `note` and progress bars print nothing, or print again; `mlx-saccade` sets it for each command."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Return True under --quiet."""
+    return _quiet
 
 
 def console(*, stderr: bool = False, file: TextIO | None = None) -> Console:
@@ -65,11 +91,16 @@ def text(line: str, *, hang: str = "") -> None:
 
 
 def note(line: str) -> None:
-    """Print one line on standard error, if there is one; a terminal gets it wrapped at words."""
+    """Print one line on standard error, if there is one; nothing under --quiet."""
+    if not _quiet:
+        print_error(line)
+
+
+def print_error(line: str, *, prefix: str = "mlx-saccade: ") -> None:
+    """Print one line on standard error, if there is one, also under --quiet; a terminal gets it wrapped at words."""
     if sys.stderr is None:
         return
-    line = f"mlx-saccade: {line}"
-    lines = wrap(line, columns()) if sys.stderr.isatty() else [line]
+    lines = wrap(f"{prefix}{line}", columns()) if sys.stderr.isatty() else [f"{prefix}{line}"]
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 

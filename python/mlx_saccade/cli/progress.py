@@ -25,7 +25,7 @@ def bar(*columns: ProgressColumn) -> Bar:
     from rich.progress import Progress
 
     screen = output.console(stderr=True)
-    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+    return Progress(*columns, console=screen, transient=True, disable=output.is_quiet() or not screen.is_terminal)
 
 
 class Progress:
@@ -37,7 +37,7 @@ class Progress:
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._lock = threading.Lock()
-        self._stopped = sys.stderr is None or not sys.stderr.isatty()
+        self._stopped = output.is_quiet() or sys.stderr is None or not sys.stderr.isatty()
         self._screen = None if self._stopped else _own_terminal(sys.stderr)
         self._timer = threading.Timer(SECONDS, self._show)
         self._timer.daemon = True

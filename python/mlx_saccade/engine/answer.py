@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mlx_saccade.engine import hints
 from mlx_saccade.grounding import Action, Box, GroundedText, Point, Rejected
 from mlx_saccade.preprocess.plan import Plan
 
@@ -30,7 +31,8 @@ class FrameInfo:
             "fractions" of its sides.
         tokens: visual tokens spent.
         budget: the limit on the tokens, in words.
-        wanted: tokens without `fit`; more than `tokens` where `fit` reduced the image.
+        tokens_without_fit: more than `tokens` where `fit` reduced the image.
+        tokens_at_cap: tokens under the checkpoint's own cap alone; of a video `tokens`.
         fps: frames a second of a video, None for an image.
         notes: what of the file was set aside, such as a color profile or other pages, in words.
     """
@@ -42,7 +44,8 @@ class FrameInfo:
     convention: str
     tokens: int
     budget: str
-    wanted: int
+    tokens_without_fit: int
+    tokens_at_cap: int
     fps: float | None = None
     notes: tuple[str, ...] = ()
 
@@ -51,12 +54,16 @@ class FrameInfo:
         cls,
         plan: Plan,
         *,
-        wanted: int,
+        tokens_without_fit: int | None = None,
+        tokens_at_cap: int | None = None,
         fps: float | None = None,
         notes: tuple[str, ...] = (),
         convention: str = "auto",
     ) -> FrameInfo:
-        """Return the description of a plan, other arguments as the attributes; convention "auto" is the family's."""
+        """Return the description of a plan, other arguments as the attributes.
+
+        Convention "auto" is the family's; the two counts of tokens are the plan's where they are None.
+        """
         return cls(
             source_size=plan.source_size,
             processed_size=plan.resized_size,
@@ -65,10 +72,17 @@ class FrameInfo:
             convention=plan.family.convention if convention == "auto" else convention,
             tokens=plan.tokens,
             budget=plan.budget,
-            wanted=wanted,
+            tokens_without_fit=plan.tokens if tokens_without_fit is None else tokens_without_fit,
+            tokens_at_cap=plan.tokens if tokens_at_cap is None else tokens_at_cap,
             fps=fps,
             notes=notes,
         )
+
+    def __repr__(self) -> str:
+        """Return the sizes and tokens in short."""
+        (width, height), (resized_w, resized_h) = self.source_size, self.processed_size
+        times = f", {self.grid_thw[0]} times" if self.grid_thw[0] > 1 else ""
+        return f"FrameInfo({width}x{height} as {resized_w}x{resized_h}{times}, {self.tokens} tokens)"
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,9 @@ class Answer:
         points: in source pixels; those of actions are theirs alone.
         actions: what the model wants done, with points and boxes in source pixels.
         rejected: numbers that the frame cannot hold, or that are neither a point nor a box, with the reasons.
-        notes: what of the images and of the text was set aside or read in part, in words.
+        notes: what of the images and of the text was set aside or read in part, in words; of `locate` also a label
+            that is another name than the description, and that a box is tiny on the model's image.
+        description: that was located; None for another question.
     """
 
     boxes: tuple[Box, ...]
@@ -99,6 +115,24 @@ class Answer:
     actions: tuple[Action, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = ()
+    description: str | None = None
+
+    def __repr__(self) -> str:
+        """Return what was found, the tokens and the seconds in short."""
+        counts = {"box": len(self.boxes), "point": len(self.points), "action": len(self.actions)}
+        plural = {"box": "boxes", "point": "points", "action": "actions"}
+        parts = [f"{count} {name if count == 1 else plural[name]}" for name, count in counts.items() if count]
+        parts = parts or ["no box"]
+        if self.click is not None:
+            parts.append("click=({:.0f}, {:.0f})".format(*self.click))
+        text = self.text if len(self.text) <= 40 else self.text[:37] + "..."
+        parts += [f"text={text!r}", f"{self.usage['prompt']} + {self.usage['answer']} tokens"]
+        return f"Answer({', '.join(parts)}, {sum(self.timings.values()):.2f} s)"
+
+    @property
+    def hint(self) -> str | None:
+        """Why a description was probably not found, and what to try, in one line; None if it was, or for `ask`."""
+        return hints.hint(self)
 
     @property
     def found(self) -> bool:
@@ -114,13 +148,13 @@ class Answer:
         return GroundedText(self.boxes, self.points, self.actions, self.rejected, self.notes)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain lists, dicts, strings and numbers for JSON, with `found`."""
+        """Return plain lists, dicts, strings and numbers for JSON, with `found` and `hint`; without `description`."""
         plain = {**self._grounded().as_dict(), **{name: getattr(self, name) for name in _PLAIN}}
         plain["frames"] = [
             {key: list(value) if isinstance(value, tuple) else value for key, value in frame.items()}
             for frame in map(asdict, self.frames)
         ]
-        return {"found": self.found, **plain}
+        return {"found": self.found, **plain, "hint": self.hint}
 
 
 @dataclass(frozen=True)

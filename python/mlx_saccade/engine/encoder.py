@@ -20,6 +20,7 @@ from mlx_saccade.cache import keys
 from mlx_saccade.engine.answer import StageTimer
 from mlx_saccade.engine.request import Medium
 from mlx_saccade.engine.sampling import Progress
+from mlx_saccade.errors import InputError
 from mlx_saccade.families import Family
 from mlx_saccade.media import Frame, ImageOptions, LazyImage, Video
 from mlx_saccade.models import Model
@@ -30,6 +31,7 @@ from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["EncodedMedia", "MediaEncoder"]
 
+_AT_CAP = PixelLimits(upper="checkpoint")
 Patchify = Callable[[], npt.NDArray[Any]]
 
 
@@ -94,6 +96,16 @@ class MediaEncoder:
         moving = medium.kind == "video"
         plan = limits.choose(medium.size(self.image_options), self.family, levels, self.pixel_limits, moving=moving)
         return replace(plan, frames=frames)
+
+    def tokens_at_cap(self, medium: Medium, plan: Plan) -> int:
+        """Return the tokens that an image would take without any budget, at least its plan's; of a video its own."""
+        if medium.kind == "video":
+            return plan.tokens
+        try:
+            whole = limits.choose(plan.source_size, self.family, [_AT_CAP], self.pixel_limits)
+        except InputError:  # a strip whose least size is above the cap
+            return plan.tokens
+        return max(plan.tokens, whole.tokens)
 
     def encode(
         self,

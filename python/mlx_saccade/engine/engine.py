@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 from mlx_saccade import cache, families, media, models, validation
+from mlx_saccade.checkpoint import hub
 from mlx_saccade.checkpoint.tokenizer import Message, Prompts
-from mlx_saccade.engine import request, sampling
+from mlx_saccade.engine import hints, request, sampling
 from mlx_saccade.engine.answer import Answer, Chunk, StageTimer
 from mlx_saccade.engine.encoder import EncodedMedia, MediaEncoder
 from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
@@ -70,6 +71,7 @@ class Engine:
         folder_limit = validation.parse_bytes(cache_dir_size, "cache_dir_size")
         disk = None if cache_dir is None else cache.Disk(cache_dir, folder_limit)
         limit = read_limit(memory_limit)  # before the weights take their part
+        self.folder = folder
         self.model = models.load(folder, compute_dtype=compute_dtype, memory_limit=limit)
         config = self.model.config
         self.prompts = Prompts(folder, config.image_token_id, config.video_token_id)
@@ -83,6 +85,16 @@ class Engine:
         self.memory_limit = MemoryLimit(self.model, self.store.lru, limit)
         self.runner = Runner(self.model, self.prompts, self.encoder, self.memory_limit, convention)
         self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
+
+    def __repr__(self) -> str:
+        """Return the checkpoint, family, weights and budget in short."""
+        quantization, dtype = self.model.config.quantization, str(self.model.visual.dtype).rpartition(".")[2]
+        weights = dtype if quantization is None else f"{quantization.default.bits} bits over {dtype}"
+        budget = "default" if self.encoder.default.upper is None else self.encoder.default.upper
+        return (
+            f"Engine({hub.name_of(self.folder)!r}, {self.family.name}, {weights}, "
+            f"{models.memory.parameter_count(self.model) / 1e6:,.4g}M parameters, budget={budget!r})"
+        )
 
     @property
     def counts(self) -> cache.Counts:
@@ -153,7 +165,8 @@ class Engine:
             options: as all questions; an answer has at most 256 tokens unless `max_tokens` says otherwise.
 
         Returns:
-            The answer, or one for each description. Without a box `found` is False, and the text has the model's words.
+            The answer, or one for each description. Without a box `found` is False, `text` has the
+            model's words, and `hint` says what may be the reason.
 
         Raises:
             InputError: an empty description, an image, budget or option that cannot be used, or more tokens than the
@@ -161,11 +174,12 @@ class Engine:
             FileNotFoundError: no such image.
         """
         descriptions = [description] if isinstance(description, str) else _descriptions(description)
-        settings, limits = sampling.read(options, _LOCATE_TOKENS), pixel_limits.read(budget, "budget")
+        settings, limits = sampling.read(options, _LOCATE_TOKENS, self.locate), pixel_limits.read(budget, "budget")
         requests = [request.place(image, words, image_first=image_first) for words in descriptions]
         opener = self.runner.opener()
         planned = [self.runner.plan(one, limits, settings, fit=fit, opener=opener) for one in requests]
-        answers = self._answer_together(planned, constrained=constrained)
+        together = zip(self._answer_together(planned, constrained=constrained), descriptions, strict=True)
+        answers = [hints.locating(answer, words) for answer, words in together]
         return answers[0] if isinstance(description, str) else answers
 
     def ask(
@@ -195,7 +209,7 @@ class Engine:
         Raises:
             InputError, FileNotFoundError: as `locate`.
         """
-        return _last(self._start(request.question(images, text, system), budget, fit, options))
+        return _last(self._start(request.question(images, text, system), budget, fit, options, self.ask))
 
     def chat(
         self,
@@ -222,7 +236,7 @@ class Engine:
             InputError: as `locate`, and messages of another form.
             FileNotFoundError: no such image.
         """
-        return _last(self._start(request.conversation(messages), budget, fit, options))
+        return _last(self._start(request.conversation(messages), budget, fit, options, self.chat))
 
     def stream(
         self,
@@ -247,7 +261,7 @@ class Engine:
         Raises:
             InputError, FileNotFoundError: as `ask`, at once and not at the first chunk.
         """
-        return self._start(_either(images, text, system), budget, fit, options)
+        return self._start(_either(images, text, system), budget, fit, options, self.stream)
 
     def ask_batch(
         self,
@@ -279,7 +293,7 @@ class Engine:
         """
         if not isinstance(questions, list | tuple) or not questions:
             raise InputError("questions: give a list of (images, text) or of messages, at least one")
-        limits, settings = pixel_limits.read(budget, "budget"), sampling.read(options, _ASK_TOKENS)
+        limits, settings = pixel_limits.read(budget, "budget"), sampling.read(options, _ASK_TOKENS, self.ask_batch)
         opener = self.runner.opener()
 
         def plan(number: int, question: Any) -> PlannedRequest:
@@ -341,9 +355,16 @@ class Engine:
         made, ids = self.runner.count(question, pixel_limits.read(budget, "budget"))
         return self.memory_limit.estimate(made, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
 
-    def _start(self, question: Request, budget: Budget, fit: bool, options: Mapping[str, Any]) -> Iterator[Chunk]:
-        limits = pixel_limits.read(budget, "budget")
-        return self.runner.run(self.runner.plan(question, limits, sampling.read(options, _ASK_TOKENS), fit=fit))
+    def _start(
+        self,
+        question: Request,
+        budget: Budget,
+        fit: bool,
+        options: Mapping[str, Any],
+        method: Callable[..., Any],
+    ) -> Iterator[Chunk]:
+        settings = sampling.read(options, _ASK_TOKENS, method)
+        return self.runner.run(self.runner.plan(question, pixel_limits.read(budget, "budget"), settings, fit=fit))
 
     def _answer_together(self, planned: Sequence[PlannedRequest], *, constrained: bool) -> list[Answer]:
         """Answer requests about the same media, encoded once; the first answer's timings include the encoding."""

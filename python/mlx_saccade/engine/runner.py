@@ -227,8 +227,15 @@ class Runner:
             grounded = grounding.read(text, planned.plans[0], convention)
         media = zip(planned.request.media, planned.plans, planned.wanted, strict=True)
         frames = tuple(
-            FrameInfo.of(plan, wanted=wanted, fps=medium.fps, notes=medium.notes, convention=convention)
-            for medium, plan, wanted in media
+            FrameInfo.of(
+                plan,
+                tokens_without_fit=tokens,
+                tokens_at_cap=self.encoder.tokens_at_cap(medium, plan),
+                fps=medium.fps,
+                notes=medium.notes,
+                convention=convention,
+            )
+            for medium, plan, tokens in media
         )
         return Answer(
             boxes=grounded.boxes,

@@ -7,6 +7,8 @@ Arithmetic is float64.
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -104,16 +106,20 @@ class Settings:
     convention: ConventionName | None = None
 
 
-def read(options: Mapping[str, Any], max_tokens: int) -> Settings:
-    """Check options; `max_tokens` is the default of the option of that name.
+def read(options: Mapping[str, Any], max_tokens: int, method: Callable[..., Any] | None = None) -> Settings:
+    """Check options.
+
+    Args:
+        options: `GenerateOptions`, not checked yet.
+        max_tokens: default of the option of that name.
+        method: that took the options beside its own keywords, which a message about an unknown one names too.
 
     Raises:
         InputError: an unknown option or a value outside its range; the message names it.
     """
-    known = tuple(GenerateOptions.__annotations__)
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        raise InputError(f"unknown option {unknown[0]!r}; known: {', '.join(known)}")
+    for name in options:
+        if name not in GenerateOptions.__annotations__:
+            raise _unknown(name, method)
     progress = options.get("progress")
     if progress is not None and not callable(progress):
         raise InputError(f"progress is {brief(progress)}; give a function of (stage, done, of how many)")
@@ -125,6 +131,17 @@ def read(options: Mapping[str, Any], max_tokens: int) -> Settings:
         progress=progress,
         convention=None if options.get("convention") is None else check_convention(options["convention"]),
     )
+
+
+def _unknown(name: str, method: Callable[..., Any] | None) -> InputError:
+    """Return the error for an option that does not exist, with the nearest that does."""
+    parameters = () if method is None else inspect.signature(method).parameters.values()
+    own = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    known = [*own, *GenerateOptions.__annotations__]
+    nearest = difflib.get_close_matches(name, known, 1)
+    advice = f"Did you mean {nearest[0]!r}? " if nearest else ""
+    where = "" if method is None else f" of {method.__name__}"
+    return InputError(f"unknown option {name!r}{where}. {advice}Known: {', '.join(known)}")
 
 
 class RandomSampler:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mlx_saccade.backend import mx
-from mlx_saccade.engine import prefill, request, sampling
+from mlx_saccade.engine import hints, prefill, request, sampling
 from mlx_saccade.engine.answer import Answer, StageTimer
 from mlx_saccade.engine.detokenizer import StreamDetokenizer
 from mlx_saccade.engine.request import Medium, Request
@@ -60,7 +60,8 @@ class SharedImage:
             InputError: not a list of texts, or answers above the memory limit.
         """
         words = [request.locate(text) for text in _texts(descriptions, "descriptions", "a description")]
-        return self.ask(words, max_tokens=max_tokens)
+        answers = zip(self.ask(words, max_tokens=max_tokens), descriptions, strict=True)
+        return [hints.locating(answer, description) for answer, description in answers]
 
     def ask(self, questions: Sequence[str], *, max_tokens: int = 512) -> list[Answer]:
         """Ask each question.

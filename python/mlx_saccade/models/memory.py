@@ -19,7 +19,7 @@ from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.config import Config, VisionConfig
 from mlx_saccade.models.generation import PREFILL_CHUNK
 from mlx_saccade.models.model import Model
-from mlx_saccade.models.quantization import ROWS_TO_UNPACK, unpacked_bytes
+from mlx_saccade.models.quantization import ROWS_TO_UNPACK, packed_layers, unpacked_bytes
 from mlx_saccade.preprocess import tower_memory
 from mlx_saccade.preprocess.tower_memory import VisionTower
 
@@ -53,6 +53,16 @@ def weight_bytes(model: Model) -> int:
     named: Any = tree_flatten(model.parameters())
     folded = model.visual.patch_embed.folded
     return sum(int(array.nbytes) for _, array in named) + sum(part.nbytes for part in folded)
+
+
+def parameter_count(model: Model) -> int:
+    """Return the number of a model's weights; a packed one counts as one, scales and biases of groups do not."""
+    named: Any = tree_flatten(model.parameters())
+    count = sum(int(array.size) for _, array in named)
+    for layer in packed_layers(model):
+        parts = sum(int(layer[part].size) for part in layer.spec.parts)
+        count += int(layer.scales.size) * layer.spec.group_size - int(layer.weight.size) - parts
+    return count
 
 
 def estimate(model: Model, media: Sequence[tuple[int, int]], prompt: int, answer: int, *, rows: int = 1) -> Estimate:

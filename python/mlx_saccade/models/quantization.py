@@ -24,6 +24,7 @@ __all__ = [
     "QuantizedEmbedding",
     "QuantizedLinear",
     "install",
+    "packed_layers",
     "read",
     "set_dtype",
     "unpacked_bytes",
@@ -215,19 +216,23 @@ class QuantizedEmbedding(_Packed):
         return self.multiply(x)
 
 
+def packed_layers(module: Any) -> list[Any]:
+    """Return the layers of a module whose weights are packed."""
+    return [layer for _, layer in module.named_modules() if isinstance(layer, _Packed)]
+
+
 def unpacked_bytes(*modules: Any) -> int:
     """Return the most bytes of one layer's weights as floats, while `ROWS_TO_UNPACK` or more rows are multiplied."""
     if device() != "cpu":
         return 0
-    layers = (layer for module in modules for _, layer in module.named_modules() if isinstance(layer, _Packed))
+    layers = (layer for module in modules for layer in packed_layers(module))
     return max((layer.scales.size * layer.spec.group_size * layer.unpacked_size for layer in layers), default=0)
 
 
 def set_dtype(model: nn.Module, dtype: mx.Dtype) -> None:
     """Set the precision that the packed layers of a model compute in."""
-    for _, layer in model.named_modules():
-        if isinstance(layer, _Packed):
-            layer.dtype = dtype
+    for layer in packed_layers(model):
+        layer.dtype = dtype
 
 
 def install(model: nn.Module, quantization: Quantization | None, tensors: Mapping[str, mx.array], source: str) -> None:

@@ -113,6 +113,13 @@ class Plan:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
+    def __repr__(self) -> str:
+        """Return the family, sizes and tokens in short."""
+        (width, height), (resized_w, resized_h) = self.source_size, self.resized_size
+        times = f", {self.frames} times" if self.frames > 1 else ""
+        sizes = f"{width}x{height} as {resized_w}x{resized_h}{times}"
+        return f"Plan({self.family.name}: {sizes}, {self.tokens} tokens, budget: {self.budget})"
+
     def to_source(self, xy: Sequence[float]) -> tuple[float, ...]:
         """Map a point (x, y) or box (x1, y1, x2, y2) from model pixels to source pixels, without clipping or rounding.
 

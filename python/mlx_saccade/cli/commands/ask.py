@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 
-from mlx_saccade.cli import output
+from mlx_saccade.cli import answers_json
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
     add_system_argument,
-    answer_json,
     answer_options,
     images_of,
     load_engine,
@@ -22,7 +21,9 @@ from mlx_saccade.cli.options import (
 from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["JSON_LINES", "add_arguments", "run"]
+
+JSON_LINES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +51,16 @@ def run(options: argparse.Namespace) -> int:
         )
         for chunk in chunks:
             answer = chunk.answer
-            if chunk.text and not options.json:
+            if chunk.text and not (options.json or options.jsonl):
                 progress.stop()
                 print(chunk.text, end="", flush=True)
     assert answer is not None
-    if options.json:
-        output.print_json(answer_json(answer))
+    if options.json or options.jsonl:
+        row = answers_json.answered(options.images, options.text, answer)
+        if options.jsonl:
+            answers_json.print_row(row)
+        else:
+            answers_json.print_document([row])
         print_rejected(answer)
     else:
         print()

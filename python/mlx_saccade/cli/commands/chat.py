@@ -7,12 +7,11 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mlx_saccade.cli import chat_lines, output
+from mlx_saccade.cli import answers_json, chat_lines, output
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
     add_system_argument,
-    answer_json,
     answer_options,
     images_of,
     load_engine,
@@ -25,9 +24,11 @@ from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
-    from mlx_saccade.engine import Engine
+    from mlx_saccade.engine import Answer, Engine
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["JSON_LINES", "add_arguments", "run"]
+
+JSON_LINES = True
 
 HINT = "ask about the images; /help lists the commands, Ctrl-C stops an answer"
 HELP = (
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Chat until the user exits; with `--json`, print one object a line and answer."""
+    """Chat until the user exits; with --json or --jsonl print one object, in one line, for each question."""
     from mlx_saccade.engine import sampling
 
     # Report a wrong option or image at once, not with each question.
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         import readline  # noqa: F401  (line editing)
 
         output.note(HINT)
-    for line in _lines():
+    for line in _lines(options):
         try:
             content = [*images, *_content(options, line)]
             if not any(part["type"] == "text" for part in content):
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
             message = {"role": "user", "content": content}
             reply = _answer(engine, options, [*messages, message])
         except (InputError, FileNotFoundError) as error:
-            output.note(str(error))
+            _report(options, "file" if isinstance(error, OSError) else "input", " ".join(str(error).split()))
             continue
         messages += [message, {"role": "assistant", "content": reply}]
         images = []
@@ -97,7 +98,7 @@ def _content(options: argparse.Namespace, line: str) -> list[dict[str, Any]]:
     command, _, rest = line.partition(" ")
     if line == "/help":
         for text in HELP:
-            output.note(text)
+            output.print_error(text)
         return []
     if command == "/image":
         if not rest.strip():
@@ -115,7 +116,7 @@ def _content(options: argparse.Namespace, line: str) -> list[dict[str, Any]]:
     return content
 
 
-def _lines() -> Iterator[str]:
+def _lines(options: argparse.Namespace) -> Iterator[str]:
     """Yield the user's lines until /quit, the end of input, or Ctrl-C at the prompt."""
     while sys.stdin is not None:
         try:
@@ -125,7 +126,7 @@ def _lines() -> Iterator[str]:
                 print()
             return
         except UnicodeDecodeError:
-            output.note("input: expected UTF-8 text; got other bytes. That line was left out")
+            _report(options, "input", "input: expected UTF-8 text; got other bytes. That line was left out")
             continue
         if line == "/quit":
             return
@@ -133,28 +134,48 @@ def _lines() -> Iterator[str]:
             yield line
 
 
+def _report(options: argparse.Namespace, kind: str, message: str) -> None:
+    """Print an error of one line of input, after which the chat continues."""
+    output.print_error(message)
+    answers_json.print_error(options, kind, message)
+
+
 def _answer(engine: Engine, options: argparse.Namespace, messages: list[dict[str, Any]]) -> str:
     """Print an answer as it comes and return its text; Ctrl-C ends it early."""
-    text, answer = "", None
+    text, answer, as_json = "", None, options.json or options.jsonl
     try:
         with Progress("reading the question") as progress:
             generation = answer_options(options, progress)
             for chunk in engine.stream(messages, budget=options.budget, fit=options.fit, **generation):
                 text, answer = text + chunk.text, chunk.answer
-                if chunk.text and not options.json:
+                if chunk.text and not as_json:
                     progress.stop()
                     print(chunk.text, end="", flush=True)
     except KeyboardInterrupt:
         pass
-    if not options.json:
+    if not as_json:
         print("" if answer is not None else " [stopped]")
         if answer is not None:
             print_places(answer)
     elif answer is not None:
-        print(output.json_text(answer_json(answer)), flush=True)
+        _print_json(options, messages, answer)
         print_rejected(answer)
+    else:
+        answers_json.print_error(options, "interrupted", "interrupted")
     if answer is not None and any(part["type"] == "image" for part in messages[-1]["content"]):
         print_image_notes(answer)
     if options.verbose and answer is not None:
         print_cost(answer)
     return text
+
+
+def _print_json(options: argparse.Namespace, messages: list[dict[str, Any]], answer: Answer) -> None:
+    """Print an answer in one line; its images are those of the whole conversation."""
+    parts = [part for message in messages if isinstance(message["content"], list) for part in message["content"]]
+    images = [part["image"] for part in parts if part["type"] == "image"]
+    question = " ".join(part["text"] for part in messages[-1]["content"] if part["type"] == "text")
+    row = answers_json.answered(images, question, answer)
+    if options.jsonl:
+        answers_json.print_row(row)
+    else:
+        answers_json.print_document([row], indent=None)

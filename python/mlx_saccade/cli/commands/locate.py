@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import files
-from mlx_saccade.cli import output
+from mlx_saccade.cli import answers_json, output
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
-    answer_json,
     answer_options,
     answer_places,
     image_options,
@@ -23,10 +23,14 @@ from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlx_saccade.engine import Answer
     from mlx_saccade.media import LazyImage
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["JSON_LINES", "add_arguments", "run"]
+
+JSON_LINES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,53 +44,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--constrained", action="store_true", help="force the model to write one box inside the image, or none"
     )
+    parser.add_argument(
+        "--fail", action="store_true", help="exit with code 1 if a description is not found (default no)"
+    )
     add_model_arguments(parser)
     add_answer_arguments(parser, max_tokens=256)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the boxes of each description; exit code 0 even without a box."""
+    """Print the boxes of each description; with --fail exit code 1 if one has no place to click, else 0."""
     from mlx_saccade import media
 
     file_format = None if options.save is None else _save_format(options)
     if options.page == "all":
         raise InputError("--page: expected one page; got all. Give its number, since a box belongs to one page")
+    answers: list[Answer] = []
     image = media.LazyImage(options.image, image_options(options))
-    if file_format is None:
-        answers = _locate(options, image)
-    else:
-        with image:  # keeps the pixels that the model reads, to draw on them
-            answers = _locate(options, image)
+    several = options.jsonl and len(options.descriptions) > 1
+    # Used as a context, an image keeps its pixels, here for the next description or for the picture.
+    with image if several or file_format is not None else contextlib.nullcontext():
+        for answer in _locate(options, image):
+            if options.jsonl:
+                answers_json.print_row(_row(options, len(answers), answer))
+            answers.append(answer)
+        if file_format is not None:
             _save(options, image, answers, file_format)
     print_image_notes(answers[0])
     if options.verbose:
         for answer in answers:
             print_cost(answer)
     if options.json:
-        pairs = zip(options.descriptions, answers, strict=True)
-        rows = [{"description": description, **answer_json(answer)} for description, answer in pairs]
-        output.print_json(rows[0] if len(rows) == 1 else {"answers": rows})
-        for answer in answers:
-            print_rejected(answer)
-    else:
+        answers_json.print_document([_row(options, number, answer) for number, answer in enumerate(answers)])
+    elif not options.jsonl:
         _print(options, answers)
-    return 0
+    for answer in answers:
+        print_rejected(answer)
+    hints = [answer.hint for answer in answers if answer.hint is not None and not answer.rejected]
+    for hint in dict.fromkeys(hints):
+        output.note(f"hint: {hint}")
+    return 1 if options.fail and any(answer.click is None for answer in answers) else 0
 
 
-def _locate(options: argparse.Namespace, image: LazyImage) -> list[Answer]:
+def _row(options: argparse.Namespace, number: int, answer: Answer) -> dict[str, Any]:
+    return answers_json.located(options.image, options.descriptions[number], answer)
+
+
+def _locate(options: argparse.Namespace, image: LazyImage) -> Iterator[Answer]:
+    """Yield the answers: with --jsonl each as it comes, else all together, which encodes the image once."""
+    together = [[one] for one in options.descriptions] if options.jsonl else [options.descriptions]
     with Progress("loading the model") as progress:
-        answers: list[Answer] = load_engine(options).locate(
-            image,
-            options.descriptions,
-            budget=options.budget,
-            constrained=options.constrained,
-            fit=options.fit,
-            **answer_options(options, progress),
-        )
-    return answers
+        engine = load_engine(options)
+        for descriptions in together:
+            yield from engine.locate(
+                image,
+                descriptions,
+                budget=options.budget,
+                constrained=options.constrained,
+                fit=options.fit,
+                **answer_options(options, progress),
+            )
 
 
 def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
+    from mlx_saccade.engine import hints
+
     for description, answer in zip(options.descriptions, answers, strict=True):
         places = answer_places(answer)
         if options.point and answer.click is not None:
@@ -95,9 +116,8 @@ def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
             print(f"{description}: no box; the model wrote: {answer.text!r}")
         for values, name in places:
             numbers = ", ".join(f"{value:.0f}" for value in values)
-            label = "" if name in ("", description) else f" (the model's label: {name})"
+            label = "" if not name or hints.is_same_name(name, description) else f" (the model's label: {name})"
             print(f"{description}: {numbers}{label}")
-        print_rejected(answer)
     (width, height), tokens = answers[0].frames[0].source_size, answers[0].frames[0].tokens
     what = "x, y to click" if options.point else "edges x1, y1, x2, y2"
     print(f"{what} in the pixels of the {width} x {height} source")

@@ -41,4 +41,4 @@ def prepared() -> tuple[PreparedImage, ...]:
 
 def frames() -> tuple[FrameInfo, ...]:
     """Return the form in which the model read each image of the latest call of this thread, in order."""
-    return tuple(FrameInfo.of(image.plan, wanted=image.plan.tokens, notes=image.notes) for image in prepared())
+    return tuple(FrameInfo.of(image.plan, notes=image.notes) for image in prepared())

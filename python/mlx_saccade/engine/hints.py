@@ -1,0 +1,83 @@
+"""Say why a description was probably not found, and where an answer is doubtful."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlx_saccade.engine.answer import Answer, FrameInfo
+
+__all__ = ["hint", "is_same_name", "locating"]
+
+# A box with a shorter side than this, in pixels of the model's image, is as small as the error of a good answer.
+_SMALL_BOX = 4.0
+_NOTHING = re.compile(r"(```(json)?)?\s*(\[\s*\]|\{\s*\}|none|null|nothing)?[\s.]*(```)?", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(the|an?)\s+")
+
+
+def is_same_name(one: str, other: str) -> bool:
+    """Return True if two names differ at most in case, spaces, an article or the marks around them."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(name: str) -> str:
+    return _ARTICLE.sub("", " ".join(name.casefold().split()).strip(" .,;:!?'\"`"))
+
+
+def locating(answer: Answer, description: str) -> Answer:
+    """Return the answer about a description, with notes on labels that differ from it and on tiny boxes."""
+    labels = dict.fromkeys(box.label for box in answer.boxes if box.label)
+    notes = [f"the model's label: {label}" for label in labels if not is_same_name(label, description)]
+    if len(answer.frames) == 1:
+        across, down = answer.frames[0].scale
+        sides = [min(box.xywh[2] / across, box.xywh[3] / down) for box in answer.boxes]
+        if any(side < _SMALL_BOX for side in sides):
+            notes.append(f"a box is {min(sides):.2g} pixels wide or high on the model's image; its place is uncertain")
+    return replace(answer, description=description, notes=(*answer.notes, *notes))
+
+
+def hint(answer: Answer) -> str | None:
+    """Return what is known of why a description has no place, in one line; None if it has one."""
+    if answer.description is None or answer.click is not None:
+        return None
+    return " ".join(_reasons(answer))
+
+
+def _reasons(answer: Answer) -> Iterator[str]:
+    if answer.rejected:
+        first = answer.rejected[0]
+        yield f"The model's numbers were rejected: {first.reason}. Another convention may fit them."
+        return
+    if answer.finish == "length":
+        yield f"The answer was cut off after {answer.usage['answer']} tokens. Raise max_tokens."
+        return
+    if _NOTHING.fullmatch(answer.text.strip()):
+        yield "The model answers that there is no such target."
+    elif not any(character.isdigit() for character in answer.text):
+        yield "The model answers in words, without coordinates. It may refuse, or may not be trained to give boxes."
+    else:
+        yield "The text has no coordinates that can be read."
+    if len(answer.frames) == 1:
+        yield from _size_reasons(answer.frames[0])
+
+
+def _size_reasons(frame: FrameInfo) -> Iterator[str]:
+    """Yield how far the image was shrunk, and what shows the model more of it."""
+    (source_w, source_h), (width, height), scale = frame.source_size, frame.processed_size, max(frame.scale)
+    if scale <= 1:
+        yield "The image was not shrunk. Try other words."
+        return
+    token = math.sqrt(width * height * frame.grid_thw[0] / frame.tokens)
+    yield (
+        f"It read {source_w} x {source_h} as {width} x {height}, one pixel for {scale:.2g} of yours. "
+        f"A target under about {token * scale:.0f} px is smaller than a visual token and may be too small."
+    )
+    if frame.tokens_at_cap > frame.tokens:
+        yield f"Try a budget of up to {frame.tokens_at_cap} tokens, or a crop of the image."
+    else:
+        yield "A larger budget is above the checkpoint's cap. Try a crop of the image."

@@ -1,0 +1,213 @@
+"""The JSON of answers and errors, validated by docs/schemas/answer-1.json."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from command_line import run_command, write_picture
+from PIL import Image
+
+import mlx_saccade as saccade
+import mlx_saccade.engine
+from mlx_saccade.cli.__main__ import main
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "answer-1.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+FOUND = "the light window"
+ABSENT = "the tiny purple lock"
+DRAG = "Action: drag(start_box='(500,500)', end_box='(250,250)', seconds=2)"
+MIXED = '[{"point_2d": [10, 20], "label": "a"}, {"bbox_2d": [1, 2, 9, 9], "label": "b"}, {"bbox_2d": [0, 0, 9000, 9]}]'
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("json") / "screen.png"
+    Image.fromarray(saccade.scenes.generate(3, (640, 400)).image).save(path)
+    return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def loaded_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saccade.engine, "load", functools.cache(saccade.engine.load))
+        yield
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]:
+    code = main([str(word) for word in words])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def write(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Let every model write a text."""
+    monkeypatch.setattr(mlx_saccade.engine.runner.StreamDetokenizer, "text", property(lambda _: text, lambda *_: None))
+
+
+def check(value: Any, name: str = "") -> None:
+    """Validate an object, and check that the schema describes each of its fields."""
+    VALIDATOR.validate(value)
+    assert list(unknown_fields(value, SCHEMA["$defs"][name or forms()[value["schema"]]])) == []
+
+
+def forms() -> dict[str, str]:
+    """Return the definition of each form by its value of `schema`."""
+    names = ("answers_document", "answer_line", "error_document")
+    return {SCHEMA["$defs"][name]["properties"]["schema"]["const"]: name for name in names}
+
+
+def unknown_fields(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    schema = resolve(schema)
+    if isinstance(value, list) and "items" in schema:
+        for one in value:
+            yield from unknown_fields(one, schema["items"], f"{path}[]")
+    elif isinstance(value, dict) and "properties" in schema:
+        for name, inner in value.items():
+            if name in schema["properties"]:
+                yield from unknown_fields(inner, schema["properties"][name], f"{path}.{name}")
+            else:
+                yield f"{path}.{name}"
+
+
+def resolve(schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        return resolve(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
+    if "allOf" in schema:
+        parts = [resolve(part) for part in schema["allOf"]] + [{"properties": schema["properties"]}]
+        return {"properties": {name: field for part in parts for name, field in part["properties"].items()}}
+    return schema
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    extra = {"schema": "", "answers": [{"boxes": [{"zzz": 1}]}]}
+    assert list(unknown_fields(extra, {"$ref": "#/$defs/answers_document"})) == [".answers[].boxes[].zzz"]
+
+
+@pytest.mark.parametrize("words", [(FOUND,), (ABSENT,), (FOUND, ABSENT)])
+def test_locate_prints_one_document_or_a_line_for_each_description(
+    words: tuple[str, ...], picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "locate", picture, *words, "--json")
+    assert (code, err.count("generated screens only")) == (0, 0)
+    document = json.loads(out)
+    check(document)
+    assert [row["description"] for row in document["answers"]] == list(words)
+    assert {row["image"] for row in document["answers"]} == {str(picture)}
+    assert [row["found"] for row in document["answers"]] == [word == FOUND for word in words]
+    assert [row["hint"] is None for row in document["answers"]] == [word == FOUND for word in words]
+    lines = [json.loads(line) for line in run(capsys, "locate", picture, *words, "--jsonl")[1].splitlines()]
+    for line, row in zip(lines, document["answers"], strict=True):
+        check(line)
+        same = set(row) - {"timings"}
+        assert {key: line[key] for key in same} == {key: row[key] for key in same}
+
+
+@pytest.mark.parametrize("text", [DRAG, MIXED, "[]", "I cannot help.", '{"bbox_2d": [1, 2', ""])
+@pytest.mark.parametrize("command", ["locate", "ask"])
+def test_every_kind_of_answer_is_described(
+    command: str, text: str, picture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(monkeypatch, text)
+    options = ("--max-tokens", "1", "--convention", "thousandths")
+    document = json.loads(run(capsys, command, picture, "it", "--json", *options)[1])
+    check(document)
+    (row,) = document["answers"]
+    assert row["text"] == text
+    if text == MIXED:
+        assert [len(row[name]) for name in ("points", "boxes", "rejected")] == [1, 1, 1]
+    if command == "ask":
+        assert (row["images"], row["question"], row["hint"]) == ([str(picture)], "it", None)
+
+
+def test_ask_takes_no_or_several_images(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for images in ((), (picture, picture)):
+        line = json.loads(run(capsys, "ask", *images, "hello", "--jsonl", "--max-tokens", "2")[1])
+        check(line)
+        assert line["images"] == [str(image) for image in images]
+        assert len(line["frames"]) == len(images)
+
+
+@pytest.mark.parametrize("option", ["--json", "--jsonl"])
+def test_chat_prints_a_line_for_each_question_errors_included(
+    option: str, picture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = f"what is this?\nand\xff\n{'word ' * 40_000}\nand now?\n".encode("latin-1")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(said), "utf-8", line_buffering=True))
+    code, out, err = run(capsys, "chat", picture, option, "--max-tokens", "2", "--quiet")
+    objects = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    for value in objects:
+        check(value)
+    errors = [value["error"] for value in objects if "error" in value]
+    assert [error["kind"] for error in errors][-1] == "input"
+    assert len(err.splitlines()) == len(errors)
+    rows = [row for value in objects for row in (value.get("answers") or [value]) if "error" not in row]
+    assert [row["images"] for row in rows] == [[str(picture)]] * len(rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "source"),
+    [
+        (("locate", "nothere.png", "x"), "file", "nothere.png"),
+        (("ask", "nothere.png", "x"), "file", "nothere.png"),
+        (("plan", "nothere.png"), "file", "nothere.png"),
+        (("sizes", "640x480", "big"), "input", None),
+        (("plan", "640x480", "--nonsense"), "usage", None),
+        (("sweep", "--budgets", "x"), "input", "--budgets"),
+        (("nonsense",), "usage", None),
+        (("locate",), "usage", None),
+    ],
+)
+def test_an_error_of_any_command_is_an_object_on_standard_output(
+    words: tuple[str, ...], kind: str, source: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, *words, "--json")
+    value = json.loads(out)
+    check(value)
+    assert (code, value["error"]["kind"], value["error"].get("input")) == (2, kind, source)
+    assert err.splitlines()[-1].endswith(value["error"]["message"])
+    assert run(capsys, *words)[1] == ""
+
+
+def test_json_and_json_lines_exclude_one_another(picture: Path) -> None:
+    result = run_command("locate", str(picture), "x", "--json", "--jsonl")
+    assert result.returncode == 2
+    assert "not allowed with" in json.loads(result.stdout)["error"]["message"]
+    assert run_command("plan", "640x480", "--jsonl").returncode == 2
+
+
+def test_after_two_dashes_the_word_is_no_option(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "locate", "--", "nothere.png", "--json")
+    assert (code, out) == (2, "")
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--jsonl",)])
+def test_fail_is_exit_code_1_if_any_description_is_not_found(
+    form: tuple[str, ...], picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "locate", picture, FOUND, *form, "--fail")[0] == 0
+    assert run(capsys, "locate", picture, FOUND, ABSENT, *form, "--fail")[0] == 1
+    assert run(capsys, "locate", picture, FOUND, ABSENT, *form)[0] == 0
+
+
+def test_quiet_prints_the_result_and_errors_only(tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "noise.png")
+    loud = run_command("locate", str(picture), ABSENT)
+    assert "hint: The model answers" in loud.stderr
+    assert loud.stderr.count("generated screens only") == 1
+    quiet = run_command("locate", str(picture), ABSENT, "--quiet")
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    assert quiet.stdout.splitlines()[0] == loud.stdout.splitlines()[0]
+    missing = run_command("locate", "nothere.png", "x", "--quiet")
+    assert (missing.returncode, len(missing.stderr.splitlines())) == (2, 1)
+    both = run_command("locate", str(picture), "x", "--quiet", "--verbose")
+    assert (both.returncode, len(both.stderr.splitlines())) == (2, 1)

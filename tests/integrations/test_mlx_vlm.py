@@ -1,93 +1,366 @@
-"""The stand-in for mlx-vlm's image processor, against an object of that shape (tests/long has the real one)."""
+"""mlx-vlm's image preparation and its hooks, against stand-ins of its modules (tests/long has the real ones)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import SimpleNamespace
+import gc
+import importlib.util
+import sys
+import types
+import weakref
+from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
 import numpy as np
 import pytest
+from mlx_vlm_modules import StandInImages, StandInModel, StandInProcessor
 from PIL import Image
 
 import mlx_saccade as saccade
 from mlx_saccade.errors import InputError
-from mlx_saccade.integrations import mlx_vlm
+from mlx_saccade.integrations import mlx_vlm as fast
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (300, 500, 3), dtype=np.uint8)
-MODEL = SimpleNamespace(config=SimpleNamespace(model_type="qwen2_5_vl"))
+PROMPT = "Locate it."
 
 
 @pytest.fixture
-def processor() -> Iterator[SimpleNamespace]:
-    original = SimpleNamespace(
-        patch_size=14, merge_size=2, temporal_patch_size=2, min_pixels=3136, max_pixels=12845056, own="kept"
+def shot(tmp_path: Path) -> str:
+    path = tmp_path / "shot.png"
+    Image.fromarray(PIXELS).save(path)
+    return str(path)
+
+
+def grids(inputs: Any) -> list[list[int]]:
+    return inputs["image_grid_thw"].tolist()
+
+
+def grid(budget: Any, size: tuple[int, int] = (500, 300), **limits: Any) -> list[int]:
+    return list(saccade.plan(size, budget=budget, **limits).grid_thw)
+
+
+@pytest.mark.usefixtures("upstream")
+class TestPreparation:
+    def test_images_become_what_the_plan_says(self, model: Any, processor: Any) -> None:
+        fast.enable(model, processor, budget=64)
+        small, large = PIXELS[:60, :60], PIXELS
+        inputs = processor.image_processor([Image.fromarray(small), [large]])
+        plans = [saccade.plan((60, 60), budget=64), saccade.plan((500, 300), budget=64)]
+        assert grids(inputs) == [list(plan.grid_thw) for plan in plans]
+        expected = [
+            saccade.patchify(image, plan, layout="reference") for image, plan in zip((small, large), plans, strict=True)
+        ]
+        assert np.array_equal(inputs["pixel_values"], np.concatenate(expected))
+        assert processor.image_processor.num_image_tokens(300, 500) == plans[1].tokens
+
+    def test_channels_first_arrays_are_mlx_vlms_habit(self, model: Any, processor: Any) -> None:
+        fast.enable(model, processor)
+        first = processor.image_processor(np.ascontiguousarray(PIXELS.transpose(2, 0, 1)))
+        assert np.array_equal(first["pixel_values"], processor.image_processor(PIXELS)["pixel_values"])
+        other = processor.image_processor(mx.array(PIXELS.transpose(2, 0, 1)))
+        assert np.array_equal(first["pixel_values"], other["pixel_values"])
+
+    def test_the_default_is_never_the_checkpoints_16384(self, model: Any, processor: Any) -> None:
+        fast.enable(model, processor)
+        assert processor.image_processor.num_image_tokens(2160, 3840) == 1222
+        fast.enable(model, processor, budget="checkpoint")
+        assert processor.image_processor.num_image_tokens(2160, 3840) == 10549
+
+    def test_transparency_of_a_path_is_blended_as_our_reader_does(
+        self, upstream: Any, model: Any, processor: Any, tmp_path: Path
+    ) -> None:
+        pixels = np.dstack([PIXELS, np.zeros(PIXELS.shape[:2], np.uint8)])
+        Image.fromarray(pixels).save(tmp_path / "clear.png")
+        fast.enable(model, processor, budget=64)
+        for source in (str(tmp_path / "clear.png"), Image.fromarray(pixels)):
+            inputs = upstream.utils.prepare_inputs(processor, images=[source], prompts=PROMPT)
+            plan = saccade.plan((500, 300), budget=64)
+            white = saccade.patchify(np.full_like(PIXELS, 255), plan, layout="reference")
+            assert np.array_equal(inputs["pixel_values"], white)
+
+    def test_resize_shape_fits_the_image_as_mlx_vlm_does(
+        self, upstream: Any, model: Any, processor: Any, shot: str
+    ) -> None:
+        fast.enable(model, processor)
+        inputs = upstream.utils.prepare_inputs(processor, images=[shot], prompts=PROMPT, resize_shape=(250, 250))
+        fitted = Image.fromarray(PIXELS).resize((250, 150))
+        plan = saccade.plan((250, 150))
+        assert np.array_equal(inputs["pixel_values"], saccade.patchify(fitted, plan, layout="reference"))
+        assert fast.frames()[0].source_size == (500, 300)
+
+    def test_mistakes_name_what_is_wrong(self, model: Any, processor: Any) -> None:
+        fast.enable(model, processor)
+        with pytest.raises(InputError, match="resized_height without resized_width"):
+            processor.image_processor(PIXELS, resized_height=56)
+        with pytest.raises(InputError, match="sharpness"):
+            processor.image_processor(PIXELS, sharpness=1)
+        with pytest.raises(InputError, match="images: expected at least one image"):
+            processor.image_processor([])
+        with pytest.raises(InputError, match=r"expected a part with one of"):
+            processor.image_processor([{"type": "image"}])
+        with pytest.raises(FileNotFoundError):
+            processor.image_processor(["gone.png"])
+
+
+class TestBudgets:
+    def test_the_most_specific_level_wins(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
+        fast.enable(model, processor, budget=64)
+        generate = upstream.generate
+        assert grids(generate(model, processor, PROMPT, image=[shot])) == [grid(64)]
+        assert grids(generate(model, processor, PROMPT, image=[shot], budget=16)) == [grid(16)]
+        assert grids(generate(model, processor, PROMPT, image=[shot], max_pixels=20 * 784)) == [grid(20)]
+        part = {"type": "image", "image": shot, "budget": 100}
+        assert grids(generate(model, processor, PROMPT, image=[part, shot], budget=16)) == [grid(100), grid(16)]
+        assert grids(generate(model, processor, PROMPT, image=[shot])) == [grid(64)]
+
+    @pytest.mark.parametrize(
+        ("options", "budget"),
+        [
+            ({"max_tokens": 30}, 30),
+            ({"max_pixels": 30 * 784}, 30),
+            ({"detail": "low"}, 256),
+            ({"detail": "auto"}, 16),
+            ({"budget": "checkpoint"}, "checkpoint"),
+        ],
     )
-    yield SimpleNamespace(image_processor=original)
-    mlx_vlm.disable()
+    def test_a_part_takes_every_spelling(
+        self, upstream: Any, model: Any, processor: Any, shot: str, options: Any, budget: Any
+    ) -> None:
+        fast.enable(model, processor, budget=16)
+        part = {"type": "image_url", "image_url": {"url": shot, **options}}
+        assert grids(upstream.generate(model, processor, PROMPT, image=part)) == [grid(budget)]
+
+    def test_a_lower_limit_enlarges(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
+        fast.enable(model, processor, budget=400)
+        inputs = upstream.generate(model, processor, PROMPT, image=[shot], min_pixels=300 * 784)
+        assert grids(inputs) == [grid(400, min_tokens=300)]
+
+    def test_contradictions_are_errors(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
+        fast.enable(model, processor)
+        with pytest.raises(InputError, match="budget and max_pixels limit the same"):
+            upstream.generate(model, processor, PROMPT, image=[shot], budget=64, max_pixels=50000)
+        part = {"image_url": {"url": shot, "budget": 5}, "budget": 6}
+        with pytest.raises(InputError, match="budget stands in the part and in its image_url"):
+            upstream.generate(model, processor, PROMPT, image=[part])
+
+    def test_a_budget_above_the_checkpoints_cap_is_said_once(self, upstream: Any, model: Any, processor: Any) -> None:
+        processor.image_processor.max_pixels = 50 * 784
+        fast.enable(model, processor, budget=100)
+        with pytest.warns(UserWarning, match="100 tokens is above the checkpoint's own cap, 50 tokens") as said:
+            for _ in range(2):
+                upstream.generate(model, processor, PROMPT, image=[PIXELS])
+        assert len(said) == 1
+
+    @pytest.mark.usefixtures("upstream")
+    def test_the_budget_of_a_small_image_says_nothing(
+        self, model: Any, processor: Any, recwarn: pytest.WarningsRecorder
+    ) -> None:
+        processor.image_processor.max_pixels = 200 * 784
+        fast.enable(model, processor, budget=1000)
+        processor.image_processor([PIXELS[:56, :56]])
+        assert not recwarn.list
+
+    @pytest.mark.parametrize("url", ["shot.png", "https://host/a.png?x=1", "data:image/png;base64,AAAA"])
+    def test_a_url_carries_a_parts_limits(self, url: str) -> None:
+        from mlx_saccade.integrations.mlx_vlm import budgets
+
+        options = {"budget": 400, "detail": "low"}
+        marked = budgets.mark(url, options)
+        assert marked != url
+        assert marked.startswith("data:image/") == url.startswith("data:image/")
+        assert budgets.unmark(marked) == (url, options)
+        assert budgets.unmark(url) == (url, {})
+        assert budgets.mark(url, {}) == url
+
+    def test_another_family_gets_a_url_without_limits(self, upstream: Any, shot: str) -> None:
+        from mlx_saccade.integrations.mlx_vlm import budgets
+
+        fast.enable(budget=64)
+        image = upstream.utils.process_image(budgets.mark(shot, {"budget": 9}), None, StandInImages())
+        assert np.array_equal(np.asarray(image), PIXELS)
 
 
-def test_images_become_what_the_plan_says(processor: SimpleNamespace) -> None:
-    mlx_vlm.enable(MODEL, processor, budget=64)
-    small, large = PIXELS[:60, :60], PIXELS
-    made = processor.image_processor([Image.fromarray(small), [large]])
-    plans = [saccade.plan((60, 60), budget=64), saccade.plan((500, 300), budget=64)]
-    assert made["image_grid_thw"].tolist() == [list(plan.grid_thw) for plan in plans]
-    expected = [
-        saccade.patchify(image, plan, layout="reference") for image, plan in zip((small, large), plans, strict=True)
-    ]
-    assert np.array_equal(made["pixel_values"], np.concatenate(expected))
-    assert processor.image_processor.num_image_tokens(300, 500) == plans[1].tokens
+class TestFrames:
+    def test_frames_are_those_of_the_latest_call(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
+        fast.enable(model, processor, budget=64)
+        upstream.generate(model, processor, PROMPT, image=[shot, PIXELS[:60, :60]])
+        first, second = fast.frames()
+        plan = saccade.plan((500, 300), budget=64)
+        assert (first.source_size, first.processed_size) == ((500, 300), plan.resized_size)
+        assert (first.tokens, first.scale) == (plan.tokens, plan.scale)
+        assert second.source_size == (60, 60)
+        upstream.generate(model, processor, PROMPT)
+        assert fast.frames() == ()
+
+    def test_frames_of_a_batch_come_in_the_callers_order(self, upstream: Any, model: Any, processor: Any) -> None:
+        fast.enable(model, processor, budget=64)
+        sides = (100, 60, 100, 80, 60)
+        images = [Image.fromarray(PIXELS[:side, : side + 7]) for side in sides]
+        upstream.batch_generate(model, processor, images=images, prompts=[PROMPT] * 5, budget=9)
+        assert [frame.source_size for frame in fast.frames()] == [(side + 7, side) for side in sides]
+        assert all(frame.tokens <= 9 for frame in fast.frames())
+
+    def test_a_failed_batch_leaves_the_next_call_alone(self, upstream: Any, model: Any, processor: Any) -> None:
+        fast.enable(model, processor, budget=64)
+        images = [Image.fromarray(PIXELS[:100]), Image.fromarray(PIXELS[:60])]
+        with pytest.raises(TypeError, match="temperature"):
+            upstream.batch_generate(model, processor, images=images, prompts=[PROMPT] * 2, temperature=0)
+        upstream.batch_generate(model, processor, images=images[:1], prompts=[PROMPT])
+        assert [frame.source_size for frame in fast.frames()] == [(500, 100)]
+
+    def test_a_batch_takes_parts(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
+        fast.enable(model, processor, budget=64)
+        images = [shot, {"image": shot, "budget": 16}, shot]
+        upstream.batch_generate(model, processor, images=images, prompts=[PROMPT] * 3)
+        tokens = [saccade.plan((500, 300), budget=budget).tokens for budget in (64, 16, 64)]
+        assert [frame.tokens for frame in fast.frames()] == tokens
+
+    def test_an_answer_is_read_in_source_pixels(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
+        fast.enable(model, processor, budget=64)
+        upstream.generate(model, processor, PROMPT)
+        with pytest.raises(InputError, match="expected a call with an image"):
+            fast.read('[{"bbox_2d": [1, 2, 3, 4]}]')
+        upstream.generate(model, processor, PROMPT, image=[shot])
+        plan = saccade.plan((500, 300), budget=64)
+        grounded = fast.read('[{"bbox_2d": [28, 28, 56, 84], "label": "it"}]')
+        assert grounded.boxes[0].xyxy == pytest.approx(plan.to_source((28, 28, 56, 84)))
+        assert grounded.click == pytest.approx(plan.to_source((42, 56)))
+
+    def test_several_images_need_to_be_told_apart(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
+        fast.enable(model, processor, budget=64)
+        upstream.generate(model, processor, PROMPT, image=[shot, shot])
+        assert fast.read("[28, 28, 56, 84]").boxes
+        upstream.generate(model, processor, PROMPT, image=[shot, PIXELS[:60]])
+        with pytest.raises(InputError, match="image: expected 0 to 1"):
+            fast.read("[28, 28, 56, 84]")
+        assert fast.read("[28, 28, 56, 50]", image=1).boxes
+        with pytest.raises(InputError, match="image: expected 0 to 1; got 2"):
+            fast.read("[28, 28, 56, 84]", image=2)
 
 
-def test_channels_first_arrays_are_mlx_vlms_habit(processor: SimpleNamespace) -> None:
-    mlx_vlm.enable(MODEL, processor)
-    first = processor.image_processor(np.ascontiguousarray(PIXELS.transpose(2, 0, 1)))
-    assert np.array_equal(first["pixel_values"], processor.image_processor(PIXELS)["pixel_values"])
-    other = processor.image_processor(mx.array(PIXELS.transpose(2, 0, 1)))
-    assert np.array_equal(first["pixel_values"], other["pixel_values"])
+def contents() -> dict[tuple[str, str], Any]:
+    """Return each attribute of each module, and of the classes that are hooked."""
+    modules = [module for name, module in sys.modules.items() if f"{name}.".startswith("mlx_vlm.")]
+    owners = [*modules, sys.modules["mlx_vlm.generate.common"].PromptCacheState]
+    return {(owner.__name__, name): value for owner in owners for name, value in vars(owner).items()}
 
 
-def test_limits_of_a_call_go_before_the_budget_and_do_not_stick(processor: SimpleNamespace) -> None:
-    mlx_vlm.enable(MODEL, processor, budget=64)
-    before = processor.image_processor(PIXELS)["image_grid_thw"].tolist()
-    capped = processor.image_processor(PIXELS, max_pixels=16 * 784)["image_grid_thw"].tolist()
-    assert np.prod(capped) // 4 <= 16 < np.prod(before) // 4
-    assert processor.image_processor(PIXELS)["image_grid_thw"].tolist() == before
+class TestSwitch:
+    def test_disable_restores_every_attribute(self, upstream: Any, model: Any, processor: Any) -> None:
+        before = contents(), dict(vars(processor)), dict(vars(model)), type(model.vision_tower)
+        fast.enable(model, processor)
+        fast.enable(budget=9)
+        loaded = upstream.load("qwen2_vl")
+        fast.enable(model, processor, budget=9)
+        assert contents() != before[0]
+        assert len(fast.status().models) == 2
+        assert vars(processor) != before[1]
+        fast.disable()
+        after = contents(), dict(vars(processor)), dict(vars(model)), type(model.vision_tower)
+        assert all(after[0][key] is value for key, value in before[0].items())
+        assert after[1:] == before[1:]
+        assert after[0].keys() == before[0].keys()
+        assert not fast.status().enabled
+        fast.disable()
+        assert type(loaded[1].image_processor) is StandInImages
 
+    def test_later_models_are_enabled_as_they_are_loaded(self, upstream: Any) -> None:
+        fast.enable(budget=64)
+        model, processor = upstream.load("qwen2_5_vl")
+        assert processor.image_processor.budget == 64
+        assert fast.status().models == (fast.EnabledModel("qwen2_5_vl", 64),)
+        other, other_processor = upstream.load("llava")
+        assert type(other_processor.image_processor) is StandInImages
+        fast.disable()
+        assert type(processor.image_processor) is StandInImages
+        assert type(upstream.load("qwen2_5_vl")[1].image_processor) is StandInImages
+        del model, other
 
-def test_the_default_is_never_the_checkpoints_16384(processor: SimpleNamespace) -> None:
-    mlx_vlm.enable(MODEL, processor)
-    assert processor.image_processor.num_image_tokens(2160, 3840) == 1222
-    mlx_vlm.enable(MODEL, processor, budget="checkpoint")
-    assert processor.image_processor.num_image_tokens(2160, 3840) == 10549
+    def test_a_processor_that_load_did_not_ask_for_is_left_alone(self, upstream: Any) -> None:
+        fast.enable(budget=64)
+        assert type(upstream.utils.load_processor("qwen2_5_vl").image_processor) is StandInImages
 
+    def test_a_checkpoint_with_other_numbers_is_left_to_mlx_vlm(
+        self, upstream: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(StandInImages, "image_mean", [0.5, 0.5, 0.5], raising=False)
+        fast.enable(budget=64)
+        with pytest.warns(UserWarning, match="image_mean"):
+            _, processor = upstream.load("qwen2_5_vl")
+        assert type(processor.image_processor) is StandInImages
 
-def test_disable_gives_back_the_original(processor: SimpleNamespace) -> None:
-    original = processor.image_processor
-    mlx_vlm.enable(MODEL, processor)
-    mlx_vlm.enable(MODEL, processor, budget=9)
-    assert processor.image_processor is not original
-    assert processor.image_processor.own == "kept"
-    mlx_vlm.disable()
-    assert processor.image_processor is original
-    mlx_vlm.disable()
+    def test_a_budget_that_a_later_model_cannot_keep_is_an_error(
+        self, upstream: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(StandInImages, "patch_size", 16)
+        fast.enable(budget=9)
+        with pytest.raises(InputError, match="9 tokens is below the least of qwen3-vl, 64 tokens"):
+            upstream.load("qwen3_vl")
 
+    def test_a_context_manager_disables_at_its_end(self, upstream: Any, model: Any, processor: Any) -> None:
+        before = contents()
+        with fast.enable(budget=64) as enabled:
+            assert "every later model at a budget of 64 tokens" in repr(enabled)
+            with fast.enable(model, processor, budget=32):
+                assert fast.status().models == (fast.EnabledModel("qwen2_5_vl", 32),)
+            assert type(processor.image_processor) is StandInImages
+            assert fast.status().later_models
+        assert contents() == before
+        assert str(fast.status()) == "mlx-saccade in mlx-vlm: disabled"
 
-def test_mistakes_are_said_when_enabling(processor: SimpleNamespace) -> None:
-    original = processor.image_processor
-    with pytest.raises(InputError, match="llava"):
-        mlx_vlm.enable(SimpleNamespace(config=SimpleNamespace(model_type="llava")), processor)
-    with pytest.raises(InputError, match="patch_size"):
-        mlx_vlm.enable(MODEL, SimpleNamespace(image_processor=SimpleNamespace(patch_size=16)))
-    with pytest.raises(InputError, match="budget"):
-        mlx_vlm.enable(MODEL, processor, budget=0)
-    assert processor.image_processor is original
+    def test_enabling_twice_is_harmless(self, upstream: Any, model: Any, processor: Any) -> None:
+        original = processor.image_processor
+        fast.enable(model, processor)
+        hooks = fast.status().hooks
+        fast.enable(model, processor, budget=9)
+        assert fast.status().hooks == hooks
+        assert processor.image_processor.own == "kept"
+        assert processor.image_processor.original is original
+        fast.disable()
+        assert processor.image_processor is original
 
+    def test_the_replacement_passes_for_its_original(self, upstream: Any, model: Any, processor: Any) -> None:
+        fast.enable(model, processor)
+        assert isinstance(processor.image_processor, StandInImages)
+        assert isinstance(processor.image_processor, fast.ImageProcessor)
 
-def test_unknown_options_are_named(processor: SimpleNamespace) -> None:
-    mlx_vlm.enable(MODEL, processor)
-    with pytest.raises(InputError, match="resized_height"):
-        processor.image_processor(PIXELS, resized_height=56)
-    with pytest.raises(InputError, match="images: expected at least one image"):
-        processor.image_processor([])
+    @pytest.mark.usefixtures("upstream")
+    def test_a_dropped_model_is_freed(self) -> None:
+        model, processor = StandInModel(), StandInProcessor()
+        fast.enable(model, processor)
+        gone = weakref.ref(model), weakref.ref(processor)
+        del model, processor
+        gc.collect()
+        assert gone[0]() is gone[1]() is None
+        assert fast.status().models == ()
+
+    def test_mistakes_are_said_when_enabling(self, upstream: Any, model: Any, processor: Any) -> None:
+        before = contents()
+        original = processor.image_processor
+        with pytest.raises(InputError, match="llava"):
+            fast.enable(StandInModel("llava"), processor)
+        with pytest.raises(InputError, match="patch_size"):
+            fast.enable(model, types.SimpleNamespace(image_processor=types.SimpleNamespace(patch_size=16)))
+        with pytest.raises(InputError, match="budget"):
+            fast.enable(model, processor, budget=0)
+        with pytest.raises(InputError, match="budget"):
+            fast.enable(budget=0)
+        with pytest.raises(InputError, match="expected a model and its processor, or neither"):
+            fast.enable(model)
+        assert processor.image_processor is original
+        assert contents() == before
+
+    def test_an_untested_version_is_an_error_with_an_override(self, upstream: Any, model: Any, processor: Any) -> None:
+        for version in ("0.7.5", "0.8.0", "0.7.11.dev1"):
+            sys.modules["mlx_vlm.version"].__version__ = version  # type: ignore[attr-defined]
+            with pytest.raises(InputError, match=rf"expected 0.7.6 to 0.7.10.*got {version}.*any_version"):
+                fast.enable(model, processor)
+            fast.enable(model, processor, any_version=True)
+            assert fast.status().version == version
+            fast.disable()
+
+    def test_without_mlx_vlm_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delitem(sys.modules, "mlx_vlm", raising=False)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(InputError, match=r"pip install 'mlx-saccade\[mlx-vlm\]'"):
+            fast.enable()

@@ -2,93 +2,162 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlx_saccade import families, media
+from mlx_saccade import families
 from mlx_saccade.cache import keys
 from mlx_saccade.errors import InputError
-from mlx_saccade.integrations.mlx_vlm.frames import PreparedImage, record
-from mlx_saccade.media import arrays
-from mlx_saccade.preprocess.patchify import patchify
-from mlx_saccade.preprocess.plan import Plan, plan
+from mlx_saccade.integrations.mlx_vlm import budgets, prepared
+from mlx_saccade.integrations.mlx_vlm.decoding import ImagePart, image_part
+from mlx_saccade.integrations.mlx_vlm.prepared import PreparedImage
+from mlx_saccade.preprocess import limits
+from mlx_saccade.preprocess.patchify import patchify, resize
+from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["ImageProcessor"]
 
-_LIMITS = ("min_pixels", "max_pixels")
-
 
 class ImageProcessor:
-    """A replacement for mlx-vlm's image processor, which passes unknown attributes on to it."""
+    """A replacement for mlx-vlm's image processor, which passes unknown attributes on to it.
+
+    It reports the class of the original, so that `save_pretrained` writes what it writes without the replacement.
+    """
 
     def __init__(self, original: Any, family: families.Family, budget: int | str | None) -> None:
         """Wrap an image processor; `budget` is as in `mlx_saccade.plan`."""
         self.original = original
         self.family = family
         self.budget = budget
+        self._level = limits.read(budget, "budget")
+        self._said_cap = False
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """Return the class of the original: `isinstance` of transformers and mlx-vlm asks for it."""
+        return type(self.original)
 
     def __getattr__(self, name: str) -> Any:
         if name == "original":  # a copy without attributes yet would recurse forever
             raise AttributeError(name)
         return getattr(self.original, name)
 
-    def plan(self, size: tuple[int, int], **limits: Any) -> Plan:
+    @property
+    def checkpoint_pixels(self) -> tuple[int, int]:
+        """Return (min_pixels, max_pixels) of the checkpoint."""
+        return int(self.original.min_pixels), int(self.original.max_pixels)
+
+    def plan(self, size: tuple[int, int], *levels: limits.PixelLimits, **arguments: Any) -> Plan:
         """Return the plan of an image size.
 
         Args:
             size: (width, height) in pixels.
-            limits: `min_pixels` and `max_pixels` of one call; they take precedence over the budget, as mlx-vlm's
-                callers expect.
+            levels: limits that win over those of the call's arguments, the most specific first.
+            arguments: limits of the call: `budgets.ARGUMENTS`. They win over the budget of `enable`.
 
         Raises:
-            InputError: another limit is given, or the budget cannot be used.
+            InputError: an argument is unknown, or the budget cannot be used.
         """
-        options = {name: value for name, value in limits.items() if value is not None}
-        unknown = sorted(set(options) - set(_LIMITS))
-        if unknown:
-            raise InputError(
-                f"limits: expected min_pixels or max_pixels; got {', '.join(unknown)}. Or set the budget of enable()"
-            )
-        own = (int(self.original.min_pixels), int(self.original.max_pixels))
-        if not options:
-            return plan(size, family=self.family, budget=self.budget, checkpoint_pixels=own)
-        pixels = (options.get("min_pixels", own[0]), options.get("max_pixels", own[1]))
-        return plan(size, family=self.family, budget="checkpoint", checkpoint_pixels=pixels)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        call = budgets.arguments_limits(given, self.checkpoint_pixels)
+        plan = limits.choose(size, self.family, (*levels, call, self._level), self.checkpoint_pixels)
+        self._say_cap(plan)
+        return plan
 
-    def __call__(self, images: Any, **limits: Any) -> dict[str, NDArray[Any]]:
-        """Prepare images for mlx-vlm's model.
+    def __call__(self, images: Any, **arguments: Any) -> dict[str, NDArray[Any]]:
+        """Prepare images for mlx-vlm's model, and record them for `frames`.
 
         Args:
-            images: one image or a (nested) list of images that `mlx_saccade.media.open_image` takes; an array whose
-                first axis has length 3 is channels first, as in mlx-vlm.
-            limits: as in `plan`.
+            images: one image or a (nested) list of images that `decoding.image_part` takes.
+            arguments: as in `plan`.
 
         Returns:
             pixel_values, float32 [patches of all images, 3 * temporal_patch_size * patch_size ** 2], and
             image_grid_thw, int64 [images, 3].
+
+        Raises:
+            InputError: an image or an argument cannot be used.
         """
-        values, grids, records = [], [], []
-        for image in _flat(images):
-            frame = media.open_image(_channels_last(image))
-            image_plan = self.plan(frame.source_size, **limits)
-            values.append(patchify(frame, image_plan, layout="reference"))
-            grids.append(image_plan.grid_thw)
-            records.append(PreparedImage(image_plan, keys.content(values[-1], image_plan.grid_thw, b""), frame.notes))
-        if not values:
+        parts = [image_part(image) for image in _flat(images)]
+        if not parts:
             raise InputError("images: expected at least one image; got none. Leave it out for a text prompt")
-        record(tuple(records))
-        return {"pixel_values": np.concatenate(values), "image_grid_thw": np.array(grids, dtype=np.int64)}
+        request, identity = prepared.server_request(), _identity(self, parts, arguments)
+        if request is not None and identity in request.patches:
+            values, records = request.patches.pop(identity)  # handed over: nobody asks a third time
+        else:
+            values, records = self._prepare(parts, arguments)
+            if request is not None and identity is not None:
+                request.patches[identity] = values, records
+        prepared.record(records)
+        return values
 
-    def preprocess(self, images: Any, **limits: Any) -> dict[str, NDArray[Any]]:
+    def preprocess(self, images: Any, **arguments: Any) -> dict[str, NDArray[Any]]:
         """Prepare images, as `__call__`."""
-        return self(images, **limits)
+        return self(images, **arguments)
 
-    def num_image_tokens(self, height: int, width: int, **limits: Any) -> int:
+    def num_image_tokens(self, height: int, width: int, **arguments: Any) -> int:
         """Return the visual tokens of an image size in pixels."""
-        return self.plan((width, height), **limits).tokens
+        return self.plan((width, height), **arguments).tokens
+
+    def _prepare(
+        self, parts: Sequence[ImagePart], arguments: dict[str, Any]
+    ) -> tuple[dict[str, NDArray[Any]], tuple[PreparedImage, ...]]:
+        pixels: list[Any] = []
+        plans, records = [], []
+        for part in parts:
+            image, size, source_size = _pixels(part)
+            plan = self.plan(size, part.limits, *budgets.request_levels(), **arguments)
+            pixels.append(image)
+            plans.append(plan)
+            of_source = replace(plan, source_size=source_size)
+            records.append(PreparedImage(of_source, _key(part, of_source), part.notes))
+        values = patchify(pixels, plans, layout="reference")
+        for part in parts:
+            part.release()
+        grids = np.array([plan.grid_thw for plan in plans], dtype=np.int64)
+        return {"pixel_values": values, "image_grid_thw": grids}, tuple(records)
+
+    def _say_cap(self, plan: Plan) -> None:
+        cap = self.checkpoint_pixels[1]
+        if not self._said_cap and plan.max_pixels > cap and plan.resized_size[0] * plan.resized_size[1] > cap:
+            self._said_cap = True
+            area = self.family.factor**2
+            warnings.warn(
+                f"mlx-saccade: a budget of {plan.budget} is above the checkpoint's own cap, {cap // area} tokens; "
+                "answers may get worse. Give a lower budget",
+                stacklevel=2,
+            )
+
+
+def _pixels(part: ImagePart) -> tuple[Any, tuple[int, int], tuple[int, int]]:
+    """Return the decoded image, fitted into `resize_shape` as mlx-vlm does it, its size, and the size of the source."""
+    frame = part.frame()
+    width, height = frame.source_size
+    if part.resize_shape is None:
+        return frame, (width, height), (width, height)
+    ratio = min(part.resize_shape[0] / width, part.resize_shape[1] / height)
+    size = max(1, int(width * ratio)), max(1, int(height * ratio))
+    return resize(frame, size), size, (width, height)
+
+
+def _key(part: ImagePart, plan: Plan) -> bytes:
+    fitted = repr(part.resize_shape).encode()
+    if part.encoded is None:
+        return keys.content(part.frame().stored, plan.grid_thw, fitted)
+    return keys.planned(part.encoded.data, part.options.pixel_options, plan, fitted)
+
+
+def _identity(processor: ImageProcessor, parts: Sequence[ImagePart], arguments: dict[str, Any]) -> str | None:
+    """Return a name of a preparation, equal for equal ones of one request; None for images without a name."""
+    names = [part.identity for part in parts]
+    if None in names:
+        return None
+    return repr((id(processor), names, budgets.request_levels(), sorted(arguments.items())))
 
 
 def _flat(images: Any) -> Iterable[Any]:
@@ -97,12 +166,3 @@ def _flat(images: Any) -> Iterable[Any]:
             yield from _flat(image)
     else:
         yield images
-
-
-def _channels_last(image: Any) -> Any:
-    if not arrays.is_array(image):
-        return image
-    array = arrays.as_numpy(image)
-    if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] not in (1, 3, 4):
-        return np.ascontiguousarray(array.transpose(1, 2, 0))
-    return array

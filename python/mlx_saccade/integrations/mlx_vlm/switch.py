@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
 
 from mlx_saccade import families
 from mlx_saccade.errors import InputError
-from mlx_saccade.integrations.mlx_vlm import guard, vision
+from mlx_saccade.integrations.mlx_vlm import guard, upstream, vision
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor
 
-__all__ = ["FAMILIES", "disable", "enable", "hooks"]
+__all__ = ["FAMILIES", "Enabled", "EnabledModel", "Status", "disable", "enable", "status"]
+
+Budget = int | str | None
 
 FAMILIES = {
     "qwen2_vl": "qwen2-vl",
@@ -22,41 +32,267 @@ FAMILIES = {
 }
 """mlx-vlm's model types, and the family whose geometry and arithmetic of images each has."""
 
-hooks = Hooks()
+_GEOMETRY = ("patch_size", "merge_size", "temporal_patch_size")
 
 
-def enable(model: Any, processor: Any, budget: int | str | None = None) -> None:
-    """Replace the image processor of an mlx-vlm model.
+@dataclass(frozen=True)
+class EnabledModel:
+    """One model that is enabled.
+
+    Attributes:
+        model_type: mlx-vlm's name of its type.
+        budget: maximum visual tokens per image, as in `mlx_saccade.plan`; None is 1,280.
+    """
+
+    model_type: str
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of the integration.
+
+    Attributes:
+        version: of mlx-vlm; None before the first `enable`.
+        later_models: True if each model loaded from now on is enabled.
+        budget: maximum visual tokens per image of those.
+        models: the enabled models that are still in use.
+        hooks: "owner.name" of each replaced attribute.
+    """
+
+    version: str | None
+    later_models: bool
+    budget: Budget
+    models: tuple[EnabledModel, ...]
+    hooks: tuple[str, ...]
+
+    @property
+    def enabled(self) -> bool:
+        """Return True if anything of mlx-vlm is hooked."""
+        return bool(self.hooks)
+
+    def __str__(self) -> str:
+        if not self.enabled:
+            return "mlx-saccade in mlx-vlm: disabled"
+        parts = [f"mlx-saccade in mlx-vlm {self.version}: {len(self.hooks)} hooks"]
+        if self.later_models:
+            parts.append(f"every later model at a budget of {_said(self.budget)}")
+        parts += [f"{model.model_type} at a budget of {_said(model.budget)}" for model in self.models]
+        return "; ".join(parts)
+
+
+class Enabled:
+    """The result of `enable`: a context manager that disables at its end what this call enabled."""
+
+    def __init__(self, model: Any) -> None:
+        """Note the model, None for all."""
+        self._model = None if model is None else weakref.ref(model)
+
+    def __enter__(self) -> Enabled:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Disable the model, or everything."""
+        if self._model is None:
+            disable()
+        elif (model := self._model()) is not None:
+            disable(model)
+
+    def __repr__(self) -> str:
+        return f"<{status()}>"
+
+
+@dataclass(eq=False)
+class _Hooked:
+    """An enabled model: weak references to it and its processor, and the hooks that it alone has."""
+
+    model: Callable[[], Any]
+    processor: Callable[[], Any]
+    hooks: Hooks
+    described: EnabledModel
+
+
+class _State:
+    """Everything that is enabled in this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.modules = Hooks()
+        self.models: list[_Hooked] = []
+        self.version: str | None = None
+        self.later_models = False
+        self.budget: Budget = None
+
+    def living(self) -> list[_Hooked]:
+        """Return the enabled models that are still in use, and forget the others."""
+        self.models = [one for one in self.models if one.model() is not None and one.processor() is not None]
+        return self.models
+
+
+_state = _State()
+
+
+def enable(
+    model: Any = None, processor: Any = None, budget: int | str | None = None, *, any_version: bool = False
+) -> Enabled:
+    """Let mlx-saccade prepare the images of mlx-vlm, for one model or for every model loaded from now on.
+
+    Enabling again changes the budget.
 
     Args:
-        model: model from `mlx_vlm.load`; its config names the family.
+        model: model from `mlx_vlm.load`, given with its processor; None (default): every model of a known family that
+            mlx-vlm loads from now on. Models of other families are then left alone.
         processor: processor from `mlx_vlm.load`.
-        budget: maximum visual tokens per image, as in `mlx_saccade.plan`; None (default) is 1,280.
+        budget: maximum visual tokens per image, as in `mlx_saccade.plan`; None (default) is 1,280, or the
+            checkpoint's cap where that is lower.
+        any_version: accept an mlx-vlm outside the tested range; default False.
+
+    Returns:
+        A context manager that disables at its end what this call enabled. It may be ignored.
 
     Raises:
-        InputError: the model is of another family, or the processor has no image processor of its geometry.
+        InputError: mlx-vlm is not installed or of an untested version, the budget is impossible, the model is of
+            another family, or the processor has no image processor of its geometry.
     """
-    kind = getattr(getattr(model, "config", None), "model_type", None)
+    if (model is None) != (processor is None):
+        raise InputError(
+            "enable: expected a model and its processor, or neither; got one. Give what mlx_vlm.load returned"
+        )
+    with _state.lock:
+        version = upstream.check_version(any_version)
+        if model is None:
+            _check_budget(budget)
+            _hook_modules(version, later_models=True)
+            _state.later_models, _state.budget = True, budget
+        else:
+            replacement = _replacement(*_checked(model, processor), budget)
+            _hook_modules(version, later_models=False)
+            _enable_one(model, processor, replacement)
+        return Enabled(model)
+
+
+def disable(model: Any = None) -> None:
+    """Restore what `enable` replaced: of one model, or every attribute.
+
+    Args:
+        model: model that was enabled; None (default): all, and those loaded later.
+    """
+    with _state.lock:
+        foreign: tuple[str, ...] = ()
+        for one in _state.living():
+            if model is None or one.model() is model:
+                foreign += one.hooks.restore()
+                _state.models = [other for other in _state.models if other is not one]
+        if model is None:
+            _state.later_models, _state.budget = False, None
+        if not _state.models and not _state.later_models:
+            foreign += _state.modules.restore()
+            _state.version = None
+    if foreign:
+        warnings.warn(
+            f"mlx-saccade: {', '.join(foreign)} was replaced by somebody else since, and is left as it is", stacklevel=2
+        )
+
+
+def status() -> Status:
+    """Return what is enabled at the moment."""
+    with _state.lock:
+        living = _state.living()
+        registries = (_state.modules, *(one.hooks for one in living))
+        names = tuple(one.where for hooks in registries for one in hooks.replacements())
+        models = tuple(one.described for one in living)
+        return Status(_state.version, _state.later_models, _state.budget, models, names)
+
+
+def _hook_modules(version: str, *, later_models: bool) -> None:
+    _state.version = version
+    upstream.attach(_state.modules, _enable_loaded if later_models else None)
+    guard.attach(_state.modules)
+
+
+def _enable_loaded(model: Any, processor: Any) -> None:
+    """Enable a model that mlx-vlm has just loaded, if it is of a known family."""
+    with _state.lock:
+        if not _state.later_models or _model_type(model) not in FAMILIES:
+            return
+        try:
+            family, original = _checked(model, processor)
+        except InputError as error:
+            warnings.warn(f"mlx-saccade leaves this model to mlx-vlm: {error}", stacklevel=2)
+            return
+        _enable_one(model, processor, _replacement(family, original, _state.budget))
+
+
+def _enable_one(model: Any, processor: Any, replacement: ImageProcessor) -> None:
+    described = EnabledModel(_model_type(model), replacement.budget)
+    known = next((one for one in _state.living() if one.model() is model and one.processor() is processor), None)
+    if known is None:
+        known = _Hooked(weakref.ref(model), weakref.ref(processor), Hooks(), described)
+        vision.attach(model, known.hooks)
+        _state.models.append(known)
+    known.described = described
+    known.hooks.replace(processor, "image_processor", replacement)
+
+
+def _checked(model: Any, processor: Any) -> tuple[families.Family, Any]:
+    """Return the family of a model and the original image processor, after every check that needs no image."""
+    kind = _model_type(model)
     if kind not in FAMILIES:
-        raise InputError(f"model_type: expected one of {', '.join(FAMILIES)}; got {kind!r}")
+        raise InputError(f"model_type: expected one of {', '.join(FAMILIES)}; got {kind!r}. Leave it to mlx-vlm alone")
     family = families.get(FAMILIES[kind])
     original = getattr(processor, "image_processor", None)
     if isinstance(original, ImageProcessor):
         original = original.original
-    geometry = tuple(getattr(original, name, None) for name in ("patch_size", "merge_size", "temporal_patch_size"))
-    expected = (family.patch_size, family.merge_size, family.temporal_patch_size)
+    geometry, expected = (tuple(getattr(one, name, None) for name in _GEOMETRY) for one in (original, family))
     if geometry != expected:
         raise InputError(
             f"processor: expected (patch_size, merge_size, temporal_patch_size) of {family.name}, {expected}; "
             f"got {geometry}. Give the processor that mlx_vlm.load returned with this model"
         )
+    _check_normalization(original, family)
+    return family, original
+
+
+def _replacement(family: families.Family, original: Any, budget: Budget) -> ImageProcessor:
+    """Return the image processor of a model for a budget that is possible for its family."""
     replacement = ImageProcessor(original, family, budget)
     replacement.plan((family.factor * 4, family.factor * 4))  # refuse an impossible budget before the first image
-    hooks.replace(processor, "image_processor", replacement)
-    vision.attach(model, hooks)
-    guard.attach(hooks)
+    return replacement
 
 
-def disable() -> None:
-    """Restore every attribute that `enable` replaced."""
-    hooks.restore()
+def _check_normalization(original: Any, family: families.Family) -> None:
+    """Refuse a checkpoint whose own values would give other numbers."""
+    expected: dict[str, Any] = {
+        "image_mean": family.mean, "image_std": family.std, "do_rescale": True, "do_normalize": True,
+        "rescale_factor": 1 / 255,
+    }  # fmt: skip
+    for name, value in expected.items():
+        own = getattr(original, name, None)
+        if own is not None and not np.allclose(own, value, rtol=0, atol=1e-8):
+            raise InputError(
+                f"processor: expected {name} of {family.name}, {value}; got {own}. Leave this model to mlx-vlm alone"
+            )
+
+
+def _check_budget(budget: Budget) -> None:
+    """Refuse a budget that no family can use."""
+    refusals = []
+    for name in set(FAMILIES.values()):
+        family = families.get(name)
+        original = SimpleNamespace(min_pixels=family.min_pixels, max_pixels=family.max_pixels)
+        try:
+            _replacement(family, original, budget)
+        except InputError as error:
+            refusals.append(error)
+    if len(refusals) == len(set(FAMILIES.values())):
+        raise refusals[0]
+
+
+def _model_type(model: Any) -> str:
+    return str(getattr(getattr(model, "config", None), "model_type", None))
+
+
+def _said(budget: Budget) -> str:
+    if budget is None:
+        return "1280 tokens (default)"
+    return f"{budget} tokens" if isinstance(budget, int) or budget.isdigit() else budget

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+ANSWER = '[{"bbox_2d": [28, 28, 56, 84], "label": "it"}]'
+
 
 class StandInImages:
     """An image processor of the shape of mlx-vlm's."""
@@ -26,6 +28,9 @@ class StandInProcessor:
     def __init__(self) -> None:
         self.image_processor: Any = StandInImages()
 
+    def apply_chat_template(self, messages: Any, **options: Any) -> str:
+        return f"{messages[0]['content'][-1]['text']}{options['add_generation_prompt']}"
+
     def __call__(self, text: Any = None, images: Any = None, **limits: Any) -> Any:
         return {"text": text, **(self.image_processor(images, **limits) if images else {})}
 
@@ -35,7 +40,6 @@ class StandInModel:
 
     def __init__(self, model_type: str = "qwen2_5_vl") -> None:
         self.config = types.SimpleNamespace(model_type=model_type)
-        self.vision_tower = types.SimpleNamespace()
 
 
 def _utils() -> types.ModuleType:
@@ -122,7 +126,9 @@ def stand_in_modules(version: str = "0.7.10") -> dict[str, types.ModuleType]:
             self.token_ids = list(token_ids)
 
     def generate(model: Any, processor: Any, prompt: str, image: Any = None, **kwargs: Any) -> Any:
-        return dispatch.prepare_inputs(processor, images=image, prompts=prompt, **kwargs)
+        inputs = dispatch.prepare_inputs(processor, images=image, prompts=prompt, **kwargs)
+        counts = {"prompt_tokens": 20, "prompt_tps": 10.0, "generation_tokens": 5, "generation_tps": 10.0}
+        return types.SimpleNamespace(text=ANSWER, finish_reason="stop", inputs=inputs, prompt=prompt, **counts)
 
     common.PromptCacheState = PromptCacheState
     dispatch.prepare_inputs, dispatch.generate = utils.prepare_inputs, generate
@@ -140,5 +146,8 @@ def stand_in_modules(version: str = "0.7.10") -> dict[str, types.ModuleType]:
         generate,
         PromptCacheState,
     )
-    named = (package, versions, utils, generation, ar, dispatch, common)
+    models, caches = types.ModuleType("mlx_vlm.models"), types.ModuleType("mlx_vlm.models.cache")
+    caches.make_prompt_cache = lambda model: []
+    models.cache = caches
+    named = (package, versions, utils, generation, ar, dispatch, common, models, caches)
     return {module.__name__: module for module in named}

@@ -19,6 +19,7 @@ from PIL import Image
 import mlx_saccade as saccade
 from mlx_saccade.errors import InputError
 from mlx_saccade.integrations import mlx_vlm as fast
+from mlx_saccade.integrations.mlx_vlm import budgets, vision
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (300, 500, 3), dtype=np.uint8)
 PROMPT = "Locate it."
@@ -32,7 +33,7 @@ def shot(tmp_path: Path) -> str:
 
 
 def grids(inputs: Any) -> list[list[int]]:
-    return inputs["image_grid_thw"].tolist()
+    return getattr(inputs, "inputs", inputs)["image_grid_thw"].tolist()
 
 
 def grid(budget: Any, size: tuple[int, int] = (500, 300), **limits: Any) -> list[int]:
@@ -52,6 +53,16 @@ class TestPreparation:
         ]
         assert np.array_equal(inputs["pixel_values"], np.concatenate(expected))
         assert processor.image_processor.num_image_tokens(300, 500) == plans[1].tokens
+
+    def test_a_tower_that_reads_them_gets_native_patches(
+        self, model: Any, processor: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(vision, "attach", lambda model, hooks: True)
+        fast.enable(model, processor, budget=64)
+        for _ in range(2):
+            inputs = processor.image_processor([PIXELS])
+            assert np.array_equal(inputs["pixel_values"], saccade.patchify(PIXELS, saccade.plan((500, 300), budget=64)))
+            fast.enable(model, processor, budget="64")
 
     def test_channels_first_arrays_are_mlx_vlms_habit(self, model: Any, processor: Any) -> None:
         fast.enable(model, processor)
@@ -162,8 +173,6 @@ class TestBudgets:
 
     @pytest.mark.parametrize("url", ["shot.png", "https://host/a.png?x=1", "data:image/png;base64,AAAA"])
     def test_a_url_carries_a_parts_limits(self, url: str) -> None:
-        from mlx_saccade.integrations.mlx_vlm import budgets
-
         options = {"budget": 400, "detail": "low"}
         marked = budgets.mark(url, options)
         assert marked != url
@@ -173,8 +182,6 @@ class TestBudgets:
         assert budgets.mark(url, {}) == url
 
     def test_another_family_gets_a_url_without_limits(self, upstream: Any, shot: str) -> None:
-        from mlx_saccade.integrations.mlx_vlm import budgets
-
         fast.enable(budget=64)
         image = upstream.utils.process_image(budgets.mark(shot, {"budget": 9}), None, StandInImages())
         assert np.array_equal(np.asarray(image), PIXELS)
@@ -226,6 +233,17 @@ class TestFrames:
         assert grounded.boxes[0].xyxy == pytest.approx(plan.to_source((28, 28, 56, 84)))
         assert grounded.click == pytest.approx(plan.to_source((42, 56)))
 
+    def test_locate_asks_and_reads(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
+        with pytest.raises(InputError, match="Call enable"):
+            fast.locate(model, processor, shot, "it")
+        fast.enable(model, processor, budget=64)
+        answer = fast.locate(model, processor, shot, "it", budget=16)
+        plan = saccade.plan((500, 300), budget=16)
+        assert answer.boxes[0].xyxy == pytest.approx(plan.to_source((28, 28, 56, 84)))
+        assert answer.usage == {"prompt": 20, "image": plan.tokens, "video": 0, "answer": 5}
+        assert answer.timings == {"prefill": 2.0, "answer": 0.5}
+        assert answer.as_dict()["frames"][0]["source_size"] == [500, 300]
+
     def test_several_images_need_to_be_told_apart(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
         fast.enable(model, processor, budget=64)
         upstream.generate(model, processor, PROMPT, image=[shot, shot])
@@ -247,7 +265,7 @@ def contents() -> dict[tuple[str, str], Any]:
 
 class TestSwitch:
     def test_disable_restores_every_attribute(self, upstream: Any, model: Any, processor: Any) -> None:
-        before = contents(), dict(vars(processor)), dict(vars(model)), type(model.vision_tower)
+        before = contents(), dict(vars(processor)), dict(vars(model))
         fast.enable(model, processor)
         fast.enable(budget=9)
         loaded = upstream.load("qwen2_vl")
@@ -256,7 +274,7 @@ class TestSwitch:
         assert len(fast.status().models) == 2
         assert vars(processor) != before[1]
         fast.disable()
-        after = contents(), dict(vars(processor)), dict(vars(model)), type(model.vision_tower)
+        after = contents(), dict(vars(processor)), dict(vars(model))
         assert all(after[0][key] is value for key, value in before[0].items())
         assert after[1:] == before[1:]
         assert after[0].keys() == before[0].keys()

@@ -8,10 +8,10 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from mlx_vlm_modules import StandInModel, stand_in_modules
 from PIL import Image
 
 import mlx_saccade as saccade
@@ -48,14 +48,11 @@ def commands(path: Path) -> list[str]:
 
 @pytest.fixture
 def mlx_vlm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An object of mlx-vlm's shape, for texts that name a checkpoint nobody has; tests/long runs the real one."""
-    original = SimpleNamespace(patch_size=14, merge_size=2, temporal_patch_size=2, min_pixels=3136, max_pixels=12845056)
-    processor = SimpleNamespace(image_processor=original, apply_chat_template=lambda messages, **options: "prompt")
-    stub: Any = ModuleType("mlx_vlm")
-    stub.load = lambda path: (SimpleNamespace(config=SimpleNamespace(model_type="qwen2_5_vl")), processor)
-    text = '[{"bbox_2d": [329, 182, 658, 364], "label": "the red dialog"}]'
-    stub.generate = lambda model, processor, prompt, **options: SimpleNamespace(text=text)
-    monkeypatch.setitem(sys.modules, "mlx_vlm", stub)
+    """Modules of mlx-vlm's shape, for texts that name a checkpoint nobody has; tests/long runs the real one."""
+    modules = stand_in_modules()
+    monkeypatch.setattr(modules["mlx_vlm.utils"], "load_model", lambda path: StandInModel())
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
     yield
     saccade.integrations.mlx_vlm.disable()
 
@@ -100,7 +97,8 @@ def check_zooming(names: dict[str, Any]) -> None:
 
 
 def check_mlx_vlm(names: dict[str, Any]) -> None:
-    assert names["box"].xyxy == (960.0, 540.0, 1920.0, 1080.0)
+    plan = saccade.plan((3840, 2160), budget=1280)
+    assert names["box"].xyxy == pytest.approx(plan.to_source((28, 28, 56, 84)))
     assert not isinstance(names["processor"].image_processor, saccade.integrations.mlx_vlm.ImageProcessor)
 
 

@@ -27,6 +27,12 @@ class ImageProcessor:
     """A replacement for mlx-vlm's image processor, which passes unknown attributes on to it.
 
     It reports the class of the original, so that `save_pretrained` writes what it writes without the replacement.
+
+    Attributes:
+        original: mlx-vlm's image processor.
+        family: geometry of the model's images.
+        budget: maximum visual tokens per image, as in `mlx_saccade.plan`.
+        native: the tower reads uint8 patches in the native layout; default False, the reference layout.
     """
 
     def __init__(self, original: Any, family: families.Family, budget: int | str | None) -> None:
@@ -34,6 +40,7 @@ class ImageProcessor:
         self.original = original
         self.family = family
         self.budget = budget
+        self.native = False
         self._level = limits.read(budget, "budget")
         self._said_cap = False
 
@@ -77,8 +84,8 @@ class ImageProcessor:
             arguments: as in `plan`.
 
         Returns:
-            pixel_values, float32 [patches of all images, 3 * temporal_patch_size * patch_size ** 2], and
-            image_grid_thw, int64 [images, 3].
+            pixel_values, float32 [patches of all images, 3 * temporal_patch_size * patch_size ** 2], or uint8
+            [patches, 3 * patch_size ** 2] where the tower is ours; and image_grid_thw, int64 [images, 3].
 
         Raises:
             InputError: an image or an argument cannot be used.
@@ -116,7 +123,7 @@ class ImageProcessor:
             plans.append(plan)
             of_source = replace(plan, source_size=source_size)
             records.append(PreparedImage(of_source, _key(part, of_source), part.notes))
-        values = patchify(pixels, plans, layout="reference")
+        values = patchify(pixels, plans, layout="native" if self.native else "reference")
         for part in parts:
             part.release()
         grids = np.array([plan.grid_thw for plan in plans], dtype=np.int64)

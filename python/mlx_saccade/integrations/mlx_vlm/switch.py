@@ -109,6 +109,7 @@ class _Hooked:
     model: Callable[[], Any]
     processor: Callable[[], Any]
     hooks: Hooks
+    native: bool
     described: EnabledModel
 
 
@@ -227,10 +228,12 @@ def _enable_one(model: Any, processor: Any, replacement: ImageProcessor) -> None
     described = EnabledModel(_model_type(model), replacement.budget)
     known = next((one for one in _state.living() if one.model() is model and one.processor() is processor), None)
     if known is None:
-        known = _Hooked(weakref.ref(model), weakref.ref(processor), Hooks(), described)
-        vision.attach(model, known.hooks)
+        hooks = Hooks()
+        native = vision.attach(model, hooks)
+        known = _Hooked(weakref.ref(model), weakref.ref(processor), hooks, native, described)
         _state.models.append(known)
     known.described = described
+    replacement.native = known.native
     known.hooks.replace(processor, "image_processor", replacement)
 
 

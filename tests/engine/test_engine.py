@@ -43,7 +43,7 @@ def says(monkeypatch: pytest.MonkeyPatch, loaded: Engine, text: str) -> None:
     opening = next(n for n, (a, b) in enumerate(zip(ids, tail, strict=False)) if a != b)
     spoken = ids[opening : opening + len(ids) - start - 1]
 
-    def stream(prompt: object, cache: object, logits: object, limit: int, choose: object) -> Iterator[int]:
+    def stream(prompt: object, cache: object, logits: object, limit: int, *rest: object) -> Iterator[int]:
         yield from [*spoken, 1001][:limit]
 
     monkeypatch.setattr(loaded.model, "stream", stream)

@@ -65,3 +65,40 @@ def test_docs_examples_are_read(form: str) -> None:
     for example in re.findall(r"`([^`]+)`(?=[^`]*\|$|, `)", re.split(r"(?<!\\)\|", line)[3] + "|"):
         plan = plan_of(TABLE[0])
         assert grounding.read(example.replace("\\|", "|"), plan).click is not None, example
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in TABLE if row["click"] is not None], ids=lambda row: f"{TABLE.index(row)} {row['form']}"
+)
+def test_read_answer_says_where_the_text_has_the_numbers_of_the_click(row: dict[str, Any]) -> None:
+    grounded = grounding.read(row["text"], plan_of(row), row["convention"])
+    assert grounded.written is not None
+    words = [row["text"][start:end] for start, end in grounded.written.spans]
+    assert len(words) >= 2
+    assert min(grounded.written.tolerance) > 0
+    # The first place of a row of the table is often (100, 200) or (100, 200, 300, 400).
+    if grounded.boxes and not grounded.points and not grounded.actions and len(words) == 4:
+        plain = f'{{"bbox_2d": [{", ".join(words)}]}}'
+        first = grounding.read(plain, plan_of(row), row["convention"])
+        assert first.boxes[0].xyxy == pytest.approx(grounded.boxes[0].xyxy) or row["form"] == "named sides"
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "tolerance"),
+    [
+        ('[{"bbox_2d": [10, 20, 50, 60], "label": "10"}]', ["10", "20", "50", "60"], (10, 10)),
+        ('{"label": "tab 10, 20", "x1": 10, "y1": 20, "x2": 30, "y2": 60}', ["10", "20", "30", "60"], (5, 10)),
+        ('{"x": 10, "y": 20, "width": 40, "height": 80}', ["10", "20", "40", "80"], (10, 20)),
+        ('[{"bbox_2d": [1, 2, 30, 40]}, {"bbox_2d": [10, 20, 50, 60]}]', ["1", "2", "30", "40"], (7.25, 9.5)),
+        ('[{"bbox_2d": [9999, 2, 30, 40]}, {"bbox_2d": [10, 20, 50, 60]}]', ["10", "20", "50", "60"], (10, 10)),
+        ('{"bbox_2d": [10, 20, 50, 60]} click(start_box="(7,8)")', ["7", "8"], (14, 14)),
+        ('{"bbox_2d": [10, 20, 50, 60]} {"point_2d": [7, 8]}', ["7", "8"], (14, 14)),
+    ],
+)
+def test_the_numbers_of_the_click_are_told_from_others(
+    text: str, words: list[str], tolerance: tuple[float, float]
+) -> None:
+    grounded = grounding.read(text, Plan(families.get("qwen2.5-vl"), (1316, 728), (1316, 728), 1, 10**9, ""))
+    assert grounded.written is not None
+    assert [text[start:end] for start, end in grounded.written.spans] == words
+    assert grounded.written.tolerance == tolerance

@@ -20,6 +20,7 @@ from mlx_saccade import _core, models
 from mlx_saccade.cache import ByteLRU, keys
 from mlx_saccade.cache import keys as fingerprint
 from mlx_saccade.checkpoint import tokenizer
+from mlx_saccade.engine import confidence
 from mlx_saccade.media import image as opening
 from mlx_saccade.models import cpu_decode, inputs, layers, qwen2
 from mlx_saccade.preprocess import plan as budget
@@ -332,3 +333,21 @@ def what_is_left_of_a_prompt_is_read_as_if_it_began_there(patch: MonkeyPatch) ->
         return replace(self, embeddings=rest, position_ids=self.position_ids[:, :, : rest.shape[1]])
 
     patch.setattr(inputs.Prompt, "after", from_the_start)
+
+
+# -- what is said of an answer -----------------------------------------------------------------------------------------
+
+CONFIDENCE = "tests/engine/test_confidence.py::"
+
+
+@seen_by(CONFIDENCE + "test_confidence_equals_a_plain_pass_of_the_packaged_checkpoint")
+def probabilities_are_those_of_the_token_after(patch: MonkeyPatch) -> None:
+    """Shifted by one, as where logits and the tokens that they gave are zipped with the wrong ends."""
+    right = confidence.TokenRecorder.add
+    before: list[Any] = []
+
+    def late(self: Any, token: int, logits: mx.array) -> None:
+        before.append(logits)
+        right(self, token, before[-2] if len(before) > 1 else logits)
+
+    patch.setattr(confidence.TokenRecorder, "add", late)

@@ -126,6 +126,13 @@ class Prompts:
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=False)
         return text
 
+    def number_tokens(self) -> dict[int, str]:
+        """Return the digits of each token that is nothing but ASCII digits, 9 at most, by id."""
+        words: dict[str, int] = self._tokenizer.get_vocab(with_added_tokens=True)
+        return {
+            number: word for word, number in words.items() if word.isdecimal() and word.isascii() and len(word) < 10
+        }
+
     def token_bytes(self) -> list[bytes | None]:
         """Return the bytes of each token by id; None for special tokens and unused ids.
 

@@ -14,7 +14,7 @@ from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["Answer", "Chunk", "FrameInfo", "StageTimer"]
 
-_PLAIN = ("text", "usage", "timings", "finish")
+_PLAIN = ("confidence", "text", "usage", "timings", "finish")
 _STAGES = ("decode", "patches", "vision", "prefill", "answer")
 
 
@@ -103,6 +103,11 @@ class Answer:
         notes: what of the images and of the text was set aside or read in part, in words; of `locate` also a label
             that is another name than the description, and that a box is tiny on the model's image.
         description: that was located; None for another question.
+        confidence: in 0..1, of the place of `click`: the probability that the model writes each of its numbers within
+            a quarter of the box's side (half a visual token for a point), given the numbers before. It is of the
+            model's own distribution at temperature 1, whatever chose the tokens. None without a place. It says how
+            decided the model is, not that it is right: nothing of whether there is such a thing, nor of the label.
+            How far it can be trusted differs between checkpoints and screens; see docs/guides/measuring.md.
     """
 
     boxes: tuple[Box, ...]
@@ -116,6 +121,7 @@ class Answer:
     rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = ()
     description: str | None = None
+    confidence: float | None = None
 
     def __repr__(self) -> str:
         """Return what was found, the tokens and the seconds in short."""
@@ -125,6 +131,8 @@ class Answer:
         parts = parts or ["no box"]
         if self.click is not None:
             parts.append("click=({:.0f}, {:.0f})".format(*self.click))
+        if self.confidence is not None:
+            parts.append(f"confidence={self.confidence:.2f}")
         text = self.text if len(self.text) <= 40 else self.text[:37] + "..."
         parts += [f"text={text!r}", f"{self.usage['prompt']} + {self.usage['answer']} tokens"]
         return f"Answer({', '.join(parts)}, {sum(self.timings.values()):.2f} s)"

@@ -13,7 +13,7 @@ from mlx_saccade.backend import mx
 from mlx_saccade.engine.answer import StageTimer
 from mlx_saccade.engine.encoder import EncodedMedia
 from mlx_saccade.engine.sampling import Progress, RandomSampler, Sampling
-from mlx_saccade.models import KVCache, Model, Prompt, Sampler, greedy, left_pad
+from mlx_saccade.models import KVCache, Model, Observer, Prompt, Sampler, greedy, left_pad
 
 __all__ = [
     "Allowed",
@@ -141,13 +141,18 @@ def prefill_rows(
 
 
 def tokens(
-    model: Model, prefilled: PrefilledPrompt, max_tokens: int, choose: Sampler, timer: StageTimer
+    model: Model,
+    prefilled: PrefilledPrompt,
+    max_tokens: int,
+    choose: Sampler,
+    timer: StageTimer,
+    observe: Observer | None = None,
 ) -> Iterator[int]:
     """Yield the answer's tokens as they are chosen, at most `max_tokens`; an end token is the last.
 
-    The timer counts "answer", without the caller's time between two tokens.
+    The timer counts "answer", without the caller's time between two tokens. `observe` is as in `Model.stream_rows`.
     """
-    stream = model.stream(prefilled.prompt, prefilled.cache, prefilled.logits, max_tokens, choose)
+    stream = model.stream(prefilled.prompt, prefilled.cache, prefilled.logits, max_tokens, choose, observe)
     answer: list[int] = []
     try:
         while True:

@@ -10,6 +10,7 @@ from mlx_saccade import grounding
 from mlx_saccade.checkpoint.tokenizer import Prompts
 from mlx_saccade.engine import prefill
 from mlx_saccade.engine.answer import Answer, Chunk, FrameInfo, StageTimer
+from mlx_saccade.engine.confidence import NumberTokens, TokenRecorder, observe_rows
 from mlx_saccade.engine.detokenizer import StreamDetokenizer
 from mlx_saccade.engine.encoder import EncodedMedia, MediaEncoder
 from mlx_saccade.engine.memory_limit import MemoryLimit
@@ -60,6 +61,7 @@ class Runner:
         """Take the parts of an engine, and the convention of answers whose request names none."""
         self.model, self.prompts, self.encoder, self.memory_limit = model, prompts, encoder, memory_limit
         self.convention = convention
+        self._numbers: NumberTokens | None = None
 
     def opener(self) -> ImageOpener:
         """Return a new opener, for the images of one question."""
@@ -150,9 +152,9 @@ class Runner:
             encoded = self.encode(planned, timer)
         self.memory_limit.evict_for(planned.peak)
         prefilled = prefill.prefill(self.model, self.encoder.store, planned.ids, encoded, timer, settings.progress)
-        detokenizer = StreamDetokenizer(self.prompts.decode, settings.stop)
+        detokenizer, recorder = StreamDetokenizer(self.prompts.decode, settings.stop), self.recorder()
         count, ended = 0, False
-        for token in self._tokens(planned, prefilled, allowed, timer):
+        for token in self._tokens(planned, prefilled, allowed, timer, recorder):
             count += 1
             ended = token in self.model.config.eos_token_ids
             text = "" if ended else detokenizer.add(token)
@@ -163,7 +165,7 @@ class Runner:
             if detokenizer.stopped is not None:
                 break
         rest = detokenizer.finish()
-        yield Chunk(rest, self.answer(planned, detokenizer, count, timer, ended=ended))
+        yield Chunk(rest, self.answer(planned, detokenizer, count, timer, ended=ended, recorder=recorder))
 
     def run_rows(self, rows: Sequence[PlannedRequest]) -> list[Answer]:
         """Return the answers to several requests, run at once; the timings of each are those of all.
@@ -188,9 +190,12 @@ class Runner:
     ) -> list[Answer]:
         progress, most = rows[0].settings.progress, rows[0].settings.max_tokens
         detokenizers = [StreamDetokenizer(self.prompts.decode, row.settings.stop) for row in rows]
+        recorders = [self.recorder() for _ in rows]
         counts, ended, done = [0] * len(rows), [False] * len(rows), set[int]()
         choose = [prefill.sampler(row.settings.sampling, row.ids) for row in rows]
-        stream = self.model.stream_rows(prefilled.prompt, prefilled.cache, prefilled.logits, most, choose, done)
+        stream = self.model.stream_rows(
+            prefilled.prompt, prefilled.cache, prefilled.logits, most, choose, done, observe_rows(recorders)
+        )
         with timer.stage("answer"):
             for row, token in stream:
                 counts[row] += 1
@@ -204,20 +209,39 @@ class Runner:
         for detokenizer in detokenizers:
             detokenizer.finish()
         return [
-            self.answer(row, detokenizer, count, timer, ended=end)
-            for row, detokenizer, count, end in zip(rows, detokenizers, counts, ended, strict=True)
+            self.answer(row, detokenizer, count, timer, ended=end, recorder=recorder)
+            for row, detokenizer, count, end, recorder in zip(rows, detokenizers, counts, ended, recorders, strict=True)
         ]
 
+    def recorder(self) -> TokenRecorder:
+        """Return a new recorder of the tokens of one answer."""
+        if self._numbers is None:
+            self._numbers = NumberTokens(self.prompts.number_tokens())
+        return TokenRecorder(self._numbers)
+
     def _tokens(
-        self, planned: PlannedRequest, prefilled: PrefilledPrompt, allowed: Allowed | None, timer: StageTimer
+        self,
+        planned: PlannedRequest,
+        prefilled: PrefilledPrompt,
+        allowed: Allowed | None,
+        timer: StageTimer,
+        recorder: TokenRecorder,
     ) -> Iterator[int]:
         choose = prefill.sampler(planned.settings.sampling, planned.ids, allowed)
-        return prefill.tokens(self.model, prefilled, planned.settings.max_tokens, choose, timer)
+        most = planned.settings.max_tokens
+        return prefill.tokens(self.model, prefilled, most, choose, timer, observe_rows([recorder]))
 
     def answer(
-        self, planned: PlannedRequest, detokenizer: StreamDetokenizer, count: int, timer: StageTimer, *, ended: bool
+        self,
+        planned: PlannedRequest,
+        detokenizer: StreamDetokenizer,
+        count: int,
+        timer: StageTimer,
+        *,
+        ended: bool,
+        recorder: TokenRecorder,
     ) -> Answer:
-        """Return the answer whose `count` tokens are complete."""
+        """Return the answer whose `count` tokens are complete; `recorder` has its probabilities."""
         used = {"image": 0, "video": 0}
         for medium, plan in zip(planned.request.media, planned.plans, strict=True):
             used[medium.kind] += plan.tokens
@@ -247,6 +271,9 @@ class Runner:
             frames=frames,
             usage={"prompt": len(planned.ids), **used, "answer": count},
             timings=dict(timer.seconds),
+            confidence=(
+                None if grounded.written is None else recorder.confidence(grounded.written, text, self.prompts.decode)
+            ),
             finish="stop" if ended else "length" if detokenizer.stopped is None else "stop string",
         )
 

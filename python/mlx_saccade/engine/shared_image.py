@@ -13,6 +13,7 @@ import numpy as np
 from mlx_saccade.backend import mx
 from mlx_saccade.engine import hints, prefill, request, sampling
 from mlx_saccade.engine.answer import Answer, StageTimer
+from mlx_saccade.engine.confidence import observe_rows
 from mlx_saccade.engine.detokenizer import StreamDetokenizer
 from mlx_saccade.engine.request import Medium, Request
 from mlx_saccade.engine.runner import PlannedRequest, Runner
@@ -113,16 +114,17 @@ class SharedImage:
             prompt, cache = self._prompt([row.ids for row in rows])
             logits = model.prefill(prompt, cache)
         tokens: list[list[int]] = [[] for _ in rows]
+        recorders = [runner.recorder() for _ in rows]
         with timer.stage("answer"):
-            for number, token in model.stream_rows(prompt, cache, logits, most):
+            for number, token in model.stream_rows(prompt, cache, logits, most, observe=observe_rows(recorders)):
                 tokens[number].append(token)
-        for row, ids in zip(rows, tokens, strict=True):
+        for row, ids, recorder in zip(rows, tokens, recorders, strict=True):
             detokenizer = StreamDetokenizer(runner.prompts.decode)
             ended = bool(ids) and ids[-1] in ends
             for token in ids[:-1] if ended else ids:
                 detokenizer.add(token)
             detokenizer.finish()
-            yield runner.answer(row, detokenizer, len(ids), timer, ended=ended)
+            yield runner.answer(row, detokenizer, len(ids), timer, ended=ended, recorder=recorder)
 
     def _prompt(self, rows: Sequence[list[int]]) -> tuple[Prompt, list[KVCache]]:
         """Return the rest of each prompt, after the image, and a cache in which every row has read the image."""

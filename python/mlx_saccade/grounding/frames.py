@@ -91,6 +91,26 @@ class Frame:
         boxes = to_source([ordered], self.plan, convention)
         return boxes[0] if boxes else "outside the image"
 
+    def tolerance(self, place: Place) -> tuple[float, float]:
+        """Return a quarter of a box's sides, or half a visual token for a point, in the units of its numbers.
+
+        The first value is for the first number and the third, the second for the others.
+        """
+        values = values_of(place.numbers)
+        if len(values) == 4:
+            return abs(values[2] - values[0]) / 4, abs(values[3] - values[1]) / 4
+        x, y = (
+            side * self.plan.family.factor / 2 / resized
+            for side, resized in zip(
+                self._sides(self._convention(place.numbers, values)), self.plan.resized_size, strict=True
+            )
+        )
+        return (y, x) if self.y_first and not place.named else (x, y)
+
+    def _sides(self, convention: Convention) -> tuple[int, int]:
+        """Return (x, y) at the right lower corner of the image."""
+        return {"thousandths": (1000, 1000), "fractions": (1, 1)}.get(convention, self.plan.resized_size)
+
     def _convention(self, numbers: Sequence[str], values: Sequence[float]) -> Convention:
         if self.asked != "auto":
             return self.asked
@@ -102,7 +122,7 @@ class Frame:
 
     def _outside(self, values: Sequence[float], convention: Convention) -> str:
         """Return a reason where a number lies outside the frame by more than models err, "" elsewhere."""
-        sides = {"thousandths": (1000, 1000), "fractions": (1, 1)}.get(convention, self.plan.resized_size)
+        sides = self._sides(convention)
         for index, value in enumerate(values):
             side = sides[index % 2]
             tolerance = side * _TOLERANCE

@@ -17,6 +17,7 @@ from mlx_saccade.grounding.candidates import Call, Candidate, Misfit, Place
 from mlx_saccade.grounding.document import Document
 from mlx_saccade.grounding.frames import Frame, Rejected, values_of
 from mlx_saccade.grounding.points import Point
+from mlx_saccade.grounding.written import WrittenPlace, spans_of
 
 if TYPE_CHECKING:
     from mlx_saccade.preprocess.plan import Plan
@@ -53,6 +54,7 @@ class GroundedText:
         actions: in the order of the text.
         rejected: numbers that the frame cannot hold, or that are neither a point nor a box.
         notes: what was set aside or read in part, in words.
+        written: the numbers of the place of `click` in the text; None without a place.
     """
 
     boxes: tuple[Box, ...] = ()
@@ -60,6 +62,7 @@ class GroundedText:
     actions: tuple[Action, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = ()
+    written: WrittenPlace | None = field(default=None, compare=False, repr=False)
 
     @property
     def click(self) -> tuple[float, float] | None:
@@ -165,18 +168,23 @@ class _Reading:
     points: list[Point] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    # The candidates of boxes and points, and the first place of each action, with the span of the whole candidate.
+    sources: list[tuple[Box | Point | Action, Place]] = field(default_factory=list)
 
     def add(self, candidate: Candidate) -> None:
         if isinstance(candidate, Call):
             self._add_call(candidate)
             return
         spot = self._spot(candidate)
+        if isinstance(spot, str):
+            self._reject(candidate, candidate.numbers, spot)
+            return
         if isinstance(spot, Box):
             self.boxes.append(spot)
-        elif isinstance(spot, Point):
-            self.points.append(spot)
         else:
-            self._reject(candidate, candidate.numbers, spot)
+            self.points.append(spot)
+        if isinstance(candidate, Place):
+            self.sources.append((spot, candidate))
 
     def _add_call(self, call: Call) -> None:
         """Add an action; one of whose places is none is rejected as a whole, half a drag is another action."""
@@ -187,7 +195,14 @@ class _Reading:
                 return
         points = tuple(spot for spot in spots if isinstance(spot, Point))
         boxes = tuple(spot for spot in spots if isinstance(spot, Box))
-        self.actions.append(Action(call.name, points, boxes, call.arguments, call.tool))
+        action = Action(call.name, points, boxes, call.arguments, call.tool)
+        self.actions.append(action)
+        # `click` prefers points to boxes.
+        first = points[0] if points else boxes[0] if boxes else None
+        for place, spot in zip(call.places, spots, strict=True):
+            if spot is first and isinstance(place, Place):
+                self.sources.append((action, replace(place, start=call.start, end=call.end)))
+                break
 
     def _spot(self, place: Place | Misfit) -> Box | Point | str:
         return place.reason if isinstance(place, Misfit) else self.frame.place(place)
@@ -208,7 +223,18 @@ class _Reading:
             notes.append("the text ends inside a list of numbers, which was not read")
         if self.rejected and (boxes or points or self.actions):
             notes.append("a part of the answer was rejected; the rest may be in another frame too")
-        return GroundedText(boxes, points, tuple(self.actions), tuple(self.rejected), tuple(notes))
+        clicked = next((action for action in self.actions if action.click is not None), None)
+        targets: list[Box | Point | Action] = [*([] if clicked is None else [clicked]), *points, *boxes]
+        written = self._written(targets[0]) if targets else None
+        return GroundedText(boxes, points, tuple(self.actions), tuple(self.rejected), tuple(notes), written)
+
+    def _written(self, target: Box | Point | Action) -> WrittenPlace | None:
+        """Return the numbers of a box, point or action in the text."""
+        place = next((place for spot, place in self.sources if spot == target and type(spot) is type(target)), None)
+        if place is None:
+            return None
+        spans = spans_of(self.document.text, place.start, place.end, place.numbers)
+        return WrittenPlace(spans, self.frame.tolerance(place))
 
 
 def _once(spots: list[_Spot], notes: list[str], name: str) -> tuple[_Spot, ...]:

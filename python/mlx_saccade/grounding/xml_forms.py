@@ -143,5 +143,5 @@ def attributes(document: Document) -> Iterator[Candidate]:
     """Yield the places in attributes such as `data-bbox`, with the text of their elements."""
     for match in islice(_DATA.finditer(document.tags), _MAX_TAGS):
         label = document.written[match.start("inside") : match.end("inside")].strip()
-        leaf = Leaf("string", match["value"], match.start(), match.end("quote"))
+        leaf = Leaf("string", match["value"], match.start(), match.end("value") + 1)
         yield from shapes.places(leaf, _KINDS.get(match["kind"].lower(), "box"), label)

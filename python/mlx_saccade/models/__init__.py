@@ -6,8 +6,10 @@ from mlx_saccade.models.config import Config
 from mlx_saccade.models.config import TextConfig as TextConfig
 from mlx_saccade.models.config import VisionConfig as VisionConfig
 from mlx_saccade.models.convert import Conversion, convert
+from mlx_saccade.models.generation import Observer as Observer
 from mlx_saccade.models.generation import Sampler as Sampler
 from mlx_saccade.models.generation import greedy as greedy
+from mlx_saccade.models.generation import log_probabilities as log_probabilities
 from mlx_saccade.models.inputs import Prompt as Prompt
 from mlx_saccade.models.inputs import left_pad as left_pad
 from mlx_saccade.models.loading import load, load_lazy

@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlx_saccade.backend import mx, nn
 from mlx_saccade.models import cpu_decode, cpu_ops, execution
@@ -22,10 +23,12 @@ __all__ = [
     "PREFILL_CHUNK",
     "CausalModel",
     "Decoder",
+    "Observer",
     "Sampler",
     "decode",
     "generate",
     "greedy",
+    "log_probabilities",
     "prefill",
     "read_chunks",
     "stream",
@@ -37,6 +40,9 @@ PREFILL_CHUNK = 512
 
 Sampler = Callable[[mx.array], int]
 """A function from the logits [vocabulary] of the next token to that token."""
+
+Observer = Callable[[int, int, mx.array], None]
+"""A function that is called with (row, token, logits [vocabulary] of that token) before the token is yielded."""
 
 
 class Decoder(Protocol):
@@ -78,6 +84,22 @@ def greedy(logits: mx.array) -> int:
     values = cpu_ops.view(logits)
     token = int(values.argmax())  # NaN counts as the highest
     return 0 if np.isnan(values[token]) else token
+
+
+def log_probabilities(logits: mx.array, ids: NDArray[np.int64]) -> mx.array | NDArray[np.float32]:
+    """Return the log-probabilities of some tokens, float32 [ids], from the logits [vocabulary] of all.
+
+    An MLX array is on its way and not waited for, so that decoding on a GPU goes on.
+    """
+    if cpu_ops.applies(logits):
+        values = cpu_ops.view(logits)
+        most = values.max()
+        own: NDArray[np.float32] = values[ids] - (most + np.log(np.exp(values - most).sum()))
+        return own
+    whole = logits.astype(mx.float32)
+    logs = whole[mx.array(ids)] - mx.logsumexp(whole)
+    mx.async_eval(logs)
+    return logs
 
 
 # Reading.
@@ -140,10 +162,12 @@ def stream(
     logits: mx.array,
     max_new_tokens: int,
     sampler: Sampler | None = None,
+    observe: Observer | None = None,
 ) -> Iterator[int]:
     """Yield the tokens after a prompt of one row; see `stream_rows`."""
     samplers = None if sampler is None else [sampler]
-    return (token for _, token in stream_rows(model, prompt, cache, logits, max_new_tokens, samplers))
+    rows = stream_rows(model, prompt, cache, logits, max_new_tokens, samplers, observe=observe)
+    return (token for _, token in rows)
 
 
 def stream_rows(
@@ -154,6 +178,7 @@ def stream_rows(
     max_new_tokens: int,
     samplers: Sequence[Sampler] | None = None,
     done: Container[int] = (),
+    observe: Observer | None = None,
 ) -> Iterator[tuple[int, int]]:
     """Yield (row, token) of a batch, row after row; see `Model.stream_rows`."""
     rows = list(range(len(prompt.deltas)))
@@ -164,6 +189,8 @@ def stream_rows(
             token = steps.token(place, left)
             if token == 0:  # the token of NaN
                 execution.check_logits(steps.logits[place], cache)
+            if observe is not None:
+                observe(row, token, steps.logits[place])
             yield row, token
             if token not in model.config.eos_token_ids and row not in done:
                 alive.append(place)

@@ -17,7 +17,7 @@ from mlx_saccade.models import generation, inputs
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.config import Config, Grid
 from mlx_saccade.models.families import FamilySpec
-from mlx_saccade.models.generation import Sampler
+from mlx_saccade.models.generation import Observer, Sampler
 from mlx_saccade.models.inputs import AssignedMedia, Prompt
 from mlx_saccade.preprocess import positions
 
@@ -203,9 +203,10 @@ class Model(nn.Module):
         logits: mx.array,
         max_new_tokens: int,
         choose: Sampler | None = None,
+        observe: Observer | None = None,
     ) -> Iterator[int]:
         """Yield the tokens after a prompt of one row; as `stream_rows`."""
-        return generation.stream(self, prompt, cache, logits, max_new_tokens, choose)
+        return generation.stream(self, prompt, cache, logits, max_new_tokens, choose, observe)
 
     def stream_rows(
         self,
@@ -215,6 +216,7 @@ class Model(nn.Module):
         max_new_tokens: int,
         choose: Sequence[Sampler] | None = None,
         done: Container[int] = (),
+        observe: Observer | None = None,
     ) -> Iterator[tuple[int, int]]:
         """Yield (row, token) of a batch, row after row, each token as soon as it is known.
 
@@ -225,11 +227,12 @@ class Model(nn.Module):
             max_new_tokens: most tokens of each row, at least 1; an end token of the checkpoint ends a row earlier.
             choose: a sampler for each row; default greedy.
             done: rows to stop; the caller may add to it on the way.
+            observe: called with each token and its logits; None: nobody.
 
         Raises:
             InputError: as `prefill`, where NaN gives token 0.
         """
-        return generation.stream_rows(self, prompt, cache, logits, max_new_tokens, choose, done)
+        return generation.stream_rows(self, prompt, cache, logits, max_new_tokens, choose, done, observe)
 
     @property
     def head(self) -> nn.Module:

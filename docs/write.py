@@ -245,6 +245,8 @@ def json_type(field: dict[str, Any]) -> str:
     """Return the type of a field of the schema in words."""
     if "$ref" in field:
         return f"[{field['$ref'].rpartition('/')[2]}](#{field['$ref'].rpartition('/')[2]})"
+    if "oneOf" in field:
+        return " or ".join(map(json_type, field["oneOf"]))
     if "enum" in field:
         return ", ".join(f"`{value!r}`".replace("'", '"') for value in field["enum"])
     kinds = [field["type"]] if isinstance(field["type"], str) else field["type"]
@@ -263,7 +265,7 @@ def json_page() -> str:
     """Return the text of json.md."""
     schema = json.loads((HERE / "schemas" / "answer-1.json").read_text(encoding="utf-8"))
     parts = [JSON]
-    for name in ("answer", "box", "point", "action", "frame"):
+    for name in ("answer", "box", "point", "action", "frame", "look"):
         definition = schema["$defs"][name]
         rows = "\n".join(json_rows(definition["properties"]))
         parts.append(f"## {name}\n\n{definition['description']}\n\n| field | type | meaning |\n|---|---|---|\n{rows}\n")

@@ -86,6 +86,8 @@ def __getattr__(name: str) -> Any:
         value = importlib.import_module(f"mlx_saccade.{_MODULES[name]}")
     elif name in _NAMES:
         value = getattr(importlib.import_module(f"mlx_saccade.{_NAMES[name]}"), name)
+        if _NAMES[name] == "engine":  # the policies enter their names in the engine's table
+            importlib.import_module("mlx_saccade.policies")
     elif name == "__version__":
         value = importlib.import_module("mlx_saccade._core").version()
     else:

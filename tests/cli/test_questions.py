@@ -65,6 +65,36 @@ def test_locate_takes_several_descriptions(picture: Path, capsys: pytest.Capture
     assert {key: alone[key] for key in ("boxes", "text")} == {key: answers[1][key] for key in ("boxes", "text")}
 
 
+def test_locate_with_a_policy_prints_its_looks(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("locate", picture, "the red star icon", "--policy", "search", "--max-looks", "5", "--budget", "64")
+    code, out, _ = run(capsys, *words, "--json")
+    assert code == 0
+    answer = json.loads(out)
+    assert 1 <= len(answer["looks"]) <= 5
+    assert answer["usage"]["image"] == sum(look["tokens"] for look in answer["looks"])
+    _, out, err = run(capsys, *words, "--verbose")
+    assert f"{len(answer['looks'])} looks, {answer['usage']['image']} visual tokens" in out
+    assert answer["looks"][0]["verdict"].split()[0] in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--policy", "sarch"), "policy: expected one of flat, zoom, search; got 'sarch'"),
+        (("--policy", "zoom:shares=1"), "policy zoom: expected max_looks=2, share=0.5; got 'shares=1'"),
+        (("--policy", "search", "--max-looks", "0"), "max_looks: expected a whole number of at least 1; got 0"),
+        (("--max-looks", "3"), "--max-looks: expected --policy beside it; got none"),
+    ],
+)
+def test_locate_with_a_bad_policy_ends_with_one_line(
+    picture: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
+) -> None:
+    code, out, err = run(capsys, "locate", picture, "it", *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
 @pytest.mark.parametrize("command", ["ask", "locate"])
 def test_tokens_are_counted_while_they_are_seen_and_read(
     picture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import mlx_saccade as saccade
 from mlx_saccade import media, policies
+from mlx_saccade.engine import Answer, FrameInfo
 from mlx_saccade.errors import InputError
+from mlx_saccade.grounding import Box
 
 sides = st.integers(1, 6000)
 points = st.floats(-1e4, 1e4)
@@ -35,47 +40,93 @@ def test_crop_refuses_other_shares(share: float) -> None:
 
 
 class Scripted:
-    """An engine that answers from a list and remembers what it was shown."""
+    """An engine that answers from a list and remembers what it was asked."""
 
-    def __init__(self, *answers: object) -> None:
+    def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
-        self.shown: list[media.Frame] = []
+        self.views: list[tuple[tuple[int, int, int, int], str]] = []
         self.how: list[dict[str, object]] = []
 
     open = staticmethod(media.open_image)
 
-    def locate(self, frame: media.Frame, description: str, *, budget: object = None, **how: object) -> object:
-        self.shown.append(frame)
-        self.how.append({"budget": budget, **how})
-        return self.answers.pop(0)
+    def look(self, frame: media.Frame, views: list, **how: object) -> list[Answer]:
+        self.views += views
+        self.how.append(how)
+        return [self.answers.pop(0) for _ in views]
 
 
-class Look:
-    def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
-        from mlx_saccade.grounding import Box
+def look(*boxes: tuple[float, float, float, float]) -> Answer:
+    """Return an answer of 55 tokens, with boxes in pixels of the whole image."""
+    usage, timings = {"prompt": 80, "image": 55, "video": 0, "answer": 9}, {"vision": 0.5, "answer": 0.25}
+    frames = (FrameInfo.of(saccade.plan((400, 800), budget=64), wanted=55),)
+    return Answer(tuple(Box(box, "it") for box in boxes), "said", frames, usage, timings, "stop")
 
-        self.boxes = tuple(Box(box, "it") for box in boxes)
-        self.frames = (type("Used", (), {"tokens": 100})(),)
 
-
-def test_second_look_is_mapped_back_to_the_whole_image() -> None:
-    pixels = np.random.RandomState(0).randint(0, 256, (400, 800, 3), dtype=np.uint8)
-    engine = Scripted(Look((700, 300, 720, 320)), Look((10, 20, 30, 40)))
-    found = policies.locate_with_zoom(engine, pixels, "it", share=0.5, budget=64, constrained=True)
+def test_locate_with_zoom_looks_again_around_the_first_box() -> None:
+    pixels = np.zeros((400, 800, 3), np.uint8)
+    engine = Scripted(look((700, 300, 720, 320)), look((410, 220, 430, 240)))
+    answer = policies.locate_with_zoom(engine, pixels, "it", share=0.5, budget=64, constrained=True)
     assert engine.how == [{"budget": 64, "constrained": True}] * 2
-    assert found.crop == (400, 200, 800, 400)
-    assert np.array_equal(engine.shown[1].pixels, pixels[200:400, 400:800])
-    assert [box.xyxy for box in found.boxes] == [(410, 220, 430, 240)]
-    assert found.tokens == 200
+    assert engine.views == [((0, 0, 800, 400), "it"), ((400, 200, 800, 400), "it")]
+    assert answer.crop == (400, 200, 800, 400)
+    assert [box.xyxy for box in answer.boxes] == [(410, 220, 430, 240)]
+    assert [box.xyxy for box in answer.fine.boxes] == [(10, 20, 30, 40)]
+    assert answer.tokens == answer.usage["image"] == 110
+    assert answer.timings == {"vision": 1.0, "answer": 0.5}
+    plain = json.loads(json.dumps(answer.as_dict()))
+    assert plain["found"] is answer.found is True
+    assert plain["boxes"] == [{"xyxy": [410, 220, 430, 240], "label": "it"}]
 
 
-def test_second_look_without_a_box_keeps_the_first() -> None:
-    found = policies.locate_with_zoom(Scripted(Look((1, 2, 3, 4)), Look()), np.zeros((90, 90, 3), np.uint8), "it")
-    assert [box.xyxy for box in found.boxes] == [(1, 2, 3, 4)]
+def test_locate_with_zoom_of_an_empty_crop_keeps_the_first_box() -> None:
+    answer = policies.locate_with_zoom(Scripted(look((1, 2, 3, 4)), look()), np.zeros((90, 90, 3), np.uint8), "it")
+    assert [box.xyxy for box in answer.boxes] == [(1, 2, 3, 4)]
 
 
-def test_first_look_without_a_box_asks_no_second() -> None:
-    engine = Scripted(Look())
-    found = policies.locate_with_zoom(engine, np.zeros((90, 90, 3), np.uint8), "it")
-    assert (found.boxes, found.fine, found.crop, found.tokens) == ((), None, None, 100)
-    assert len(engine.shown) == 1
+def test_locate_with_zoom_without_a_first_box_takes_no_second_look() -> None:
+    engine = Scripted(look())
+    answer = policies.locate_with_zoom(engine, np.zeros((90, 90, 3), np.uint8), "it")
+    assert (answer.boxes, answer.fine, answer.crop, answer.found) == ((), None, None, False)
+    assert answer.as_dict()["fine"] is None
+    assert len(engine.views) == 1
+
+
+def test_locate_with_zoom_of_several_descriptions_zooms_to_each() -> None:
+    engine = Scripted(look((10, 10, 20, 20)), look(), look((700, 300, 720, 320)), look((11, 11, 19, 19)), look())
+    first, second, third = policies.locate_with_zoom(engine, np.zeros((400, 800, 3), np.uint8), ["a", "b", "c"])
+    assert [words for _, words in engine.views] == ["a", "b", "c", "a", "c"]
+    assert [box.xyxy for box in first.boxes] == [(11, 11, 19, 19)]
+    assert not second.found
+    assert [box.xyxy for box in third.boxes] == [(700, 300, 720, 320)]
+
+
+@pytest.mark.parametrize("share", [0, 7, float("nan"), "half"])
+def test_locate_with_zoom_refuses_a_bad_share_before_any_look(share: object) -> None:
+    engine = Scripted()
+    with pytest.raises(InputError, match="share"):
+        policies.locate_with_zoom(engine, np.zeros((90, 90, 3), np.uint8), "it", share=share)
+    assert engine.views == []
+
+
+@pytest.mark.parametrize("description", [[], 5])
+def test_locate_with_zoom_refuses_no_description(description: object) -> None:
+    with pytest.raises(InputError, match="description"):
+        policies.locate_with_zoom(Scripted(), np.zeros((90, 90, 3), np.uint8), description)
+
+
+def test_zoom_sums_up_its_looks() -> None:
+    engine = Scripted(look((700, 300, 720, 320)), look((410, 220, 430, 240)))
+    (answer,) = policies.zoom(engine, media.open_image(np.zeros((400, 800, 3), np.uint8)), ["it"], share=0.25)
+    assert [one.crop for one in answer.looks] == [(0, 0, 800, 400), (600, 260, 800, 360)]
+    assert [box.xyxy for box in answer.boxes] == [(410, 220, 430, 240)]
+    assert answer.usage == {"prompt": 160, "image": 110, "video": 0, "answer": 18}
+    assert answer.timings == {"vision": 1.0, "answer": 0.5}
+    json.dumps(answer.as_dict())
+
+
+def test_zoom_of_one_look_is_flat() -> None:
+    frame = media.open_image(np.zeros((400, 800, 3), np.uint8))
+    (zoomed,) = policies.zoom(Scripted(look((1, 2, 3, 4))), frame, ["it"], max_looks=1)
+    (flat,) = policies.flat(Scripted(look((1, 2, 3, 4))), frame, ["it"])
+    assert zoomed.boxes == flat.boxes
+    assert len(zoomed.looks) == len(flat.looks) == 1

@@ -34,6 +34,7 @@ __all__ = [
     "add_min_tokens_argument",
     "add_model_arguments",
     "add_out_argument",
+    "add_policy_arguments",
     "add_revision_argument",
     "add_screen_arguments",
     "add_system_argument",
@@ -48,6 +49,7 @@ __all__ = [
     "load_engine",
     "parse_budgets",
     "parse_size",
+    "policy_options",
     "print_cost",
     "print_image_notes",
     "print_places",
@@ -166,6 +168,34 @@ def add_budget_argument(parser: Arguments) -> None:
         metavar="N|Npx|checkpoint|RUNTIME@VERSION",
         help="maximum visual tokens or pixels (default 1280, at most the checkpoint's cap)",
     )
+
+
+def add_policy_arguments(parser: Arguments) -> None:
+    """Add the policy of looking, and its limit; `policy_options` reads them."""
+    parser.add_argument(
+        "--policy",
+        metavar="NAME[:KEY=VALUE,...]",
+        help="how to look: flat (default), zoom or search, such as search:overlap=0.3",
+    )
+    parser.add_argument(
+        "--max-looks", type=int, metavar="N", help="maximum looks of the policy (default: zoom 2, search 12)"
+    )
+
+
+def policy_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `add_policy_arguments` as `Engine.locate` takes them.
+
+    Raises:
+        InputError: no such policy, a bad value, or --max-looks without --policy.
+    """
+    if options.policy is None:
+        if options.max_looks is not None:
+            raise InputError("--max-looks: expected --policy beside it; got none. Add --policy search")
+        return {}
+    from mlx_saccade import policies
+
+    policies.choose(options.policy, options.max_looks)  # before the checkpoint is loaded
+    return {"policy": options.policy, "max_looks": options.max_looks}
 
 
 def add_min_tokens_argument(parser: Arguments) -> None:
@@ -419,6 +449,9 @@ def print_cost(answer: Answer) -> None:
         if frame.tokens < frame.tokens_without_fit:
             lines.append(("reduced", f"from {frame.tokens_without_fit} tokens, to fit the model's context"))
     usage = answer.usage
+    for number, look in enumerate(answer.looks, 1):
+        part = "{}, {}, {}, {}".format(*look.crop)
+        lines.append((f"look {number}", f"{part}: {look.tokens} tokens, {look.seconds:.2f} s; {look.verdict}"))
     lines.append(("tokens", f"{usage['prompt']} in the prompt, {usage['answer']} in the answer; {answer.finish}"))
     lines.append(("seconds", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in answer.timings.items())))
     output.facts(lines, stderr=True)

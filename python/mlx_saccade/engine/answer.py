@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mlx_saccade.engine import hints
 from mlx_saccade.grounding import Action, Box, GroundedText, Point, Rejected
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Answer", "Chunk", "FrameInfo", "StageTimer"]
+__all__ = ["Answer", "Chunk", "FrameInfo", "Look", "StageTimer"]
 
 _PLAIN = ("confidence", "text", "usage", "timings", "finish")
+_LOOK_PLAIN = ("tokens", "seconds", "confidence", "text", "verdict")
 _STAGES = ("decode", "patches", "vision", "prefill", "answer")
 
 
@@ -86,6 +87,53 @@ class FrameInfo:
 
 
 @dataclass(frozen=True)
+class Look:
+    """One question to the model about a part of the image, on the way of a policy to its answer.
+
+    Attributes:
+        crop: (x1, y1, x2, y2) of the part, in pixels of the whole image.
+        tokens: visual tokens of the part.
+        seconds: time that the look took; looks that ran together share theirs equally.
+        box: first box of the look, in pixels of the whole image; None without one.
+        confidence: of the look's place, as `Answer.confidence`.
+        text: the model's own words.
+        verdict: what the policy made of the look, in words.
+    """
+
+    crop: tuple[int, int, int, int]
+    tokens: int
+    seconds: float
+    box: Box | None
+    confidence: float | None
+    text: str
+    verdict: str
+
+    @classmethod
+    def of(cls, answer: Answer, crop: tuple[int, int, int, int], verdict: str) -> Look:
+        """Return the look that gave an answer, which is in pixels of the whole image."""
+        return cls(
+            crop=crop,
+            tokens=answer.usage["image"],
+            seconds=sum(answer.timings.values()),
+            box=answer.boxes[0] if answer.boxes else None,
+            confidence=answer.confidence,
+            text=answer.text,
+            verdict=verdict,
+        )
+
+    def moved(self, dx: int, dy: int) -> Look:
+        """Return the look in the pixels of an image in which this one's image starts at (dx, dy)."""
+        x1, y1, x2, y2 = self.crop
+        crop = x1 + dx, y1 + dy, x2 + dx, y2 + dy
+        return replace(self, crop=crop, box=None if self.box is None else self.box.moved(dx, dy))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain lists, numbers and strings, for JSON."""
+        box = None if self.box is None else self.box.as_dict()
+        return {**{name: getattr(self, name) for name in _LOOK_PLAIN}, "crop": list(self.crop), "box": box}
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer of the model, and its cost.
 
@@ -108,6 +156,8 @@ class Answer:
             model's own distribution at temperature 1, whatever chose the tokens. None without a place. It says how
             decided the model is, not that it is right: nothing of whether there is such a thing, nor of the label.
             How far it can be trusted differs between checkpoints and screens; see docs/guides/measuring.md.
+        looks: of a policy's answer, each look in order. Its usage and timings are then their sums, and its text that of
+            the look with the boxes; `frames` has the first look.
     """
 
     boxes: tuple[Box, ...]
@@ -122,6 +172,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     description: str | None = None
     confidence: float | None = None
+    looks: tuple[Look, ...] = ()
 
     def __repr__(self) -> str:
         """Return what was found, the tokens and the seconds in short."""
@@ -155,6 +206,16 @@ class Answer:
     def _grounded(self) -> GroundedText:
         return GroundedText(self.boxes, self.points, self.actions, self.rejected, self.notes)
 
+    def moved(self, dx: int, dy: int) -> Answer:
+        """Return the answer in the pixels of an image in which this one's image starts at (dx, dy)."""
+        return replace(
+            self,
+            boxes=tuple(box.moved(dx, dy) for box in self.boxes),
+            points=tuple(point.moved(dx, dy) for point in self.points),
+            actions=tuple(action.moved(dx, dy) for action in self.actions),
+            looks=tuple(look.moved(dx, dy) for look in self.looks),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts, strings and numbers for JSON, with `found` and `hint`; without `description`."""
         plain = {**self._grounded().as_dict(), **{name: getattr(self, name) for name in _PLAIN}}
@@ -162,7 +223,8 @@ class Answer:
             {key: list(value) if isinstance(value, tuple) else value for key, value in frame.items()}
             for frame in map(asdict, self.frames)
         ]
-        return {"found": self.found, **plain, "hint": self.hint}
+        looks = [look.as_dict() for look in self.looks]
+        return {"found": self.found, **plain, "hint": self.hint, "looks": looks}
 
 
 @dataclass(frozen=True)

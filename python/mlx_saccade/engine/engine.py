@@ -12,10 +12,12 @@ from mlx_saccade import cache, families, media, models, validation
 from mlx_saccade.checkpoint import hub
 from mlx_saccade.checkpoint.tokenizer import Message, Prompts
 from mlx_saccade.engine import hints, request, sampling
+from mlx_saccade.engine import policy as policies
 from mlx_saccade.engine.answer import Answer, Chunk, StageTimer
 from mlx_saccade.engine.encoder import EncodedMedia, MediaEncoder
 from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
 from mlx_saccade.engine.memory_limit import MemoryLimit, read_limit
+from mlx_saccade.engine.policy import Policy, View
 from mlx_saccade.engine.request import Request
 from mlx_saccade.engine.runner import PlannedRequest, Runner
 from mlx_saccade.engine.shared_image import SharedImage
@@ -122,6 +124,8 @@ class Engine:
         description: str,
         *,
         budget: Budget = None,
+        policy: str | Policy | None = None,
+        max_looks: int | None = None,
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
@@ -135,6 +139,8 @@ class Engine:
         description: Sequence[str],
         *,
         budget: Budget = None,
+        policy: str | Policy | None = None,
+        max_looks: int | None = None,
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
@@ -147,6 +153,8 @@ class Engine:
         description: str | Sequence[str],
         *,
         budget: Budget = None,
+        policy: str | Policy | None = None,
+        max_looks: int | None = None,
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
@@ -158,7 +166,10 @@ class Engine:
             image: what `mlx_saccade.media.open_image` takes; its file is read once.
             description: such as "the red round button", or a list of those, for which the image is encoded once.
                 Special tokens in it are plain text.
-            budget: of the image.
+            budget: of the image; with a policy, of each look.
+            policy: how often and where to look: "flat" (one look, as with None), "zoom" or "search", with parameters as
+                in "search:max_looks=20", or a function as `mlx_saccade.engine.policy.Policy`.
+            max_looks: maximum looks of the policy for each description; None: its own default. 1 is the flat look.
             image_first: False puts the words before the image, as Qwen's cookbook did.
             constrained: let the model write nothing but one box with its label, inside the image, or [].
             fit: let the image take fewer tokens if the model cannot read as many.
@@ -169,11 +180,16 @@ class Engine:
             model's words, and `hint` says what may be the reason.
 
         Raises:
-            InputError: an empty description, an image, budget or option that cannot be used, or more tokens than the
-                model can read.
+            InputError: an empty description, an image, budget, policy or option that cannot be used, or more tokens
+                than the model can read.
             FileNotFoundError: no such image.
         """
-        descriptions = [description] if isinstance(description, str) else _descriptions(description)
+        descriptions = request.descriptions(description)
+        if policy is not None or max_looks is not None:
+            sampling.read(options, _LOCATE_TOKENS, self.locate)  # refuses what is no option, a policy's parameters too
+            how = {"budget": budget, "image_first": image_first, "constrained": constrained, "fit": fit, **options}
+            answers = self._follow_policy(image, descriptions, policy, max_looks, how)
+            return answers[0] if isinstance(description, str) else answers
         settings, limits = sampling.read(options, _LOCATE_TOKENS, self.locate), pixel_limits.read(budget, "budget")
         requests = [request.place(image, words, image_first=image_first) for words in descriptions]
         opener = self.runner.opener()
@@ -181,6 +197,55 @@ class Engine:
         together = zip(self._answer_together(planned, constrained=constrained), descriptions, strict=True)
         answers = [hints.locating(answer, words) for answer, words in together]
         return answers[0] if isinstance(description, str) else answers
+
+    def look(
+        self,
+        frame: media.Frame,
+        views: Sequence[View],
+        *,
+        budget: Budget = None,
+        image_first: bool = True,
+        constrained: bool = False,
+        fit: bool = False,
+        **options: Unpack[GenerateOptions],
+    ) -> list[Answer]:
+        """Locate descriptions in crops of an image; policies are made of this.
+
+        Each crop is encoded once. Several crops run as rows of one batch; several descriptions of one crop share the
+        image's tokens where prompts are cached.
+
+        Args:
+            frame: the whole image, as `open` returns it.
+            views: (crop, description) pairs, at least one.
+            budget: of each crop.
+            image_first: as `locate`.
+            constrained: as `locate`.
+            fit: as `locate`.
+            options: as `locate`.
+
+        Returns:
+            One answer for each view, in pixels of the whole image; answers that ran together share their seconds.
+
+        Raises:
+            InputError: as `locate`, or a crop that is empty or leaves the image.
+        """
+        settings, limits = sampling.read(options, _LOCATE_TOKENS, self.look), pixel_limits.read(budget, "budget")
+        opener, whole = self.runner.opener(), (0, 0, *frame.source_size)
+        crops = {crop: frame if tuple(crop) == whole else frame.crop(crop) for crop, _ in views}
+        planned: dict[tuple[int, int, int, int], dict[int, PlannedRequest]] = {crop: {} for crop in crops}
+        for number, (crop, words) in enumerate(views):
+            one = request.place(crops[crop], words, image_first=image_first)
+            planned[crop][number] = self.runner.plan(one, limits, settings, fit=fit, opener=opener)
+        single = (
+            {} if constrained else {n: one for rows in planned.values() if len(rows) == 1 for n, one in rows.items()}
+        )
+        answers = dict(zip(single, self.runner.run_batches(list(single.values())), strict=True))
+        for rows in planned.values():
+            if not rows.keys() <= answers.keys():
+                answers.update(
+                    zip(rows, self._answer_together(list(rows.values()), constrained=constrained), strict=True)
+                )
+        return [hints.locating(answers[number], words).moved(*crop[:2]) for number, (crop, words) in enumerate(views)]
 
     def ask(
         self,
@@ -355,6 +420,24 @@ class Engine:
         made, ids = self.runner.count(question, pixel_limits.read(budget, "budget"))
         return self.memory_limit.estimate(made, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
 
+    def _follow_policy(
+        self,
+        image: Any,
+        descriptions: Sequence[str],
+        policy: str | Policy | None,
+        max_looks: int | None,
+        options: Mapping[str, Any],
+    ) -> list[Answer]:
+        if policy is None:
+            raise InputError("max_looks: expected a policy beside it; got none. Pass policy='search'")
+        chosen, values = policies.choose(policy, max_looks)
+        answers = list(chosen(self, self.open(image), descriptions, **values, **options))
+        if len(answers) != len(descriptions):
+            raise InputError(
+                f"policy: expected {len(descriptions)} answers; got {len(answers)}. Return one a description"
+            )
+        return answers
+
     def _start(
         self,
         question: Request,
@@ -430,9 +513,3 @@ def _last(chunks: Iterator[Chunk]) -> Answer:
         if chunk.answer is not None:
             return chunk.answer
     raise RuntimeError("a run ends with its answer")
-
-
-def _descriptions(given: Any) -> list[str]:
-    if not isinstance(given, list | tuple) or not given:
-        raise InputError(f"description is {brief(given)}; say in words what to find, or give a list of those")
-    return list(given)

@@ -49,6 +49,9 @@ def hint(answer: Answer) -> str | None:
 
 
 def _reasons(answer: Answer) -> Iterator[str]:
+    if len(answer.looks) > 1:
+        yield f"None of {len(answer.looks)} looks gave a place that is sure; `looks` has their boxes and the reasons."
+        return
     if answer.rejected:
         first = answer.rejected[0]
         yield f"The model's numbers were rejected: {first.reason}. Another convention may fit them."

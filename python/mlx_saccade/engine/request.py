@@ -19,7 +19,18 @@ from mlx_saccade.preprocess import limits as pixel_limits
 from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import source_size
 
-__all__ = ["ImageOpener", "Medium", "Request", "conversation", "locate", "medium", "place", "question", "several"]
+__all__ = [
+    "ImageOpener",
+    "Medium",
+    "Request",
+    "conversation",
+    "descriptions",
+    "locate",
+    "medium",
+    "place",
+    "question",
+    "several",
+]
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,18 @@ def locate(description: str) -> str:
     if not isinstance(description, str) or not description.strip():
         raise InputError(f"description is {brief(description)}; say in words what to find")
     return f"Locate {description.strip()}, output its bbox coordinates using JSON format."
+
+
+def descriptions(given: Any) -> list[str]:
+    """Return a list of descriptions from one or from several.
+
+    Raises:
+        InputError: neither a text nor a list with at least one.
+    """
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list | tuple) or not texts:
+        raise InputError(f"description is {brief(given)}; say in words what to find, or give a list of those")
+    return list(texts)
 
 
 def place(image: Any, description: str, *, image_first: bool = True) -> Request:

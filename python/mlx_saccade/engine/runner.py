@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mlx_saccade import grounding
@@ -23,7 +23,10 @@ from mlx_saccade.models import Model
 from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["PlannedRequest", "Runner"]
+__all__ = ["ROWS", "PlannedRequest", "Runner"]
+
+ROWS = 16
+"""Prompts that go through the language model together at most; each has its own keys and values."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,26 @@ class Runner:
         return self._answer_rows(
             rows, prefill.prefill_rows(self.model, self.encoder.store, prompts, timer, progress), timer
         )
+
+    def run_batches(self, rows: Sequence[PlannedRequest]) -> list[Answer]:
+        """Return the answers to several requests, in batches of at most `ROWS` that fit the memory limit.
+
+        The answers of a batch share its timings equally.
+        """
+        answers: list[Answer] = []
+        while len(answers) < len(rows):
+            batch = rows[len(answers) :][:ROWS]
+            while len(batch) > 1 and not self._fit_together(batch):
+                batch = batch[: len(batch) // 2]
+            for answer in self.run_rows(batch):
+                timings = {stage: seconds / len(batch) for stage, seconds in answer.timings.items()}
+                answers.append(replace(answer, timings=timings))
+        return answers
+
+    def _fit_together(self, rows: Sequence[PlannedRequest]) -> bool:
+        sizes = [(row.plans, len(row.ids)) for row in rows]
+        limit = self.memory_limit
+        return limit.estimate_rows(sizes, rows[0].settings.max_tokens).peak <= limit.limit
 
     def _answer_rows(
         self, rows: Sequence[PlannedRequest], prefilled: PrefilledPrompt, timer: StageTimer

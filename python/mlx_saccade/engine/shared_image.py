@@ -16,16 +16,13 @@ from mlx_saccade.engine.answer import Answer, StageTimer
 from mlx_saccade.engine.confidence import observe_rows
 from mlx_saccade.engine.detokenizer import StreamDetokenizer
 from mlx_saccade.engine.request import Medium, Request
-from mlx_saccade.engine.runner import PlannedRequest, Runner
+from mlx_saccade.engine.runner import ROWS, PlannedRequest, Runner
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.models import KVCache, Prompt
 from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["SharedImage"]
-
-# Rows that go through the language model together; each holds its own copy of the image's keys and values.
-ROWS = 16
 
 
 class SharedImage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlx_saccade.grounding import near_json, shapes
@@ -42,6 +42,11 @@ class Action:
         if self.points:
             return self.points[0].xy
         return self.boxes[0].center if self.boxes else None
+
+    def moved(self, dx: float, dy: float) -> Action:
+        """Return the action in the pixels of an image in which this one's image starts at (dx, dy)."""
+        points = tuple(point.moved(dx, dy) for point in self.points)
+        return replace(self, points=points, boxes=tuple(box.moved(dx, dy) for box in self.boxes))
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists, dicts, strings and numbers, for JSON."""

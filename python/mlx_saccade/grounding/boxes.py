@@ -41,6 +41,11 @@ class Box:
         x1, y1, x2, y2 = self.xyxy
         return x1, y1, x2 - x1, y2 - y1
 
+    def moved(self, dx: float, dy: float) -> Box:
+        """Return the box in the pixels of an image in which this one's image starts at (dx, dy)."""
+        x1, y1, x2, y2 = self.xyxy
+        return Box((x1 + dx, y1 + dy, x2 + dx, y2 + dy), self.label)
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists and strings, for JSON."""
         return {"xyxy": list(self.xyxy), "label": self.label}

@@ -25,6 +25,10 @@ class Point:
         """Yield x and y."""
         return iter(self.xy)
 
+    def moved(self, dx: float, dy: float) -> Point:
+        """Return the point in the pixels of an image in which this one's image starts at (dx, dy)."""
+        return Point((self.xy[0] + dx, self.xy[1] + dy), self.label)
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists and strings, for JSON."""
         return {"xy": list(self.xy), "label": self.label}

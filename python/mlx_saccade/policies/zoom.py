@@ -7,18 +7,23 @@ A tiny target gains because the crop spends the same tokens on fewer pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from mlx_saccade import media
-from mlx_saccade.errors import InputError
+from mlx_saccade.engine import request
+from mlx_saccade.errors import InputError, brief
 from mlx_saccade.grounding import Box
+from mlx_saccade.policies.tiles import centered
+from mlx_saccade.policies.trail import Crop, Trail, whole
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer, Engine
 
-__all__ = ["ZoomAnswer", "crop_around", "locate_with_zoom", "second_look"]
+__all__ = ["ZoomAnswer", "check_share", "crop_around", "locate_with_zoom", "second_look", "zoom"]
+
+_Number = TypeVar("_Number", int, float)
 
 MINIMUM_SIDE = 56
 """Default of `minimum`: the least side of a crop in pixels."""
@@ -39,8 +44,36 @@ class ZoomAnswer:
     boxes: tuple[Box, ...]
     coarse: Answer
     fine: Answer | None
-    crop: tuple[int, int, int, int] | None
+    crop: Crop | None
     tokens: int
+
+    @property
+    def found(self) -> bool:
+        """True if there is a box."""
+        return bool(self.boxes)
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Token counts of both passes together, as `Answer.usage`."""
+        return _sum(self.coarse.usage, {} if self.fine is None else self.fine.usage)
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds of both passes together, as `Answer.timings`."""
+        return _sum(self.coarse.timings, {} if self.fine is None else self.fine.timings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain lists, dicts, strings and numbers for JSON."""
+        return {
+            "found": self.found,
+            "boxes": [box.as_dict() for box in self.boxes],
+            "crop": None if self.crop is None else list(self.crop),
+            "tokens": self.tokens,
+            "usage": self.usage,
+            "timings": self.timings,
+            "coarse": self.coarse.as_dict(),
+            "fine": None if self.fine is None else self.fine.as_dict(),
+        }
 
 
 def crop_around(
@@ -60,15 +93,19 @@ def crop_around(
     Raises:
         InputError: `share` is not above 0 and at most 1.
     """
-    if not 0 < share <= 1:
-        raise InputError(f"share: expected above 0 and at most 1; got {share}")
-    edges = []
-    for point, side in zip(center, size, strict=True):
-        length = min(side, max(minimum, round(side * share)))
-        start = min(max(0, round(point - length / 2)), side - length)
-        edges.append((start, start + length))
-    (x1, x2), (y1, y2) = edges
-    return x1, y1, x2, y2
+    check_share(share)
+    width, height = (max(minimum, round(side * share)) for side in size)
+    return centered(center, size, (width, height))
+
+
+def check_share(share: float) -> None:
+    """Refuse a share of a side that is not above 0 and at most 1.
+
+    Raises:
+        InputError: it is not, or is no number.
+    """
+    if not isinstance(share, int | float) or not 0 < share <= 1:
+        raise InputError(f"share: expected above 0 and at most 1; got {brief(share)}")
 
 
 def second_look(
@@ -99,6 +136,43 @@ def second_look(
     return boxes or tuple(first), crop
 
 
+def zoom(
+    engine: Engine,
+    frame: media.Frame,
+    descriptions: Sequence[str],
+    /,
+    *,
+    max_looks: int = 2,
+    share: float = 0.5,
+    **options: Any,
+) -> list[Answer]:
+    """Locate each description in the whole image, then in a crop around its first box.
+
+    Args:
+        engine: loaded engine.
+        frame: whole image.
+        descriptions: of the targets.
+        max_looks: 1 leaves out the second look; more than 2 are not taken.
+        share: share of each side that the crop keeps; default 0.5.
+        options: other arguments of `Engine.look`.
+
+    Returns:
+        Answers with the boxes of the crop, or of the whole image if the crop has none.
+
+    Raises:
+        InputError: as `Engine.look`, or `share` is outside its range.
+    """
+    answers, around = [], whole(frame.source_size)
+    for coarse, fine, crop in _two_passes(engine, frame, descriptions, share, max_looks, options):
+        trail = Trail()
+        trail.add(coarse, around, "box" if coarse.found else "no box")
+        if fine is not None and crop is not None:
+            trail.add(fine, crop, "box" if fine.found else "no box; the first box is kept")
+        answers.append(trail.answer(1 if fine is not None and fine.found else 0))
+    return answers
+
+
+@overload
 def locate_with_zoom(
     engine: Engine,
     image: media.Source,
@@ -107,30 +181,77 @@ def locate_with_zoom(
     budget: int | str | None = None,
     share: float = 0.5,
     **options: Any,
-) -> ZoomAnswer:
+) -> ZoomAnswer: ...
+
+
+@overload
+def locate_with_zoom(
+    engine: Engine,
+    image: media.Source,
+    description: Sequence[str],
+    *,
+    budget: int | str | None = None,
+    share: float = 0.5,
+    **options: Any,
+) -> list[ZoomAnswer]: ...
+
+
+def locate_with_zoom(
+    engine: Engine,
+    image: media.Source,
+    description: str | Sequence[str],
+    *,
+    budget: int | str | None = None,
+    share: float = 0.5,
+    **options: Any,
+) -> ZoomAnswer | list[ZoomAnswer]:
     """Locate a target in the whole image, then in a crop around the first box, with one budget for each pass.
 
     Args:
         engine: loaded engine.
         image: any image that `mlx_saccade.media.open_image` takes.
-        description: description of the target.
+        description: description of the target, or a list of those, for which the image is encoded once.
         budget: maximum visual tokens of each pass, as in `mlx_saccade.plan`; None (default) is the engine's.
         share: share of each side that the crop keeps; default 0.5.
         options: other arguments of `Engine.locate` for each pass, such as constrained=True.
 
     Returns:
-        The boxes in source pixels, with both answers.
+        The boxes in source pixels, with both answers; one for each description.
 
     Raises:
         InputError: as `Engine.locate`, or `share` is outside its range.
     """
+    descriptions = request.descriptions(description)
     frame = engine.open(image)
-    answers: list[Answer] = []
+    answers = []
+    for coarse, fine, crop in _two_passes(engine, frame, descriptions, share, 2, {"budget": budget, **options}):
+        best = coarse if fine is None or not fine.found else fine
+        tokens = sum(part.tokens for one in (coarse, fine) if one is not None for part in one.frames)
+        inside = None if fine is None or crop is None else fine.moved(-crop[0], -crop[1])
+        answers.append(ZoomAnswer(best.boxes, coarse, inside, crop, tokens))
+    return answers[0] if isinstance(description, str) else answers
 
-    def locate(view: media.Frame) -> tuple[Box, ...]:
-        answers.append(engine.locate(view, description, budget=budget, **options))
-        return answers[-1].boxes
 
-    boxes, crop = second_look(frame, locate(frame), share, locate)
-    tokens = sum(part.tokens for answer in answers for part in answer.frames)
-    return ZoomAnswer(boxes, answers[0], answers[1] if crop else None, crop, tokens)
+def _two_passes(
+    engine: Engine,
+    frame: media.Frame,
+    descriptions: Sequence[str],
+    share: float,
+    max_looks: int,
+    options: Mapping[str, Any],
+) -> Iterator[tuple[Answer, Answer | None, Crop | None]]:
+    """Yield each description's first answer, and the second with its crop, all in pixels of the whole image."""
+    check_share(share)
+    size = frame.source_size
+    first = engine.look(frame, [(whole(size), words) for words in descriptions], **options)
+    crops = [
+        crop_around(answer.boxes[0].center, size, share) if answer.found and max_looks > 1 else None for answer in first
+    ]
+    views = [(crop, words) for crop, words in zip(crops, descriptions, strict=True) if crop is not None]
+    second = iter(engine.look(frame, views, **options) if views else ())
+    for answer, crop in zip(first, crops, strict=True):
+        yield answer, None if crop is None else next(second), crop
+
+
+def _sum(first: Mapping[str, _Number], second: Mapping[str, _Number]) -> dict[str, _Number]:
+    return {name: value + second[name] if name in second else value for name, value in first.items()}

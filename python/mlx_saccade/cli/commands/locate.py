@@ -11,10 +11,12 @@ from mlx_saccade.cli import answers_json, output
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
+    add_policy_arguments,
     answer_options,
     answer_places,
     image_options,
     load_engine,
+    policy_options,
     print_cost,
     print_image_notes,
     print_rejected,
@@ -47,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail", action="store_true", help="exit with code 1 if a description is not found (default no)"
     )
+    add_policy_arguments(parser)
     add_model_arguments(parser)
     add_answer_arguments(parser, max_tokens=256)
 
@@ -92,6 +95,7 @@ def _row(options: argparse.Namespace, number: int, answer: Answer) -> dict[str, 
 def _locate(options: argparse.Namespace, image: LazyImage) -> Iterator[Answer]:
     """Yield the answers: with --jsonl each as it comes, else all together, which encodes the image once."""
     together = [[one] for one in options.descriptions] if options.jsonl else [options.descriptions]
+    policy = policy_options(options)
     with Progress("loading the model") as progress:
         engine = load_engine(options)
         for descriptions in together:
@@ -101,6 +105,7 @@ def _locate(options: argparse.Namespace, image: LazyImage) -> Iterator[Answer]:
                 budget=options.budget,
                 constrained=options.constrained,
                 fit=options.fit,
+                **policy,
                 **answer_options(options, progress),
             )
 
@@ -119,9 +124,14 @@ def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
             label = "" if not name or hints.is_same_name(name, description) else f" (the model's label: {name})"
             print(f"{description}: {numbers}{label}")
     (width, height), tokens = answers[0].frames[0].source_size, answers[0].frames[0].tokens
+    looks = sum(len(answer.looks) for answer in answers)
+    if looks:
+        tokens = sum(answer.usage["image"] for answer in answers)
     what = "x, y to click" if options.point else "edges x1, y1, x2, y2"
     print(f"{what} in the pixels of the {width} x {height} source")
-    print(f"{tokens} visual tokens, {sum(sum(answer.timings.values()) for answer in answers):.2f} s")
+    spent = [f"{looks} looks"] if looks else []
+    seconds = sum(sum(answer.timings.values()) for answer in answers)
+    print(", ".join([*spent, f"{tokens} visual tokens", f"{seconds:.2f} s"]))
 
 
 def _save_format(options: argparse.Namespace) -> str:

@@ -1,0 +1,131 @@
+"""The table of policies: names, parameters as text, and what `Engine.locate` makes of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import mlx_saccade as saccade
+from mlx_saccade import policies
+from mlx_saccade.engine import policy
+from mlx_saccade.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def loaded() -> saccade.Engine:
+    return saccade.load()
+
+
+@pytest.fixture(scope="module")
+def screen() -> np.ndarray:
+    return np.asarray(saccade.scenes.generate(1, size=(1280, 720)).image)
+
+
+def test_names_of_the_package_are_registered() -> None:
+    assert policy.names() == ("flat", "zoom", "search")
+
+
+def test_load_alone_registers_the_policies() -> None:
+    script = "import mlx_saccade; mlx_saccade.load; from mlx_saccade.engine import policy; print(*policy.names())"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["flat", "zoom", "search"]
+
+
+def test_parse_reads_parameters_of_their_types() -> None:
+    assert policy.parse("flat") == (policies.flat, {})
+    assert policy.parse("search:max_looks=20,overlap=0.1") == (policies.search, {"max_looks": 20, "overlap": 0.1})
+    assert policy.parse("zoom:share=1") == (policies.zoom, {"share": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected one of flat, zoom, search; got ''"),
+        ("sarch", "expected one of flat, zoom, search; got 'sarch'"),
+        ("zoom:", "policy zoom: expected max_looks=2, share=0.5; got ''"),
+        ("zoom:shar=1", "policy zoom: expected max_looks=2, share=0.5; got 'shar=1'"),
+        ("zoom:share", "got 'share'"),
+        ("zoom:share=", "policy zoom: share: expected a number; got ''"),
+        ("zoom:share=half", "policy zoom: share: expected a number; got 'half'"),
+        ("search:max_looks=2.5", "policy search: max_looks: expected a whole number; got '2.5'"),
+        ("search:max_looks=1" + "0" * 5000, "policy search: max_looks: expected a whole number"),
+        ("search:max_looks=2,max_looks=3", "policy search: expected max_looks once"),
+        ("search:max_looks=0", "max_looks: expected a whole number of at least 1; got 0"),
+    ],
+)
+def test_choose_of_bad_text_says_what_there_is(text: str, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        policy.choose(text)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_choose_takes_max_looks_once() -> None:
+    assert policy.choose("search", 5) == (policies.search, {"max_looks": 5})
+    with pytest.raises(InputError, match="max_looks: expected once"):
+        policy.choose("search:max_looks=6", 5)
+    for wrong in (0, -1, 2.0, "5", True):
+        with pytest.raises(InputError, match="max_looks: expected a whole number of at least 1"):
+            policy.choose("search", wrong)
+    with pytest.raises(InputError, match="policy: expected a name"):
+        policy.choose(5)
+
+
+def test_locate_refuses_max_looks_without_a_policy(loaded: saccade.Engine, screen: np.ndarray) -> None:
+    with pytest.raises(InputError, match="max_looks: expected a policy beside it"):
+        loaded.locate(screen, "it", max_looks=3)
+
+
+@pytest.mark.parametrize("name", ["zoom:share=7", "search:overlap=0.9", "search:overlap=nan", "search:smallest=-1"])
+def test_locate_refuses_parameters_outside_their_range(loaded: saccade.Engine, screen: np.ndarray, name: str) -> None:
+    with pytest.raises(InputError, match=name.partition(":")[2].partition("=")[0]):
+        loaded.locate(screen, "it", policy=name)
+
+
+@pytest.mark.parametrize("name", ["flat", "zoom:max_looks=1", "search:max_looks=1"])
+def test_locate_of_one_look_is_the_flat_look(loaded: saccade.Engine, screen: np.ndarray, name: str) -> None:
+    words = [element.description for element in saccade.scenes.generate(1, size=(1280, 720)).elements[:4]]
+    flat = loaded.locate(screen, words, budget=144)
+    for one, other in zip(flat, loaded.locate(screen, words, budget=144, policy=name), strict=True):
+        assert (one.boxes, one.text, one.usage, one.frames) == (other.boxes, other.text, other.usage, other.frames)
+        (look,) = other.looks
+        assert look.crop == (0, 0, 1280, 720)
+        assert look.box == (one.boxes[0] if one.boxes else None)
+
+
+def test_locate_takes_a_function(loaded: saccade.Engine, screen: np.ndarray) -> None:
+    def corner(engine: saccade.Engine, frame: object, words: list[str], /, **options: object) -> list[saccade.Answer]:
+        assert options == {"budget": 64, "image_first": True, "constrained": True, "fit": False, "max_tokens": 99}
+        return engine.look(frame, [((0, 0, 640, 360), text) for text in words], **options)
+
+    first, _ = loaded.locate(screen, ["a", "b"], budget=64, policy=corner, constrained=True, max_tokens=99)
+    assert first.frames[0].source_size == (640, 360)
+    with pytest.raises(InputError, match="policy: expected 1 answers; got 0"):
+        loaded.locate(screen, "a", policy=lambda *_, **__: [])
+
+
+def test_look_gives_the_boxes_of_crops_in_pixels_of_the_image(loaded: saccade.Engine, screen: np.ndarray) -> None:
+    frame, words = loaded.open(screen), "the green panel"
+    crops = [(0, 0, 1280, 720), (500, 10, 1280, 700), (300, 200, 900, 601)]
+    together = loaded.look(frame, [(crop, words) for crop in crops], budget=144)
+    for crop, answer in zip(crops, together, strict=True):
+        alone = loaded.locate(frame.crop(crop), words, budget=144)
+        assert answer.text == alone.text
+        assert [box.xyxy for box in answer.boxes] == [
+            (x1 + crop[0], y1 + crop[1], x2 + crop[0], y2 + crop[1]) for x1, y1, x2, y2 in alone.boxes
+        ]
+    assert any(answer.found for answer in together)
+
+
+def test_look_encodes_each_crop_once_for_all_descriptions(loaded: saccade.Engine) -> None:
+    frame = loaded.open(np.random.RandomState(3).randint(0, 256, (400, 700, 3), np.uint8))
+    before = loaded.counts
+    crops = [(0, 0, 350, 400), (300, 0, 700, 400), (0, 0, 700, 200)]
+    answers = loaded.look(frame, [(crop, words) for words in ("a", "b", "c") for crop in crops], budget=16)
+    assert len(answers) == 9
+    assert (loaded.counts - before).vision_calls == 3
+    with pytest.raises(InputError, match="is empty or leaves"):
+        loaded.look(frame, [((0, 0, 701, 400), "a")])

@@ -62,7 +62,7 @@ class Oracle:
             seen = [Box(part, label) for box, label in self.distractors if (part := self._seen(box, crop, plan))]
         usage = {"prompt": plan.tokens + 20, "image": plan.tokens, "video": 0, "answer": 9}
         text = f"{seen[0].xyxy}" if seen else "[]"
-        return Answer(tuple(seen[:1]), text, (FrameInfo.of(plan, wanted=plan.tokens),), usage, dict(TIMINGS), "stop")
+        return Answer(tuple(seen[:1]), text, (FrameInfo.of(plan),), usage, dict(TIMINGS), "stop")
 
     def _seen(self, box: Edges, crop: tuple[int, int, int, int], plan: saccade.Plan) -> Edges | None:
         part = max(box[0], crop[0]), max(box[1], crop[1]), min(box[2], crop[2]), min(box[3], crop[3])

@@ -112,6 +112,15 @@ def test_locate_prints_one_document_or_a_line_for_each_description(
         assert {key: line[key] for key in same} == {key: row[key] for key in same}
 
 
+@pytest.mark.parametrize("policy", ["flat", "zoom", "search"])
+def test_locate_with_a_policy_prints_its_looks(policy: str, picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "locate", picture, FOUND, ABSENT, "--policy", policy, "--max-looks", "4", "--json")[1]
+    check(json.loads(out))
+    for row in json.loads(out)["answers"]:
+        assert 1 <= len(row["looks"]) <= 4
+        assert row["usage"]["image"] == sum(look["tokens"] for look in row["looks"])
+
+
 @pytest.mark.parametrize("text", [DRAG, MIXED, "[]", "I cannot help.", '{"bbox_2d": [1, 2', ""])
 @pytest.mark.parametrize("command", ["locate", "ask"])
 def test_every_kind_of_answer_is_described(

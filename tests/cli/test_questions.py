@@ -69,7 +69,7 @@ def test_locate_with_a_policy_prints_its_looks(picture: Path, capsys: pytest.Cap
     words = ("locate", picture, "the red star icon", "--policy", "search", "--max-looks", "5", "--budget", "64")
     code, out, _ = run(capsys, *words, "--json")
     assert code == 0
-    answer = json.loads(out)
+    (answer,) = json.loads(out)["answers"]
     assert 1 <= len(answer["looks"]) <= 5
     assert answer["usage"]["image"] == sum(look["tokens"] for look in answer["looks"])
     _, out, err = run(capsys, *words, "--verbose")

@@ -58,7 +58,7 @@ class Scripted:
 def look(*boxes: tuple[float, float, float, float]) -> Answer:
     """Return an answer of 55 tokens, with boxes in pixels of the whole image."""
     usage, timings = {"prompt": 80, "image": 55, "video": 0, "answer": 9}, {"vision": 0.5, "answer": 0.25}
-    frames = (FrameInfo.of(saccade.plan((400, 800), budget=64), wanted=55),)
+    frames = (FrameInfo.of(saccade.plan((400, 800), budget=64)),)
     return Answer(tuple(Box(box, "it") for box in boxes), "said", frames, usage, timings, "stop")
 
 

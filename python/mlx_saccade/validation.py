@@ -11,7 +11,7 @@ from typing import Any
 
 from mlx_saccade.errors import InputError, brief
 
-__all__ = ["at_least", "integer", "parse_bytes"]
+__all__ = ["at_least", "check_unicode", "integer", "parse_bytes"]
 
 _UNITS = {"": 1, "B": 1}
 _UNITS |= {f"{letter}B": 1000**power for power, letter in enumerate("KMGT", start=1)}
@@ -53,6 +53,21 @@ def at_least(least: int, value: Any, name: str, *, most: int | None = None, othe
     if most is not None and number > most:
         raise InputError(f"{name}: expected a whole number of at most {most}{otherwise}; got {brief(value)}")
     return number
+
+
+def check_unicode(text: str, name: str) -> None:
+    """Refuse a text with half a character, as Python makes it of bytes that are not UTF-8.
+
+    Raises:
+        InputError: the text has a lone surrogate.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{name}: expected valid Unicode; got a lone surrogate at position {error.start} of {brief(text)}. "
+            "Decode its bytes as UTF-8"
+        ) from None
 
 
 def parse_bytes(value: Any, name: str) -> int:

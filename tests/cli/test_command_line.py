@@ -188,6 +188,11 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "640x480", "--budget", "0"), ("0",)),
         (("plan", "640x480", "--budget", "-5"), ("-5",)),
         (("plan", "640x480", "--budget", "3"), ("3",)),
+        (("plan", "640x480", "--budget", "9" * 23), ("too large",)),
+        (("plan", "640x480", "--budget", "9" * 23 + "px"), ("too large",)),
+        (("bench", "640x480", "--budgets", "0"), ("--budgets: expected a whole number of at least 1; got 0",)),
+        (("sweep", "--budgets", "16," + "9" * 23), ("--budgets: expected a whole number of at most",)),
+        (("scenes", "--out", "x", "--jobs", "0"), ("--jobs: expected at least 1",)),
         (("plan", "640x480", "--budget", "lots"), ("lots",)),
         (("plan", "640x480", "--budget", "ollama@0.1.0"), ("0.1.0",)),
         (("plan", "640x480", "--budget", "nosuch@1"), ("nosuch",)),
@@ -236,6 +241,11 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
 def test_mistakes_are_one_line_and_exit_2(words: tuple[str, ...], mentions: tuple[str, ...], tmp_path: Path) -> None:
     assert_mistake(run_command(*words, cwd=tmp_path), *mentions)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("convert", ".", "out"), ("plan", "640x480", "--model", ".")])
+def test_a_folder_without_a_name_is_named_in_full(words: tuple[str, ...], tmp_path: Path) -> None:
+    assert_mistake(run_command(*words, cwd=tmp_path), f"{tmp_path.resolve()}/config.json: no such file")
 
 
 @pytest.mark.parametrize("command", ["plan", "locate"])

@@ -209,6 +209,8 @@ def test_a_film_comes_in_every_form(loaded: Engine, tmp_path: Path) -> None:
         ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": 10**5000}, "fps is an int"),
         ({"video": np.zeros((28, 28), np.uint8), "fps": 1}, "shape (28, 28)"),
         ({"video": "film.mp4", "fps": 1}, "not read yet"),
+        ({"video": "film.mp4"}, "Video files are not read yet"),
+        ({"video": Path("film.mp4")}, "Video files are not read yet"),
         ({"video": [np.zeros((28, 28, 3), np.uint8), np.zeros((28, 56, 3), np.uint8)], "fps": 1}, "frame 1 is 56x28"),
         ({"video": 7, "fps": 1}, "holds no frames"),
     ],

@@ -168,8 +168,21 @@ def test_an_empty_description_is_refused(loaded: Engine, image: np.ndarray, desc
 
 
 def test_half_a_character_in_a_description_is_refused(loaded: Engine, image: np.ndarray) -> None:
-    with pytest.raises(InputError, match="surrogate"):
-        loaded.locate(image, "\ud800 x")
+    with pytest.raises(InputError, match=r"description: expected valid Unicode; .* position 1 of 'x.ud800'"):
+        loaded.locate(image, "x\ud800")
+
+
+@pytest.mark.parametrize(
+    ("budget", "message"),
+    [
+        (0, "^budget: expected a whole number of at least 1; got 0$"),
+        (10**30, "^budget: expected a whole number of at most 1000000000000; got 10+$"),
+        ("9" * 30, "^budget: .* too large"),
+    ],
+)
+def test_an_impossible_budget_is_named_once(loaded: Engine, image: np.ndarray, budget: int | str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        loaded.locate(image, "it", budget=budget)
 
 
 @pytest.mark.parametrize("max_tokens", [0, -1, 1.5, True, "5", None])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 import mlx_saccade as saccade
 from mlx_saccade import grounding
-from mlx_saccade.grounding import Box
+from mlx_saccade.errors import InputError
+from mlx_saccade.grounding import Box, center_inside
 
 ONE = (Box((10, 20, 30, 40), "a"),)
 TWO = (*ONE, Box((50, 60, 70, 80), "b"))
@@ -179,3 +181,26 @@ def test_boxes_that_only_touch_the_edge_are_left_out() -> None:
 )
 def test_a_center_is_inside_a_known_box_edges_included(corners: tuple[float, ...], inside: bool) -> None:
     assert grounding.center_inside(Box(corners), (5, 5, 20, 20)) is inside
+
+
+@pytest.mark.parametrize("known", [(0, 0, 9, 9), Box((0, 0, 9, 9))])
+@pytest.mark.parametrize(("box", "inside"), [((2, 2, 6, 6), True), ((8, 8, 20, 20), False)])
+def test_a_box_may_be_four_numbers(box: tuple[float, ...], known: Any, inside: bool) -> None:
+    assert center_inside(box, known) is center_inside(Box(box), known) is inside  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("box", [None, 5, (1, 2, 3), "abcd", (1, 2, 3, None)])
+def test_what_is_no_box_is_refused_by_name(box: Any) -> None:
+    with pytest.raises(InputError, match="box: expected a Box"):
+        center_inside(box, (0, 0, 9, 9))
+    with pytest.raises(InputError, match="known: expected a Box"):
+        center_inside((0, 0, 9, 9), box)
+
+
+@pytest.mark.parametrize("text", [None, 5, b"[1, 2, 3, 4]"])
+def test_what_is_no_text_is_refused(text: Any) -> None:
+    for call in (lambda: grounding.read(text, saccade.plan((640, 480))), lambda: grounding.reader.read_raw(text)):
+        with pytest.raises(InputError, match="text: expected the text of an answer"):
+            call()
+    with pytest.raises(InputError, match="plan: expected a Plan"):
+        grounding.read("", text)

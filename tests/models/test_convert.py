@@ -167,6 +167,18 @@ def test_a_quantized_source_is_refused(source: Path, tmp_path: Path) -> None:
         saccade.convert(tmp_path / "new", tmp_path / "again")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path: Path, value: float) -> None:
+    folder = checkpoints.write_whole(tmp_path / "float")
+    weights = mx.load(str(folder / "model.safetensors"))
+    name = sorted(name for name in weights if name.endswith("q_proj.weight"))[0]
+    weights[name][1, 2] = value
+    mx.save_safetensors(str(folder / "model.safetensors"), weights)
+    with pytest.raises(InputError, match=r"float: model.*q_proj\.weight: expected finite weights"):
+        saccade.convert(folder, tmp_path / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["float"]
+
+
 def test_a_conversion_that_fails_leaves_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(done: int, total: int) -> None:
         if done > total / 2:

@@ -119,3 +119,12 @@ def test_the_chunk_of_the_largest_plan() -> None:
 )
 def test_where_a_kernel_is_fused(backend: str, head_dim: int, dtype: mx.Dtype, fused: bool) -> None:
     assert is_fused(backend, head_dim, dtype) is fused
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_parameters_are_counted_unpacked(tmp_path: Path, bits: int) -> None:
+    plain = checkpoints.write_whole(tmp_path / "float")
+    saccade.convert(plain, tmp_path / "packed", bits=bits, group_size=32)
+    expected = models.memory.parameter_count(models.load(plain))
+    assert expected > 10_000
+    assert models.memory.parameter_count(models.load(tmp_path / "packed")) == expected

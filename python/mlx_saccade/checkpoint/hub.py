@@ -66,7 +66,7 @@ def find(
     except RuntimeError as error:  # ~name of a user unknown to this machine
         raise InputError(f"{os.fspath(path_or_id)}: {error}. Name a folder or a hub id") from None
     if folder.is_dir():
-        return folder
+        return Path.cwd() if folder == Path() else folder  # messages name the folder, and "." has no name
     if folder.exists():
         raise InputError(f"{folder}: expected a folder; got a file. Name the folder of config.json and the weights")
     if not _HUB_ID.fullmatch(os.fspath(path_or_id)):

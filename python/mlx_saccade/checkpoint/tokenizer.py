@@ -11,6 +11,7 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel
 
+from mlx_saccade import validation
 from mlx_saccade.checkpoint.chat_template import ChatTemplate
 from mlx_saccade.checkpoint.files import check_size, optional_json, optional_text
 from mlx_saccade.errors import InputError, brief
@@ -196,12 +197,7 @@ def _check(messages: Sequence[Message]) -> None:
 def _check_text(text: Any) -> None:
     if not isinstance(text, str):
         raise InputError(f"text: expected a string; got {brief(text)}")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"text: expected Unicode; got a lone surrogate at position {error.start} of {brief(text)}. Decode it again"
-        ) from None
+    validation.check_unicode(text, "text")
 
 
 def _line(error: Exception) -> str:

@@ -58,6 +58,7 @@ __all__ = [
 
 # Digits are bounded, so that no number is slow to read.
 _SIZE = re.compile(r"(\d{1,9})x(\d{1,9})")
+_MAX_BUDGET = 10**12  # far above the tokens of any image
 _TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model for a real one"
 
 
@@ -214,12 +215,14 @@ def parse_budgets(text: str) -> tuple[int, ...]:
     """Return the budgets in tokens of a list such as "64,256".
 
     Raises:
-        InputError: the text is not such a list, or has a budget twice.
+        InputError: the text is not such a list, or has a budget twice or below 1.
     """
     try:
         budgets = tuple(int(word) for word in text.split(","))
     except ValueError:
         raise InputError(f"--budgets: expected whole numbers; got {text}. Write a list such as 64,256,1024") from None
+    for budget in budgets:
+        validation.at_least(1, budget, "--budgets", most=_MAX_BUDGET)
     if len(set(budgets)) != len(budgets):
         raise InputError(f"--budgets: expected each budget once; got {text}. Leave out the second one")
     return budgets

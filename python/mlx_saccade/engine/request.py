@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from mlx_saccade import validation
 from mlx_saccade.checkpoint.tokenizer import Message
 from mlx_saccade.engine import messages as message_forms
 from mlx_saccade.errors import InputError, brief
@@ -136,10 +137,11 @@ def locate(description: str) -> str:
     """Return the prompt with which Qwen-VL models are asked for boxes.
 
     Raises:
-        InputError: an empty description.
+        InputError: an empty description, or one that is not valid Unicode.
     """
     if not isinstance(description, str) or not description.strip():
         raise InputError(f"description is {brief(description)}; say in words what to find")
+    validation.check_unicode(description, "description")
     return f"Locate {description.strip()}, output its bbox coordinates using JSON format."
 
 

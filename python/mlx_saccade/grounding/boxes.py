@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlx_saccade.errors import InputError, brief
+
 if TYPE_CHECKING:
     from mlx_saccade.families import Convention
     from mlx_saccade.preprocess.plan import Plan
@@ -51,10 +53,27 @@ class Box:
         return {"xyxy": list(self.xyxy), "label": self.label}
 
 
-def center_inside(box: Box, known: Sequence[float]) -> bool:
-    """Return True if the center of a box lies in a known one (x1, y1, x2, y2), edges included: ScreenSpot's measure."""
-    x, y = box.center
-    return known[0] <= x <= known[2] and known[1] <= y <= known[3]
+def center_inside(box: Box | Sequence[float], known: Box | Sequence[float]) -> bool:
+    """Return True if the center of a box lies in a known one, edges included: ScreenSpot's measure.
+
+    Args:
+        box: a `Box`, or (x1, y1, x2, y2).
+        known: the same.
+
+    Raises:
+        InputError: one of them is not a box.
+    """
+    left, top, right, bottom = _edges(known, "known")
+    x, y = Box(_edges(box, "box")).center
+    return left <= x <= right and top <= y <= bottom
+
+
+def _edges(box: Any, name: str) -> tuple[float, float, float, float]:
+    try:
+        x1, y1, x2, y2 = map(float, box)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{name}: expected a Box or (x1, y1, x2, y2); got {brief(box)}. Give four numbers") from None
+    return x1, y1, x2, y2
 
 
 def to_source(boxes: Sequence[Box], plan: Plan, convention: Convention | None = None) -> tuple[Box, ...]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from mlx_saccade.errors import InputError, brief
 from mlx_saccade.grounding import actions, bare_forms, calls, json_forms, xml_forms
 from mlx_saccade.grounding.actions import Action
 from mlx_saccade.grounding.boxes import Box
@@ -18,9 +19,7 @@ from mlx_saccade.grounding.document import Document
 from mlx_saccade.grounding.frames import Frame, Rejected, values_of
 from mlx_saccade.grounding.points import Point
 from mlx_saccade.grounding.written import WrittenPlace, spans_of
-
-if TYPE_CHECKING:
-    from mlx_saccade.preprocess.plan import Plan
+from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["GroundedText", "read", "read_raw"]
 
@@ -103,8 +102,11 @@ def read(text: str, plan: Plan, convention: str = "auto", *, y_first: bool = Fal
         more is rejected.
 
     Raises:
-        InputError: no such convention.
+        InputError: not a text, not a plan, or no such convention.
     """
+    _check_text(text)
+    if not isinstance(plan, Plan):
+        raise InputError(f"plan: expected a Plan; got {brief(plan)}. Give that of mlx_saccade.plan or Engine.plan")
     sizes = (plan.source_size, plan.resized_size)
     reading = _Reading(Document(text), Frame(plan, convention, y_first=y_first))
     for candidate in _collect(reading.document, sizes):
@@ -113,7 +115,12 @@ def read(text: str, plan: Plan, convention: str = "auto", *, y_first: bool = Fal
 
 
 def read_raw(text: str) -> tuple[Box, ...]:
-    """Return the boxes of an answer as the model wrote them, corners put in order; nothing is scaled or clipped."""
+    """Return the boxes of an answer as the model wrote them, corners put in order; nothing is scaled or clipped.
+
+    Raises:
+        InputError: not a text.
+    """
+    _check_text(text)
     boxes = []
     for candidate in _collect(Document(text), ()):
         if isinstance(candidate, Place) and len(candidate.numbers) == 4:
@@ -122,6 +129,11 @@ def read_raw(text: str) -> tuple[Box, ...]:
             if all(abs(value) < float("inf") for value in values):
                 boxes.append(Box((min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)), candidate.label))
     return tuple(boxes)
+
+
+def _check_text(text: Any) -> None:
+    if not isinstance(text, str):
+        raise InputError(f"text: expected the text of an answer; got {brief(text)}. Give a string")
 
 
 def _collect(document: Document, sizes: tuple[tuple[int, int], ...], nesting: int = 0) -> list[Candidate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from numbers import Real
@@ -30,6 +31,11 @@ class Video:
             InputError: no frames, frames of several sizes, something else than frames, or no rate.
             FileNotFoundError: a frame's file is missing.
         """
+        if isinstance(frames, str | bytes | os.PathLike):
+            raise InputError(
+                f"video: expected frames; got {brief(frames)}. Video files are not read yet: give a list of frames, "
+                "and fps, their rate"
+            )
         self.fps = _rate(fps)
         self.image_options = image_options or ImageOptions()
         self.frames = _frames(frames)
@@ -57,8 +63,6 @@ def _rate(fps: Any) -> float:
 
 
 def _frames(frames: Any) -> Sequence[Source]:
-    if isinstance(frames, str | bytes):
-        raise InputError("video: files of films are not read yet; give a list of frames and their rate, fps")
     if arrays.is_array(frames):
         frames = arrays.as_numpy(frames)
         if frames.ndim not in (3, 4):

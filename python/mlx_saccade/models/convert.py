@@ -111,8 +111,8 @@ def convert(
 
     Raises:
         FileNotFoundError: as `mlx_saccade.models.load`.
-        InputError: a source that does not load or is quantized already, a target that exists or cannot be written, a
-            full disk, other bits or groups.
+        InputError: a source that does not load, is quantized already or has weights that are not finite; a target that
+            exists or cannot be written, a full disk, other bits or groups.
     """
     for name, value, known in (("bits", bits, BITS), ("group_size", group_size, GROUPS)):
         _check_choice(name, value, known)
@@ -127,7 +127,7 @@ def convert(
     part = part_beside(place)
     part.mkdir()
     try:
-        files = _write_shards(part, work.shards, work.source_bytes, progress)
+        files = _write_shards(folder, part, work.shards, work.source_bytes, progress)
         text = json.dumps(work.config, indent=2) + "\n"
         (part / "config.json").write_text(text, encoding="utf-8")
         _copy_rest(folder, part)
@@ -215,9 +215,13 @@ def _shards(tensors: Sequence[_Tensor], most: int) -> list[list[_Tensor]]:
 
 
 def _write_shards(
-    folder: Path, shards: Sequence[list[_Tensor]], total: int, progress: Callable[[int, int], None] | None
+    source: Path,
+    folder: Path,
+    shards: Sequence[list[_Tensor]],
+    total: int,
+    progress: Callable[[int, int], None] | None,
 ) -> tuple[str, ...]:
-    """Quantize, write and empty the shards; `total` is the bytes of the source."""
+    """Quantize, write and empty the shards; `total` is the bytes of the source, whose folder messages name."""
     done, count = 0, len(shards)
     places: dict[str, str] = {}
     size = 0
@@ -228,6 +232,11 @@ def _write_shards(
         parts: dict[str, mx.array] = {}
         while shard:
             tensor = shard.pop(0)
+            if not mx.isfinite(tensor.value).all().item():
+                raise InputError(
+                    f"{source}: {tensor.name}: expected finite weights; got NaN or infinity. "
+                    "The file is damaged: download the checkpoint again"
+                )
             parts |= tensor.parts()
             done += int(tensor.value.nbytes)
             if progress is not None:

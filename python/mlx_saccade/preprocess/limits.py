@@ -224,4 +224,6 @@ def _first(levels: Sequence[PixelLimits], has: Any) -> int | None:
 
 
 def _whole(value: Any, name: str, where: str) -> int:
-    return validation.at_least(1, value, f"{where}: {name}", most=_MOST)
+    # "budget: budget" would name it twice.
+    label = where if where.partition(" ")[0] == name else f"{where}: {name}"
+    return validation.at_least(1, value, label, most=_MOST)

@@ -269,17 +269,29 @@ def limits(
 def _counted(budget: Any, area: int) -> tuple[int, str]:
     """Return (max_pixels, description) of a budget that is a number."""
     if isinstance(budget, str):
-        match = re.fullmatch(r"([0-9]{1,18})(px)?", budget)
+        match = re.fullmatch(r"([0-9]+)(px)?", budget)
+        if match is not None and len(match[1].lstrip("0")) > len(str(MAX_PIXELS)):
+            raise _too_large(budget, area)
         if match is None or int(match[1]) < 1:
             raise InputError(f"budget: expected {_BUDGET}, at least 1; got {brief(budget)}")
         if match[2]:
             return int(match[1]), f"{int(match[1])} pixels"
         count = int(match[1])
     else:
-        count = _whole(budget, "budget", _BUDGET)
+        number = validation.integer(budget)
+        if number is not None and number > MAX_PIXELS:
+            raise _too_large(budget, area)
+        count = _whole(budget, "budget", f"{_BUDGET}, at least 1")
     if count * area > MAX_PIXELS:
-        raise InputError(f"budget: expected at most {MAX_PIXELS // area} tokens of {area} pixels; got {brief(budget)}")
+        raise _too_large(budget, area)
     return count * area, f"{count} tokens"
+
+
+def _too_large(budget: Any, area: int) -> InputError:
+    return InputError(
+        f"budget: expected at most {MAX_PIXELS // area} tokens of {area} pixels; got {brief(budget)}, which is "
+        "too large"
+    )
 
 
 def _named(family: Family, budget: str, checkpoint: tuple[int, int], loaded: bool) -> tuple[int, int, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +19,9 @@ from PIL import Image
 
 import mlx_saccade as saccade
 import mlx_saccade.engine
-from mlx_saccade.cli.__main__ import main
+from mlx_saccade.cli import output, progress
+from mlx_saccade.cli.__main__ import main, message_of
+from mlx_saccade.cli.commands import sizes
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "answer-1.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -214,6 +218,9 @@ def test_quiet_prints_the_result_and_errors_only(tmp_path: Path) -> None:
     loud = run_command("locate", str(picture), ABSENT)
     assert "hint: The model answers" in loud.stderr
     assert loud.stderr.count("generated screens only") == 1
+    Image.fromarray(saccade.scenes.generate(3, (1920, 1080)).image).save(tmp_path / "large.png")
+    large = run_command("locate", str(tmp_path / "large.png"), ABSENT, "--budget", "64")
+    assert 'Try policy "search", a budget of up to ' in large.stderr
     quiet = run_command("locate", str(picture), ABSENT, "--quiet")
     assert (quiet.returncode, quiet.stderr) == (0, "")
     assert quiet.stdout.splitlines()[0] == loud.stdout.splitlines()[0]
@@ -221,3 +228,28 @@ def test_quiet_prints_the_result_and_errors_only(tmp_path: Path) -> None:
     assert (missing.returncode, len(missing.stderr.splitlines())) == (2, 1)
     both = run_command("locate", str(picture), "x", "--quiet", "--verbose")
     assert (both.returncode, len(both.stderr.splitlines())) == (2, 1)
+
+
+def test_quiet_stops_progress_until_the_command_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+    monkeypatch.setattr(sizes, "run", lambda options: states.append(output.is_quiet()) or 0)
+    monkeypatch.setattr(progress, "_own_terminal", lambda stream: stream)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert main(["sizes", "--quiet"]) == 0
+    assert (states, output.is_quiet()) == ([True], False)
+    output.set_quiet(True)
+    try:
+        assert progress.bar().disable
+        with progress.Progress("x") as shown:
+            assert not shown._timer.is_alive()
+    finally:
+        output.set_quiet(False)
+    with progress.Progress("x") as shown:
+        assert shown._timer.is_alive()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_not_blamed_on_the_path(number: int) -> None:
+    message = message_of(OSError(number, os.strerror(number), "out.png"))
+    assert message == f"out.png: {os.strerror(number)}. Free space, or name another place"
+    assert message_of(OSError(errno.EACCES, "Permission denied", "out.png")).endswith("Check the path")

@@ -10,7 +10,7 @@ import pytest
 from pictures import noise
 
 import mlx_saccade as saccade
-from mlx_saccade.engine import Answer, Engine, hints
+from mlx_saccade.engine import Answer, Engine, hints, policy
 from mlx_saccade.errors import InputError
 from mlx_saccade.grounding import Box, Point
 
@@ -37,7 +37,7 @@ def test_a_hint_names_the_shrinking_and_a_larger_budget(loaded: Engine, answer: 
     assert f"3840 x 2160 as {width} x {height}, one pixel for {scale:.2g} of yours" in answer.hint
     whole = loaded.plan((3840, 2160), budget="checkpoint")
     assert f"under about {28 * max(frame.scale):.0f} px" in answer.hint
-    assert f"a budget of up to {whole.tokens} tokens" in answer.hint
+    assert answer.hint.endswith(f'Try policy "search", a budget of up to {whole.tokens} tokens or a crop of the image.')
     assert whole.tokens > frame.tokens
 
 
@@ -45,7 +45,7 @@ def test_at_the_cap_a_hint_advises_no_budget(loaded: Engine, answer: Answer) -> 
     at_cap = replace(answer.frames[0], tokens_at_cap=answer.frames[0].tokens)
     hint = replace(answer, frames=(at_cap,)).hint
     assert hint is not None
-    assert "Try a crop" in hint
+    assert hint.endswith('Try policy "search" or a crop of the image.')
     assert "a budget of" not in hint
     assert loaded.locate(noise(200, 120), "it", max_tokens=1).frames[0].tokens_at_cap >= 1
 
@@ -74,6 +74,13 @@ def test_there_is_no_hint_with_a_place_or_for_another_question(loaded: Engine, a
     assert replace(answer, points=(Point((1, 2)),)).hint is None
     assert replace(answer, boxes=(Box((1, 2, 3, 4)),)).hint is None
     assert loaded.ask(noise(200, 120), "what?", max_tokens=2).hint is None
+
+
+def test_a_hint_names_only_policies_that_exist(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "_policies", {})
+    assert answer.hint is not None
+    assert "search" not in answer.hint
+    assert "Try a budget of up to" in answer.hint
 
 
 def test_an_image_that_was_not_shrunk_is_said_so(loaded: Engine, answer: Answer) -> None:

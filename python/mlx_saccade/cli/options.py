@@ -314,7 +314,7 @@ def load_engine(options: argparse.Namespace) -> Engine:
     from mlx_saccade import engine
 
     cache = cache_options(options)
-    if options.model is None and not (options.json or options.jsonl):
+    if options.model is None and not (options.json or getattr(options, "jsonl", False)):
         _note_packaged()
     loaded = engine.load(
         options.model,

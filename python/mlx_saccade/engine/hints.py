@@ -7,6 +7,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlx_saccade.engine import policy
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -80,7 +82,9 @@ def _size_reasons(frame: FrameInfo) -> Iterator[str]:
         f"It read {source_w} x {source_h} as {width} x {height}, one pixel for {scale:.2g} of yours. "
         f"A target under about {token * scale:.0f} px is smaller than a visual token and may be too small."
     )
+    advice = ['policy "search"'] if "search" in policy.names() else []
     if frame.tokens_at_cap > frame.tokens:
-        yield f"Try a budget of up to {frame.tokens_at_cap} tokens, or a crop of the image."
+        advice.append(f"a budget of up to {frame.tokens_at_cap} tokens")
     else:
-        yield "A larger budget is above the checkpoint's cap. Try a crop of the image."
+        yield "A larger budget is above the checkpoint's cap."
+    yield f"Try {', '.join(advice)}{' or ' if advice else ''}a crop of the image."

@@ -31,7 +31,7 @@ def load(
 
     Args:
         path_or_id: a folder, a hub id ("owner/name"), or None for the packaged checkpoint, which knows only generated
-            screens.
+            screens; the command line says so once, this function does not.
         compute_dtype: "float32", "bfloat16" or "float16"; None: float32 for the packaged checkpoint, which is small;
             else as `mlx_saccade.models.load`: float32 on the CPU, on a GPU the checkpoint's own, but bfloat16 for a
             float16 checkpoint, whose activations float16 does not hold on some images.

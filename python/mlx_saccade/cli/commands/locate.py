@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the boxes of each description; with --fail exit code 1 if one has no place to click, else 0."""
+    import mlx_saccade.policies  # noqa: F401  (a hint names what is registered)
     from mlx_saccade import media
 
     file_format = None if options.save is None else _save_format(options)

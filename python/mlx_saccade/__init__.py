@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlx_saccade import families, grounding, integrations, media, models, policies, scenes
     from mlx_saccade.engine import Answer, Chunk, Engine, load
-    from mlx_saccade.errors import InputError
+    from mlx_saccade.errors import CancelledError, InputError
     from mlx_saccade.models.convert import convert
     from mlx_saccade.preprocess import runtimes, sizes
     from mlx_saccade.preprocess.patchify import patchify, resize
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Public name -> the module that exports it.
 _NAMES = {
     "Answer": "engine",
+    "CancelledError": "errors",
     "Chunk": "engine",
     "Engine": "engine",
     "InputError": "errors",
@@ -53,6 +54,7 @@ _MODULES = {
 
 __all__ = [
     "Answer",
+    "CancelledError",
     "Chunk",
     "Engine",
     "InputError",

@@ -14,7 +14,18 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["blas", "blas_kernels", "device", "mx", "nn", "openblas"]
+from mlx_saccade.errors import InputError
+
+__all__ = [
+    "blas",
+    "blas_kernels",
+    "claim_process",
+    "device",
+    "is_own_process",
+    "mx",
+    "nn",
+    "openblas",
+]
 
 _LIBRARY = "libopenblas.so.0"
 _CORE_TYPE = "OPENBLAS_CORETYPE"
@@ -76,3 +87,27 @@ def device() -> str:
     if mx.default_device() == mx.cpu:
         return "cpu"
     return "metal" if mx.metal.is_available() else "cuda"
+
+
+_process: int | None = None  # that has computed
+
+
+def claim_process() -> None:
+    """Record that this process computes.
+
+    Raises:
+        InputError: it was forked from a process that had computed; MLX's threads are missing here, and it would hang.
+    """
+    global _process
+    if _process is None:
+        _process = os.getpid()
+    elif _process != os.getpid():
+        raise InputError(
+            "mlx_saccade: expected a process of its own; got one forked after its parent had loaded a model, where MLX "
+            "hangs. Start processes with multiprocessing.get_context('spawn'), or load models only after the fork"
+        )
+
+
+def is_own_process() -> bool:
+    """Return False in a process that was forked from one that had computed."""
+    return _process in (None, os.getpid())

@@ -1,4 +1,4 @@
-"""The exception for a user's mistake.
+"""The exceptions for a user's mistake and for a call that was cancelled.
 
 A broken image, an impossible budget or a checkpoint of another architecture raises `InputError`. Its message is one
 line: which input, what was expected, what was given, what to do. The command line prints that line and exits with 2.
@@ -7,11 +7,19 @@ Any other exception is a bug in this package and keeps its traceback.
 
 from __future__ import annotations
 
-__all__ = ["InputError", "brief"]
+__all__ = ["CancelledError", "InputError", "brief"]
 
 
 class InputError(ValueError):
     """An input that cannot be used; the message is one line that says which, what is wrong and what to do."""
+
+
+class CancelledError(Exception):
+    """A call that its caller has stopped, by the option `cancel` or by closing a stream from another thread."""
+
+    def __init__(self, message: str = "the call was cancelled") -> None:
+        """Take the reason."""
+        super().__init__(message)
 
 
 def brief(value: object, limit: int = 80) -> str:

@@ -177,6 +177,7 @@ def test_a_constrained_answer_is_a_box_in_the_image(tmp_path: Path, monkeypatch:
     assert not free.found
     # Quotes are made likely, or random weights would stay inside the label.
     likely = 1e3 * (mx.arange(1024) == loaded.prompts.token_bytes().index(b'"'))
+    mx.eval(likely)  # the engine adds it on another thread
     head, step = loaded.model.logits, CpuDecoder.__call__
     monkeypatch.setattr(loaded.model, "logits", lambda hidden: head(hidden) + likely)
     monkeypatch.setattr(CpuDecoder, "__call__", lambda steps, *read: [logits + likely for logits in step(steps, *read)])

@@ -29,7 +29,7 @@ TEXTS = [
     *GUIDES,
     *(ROOT / name / "README.md" for name in ("benchmarks", "cpp/fuzz", "tests/long", "training")),
 ]
-EXAMPLES = {"README.md": 3, "quickstart.md": 3, "budgets-and-coordinates.md": 3, "zooming.md": 3, "mlx-vlm.md": 2,
+EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "zooming.md": 3, "mlx-vlm.md": 2,
             "your-own-checkpoint.md": 3, "measuring.md": 1, "messages.md": 2}  # fmt: skip
 
 

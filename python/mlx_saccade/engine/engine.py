@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 from mlx_saccade import cache, families, media, models, validation
+from mlx_saccade.backend import mx
 from mlx_saccade.checkpoint import hub
 from mlx_saccade.checkpoint.tokenizer import Message, Prompts
-from mlx_saccade.engine import hints, request, sampling
+from mlx_saccade.engine import hints, owner, request, sampling
 from mlx_saccade.engine import policy as policies
 from mlx_saccade.engine.answer import Answer, Chunk, StageTimer
+from mlx_saccade.engine.closable import Closable
 from mlx_saccade.engine.encoder import EncodedMedia, MediaEncoder
 from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
 from mlx_saccade.engine.memory_limit import MemoryLimit, read_limit
+from mlx_saccade.engine.owner import OwnedGenerator, on_owner
 from mlx_saccade.engine.policy import Policy, View
 from mlx_saccade.engine.request import Request
 from mlx_saccade.engine.runner import PlannedRequest, Runner
@@ -39,15 +43,19 @@ __all__ = ["Engine"]
 _LOCATE_TOKENS, _ASK_TOKENS = 256, 512
 
 
-class Engine:
+class Engine(Closable):
     """A loaded checkpoint with its tokenizer; `load` makes one.
 
     Every question takes the options of `mlx_saccade.engine.sampling.GenerateOptions`: max_tokens, temperature, top_p,
     top_k, min_p, repetition_penalty, seed, stop, progress, convention. A `budget` is what `mlx_saccade.plan` takes, or
     a mapping in one of the spellings of `mlx_saccade.preprocess.limits`. An image's own budget wins over the request's,
     and the request's over the engine's.
+
+    An engine may be used from any thread. All engines of a process work on one thread of their own, one call after
+    another; calls wait for their turn. Ctrl-C and the option `cancel` stop a call at its next token or pass.
     """
 
+    @on_owner
     def __init__(
         self,
         folder: Path,
@@ -87,9 +95,43 @@ class Engine:
         self.memory_limit = MemoryLimit(self.model, self.store.lru, limit)
         self.runner = Runner(self.model, self.prompts, self.encoder, self.memory_limit, convention)
         self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
+        self._streams: weakref.WeakSet[OwnedGenerator[Chunk]] = weakref.WeakSet()
+        self._shared_images: weakref.WeakSet[SharedImage] = weakref.WeakSet()
+
+    def __enter__(self) -> Engine:
+        """Return the engine; the end of the `with` block closes it."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the engine."""
+        self.close()
+
+    def close(self) -> None:
+        """Free the weights and the cache, after the calls before this one; streams and shared images end too.
+
+        Other calls of a closed engine raise `InputError`; a second `close` does nothing.
+        """
+        if not self._closed:
+            owner.call(self._close_dependents)
+            owner.call(self._free)
+
+    def _close_dependents(self) -> None:
+        """Close all that holds the model."""
+        for stream in list(self._streams):
+            stream.close("its engine was closed")
+        for image in list(self._shared_images):
+            image.close()
+
+    def _free(self) -> None:
+        if not self._closed:
+            self.store.clear()
+        super()._free()
+        mx.clear_cache()
 
     def __repr__(self) -> str:
         """Return the checkpoint, family, weights and budget in short."""
+        if self._closed:
+            return "Engine(closed)"
         quantization, dtype = self.model.config.quantization, str(self.model.visual.dtype).rpartition(".")[2]
         weights = dtype if quantization is None else f"{quantization.default.bits} bits over {dtype}"
         budget = "default" if self.encoder.default.upper is None else self.encoder.default.upper
@@ -147,6 +189,7 @@ class Engine:
         **options: Unpack[GenerateOptions],
     ) -> list[Answer]: ...
 
+    @on_owner
     def locate(
         self,
         image: Any,
@@ -198,6 +241,7 @@ class Engine:
         answers = [hints.locating(answer, words) for answer, words in together]
         return answers[0] if isinstance(description, str) else answers
 
+    @on_owner
     def look(
         self,
         frame: media.Frame,
@@ -247,6 +291,7 @@ class Engine:
                 )
         return [hints.locating(answers[number], words).moved(*crop[:2]) for number, (crop, words) in enumerate(views)]
 
+    @on_owner
     def ask(
         self,
         images: Any,
@@ -276,6 +321,7 @@ class Engine:
         """
         return _last(self._start(request.question(images, text, system), budget, fit, options, self.ask))
 
+    @on_owner
     def chat(
         self,
         messages: Sequence[Message],
@@ -312,8 +358,10 @@ class Engine:
         system: str | None = None,
         fit: bool = False,
         **options: Unpack[GenerateOptions],
-    ) -> Iterator[Chunk]:
+    ) -> Generator[Chunk, None, None]:
         """Answer in chunks: whole characters as they are generated; the last chunk carries the answer.
+
+        Streams may be read in turn, and from any thread. `close()` stops one early, as does dropping it.
 
         Args:
             images: as `ask`; or, without a text, messages as `chat`.
@@ -326,8 +374,17 @@ class Engine:
         Raises:
             InputError, FileNotFoundError: as `ask`, at once and not at the first chunk.
         """
-        return self._start(_either(images, text, system), budget, fit, options, self.stream)
+        cancel = options.get("cancel")
 
+        def start() -> OwnedGenerator[Chunk]:
+            chunks = self._start(_either(images, text, system), budget, fit, options, self.stream)
+            stream = OwnedGenerator(chunks, cancel)
+            self._streams.add(stream)
+            return stream
+
+        return owner.call(start, cancel)
+
+    @on_owner
     def ask_batch(
         self,
         questions: Sequence[tuple[Any, str] | Sequence[Message]],
@@ -370,6 +427,7 @@ class Engine:
 
         return self.runner.run_rows([plan(number, question) for number, question in enumerate(questions)])
 
+    @on_owner
     def shared_image(self, image: Any, *, budget: Budget = None) -> SharedImage:
         """Encode an image once, for many questions about it that run in rows.
 
@@ -383,7 +441,9 @@ class Engine:
         Raises:
             InputError, FileNotFoundError: as `ask`.
         """
-        return SharedImage(self.runner, request.medium(image), pixel_limits.read(budget, "budget"))
+        shared = SharedImage(self.runner, request.medium(image), pixel_limits.read(budget, "budget"))
+        self._shared_images.add(shared)
+        return shared
 
     def count_tokens(
         self, images: Any, text: str | None = None, *, budget: Budget = None, system: str | None = None
@@ -445,7 +505,7 @@ class Engine:
         fit: bool,
         options: Mapping[str, Any],
         method: Callable[..., Any],
-    ) -> Iterator[Chunk]:
+    ) -> Generator[Chunk, None, None]:
         settings = sampling.read(options, _ASK_TOKENS, method)
         return self.runner.run(self.runner.plan(question, pixel_limits.read(budget, "budget"), settings, fit=fit))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -141,7 +141,7 @@ class Runner:
         encoded: Sequence[EncodedMedia] | None = None,
         allowed: Allowed | None = None,
         timer: StageTimer | None = None,
-    ) -> Iterator[Chunk]:
+    ) -> Generator[Chunk, None, None]:
         """Yield the answer's text as it is generated; the last chunk carries the answer.
 
         Args:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_saccade import validation
+from mlx_saccade.engine import owner
 from mlx_saccade.engine.detokenizer import stop_strings
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.grounding.frames import ConventionName, check_convention
@@ -37,7 +39,9 @@ class GenerateOptions(TypedDict, total=False):
     max_tokens: maximum tokens of the answer; a longer one is cut off.
     temperature, top_p, top_k, min_p, repetition_penalty, seed: as `sampling.Sampling`; default: the most likely token.
     stop: a string or several at which the answer ends, themselves left out.
-    progress: called with (stage, done, total) while the model works.
+    progress: called with (stage, done, total) while the model works, on the engine's thread; what it raises stops the
+        call and comes out of it. It may call the engine.
+    cancel: an event that stops the call at its next step, with `mlx_saccade.CancelledError`; set it from any thread.
     convention: of the numbers in the answer, as `mlx_saccade.grounding.read`; None: the engine's.
     """
 
@@ -50,6 +54,7 @@ class GenerateOptions(TypedDict, total=False):
     seed: int | None
     stop: str | Sequence[str] | None
     progress: Progress | None
+    cancel: threading.Event | None
     convention: ConventionName | None
 
 
@@ -123,12 +128,15 @@ def read(options: Mapping[str, Any], max_tokens: int, method: Callable[..., Any]
     progress = options.get("progress")
     if progress is not None and not callable(progress):
         raise InputError(f"progress is {brief(progress)}; give a function of (stage, done, of how many)")
+    cancel = options.get("cancel")
+    if cancel is not None and not callable(getattr(cancel, "is_set", None)):
+        raise InputError(f"cancel is {brief(cancel)}; give a threading.Event")
     sampling = {field.name: options[field.name] for field in fields(Sampling) if field.name in options}
     return Settings(
         max_tokens=validation.at_least(1, options.get("max_tokens", max_tokens), "max_tokens"),
         sampling=Sampling(**sampling),
         stop=stop_strings(options.get("stop")),
-        progress=progress,
+        progress=_with_checkpoints(progress),
         convention=None if options.get("convention") is None else check_convention(options["convention"]),
     )
 
@@ -142,6 +150,17 @@ def _unknown(name: str, method: Callable[..., Any] | None) -> InputError:
     advice = f"Did you mean {nearest[0]!r}? " if nearest else ""
     where = "" if method is None else f" of {method.__name__}"
     return InputError(f"unknown option {name!r}{where}. {advice}Known: {', '.join(known)}")
+
+
+def _with_checkpoints(progress: Progress | None) -> Progress:
+    """Return a progress function that also ends a call that its caller has stopped."""
+
+    def report(stage: str, done: int, total: int) -> None:
+        owner.checkpoint()
+        if progress is not None:
+            progress(stage, done, total)
+
+    return report
 
 
 class RandomSampler:

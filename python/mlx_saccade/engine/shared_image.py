@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mlx_saccade.backend import mx
-from mlx_saccade.engine import hints, prefill, request, sampling
+from mlx_saccade.engine import hints, owner, prefill, request, sampling
 from mlx_saccade.engine.answer import Answer, StageTimer
+from mlx_saccade.engine.closable import Closable
 from mlx_saccade.engine.confidence import observe_rows
 from mlx_saccade.engine.detokenizer import StreamDetokenizer
+from mlx_saccade.engine.owner import on_owner
 from mlx_saccade.engine.request import Medium, Request
 from mlx_saccade.engine.runner import ROWS, PlannedRequest, Runner
 from mlx_saccade.errors import InputError, brief
@@ -25,7 +27,7 @@ from mlx_saccade.preprocess.plan import Plan
 __all__ = ["SharedImage"]
 
 
-class SharedImage:
+class SharedImage(Closable):
     """An image, or a video, that an engine has encoded for several questions; `Engine.shared_image` makes one.
 
     Attributes:
@@ -44,6 +46,11 @@ class SharedImage:
         self._features = [self._encoded[0].features()]
         self._beginning: tuple[list[int], list[KVCache], int] | None = None
 
+    def close(self) -> None:
+        """Free the image, as the end of its engine does; later questions raise `InputError`."""
+        owner.call(self._free)
+
+    @on_owner
     def locate(self, descriptions: Sequence[str], *, max_tokens: int = 256) -> list[Answer]:
         """Find what each description names.
 
@@ -61,6 +68,7 @@ class SharedImage:
         answers = zip(self.ask(words, max_tokens=max_tokens), descriptions, strict=True)
         return [hints.locating(answer, description) for answer, description in answers]
 
+    @on_owner
     def ask(self, questions: Sequence[str], *, max_tokens: int = 512) -> list[Answer]:
         """Ask each question.
 
@@ -115,6 +123,7 @@ class SharedImage:
         with timer.stage("answer"):
             for number, token in model.stream_rows(prompt, cache, logits, most, observe=observe_rows(recorders)):
                 tokens[number].append(token)
+                owner.checkpoint()
         for row, ids, recorder in zip(rows, tokens, recorders, strict=True):
             detokenizer = StreamDetokenizer(runner.prompts.decode)
             ended = bool(ids) and ids[-1] in ends

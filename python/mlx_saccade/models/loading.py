@@ -10,7 +10,7 @@ from typing import Any
 
 from mlx.utils import tree_flatten
 
-from mlx_saccade.backend import device, mx
+from mlx_saccade.backend import claim_process, device, mx
 from mlx_saccade.checkpoint.files import optional_json, read_json
 from mlx_saccade.checkpoint.safetensors import published_name, tensors
 from mlx_saccade.errors import InputError
@@ -55,6 +55,7 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None, memo
             unexpected, of another shape or quantized otherwise; weights above the limit, which are not read then. The
             message names file and key.
     """
+    claim_process()
     model = load_lazy(path, compute_dtype=compute_dtype)
     if memory_limit is not None and weight_bytes(model) > memory_limit:
         dtype = str(model.visual.dtype).rpartition(".")[2]

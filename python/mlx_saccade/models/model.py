@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mlx_saccade import validation
-from mlx_saccade.backend import mx, nn
+from mlx_saccade.backend import claim_process, mx, nn
 from mlx_saccade.models import generation, inputs
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.config import Config, Grid
@@ -89,6 +89,7 @@ class Model(nn.Module):
         Raises:
             InputError: as in a call, or features that are not finite.
         """
+        claim_process()
         grids = inputs.read_grids(image_grid_thw, "image_grid_thw")
         patches = inputs.read_pixels(pixel_values, "pixel_values")
         inputs.check_patches(patches, grids, self.config.vision)
@@ -126,6 +127,7 @@ class Model(nn.Module):
         video_features: mx.array | None = None,
     ) -> Prompt:
         """Embed a prompt; arguments as in a call, but the result of `image_features` may replace pixels."""
+        claim_process()
         config, family = self.config, self.family
         ids, is_token = inputs.read_ids(input_ids, attention_mask, config.text.vocab_size)
         images = inputs.read_grids(image_grid_thw, "image_grid_thw")

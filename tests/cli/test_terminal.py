@@ -29,6 +29,7 @@ RUNS = (
     "recommend --target 32x32 --image 3840x2160",
     "recommend --target 300x200 --image 640x480",
     "doctor",
+    "mlx-vlm",
     "bench 640x480 --budgets 64,256",
     "scenes --n 1 --size 320x240 --out screens",
     "scenes --n 1 --size 320x240 --ambiguous --out screens",

@@ -26,6 +26,7 @@ COMMANDS = {
     "ask": "ask a question about images",
     "chat": "chat about an image in the terminal",
     "convert": "quantize a checkpoint for mlx-saccade and mlx-vlm",
+    "mlx-vlm": "run a command of mlx-vlm with our image preparation",
     "runtimes": "compare the default budgets of known runtimes on one image",
     "recommend": "recommend a budget for a target of known size",
     "sizes": "show which image sizes fill whole attention windows",
@@ -103,13 +104,21 @@ def _module(command: str) -> ModuleType:
     return importlib.import_module(f"mlx_saccade.cli.commands.{command.replace('-', '_')}")
 
 
+def _split(command: str | None, arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the words for us, and those for the program that a command runs."""
+    split = getattr(_module(command), "split_words", None) if command in COMMANDS else None
+    return (arguments, ()) if split is None else split(arguments)
+
+
 def dispatch(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code."""
     # Pillow warns of odd tags in files that it can read; a user can do nothing about them.
     warnings.filterwarnings("ignore", module="PIL")
     command = next((word for word in arguments if not word.startswith("-")), None)
     parser = build_parser(command)
+    arguments, foreign = _split(command, arguments)
     options = parser.parse_args(arguments)
+    options.foreign = foreign
     if options.version:
         import mlx_saccade
 

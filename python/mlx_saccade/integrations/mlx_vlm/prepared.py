@@ -11,12 +11,22 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mlx_saccade.engine.answer import FrameInfo
+from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess.plan import Plan
 
 __all__ = [
-    "PreparedImage", "ServerRequest", "frames", "frames_of", "latest_images", "record", "record_group", "record_none",
-    "server_request", "serving",
-]  # fmt: skip
+    "PreparedImage",
+    "ServerRequest",
+    "frames",
+    "frames_of",
+    "latest_images",
+    "noting_mistakes",
+    "record",
+    "record_group",
+    "record_none",
+    "server_request",
+    "serving",
+]
 
 
 @dataclass(frozen=True)
@@ -26,11 +36,13 @@ class PreparedImage:
     Attributes:
         plan: its plan, from the source file's size.
         key: 32 bytes that differ for images whose patches or grid differ.
+        tokens_at_cap: tokens that it would take under the checkpoint's own cap alone.
         notes: what of the file was set aside, in words.
     """
 
     plan: Plan
     key: bytes
+    tokens_at_cap: int
     notes: tuple[str, ...] = ()
 
 
@@ -42,10 +54,12 @@ class ServerRequest:
         images: the images of its latest preparation.
         patches: results of a preparation that waits to be asked for again: mlx-vlm prepares a streamed request twice,
             once to count its tokens.
+        mistake: why one of its images cannot be prepared, in words; None if nothing is wrong.
     """
 
     images: tuple[PreparedImage, ...] = ()
     patches: dict[str, tuple[dict[str, NDArray[Any]], tuple[PreparedImage, ...]]] = field(default_factory=dict)
+    mistake: str | None = None
 
 
 @dataclass
@@ -104,12 +118,24 @@ def frames() -> tuple[FrameInfo, ...]:
 
 def frames_of(images: tuple[PreparedImage, ...]) -> tuple[FrameInfo, ...]:
     """Return the public description of prepared images."""
-    return tuple(FrameInfo.of(image.plan, notes=image.notes) for image in images)
+    return tuple(FrameInfo.of(image.plan, tokens_at_cap=image.tokens_at_cap, notes=image.notes) for image in images)
 
 
 def server_request() -> ServerRequest | None:
     """Return the request of a server that this call belongs to; None elsewhere."""
     return _request.get()
+
+
+@contextmanager
+def noting_mistakes() -> Iterator[None]:
+    """Note the mistakes of a request that the block meets: mlx-vlm's server answers 500 to every exception."""
+    try:
+        yield
+    except (InputError, OSError) as error:
+        request = _request.get()
+        if request is not None:
+            request.mistake = str(error)
+        raise
 
 
 @contextmanager

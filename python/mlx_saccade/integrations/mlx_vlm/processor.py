@@ -22,6 +22,8 @@ from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["ImageProcessor"]
 
+_AT_CAP = limits.PixelLimits(upper="checkpoint")
+
 
 class ImageProcessor:
     """A replacement for mlx-vlm's image processor, which passes unknown attributes on to it.
@@ -97,7 +99,8 @@ class ImageProcessor:
         if request is not None and identity in request.patches:
             values, records = request.patches.pop(identity)  # handed over: nobody asks a third time
         else:
-            values, records = self._prepare(parts, arguments)
+            with prepared.noting_mistakes():
+                values, records = self._prepare(parts, arguments)
             if request is not None and identity is not None:
                 request.patches[identity] = values, records
         prepared.record(records)
@@ -122,12 +125,19 @@ class ImageProcessor:
             pixels.append(image)
             plans.append(plan)
             of_source = replace(plan, source_size=source_size)
-            records.append(PreparedImage(of_source, _key(part, of_source), part.notes))
+            records.append(PreparedImage(of_source, _key(part, of_source), self._tokens_at_cap(plan), part.notes))
         values = patchify(pixels, plans, layout="native" if self.native else "reference")
         for part in parts:
             part.release()
         grids = np.array([plan.grid_thw for plan in plans], dtype=np.int64)
         return {"pixel_values": values, "image_grid_thw": grids}, tuple(records)
+
+    def _tokens_at_cap(self, plan: Plan) -> int:
+        try:
+            whole = limits.choose(plan.source_size, self.family, (_AT_CAP,), self.checkpoint_pixels)
+        except InputError:  # a strip whose least size is above the cap
+            return plan.tokens
+        return max(plan.tokens, whole.tokens)
 
     def _say_cap(self, plan: Plan) -> None:
         cap = self.checkpoint_pixels[1]

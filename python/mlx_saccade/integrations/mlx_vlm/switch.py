@@ -14,11 +14,11 @@ import numpy as np
 
 from mlx_saccade import families
 from mlx_saccade.errors import InputError
-from mlx_saccade.integrations.mlx_vlm import guard, upstream, vision
+from mlx_saccade.integrations.mlx_vlm import guard, server, upstream, vision
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor
 
-__all__ = ["FAMILIES", "Enabled", "EnabledModel", "Status", "disable", "enable", "status"]
+__all__ = ["FAMILIES", "Enabled", "EnabledModel", "Status", "disable", "enable", "enable_server", "status"]
 
 Budget = int | str | None
 
@@ -172,6 +172,12 @@ def enable(
         return Enabled(model)
 
 
+def enable_server() -> None:
+    """Put budgets, frames and boxes into mlx-vlm's own server; `enable` comes first, and `disable` undoes it."""
+    with _state.lock:
+        server.attach(_state.modules)
+
+
 def disable(model: Any = None) -> None:
     """Restore what `enable` replaced: of one model, or every attribute.
 
@@ -219,7 +225,7 @@ def _enable_loaded(model: Any, processor: Any) -> None:
         try:
             family, original = _checked(model, processor)
         except InputError as error:
-            warnings.warn(f"mlx-saccade leaves this model to mlx-vlm: {error}", stacklevel=2)
+            warnings.warn(f"mlx-saccade: this model is left to mlx-vlm: {error}", stacklevel=2)
             return
         _enable_one(model, processor, _replacement(family, original, _state.budget))
 

@@ -109,7 +109,8 @@ def _wrap(hooks: Hooks, module: ModuleType, name: str, hook: Callable[..., Any])
 def _process_image(original: Callable[..., Any], image: Any, resize_shape: Any, image_processor: Any) -> Any:
     """Put an image that waits to be read by us in place of mlx-vlm's decoded one."""
     if isinstance(image_processor, ImageProcessor):
-        return image_part(image, None if resize_shape is None else tuple(resize_shape))
+        with prepared.noting_mistakes():
+            return image_part(image, None if resize_shape is None else tuple(resize_shape))
     if isinstance(image, str):
         image, _ = budgets.unmark(image)
     return original(image, resize_shape, image_processor)

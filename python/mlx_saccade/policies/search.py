@@ -3,6 +3,7 @@
 A policy does not know the truth, so it decides from what the looks say:
 
 - the label: a box whose label has words that the description lacks is of something else;
+- the confidence: how decided the model is about the numbers;
 - the edge: a box that ends at the inner edge of its tile may be cut off there;
 - the size: a box of few model pixels is imprecise;
 - a second look, centered on the box and finer, which has to find it again.
@@ -15,14 +16,12 @@ its quadrants (ZoomClick, arXiv 2512.05941). They take every look for every targ
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlx_saccade import validation
-from mlx_saccade.errors import InputError
-from mlx_saccade.grounding import Box
+from mlx_saccade.errors import InputError, brief
+from mlx_saccade.policies.candidates import Candidate, candidate, is_same_place
 from mlx_saccade.policies.tiles import centered, choose_grid, cut
 from mlx_saccade.policies.trail import Crop, Trail, whole
 
@@ -32,18 +31,17 @@ if TYPE_CHECKING:
 
 __all__ = ["search"]
 
-_Looks = Generator[list[Crop], list["Answer"], None]
-"""Yields crops to look at, and is sent their answers."""
-
 # Tiles that go before a finer grid if that one can still have as many as the second number.
 _COARSE, _FINE = 4, 9
 # One in this many looks is kept back for second looks.
 _SECOND = 5
-# From this overlap (intersection over union) on, two boxes are of one element.
-_SAME = 0.3
-# Model pixels from the edge of a tile within which a box may be cut off, and around a point that has no size.
-_EDGE, _POINT = 2, 14
-_EMPTY_WORDS = frozenset(["a", "an", "the"])
+# A label with a larger share of the description's words, and one of its own, names a sibling; with less it may be
+# another word for the same.
+_PARAPHRASE = 0.5
+
+_T = TypeVar("_T")
+_Looks = Generator[list[Crop], list["Answer"], _T]
+"""Yields crops to look at, and is sent their answers."""
 
 
 def search(
@@ -55,6 +53,7 @@ def search(
     max_looks: int = 12,
     overlap: float = 0.2,
     smallest: int = 10,
+    confidence: float = 0.8,
     **options: Any,
 ) -> list[Answer]:
     """Locate each description in the whole image, and in overlapping tiles where that is not sure.
@@ -66,6 +65,7 @@ def search(
         max_looks: maximum looks for each description; 1 is the flat look.
         overlap: share of a tile's side that its neighbor covers too, from 0 to 0.5.
         smallest: least side in model pixels of a box that needs no second look.
+        confidence: least confidence of such a box, as `Answer.confidence`, from 0 to 1.
         options: other arguments of `Engine.look`.
 
     Returns:
@@ -74,11 +74,12 @@ def search(
     Raises:
         InputError: as `Engine.look`, or a parameter is outside its range.
     """
-    if not 0 <= overlap <= 0.5:
-        raise InputError(f"policy search: overlap: expected 0 to 0.5; got {overlap}")
+    for name, value, most in (("overlap", overlap, 0.5), ("confidence", confidence, 1)):
+        if not isinstance(value, int | float) or not 0 <= value <= most:
+            raise InputError(f"policy search: {name}: expected 0 to {most}; got {brief(value)}")
     validation.at_least(0, smallest, "policy search: smallest")
     validation.at_least(1, max_looks, "policy search: max_looks")
-    hunts = [_Hunt(words, frame.source_size, max_looks, overlap, smallest) for words in descriptions]
+    hunts = [_Hunt(words, frame.source_size, max_looks, overlap, smallest, confidence) for words in descriptions]
     steps = [hunt.run() for hunt in hunts]
     crops = {number: next(step) for number, step in enumerate(steps)}
     while crops:
@@ -89,98 +90,79 @@ def search(
     return [hunt.answer() for hunt in hunts]
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A box that a look gave.
-
-    Attributes:
-        look: number of the look.
-        box: in pixels of the whole image; a point has no size.
-        crop: part of the image that the model saw.
-        agrees: False if the label says that it is something else.
-        is_cut: True if it ends where the crop does, and the image goes on.
-        side: its shorter side in model pixels.
-        scale: source pixels for a model pixel.
-    """
-
-    look: int
-    box: Box
-    crop: Crop
-    agrees: bool
-    is_cut: bool
-    side: float
-    scale: float
-
-
 class _Hunt:
     """The search for one description."""
 
-    def __init__(self, words: str, size: tuple[int, int], max_looks: int, overlap: float, smallest: int) -> None:
+    def __init__(
+        self, words: str, size: tuple[int, int], max_looks: int, overlap: float, smallest: int, confidence: float
+    ) -> None:
         self.words, self.size, self.max_looks = words, size, max_looks
-        self.overlap, self.smallest = overlap, smallest
+        self.overlap, self.smallest, self.confidence = overlap, smallest, confidence
         self.trail = Trail()
-        self.candidates: list[_Candidate] = []
-        self.closed: list[_Candidate] = []  # had their second look
-        self.disputed: list[_Candidate] = []  # found again by it, but labeled as something else
-        self.winner: _Candidate | None = None
+        self.candidates: list[Candidate] = []
+        self.closed: list[Candidate] = []  # had their second look
+        self.disputed: list[Candidate] = []  # found again by it, but under other names
+        self.winner: Candidate | None = None
 
     @property
     def left(self) -> int:
         """Looks that may still be taken."""
         return self.max_looks - len(self.trail.looks)
 
-    def run(self) -> _Looks:
+    def run(self) -> _Looks[None]:
         """Yield the crops of each round until the search ends."""
-        yield from self.look([whole(self.size)])
+        self.candidates = yield from self.look([whole(self.size)])
         if self.max_looks == 1:
-            self.winner = self.best()
+            self.winner = _best(self.candidates)
             return
         yield from self.confirm()
         for grid in self.grids():
             if self.winner is None:
-                yield from self.look(cut(self.size, grid, self.overlap))
+                candidates = yield from self.look(cut(self.size, grid, self.overlap))
+                # A place that had its second look is looked at again only under the right name.
+                self.candidates += [one for one in candidates if one.agrees or not self.is_closed(one)]
                 self.accept_sure()
         while self.winner is None and self.left and self.candidates:
             yield from self.confirm()
         if self.winner is None:
             agreeing = [one for one in self.candidates if one.agrees]
-            self.winner = max(agreeing or self.disputed, key=_rank, default=None)
+            self.winner = _best(agreeing or self.disputed)
 
-    def look(self, crops: Sequence[Crop]) -> _Looks:
-        """Look at crops, and collect the boxes."""
+    def look(self, crops: Sequence[Crop]) -> _Looks[list[Candidate]]:
+        """Look at crops, and return the places that were found."""
         answers = yield list(crops)
+        found = []
         for answer, crop in zip(answers, crops, strict=True):
-            candidate = self.read(answer, crop)
-            self.trail.add(answer, crop, "no box" if candidate is None else self.verdict(candidate))
-            if candidate is not None and (candidate.agrees or not self.is_closed(candidate)):
-                self.candidates.append(candidate)
+            one = candidate(answer, crop, self.size, self.words, len(self.trail.looks))
+            self.trail.add(answer, crop, "no box" if one is None else self.verdict(one))
+            found += [] if one is None else [one]
+        return found
 
-    def is_closed(self, one: _Candidate) -> bool:
-        """Return True for a place that a second look has been at."""
-        return any(_is_same(one, other) for other in self.closed)
+    def is_closed(self, one: Candidate) -> bool:
+        """Return True for a place that had its second look."""
+        return any(is_same_place(one, other) for other in self.closed)
 
-    def confirm(self) -> _Looks:
-        """End with the best box if it is sure; else look at it again, and end with it if it is found again."""
+    def confirm(self) -> _Looks[None]:
+        """End with the best place if it is sure; else look at it again, and end with it if it is found again."""
         self.accept_sure()
-        best = self.best()
+        best = _best(self.candidates)
         if self.winner is not None or best is None or not self.left:
             return
-        self.candidates = [one for one in self.candidates if not _is_same(one, best)]
-        known = len(self.candidates)
-        yield from self.look([self.closer(best)])
         self.closed.append(best)
-        again = self.candidates[known] if len(self.candidates) > known else None
-        number = len(self.trail.looks) - 1
+        self.candidates = [one for one in self.candidates if not is_same_place(one, best)]
+        again = _best((yield from self.look([self.closer(best)])))
+        number, first = len(self.trail.looks) - 1, f"look {best.look + 1}"
         if again is None:
-            self.trail.judge(number, f"no box; look {best.look + 1} is dropped")
-        elif not _is_same(again, best):
-            self.trail.judge(number, f"another place; look {best.look + 1} is dropped")
+            self.trail.judge(number, f"no box; {first} is dropped")
+        elif not is_same_place(again, best):
+            self.trail.judge(number, f"another place than {first}; {self.verdict(again)}")
+            self.candidates.append(again)
         elif again.agrees:
+            self.trail.judge(number, f"confirms {first}")
             self.winner = again
         else:
-            self.trail.judge(number, f"the same place as look {best.look + 1}, but {self.verdict(again)}")
-            self.candidates.remove(again)
-            self.disputed.append(again)
+            self.trail.judge(number, f"the same place as {first}; {self.verdict(again)}")
+            self.disputed += [again] if again.agreement <= _PARAPHRASE else []
 
     def grids(self) -> list[tuple[int, int]]:
         """Return the grids of tiles to look at, the finer one last; none if no tile shows more than the whole image."""
@@ -197,7 +179,7 @@ class _Hunt:
             grids = [choose_grid(self.size, _COARSE, width * height, self.overlap), finest(rest)]
         return [grid for number, grid in enumerate(grids) if grid != (1, 1) and grid not in grids[:number]]
 
-    def closer(self, one: _Candidate) -> Crop:
+    def closer(self, one: Candidate) -> Crop:
         """Return the crop of a second look: in source pixels if the image has as many, twice as long as the box."""
         processed, (x1, y1, x2, y2) = self.trail.answers[0].frames[0].processed_size, one.box.xyxy
         lengths = []
@@ -208,40 +190,21 @@ class _Hunt:
             lengths.append(max(least, round(2 * box), 1))
         return centered(one.box.center, self.size, (lengths[0], lengths[1]))
 
-    def read(self, answer: Answer, crop: Crop) -> _Candidate | None:
-        """Return the place of an answer; None without one."""
-        frame = answer.frames[0]
-        scale = max(frame.scale)
-        box = _place(answer)
-        if box is None:
-            return None
-        x1, y1, x2, y2 = box.xyxy
-        near = _EDGE * scale
-        edges = (
-            (x1 - crop[0], crop[0]),
-            (y1 - crop[1], crop[1]),
-            (crop[2] - x2, self.size[0] - crop[2]),
-            (crop[3] - y2, self.size[1] - crop[3]),
-        )
-        is_cut = any(inside <= near and outside > 0 for inside, outside in edges)
-        side = min(x2 - x1, y2 - y1) / scale if answer.boxes else self.smallest
-        return _Candidate(len(self.trail.looks), box, crop, _agrees(self.words, box.label), is_cut, side, scale)
-
-    def verdict(self, one: _Candidate) -> str:
+    def verdict(self, one: Candidate) -> str:
         """Return what speaks against a box, or "sure"."""
         if not one.agrees:
             return f"labeled {one.box.label!r}"
         if one.is_cut:
             return "cut off by the edge of the crop"
-        return "sure" if one.side >= self.smallest else f"small: {one.side:.0f} model pixels"
-
-    def best(self) -> _Candidate | None:
-        """Return the surest box so far."""
-        return max(self.candidates, key=_rank, default=None)
+        if one.confidence < self.confidence:
+            return f"unsure: confidence {one.confidence:.2f}"
+        if one.side is not None and one.side < self.smallest:
+            return f"small: {one.side:.0f} model pixels"
+        return "sure"
 
     def accept_sure(self) -> None:
         """End with the best box if nothing speaks against it."""
-        best = self.best()
+        best = _best(self.candidates)
         if best is not None and self.verdict(best) == "sure":
             self.winner = best
 
@@ -250,7 +213,7 @@ class _Hunt:
         return self.trail.answer(None if self.winner is None else self.winner.look)
 
 
-def _advance(step: _Looks, answers: list[Answer]) -> list[Crop]:
+def _advance(step: _Looks[None], answers: list[Answer]) -> list[Crop]:
     """Give a search its answers, and return the crops of its next round; none at its end."""
     try:
         return step.send(answers)
@@ -258,42 +221,6 @@ def _advance(step: _Looks, answers: list[Answer]) -> list[Crop]:
         return []
 
 
-def _place(answer: Answer) -> Box | None:
-    """Return the first box of an answer, or the point to click as a box without size."""
-    if answer.boxes:
-        return answer.boxes[0]
-    if answer.click is None:
-        return None
-    return Box(answer.click * 2, answer.points[0].label if answer.points else "")
-
-
-def _agrees(description: str, label: str) -> bool:
-    """Return True if every word of a label stands in the description; a box without a label agrees."""
-    known, given = (set(re.findall(r"\w+", text.lower())) - _EMPTY_WORDS for text in (description, label))
-    return given <= known
-
-
-def _rank(one: _Candidate) -> tuple[bool, bool, float]:
-    """Return what orders boxes: the label, the edge, then the finest scale."""
-    return one.agrees, not one.is_cut, -one.scale
-
-
-def _is_same(one: _Candidate, other: _Candidate) -> bool:
-    """Return True if two looks gave the same place."""
-    a, b = (_grown(each) for each in (one, other))
-    wide = min(a[2], b[2]) - max(a[0], b[0])
-    high = min(a[3], b[3]) - max(a[1], b[1])
-    if wide <= 0 or high <= 0:
-        return False
-    areas = ((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    if wide * high >= _SAME * (sum(areas) - wide * high):
-        return True
-    centers = zip((one.box.center, other.box.center), (b, a), strict=True)
-    return all(x1 <= x <= x2 and y1 <= y <= y2 for (x, y), (x1, y1, x2, y2) in centers)
-
-
-def _grown(one: _Candidate) -> tuple[float, float, float, float]:
-    """Return the edges of a box, and of a point those of a box around it."""
-    x1, y1, x2, y2 = one.box.xyxy
-    around = _POINT * one.scale if x1 == x2 and y1 == y2 else 0.0
-    return x1 - around, y1 - around, x2 + around, y2 + around
+def _best(candidates: Sequence[Candidate]) -> Candidate | None:
+    """Return the surest of several places; None if there is none."""
+    return max(candidates, key=lambda one: one.rank, default=None)

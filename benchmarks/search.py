@@ -62,7 +62,7 @@ class Looks:
 
 
 def best_of_tiles(grid: int, rank: Callable[[candidates.Candidate], Any]) -> Policy:
-    """Return a policy that believes the best place of the whole image and the tiles of a grid, without a second look."""
+    """Return a policy that believes the best place of the image and of the tiles of a grid, without a second look."""
 
     def policy(engine: Looks, frame: saccade.media.Frame, words: Sequence[str], **_: Any) -> list[saccade.Answer]:
         crops = [whole(frame.source_size), *cut(frame.source_size, (grid, grid), 0.2)]

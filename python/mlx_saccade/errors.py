@@ -7,7 +7,7 @@ Any other exception is a bug in this package and keeps its traceback.
 
 from __future__ import annotations
 
-__all__ = ["CancelledError", "InputError", "brief"]
+__all__ = ["CancelledError", "InputError", "brief", "kind_of"]
 
 
 class InputError(ValueError):
@@ -33,5 +33,12 @@ def brief(value: object, limit: int = 80) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # integers of over 4,300 digits, lists a thousand deep
         text = ""
+    return text if 0 < len(text) <= limit and "\n" not in text else kind_of(value)
+
+
+def kind_of(value: object) -> str:
+    """Return the type of a value with its article, as messages name it: "an int", "a list"; "None" for None."""
+    if value is None:
+        return "None"
     kind = type(value).__name__
-    return text if 0 < len(text) <= limit and "\n" not in text else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"

@@ -1,17 +1,19 @@
-"""Checks of whole numbers and of amounts of memory, as callers and the command line give them.
+"""Checks of whole numbers, coordinates and amounts of memory, as callers and the command line give them.
 
 A whole number may have any integer type, NumPy's too. Booleans, floats and text are refused.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from mlx_saccade.errors import InputError, brief
 
-__all__ = ["at_least", "check_unicode", "integer", "parse_bytes"]
+__all__ = ["at_least", "check_unicode", "coordinates", "integer", "parse_bytes"]
 
 _UNITS = {"": 1, "B": 1}
 _UNITS |= {f"{letter}B": 1000**power for power, letter in enumerate("KMGT", start=1)}
@@ -68,6 +70,21 @@ def check_unicode(text: str, name: str) -> None:
             f"{name}: expected valid Unicode; got a lone surrogate at position {error.start} of {brief(text)}. "
             "Decode its bytes as UTF-8"
         ) from None
+
+
+def coordinates(xy: Sequence[float]) -> tuple[float, ...]:
+    """Return a point (x, y) or a box (x1, y1, x2, y2) as floats.
+
+    Raises:
+        InputError: `xy` is neither two nor four finite numbers.
+    """
+    try:
+        values = tuple(float(value) for value in xy)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"xy: expected a point (x, y) or a box (x1, y1, x2, y2); got {brief(xy)}") from None
+    if len(values) not in (2, 4) or not all(map(math.isfinite, values)):
+        raise InputError(f"xy: expected a point (x, y) or a box (x1, y1, x2, y2) of finite numbers; got {brief(xy)}")
+    return values
 
 
 def parse_bytes(value: Any, name: str) -> int:

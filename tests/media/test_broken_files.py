@@ -56,7 +56,7 @@ def huge_png(width: int = 30_000, height: int = 30_000) -> bytes:
     ("data", "message"),
     [
         (b"", "bytes: is empty; give an image"),
-        (b"\x00", "bytes: is not an image; read are PNG, JPEG"),
+        (b"\x00", "bytes: is not an image; supported formats: PNG, JPEG"),
         (b"hello, this is a text file\n", "bytes: is not an image"),
         (b"<!doctype html><html></html>", "bytes: is an HTML page"),
         (b"%PDF-1.7\n", "bytes: is no readable PDF file"),
@@ -65,7 +65,7 @@ def huge_png(width: int = 30_000, height: int = 30_000) -> bytes:
         (b"<?xml version='1.0'?>\n<feed/>", "bytes: is not an image"),
         (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "bytes: is a HEIC or HEIF image"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "bytes: is not an image"),
-        (b"\x89PNG\r\n\x1a\n", "bytes: is no readable PNG file"),
+        (b"\x89PNG\r\n\x1a\n", "bytes: is no readable PNG file (truncated); save or download it again"),
         (b"\xff\xd8\xff", "bytes: is no readable JPEG file"),
         (b"GIF89a", "bytes: is no readable GIF file"),
         (b"BM", "bytes: is no readable BMP file"),

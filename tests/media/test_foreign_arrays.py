@@ -117,5 +117,5 @@ def test_what_numpy_cannot_read_is_refused_by_all(image: Any, message: str, read
 def test_a_picture_is_no_film() -> None:
     from PIL import Image
 
-    with pytest.raises(InputError, match="video: a Image holds no frames"):
+    with pytest.raises(InputError, match="video: an Image holds no frames"):
         media.Video(Image.fromarray(PIXELS), 1)

@@ -108,5 +108,5 @@ def test_file_that_is_no_image_is_named_for_what_it_is(data: bytes, named: str, 
     "data", [b"<feed/>", b"<!-- a comment --><rss/>", bytes(18), b"QkM and so on, in words", b"\x00" * 900]
 )
 def test_other_text_and_zeros_are_not_named(data: bytes) -> None:
-    with pytest.raises(InputError, match="is not an image; read are PNG"):
+    with pytest.raises(InputError, match="is not an image; supported formats: PNG"):
         media.open_image(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import os
 import re
 import threading
@@ -12,6 +13,7 @@ import urllib.parse
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pictures
@@ -194,9 +196,20 @@ def test_messages_stay_on_one_line(tmp_path: Path) -> None:
     assert len(str(refused.value)) < 300
 
 
-@pytest.mark.parametrize("source", [None, 3, 2.5, ["a.png"], object(), {"a": 1}])
-def test_what_is_no_source(source: object) -> None:
-    with pytest.raises(InputError, match=f"a {type(source).__name__} is no image: give a path"):
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (None, "image: expected a path, bytes, a file object, a data URI, a PIL.Image or an array; got None"),
+        (3, "got an int"),
+        (2.5, "got a float"),
+        ({"a": 1}, "got a dict"),
+        (object(), "got an object"),
+        (["a.png"], "image: expected one image; got a list of 1. Give one, or an array"),
+        (("a.png", "b.png"), "got a tuple of 2"),
+    ],
+)
+def test_open_image_of_something_else_names_it(source: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         media.open_image(source)
 
 
@@ -341,3 +354,43 @@ def test_no_file_stays_open(path: Path, tmp_path: Path) -> None:
     assert open_files() == before
     # Nor is a file locked or in use: it can be replaced at once.
     path.unlink()
+
+
+def written(image: Image.Image) -> io.BytesIO:
+    """A buffer as `Image.save` leaves it: at its end."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream
+
+
+def test_file_object_is_read_from_its_position_and_put_back() -> None:
+    first, second = pictures.corners(48, 40), pictures.corners(30, 20)
+    stream = io.BytesIO(pictures.encode(first, "PNG") + pictures.encode(second, "PNG"))
+    stream.seek(len(pictures.encode(first, "PNG")))
+    for _ in range(2):
+        assert media.image_size(stream) == (30, 20)
+        np.testing.assert_array_equal(media.open_image(stream).pixels, np.asarray(second))
+    stream.seek(0)
+    assert media.image_size(stream) == (48, 40)
+
+
+def test_file_object_that_was_just_written_is_read_from_its_start() -> None:
+    stream = written(pictures.corners(48, 40))
+    end = stream.tell()
+    np.testing.assert_array_equal(media.open_image(stream).pixels, np.asarray(pictures.corners(48, 40)))
+    assert stream.tell() == end
+    with pytest.raises(InputError, match="file object: is empty"):
+        media.open_image(io.BytesIO())
+
+
+def test_file_object_that_cannot_seek_is_read_once() -> None:
+    reads = []
+
+    class Pipe:
+        def read(self) -> bytes:
+            reads.append(1)
+            return pictures.encode(pictures.corners(48, 40), "PNG")
+
+    lazy = media.LazyImage(Pipe())
+    assert lazy.size == lazy.frame().source_size == (48, 40)
+    assert len(reads) == 1

@@ -20,7 +20,7 @@ from mlx_saccade import _core, models
 from mlx_saccade.cache import ByteLRU, keys
 from mlx_saccade.cache import keys as fingerprint
 from mlx_saccade.checkpoint import tokenizer
-from mlx_saccade.engine import confidence
+from mlx_saccade.engine import Answer, capture, confidence
 from mlx_saccade.media import image as opening
 from mlx_saccade.models import cpu_decode, inputs, layers, qwen2
 from mlx_saccade.preprocess import plan as budget
@@ -351,3 +351,23 @@ def probabilities_are_those_of_the_token_after(patch: MonkeyPatch) -> None:
         right(self, token, before[-2] if len(before) > 1 else logits)
 
     patch.setattr(confidence.TokenRecorder, "add", late)
+
+
+# -- where a click lands -----------------------------------------------------------------------------------------------
+
+CAPTURES = "tests/acceptance/test_captures.py::"
+
+
+@seen_by(CAPTURES + "test_box_in_a_region_is_exact_in_the_whole_image")
+def the_corner_of_a_region_is_not_added_back(patch: MonkeyPatch) -> None:
+    patch.setattr(Answer, "moved", lambda self, dx, dy: self)
+
+
+@seen_by(CAPTURES + "test_screen_click_is_click_over_scale_plus_origin")
+def clicks_are_multiplied_by_the_scale_of_the_screen(patch: MonkeyPatch) -> None:
+    """UI-TARS-desktop, mlx-vlm's computer use: clicks at twice the place on a Retina display."""
+
+    def multiplied(self: Any, xy: Any) -> Any:
+        return tuple(value * self.scale[i % 2] + self.origin[i % 2] for i, value in enumerate(xy))
+
+    patch.setattr(capture.Screen, "to_screen", multiplied)

@@ -16,7 +16,7 @@ import mlx_saccade as saccade
 from mlx_saccade import _core
 from mlx_saccade.errors import InputError
 
-CHANNELS = {"rgb": (3,), "rgba": (4,), "bgra": (4,), "grey": ()}
+CHANNELS = {"rgb": (3,), "bgr": (3,), "rgba": (4,), "bgra": (4,), "bgrx": (4,), "grey": ()}
 
 
 def noise(seed: int, size: tuple[int, int], pixel_format: str = "rgb") -> NDArray[np.uint8]:
@@ -114,7 +114,7 @@ IMAGE = np.zeros((60, 90, 3), np.uint8)
         ([IMAGE], PLAN, "image and plan: expected one of each or a list of each"),
         (IMAGE, [PLAN], "image and plan: expected one of each or a list of each"),
         ([IMAGE, IMAGE[1:]], [PLAN, PLAN], r"images\[1\]: image: expected the planned size, 90x60; got 90x59"),
-        ([IMAGE, IMAGE * 1.0], [PLAN, PLAN], r"images\[1\]: image: expected a uint8 array .*got float64"),
+        ([IMAGE, IMAGE * 1.0], [PLAN, PLAN], r"images\[1\]: image: expected a uint8 array; got float64"),
         (
             [IMAGE] * 2,
             [PLAN, saccade.plan((90, 60), family="qwen3-vl")],

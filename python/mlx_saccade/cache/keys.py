@@ -54,7 +54,7 @@ def planned(encoded: bytes, pixel_options: Mapping[str, Any], plan: Plan, tower:
 
     Args:
         encoded: the whole file.
-        pixel_options: the options that change the pixels (color, background, orientation).
+        pixel_options: the options that change the pixels (color, background, orientation, region).
         plan: how it is resized and patchified.
         tower: key of the tower that will encode it.
     """

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-from mlx_saccade.cli import answers_json, output
+from mlx_saccade.cli import answers_json, images, output
 from mlx_saccade.errors import InputError
 
 __all__ = ["COMMANDS", "UsageError", "build_parser", "main"]
@@ -58,6 +58,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = (), namespace: Any = None) -> Any:
         """Parse a command's options first and then its other words; with a "--", parse as argparse does."""
+        args = images.join_negative_values(args)
         if self._mixing or self._subparsers is not None or "--" in args:
             return super().parse_known_args(args, namespace)
         self._mixing = True  # the next line calls this method again

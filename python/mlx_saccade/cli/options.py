@@ -11,10 +11,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import families, validation
-from mlx_saccade.cli import output
+from mlx_saccade.cli import images, output
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlx_saccade.cli.progress import Progress
     from mlx_saccade.engine import Answer, Engine
     from mlx_saccade.media import ImageOptions
@@ -54,6 +56,7 @@ __all__ = [
     "print_image_notes",
     "print_places",
     "print_rejected",
+    "screen_text",
 ]
 
 # Digits are bounded, so that no number is slow to read.
@@ -67,7 +70,7 @@ _TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model
 
 def add_image_or_size(parser: Arguments, *, default: str | None = None) -> None:
     """Add an image, or a size in its place."""
-    text = "image file, or size such as 3840x2160"
+    text = "image file, - for standard input, or a size"
     if default is None:
         parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help=text)
     else:
@@ -105,8 +108,10 @@ def image_or_size(word: str) -> str | tuple[int, int]:
 
 
 def image_or_size_of(options: argparse.Namespace) -> Any:
-    """Return the size or image of `options.image`; with --allow-url the image's bytes, fetched once for all uses."""
+    """Return the size or image of `options.image`; bytes of standard input, or of a URL fetched once for all uses."""
     image = image_or_size(options.image)
+    if isinstance(image, str):
+        image = images.source(options, image)
     if options.allow_url and isinstance(image, str):
         from mlx_saccade import media
 
@@ -137,20 +142,22 @@ def image_options(options: argparse.Namespace) -> ImageOptions:
 
     decode.listen()
     page = 1 if options.page == "all" else _page(options.page)
-    return media.ImageOptions(color=options.color, allow_url=options.allow_url, page=page)
+    chosen = media.ImageOptions(color=options.color, allow_url=options.allow_url, page=page)
+    return images.raw_options(options, chosen)
 
 
-def images_of(options: argparse.Namespace, images: list[str]) -> list[Any]:
-    """Return images, with --page all each page as one.
+def images_of(options: argparse.Namespace, words: list[str]) -> list[Any]:
+    """Return the images that words name, with --page all each page as one.
 
     Raises:
-        InputError, FileNotFoundError: as `mlx_saccade.media.open_pages`.
+        InputError, FileNotFoundError: as `images.source` and `mlx_saccade.media.open_pages`.
     """
+    opened = images.open_words(options, words)
     if options.page != "all":
-        return list(images)
+        return opened
     from mlx_saccade import media
 
-    return [page for image in images for page in media.open_pages(image, image_options(options))]
+    return [page for image in opened for page in media.open_pages(image, image_options(options))]
 
 
 def _page(word: str) -> int:
@@ -288,11 +295,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     add_checkpoint_arguments(model)
     add_memory_argument(model)
     add_cache_arguments(model)
-    images = parser.add_argument_group("images")
-    add_budget_argument(images)
-    images.add_argument("--fit", action="store_true", help="shrink images until the prompt fits the model's context")
-    images.add_argument("--page", default="1", metavar="N|all", help="page of a TIFF or PDF, or all pages (default 1)")
-    add_image_arguments(images)
+    group = parser.add_argument_group("images")
+    add_budget_argument(group)
+    group.add_argument("--fit", action="store_true", help="shrink images until the prompt fits the model's context")
+    group.add_argument("--page", default="1", metavar="N|all", help="page of a TIFF or PDF, or all pages (default 1)")
+    add_image_arguments(group)
+    images.add_raw_arguments(group)
 
 
 def cache_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -431,7 +439,14 @@ def print_places(answer: Answer) -> None:
     for numbers, label in answer_places(answer):
         text = ", ".join(f"{value:.0f}" for value in numbers)
         output.note(f"in source pixels: {text}" + (f" ({' '.join(label.split())})" if label else ""))
+    if answer.screen.changes and answer.screen_click is not None:
+        output.note("to click on the screen: " + screen_text(answer.screen_click))
     print_rejected(answer)
+
+
+def screen_text(xy: Sequence[float]) -> str:
+    """Return a place in the screen's units, to a tenth, which is less than a pixel at any scale in use."""
+    return ", ".join(f"{value:.1f}".removesuffix(".0") for value in xy)
 
 
 def print_image_notes(answer: Answer) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from mlx_saccade import validation
 from mlx_saccade.engine import hints
+from mlx_saccade.engine.capture import SAME_UNITS, Screen
 from mlx_saccade.grounding import Action, Box, GroundedText, Point, Rejected
+from mlx_saccade.media.region import Region
 from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["Answer", "Chunk", "FrameInfo", "Look", "StageTimer"]
@@ -24,10 +27,11 @@ class FrameInfo:
     """The form in which the model read one image or video. Sizes are (width, height), of a video those of its frames.
 
     Attributes:
-        source_size: the upright source image.
-        processed_size: the size after resizing.
+        source_size: the upright source image, the whole of it where the model read a region. Boxes are in its pixels.
+        processed_size: the size after resizing, of the region if there is one.
         grid_thw: (frames, rows, columns) in patches; 1 frame for an image.
         scale: (x, y) source pixels for one model pixel.
+        region: the part (x, y, width, height) of that image that the model read; None for all of it.
         convention: how the model writes coordinates: "absolute" pixels of the processed image, or "thousandths" or
             "fractions" of its sides.
         tokens: visual tokens spent.
@@ -49,6 +53,17 @@ class FrameInfo:
     tokens_at_cap: int
     fps: float | None = None
     notes: tuple[str, ...] = ()
+    region: Region | None = None
+
+    def to_source(self, xy: Sequence[float]) -> tuple[float, ...]:
+        """Map a point (x, y) or box (x1, y1, x2, y2) from model pixels to pixels of the source image, unrounded.
+
+        Raises:
+            InputError: `xy` is neither two nor four finite numbers.
+        """
+        corner = (0, 0) if self.region is None else self.region[:2]
+        values = validation.coordinates(xy)
+        return tuple(value * self.scale[i % 2] + corner[i % 2] for i, value in enumerate(values))
 
     @classmethod
     def of(
@@ -60,13 +75,16 @@ class FrameInfo:
         fps: float | None = None,
         notes: tuple[str, ...] = (),
         convention: str = "auto",
+        source_size: tuple[int, int] | None = None,
+        region: Region | None = None,
     ) -> FrameInfo:
         """Return the description of a plan, other arguments as the attributes.
 
-        Convention "auto" is the family's; the two counts of tokens are the plan's where they are None.
+        Convention "auto" is the family's; the two counts of tokens are the plan's where they are None, and so is the
+        `source_size`, which for a region is the region's.
         """
         return cls(
-            source_size=plan.source_size,
+            source_size=source_size or plan.source_size,
             processed_size=plan.resized_size,
             grid_thw=plan.grid_thw,
             scale=plan.scale,
@@ -77,6 +95,7 @@ class FrameInfo:
             tokens_at_cap=plan.tokens if tokens_at_cap is None else tokens_at_cap,
             fps=fps,
             notes=notes,
+            region=region,
         )
 
     def __repr__(self) -> str:
@@ -158,6 +177,7 @@ class Answer:
             How far it can be trusted differs between checkpoints and screens; see docs/guides/measuring.md.
         looks: of a policy's answer, each look in order. Its usage and timings are then their sums, and its text that of
             the look with the boxes; `frames` has the first look.
+        screen: the place of the image on the desktop, as `origin` and `scale` said.
     """
 
     boxes: tuple[Box, ...]
@@ -173,6 +193,7 @@ class Answer:
     description: str | None = None
     confidence: float | None = None
     looks: tuple[Look, ...] = ()
+    screen: Screen = SAME_UNITS
 
     def __repr__(self) -> str:
         """Return what was found, the tokens and the seconds in short."""
@@ -203,6 +224,22 @@ class Answer:
         """(x, y) to click: of the first action that has a place, else the first point, else the first box's center."""
         return self._grounded().click
 
+    @property
+    def screen_click(self) -> tuple[float, float] | None:
+        """`click` in the units of the screen, as a clicker takes it; None where `click` is None."""
+        if self.click is None:
+            return None
+        x, y = self.to_screen(self.click)
+        return x, y
+
+    def to_screen(self, xy: Sequence[float]) -> tuple[float, ...]:
+        """Map a point (x, y) or box (x1, y1, x2, y2) in source pixels to the screen: xy / scale + origin, unrounded.
+
+        Raises:
+            InputError: `xy` is neither two nor four finite numbers.
+        """
+        return self.screen.to_screen(xy)
+
     def _grounded(self) -> GroundedText:
         return GroundedText(self.boxes, self.points, self.actions, self.rejected, self.notes)
 
@@ -223,8 +260,9 @@ class Answer:
             {key: list(value) if isinstance(value, tuple) else value for key, value in frame.items()}
             for frame in map(asdict, self.frames)
         ]
-        looks = [look.as_dict() for look in self.looks]
-        return {"found": self.found, **plain, "hint": self.hint, "looks": looks}
+        click, looks = self.screen_click, [look.as_dict() for look in self.looks]
+        screen = {"screen_click": None if click is None else list(click)}
+        return {"found": self.found, **plain, **screen, "hint": self.hint, "looks": looks}
 
 
 @dataclass(frozen=True)

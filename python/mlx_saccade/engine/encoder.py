@@ -135,7 +135,7 @@ class MediaEncoder:
             if isinstance(medium.source, Video):
                 encoded.append(self._encode_video(medium.source, plan, timer, report))
             else:
-                encoded.append(self._encode_image(medium.source, plan, timer, report))
+                encoded.append(self._encode_image(medium.image, plan, timer, report))
                 uses[id(medium.source)] -= 1
                 if not uses[id(medium.source)]:
                     medium.source.release()
@@ -153,7 +153,7 @@ class MediaEncoder:
         key, content = None, None
         if image.encoded is not None:
             with timer.stage("decode"):
-                key = keys.planned(image.encoded.data, image.options.pixel_options, plan, self.store.tower)
+                key = keys.planned(image.encoded.data, image.pixel_options, plan, self.store.tower)
                 content = self.store.content_of(key)
         if content is not None:
             again = partial(self._patchify_and_release, image, plan, timer)

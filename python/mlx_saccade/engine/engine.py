@@ -13,9 +13,11 @@ from mlx_saccade import cache, families, media, models, validation
 from mlx_saccade.backend import mx
 from mlx_saccade.checkpoint import hub
 from mlx_saccade.checkpoint.tokenizer import Message, Prompts
+from mlx_saccade.engine import capture as captures
 from mlx_saccade.engine import hints, owner, request, sampling
 from mlx_saccade.engine import policy as policies
 from mlx_saccade.engine.answer import Answer, Chunk, StageTimer
+from mlx_saccade.engine.capture import Capture
 from mlx_saccade.engine.closable import Closable
 from mlx_saccade.engine.encoder import EncodedMedia, MediaEncoder
 from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
@@ -27,6 +29,9 @@ from mlx_saccade.engine.runner import PlannedRequest, Runner
 from mlx_saccade.engine.shared_image import SharedImage
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.grounding.frames import ConventionName, check_convention
+from mlx_saccade.media.image import check_format
+from mlx_saccade.media.pixel_formats import PixelFormat
+from mlx_saccade.media.region import Region, check_inside
 from mlx_saccade.preprocess import limits as pixel_limits
 from mlx_saccade.preprocess import plan as plans
 from mlx_saccade.preprocess.limits import Budget
@@ -145,9 +150,11 @@ class Engine(Closable):
         """Work done by all requests so far, and work saved by the cache."""
         return self.store.counts()
 
-    def open(self, image: media.Source) -> media.Frame:
+    def open(self, image: media.Source, *, pixel_format: PixelFormat | None = None) -> media.Frame:
         """Return the pixels of an image, decoded with this engine's options; errors as `media.open_image`."""
-        return self.encoder.image_options.open(image)
+        check_format(image, pixel_format)
+        options = self.encoder.image_options
+        return (options if pixel_format is None else replace(options, pixel_format=pixel_format)).open(image)
 
     def forget(self) -> None:
         """Clear the cache in memory, as after a change of the weights; the cache folder keeps its files."""
@@ -168,6 +175,10 @@ class Engine(Closable):
         budget: Budget = None,
         policy: str | Policy | None = None,
         max_looks: int | None = None,
+        pixel_format: PixelFormat | None = None,
+        region: Region | None = None,
+        origin: Sequence[float] = (0, 0),
+        scale: float | Sequence[float] = 1,
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
@@ -183,6 +194,10 @@ class Engine(Closable):
         budget: Budget = None,
         policy: str | Policy | None = None,
         max_looks: int | None = None,
+        pixel_format: PixelFormat | None = None,
+        region: Region | None = None,
+        origin: Sequence[float] = (0, 0),
+        scale: float | Sequence[float] = 1,
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
@@ -198,6 +213,10 @@ class Engine(Closable):
         budget: Budget = None,
         policy: str | Policy | None = None,
         max_looks: int | None = None,
+        pixel_format: PixelFormat | None = None,
+        region: Region | None = None,
+        origin: Sequence[float] = (0, 0),
+        scale: float | Sequence[float] = 1,
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
@@ -213,6 +232,16 @@ class Engine(Closable):
             policy: how often and where to look: "flat" (one look, as with None), "zoom" or "search", with parameters as
                 in "search:max_looks=20", or a function as `mlx_saccade.engine.policy.Policy`.
             max_looks: maximum looks of the policy for each description; None: its own default. 1 is the flat look.
+            pixel_format: order of the channels of an array, such as "bgra" for a screen capture or "bgr" for an image
+                of OpenCV. An array of four channels needs it; see `mlx_saccade.media.open_image`. A screenshot of
+                mss, a `PIL.Image` and a file state their own.
+            region: (x, y, width, height) of the part of the image to look in, in its pixels; None (default) is all of
+                it. The part spends the budget as an image of its own. Boxes, points and clicks stay in pixels of the
+                whole image.
+            origin: (x, y) of the image's left upper corner on the desktop, in the units of the clicker; default
+                (0, 0). It may be negative, as on a monitor to the left of the first.
+            scale: pixels of the image for one unit of the clicker, a number or (x, y); default 1. A Retina display
+                has 2. `Answer.screen_click` is `click` / scale + origin.
             image_first: False puts the words before the image, as Qwen's cookbook did.
             constrained: let the model write nothing but one box with its label, inside the image, or [].
             fit: let the image take fewer tokens if the model cannot read as many.
@@ -226,15 +255,34 @@ class Engine(Closable):
             InputError: an empty description, an image, budget, policy or option that cannot be used, or more tokens
                 than the model can read.
             FileNotFoundError: no such image.
+
+        Example:
+            # Click on a button in the left half of the second monitor, Retina or not.
+            with mss.mss() as screens:
+                monitor = screens.monitors[2]
+                shot = screens.grab(monitor)
+            answer = engine.locate(
+                shot,
+                "the save button",
+                region=(0, 0, shot.size.width // 2, shot.size.height),
+                origin=(monitor["left"], monitor["top"]),
+                scale=shot.size.width / monitor["width"],
+            )
+            if answer.screen_click is not None:
+                pyautogui.click(*answer.screen_click)
         """
         descriptions = request.descriptions(description)
+        capture = captures.read({"pixel_format": pixel_format, "region": region, "origin": origin, "scale": scale})
         if policy is not None or max_looks is not None:
             sampling.read(options, _LOCATE_TOKENS, self.locate)  # refuses what is no option, a policy's parameters too
             how = {"budget": budget, "image_first": image_first, "constrained": constrained, "fit": fit, **options}
-            answers = self._follow_policy(image, descriptions, policy, max_looks, how)
+            answers = self._follow_policy(image, descriptions, policy, max_looks, capture, how)
             return answers[0] if isinstance(description, str) else answers
         settings, limits = sampling.read(options, _LOCATE_TOKENS, self.locate), pixel_limits.read(budget, "budget")
-        requests = [request.place(image, words, image_first=image_first) for words in descriptions]
+        requests = [
+            request.with_capture(request.place(image, words, image_first=image_first), capture)
+            for words in descriptions
+        ]
         opener = self.runner.opener()
         planned = [self.runner.plan(one, limits, settings, fit=fit, opener=opener) for one in requests]
         together = zip(self._answer_together(planned, constrained=constrained), descriptions, strict=True)
@@ -298,6 +346,10 @@ class Engine(Closable):
         text: str,
         *,
         budget: Budget = None,
+        pixel_format: PixelFormat | None = None,
+        region: Region | None = None,
+        origin: Sequence[float] = (0, 0),
+        scale: float | Sequence[float] = 1,
         system: str | None = None,
         fit: bool = False,
         **options: Unpack[GenerateOptions],
@@ -309,6 +361,10 @@ class Engine(Closable):
                 a part of a message as `chat` takes it, with its own budget.
             text: the question.
             budget: of each image without its own.
+            pixel_format: as `locate`, of each array without its own.
+            region: as `locate`, if there is exactly one image. Of several, each has its own in its part.
+            origin: as `region`.
+            scale: as `region`.
             system: a system message in place of the template's own.
             fit: let images take fewer tokens if the model cannot read as many.
             options: as all questions; an answer has at most 512 tokens unless `max_tokens` says otherwise.
@@ -319,7 +375,9 @@ class Engine(Closable):
         Raises:
             InputError, FileNotFoundError: as `locate`.
         """
-        return _last(self._start(request.question(images, text, system), budget, fit, options, self.ask))
+        capture = captures.read({"pixel_format": pixel_format, "region": region, "origin": origin, "scale": scale})
+        question = request.with_capture(request.question(images, text, system), capture)
+        return _last(self._start(question, budget, fit, options, self.ask))
 
     @on_owner
     def chat(
@@ -335,7 +393,8 @@ class Engine(Closable):
         Args:
             messages: [{"role": "user", "content": [{"type": "image", "image": ..., "budget": 512}, {"type": "text",
                 "text": ...}]}, ...], or messages of OpenAI, Anthropic, MCP or transformers, as
-                docs/guides/messages.md lists them. The order of the parts is kept, and any turn may have images.
+                docs/guides/messages.md lists them. The order of the parts is kept, and any turn may have images. An
+                image's part may have its pixel_format, region, origin and scale, as `locate` takes them.
             budget: of each image without its own.
             fit: as `ask`.
             options: as `ask`.
@@ -355,6 +414,10 @@ class Engine(Closable):
         text: str | None = None,
         *,
         budget: Budget = None,
+        pixel_format: PixelFormat | None = None,
+        region: Region | None = None,
+        origin: Sequence[float] = (0, 0),
+        scale: float | Sequence[float] = 1,
         system: str | None = None,
         fit: bool = False,
         **options: Unpack[GenerateOptions],
@@ -367,6 +430,10 @@ class Engine(Closable):
             images: as `ask`; or, without a text, messages as `chat`.
             text: as `ask`.
             budget: as `ask`.
+            pixel_format: as `ask`.
+            region: as `ask`.
+            origin: as `ask`.
+            scale: as `ask`.
             system: as `ask`.
             fit: as `ask`.
             options: as `ask`.
@@ -375,9 +442,11 @@ class Engine(Closable):
             InputError, FileNotFoundError: as `ask`, at once and not at the first chunk.
         """
         cancel = options.get("cancel")
+        capture = captures.read({"pixel_format": pixel_format, "region": region, "origin": origin, "scale": scale})
+        question = request.with_capture(_either(images, text, system), capture)
 
         def start() -> OwnedGenerator[Chunk]:
-            chunks = self._start(_either(images, text, system), budget, fit, options, self.stream)
+            chunks = self._start(question, budget, fit, options, self.stream)
             stream = OwnedGenerator(chunks, cancel)
             self._streams.add(stream)
             return stream
@@ -428,12 +497,25 @@ class Engine(Closable):
         return self.runner.run_rows([plan(number, question) for number, question in enumerate(questions)])
 
     @on_owner
-    def shared_image(self, image: Any, *, budget: Budget = None) -> SharedImage:
+    def shared_image(
+        self,
+        image: Any,
+        *,
+        budget: Budget = None,
+        pixel_format: PixelFormat | None = None,
+        region: Region | None = None,
+        origin: Sequence[float] = (0, 0),
+        scale: float | Sequence[float] = 1,
+    ) -> SharedImage:
         """Encode an image once, for many questions about it that run in rows.
 
         Args:
             image: an image, video or part of a message, as `ask` takes it.
             budget: of the image without its own.
+            pixel_format: as `locate`.
+            region: as `locate`.
+            origin: as `locate`.
+            scale: as `locate`.
 
         Returns:
             The image, with methods `locate` and `ask`, which take lists. Their answers are greedy.
@@ -441,7 +523,9 @@ class Engine(Closable):
         Raises:
             InputError, FileNotFoundError: as `ask`.
         """
-        shared = SharedImage(self.runner, request.medium(image), pixel_limits.read(budget, "budget"))
+        capture = captures.read({"pixel_format": pixel_format, "region": region, "origin": origin, "scale": scale})
+        one = request.with_capture(Request((), (request.medium(image),)), capture).media[0]
+        shared = SharedImage(self.runner, one, pixel_limits.read(budget, "budget"))
         self._shared_images.add(shared)
         return shared
 
@@ -486,17 +570,23 @@ class Engine(Closable):
         descriptions: Sequence[str],
         policy: str | Policy | None,
         max_looks: int | None,
+        capture: Capture,
         options: Mapping[str, Any],
     ) -> list[Answer]:
         if policy is None:
             raise InputError("max_looks: expected a policy beside it; got none. Pass policy='search'")
         chosen, values = policies.choose(policy, max_looks)
-        answers = list(chosen(self, self.open(image), descriptions, **values, **options))
+        whole = self.open(image, pixel_format=capture.pixel_format)
+        frame = whole
+        if capture.region is not None:
+            x, y, width, height = check_inside(capture.region, whole.source_size)
+            frame = whole.crop((x, y, x + width, y + height))
+        answers = list(chosen(self, frame, descriptions, **values, **options))
         if len(answers) != len(descriptions):
             raise InputError(
                 f"policy: expected {len(descriptions)} answers; got {len(answers)}. Return one a description"
             )
-        return answers
+        return [_placed(answer, capture, whole.source_size) for answer in answers]
 
     def _start(
         self,
@@ -566,6 +656,19 @@ def _either(images: Any, text: str | None, system: str | None) -> Request:
 
 def _is_question(question: Any) -> TypeGuard[tuple[Any, str]]:
     return isinstance(question, tuple) and len(question) == 2 and isinstance(question[1], str)
+
+
+def _placed(answer: Answer, capture: Capture, size: tuple[int, int]) -> Answer:
+    """Return a policy's answer about the region of a capture as one about the whole image, of `size`."""
+    frames = answer.frames
+    if capture.region is not None:  # the first look is at all of the region, unless the policy is the caller's own
+        frames = tuple(
+            replace(frame, source_size=size, region=capture.region)
+            if frame.source_size == capture.region[2:]
+            else frame
+            for frame in frames
+        )
+    return replace(answer.moved(*capture.corner), frames=frames, screen=capture.screen)
 
 
 def _last(chunks: Iterator[Chunk]) -> Answer:

@@ -73,7 +73,8 @@ def _reasons(answer: Answer) -> Iterator[str]:
 
 def _size_reasons(frame: FrameInfo) -> Iterator[str]:
     """Yield how far the image was shrunk, and what shows the model more of it."""
-    (source_w, source_h), (width, height), scale = frame.source_size, frame.processed_size, max(frame.scale)
+    source_w, source_h = frame.source_size if frame.region is None else frame.region[2:]
+    (width, height), scale = frame.processed_size, max(frame.scale)
     if scale <= 1:
         yield "The image was not shrunk. Try other words."
         return

@@ -13,9 +13,13 @@ from typing import Any, Literal
 
 from mlx_saccade import validation
 from mlx_saccade.checkpoint.tokenizer import Message
+from mlx_saccade.engine import capture as captures
 from mlx_saccade.engine import messages as message_forms
+from mlx_saccade.engine.capture import Capture
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.media import ImageOptions, LazyImage, Video
+from mlx_saccade.media.image import check_format, lacks_format
+from mlx_saccade.media.region import check_inside
 from mlx_saccade.preprocess import limits as pixel_limits
 from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import source_size
@@ -31,6 +35,7 @@ __all__ = [
     "place",
     "question",
     "several",
+    "with_capture",
 ]
 
 
@@ -43,15 +48,32 @@ class Medium:
         source: what `mlx_saccade.media.open_image` takes, or a `mlx_saccade.media.Video`. If it is only planned, also
             a size (width, height).
         limits: its own.
+        capture: its own; the source is always the whole image.
     """
 
     kind: Literal["image", "video"]
     source: Any
     limits: PixelLimits = pixel_limits.NO_LIMITS
+    capture: Capture = captures.WHOLE
 
-    def size(self, options: ImageOptions) -> tuple[int, int]:
+    def whole_size(self, options: ImageOptions) -> tuple[int, int]:
         """Return (width, height) of the upright image, or of each frame; of files, only headers are read."""
         return self.source.size if isinstance(self.source, Video) else source_size(self.source, options)
+
+    def size(self, options: ImageOptions) -> tuple[int, int]:
+        """Return (width, height) of what the model is shown: the region, if there is one.
+
+        Raises:
+            InputError: the region leaves the image.
+        """
+        whole = self.whole_size(options)
+        return whole if self.capture.region is None else check_inside(self.capture.region, whole)[2:]
+
+    @property
+    def image(self) -> LazyImage:
+        """The opened image, or its region."""
+        assert isinstance(self.source, LazyImage)
+        return self.source if self.capture.region is None else self.source.crop(self.capture.region)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -90,13 +112,14 @@ class ImageOpener:
         return replace(request, media=tuple(self._open(medium) for medium in request.media))
 
     def _open(self, medium: Medium) -> Medium:
-        source = medium.source
+        source, pixel_format = medium.source, medium.capture.pixel_format
         if isinstance(source, Video | LazyImage):
             return medium
-        key = os.fspath(source) if isinstance(source, str | os.PathLike) else id(source)
+        key = os.fspath(source) if isinstance(source, str | os.PathLike) else id(source), pixel_format
         if key not in self._images:
+            options = self._options if pixel_format is None else replace(self._options, pixel_format=pixel_format)
             # With the source, which has to live as long as its id is a key.
-            self._images[key] = source, LazyImage(source, self._options)
+            self._images[key] = source, LazyImage(source, options)
         return replace(medium, source=self._images[key][1])
 
 
@@ -167,6 +190,32 @@ def place(image: Any, description: str, *, image_first: bool = True) -> Request:
     return conversation([{"role": "user", "content": [part, words] if image_first else [words, part]}])
 
 
+def with_capture(request: Request, capture: Capture) -> Request:
+    """Return a request whose images were captured as its caller says; an image's own values win.
+
+    Raises:
+        InputError: a region, origin or scale of a request that has not exactly one image, or a pixel format that
+            contradicts every image.
+    """
+    if capture == captures.WHOLE:
+        return request
+    images = [medium for medium in request.media if medium.kind == "image"]
+    if capture.places and (len(images) != 1 or len(request.media) != 1):
+        raise InputError(
+            f"{capture.places[0]}: expected a question about exactly one image; got {len(images)} of "
+            f"{len(request.media)} media. Put it in the part of its image: {{'type': 'image', 'image': ..., "
+            f"'{capture.places[0]}': ...}}"
+        )
+    if capture.pixel_format is not None and not any(lacks_format(medium.source) for medium in images):
+        for medium in images:
+            check_format(medium.source, capture.pixel_format)
+    media = tuple(
+        replace(medium, capture=medium.capture.over(capture)) if medium.kind == "image" else medium
+        for medium in request.media
+    )
+    return replace(request, media=media)
+
+
 def medium(source: Any) -> Medium:
     """Return one image or video, given as such or as a part of a message.
 
@@ -202,17 +251,27 @@ def _medium(part: Mapping[str, Any], where: str) -> Medium:
 def _image(part: Mapping[str, Any], rest: Mapping[str, Any], where: str) -> Medium:
     if isinstance(part["image"], Video):
         raise InputError(f"{where}: its image is a video; write {{'type': 'video', 'video': frames, 'fps': ...}}")
-    return Medium("image", part["image"], pixel_limits.read(rest, where))
+    own = captures.read({name: rest[name] for name in captures.NAMES if name in rest}, where)
+    try:
+        check_format(part["image"], own.pixel_format)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    others = {key: value for key, value in rest.items() if key not in captures.NAMES}
+    return Medium("image", part["image"], pixel_limits.read(others, where, also=captures.NAMES), own)
 
 
 def _video(part: Mapping[str, Any], rest: Mapping[str, Any], where: str) -> Medium:
-    limits = pixel_limits.read({key: value for key, value in rest.items() if key != "fps"}, where)
+    names = ("fps", "pixel_format")
+    limits = pixel_limits.read({key: value for key, value in rest.items() if key not in names}, where, also=names)
     video = part["video"]
     if not isinstance(video, Video):
         try:
-            video = Video(video, rest.get("fps"))
+            options = ImageOptions(pixel_format=rest.get("pixel_format"))
+            video = Video(video, rest.get("fps"), image_options=options)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
-    elif rest.get("fps") is not None:
-        raise InputError(f"{where}: fps is given twice, here and in the video; give it once")
+    else:
+        twice = next((name for name in names if rest.get(name) is not None), None)
+        if twice is not None:
+            raise InputError(f"{where}: {twice} is given twice, here and in the video; give it once")
     return Medium("video", video, limits)

@@ -10,6 +10,7 @@ from mlx_saccade import grounding
 from mlx_saccade.checkpoint.tokenizer import Prompts
 from mlx_saccade.engine import prefill
 from mlx_saccade.engine.answer import Answer, Chunk, FrameInfo, StageTimer
+from mlx_saccade.engine.capture import WHOLE
 from mlx_saccade.engine.confidence import NumberTokens, TokenRecorder, observe_rows
 from mlx_saccade.engine.detokenizer import StreamDetokenizer
 from mlx_saccade.engine.encoder import EncodedMedia, MediaEncoder
@@ -269,9 +270,9 @@ class Runner:
         for medium, plan in zip(planned.request.media, planned.plans, strict=True):
             used[medium.kind] += plan.tokens
         text, convention = detokenizer.text, planned.settings.convention or self.convention
-        grounded = grounding.GroundedText()
+        grounded, capture = grounding.GroundedText(), WHOLE
         if len(planned.plans) == 1:
-            grounded = grounding.read(text, planned.plans[0], convention)
+            grounded, capture = grounding.read(text, planned.plans[0], convention), planned.request.media[0].capture
         media = zip(planned.request.media, planned.plans, planned.wanted, strict=True)
         frames = tuple(
             FrameInfo.of(
@@ -281,10 +282,12 @@ class Runner:
                 fps=medium.fps,
                 notes=medium.notes,
                 convention=convention,
+                source_size=medium.whole_size(self.encoder.image_options),
+                region=medium.capture.region,
             )
             for medium, plan, tokens in media
         )
-        return Answer(
+        answer = Answer(
             boxes=grounded.boxes,
             points=grounded.points,
             actions=grounded.actions,
@@ -298,7 +301,9 @@ class Runner:
                 None if grounded.written is None else recorder.confidence(grounded.written, text, self.prompts.decode)
             ),
             finish="stop" if ended else "length" if detokenizer.stopped is None else "stop string",
+            screen=capture.screen,
         )
+        return answer.moved(*capture.corner)
 
 
 def _refusal(prompt: int, media: Sequence[int], answer: int, context: int, *, fit: bool) -> InputError:

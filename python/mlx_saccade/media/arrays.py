@@ -6,18 +6,20 @@ NumPy is imported where it is used: the size of a file is read without it.
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image
 
 from mlx_saccade.errors import InputError
+from mlx_saccade.media import pixel_formats
 from mlx_saccade.media.color import over
+from mlx_saccade.media.pixel_formats import PixelFormat
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["array_size", "as_numpy", "borrow", "from_array", "is_array", "to_array"]
+__all__ = ["Pixels", "array_size", "as_numpy", "borrow", "from_array", "is_array", "to_array"]
 
 _CHANNELS = (1, 3, 4)
 _NUMPY = ("__array__", "__array_interface__", "__array_struct__")
@@ -40,17 +42,35 @@ def array_size(array: npt.NDArray[Any]) -> tuple[int, int]:
     return shape[1], shape[0]
 
 
-def from_array(array: npt.NDArray[Any], *, background: tuple[int, int, int] | None) -> npt.NDArray[np.uint8]:
+class Pixels(NamedTuple):
+    """The pixels of an array as a frame stores them.
+
+    Attributes:
+        stored: uint8 [h, w, 3], or [h, w, 4] with a fourth byte that means nothing; C-contiguous, read-only.
+        is_bgr: True if blue comes first.
+        notes: what was set aside, in words.
+    """
+
+    stored: npt.NDArray[np.uint8]
+    is_bgr: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def from_array(
+    array: npt.NDArray[Any], *, pixel_format: PixelFormat, background: tuple[int, int, int] | None
+) -> Pixels:
     """Return red, green and blue of an image array.
 
     Args:
-        array: [h, w], [h, w, 1] (grey), [h, w, 3] (RGB) or [h, w, 4] (RGBA), channels last. uint8: as it is; uint16:
+        array: as many channels as `pixel_format` says, last; [h, w] or [h, w, 1] for grey. uint8: as it is; uint16:
             x 1/257, to the nearest; float16, float32, float64 in 0..1: x 255, to the nearest, half to even; bool: 0
             or 255.
+        pixel_format: order of the channels. Alpha that is 0 everywhere in "bgra" is padding, with a note: screens are
+            not transparent, and many captures leave the byte unset.
         background: what shows through alpha; None drops alpha.
 
     Returns:
-        uint8 [h, w, 3], C-contiguous, read-only; the array's own memory where it already has this form.
+        The pixels, in the array's own memory where it already has one of their forms.
 
     Raises:
         InputError: another shape or dtype, no pixels, NaN, infinity, or floats outside 0..1.
@@ -58,14 +78,22 @@ def from_array(array: npt.NDArray[Any], *, background: tuple[int, int, int] | No
     import numpy as np
 
     array_size(array)
-    pixels = _eight_bit(array)
-    if pixels.ndim == 2 or pixels.shape[2] == 1:
+    pixels, is_bgr = _eight_bit(array), pixel_formats.is_bgr(pixel_format)
+    notes: tuple[str, ...] = ()
+    if pixel_format == "grey":
         pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
-    elif pixels.shape[2] == 4:
-        pixels = _without_alpha(pixels, background)
+    elif pixel_format == "bgr":
+        pixels, is_bgr = pixels[:, :, ::-1], False
+    elif pixel_formats.has_alpha(pixel_format) and background is not None:
+        alpha = pixels[:, :, 3]
+        if is_bgr and not alpha.any():
+            notes = (f"array: the fourth byte of all its pixels is 0, and was read as padding of {pixel_format!r}",)
+        elif alpha.min() < 255:
+            rgb = pixels[:, :, 2::-1] if is_bgr else pixels[:, :, :3]
+            pixels, is_bgr = _over(rgb, alpha, background), False
     frozen = np.ascontiguousarray(pixels).view()
     frozen.flags.writeable = False
-    return frozen
+    return Pixels(frozen, is_bgr, notes)
 
 
 def to_array(image: Image.Image) -> npt.NDArray[np.uint8]:
@@ -109,19 +137,21 @@ def _from_float(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return np.rint(array.astype(np.float64) * 255).astype(np.uint8)
 
 
-def _without_alpha(pixels: npt.NDArray[np.uint8], background: tuple[int, int, int] | None) -> npt.NDArray[np.uint8]:
+def _over(
+    rgb: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8], background: tuple[int, int, int]
+) -> npt.NDArray[np.uint8]:
     import numpy as np
 
-    if background is None:
-        return pixels[:, :, :3]
-    rgb, alpha = (np.ascontiguousarray(part) for part in (pixels[:, :, :3], pixels[:, :, 3]))
-    return to_array(over(Image.fromarray(rgb), Image.fromarray(alpha), background))
+    top, mask = (Image.fromarray(np.ascontiguousarray(part)) for part in (rgb, alpha))
+    return to_array(over(top, mask, background))
 
 
 def is_array(source: object) -> bool:
     """Return True for NumPy's arrays and for what NumPy reads, by DLPack too; NumPy is not imported."""
     # A Pillow image offers itself too, and `media` knows it better.
-    return not isinstance(source, Image.Image) and any(_offers(source, name) for name in (*_NUMPY, "__dlpack__"))
+    if isinstance(source, Image.Image):
+        return False
+    return _is_screenshot(source) or any(_offers(source, name) for name in (*_NUMPY, "__dlpack__"))
 
 
 def as_numpy(source: Any) -> npt.NDArray[Any]:
@@ -139,6 +169,9 @@ def as_numpy(source: Any) -> npt.NDArray[Any]:
     try:
         if any(_offers(source, name) for name in _NUMPY):
             return np.asarray(source)
+        if _is_screenshot(source):
+            width, height = source.size
+            return np.frombuffer(source.bgra, np.uint8).reshape(height, width, 4)
         read: npt.NDArray[Any] = np.from_dlpack(source)
     except (TypeError, ValueError, BufferError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:_MAX_REASON] or type(error).__name__
@@ -147,6 +180,11 @@ def as_numpy(source: Any) -> npt.NDArray[Any]:
             "copy it to the CPU's memory first, as a NumPy array"
         ) from None
     return read
+
+
+def _is_screenshot(source: object) -> bool:
+    """Return True for a screenshot of mss, of a version without NumPy's protocol too."""
+    return pixel_formats.own_format(source) is not None
 
 
 def _offers(source: object, name: str) -> bool:

@@ -10,6 +10,7 @@ import functools
 import importlib
 import io
 import os
+import re
 import struct
 import sys
 import tempfile
@@ -73,6 +74,9 @@ BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, EOFError,
     RuntimeError, AssertionError, Warning, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
+# What reading past the end of a header raises; its text speaks of buffers and indices.
+_CUT_SHORT = (struct.error, IndexError, EOFError)
+_ENDS = re.compile("truncated|end of file|EOF", re.IGNORECASE)
 
 
 @contextmanager
@@ -109,6 +113,10 @@ def header(stream: BinaryIO, origin: str, *, max_pixels: int) -> Iterator[Image.
         if not _available(decoder):
             raise _unsupported(decoder.name, origin) from None
         reason = _reason(error)
+        if isinstance(error, _CUT_SHORT) or isinstance(error.__cause__, _CUT_SHORT) or _ENDS.search(reason):
+            raise InputError(
+                f"{origin}: is no readable {decoder.name} file (truncated); save or download it again"
+            ) from None
         advice = "save it without a password" if decoder is _PDF and "password" in reason else "save it again"
         raise InputError(f"{origin}: is no readable {decoder.name} file ({reason}); {advice}") from None
     try:
@@ -197,7 +205,7 @@ def _decoder(prefix: bytes, stream: BinaryIO, origin: str) -> _Format:
         return _PDF
     if _is_tga(prefix):
         return _TGA
-    raise InputError(f"{origin}: is not an image; read are {', '.join(FORMATS)}")
+    raise InputError(f"{origin}: is not an image; supported formats: {', '.join(FORMATS)}")
 
 
 def _is_tga(prefix: bytes) -> bool:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, Union, g
 
 from PIL import Image
 
-from mlx_saccade.errors import InputError, brief
-from mlx_saccade.media import arrays, decode, fast_decoders, pages, sources
+from mlx_saccade.errors import InputError, brief, kind_of
+from mlx_saccade.media import arrays, decode, fast_decoders, pages, pixel_formats, sources
 from mlx_saccade.media.color import Color, to_rgb
 from mlx_saccade.media.frame import Frame
 from mlx_saccade.media.orientation import read_orientation, turn_upright, upright_size
+from mlx_saccade.media.pixel_formats import PixelFormat
+from mlx_saccade.media.region import Region, check_inside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,10 +29,12 @@ __all__ = [
     "ImageOptions",
     "LazyImage",
     "Source",
+    "check_format",
     "check_options",
     "encoded",
     "image_size",
     "image_sizes",
+    "lacks_format",
     "open_image",
     "open_pages",
 ]
@@ -57,14 +61,18 @@ Source: TypeAlias = Union[
     Frame,
     "LazyImage",
 ]
-"""A path, URL or data URI; encoded bytes or a binary file; a Pillow image; an array; a frame; an opened image."""
+"""A path, URL or data URI; encoded bytes or a binary file; a Pillow image; an array or a screenshot of mss; a frame; an
+opened image."""
 
 _WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """The arguments of `open_image` of the same names, chosen once for many images."""
+    """The arguments of `open_image` of the same names, chosen once for many images.
+
+    Of several images, `pixel_format` is that of the arrays that do not state their own; all others ignore it.
+    """
 
     background: tuple[int, int, int] | None = _WHITE
     color: Color = "convert"
@@ -72,18 +80,33 @@ class ImageOptions:
     allow_url: bool = False
     max_pixels: int = decode.MAX_PIXELS
     page: int = 1
+    pixel_format: PixelFormat | None = None
 
     def __post_init__(self) -> None:
         """Check the options, as `open_image` would for every image.
 
         Raises:
-            InputError: a background, color rule or limit that `open_image` refuses.
+            InputError: a background, color rule, limit or pixel format that `open_image` refuses.
         """
         check_options(background=self.background, color=self.color, max_pixels=self.max_pixels, page=self.page)
+        pixel_formats.check(self.pixel_format)
 
     def open(self, source: Source) -> Frame:
         """Return the frame that `open_image` gives with these options."""
-        return open_image(source, **asdict(self))
+        return open_image(source, **{**asdict(self), "pixel_format": self.format_of(source)})
+
+    def format_of(self, source: Any) -> PixelFormat | None:
+        """Return `pixel_format` for an array that does not state its own, and None for any other source."""
+        return self.pixel_format if lacks_format(source) else None
+
+    def require_format(self, source: Any) -> None:
+        """Refuse an array before it is read, if its channels have no stated order.
+
+        Raises:
+            InputError: as `open_image`, of the array's shape.
+        """
+        if arrays.is_array(source):
+            _array_format(source, arrays.as_numpy(source), self.format_of(source))
 
     def size(self, source: Source) -> tuple[int, int]:
         """Return the size that `image_size` gives with these options."""
@@ -106,7 +129,12 @@ class LazyImage:
 
     The size and the pixels come from the bytes that were read first, so a file that changes later changes nothing.
     The pixels stay in memory until `release`; inside a `with` block `release` waits for the end of the block.
+
+    Attributes:
+        region: the part (x, y, width, height) of another image that this one is; None for a whole image.
     """
+
+    region: Region | None = None
 
     def __init__(self, source: Source, options: ImageOptions | None = None) -> None:
         """Read the bytes of a source; no pixel is decoded.
@@ -116,10 +144,11 @@ class LazyImage:
             options: how it is decoded; None: the defaults of `open_image`.
 
         Raises:
-            InputError: a source that cannot be read.
+            InputError: a source that cannot be read, or an array whose channels have no stated order.
             FileNotFoundError: no such file.
         """
         self.options = ImageOptions() if options is None else options
+        self.options.require_format(source)
         self.encoded = self.options.encoded(source)
         self._source = source if self.encoded is None else self.encoded
         self._frame: Frame | None = None
@@ -144,6 +173,27 @@ class LazyImage:
             InputError: as `image_size`.
         """
         return self.options.size(self._source)
+
+    @property
+    def whole_size(self) -> tuple[int, int]:
+        """(width, height) of the image that this one is a region of, or of itself; errors as `size`."""
+        return self.size
+
+    @property
+    def pixel_options(self) -> dict[str, Any]:
+        """Return what changes the decoded pixels, by name: options, and the region."""
+        return self.options.pixel_options
+
+    def crop(self, region: Region) -> LazyImage:
+        """Return a region of this image as an image, decoded with it and not before.
+
+        Args:
+            region: (x, y, width, height) in pixels of the upright image, inside it.
+
+        Raises:
+            InputError: a region that is empty, leaves the image or has another form; or as `size`.
+        """
+        return _RegionImage(self, check_inside(region, self.size))
 
     @property
     def is_decoded(self) -> bool:
@@ -177,6 +227,66 @@ class LazyImage:
             self._frame = None
 
 
+class _RegionImage(LazyImage):
+    """A region of an image, which holds the bytes and the pixels for all of its regions."""
+
+    def __init__(self, whole: LazyImage, region: Region) -> None:
+        self.options, self.encoded, self.region = whole.options, whole.encoded, region
+        self._whole = whole
+
+    def __enter__(self) -> LazyImage:
+        self._whole.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._whole.__exit__(*error)
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        assert self.region is not None
+        return self.region[2:]
+
+    @property
+    def whole_size(self) -> tuple[int, int]:
+        return self._whole.whole_size
+
+    @property
+    def pixel_options(self) -> dict[str, Any]:
+        return {**self._whole.pixel_options, "region": self.region}
+
+    def crop(self, region: Region) -> LazyImage:
+        x, y, width, height = check_inside(region, self.size)
+        assert self.region is not None
+        return _RegionImage(self._whole, (self.region[0] + x, self.region[1] + y, width, height))
+
+    @property
+    def is_decoded(self) -> bool:
+        return self._whole.is_decoded
+
+    def frame(self) -> Frame:
+        assert self.region is not None
+        x, y, width, height = self.region
+        return self._whole.frame().crop((x, y, x + width, y + height))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._whole.notes
+
+    def release(self) -> None:
+        self._whole.release()
+
+
+def lacks_format(source: Any) -> bool:
+    """Return True for an array that does not state the order of its channels, as a screenshot of mss does."""
+    return arrays.is_array(source) and pixel_formats.own_format(source) is None
+
+
+def _array_format(source: Any, array: npt.NDArray[Any], pixel_format: PixelFormat | None) -> PixelFormat:
+    """Return the format of an array, or refuse the array; `source` is the object that it came from."""
+    arrays.array_size(array)
+    return pixel_formats.of_array(source, array.shape, pixel_format)
+
+
 def open_image(
     source: Source,
     *,
@@ -187,6 +297,7 @@ def open_image(
     max_pixels: int = decode.MAX_PIXELS,
     page: int = 1,
     at_least: tuple[int, int] | None = None,
+    pixel_format: PixelFormat | None = None,
 ) -> Frame:
     """Read an image as upright 8-bit sRGB.
 
@@ -198,10 +309,12 @@ def open_image(
     the token budget; above 100 million pixels at less, but not below 72 dpi.
 
     Args:
-        source: a path, URL or data URI; the bytes of a file, or a binary file object, which is read from its start; a
-            `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or [h, w, 4] of uint8, uint16, bool or floats in 0..1,
-            NumPy's or one in the CPU's memory that NumPy reads (MLX, PyTorch, DLPack); a `Frame`, which is returned
-            as it is; a `LazyImage`, whose own options count.
+        source: a path, URL or data URI; the bytes of a file; a binary file object, such as `io.BytesIO`, which is read
+            from its position, and from its start if it is at its end; a seekable one is then put back, so that it is
+            the same image for every call; a `PIL.Image`; an array [h, w], [h, w, 1], [h, w, 3] or [h, w, 4] of uint8,
+            uint16, bool or floats in 0..1, NumPy's or one in the CPU's memory that NumPy reads (MLX, PyTorch,
+            DLPack); a screenshot of mss, whose fourth byte is ignored; a `Frame`, which is returned as it is; a
+            `LazyImage`, whose own options count.
         background: what shows through alpha, red, green, blue in 0..255; None drops alpha, as mlx-vlm does.
         color: "convert" an embedded color profile to sRGB, or "ignore" it, as transformers does.
         orientation: turn the image as its EXIF tag says; TIFF is always turned. An unknown value means as stored.
@@ -210,24 +323,32 @@ def open_image(
         page: of a TIFF or PDF file, from 1; `open_pages` gives all.
         at_least: a JPEG file may be decoded at 1/2, 1/4 or 1/8 of its size, by its own transform, while both sides of
             the upright image stay at least (width, height). Faster, and not the same bits as decoding it whole.
+        pixel_format: order of an array's channels: "rgb", "bgr", "rgba", "bgra", "rgbx", "bgrx" or "grey"; "x" is a
+            byte to ignore. None (default): grey of one channel, RGB of three; an array of four needs it. Captures
+            of macOS, Windows and Qt are "bgra", OpenCV's images "bgr". Alpha of "bgra" that is 0 everywhere is
+            padding, with a note. Sources other than arrays state their own order.
 
     Returns:
-        The frame; its origin is a short name for messages. Its notes say what was set aside: other pages, or a color
-        profile that is broken or does not fit.
+        The frame; its origin is a short name for messages. Its notes say what was set aside: other pages, padding, or
+        a color profile that is broken or does not fit.
 
     Raises:
-        InputError: a source that is none of these, is no image, is broken or truncated, too large, or has values
-            outside the stated range.
+        InputError: a source that is none of these, is no image, is broken or truncated, too large, has values
+            outside the stated range, or channels of another or no stated order.
         FileNotFoundError: no such file.
     """
     check_options(background=background, color=color, max_pixels=max_pixels, at_least=at_least, page=page)
+    check_format(source, pixel_format)
     if isinstance(source, Frame):
         return source
     if isinstance(source, LazyImage):
         return source.frame()
     if arrays.is_array(source):
-        pixels = arrays.from_array(arrays.as_numpy(source), background=background)
-        return Frame(pixels, (pixels.shape[1], pixels.shape[0]), "array")
+        array = arrays.as_numpy(source)
+        chosen = _array_format(source, array, pixel_format)
+        pixels = arrays.from_array(array, pixel_format=chosen, background=background)
+        size = pixels.stored.shape[1], pixels.stored.shape[0]
+        return Frame(pixels.stored, size, "array", pixels.notes, "bgr" if pixels.is_bgr else "rgb")
     with _opened(source, allow_url=allow_url, max_pixels=max_pixels, page=page) as opened:
         turn = opened.turn if orientation else 1
         source_size = upright_size(opened.image.size, turn)
@@ -323,7 +444,7 @@ def encoded(source: Source, *, allow_url: bool = False) -> Encoded | None:
     if isinstance(source, Encoded):
         return source
     if isinstance(source, LazyImage):
-        return source.encoded
+        return source.encoded if source.region is None else None
     if isinstance(source, (Frame, Image.Image)) or arrays.is_array(source):
         return None
     stream, origin = _stream(source, allow_url)
@@ -409,7 +530,34 @@ def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
         return sources.open_file(source), sources.short(os.fsdecode(source))
     if callable(getattr(source, "read", None)):
         return sources.read_object(source)
-    raise InputError(f"a {type(source).__name__} is no image: give a path, bytes, a data URI, a PIL.Image or an array")
+    if isinstance(source, list | tuple):
+        raise InputError(
+            f"image: expected one image; got a {type(source).__name__} of {len(source)}. Give one, or an array"
+        )
+    raise InputError(
+        f"image: expected a path, bytes, a file object, a data URI, a PIL.Image or an array; got {kind_of(source)}"
+    )
+
+
+def check_format(source: Any, pixel_format: PixelFormat | None) -> None:
+    """Refuse an unknown pixel format, or one that contradicts a source that states its own.
+
+    Raises:
+        InputError: naming the format; "rgb" contradicts no file, since every file becomes RGB.
+    """
+    if pixel_formats.check(pixel_format) is None:
+        return
+    if arrays.is_array(source):
+        pixel_formats.refuse_contradiction(source, pixel_format)
+        return
+    if pixel_format == "rgb":
+        return
+    own = f"an image of mode {source.mode}" if isinstance(source, Image.Image) else "a file or an opened image"
+    if isinstance(source, Image.Image) and pixel_format == {"L": "grey"}.get(source.mode, source.mode.lower()):
+        return
+    raise InputError(
+        f"pixel_format: expected none for {own}, which states its own order; got {pixel_format!r}. Leave it out"
+    )
 
 
 def check_options(

@@ -193,7 +193,10 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def read_object(file: Any) -> tuple[BinaryIO, str]:
-    """Read a binary file object from its start, and leave it open.
+    """Read a binary file object from its position, and leave it open.
+
+    One that can seek is put back where it was, so that it is the same image for every reader. One at its end is read
+    from its start: it has just been written.
 
     Returns:
         A seekable stream of its bytes, and its name for messages.
@@ -204,9 +207,13 @@ def read_object(file: Any) -> tuple[BinaryIO, str]:
     name = getattr(file, "name", None)
     origin = short(os.fsdecode(name)) if isinstance(name, str | bytes) else "file object"
     try:
-        if getattr(file, "seekable", bool)():
-            file.seek(0)  # as Pillow does: a file that was just written stands at its end
+        position = file.tell() if getattr(file, "seekable", bool)() else None
         data = file.read()
+        if position is not None:
+            if position and not data:
+                file.seek(0)
+                data = file.read()
+            file.seek(position)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{origin}: cannot be read ({short(str(error))}); open it again") from None
     if not isinstance(data, bytes | bytearray | memoryview):

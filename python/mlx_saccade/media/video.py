@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
-from mlx_saccade.errors import InputError, brief
+from mlx_saccade.errors import InputError, brief, kind_of
 from mlx_saccade.media import arrays
 from mlx_saccade.media.image import ImageOptions, Source
 
@@ -39,6 +39,8 @@ class Video:
         self.fps = _rate(fps)
         self.image_options = image_options or ImageOptions()
         self.frames = _frames(frames)
+        for frame in self.frames:
+            self.image_options.require_format(frame)
         sizes = [self.image_options.size(frame) for frame in self.frames]
         self.size = sizes[0]
         for number, size in enumerate(sizes):
@@ -72,7 +74,7 @@ def _frames(frames: Any) -> Sequence[Source]:
             )
         frames = list(frames)
     if not isinstance(frames, list | tuple):
-        raise InputError(f"video: a {type(frames).__name__} holds no frames; give a list of images or an array")
+        raise InputError(f"video: {kind_of(frames)} holds no frames; give a list of images or an array")
     if not frames:
         raise InputError("video: there is no frame; give at least one")
     return list(frames)

@@ -20,6 +20,7 @@ from mlx_saccade.policies.trail import Crop, Trail, whole
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer, Engine
+    from mlx_saccade.media.pixel_formats import PixelFormat
 
 __all__ = ["ZoomAnswer", "check_share", "crop_around", "locate_with_zoom", "second_look", "zoom"]
 
@@ -180,6 +181,7 @@ def locate_with_zoom(
     *,
     budget: int | str | None = None,
     share: float = 0.5,
+    pixel_format: PixelFormat | None = None,
     **options: Any,
 ) -> ZoomAnswer: ...
 
@@ -192,6 +194,7 @@ def locate_with_zoom(
     *,
     budget: int | str | None = None,
     share: float = 0.5,
+    pixel_format: PixelFormat | None = None,
     **options: Any,
 ) -> list[ZoomAnswer]: ...
 
@@ -203,6 +206,7 @@ def locate_with_zoom(
     *,
     budget: int | str | None = None,
     share: float = 0.5,
+    pixel_format: PixelFormat | None = None,
     **options: Any,
 ) -> ZoomAnswer | list[ZoomAnswer]:
     """Locate a target in the whole image, then in a crop around the first box, with one budget for each pass.
@@ -213,6 +217,7 @@ def locate_with_zoom(
         description: description of the target, or a list of those, for which the image is encoded once.
         budget: maximum visual tokens of each pass, as in `mlx_saccade.plan`; None (default) is the engine's.
         share: share of each side that the crop keeps; default 0.5.
+        pixel_format: order of an array's channels, as in `Engine.locate`.
         options: other arguments of `Engine.locate` for each pass, such as constrained=True.
 
     Returns:
@@ -222,7 +227,7 @@ def locate_with_zoom(
         InputError: as `Engine.locate`, or `share` is outside its range.
     """
     descriptions = request.descriptions(description)
-    frame = engine.open(image)
+    frame = engine.open(image, pixel_format=pixel_format)
     answers = []
     for coarse, fine, crop in _two_passes(engine, frame, descriptions, share, 2, {"budget": budget, **options}):
         best = coarse if fine is None or not fine.found else fine

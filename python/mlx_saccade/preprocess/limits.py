@@ -67,12 +67,13 @@ class PixelLimits:
 NO_LIMITS = PixelLimits()
 
 
-def read(budget: Budget, where: str) -> PixelLimits:
+def read(budget: Budget, where: str, *, also: Sequence[str] = ()) -> PixelLimits:
     """Read and check the limits of one level.
 
     Args:
         budget: a budget, a mapping of options, or None.
         where: owner of the limits, for messages, such as "image 1".
+        also: other options that may stand beside these, for messages.
 
     Raises:
         InputError: an option is unknown or not a whole number, or two contradict each other; the message names them.
@@ -84,7 +85,7 @@ def read(budget: Budget, where: str) -> PixelLimits:
     options = _flat(budget, where)
     unknown = [name for name in options if name not in NAMES]
     if unknown:
-        raise InputError(f"{where}: unknown option {brief(unknown[0])}. Known: {', '.join(NAMES)}")
+        raise InputError(f"{where}: unknown option {brief(unknown[0])}. Known: {', '.join((*NAMES, *also))}")
     for group in (_UPPER, _LOWER):
         both = [name for name in group if name in options]
         if len(both) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,19 @@ from mlx_saccade import _core, validation
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.preprocess.plan import Plan
 
+if TYPE_CHECKING:
+    from mlx_saccade.media.pixel_formats import PixelFormat
+
 __all__ = ["patchify", "resize"]
 
 PassOrder = Literal["pillow13", "horizontal"]
-PixelFormat = Literal["rgb", "rgba", "bgra", "grey"]
-
-_CHANNELS = {"rgb": 3, "rgba": 4, "bgra": 4, "grey": 1}
-_SHAPES = {"rgb": "[height, width, 3]", "rgba": "[height, width, 4]", "bgra": "[height, width, 4]"}
+# The core ignores a fourth byte, whatever it is called.
+_CORE_FORMATS = {"rgb": "rgb", "rgba": "rgba", "rgbx": "rgba", "bgra": "bgra", "bgrx": "bgra", "grey": "grey"}
 
 
 @dataclass(frozen=True)
 class _Pixels:
-    """An array that the core reads in place, and its pixel format."""
+    """An array that the core reads in place, and its pixel format by the core's name."""
 
     array: NDArray[np.uint8]
     pixel_format: str
@@ -35,32 +36,31 @@ class _Pixels:
         return self.array.shape[1], self.array.shape[0]
 
 
-def _pixels(image: Any, pixel_format: str, at_least: tuple[int, int] | None = None) -> _Pixels:
-    """Return the pixels of an array, a frame or any source that media opens, copied only if a row is not contiguous."""
-    _check_choice("pixel_format", pixel_format, tuple(_CHANNELS))
-    if type(image) is not np.ndarray:
-        from mlx_saccade import media
-        from mlx_saccade.media import arrays
+def _pixels(image: Any, pixel_format: PixelFormat | None, at_least: tuple[int, int] | None = None) -> _Pixels:
+    """Return the pixels of an array, a frame or any source that media opens, copied only if the core cannot read it."""
+    from mlx_saccade.media import arrays, pixel_formats
+    from mlx_saccade.media.image import check_format, open_image
 
-        if not arrays.is_array(image):
-            if pixel_format != "rgb":
-                raise InputError(
-                    f"pixel_format: expected 'rgb', as image is not an array; got {pixel_format!r}. Leave it out"
-                )
-            stored = media.open_image(image, at_least=at_least).stored
-            return _Pixels(stored, "rgba" if stored.shape[2] == 4 else "rgb")
-        image = arrays.as_numpy(image)
-    array: NDArray[Any] = image
-    channels = _CHANNELS[pixel_format]
-    shaped = array.ndim == 2 if channels == 1 else array.ndim == 3 and array.shape[2] == channels
-    if array.dtype != np.uint8 or not shaped:
+    check_format(image, pixel_format)
+    if not arrays.is_array(image):
+        frame = open_image(image, at_least=at_least)
+        return _Pixels(frame.stored, "bgra" if frame.order == "bgr" else "rgb" + "a" * (frame.stored.shape[2] == 4))
+    array: NDArray[Any] = arrays.as_numpy(image)
+    arrays.array_size(array)
+    chosen = pixel_formats.of_array(image, array.shape, pixel_format)
+    if array.dtype != np.uint8:
         raise InputError(
-            f"image: expected a uint8 array {_SHAPES.get(pixel_format, '[height, width]')}; got {array.dtype} "
-            f"{array.shape}. mlx_saccade.media.open_image converts other forms"
+            f"image: expected a uint8 array; got {array.dtype} {array.shape}. "
+            "mlx_saccade.media.open_image converts other types"
         )
+    channels = pixel_formats.CHANNELS[chosen]
+    if chosen == "grey":
+        array = array.reshape(array.shape[:2])
+    if chosen == "bgr":
+        return _Pixels(np.ascontiguousarray(array[:, :, ::-1]), "rgb")
     contiguous_rows = array.strides[1] == channels and (channels == 1 or array.strides[2] == 1)
     in_place = contiguous_rows and array.strides[0] >= channels * array.shape[1]
-    return _Pixels(array if in_place else np.ascontiguousarray(array), pixel_format)
+    return _Pixels(array if in_place else np.ascontiguousarray(array), _CORE_FORMATS[chosen])
 
 
 def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
@@ -76,29 +76,29 @@ def resize(
     size: tuple[int, int],
     *,
     pass_order: PassOrder = "pillow13",
-    pixel_format: PixelFormat = "rgb",
+    pixel_format: PixelFormat | None = None,
 ) -> NDArray[np.uint8]:
     """Resize an image, with the same bytes as Pillow's `Image.resize(size, BICUBIC)` of its RGB form.
 
     Args:
         image: uint8 array in `pixel_format`, a `media.Frame`, or any source that `media.open_image` takes. An array is
-            read in place, crops and padded rows included. It is copied only if the pixels of a row are not contiguous
-            or the rows go backwards.
+            read in place, crops and padded rows included. It is copied only if it is "bgr", the pixels of a row are
+            not contiguous or the rows go backwards.
         size: (width, height) of the result in pixels, each at least 1; it may be larger than the image.
         pass_order: order of the two passes, which round to 8 bits between them. "pillow13" (default) is vertical first
             where that is less work, as Pillow 13.0. "horizontal" is horizontal first, as Pillow up to 12.1, and as 12.2
             and 12.3 except for sources over 100 times as tall as wide.
-        pixel_format: format of an array: "rgb" (default) is [height, width, 3]; "rgba" and "bgra" are [height, width,
-            4], as screens are captured; "grey" is [height, width], equal to three equal channels. A fourth byte is
-            ignored: nothing is blended, and premultiplied colors stay so. `media.open_image` blends, with
-            `background`.
+        pixel_format: order of an array's channels, by the rule of `media.open_image`: "rgb", "bgr", "rgba", "bgra",
+            "rgbx", "bgrx" or "grey"; None (default) is grey of one channel and RGB of three, and an array of four
+            needs it. Here the fourth byte is ignored in each of them: nothing is blended, and premultiplied colors
+            stay so. `media.open_image` blends "rgba" and "bgra", with `background`.
 
     Returns:
         uint8 [height, width, 3], RGB.
 
     Raises:
-        InputError: the array has another dtype or shape, the size is impossible, or the pass order or pixel format is
-            unknown.
+        InputError: the array has another dtype or shape, or four channels without a pixel format; the size is
+            impossible; or the pass order or pixel format is unknown.
     """
     try:
         width, height = map(validation.integer, size)
@@ -113,7 +113,7 @@ def resize(
     return _core.resize(pixels.array, width, height, pass_order, pixels.pixel_format)
 
 
-def _planned(image: Any, plan: Plan, pixel_format: str) -> _Pixels:
+def _planned(image: Any, plan: Plan, pixel_format: PixelFormat | None) -> _Pixels:
     """Return the pixels of an image, checked against its plan."""
     if plan.frames != 1:
         raise InputError(f"plan: expected the plan of one image; got that of a video, {plan.frames} frames of its grid")
@@ -125,7 +125,7 @@ def _planned(image: Any, plan: Plan, pixel_format: str) -> _Pixels:
     return pixels
 
 
-def _all_planned(images: Sequence[Any], plans: Sequence[Plan], pixel_format: str) -> list[_Pixels]:
+def _all_planned(images: Sequence[Any], plans: Sequence[Plan], pixel_format: PixelFormat | None) -> list[_Pixels]:
     """Return `_planned` of each image; errors name images[i], and all plans must be of one family."""
     if not plans or len(images) != len(plans):
         got = f"got {len(images)} images and {len(plans)} plans"
@@ -150,7 +150,7 @@ def patchify(
     layout: Literal["native", "reference"] = "native",
     *,
     pass_order: PassOrder = "pillow13",
-    pixel_format: PixelFormat = "rgb",
+    pixel_format: PixelFormat | None = None,
 ) -> NDArray[Any]:
     """Resize one or several images as planned and cut them into the patches of a vision tower.
 

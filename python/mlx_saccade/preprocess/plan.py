@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import _core, families, validation
@@ -126,7 +127,7 @@ class Plan:
         Raises:
             InputError: `xy` is neither two nor four finite numbers.
         """
-        return tuple(value * self.scale[i % 2] for i, value in enumerate(_coordinates(xy)))
+        return tuple(value * self.scale[i % 2] for i, value in enumerate(validation.coordinates(xy)))
 
     def to_model(self, xy: Sequence[float]) -> tuple[float, ...]:
         """Map a point (x, y) or box (x1, y1, x2, y2) from source pixels to model pixels, without clipping or rounding.
@@ -134,7 +135,7 @@ class Plan:
         Raises:
             InputError: `xy` is neither two nor four finite numbers.
         """
-        return tuple(value / self.scale[i % 2] for i, value in enumerate(_coordinates(xy)))
+        return tuple(value / self.scale[i % 2] for i, value in enumerate(validation.coordinates(xy)))
 
 
 def plan(
@@ -341,8 +342,13 @@ def source_size(image_or_size: Any, reading: ImageOptions | None = None) -> tupl
         FileNotFoundError: the file does not exist.
     """
     if isinstance(image_or_size, (tuple, list)):
-        if len(image_or_size) != 2:
-            raise InputError(f"size: expected (width, height); got {len(image_or_size)} values")
+        kind, count = type(image_or_size).__name__, len(image_or_size)
+        if any(not isinstance(side, Number) for side in image_or_size):
+            raise InputError(
+                f"image: expected one image, or a size (width, height); got a {kind} of {count}. Give one at a time"
+            )
+        if count != 2:
+            raise InputError(f"size: expected (width, height); got {count} values")
         width, height = (_whole(side, "size", "(width, height) in pixels, at least 1") for side in image_or_size)
         return width, height
     from mlx_saccade import media
@@ -358,13 +364,3 @@ def _decoded_size(image: Any, resized: tuple[int, int]) -> tuple[int, int] | Non
 
     source, decoded = media.image_sizes(image, at_least=resized, max_pixels=_ANY_PIXELS)
     return None if decoded == source else decoded
-
-
-def _coordinates(xy: Sequence[float]) -> tuple[float, ...]:
-    try:
-        values = tuple(float(value) for value in xy)
-    except (TypeError, ValueError, OverflowError):
-        raise InputError(f"xy: expected a point (x, y) or a box (x1, y1, x2, y2); got {brief(xy)}") from None
-    if len(values) not in (2, 4) or not all(map(math.isfinite, values)):
-        raise InputError(f"xy: expected a point (x, y) or a box (x1, y1, x2, y2) of finite numbers; got {brief(xy)}")
-    return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from mlx_saccade.cli import answers_json
+from mlx_saccade.cli import answers_json, images
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
@@ -28,9 +28,12 @@ JSON_LINES = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade ask`."""
-    parser.add_argument("images", nargs="*", metavar="IMAGE", help="image files or data URIs, in order (default none)")
+    parser.add_argument(
+        "images", nargs="*", metavar="IMAGE", help="image files, data URIs, - for standard input (default none)"
+    )
     parser.add_argument("text", metavar="TEXT", help="the question")
     add_system_argument(parser)
+    images.add_capture_arguments(parser.add_argument_group("place of one image on the screen"))
     add_model_arguments(parser)
     add_answer_arguments(parser, max_tokens=512)
 
@@ -40,13 +43,15 @@ def run(options: argparse.Namespace) -> int:
     if os.path.isfile(options.text):  # noqa: PTH113  (a Path's raises if the text is too long for a name)
         raise InputError(f"TEXT: expected a question after the images; got the file {options.text}. Add a question")
     answer = None
+    capture, pictures = images.capture_options(options), images_of(options, options.images)
     with Progress("loading the model") as progress:
         chunks = load_engine(options).stream(
-            images_of(options, options.images),
+            pictures,
             options.text,
             budget=options.budget,
             system=options.system,
             fit=options.fit,
+            **capture,
             **answer_options(options, progress),
         )
         for chunk in chunks:

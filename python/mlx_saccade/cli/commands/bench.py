@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mlx_saccade import _core
-from mlx_saccade.cli import output
+from mlx_saccade.cli import images, output
 from mlx_saccade.cli.options import (
     add_budgets_argument,
     add_image_arguments,
@@ -60,7 +60,9 @@ def _pixels(options: argparse.Namespace) -> NDArray[np.uint8]:
     size = image_or_size(options.image)
     if isinstance(size, str):
         decode.listen()
-        return media.open_image(size, color=options.color or "convert", allow_url=options.allow_url).pixels
+        return media.open_image(
+            images.source(options, size), color=options.color or "convert", allow_url=options.allow_url
+        ).pixels
     if options.color is not None:
         raise InputError(f"--color {options.color}: expected an image file; got the size {options.image}. Leave it out")
     return scenes.generate(0, size).image

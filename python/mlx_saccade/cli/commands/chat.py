@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade.cli import answers_json, chat_lines, output
+from mlx_saccade.cli.images import is_stdin
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     messages: list[dict[str, Any]] = []
     if options.system is not None:
         messages.append({"role": "system", "content": options.system})
-    images = [image_part(image) for image in images_of(options, options.images)]
+    images = _image_parts(options, options.images)
     engine.count_tokens(images, "?", budget=options.budget)
     if sys.stdin is not None and sys.stdin.isatty():
         import readline  # noqa: F401  (line editing)
@@ -84,6 +85,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _image_parts(options: argparse.Namespace, words: list[str]) -> list[dict[str, Any]]:
+    """Return the parts of a message that show the images of several words.
+
+    Raises:
+        InputError, FileNotFoundError: standard input, or as `images_of`.
+    """
+    if any(map(is_stdin, words)):
+        raise InputError("-: expected the path of an image, as standard input has the questions. Save the image first")
+    return [image_part(image) for image in images_of(options, words)]
+
+
 def image_part(image: Any) -> dict[str, Any]:
     """Return the part of a message that shows an image."""
     return {"type": "image", "image": image}
@@ -103,14 +115,14 @@ def _content(options: argparse.Namespace, line: str) -> list[dict[str, Any]]:
     if command == "/image":
         if not rest.strip():
             raise InputError("/image: expected a path; got none. Write /image PATH")
-        return [image_part(image) for image in images_of(options, chat_lines.paths(rest.strip()))]
+        return _image_parts(options, chat_lines.paths(rest.strip()))
     parts, notes = chat_lines.split(line)
     for note in notes:
         output.note(note)
     content: list[dict[str, Any]] = []
     for part in parts:
         if isinstance(part, chat_lines.ImagePath):
-            content += [image_part(image) for image in images_of(options, [part.path])]
+            content += _image_parts(options, [part.path])
         else:
             content.append({"type": "text", "text": part})
     return content

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import files
-from mlx_saccade.cli import answers_json, output
+from mlx_saccade.cli import answers_json, images, output
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
@@ -20,6 +20,7 @@ from mlx_saccade.cli.options import (
     print_cost,
     print_image_notes,
     print_rejected,
+    screen_text,
 )
 from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError
@@ -37,7 +38,7 @@ JSON_LINES = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade locate`."""
-    parser.add_argument("image", metavar="IMAGE", help="image file or data URI")
+    parser.add_argument("image", metavar="IMAGE", help="image file or data URI, - for standard input")
     parser.add_argument(
         "descriptions", nargs="+", metavar="DESCRIPTION", help='what to find, such as "the red round button"'
     )
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fail", action="store_true", help="exit with code 1 if a description is not found (default no)"
     )
     add_policy_arguments(parser)
+    images.add_capture_arguments(parser.add_argument_group("place on the screen"))
     add_model_arguments(parser)
     add_answer_arguments(parser, max_tokens=256)
 
@@ -63,11 +65,14 @@ def run(options: argparse.Namespace) -> int:
     if options.page == "all":
         raise InputError("--page: expected one page; got all. Give its number, since a box belongs to one page")
     answers: list[Answer] = []
-    image = media.LazyImage(options.image, image_options(options))
+    capture = images.capture_options(options)
+    image = media.LazyImage(images.source(options, options.image), image_options(options))
+    if "region" in capture:
+        image.crop(capture["region"])  # refuses a region outside before the model is loaded
     several = options.jsonl and len(options.descriptions) > 1
     # Used as a context, an image keeps its pixels, here for the next description or for the picture.
     with image if several or file_format is not None else contextlib.nullcontext():
-        for answer in _locate(options, image):
+        for answer in _locate(options, image, capture):
             if options.jsonl:
                 answers_json.print_row(_row(options, len(answers), answer))
             answers.append(answer)
@@ -93,7 +98,7 @@ def _row(options: argparse.Namespace, number: int, answer: Answer) -> dict[str, 
     return answers_json.located(options.image, options.descriptions[number], answer)
 
 
-def _locate(options: argparse.Namespace, image: LazyImage) -> Iterator[Answer]:
+def _locate(options: argparse.Namespace, image: LazyImage, capture: dict[str, Any]) -> Iterator[Answer]:
     """Yield the answers: with --jsonl each as it comes, else all together, which encodes the image once."""
     together = [[one] for one in options.descriptions] if options.jsonl else [options.descriptions]
     policy = policy_options(options)
@@ -107,6 +112,7 @@ def _locate(options: argparse.Namespace, image: LazyImage) -> Iterator[Answer]:
                 constrained=options.constrained,
                 fit=options.fit,
                 **policy,
+                **capture,
                 **answer_options(options, progress),
             )
 
@@ -117,19 +123,26 @@ def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
     for description, answer in zip(options.descriptions, answers, strict=True):
         places = answer_places(answer)
         if options.point and answer.click is not None:
-            places = [(list(answer.click), places[0][1] if len(places) == 1 else "")]
+            click = answer.screen_click if answer.screen.changes else answer.click
+            places = [(list(click or ()), places[0][1] if len(places) == 1 else "")]
         if not places:
             print(f"{description}: no box; the model wrote: {answer.text!r}")
         for values, name in places:
-            numbers = ", ".join(f"{value:.0f}" for value in values)
+            in_units = options.point and answer.screen.changes
+            numbers = screen_text(values) if in_units else ", ".join(f"{value:.0f}" for value in values)
             label = "" if not name or hints.is_same_name(name, description) else f" (the model's label: {name})"
             print(f"{description}: {numbers}{label}")
+        if answer.screen.changes and answer.screen_click is not None and not options.point:
+            print(f"{description}: click {screen_text(answer.screen_click)} on the screen")
     (width, height), tokens = answers[0].frames[0].source_size, answers[0].frames[0].tokens
     looks = sum(len(answer.looks) for answer in answers)
     if looks:
         tokens = sum(answer.usage["image"] for answer in answers)
     what = "x, y to click" if options.point else "edges x1, y1, x2, y2"
-    print(f"{what} in the pixels of the {width} x {height} source")
+    if options.point and answers[0].screen.changes:
+        print(f"{what} on the screen: pixels / scale + origin")
+    else:
+        print(f"{what} in the pixels of the {width} x {height} source")
     spent = [f"{looks} looks"] if looks else []
     seconds = sum(sum(answer.timings.values()) for answer in answers)
     print(", ".join([*spent, f"{tokens} visual tokens", f"{seconds:.2f} s"]))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mlx_saccade import blas as blas_module
 from mlx_saccade.backend import blas_kernels, core_type, openblas
 
 PROGRAM = "from mlx_saccade.backend import mx, openblas; print(openblas, (mx.ones((3, 4)) @ mx.ones((4, 2))).tolist())"
@@ -36,6 +37,45 @@ def test_openblas_is_used_where_it_is_and_left_out_on_request() -> None:
     product = "[[4.0, 4.0], [4.0, 4.0], [4.0, 4.0]]\n"
     assert run(None) == f"{'libopenblas.so.0' if installed() else None} {product}"
     assert run("0") == f"None {product}"
+
+
+FIRST = """
+import mlx.core as mx
+
+before = (mx.ones((3, 4)) @ mx.ones((4, 2))).tolist()
+from mlx_saccade import backend
+print(backend.mlx_blas(), before == (mx.ones((3, 4)) @ mx.ones((4, 2))).tolist())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has reference BLAS")
+def test_mlx_that_was_imported_first_calls_openblas_afterwards() -> None:
+    paths = {}
+    for setting in ("0", "1"):
+        environment = {**os.environ, "SACCADE_OPENBLAS": setting}
+        result = subprocess.run(
+            [sys.executable, "-c", FIRST], env=environment, capture_output=True, text=True, check=True
+        )
+        paths[setting], same = result.stdout.split()
+        assert same == "True"
+        assert result.stderr == ""
+    assert "libblas" in paths["0"]
+    assert ("openblas" in paths["1"]) == installed()
+
+
+@pytest.mark.skipif(openblas is None, reason="OpenBLAS is not installed")
+def test_a_blas_that_cannot_be_replaced_is_named_once() -> None:
+    program = f"from mlx_saccade import blas; blas.direct = lambda core, library: False\n{FIRST}"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "libblas" in result.stdout
+    assert "RuntimeWarning: MLX was imported before mlx_saccade and keeps its slow BLAS" in result.stderr
+    assert result.stderr.count("Import mlx_saccade.models before mlx") == 1
+
+
+def test_an_unknown_library_is_left_alone(tmp_path: Path) -> None:
+    other = str(tmp_path / "mlx" / "core.so")
+    assert blas_module.library(other) is None
+    assert not blas_module.direct(other, ctypes.CDLL(None))
 
 
 AVX2 = "flags\t\t: fpu sse sse2 avx avx2 fma"

@@ -1,7 +1,8 @@
 """MLX, imported after the BLAS that its CPU backend should use; every module that computes imports `mx` from here.
 
 On Linux, MLX's CPU wheel carries reference BLAS, which is slow. The dynamic linker prefers a BLAS that is already in
-the global scope, so OpenBLAS, if it is installed, is loaded first. `SACCADE_OPENBLAS=0` leaves it out.
+the global scope, so OpenBLAS, if it is installed, is loaded first. `SACCADE_OPENBLAS=0` leaves it out. Where a program
+has imported MLX before, MLX is directed to OpenBLAS afterwards.
 
 OpenBLAS chooses its kernels by the CPU's model number, and takes the slowest for a model newer than itself. So
 `OPENBLAS_CORETYPE` is set by the CPU's instruction sets while it loads, unless it is set already.
@@ -12,8 +13,10 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import warnings
 from pathlib import Path
 
+from mlx_saccade import blas as linkage
 from mlx_saccade.errors import InputError
 
 __all__ = [
@@ -22,6 +25,8 @@ __all__ = [
     "claim_process",
     "device",
     "is_own_process",
+    "is_reference",
+    "mlx_blas",
     "mx",
     "nn",
     "openblas",
@@ -80,6 +85,32 @@ def blas_kernels() -> str | None:
 
 import mlx.core as mx  # noqa: E402
 import mlx.nn as nn  # noqa: E402
+
+
+def mlx_blas() -> str | None:
+    """Return the path of the BLAS that MLX calls on the CPU; None if it is not known."""
+    return linkage.library(mx.__file__)
+
+
+def _direct_to_openblas(library: ctypes.CDLL) -> None:
+    """Replace reference BLAS where MLX is bound to it already, and warn where that is impossible."""
+    path = mlx_blas()
+    if path is None or not is_reference(path) or linkage.direct(mx.__file__, library):
+        return
+    warnings.warn(
+        f"MLX was imported before mlx_saccade and keeps its slow BLAS ({path}). Import mlx_saccade.models before mlx",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def is_reference(path: str) -> bool:
+    """Return True for the file name of reference BLAS."""
+    return Path(path).name.startswith("libblas")
+
+
+if blas is not None:
+    _direct_to_openblas(blas)
 
 
 def device() -> str:

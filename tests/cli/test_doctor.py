@@ -41,20 +41,35 @@ def test_doctor_names_a_wrong_environment_among_all_else(monkeypatch: pytest.Mon
     assert {"kernel           scalar", "threads          3"} <= set(output)
 
 
-@pytest.mark.parametrize(("device", "hint"), [("cpu", "30 times slower"), ("cuda", "")])
-def test_doctor_asks_for_openblas_where_the_cpu_computes(
-    device: str, hint: str, monkeypatch: pytest.MonkeyPatch
+REFERENCE = "/wheel/libblas-bd8a282c.so.3.10.0"
+
+
+@pytest.mark.parametrize(
+    ("device", "path", "openblas", "value", "hint"),
+    [
+        ("cpu", REFERENCE, None, f"reference BLAS ({REFERENCE}); OpenBLAS not found", "30 times slower"),
+        ("cpu", None, None, "unknown; OpenBLAS not found", "30 times slower"),
+        ("cuda", REFERENCE, None, f"reference BLAS ({REFERENCE}); not needed, since MLX computes on the GPU", ""),
+        ("cpu", REFERENCE, "libopenblas.so.0", f"reference BLAS ({REFERENCE})", "import mlx_saccade.models before mlx"),
+        ("cpu", None, "libopenblas.so.0", "unknown; OpenBLAS (libopenblas.so.0) was loaded before MLX", ""),
+        ("cpu", "/lib/libopenblas.so.0", None, "OpenBLAS (/lib/libopenblas.so.0)", ""),
+        ("cpu", "/lib/libmkl_rt.so", None, "not reference BLAS (/lib/libmkl_rt.so)", ""),
+    ],
+)
+def test_doctor_names_the_blas_that_mlx_calls(
+    device: str, path: str | None, openblas: str | None, value: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlx_saccade import backend
     from mlx_saccade.cli.commands import doctor
 
     monkeypatch.delenv("SACCADE_OPENBLAS", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(backend, "openblas", None)
+    monkeypatch.setattr(backend, "openblas", openblas)
+    monkeypatch.setattr(backend, "mlx_blas", lambda: path)
     monkeypatch.setattr(backend, "device", lambda: device)
     finding = doctor.examine_blas()
+    assert finding.value == value
     assert hint in finding.advice and bool(hint) == bool(finding.advice)
-    assert "OpenBLAS not found" in finding.value
 
 
 def test_doctor_says_of_the_decoders_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:

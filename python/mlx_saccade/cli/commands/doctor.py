@@ -88,19 +88,26 @@ def examine_blas() -> Finding:
     if sys.platform == "darwin":
         return Finding("BLAS", "Accelerate (part of macOS)")
     try:
-        from mlx_saccade.backend import blas_kernels, device, openblas
+        from mlx_saccade.backend import blas_kernels, device, is_reference, mlx_blas, openblas
     except ImportError:
         return Finding("BLAS", "unknown: MLX cannot be imported")
-    if openblas is not None:
-        kernels = blas_kernels()
+    path = mlx_blas()
+    if path is not None and not is_reference(path):
+        kernels = blas_kernels() if openblas is not None else None
         suffix = f", kernels for {kernels}" if kernels else ""
-        return Finding("BLAS", f"OpenBLAS ({openblas}), loaded before MLX{suffix}")
+        return Finding("BLAS", f"{'OpenBLAS' if 'openblas' in path else 'not reference BLAS'} ({path}){suffix}")
+    value = "unknown" if path is None else f"reference BLAS ({path})"
     if os.environ.get("SACCADE_OPENBLAS") == "0":
-        return Finding("BLAS", "reference BLAS of MLX's wheel: SACCADE_OPENBLAS=0 turns OpenBLAS off")
+        return Finding("BLAS", f"{value}; SACCADE_OPENBLAS=0 turns OpenBLAS off")
     if device() != "cpu":
-        return Finding("BLAS", "OpenBLAS not found, and not needed: MLX computes on the GPU")
-    advice = "install OpenBLAS (Debian: libopenblas0); MLX's own reference BLAS is some 30 times slower"
-    return Finding("BLAS", "OpenBLAS not found", advice=advice)
+        return Finding("BLAS", f"{value}; not needed, since MLX computes on the GPU")
+    if openblas is None:
+        advice = "install OpenBLAS (Debian: libopenblas0); MLX's own reference BLAS is some 30 times slower"
+        return Finding("BLAS", f"{value}; OpenBLAS not found", advice=advice)
+    if path is None:
+        return Finding("BLAS", f"{value}; OpenBLAS ({openblas}) was loaded before MLX")
+    advice = "import mlx_saccade.models before mlx, which is bound to a BLAS some 30 times slower than OpenBLAS"
+    return Finding("BLAS", value, wrong=True, advice=advice)
 
 
 def examine_decoders() -> Finding:

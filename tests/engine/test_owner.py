@@ -327,7 +327,11 @@ def test_a_forked_model_refuses_too(monkeypatch: pytest.MonkeyPatch, engine: sac
 
     model = engine.model
     monkeypatch.setattr(backend, "_process", os.getpid() + 1)
-    calls: list[Callable[[], Any]] = [lambda: model.generate([1, 2], 1), lambda: saccade.models.load("nowhere")]
+    calls: list[Callable[[], Any]] = [
+        lambda: model.generate([1, 2], 1),
+        lambda: saccade.models.load("nowhere"),
+        lambda: saccade.convert("nowhere", "elsewhere"),
+    ]
     for call in calls:
         with pytest.raises(InputError, match="spawn"):
             call()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlx_saccade.backend import mx, nn
+from mlx_saccade.backend import claim_process, mx, nn
 from mlx_saccade.checkpoint.files import check_size, read_json
 from mlx_saccade.checkpoint.safetensors import mlx_name
 from mlx_saccade.errors import InputError
@@ -114,6 +114,7 @@ def convert(
         InputError: a source that does not load, is quantized already or has weights that are not finite; a target that
             exists or cannot be written, a full disk, other bits or groups.
     """
+    claim_process()
     for name, value, known in (("bits", bits, BITS), ("group_size", group_size, GROUPS)):
         _check_choice(name, value, known)
     if vision_bits is not None:

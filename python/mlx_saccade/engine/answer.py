@@ -15,7 +15,7 @@ from mlx_saccade.grounding import Action, Box, GroundedText, Point, Rejected
 from mlx_saccade.media.region import Region
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Answer", "Chunk", "FrameInfo", "Look", "StageTimer"]
+__all__ = ["Answer", "Candidate", "Chunk", "FrameInfo", "Look", "StageTimer"]
 
 _PLAIN = ("confidence", "text", "usage", "timings", "finish")
 _LOOK_PLAIN = ("tokens", "seconds", "confidence", "text", "verdict")
@@ -153,6 +153,27 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A box that a model may have meant.
+
+    Attributes:
+        box: in source pixels, with the label that the model goes on to give it.
+        score: in 0..1, `Answer.confidence` of this box. Scores of one answer add up to about 1 at most.
+    """
+
+    box: Box
+    score: float
+
+    def moved(self, dx: float, dy: float) -> Candidate:
+        """Return the candidate in the pixels of an image in which this one's image starts at (dx, dy)."""
+        return Candidate(self.box.moved(dx, dy), self.score)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain lists, strings and numbers, for JSON."""
+        return {**self.box.as_dict(), "score": self.score}
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer of the model, and its cost.
 
@@ -175,6 +196,8 @@ class Answer:
             model's own distribution at temperature 1, whatever chose the tokens. None without a place. It says how
             decided the model is, not that it is right: nothing of whether there is such a thing, nor of the label.
             How far it can be trusted differs between checkpoints and screens; see docs/guides/measuring.md.
+        candidates: with `locate(..., candidates=...)`, boxes that do not overlap by half: the answer's first box, then
+            others by score. Empty without a box, if there is a point or action too, and for one candidate.
         looks: of a policy's answer, each look in order. Its usage and timings are then their sums, and its text that of
             the look with the boxes; `frames` has the first look.
         screen: the place of the image on the desktop, as `origin` and `scale` said.
@@ -192,6 +215,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     description: str | None = None
     confidence: float | None = None
+    candidates: tuple[Candidate, ...] = ()
     looks: tuple[Look, ...] = ()
     screen: Screen = SAME_UNITS
 
@@ -251,6 +275,7 @@ class Answer:
             points=tuple(point.moved(dx, dy) for point in self.points),
             actions=tuple(action.moved(dx, dy) for action in self.actions),
             looks=tuple(look.moved(dx, dy) for look in self.looks),
+            candidates=tuple(one.moved(dx, dy) for one in self.candidates),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -261,6 +286,7 @@ class Answer:
             for frame in map(asdict, self.frames)
         ]
         click, looks = self.screen_click, [look.as_dict() for look in self.looks]
+        plain["candidates"] = [candidate.as_dict() for candidate in self.candidates]
         screen = {"screen_click": None if click is None else list(click)}
         return {"found": self.found, **plain, **screen, "hint": self.hint, "looks": looks}
 

@@ -11,8 +11,8 @@ Probabilities are those of the model's own logits at temperature 1, before penal
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,57 @@ from mlx_saccade.backend import mx
 from mlx_saccade.grounding.written import WrittenPlace
 from mlx_saccade.models import Observer, log_probabilities
 
-__all__ = ["NumberTokens", "TokenRecorder", "observe_rows"]
+__all__ = ["Fork", "NumberTokens", "TokenRecorder", "observe_rows"]
 
 _PLAIN = re.compile(r"[-+]?[0-9]*\.?[0-9]+")
 _DIGIT = re.compile(r"[0-9]")
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Another token of digits in the place of one of an answer.
+
+    Attributes:
+        index: of the token in the answer.
+        token: id of the other.
+        probability: of the answer up to there with the other token, over its numbers alone.
+    """
+
+    index: int
+    token: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class _WrittenNumber:
+    """A number of a place: its text, the indices of its tokens in the answer, and how far another may be off."""
+
+    text: str
+    tokens: list[int]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One token of a number.
+
+    Attributes:
+        index: of the token in the answer.
+        shares: probabilities [number tokens].
+        own: of the written token.
+        near: [number tokens], true where another token leads to a number near the written one.
+        low: [number tokens], least number that each leads to.
+        reached: probability of the number's tokens before.
+        is_last: True if no digit follows.
+    """
+
+    index: int
+    shares: NDArray[np.float32]
+    own: float
+    near: NDArray[np.bool_]
+    low: NDArray[np.float64]
+    reached: float
+    is_last: bool
 
 
 class NumberTokens:
@@ -54,6 +101,13 @@ class TokenRecorder:
             self._logs[len(self._tokens)] = log_probabilities(logits, self._numbers.ids)
         self._tokens.append(token)
 
+    def copy(self, count: int) -> TokenRecorder:
+        """Return a recorder of the first `count` tokens."""
+        copy = TokenRecorder(self._numbers)
+        copy._tokens = self._tokens[:count]
+        copy._logs = {index: logs for index, logs in self._logs.items() if index < count}
+        return copy
+
     def confidence(self, place: WrittenPlace, text: str, decode: Callable[[Sequence[int]], str]) -> float | None:
         """Return the confidence of a place in 0..1, as `Answer.confidence` says.
 
@@ -65,21 +119,59 @@ class TokenRecorder:
         Returns:
             None if a number of the place is not written by tokens of digits alone.
         """
+        numbers = self._written_numbers(place, text, decode)
+        if not numbers:
+            return None
+        whole = 1.0
+        for number in numbers:
+            steps = list(self._steps(number))
+            near = sum(step.reached * float(step.shares[step.near].sum(dtype=np.float64)) for step in steps)
+            whole *= near + steps[-1].reached * steps[-1].own
+        return min(whole, 1.0)
+
+    def forks(self, place: WrittenPlace, text: str, decode: Callable[[Sequence[int]], str], count: int) -> list[Fork]:
+        """Return where a place's numbers could have been others, far from the written ones, the likeliest first.
+
+        Args:
+            place: in the text.
+            text: of these tokens, or its beginning.
+            decode: text of token ids.
+            count: most forks.
+        """
+        forks, reached = [], 1.0
+        for number in self._written_numbers(place, text, decode):
+            for step in self._steps(number):
+                shares = np.where(step.near, 0, step.shares)
+                shares[self._numbers.places[self._tokens[step.index]]] = 0
+                for _ in range(count):
+                    best = int(shares.argmax())
+                    if shares[best] <= 0:
+                        break
+                    # Whole numbers near each other are one fork; of digits that more must follow, each is its own.
+                    group = np.abs(step.low - step.low[best]) <= (number.tolerance if step.is_last else 0)
+                    likely = reached * step.reached * float(shares[group].sum())
+                    forks.append(Fork(step.index, int(self._numbers.ids[best]), likely))
+                    shares[group] = 0
+                reached *= step.own
+        return sorted(forks, key=lambda fork: -fork.probability)[:count]
+
+    def _written_numbers(
+        self, place: WrittenPlace, text: str, decode: Callable[[Sequence[int]], str]
+    ) -> list[_WrittenNumber]:
+        """Return the numbers of a place with their tokens; none if one has not tokens of digits alone."""
         writers = self._writers(decode)
         digits = [match.start() for match in _DIGIT.finditer(text)]
-        whole = 1.0
+        numbers = []
         for number, (start, end) in enumerate(place.spans):
             first, last = np.searchsorted(digits, [start, end])
             indices = writers[first:last]
-            written = text[start:end]
-            if not indices or len(indices) != last - first or not _PLAIN.fullmatch(written):
-                return None
+            if not indices or len(indices) != last - first or not _PLAIN.fullmatch(text[start:end]):
+                return []
             tokens = list(dict.fromkeys(indices))
-            within = [index in self._logs and indices.count(index) == writers.count(index) for index in tokens]
-            if not all(within):
-                return None
-            whole *= self._near(written, tokens, place.tolerance[number % 2])
-        return min(whole, 1.0) if place.spans else None
+            if any(index not in self._logs or indices.count(index) != writers.count(index) for index in tokens):
+                return []
+            numbers.append(_WrittenNumber(text[start:end], tokens, place.tolerance[number % 2]))
+        return numbers
 
     def _writers(self, decode: Callable[[Sequence[int]], str]) -> list[int]:
         """Return the index of the token that wrote each ASCII digit of the answer.
@@ -89,31 +181,32 @@ class TokenRecorder:
         counts = [len(_DIGIT.findall(decode([token]))) for token in self._tokens]
         return [index for index, count in enumerate(counts) for _ in range(count)]
 
-    def _near(self, written: str, indices: Sequence[int], tolerance: float) -> float:
-        """Return the probability of a number within the tolerance of the written one.
+    def _steps(self, number: _WrittenNumber) -> Iterator[_Step]:
+        """Yield the steps of a number, token by token.
 
-        It may leave the written digits at any token. What would follow then is unknown: as many digits as were written
-        there, and the number counts if the nearest of them is within the tolerance.
+        It may leave the written digits at any of them. What would follow then is unknown: as many digits as were
+        written there, and the number is near if the nearest of those is within the tolerance.
         """
+        table, written = self._numbers, number.text
         digits = re.sub("[^0-9]", "", written)
         decimals = len(written) - written.index(".") - 1 if "." in written else 0
         value = int(digits) / 10**decimals
-        lengths = [int(self._numbers.lengths[self._numbers.places[self._tokens[index]]]) for index in indices]
-        total, path = 0.0, 1.0
-        for index, length, end in zip(indices, lengths, accumulate(lengths), strict=True):
-            shares = np.exp(np.asarray(self._logs[index]))
-            own = self._numbers.places[self._tokens[index]]
-            left = len(digits) - end
-            beginning, after_point = int(digits[: end - length] or 0), left < decimals
+        end, reached = 0, 1.0
+        for index in number.tokens:
+            own = table.places[self._tokens[index]]
+            length = int(table.lengths[own])
+            end += length
+            beginning, left = int(digits[: end - length] or 0), len(digits) - end
             scale = np.array(10.0**-decimals)
-            if after_point:  # a longer or shorter token before the point moves nothing behind it
-                scale = scale * 10.0**length / self._numbers.powers
-            low = (beginning * self._numbers.powers + self._numbers.values) * (10**left * scale)
-            near = (low <= value + tolerance + 1e-9) & (low + (10**left - 1) * scale >= value - tolerance - 1e-9)
+            if left < decimals:  # a longer or shorter token before the point moves nothing behind it
+                scale = scale * 10.0**length / table.powers
+            low = (beginning * table.powers + table.values) * (10**left * scale)
+            high = low + (10**left - 1) * scale
+            near = (low <= value + number.tolerance + 1e-9) & (high >= value - number.tolerance - 1e-9)
             near[own] = False
-            total += path * float(shares[near].sum(dtype=np.float64))
-            path *= float(shares[own])
-        return total + path
+            shares = np.exp(np.asarray(self._logs[index]))
+            yield _Step(index, shares, float(shares[own]), near, low, reached, left == 0)
+            reached *= float(shares[own])
 
 
 def observe_rows(recorders: Sequence[TokenRecorder]) -> Observer:

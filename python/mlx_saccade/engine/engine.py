@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
@@ -13,8 +14,8 @@ from mlx_saccade import cache, families, media, models, validation
 from mlx_saccade.backend import mx
 from mlx_saccade.checkpoint import hub
 from mlx_saccade.checkpoint.tokenizer import Message, Prompts
+from mlx_saccade.engine import branches, hints, owner, request, sampling
 from mlx_saccade.engine import capture as captures
-from mlx_saccade.engine import hints, owner, request, sampling
 from mlx_saccade.engine import policy as policies
 from mlx_saccade.engine.answer import Answer, Chunk, StageTimer
 from mlx_saccade.engine.capture import Capture
@@ -182,6 +183,7 @@ class Engine(Closable):
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
+        candidates: int = 1,
         **options: Unpack[GenerateOptions],
     ) -> Answer: ...
 
@@ -201,6 +203,7 @@ class Engine(Closable):
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
+        candidates: int = 1,
         **options: Unpack[GenerateOptions],
     ) -> list[Answer]: ...
 
@@ -220,6 +223,7 @@ class Engine(Closable):
         image_first: bool = True,
         constrained: bool = False,
         fit: bool = False,
+        candidates: int = 1,
         **options: Unpack[GenerateOptions],
     ) -> Answer | list[Answer]:
         """Find what a description names, or each of several.
@@ -245,6 +249,8 @@ class Engine(Closable):
             image_first: False puts the words before the image, as Qwen's cookbook did.
             constrained: let the model write nothing but one box with its label, inside the image, or [].
             fit: let the image take fewer tokens if the model cannot read as many.
+            candidates: most boxes to give in `Answer.candidates`, 1 to 16. Above 1 the model also writes answers that
+                begin with the likeliest other numbers, greedily and in one batch. Not together with a policy.
             options: as all questions; an answer has at most 256 tokens unless `max_tokens` says otherwise.
 
         Returns:
@@ -273,7 +279,12 @@ class Engine(Closable):
         """
         descriptions = request.descriptions(description)
         capture = captures.read({"pixel_format": pixel_format, "region": region, "origin": origin, "scale": scale})
+        count = branches.check_count(candidates)
         if policy is not None or max_looks is not None:
+            if count > 1:
+                raise InputError(
+                    f"candidates: expected 1 with a policy or max_looks; got {count}. Leave one of them out"
+                )
             sampling.read(options, _LOCATE_TOKENS, self.locate)  # refuses what is no option, a policy's parameters too
             how = {"budget": budget, "image_first": image_first, "constrained": constrained, "fit": fit, **options}
             answers = self._follow_policy(image, descriptions, policy, max_looks, capture, how)
@@ -285,7 +296,9 @@ class Engine(Closable):
         ]
         opener = self.runner.opener()
         planned = [self.runner.plan(one, limits, settings, fit=fit, opener=opener) for one in requests]
-        together = zip(self._answer_together(planned, constrained=constrained), descriptions, strict=True)
+        together = zip(
+            self._answer_together(planned, constrained=constrained, candidates=count), descriptions, strict=True
+        )
         answers = [hints.locating(answer, words) for answer, words in together]
         return answers[0] if isinstance(description, str) else answers
 
@@ -599,7 +612,9 @@ class Engine(Closable):
         settings = sampling.read(options, _ASK_TOKENS, method)
         return self.runner.run(self.runner.plan(question, pixel_limits.read(budget, "budget"), settings, fit=fit))
 
-    def _answer_together(self, planned: Sequence[PlannedRequest], *, constrained: bool) -> list[Answer]:
+    def _answer_together(
+        self, planned: Sequence[PlannedRequest], *, constrained: bool, candidates: int = 1
+    ) -> list[Answer]:
         """Answer requests about the same media, encoded once; the first answer's timings include the encoding."""
         timers = [StageTimer() for _ in planned]
         # `fit` may give a longer description a smaller image.
@@ -613,8 +628,10 @@ class Engine(Closable):
             encoded[planned[place].plans] = self.runner.encode(planned[place], timers[place], later=later)
         answers = []
         for one, timer in zip(planned, timers, strict=True):
-            allowed = self._only_boxes(one.plans[0], one.settings.convention) if constrained else None
-            chunks = self.runner.run(one, encoded=encoded[one.plans], allowed=allowed, timer=timer)
+            constraint = partial(self._only_boxes, one.plans[0], one.settings.convention) if constrained else None
+            chunks = self.runner.run(
+                one, encoded=encoded[one.plans], constraint=constraint, timer=timer, candidates=candidates
+            )
             answers.append(_last(chunks))
         return answers
 

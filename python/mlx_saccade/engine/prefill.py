@@ -168,18 +168,21 @@ def tokens(
             prefilled.writer.write(prefilled.cache, answer[:-1])
 
 
-def sampler(sampling: Sampling, ids: Sequence[int], allowed: Allowed | None = None) -> Sampler:
+def sampler(
+    sampling: Sampling, ids: Sequence[int], allowed: Allowed | None = None, *, written: Sequence[int] = ()
+) -> Sampler:
     """Return the function that chooses the tokens of one answer.
 
     Args:
         sampling: the rules.
         ids: of the prompt, for the repetition penalty.
         allowed: the tokens that may come next; None: all.
+        written: tokens of the answer so far.
     """
     if sampling.greedy and allowed is None:
         return greedy
-    draw = RandomSampler(sampling, ids)
-    answer: list[int] = []
+    draw = RandomSampler(sampling, [*ids, *written])
+    answer = list(written)
 
     def choose(logits: mx.array) -> int:
         values = np.array(logits.astype(mx.float32))

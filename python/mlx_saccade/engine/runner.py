@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from mlx_saccade import grounding
 from mlx_saccade.checkpoint.tokenizer import Prompts
-from mlx_saccade.engine import prefill
-from mlx_saccade.engine.answer import Answer, Chunk, FrameInfo, StageTimer
+from mlx_saccade.engine import branches, prefill
+from mlx_saccade.engine.answer import Answer, Candidate, Chunk, FrameInfo, StageTimer
 from mlx_saccade.engine.capture import WHOLE
 from mlx_saccade.engine.confidence import NumberTokens, TokenRecorder, observe_rows
 from mlx_saccade.engine.detokenizer import StreamDetokenizer
@@ -140,16 +140,18 @@ class Runner:
         planned: PlannedRequest,
         *,
         encoded: Sequence[EncodedMedia] | None = None,
-        allowed: Allowed | None = None,
+        constraint: Callable[[], Allowed] | None = None,
         timer: StageTimer | None = None,
+        candidates: int = 1,
     ) -> Generator[Chunk, None, None]:
         """Yield the answer's text as it is generated; the last chunk carries the answer.
 
         Args:
             planned: from `plan`.
             encoded: its media, if they are encoded already.
-            allowed: the tokens that may come next; None: all.
+            constraint: makes the function that returns the tokens that may come next in one answer; None: all may.
             timer: holds the time that `encoded` took.
+            candidates: most boxes to give in `Answer.candidates`; 1 takes no further work.
         """
         timer, settings = timer or StageTimer(), planned.settings
         if encoded is None:
@@ -157,19 +159,68 @@ class Runner:
         self.memory_limit.evict_for(planned.peak)
         prefilled = prefill.prefill(self.model, self.encoder.store, planned.ids, encoded, timer, settings.progress)
         detokenizer, recorder = StreamDetokenizer(self.prompts.decode, settings.stop), self.recorder()
-        count, ended = 0, False
+        allowed = None if constraint is None else constraint()
+        tokens: list[int] = []
+        ended = False
         for token in self._tokens(planned, prefilled, allowed, timer, recorder):
-            count += 1
+            tokens.append(token)
             ended = token in self.model.config.eos_token_ids
             text = "" if ended else detokenizer.add(token)
             if settings.progress is not None:
-                settings.progress("answer", count, settings.max_tokens)
+                settings.progress("answer", len(tokens), settings.max_tokens)
             if text:
                 yield Chunk(text)
             if detokenizer.stopped is not None:
                 break
         rest = detokenizer.finish()
-        yield Chunk(rest, self.answer(planned, detokenizer, count, timer, ended=ended, recorder=recorder))
+        answer = self.answer(planned, detokenizer, len(tokens), timer, ended=ended, recorder=recorder)
+        if candidates > 1:
+            answer = self._with_candidates(answer, planned, prefilled, tokens, recorder, candidates, constraint, timer)
+        yield Chunk(rest, answer)
+
+    def _rows_within(self, prompt: int, answer: int, rows: int) -> int:
+        """Return how many rows run at once beside the prompt that they share, at most `ROWS`, and make room for them.
+
+        Raises:
+            InputError: not even one can.
+        """
+        limit, rows = self.memory_limit, max(1, min(ROWS, rows))
+        while rows > 1 and limit.estimate_rows([((), prompt)] * (rows + 1), answer).peak > limit.limit:
+            rows //= 2
+        limit.evict_for(limit.require_rows([((), prompt)] * (rows + 1), answer))
+        return rows
+
+    def _with_candidates(
+        self,
+        answer: Answer,
+        planned: PlannedRequest,
+        prefilled: PrefilledPrompt,
+        tokens: Sequence[int],
+        recorder: TokenRecorder,
+        count: int,
+        constraint: Callable[[], Allowed] | None,
+        timer: StageTimer,
+    ) -> Answer:
+        """Return an answer with its candidates, as many at a time as the memory limit allows."""
+        plan, decode = planned.plans[0], self.prompts.decode
+        read = partial(grounding.read, plan=plan, convention=planned.settings.convention or self.convention)
+        grounded = read(answer.text)
+        if answer.confidence is None or not answer.boxes or answer.points or answer.actions or grounded.written is None:
+            return answer
+        with timer.stage("answer"):
+            forks = recorder.forks(grounded.written, answer.text, decode, branches.rows_of(count))
+            if constraint is not None:
+                forks = [fork for fork in forks if fork.token in constraint()(tokens[: fork.index])]
+            texts = []
+            most, length = planned.settings.max_tokens, len(planned.ids)
+            rows = self._rows_within(length, most, len(forks))
+            for start in range(0, len(forks), rows):
+                part = forks[start : start + rows]
+                texts += branches.decode_forks(self.model, prefilled, tokens, part, recorder, most, decode, constraint)
+        first = Candidate(grounded.boxes[0], answer.confidence)
+        corner = planned.request.media[0].capture.corner
+        boxes = [one.moved(*corner) for one in branches.candidates(first, texts, count, read, decode)]
+        return replace(answer, candidates=tuple(boxes), timings=dict(timer.seconds))
 
     def run_rows(self, rows: Sequence[PlannedRequest]) -> list[Answer]:
         """Return the answers to several requests, run at once; the timings of each are those of all.

@@ -140,7 +140,7 @@ class SharedImage(Closable):
         position_ids = mx.broadcast_to(mx.arange(start, start + length) + delta, (3, len(rows), length))
         embeddings = self._runner.model.model.embed_tokens(ids)
         prompt = Prompt(embeddings, position_ids, (delta,) * len(rows), (0,) * len(rows))
-        return prompt, [_repeat(layer, len(rows)) for layer in cache]
+        return prompt, [layer.copy(len(rows), layer.offset) for layer in cache]
 
     def _read_image(self, ids: list[int]) -> tuple[list[int], list[KVCache], int]:
         """Return the common beginning of all prompts, to the image's last token, its keys and values, and the delta."""
@@ -162,10 +162,3 @@ def _texts(given: Sequence[str], name: str, item: str) -> list[str]:
         if not isinstance(text, str):
             raise InputError(f"{item} is a text; got {brief(text)}")
     return list(given)
-
-
-def _repeat(cache: KVCache, rows: int) -> KVCache:
-    """Return a cache of several rows that have all read the same."""
-    copy = KVCache()
-    copy.append(*(mx.repeat(buffer[:, :, : cache.offset], rows, axis=0) for buffer in cache.state))
-    return copy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from mlx_saccade.grounding import Box, center_inside
+from mlx_saccade.grounding import Box, center_inside, iou
 from mlx_saccade.preprocess.recommend import TABLE, row_of
 
 if TYPE_CHECKING:
@@ -18,16 +18,6 @@ XYXY = Sequence[float]
 BINS = tuple(row.size for row in TABLE)
 """The size bins from "large" to "tiny", as in `mlx_saccade.recommend`."""
 Item = TypeVar("Item")
-
-
-def iou(a: XYXY, b: XYXY) -> float:
-    """Return the intersection over union of two boxes; 0 if either has no area."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
 def best_iou(boxes: Sequence[Box], expected: Iterable[XYXY]) -> float:

@@ -1,7 +1,7 @@
 """Reads what a model meant: boxes, points and actions in the source image's pixels."""
 
 from mlx_saccade.grounding.actions import Action
-from mlx_saccade.grounding.boxes import Box, center_inside
+from mlx_saccade.grounding.boxes import Box, center_inside, iou
 from mlx_saccade.grounding.boxes import to_source as to_source
 from mlx_saccade.grounding.frames import Rejected
 from mlx_saccade.grounding.points import Point
@@ -9,5 +9,5 @@ from mlx_saccade.grounding.reader import GroundedText, read
 from mlx_saccade.grounding.reader import read_raw as read_raw
 
 __all__ = [
-    "Action", "Box", "GroundedText", "Point", "Rejected", "center_inside", "read"
+    "Action", "Box", "GroundedText", "Point", "Rejected", "center_inside", "iou", "read"
 ]  # fmt: skip

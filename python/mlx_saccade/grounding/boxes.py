@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlx_saccade.families import Convention
     from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Box", "center_inside", "scale", "to_source"]
+__all__ = ["Box", "center_inside", "iou", "scale", "to_source"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,16 @@ def _edges(box: Any, name: str) -> tuple[float, float, float, float]:
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name}: expected a Box or (x1, y1, x2, y2); got {brief(box)}. Give four numbers") from None
     return x1, y1, x2, y2
+
+
+def iou(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return the intersection over union of two boxes (x1, y1, x2, y2); 0 if either has no area."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
 def to_source(boxes: Sequence[Box], plan: Plan, convention: Convention | None = None) -> tuple[Box, ...]:

@@ -37,6 +37,12 @@ class KVCache:
         if self._keys is not None and self._values is not None:
             self._keys, self._values = self._keys[chosen], self._values[chosen]
 
+    def copy(self, rows: int, tokens: int) -> KVCache:
+        """Return a cache of `rows` rows that all hold the first tokens of this one's only row."""
+        copy = KVCache(self.padding * rows)
+        copy.append(*(mx.repeat(buffer[:, :, :tokens], rows, axis=0) for buffer in self.state))
+        return copy
+
     def append(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
         """Add keys and values [B, K, L, d] and return all of them, [B, K, offset, d]."""
         start, self.offset = self.offset, self.offset + keys.shape[2]

@@ -265,7 +265,7 @@ def json_page() -> str:
     """Return the text of json.md."""
     schema = json.loads((HERE / "schemas" / "answer-1.json").read_text(encoding="utf-8"))
     parts = [JSON]
-    for name in ("answer", "box", "point", "action", "frame", "look"):
+    for name in ("answer", "box", "candidate", "point", "action", "frame", "look"):
         definition = schema["$defs"][name]
         rows = "\n".join(json_rows(definition["properties"]))
         parts.append(f"## {name}\n\n{definition['description']}\n\n| field | type | meaning |\n|---|---|---|\n{rows}\n")

@@ -253,3 +253,32 @@ def test_a_full_disk_is_not_blamed_on_the_path(number: int) -> None:
     message = message_of(OSError(number, os.strerror(number), "out.png"))
     assert message == f"out.png: {os.strerror(number)}. Free space, or name another place"
     assert message_of(OSError(errno.EACCES, "Permission denied", "out.png")).endswith("Check the path")
+
+
+def test_candidates_are_printed_with_their_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "twins.png"
+    Image.fromarray(saccade.scenes.generate(790_212, (1024, 640), smallest=56, ambiguous=True).image).save(path)
+    code, out, _ = run(capsys, "locate", path, "the cyan star icon", "--candidates", "3", "--json")
+    document = json.loads(out)
+    check(document)
+    candidates = document["answers"][0]["candidates"]
+    assert code == 0
+    assert len(candidates) >= 2
+    assert candidates[0]["xyxy"] == document["answers"][0]["boxes"][0]["xyxy"]
+    assert candidates[0]["score"] == document["answers"][0]["confidence"]
+    lines = run(capsys, "locate", path, "the cyan star icon", "--candidates", "3")[1].splitlines()
+    for candidate, line in zip(candidates, lines, strict=False):
+        numbers = ", ".join(f"{value:.0f}" for value in candidate["xyxy"])
+        assert line.startswith(f"the cyan star icon: {numbers} (score {candidate['score']:.2f})")
+    assert "(score" in run(capsys, "locate", path, "the cyan star icon", "--candidates", "2")[1]
+    assert "(score" not in run(capsys, "locate", path, "the cyan star icon")[1]
+
+
+@pytest.mark.parametrize("words", ["0", "1.5", "1000", "x", "-1", "99999999999999"])
+def test_a_bad_number_of_candidates_names_the_range(
+    picture: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    code, out, err = run(capsys, "locate", picture, FOUND, f"--candidates={words}", "--json")
+    assert code == 2
+    check(json.loads(out))
+    assert "--candidates: expected a whole number from 1 to 16; got " in err

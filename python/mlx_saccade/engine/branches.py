@@ -36,15 +36,15 @@ MAX_CANDIDATES = 16
 _SAME = 0.5
 
 
-def check_count(candidates: Any) -> int:
-    """Return a number of candidates.
+def check_count(candidates: Any, name: str = "candidates") -> int:
+    """Return a number of candidates; `name` is for the message.
 
     Raises:
         InputError: it is not a whole number from 1 to 16.
     """
     number = validation.integer(candidates)
     if number is None or not 1 <= number <= MAX_CANDIDATES:
-        raise InputError(f"candidates: expected a whole number from 1 to {MAX_CANDIDATES}; got {brief(candidates)}")
+        raise InputError(f"{name}: expected a whole number from 1 to {MAX_CANDIDATES}; got {brief(candidates)}")
     return number
 
 

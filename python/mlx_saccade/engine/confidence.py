@@ -24,6 +24,8 @@ from mlx_saccade.models import Observer, log_probabilities
 __all__ = ["Fork", "NumberTokens", "TokenRecorder", "observe_rows"]
 
 _PLAIN = re.compile(r"[-+]?[0-9]*\.?[0-9]+")
+# A fork this much less likely than the written token is left out: it costs as much as any other.
+_LEAST = 1e-3
 _DIGIT = re.compile(r"[0-9]")
 
 
@@ -145,14 +147,15 @@ class TokenRecorder:
                 shares[self._numbers.places[self._tokens[step.index]]] = 0
                 for _ in range(count):
                     best = int(shares.argmax())
-                    if shares[best] <= 0:
+                    if not shares[best]:
                         break
                     # Whole numbers near each other are one fork; of digits that more must follow, each is its own.
                     group = np.abs(step.low - step.low[best]) <= (number.tolerance if step.is_last else 0)
-                    likely = reached * step.reached * float(shares[group].sum())
-                    forks.append(Fork(step.index, int(self._numbers.ids[best]), likely))
+                    share = float(shares[group].sum())
                     shares[group] = 0
-                reached *= step.own
+                    if share >= _LEAST * step.own:
+                        forks.append(Fork(step.index, int(self._numbers.ids[best]), reached * step.reached * share))
+            reached *= step.reached * step.own
         return sorted(forks, key=lambda fork: -fork.probability)[:count]
 
     def _written_numbers(

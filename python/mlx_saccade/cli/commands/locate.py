@@ -48,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--constrained", action="store_true", help="force the model to write one box inside the image, or none"
     )
     parser.add_argument(
+        "--candidates", default="1", metavar="K", help="print up to K boxes with scores, 1 to 16 (default 1)"
+    )
+    parser.add_argument(
         "--fail", action="store_true", help="exit with code 1 if a description is not found (default no)"
     )
     add_policy_arguments(parser)
@@ -101,7 +104,7 @@ def _row(options: argparse.Namespace, number: int, answer: Answer) -> dict[str, 
 def _locate(options: argparse.Namespace, image: LazyImage, capture: dict[str, Any]) -> Iterator[Answer]:
     """Yield the answers: with --jsonl each as it comes, else all together, which encodes the image once."""
     together = [[one] for one in options.descriptions] if options.jsonl else [options.descriptions]
-    policy = policy_options(options)
+    policy, candidates = policy_options(options), _candidates(options)
     with Progress("loading the model") as progress:
         engine = load_engine(options)
         for descriptions in together:
@@ -111,10 +114,24 @@ def _locate(options: argparse.Namespace, image: LazyImage, capture: dict[str, An
                 budget=options.budget,
                 constrained=options.constrained,
                 fit=options.fit,
+                candidates=candidates,
                 **policy,
                 **capture,
                 **answer_options(options, progress),
             )
+
+
+def _candidates(options: argparse.Namespace) -> int:
+    """Return the number of --candidates, or refuse it before anything is loaded."""
+    from mlx_saccade.engine import branches
+
+    text = options.candidates
+    count = branches.check_count(
+        int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else text, "--candidates"
+    )
+    if count > 1 and options.policy is not None:
+        raise InputError(f"--candidates: expected 1 with --policy; got {count}. Leave one of them out")
+    return count
 
 
 def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
@@ -127,11 +144,15 @@ def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
             places = [(list(click or ()), places[0][1] if len(places) == 1 else "")]
         if not places:
             print(f"{description}: no box; the model wrote: {answer.text!r}")
-        for values, name in places:
+        scores = [""] * len(places)
+        if answer.candidates and not options.point:
+            places = [(list(one.box), one.box.label) for one in answer.candidates]
+            scores = [f" (score {one.score:.2f})" for one in answer.candidates]
+        for (values, name), score in zip(places, scores, strict=True):
             in_units = options.point and answer.screen.changes
             numbers = screen_text(values) if in_units else ", ".join(f"{value:.0f}" for value in values)
             label = "" if not name or hints.is_same_name(name, description) else f" (the model's label: {name})"
-            print(f"{description}: {numbers}{label}")
+            print(f"{description}: {numbers}{score}{label}")
         if answer.screen.changes and answer.screen_click is not None and not options.point:
             print(f"{description}: click {screen_text(answer.screen_click)} on the screen")
     (width, height), tokens = answers[0].frames[0].source_size, answers[0].frames[0].tokens

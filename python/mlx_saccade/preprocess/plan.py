@@ -353,7 +353,12 @@ def source_size(image_or_size: Any, reading: ImageOptions | None = None) -> tupl
         return width, height
     from mlx_saccade import media
 
-    return (reading or media.ImageOptions(max_pixels=_ANY_PIXELS)).size(image_or_size)
+    try:
+        return (reading or media.ImageOptions(max_pixels=_ANY_PIXELS)).size(image_or_size)
+    except FileNotFoundError as error:
+        if not isinstance(image_or_size, str):
+            raise
+        raise FileNotFoundError(f"{error}. Nor is it a size such as 3840x2160, in Python (3840, 2160)") from None
 
 
 def _decoded_size(image: Any, resized: tuple[int, int]) -> tuple[int, int] | None:

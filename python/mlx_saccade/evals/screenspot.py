@@ -8,13 +8,16 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlx_saccade import files
 from mlx_saccade.errors import InputError
+from mlx_saccade.evals.packaged_range import in_range, plan_of
 
 if TYPE_CHECKING:
+    from mlx_saccade.preprocess.plan import Plan
     from mlx_saccade.scenes import Ambiguity, Element
 
 __all__ = ["AMBIGUOUS", "ANNOTATIONS", "Job", "annotate", "annotate_pairs", "finished_screens", "write_list"]
@@ -37,12 +40,19 @@ class Job:
         size: (width, height) of the screens in pixels.
         ambiguous: many elements look like another.
         scale: pixels per point, 1 or 2; default 1.
+        smallest: least side of an element in pixels; None (default) is that of `scenes.generate`.
     """
 
     folder: Path
     size: tuple[int, int]
     ambiguous: bool
     scale: int = 1
+    smallest: int | None = None
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Return the plan of a screen at the packaged checkpoint's budget."""
+        return plan_of(self.size)
 
     def path(self, seed: int) -> Path:
         """Return the path of a screen's file."""
@@ -54,7 +64,7 @@ class Job:
 
         width, height = self.size
         size = f"{width}x{height} scale {self.scale}"
-        return f"version {VERSION} seed {seed} size {size} ambiguous {self.ambiguous}"
+        return f"version {VERSION} seed {seed} size {size} ambiguous {self.ambiguous} smallest {self.smallest}"
 
     def check(self, seed: int) -> tuple[bool, bool]:
         """Return whether a screen's file was made with these arguments, and whether it is complete as well."""
@@ -78,13 +88,13 @@ class Job:
         info = PngImagePlugin.PngInfo()
         info.add_text("saccade-scene", self.stamp(seed))
         stream = io.BytesIO()
-        scene = scenes.generate(seed, self.size, ambiguous=self.ambiguous, scale=self.scale)
+        scene = scenes.generate(seed, self.size, smallest=self.smallest, ambiguous=self.ambiguous, scale=self.scale)
         Image.fromarray(scene.image).save(stream, "PNG", compress_level=COMPRESSION, pnginfo=info)
         files.write_atomically(self.path(seed), stream.getvalue())
 
 
 def entry(job: Job, seed: int, name: str, description: str, box: Sequence[int], kind: str) -> dict[str, Any]:
-    """Return a target in ScreenSpot-Pro's fields, and its `scale`; `bbox` is [x1, y1, x2, y2] in pixels."""
+    """Return a target in ScreenSpot-Pro's fields and two more, `scale` and `in_range`; `bbox` is in pixels."""
     return {
         "img_filename": job.path(seed).name,
         "bbox": list(box),
@@ -96,6 +106,7 @@ def entry(job: Job, seed: int, name: str, description: str, box: Sequence[int], 
         "scale": job.scale,
         "ui_type": "icon",  # the benchmark's other type, text, does not occur
         "group": kind,
+        "in_range": in_range(box, job.plan),
     }
 
 
@@ -161,7 +172,7 @@ def _is_own_list(job: Job, path: Path, seeds: range) -> bool:
 
 
 def _is_own_target(job: Job, target: dict[str, Any], seeds: range) -> bool:
-    example = entry(job, 0, "", "", (), "")
+    example = entry(job, 0, "", "", (0, 0, 0, 0), "")
     match = SCREEN.fullmatch(target["img_filename"])
     fields = ("application", "platform", "img_size", "scale", "ui_type")
     same = all(target[field] == example[field] for field in fields)

@@ -16,6 +16,7 @@ import numpy as np
 
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.evals.metrics import bin_of, share_of
+from mlx_saccade.evals.packaged_range import MIN_SIDE, in_range
 from mlx_saccade.scenes import Element, Scene, generate
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ SIZES = ((1920, 1080), (2560, 1440), (1440, 900), (1600, 1200), (1080, 1920), (2
 # The first is the lowest at which every one of the sizes takes at least 64 tokens; at 64 they take 54 to 60.
 BUDGETS = (76, 100, 144, 196, 256)
 MIN_ELEMENTS = 20
-MIN_SIDE = 28.0
 LARGE_SHARE = 0.3
 RANGE_TARGETS = 6
 
@@ -111,8 +111,7 @@ def range_targets(elements: Sequence[Element], plan: Plan, unit: int) -> list[El
     others: list[Element] = []
     for index in rng.permutation(len(elements)):
         element = elements[index]
-        x1, y1, x2, y2 = element.box
-        if min((x2 - x1) / plan.scale[0], (y2 - y1) / plan.scale[1]) >= MIN_SIDE:
+        if in_range(element.box, plan):
             (large if bin_of(share_of(element, plan.source_size)) == "large" else others).append(element)
     others = others[:RANGE_TARGETS]
     if not others:

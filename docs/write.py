@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import mlx_saccade as saccade
-from mlx_saccade.cli.__main__ import COMMANDS, build_parser
+from mlx_saccade.cli.__main__ import COMMANDS, GROUPS, build_parser, spelled, usage_words
 
 HERE = Path(__file__).resolve().parent
 MODULES = (
@@ -92,40 +92,32 @@ PYTHON = """# Python
 """
 
 
-def spelled(action: argparse.Action) -> str:
-    """Return an argument as a user writes it."""
-    placeholder = action.metavar or action.dest.upper()
-    if action.metavar is None and action.choices:
-        placeholder = "{" + ",".join(map(str, action.choices)) + "}"
-    if isinstance(placeholder, tuple):
-        placeholder = " ".join(placeholder)
-    if not action.option_strings:
-        return {"*": f"[{placeholder} ...]", "+": f"{placeholder} ...", "?": f"[{placeholder}]"}.get(
-            str(action.nargs), placeholder
-        )
-    names = ", ".join(action.option_strings)
-    return names if action.nargs == 0 else f"{names} {placeholder}"
-
-
 def command_line() -> str:
     """Return the text of command-line.md."""
-    parts = [COMMAND_LINE]
+    rows = [f"| {title} | {', '.join(f'[{n}](#mlx-saccade-{n})' for n in names)} |" for title, names in GROUPS.items()]
+    parts = [COMMAND_LINE, "\n".join(["| to | commands |", "|---|---|", *rows, ""])]
     for name, summary in COMMANDS.items():
         groups = build_parser(name)._subparsers
         assert groups is not None
         parser = groups._group_actions[0].choices[name]  # type: ignore[index, call-overload]
         rows = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
-        words = " ".join(spelled(action) for action in rows if action.required or not action.option_strings)
         parts.append(
-            f"## mlx-saccade {name}\n\n    mlx-saccade {name} {words}".rstrip()
+            f"## mlx-saccade {name}\n\n    mlx-saccade {name} {usage_words(parser)}".rstrip()
             + f"\n\n{summary[0].upper()}{summary[1:]}.\n"
         )
+        if parser.epilog:
+            parts.append(f"{textwrap.fill(parser.epilog, 120)}\n")
         lines = ["| argument | meaning |", "|---|---|"]
         for action in rows:
             meaning = " ".join((action.help or "").split()) % {**vars(action), "prog": parser.prog}
             shown = spelled(action).replace("|", "\\|")
             lines.append(f"| `{shown}` | {meaning} |")
         parts.append("\n".join(lines) + "\n")
+        parts.append(
+            "```sh\n"
+            + "\n".join(importlib.import_module(f"mlx_saccade.cli.commands.{name.replace('-', '_')}").EXAMPLES)
+            + "\n```\n"
+        )
     return "\n".join(parts)
 
 

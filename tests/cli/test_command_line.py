@@ -6,6 +6,8 @@ import argparse
 import importlib
 import json
 import os
+import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -13,6 +15,7 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +23,7 @@ from command_line import PROGRAM, assert_mistake, run_command, write_picture
 from PIL import Image
 
 from mlx_saccade.checkpoint import hub
-from mlx_saccade.cli.__main__ import COMMANDS, main
+from mlx_saccade.cli.__main__ import COMMANDS, GROUPS, build_parser, main
 
 FULL = "No space left on device. Free space, or name another place"
 
@@ -112,6 +115,53 @@ def test_every_command_has_help(command: str) -> None:
     result = run_command(command, "--help")
     assert result.returncode == 0
     assert "--json" in result.stdout
+
+
+def test_help_of_the_program_has_a_line_for_each_command() -> None:
+    lines = run_command("--help").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    for name, summary in COMMANDS.items():
+        assert any(re.fullmatch(rf"  {name} +{re.escape(summary)}", line) for line in lines), name
+    titles = [line.removesuffix(":") for line in lines if line.endswith(":")]
+    assert [title for title in titles if title in GROUPS] == list(GROUPS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_80_columns_and_ends_with_examples(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = help_of(command).splitlines()
+    assert max(map(len, lines)) <= 80
+    examples = lines[lines.index("examples:") + 1 :]
+    assert examples
+    assert all(line.startswith(f"  mlx-saccade {command}") for line in examples)
+
+
+@pytest.mark.parametrize("command", ["locate", "ask", "chat"])
+def test_help_has_what_a_newcomer_needs_before_the_groups(command: str) -> None:
+    usual, _, rest = help_of(command).partition("\nmodel and memory:")
+    for option in ("IMAGE", "--model", "--budget", "--json"):
+        assert option in usual
+    assert "--cache-memory" in rest
+    assert "generation:" in rest
+
+
+def help_of(command: str) -> str:
+    groups = build_parser(command)._subparsers
+    assert groups is not None
+    choices: Any = groups._group_actions[0].choices
+    return str(choices[command].format_help())
+
+
+def test_examples_of_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder, in the order of first use; those that name a file nobody has are only parsed."""
+    monkeypatch.chdir(tmp_path)
+    for command in ("scenes", *(name for name in COMMANDS if name != "scenes")):
+        module = importlib.import_module(f"mlx_saccade.cli.commands.{command.replace('-', '_')}")
+        for example in module.EXAMPLES:
+            words = shlex.split(example)[1:]
+            build_parser(command).parse_args(module.split_words(words)[0] if command == "mlx-vlm" else words)
+            if command != "tiny" and not {"path/to/checkpoint", "shot.png"} & set(words):
+                assert main(words) == 0, example
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,10 +19,13 @@ from PIL import Image
 
 from mlx_saccade import scenes
 from mlx_saccade.errors import InputError
+from mlx_saccade.evals.packaged_range import in_range, plan_of, smallest_in_range
 from mlx_saccade.evals.screenspot import Job, finished_screens
+from mlx_saccade.grounding import center_inside
 
 PROGRAM = [sys.executable, "-m", "mlx_saccade", "scenes"]
 SIZE = (320, 240)
+SMALLEST = smallest_in_range(SIZE)
 
 
 def write(out: Path, *words: str) -> dict[str, Any]:
@@ -43,7 +47,7 @@ def test_annotations_are_screenspot_pros(tmp_path: Path) -> None:
     assert written["targets"] == len(entries)
     assert written["screens"] == written["drawn"] == 2
     assert len({entry["id"] for entry in entries}) == len(entries)
-    drawn = [(seed, element) for seed in (5, 6) for element in scenes.generate(seed, SIZE).elements]
+    drawn = [(seed, element) for seed in (5, 6) for element in scenes.generate(seed, SIZE, smallest=SMALLEST).elements]
     for entry, (seed, element) in zip(entries, drawn, strict=True):
         assert entry["img_filename"] == f"scene-{seed:06d}.png"
         assert entry["img_size"] == [320, 240]
@@ -53,12 +57,12 @@ def test_annotations_are_screenspot_pros(tmp_path: Path) -> None:
         assert entry["ui_type"] in ("icon", "text")
         assert {entry["application"], entry["platform"], entry["group"]} >= {"saccade-scenes", element.kind}
     with Image.open(tmp_path / "scene-000006.png") as image:
-        assert (np.asarray(image) == scenes.generate(6, SIZE).image).all()
+        assert (np.asarray(image) == scenes.generate(6, SIZE, smallest=SMALLEST).image).all()
     assert sorted(contents(tmp_path)) == ["annotations.json", "scene-000005.png", "scene-000006.png"]
 
 
 def test_ambiguous_descriptions_come_with_both_boxes(tmp_path: Path) -> None:
-    written = write(tmp_path, "--n", "1", "--ambiguous")
+    written = write(tmp_path, "--n", "1", "--ambiguous", "--smallest", "1%")
     entries = json.loads((tmp_path / "ambiguous.json").read_text())
     pairs = scenes.generate(0, SIZE, ambiguous=True).ambiguous
     assert written["pairs"] == len(entries) == len(pairs) > 0
@@ -71,7 +75,7 @@ def test_ambiguous_descriptions_come_with_both_boxes(tmp_path: Path) -> None:
 def test_scale_is_in_pixels_annotations_and_what_is_kept(tmp_path: Path) -> None:
     write(tmp_path, "--n", "2", "--scale", "2")
     before = contents(tmp_path)
-    scene = scenes.generate(1, SIZE, scale=2)
+    scene = scenes.generate(1, SIZE, smallest=SMALLEST, scale=2)
     with Image.open(tmp_path / "scene-000001.png") as image:
         assert (np.asarray(image) == scene.image).all()
     entries = json.loads((tmp_path / "annotations.json").read_text())
@@ -86,9 +90,9 @@ def test_scale_is_in_pixels_annotations_and_what_is_kept(tmp_path: Path) -> None
 def test_lists_of_another_scale_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path, "--n", "1")
     (tmp_path / "scene-000000.png").unlink()
-    assert finished_screens(Job(tmp_path, SIZE, False), range(1)) == set()
+    assert finished_screens(Job(tmp_path, SIZE, False, 1, SMALLEST), range(1)) == set()
     with pytest.raises(InputError, match=r"got annotations\.json of others"):
-        finished_screens(Job(tmp_path, SIZE, False, 2), range(1))
+        finished_screens(Job(tmp_path, SIZE, False, 2, SMALLEST), range(1))
 
 
 def test_processes_write_what_one_writes(tmp_path: Path) -> None:
@@ -146,22 +150,22 @@ def test_someone_elses_annotations_are_left_alone(text: str, tmp_path: Path) -> 
     theirs = tmp_path / "annotations.json"
     theirs.write_text(text)
     with pytest.raises(InputError, match=r"got annotations\.json of others\. Name an empty folder"):
-        finished_screens(Job(tmp_path, SIZE, False), range(3))
+        finished_screens(Job(tmp_path, SIZE, False, 1, SMALLEST), range(3))
     assert theirs.read_text() == text
 
 
 def test_someone_elses_screen_is_left_alone_and_other_names_do_not_matter(tmp_path: Path) -> None:
-    job = Job(tmp_path, SIZE, False)
+    job = Job(tmp_path, SIZE, False, 1, SMALLEST)
     for name in ("scene-mine.png", "scene-1.png", "scene-0000001.png", "notes.json"):
         (tmp_path / name).write_bytes(b"mine")
     assert finished_screens(job, range(3)) == set()
-    Image.fromarray(scenes.generate(1, SIZE).image).save(job.path(1))
+    Image.fromarray(scenes.generate(1, SIZE, smallest=SMALLEST).image).save(job.path(1))
     with pytest.raises(InputError, match=r"got scene-000001\.png of others"):
         finished_screens(job, range(3))
 
 
 def test_another_versions_screens_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = Job(tmp_path, SIZE, False)
+    job = Job(tmp_path, SIZE, False, 1, SMALLEST)
     job.draw(1)
     assert finished_screens(job, range(2)) == {1}
     monkeypatch.setattr(scenes, "VERSION", scenes.VERSION + 1)
@@ -180,7 +184,7 @@ def test_ctrl_c_to_all_processes_leaves_whole_files_alone(tmp_path: Path) -> Non
     assert process.returncode == 130, err
     assert err == "mlx-saccade: interrupted\n"
     written = sorted(tmp_path.iterdir())
-    job = Job(tmp_path, SIZE, False)
+    job = Job(tmp_path, SIZE, False, 1, SMALLEST)
     assert len(written) >= 8
     assert all(path.suffix == ".png" and job.check(int(path.stem[-6:])) == (True, True) for path in written)
     time.sleep(0.2)
@@ -205,6 +209,11 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         ("--seed", "-1"),
         ("--size", "55x400"),
         ("--scale", "3"),
+        ("--size", "321x240", "--scale", "2"),
+        ("--smallest", "3"),
+        ("--smallest", "271"),
+        ("--smallest", "30%"),
+        ("--smallest", "few"),
     ],
 )
 def test_mistakes_are_one_line_and_make_nothing(words: tuple[str, ...], tmp_path: Path) -> None:
@@ -212,7 +221,8 @@ def test_mistakes_are_one_line_and_make_nothing(words: tuple[str, ...], tmp_path
     command = [*PROGRAM, "--out", str(out), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("mlx-saccade: ") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("mlx-saccade") and done.stderr.count("\n") == 1
+    assert words[0] in done.stderr
     assert words[1].split("x")[0] in done.stderr
     assert not out.exists()
 
@@ -226,3 +236,58 @@ def test_what_is_no_folder_is_one_line(tmp_path: Path) -> None:
     assert_mistake(
         run_command("scenes", "--out", "afile", "--n", "1", cwd=tmp_path), "--out afile: expected a folder; got a file"
     )
+
+
+def test_default_elements_are_all_in_the_packaged_checkpoints_range(tmp_path: Path) -> None:
+    done = run_command("scenes", "--out", str(tmp_path), "--n", "2", "--json")
+    written, plan = json.loads(done.stdout), plan_of((1920, 1080))
+    entries = json.loads((tmp_path / "annotations.json").read_text())
+    assert written["in_range"] == written["targets"] == len(entries) > 30
+    assert all(entry["in_range"] for entry in entries)
+    sides = [side for entry in entries for side in _model_sides(entry["bbox"], plan.scale)]
+    assert 28 <= min(sides) < 35
+
+
+def _model_sides(box: list[int], scale: tuple[float, float]) -> tuple[float, float]:
+    return (box[2] - box[0]) / scale[0], (box[3] - box[1]) / scale[1]
+
+
+def test_smaller_elements_are_marked_and_one_percent_is_the_generators_own(tmp_path: Path) -> None:
+    written = write(tmp_path, "--n", "1", "--size", "1920x1080", "--smallest", "1%")
+    entries = json.loads((tmp_path / "annotations.json").read_text())
+    elements = scenes.generate(0, (1920, 1080)).elements
+    assert [tuple(entry["bbox"]) for entry in entries] == [element.box for element in elements]
+    assert [entry["in_range"] for entry in entries] == [
+        min(_model_sides(entry["bbox"], plan_of((1920, 1080)).scale)) >= 28 for entry in entries
+    ]
+    assert 0 < written["in_range"] < len(entries)
+    assert in_range(written["example"]["bbox"], plan_of((1920, 1080)))
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (640, 480), (1080, 1920), (8192, 112), (112, 112), (1000, 1000)])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_smallest_in_range_is_what_the_generator_takes(size: tuple[int, int], scale: int) -> None:
+    smallest = smallest_in_range(size, scale)
+    scenes.annotate(0, size, smallest=smallest, scale=scale)
+    if smallest < min(size) // 4 // scale * scale:
+        assert in_range((0, 0, smallest, smallest), plan_of(size))
+        assert not in_range((0, 0, smallest - scale, smallest - scale), plan_of(size))
+
+
+def test_the_range_is_that_of_the_packaged_checkpoint() -> None:
+    from mlx_saccade.checkpoint import hub
+    from mlx_saccade.evals import packaged_range
+
+    limits = json.loads((hub.find(None) / "preprocessor_config.json").read_text())
+    assert limits["max_pixels"] == packaged_range.BUDGET * 28**2
+
+
+def test_the_line_to_try_finds_its_target(tmp_path: Path) -> None:
+    printed = run_command("scenes", "--out", "screens", "--n", "1", cwd=tmp_path).stdout.splitlines()
+    assert printed[-2] == "try:"
+    words = shlex.split(printed[-1])
+    assert words[:2] == ["mlx-saccade", "locate"]
+    answer = json.loads(run_command(*words[1:], "--json", cwd=tmp_path).stdout)
+    boxes = json.loads((tmp_path / "screens" / "annotations.json").read_text())
+    known = next(entry["bbox"] for entry in boxes if entry["instruction"] == words[3])
+    assert center_inside(answer["answers"][0]["boxes"][0]["xyxy"], known)

@@ -30,6 +30,7 @@ RUNS = (
     "recommend --target 300x200 --image 640x480",
     "doctor",
     "mlx-vlm",
+    "mlx-vlm",
     "bench 640x480 --budgets 64,256",
     "scenes --n 1 --size 320x240 --out screens",
     "scenes --n 1 --size 320x240 --ambiguous --out screens",
@@ -91,9 +92,10 @@ def printed(words: str, columns: int, folder: Path) -> list[str]:
     screen = pyte.Screen(columns, len(lines) + 200)
     pyte.Stream(screen).feed(text)
     # A word that is about as long as the terminal is wide, such as a path, stays whole.
-    long = [line for line in lines if len(line) > columns]
+    # A command line to copy stays whole too: a terminal gives it back as one line.
+    long = [line for line in lines if len(line) > columns and not line.startswith("  mlx-saccade ")]
     assert [line for line in long if max(map(len, line.split())) < columns - 30] == []
-    if not long:
+    if max(map(len, lines)) <= columns:
         assert [line.rstrip() for line in screen.display[: len(lines)]] == lines
     return lines
 

@@ -151,6 +151,23 @@ def test_descriptions_in_python_examples_are_on_the_demo_screen(path: Path) -> N
     assert described <= {target["description"] for target in targets}
 
 
+@pytest.mark.parametrize("path", [README, ROOT / "docs" / "guides" / "quickstart.md"], ids=lambda path: path.name)
+def test_generated_screens_have_what_the_text_looks_for(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [shlex.split(line, comments=True) for line in commands(path)]
+    assert main([*next(words for words in lines if words[:2] == ["scenes", "--out"]), "--n", "1"]) == 0
+    known = json.loads((tmp_path / "screens" / "annotations.json").read_text())
+    questions = [words for words in lines if words[0] == "locate" and words[1].startswith("screens/")]
+    assert questions
+    for words in questions:
+        capsys.readouterr()
+        assert main([*words, "--json"]) == 0
+        box = json.loads(capsys.readouterr().out)["answers"][0]["boxes"][0]["xyxy"]
+        assert saccade.grounding.center_inside(box, next(e["bbox"] for e in known if e["instruction"] == words[2]))
+
+
 def test_number_of_mistakes_is_that_of_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(README.parent / "tests" / "mutations"))
     from mutants import MUTANTS

@@ -17,26 +17,35 @@ from typing import Any, NoReturn
 from mlx_saccade.cli import answers_json, images, output
 from mlx_saccade.errors import InputError
 
-__all__ = ["COMMANDS", "UsageError", "build_parser", "main"]
+__all__ = ["COMMANDS", "GROUPS", "UsageError", "build_parser", "main", "spelled", "usage_words"]
 
-COMMANDS = {
-    "demo": "find six elements on the packaged 4K screenshot",
-    "plan": "show resized size, tokens and windows of an image without loading a model",
-    "locate": "find described elements on an image, as boxes in its own pixels",
-    "ask": "ask a question about images",
-    "chat": "chat about an image in the terminal",
-    "convert": "quantize a checkpoint for mlx-saccade and mlx-vlm",
-    "mlx-vlm": "run a command of mlx-vlm with our image preparation",
-    "runtimes": "compare the default budgets of known runtimes on one image",
-    "recommend": "recommend a budget for a target of known size",
-    "sizes": "show which image sizes fill whole attention windows",
-    "scenes": "write generated screens and their known boxes",
-    "sweep": "measure accuracy and latency by budget on generated screens",
-    "tiny": "measure the packaged checkpoint on held-out generated screens",
-    "dashboard": "draw the results of a sweep as one HTML page",
-    "bench": "time image preprocessing on this machine, compared with Pillow",
-    "doctor": "print versions, device and kernels for a bug report",
+GROUPS = {
+    "start here": {
+        "demo": "find six elements on the packaged 4K screenshot",
+        "doctor": "print versions, device and kernels for a bug report",
+    },
+    "ask a model": {
+        "locate": "find described elements on an image, as boxes in its own pixels",
+        "ask": "ask a question about images",
+        "chat": "chat about an image in the terminal",
+        "convert": "quantize a checkpoint for mlx-saccade and mlx-vlm",
+        "mlx-vlm": "run a command of mlx-vlm with our image preparation",
+    },
+    "choose a size and a budget": {
+        "plan": "show resized size, tokens and windows of an image, without a model",
+        "runtimes": "compare the default budgets of known runtimes on one image",
+        "recommend": "recommend a budget for a target of known size",
+        "sizes": "show which image sizes fill whole attention windows",
+    },
+    "measure": {
+        "scenes": "write generated screens and their known boxes",
+        "sweep": "measure accuracy and latency by budget on generated screens",
+        "dashboard": "draw the results of a sweep as one HTML page",
+        "tiny": "measure the packaged checkpoint on held-out generated screens",
+        "bench": "time image preprocessing on this machine, compared with Pillow",
+    },
 }
+COMMANDS = {name: summary for commands in GROUPS.values() for name, summary in commands.items()}
 
 INTERRUPTED = 130
 # Errors of the operating system that a new path alone does not cure.
@@ -55,6 +64,12 @@ class Parser(argparse.ArgumentParser):
     """
 
     _mixing = False
+    after = ""
+    """What the help ends with, as it is."""
+
+    def format_help(self) -> str:
+        """Return the help, with the text of `after` at its end."""
+        return super().format_help() + (f"\n{self.after}\n" if self.after else "")
 
     def parse_known_args(self, args: Any = (), namespace: Any = None) -> Any:
         """Parse a command's options first and then its other words; with a "--", parse as argparse does."""
@@ -79,16 +94,25 @@ class Parser(argparse.ArgumentParser):
 def build_parser(command: str | None) -> Parser:
     """Return the parser of the command line, with the arguments of one command only."""
     parser = Parser(
-        prog="mlx-saccade", description="The right visual tokens, in the right place, for Qwen-VL models on MLX."
+        prog="mlx-saccade",
+        usage="mlx-saccade COMMAND [options]",
+        description="The right visual tokens, in the right place, for Qwen-VL models on MLX.",
     )
+    parser.after = _list_of_commands()
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    # Without help of its own, COMMAND is not listed: `after` has the commands in groups.
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", parser_class=Parser, prog="mlx-saccade", help=argparse.SUPPRESS
+    )
     for name, summary in COMMANDS.items():
-        subparser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        subparser = commands.add_parser(name, add_help=False, description=summary[0].upper() + summary[1:] + ".")
         if name == command:
             module = _module(name)
             module.add_arguments(subparser)
             _add_output_arguments(subparser, lines=getattr(module, "JSON_LINES", False))
+            subparser.add_argument("-h", "--help", action="help", help="print this help and exit")
+            subparser.usage = f"mlx-saccade {name} {usage_words(subparser)}[options]"
+            subparser.after = "\n".join(["examples:", *(f"  {line}" for line in module.EXAMPLES)])
     return parser
 
 
@@ -99,6 +123,32 @@ def _add_output_arguments(parser: Parser, *, lines: bool) -> None:
     if lines:
         forms.add_argument("--jsonl", action="store_true", help="print each answer as a line of JSON (default no)")
     parser.add_argument("--quiet", action="store_true", help="print no notes and no progress (default no)")
+
+
+def _list_of_commands() -> str:
+    width = max(map(len, COMMANDS))
+    lines = []
+    for title, commands in GROUPS.items():
+        lines += [f"{title}:", *(f"  {name:<{width}}  {summary}" for name, summary in commands.items()), ""]
+    return "\n".join([*lines, "`mlx-saccade COMMAND --help` explains a command and has examples of it."])
+
+
+def usage_words(parser: argparse.ArgumentParser) -> str:
+    """Return what every call of a command has to have, as a user writes it, with a space after each."""
+    required = [action for action in parser._actions if action.required or not action.option_strings]
+    return "".join(f"{spelled(action)} " for action in sorted(required, key=lambda action: bool(action.option_strings)))
+
+
+def spelled(action: argparse.Action) -> str:
+    """Return an argument as a user writes it."""
+    placeholder = action.metavar or action.dest.upper()
+    if action.metavar is None and action.choices:
+        placeholder = "{" + ",".join(map(str, action.choices)) + "}"
+    if not action.option_strings:
+        repeats = {"*": f"[{placeholder} ...]", "+": f"{placeholder} ...", "?": f"[{placeholder}]"}
+        return repeats.get(str(action.nargs), str(placeholder))
+    names = ", ".join(action.option_strings)
+    return names if action.nargs == 0 else f"{names} {placeholder}"
 
 
 def _module(command: str) -> ModuleType:

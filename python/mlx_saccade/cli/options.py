@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import families, validation
 from mlx_saccade.cli import images, output
-from mlx_saccade.errors import InputError
+from mlx_saccade.errors import InputError, brief
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,7 @@ __all__ = [
     "add_image_or_size",
     "add_memory_argument",
     "add_min_tokens_argument",
+    "add_model_argument",
     "add_model_arguments",
     "add_out_argument",
     "add_policy_arguments",
@@ -50,6 +52,7 @@ __all__ = [
     "images_of",
     "load_engine",
     "parse_budgets",
+    "parse_screen_size",
     "parse_size",
     "policy_options",
     "print_cost",
@@ -59,8 +62,11 @@ __all__ = [
     "screen_text",
 ]
 
-# Digits are bounded, so that no number is slow to read.
-_SIZE = re.compile(r"(\d{1,9})x(\d{1,9})")
+# 3840x2160, 3840X2160 or 3840×2160; digits are bounded, so that no number is slow to read.
+_SIZE = re.compile(r"([0-9]{1,9})[xX\N{MULTIPLICATION SIGN}]([0-9]{1,9})")
+# What can only be meant as a size, of whatever numbers and with whatever sign between them.
+_ALMOST_SIZE = re.compile(r"[0-9]+([*xX\N{MULTIPLICATION SIGN}, ]+[0-9]+)?")
+_MODEL_HELP = "checkpoint folder or hub id (default the packaged one)"
 _MAX_BUDGET = 10**12  # far above the tokens of any image
 _TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model for a real one"
 
@@ -102,9 +108,19 @@ def add_family_argument(parser: Arguments, *, default: str | None = "qwen2.5-vl"
 
 
 def image_or_size(word: str) -> str | tuple[int, int]:
-    """Return (width, height) of a word such as 3840x2160, and any other word as it is: the path of an image."""
+    """Return (width, height) of a word such as 3840x2160, and any other word as it is: the path of an image.
+
+    Raises:
+        InputError: the word looks like a size, but is none and no file.
+    """
     match = _SIZE.fullmatch(word)
-    return (int(match[1]), int(match[2])) if match else word
+    if match is not None:
+        return int(match[1]), int(match[2])
+    if _ALMOST_SIZE.fullmatch(word) and not os.path.lexists(word[:255]):
+        raise InputError(
+            f"{brief(word)}: expected an image file, or a size such as 3840x2160 of at most 9 digits a side"
+        )
+    return word
 
 
 def image_or_size_of(options: argparse.Namespace) -> Any:
@@ -133,6 +149,27 @@ def parse_size(option: str, word: str) -> tuple[int, int]:
     if match is None:
         raise InputError(f"{option}: expected WIDTHxHEIGHT; got {word}. Write a size such as 3840x2160")
     return int(match[1]), int(match[2])
+
+
+def parse_screen_size(option: str, word: str, *, scale: int = 1) -> tuple[int, int]:
+    """Return (width, height) of a word such as 3840x2160, for a generated screen.
+
+    Args:
+        option: name of the option, for the message.
+        word: the option's value.
+        scale: pixels per point; default 1.
+
+    Raises:
+        InputError: the word is not a size, or no screen of that size can be generated.
+    """
+    from mlx_saccade.scenes.generator import SIDES
+
+    size, low, high = parse_size(option, word), SIDES[0] * scale, SIDES[1]
+    if not all(low <= side <= high for side in size):
+        raise InputError(f"{option}: expected sides from {low} to {high} pixels; got {word}. Give another size")
+    if any(side % scale for side in size):
+        raise InputError(f"{option}: expected even sides at --scale {scale}; got {word}. Give another size")
+    return size
 
 
 def image_options(options: argparse.Namespace) -> ImageOptions:
@@ -238,13 +275,11 @@ def parse_budgets(text: str) -> tuple[int, ...]:
 # Generated screens and files.
 
 
-def add_screen_arguments(parser: Arguments, *, screens: int) -> None:
-    """Add the options of generated screens; `screens` is the default number."""
+def add_screen_arguments(parser: Arguments, *, screens: int, size: str) -> None:
+    """Add the options of generated screens; `screens` is the default number, `size` the default size."""
     parser.add_argument("--n", type=int, default=screens, metavar="N", help=f"number of screens (default {screens})")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the first screen (default 0)")
-    parser.add_argument(
-        "--size", default="3840x2160", metavar="WIDTHxHEIGHT", help="size of the screens (default 3840x2160)"
-    )
+    parser.add_argument("--size", default=size, metavar="WIDTHxHEIGHT", help=f"size of the screens (default {size})")
 
 
 def add_out_argument(parser: Arguments, content: str, *, default: str) -> None:
@@ -260,11 +295,14 @@ def add_revision_argument(parser: Arguments) -> None:
     parser.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a hub id (default main)")
 
 
-def add_checkpoint_arguments(
-    parser: Arguments, text: str = "checkpoint folder or hub id (default the packaged one)"
-) -> None:
+def add_model_argument(parser: Arguments, text: str = _MODEL_HELP) -> None:
     """Add the checkpoint; `text` is the help on it."""
     parser.add_argument("--model", metavar="PATH|ID", help=text)
+
+
+def add_checkpoint_arguments(parser: Arguments, text: str = _MODEL_HELP) -> None:
+    """Add the checkpoint and its revision; `text` is the help on it."""
+    add_model_argument(parser, text)
     add_revision_argument(parser)
 
 
@@ -287,16 +325,17 @@ def add_cache_arguments(parser: Arguments) -> None:
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of every command that asks a model; `load_engine` reads them."""
+    """Add the options of every command that asks a model, the usual ones first; `load_engine` reads them."""
+    add_model_argument(parser)
+    add_budget_argument(parser)
     parser.add_argument(
         "--verbose", action="store_true", help="print image sizes, cost and ignored config keys on standard error"
     )
     model = parser.add_argument_group("model and memory")
-    add_checkpoint_arguments(model)
+    add_revision_argument(model)
     add_memory_argument(model)
     add_cache_arguments(model)
     group = parser.add_argument_group("images")
-    add_budget_argument(group)
     group.add_argument("--fit", action="store_true", help="shrink images until the prompt fits the model's context")
     group.add_argument("--page", default="1", metavar="N|all", help="page of a TIFF or PDF, or all pages (default 1)")
     add_image_arguments(group)

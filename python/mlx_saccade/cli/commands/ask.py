@@ -21,8 +21,12 @@ from mlx_saccade.cli.options import (
 from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError
 
-__all__ = ["JSON_LINES", "add_arguments", "run"]
+__all__ = ["EXAMPLES", "JSON_LINES", "add_arguments", "run"]
 
+EXAMPLES = (
+    'mlx-saccade ask screens/scene-000000.png "what is at (300, 200)?"',
+    'mlx-saccade ask shot.png "Which tab is open?" --model path/to/checkpoint',
+)
 JSON_LINES = True
 
 
@@ -32,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images", nargs="*", metavar="IMAGE", help="image files, data URIs, - for standard input (default none)"
     )
     parser.add_argument("text", metavar="TEXT", help="the question")
+    add_model_arguments(parser)
     add_system_argument(parser)
     images.add_capture_arguments(parser.add_argument_group("place of one image on the screen"))
-    add_model_arguments(parser)
     add_answer_arguments(parser, max_tokens=512)
 
 

@@ -13,6 +13,7 @@ from mlx_saccade.cli.options import (
     add_image_or_size,
     image_or_size,
     parse_budgets,
+    parse_screen_size,
 )
 from mlx_saccade.errors import InputError
 
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
 
     from mlx_saccade.bench import Comparison
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    "mlx-saccade bench",
+    "mlx-saccade bench 1920x1080 --budgets 256,1280",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade bench`."""
+    parser.epilog = "Exit code 1: the bytes of the two sides differ."
     add_image_or_size(parser, default="3840x2160")
     add_budgets_argument(parser, default="256,1280,4096,16384")
     add_image_arguments(parser)
@@ -65,7 +72,7 @@ def _pixels(options: argparse.Namespace) -> NDArray[np.uint8]:
         ).pixels
     if options.color is not None:
         raise InputError(f"--color {options.color}: expected an image file; got the size {options.image}. Leave it out")
-    return scenes.generate(0, size).image
+    return scenes.generate(0, parse_screen_size("IMAGE|WIDTHxHEIGHT", options.image)).image
 
 
 def _print_table(results: list[Comparison]) -> None:

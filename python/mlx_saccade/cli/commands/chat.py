@@ -27,8 +27,9 @@ from mlx_saccade.errors import InputError
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer, Engine
 
-__all__ = ["JSON_LINES", "add_arguments", "run"]
+__all__ = ["EXAMPLES", "JSON_LINES", "add_arguments", "run"]
 
+EXAMPLES = ("mlx-saccade chat shot.png --model path/to/checkpoint",)
 JSON_LINES = True
 
 HINT = "ask about the images; /help lists the commands, Ctrl-C stops an answer"
@@ -44,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images", nargs="*", metavar="IMAGE", help="image files or data URIs of the first message (default none)"
     )
-    add_system_argument(parser)
     add_model_arguments(parser)
+    add_system_argument(parser)
     add_answer_arguments(parser, max_tokens=512)
 
 

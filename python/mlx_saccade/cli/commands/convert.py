@@ -11,7 +11,9 @@ from mlx_saccade.cli.options import add_revision_argument
 if TYPE_CHECKING:
     from mlx_saccade.models.convert import Conversion
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = ("mlx-saccade convert path/to/checkpoint checkpoint-4bit --bits 4",)
 
 _BITS = ("3", "4", "5", "6", "8")
 

@@ -9,7 +9,9 @@ from mlx_saccade.cli import output
 from mlx_saccade.cli.options import add_out_argument
 from mlx_saccade.errors import InputError
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = ("mlx-saccade dashboard saccade-sweep.jsonl",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,12 @@ from mlx_saccade.grounding import center_inside
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer, Engine
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    "mlx-saccade demo",
+    "mlx-saccade demo --out found.png",
+)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,12 @@ from mlx_saccade import _core
 from mlx_saccade.cli import output
 from mlx_saccade.errors import InputError
 
-__all__ = ["Finding", "add_arguments", "examine", "run"]
+__all__ = ["EXAMPLES", "Finding", "add_arguments", "examine", "run"]
+
+EXAMPLES = (
+    "mlx-saccade doctor",
+    "mlx-saccade doctor --json",
+)
 
 PACKAGES = ("mlx", "numpy", "pillow", "tokenizers", "jinja2", "huggingface-hub", "mlx-vlm", "transformers")
 # Each of these wheels has its own copy of the same libmlx file; the one installed last wins.
@@ -41,6 +46,7 @@ class Finding:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add no arguments: `mlx-saccade doctor` has none of its own."""
+    parser.epilog = "Exit code 1: something has to be fixed; the line says what to do."
 
 
 def version_of(package: str) -> str | None:

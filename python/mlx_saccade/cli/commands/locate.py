@@ -31,8 +31,12 @@ if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
     from mlx_saccade.media import LazyImage
 
-__all__ = ["JSON_LINES", "add_arguments", "run"]
+__all__ = ["EXAMPLES", "JSON_LINES", "add_arguments", "run"]
 
+EXAMPLES = (
+    'mlx-saccade locate screens/scene-000000.png "the blue triangle icon"',
+    'mlx-saccade locate shot.png "the Save button" --model path/to/checkpoint',
+)
 JSON_LINES = True
 
 
@@ -42,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "descriptions", nargs="+", metavar="DESCRIPTION", help='what to find, such as "the red round button"'
     )
+    add_model_arguments(parser)
+    add_policy_arguments(parser)
     parser.add_argument("--point", action="store_true", help="print the one place to click")
     parser.add_argument("--save", metavar="FILE", help="write a copy of the image with the boxes drawn")
     parser.add_argument(
@@ -53,9 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail", action="store_true", help="exit with code 1 if a description is not found (default no)"
     )
-    add_policy_arguments(parser)
     images.add_capture_arguments(parser.add_argument_group("place on the screen"))
-    add_model_arguments(parser)
     add_answer_arguments(parser, max_tokens=256)
 
 

@@ -13,7 +13,12 @@ from typing import TextIO
 from mlx_saccade.cli import output
 from mlx_saccade.errors import InputError
 
-__all__ = ["HOOKED", "add_arguments", "run", "split_words"]
+__all__ = ["EXAMPLES", "HOOKED", "add_arguments", "run", "split_words"]
+
+EXAMPLES = (
+    "mlx-saccade mlx-vlm",
+    "mlx-saccade mlx-vlm server --model path/to/checkpoint --budget 1280",
+)
 
 HOOKED = ("generate", "chat", "chat_ui", "server")
 """mlx-vlm's commands that show images to a model; the others run as they are."""

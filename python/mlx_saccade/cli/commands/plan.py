@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from mlx_saccade.cli import output
 from mlx_saccade.cli.options import (
     add_budget_argument,
-    add_checkpoint_arguments,
     add_family_argument,
     add_image_arguments,
     add_image_or_size,
     add_min_tokens_argument,
+    add_model_argument,
+    add_revision_argument,
     image_or_size,
     image_or_size_of,
 )
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
     from mlx_saccade.media.color import Color
     from mlx_saccade.models import Model
 
-__all__ = ["add_arguments", "describe", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "describe", "run"]
+
+EXAMPLES = (
+    "mlx-saccade plan 3840x2160",
+    "mlx-saccade plan screens/scene-000000.png --budget 256 --picture plan.png",
+)
 
 # The question of a memory prediction: tokens of its text and of its answer.
 _TEXT_TOKENS, _ANSWER_TOKENS = 64, 512
@@ -35,15 +41,17 @@ _TEXT_TOKENS, _ANSWER_TOKENS = 64, 512
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade plan`."""
     add_image_or_size(parser)
-    add_family_argument(parser, default=None)
-    add_checkpoint_arguments(parser, "checkpoint to plan and predict memory for (default none)")
     add_budget_argument(parser)
-    add_min_tokens_argument(parser)
+    add_model_argument(parser, "checkpoint to plan and predict memory for (default none)")
+    add_family_argument(parser, default=None)
     parser.add_argument("--picture", metavar="FILE", help="draw the resized image with its tokens and windows")
-    parser.add_argument(
+    add_min_tokens_argument(parser)
+    more = parser.add_argument_group("images and checkpoint")
+    add_revision_argument(more)
+    more.add_argument(
         "--reduced-jpeg", action="store_true", help="decode JPEGs at reduced size: faster, not bit for bit"
     )
-    add_image_arguments(parser)
+    add_image_arguments(more)
     parser.set_defaults(color=None)  # tells whether --color was given
 
 

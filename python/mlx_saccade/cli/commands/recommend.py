@@ -11,21 +11,21 @@ from mlx_saccade.cli.options import add_family_argument, add_url_argument, image
 from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess import recommend
 
-__all__ = ["add_arguments", "describe", "parse_target", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "describe", "parse_target", "run"]
+
+EXAMPLES = ("mlx-saccade recommend --target 32x32 --image 3840x2160",)
 
 NUMBER = r"(\d+(?:\.\d+)?)"
-TARGET = re.compile(f"{NUMBER}x{NUMBER}|{','.join([NUMBER] * 4)}")
+TARGET = re.compile(f"{NUMBER}[xX\N{MULTIPLICATION SIGN}]{NUMBER}|{','.join([NUMBER] * 4)}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade recommend`."""
     parser.add_argument(
-        "--target", required=True, metavar="WIDTHxHEIGHT|X1,Y1,X2,Y2",
-        help="size of the target in source pixels, or its box",
+        "--target", required=True, metavar="SIZE|BOX",
+        help="target in source pixels: size such as 32x32, or box X1,Y1,X2,Y2",
     )  # fmt: skip
-    parser.add_argument(
-        "--image", required=True, metavar="IMAGE|WIDTHxHEIGHT", help="image file, or size such as 3840x2160"
-    )
+    parser.add_argument("--image", required=True, metavar="IMAGE|SIZE", help="image file, or size such as 3840x2160")
     add_family_argument(parser)
     add_url_argument(parser)
 

@@ -10,7 +10,12 @@ from mlx_saccade.cli import output
 from mlx_saccade.cli.options import add_family_argument, add_image_or_size, add_url_argument, image_or_size_of
 from mlx_saccade.preprocess import plan, runtimes
 
-__all__ = ["add_arguments", "run", "settings"]
+__all__ = ["EXAMPLES", "add_arguments", "run", "settings"]
+
+EXAMPLES = (
+    "mlx-saccade runtimes 3840x2160",
+    "mlx-saccade runtimes screens/scene-000000.png --family qwen3-vl",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

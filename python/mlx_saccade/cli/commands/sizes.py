@@ -13,7 +13,9 @@ from mlx_saccade.families import Family
 from mlx_saccade.preprocess import sizes
 from mlx_saccade.preprocess.sizes import SizeReport
 
-__all__ = ["add_arguments", "describe", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "describe", "run"]
+
+EXAMPLES = ("mlx-saccade sizes 1280x720 1344x672",)
 
 _WHY = (
     "choose the size of crops and captures by it: scale 1 keeps all detail and spends no token on enlargement, and in "

@@ -9,15 +9,21 @@ from typing import Any
 from mlx_saccade.cli import output, progress
 from mlx_saccade.cli.options import (
     add_budgets_argument,
-    add_checkpoint_arguments,
     add_memory_argument,
+    add_model_argument,
     add_out_argument,
+    add_revision_argument,
     add_screen_arguments,
     parse_budgets,
-    parse_size,
+    parse_screen_size,
 )
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = (
+    "mlx-saccade sweep --n 2 --budgets 64,256",
+    "mlx-saccade sweep --model path/to/checkpoint --budgets 256,1280 --out 3b.jsonl",
+)
 
 _LEGEND = (
     "target: share of the frame; large over 5 %, medium 1 to 5 %, small 0.1 to 1 %, tiny below",
@@ -29,13 +35,14 @@ _LEGEND = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade sweep`."""
-    add_out_argument(parser, "run log, from which a stopped sweep resumes", default="saccade-sweep.jsonl")
-    add_screen_arguments(parser, screens=10)
+    add_model_argument(parser)
     add_budgets_argument(parser, default="64,144,256")
+    add_screen_arguments(parser, screens=10, size="3840x2160")
     parser.add_argument(
         "--targets", type=int, default=8, metavar="N", help="elements to ask for on each screen (default 8)"
     )
-    add_checkpoint_arguments(parser)
+    add_out_argument(parser, "run log, from which a stopped sweep resumes", default="saccade-sweep.jsonl")
+    add_revision_argument(parser)
     add_memory_argument(parser)
 
 
@@ -46,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
     setup = evals.Setup(
         model=options.model or "packaged",
-        size=parse_size("--size", options.size),
+        size=parse_screen_size("--size", options.size),
         seeds=tuple(range(options.seed, options.seed + options.n)),
         budgets=parse_budgets(options.budgets),
         targets=options.targets,

@@ -15,7 +15,9 @@ from mlx_saccade.evals.processes import cores
 if TYPE_CHECKING:
     from mlx_saccade.evals.tiny.workers import Ask
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
+
+EXAMPLES = ("mlx-saccade tiny evaluate --screens 100 --processes 2",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

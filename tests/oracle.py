@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mlx_saccade as saccade
 from mlx_saccade.engine import Answer, FrameInfo
-from mlx_saccade.grounding import Box
+from mlx_saccade.grounding import Box, Point
 
 Edges = tuple[float, float, float, float]
 TIMINGS = {"vision": 0.5, "answer": 0.25}
@@ -32,6 +32,8 @@ class Oracle:
         labels: the name that is written for each description; default the description.
         distractors: boxes given, with their own labels, where nothing of a description is seen.
         cuts: share of a box that has to be in the crop for it to be seen.
+        confidence: of every answer.
+        points: True writes the centers of boxes.
         views: every look, in order.
     """
 
@@ -41,6 +43,8 @@ class Oracle:
     labels: Mapping[str, str] = field(default_factory=dict)
     distractors: Sequence[tuple[Edges, str]] = ()
     cuts: float = 0.3
+    confidence: float | None = None
+    points: bool = False
     views: list[tuple[tuple[int, int, int, int], str]] = field(default_factory=list)
     rounds: int = 0
 
@@ -62,7 +66,10 @@ class Oracle:
             seen = [Box(part, label) for box, label in self.distractors if (part := self._seen(box, crop, plan))]
         usage = {"prompt": plan.tokens + 20, "image": plan.tokens, "video": 0, "answer": 9}
         text = f"{seen[0].xyxy}" if seen else "[]"
-        return Answer(tuple(seen[:1]), text, (FrameInfo.of(plan),), usage, dict(TIMINGS), "stop")
+        answer = Answer(tuple(seen[:1]), text, (FrameInfo.of(plan),), usage, dict(TIMINGS), "stop")
+        if self.points:
+            answer = replace(answer, boxes=(), points=tuple(Point(box.center, box.label) for box in answer.boxes))
+        return replace(answer, confidence=self.confidence if seen else None)
 
     def _seen(self, box: Edges, crop: tuple[int, int, int, int], plan: saccade.Plan) -> Edges | None:
         part = max(box[0], crop[0]), max(box[1], crop[1]), min(box[2], crop[2]), min(box[3], crop[3])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from oracle import TIMINGS, Oracle, Screen
 
 from mlx_saccade import policies
-from mlx_saccade.policies import tiles
+from mlx_saccade.engine import Answer
 
 SIZES = [(3840, 2160), (5120, 2880), (1000, 8000), (3840, 1080), (1179, 2556)]
 
@@ -95,6 +94,86 @@ def test_search_sums_usage_and_timings_of_its_looks() -> None:
     assert [look["crop"] for look in plain["looks"]] == [list(look.crop) for look in answer.looks]
 
 
+@pytest.mark.parametrize("smallest", [6, 10, 14, 18])
+def test_search_with_an_oracle_blind_to_small_boxes_finds_what_a_tile_shows(smallest: int) -> None:
+    boxes = {f"target {number}": [box] for number, box in enumerate(places((3840, 2160), 44))}
+    answers = policies.search(Oracle(boxes, smallest=smallest), Screen((3840, 2160)), list(boxes), max_looks=20)
+    assert [answer.boxes[0].xyxy for answer in answers] == [box for (box,) in boxes.values()]
+
+
+def test_search_cannot_find_what_no_look_shows() -> None:
+    (answer,) = policies.search(Oracle({"it": [(900, 900, 910, 910)]}, smallest=20), Screen((3840, 2160)), ["it"])
+    assert not answer.found
+    assert len(answer.looks) == 1 + 9
+    assert answer.confidence is None
+
+
+def test_search_keeps_to_the_first_look_where_a_tile_shows_a_twin() -> None:
+    first, twin = (300, 300, 350, 350), (3000, 1500, 3080, 1580)
+    engine = Oracle({"the star": [first, twin]}, smallest=7)  # a small box, so a second look is taken
+    (answer,) = policies.search(engine, Screen((3840, 2160)), ["the star"])
+    assert answer.boxes[0].xyxy == first
+    assert [look.verdict for look in answer.looks] == ["small: 8 model pixels", "answer: confirms look 1"]
+
+
+def test_search_of_two_alike_answers_with_one_of_them() -> None:
+    twins = [(300, 300, 334, 334), (3000, 1500, 3034, 1534)]
+    (answer,) = policies.search(Oracle({"the star": twins}), Screen((3840, 2160)), ["the star"])
+    assert answer.boxes[0].xyxy in twins
+
+
+def test_search_takes_a_second_look_at_an_unsure_box() -> None:
+    box = (1000, 500, 1800, 900)
+    sure, unsure = (
+        policies.search(Oracle({"it": [box]}, confidence=confidence), Screen((3840, 2160)), ["it"])[0]
+        for confidence in (0.8, 0.79)
+    )
+    assert [look.verdict for look in sure.looks] == ["answer: sure"]
+    assert [look.verdict for look in unsure.looks] == ["unsure: confidence 0.79", "answer: confirms look 1"]
+    assert unsure.looks[1].crop == (600, 300, 2200, 1100)  # twice as long as the box
+    assert unsure.boxes[0].xyxy == box
+
+
+def test_search_drops_a_box_that_the_second_look_does_not_find() -> None:
+    ghost = (1000, 500, 1800, 900)
+
+    class Haunted(Oracle):
+        def _answer(self, frame: Screen, crop: tuple[int, int, int, int], words: str) -> Answer:
+            self.boxes = {"it": [ghost]} if crop == (0, 0, 3840, 2160) else {}
+            return super()._answer(frame, crop, words)
+
+    (answer,) = policies.search(Haunted({}, confidence=0.5), Screen((3840, 2160)), ["it"])
+    assert not answer.found
+    assert [look.verdict for look in answer.looks[:2]] == ["unsure: confidence 0.50", "no box; look 1 is dropped"]
+    assert "not believed" in answer.notes[-1]
+
+
+def test_search_never_believes_the_name_of_a_sibling() -> None:
+    sibling = ((1000, 500, 1800, 900), "the red star icon in the dock")
+    engine = Oracle({}, distractors=[sibling])
+    (answer,) = policies.search(engine, Screen((3840, 2160)), ["the red star icon in the toolbar"])
+    assert not answer.found
+    (flat,) = policies.flat(engine, Screen((3840, 2160)), ["the red star icon in the toolbar"])
+    assert flat.found
+
+
+@pytest.mark.parametrize("size", [(3840, 2160), (1000, 8000)])
+def test_search_with_an_oracle_that_points_returns_the_points(size: tuple[int, int]) -> None:
+    boxes = {f"target {number}": [box] for number, box in enumerate(places(size, 41))}
+    for answer, (box,) in zip(
+        policies.search(Oracle(boxes, points=True), Screen(size), list(boxes), max_looks=20),
+        boxes.values(),
+        strict=True,
+    ):
+        assert answer.click == ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+
+
+def test_search_of_an_image_at_its_own_scale_takes_no_tiles() -> None:
+    engine = Oracle({}, budget=1280)
+    policies.search(engine, Screen((1300, 700)), ["it"])
+    assert len(engine.views) == 1
+
+
 edges = st.integers(20, 6000)
 
 
@@ -130,18 +209,3 @@ def test_search_never_takes_more_looks_than_it_may(
         x1, y1, x2, y2 = answer.boxes[0].xyxy
         assert box[0] <= x1 < x2 <= box[2]
         assert box[1] <= y1 < y2 <= box[3]
-
-
-@given(st.tuples(edges, edges), st.integers(1, 40), st.integers(10_000, 2_000_000), st.floats(0, 0.5))
-def test_tiles_cover_the_image_and_overlap(size: tuple[int, int], most: int, pixels: int, overlap: float) -> None:
-    columns, rows = tiles.choose_grid(size, most, pixels, overlap)
-    assert columns * rows <= most
-    crops = tiles.cut(size, (columns, rows), overlap)
-    assert len(crops) == columns * rows
-    for axis, (side, count) in enumerate(zip(size, (columns, rows), strict=True)):
-        spans = sorted({(crop[axis], crop[axis + 2]) for crop in crops})
-        assert spans[0][0] == 0
-        assert spans[-1][1] == side
-        assert len(spans) <= count
-        for (_, end), (start, stop) in itertools.pairwise(spans):
-            assert end - start >= overlap * (stop - start) - 2

@@ -105,6 +105,8 @@ def test_locate_takes_a_function(loaded: saccade.Engine, screen: np.ndarray) -> 
     assert first.frames[0].source_size == (640, 360)
     with pytest.raises(InputError, match="policy: expected 1 answers; got 0"):
         loaded.locate(screen, "a", policy=lambda *_, **__: [])
+    with pytest.raises(InputError, match="policy: expected 1 answers; got 'x'"):
+        loaded.locate(screen, "a", policy=lambda *_, **__: "x")
 
 
 def test_look_gives_the_boxes_of_crops_in_pixels_of_the_image(loaded: saccade.Engine, screen: np.ndarray) -> None:
@@ -127,5 +129,21 @@ def test_look_encodes_each_crop_once_for_all_descriptions(loaded: saccade.Engine
     answers = loaded.look(frame, [(crop, words) for words in ("a", "b", "c") for crop in crops], budget=16)
     assert len(answers) == 9
     assert (loaded.counts - before).vision_calls == 3
+    assert loaded.look(frame, []) == []
     with pytest.raises(InputError, match="is empty or leaves"):
         loaded.look(frame, [((0, 0, 701, 400), "a")])
+
+
+@pytest.mark.parametrize(
+    "views",
+    [5, [5], [((0, 0, 5), "a")], [((0, 0, 5, 5.5), "a")], [((0, 0, 50, 50), 5)], [("abcd", "a")], [(None, "a")]],
+)
+def test_look_refuses_what_is_no_view(loaded: saccade.Engine, screen: np.ndarray, views: object) -> None:
+    with pytest.raises(InputError, match=r"^views: expected"):
+        loaded.look(screen, views)
+
+
+def test_look_takes_crops_as_lists_of_any_integers(loaded: saccade.Engine, screen: np.ndarray) -> None:
+    (one,) = loaded.look(screen, [([0, np.int64(0), 640, 360], "a")], budget=16)
+    (other,) = loaded.look(loaded.open(screen), [((0, 0, 640, 360), "a")], budget=16)
+    assert one.text == other.text

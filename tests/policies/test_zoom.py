@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import mlx_saccade as saccade
 from mlx_saccade import media, policies
 from mlx_saccade.engine import Answer, FrameInfo
 from mlx_saccade.errors import InputError
-from mlx_saccade.grounding import Box
+from mlx_saccade.grounding import Box, Point
 
 sides = st.integers(1, 6000)
 points = st.floats(-1e4, 1e4)
@@ -122,6 +123,16 @@ def test_zoom_sums_up_its_looks() -> None:
     assert answer.usage == {"prompt": 160, "image": 110, "video": 0, "answer": 18}
     assert answer.timings == {"vision": 1.0, "answer": 0.5}
     json.dumps(answer.as_dict())
+
+
+def test_zoom_zooms_to_a_point_too() -> None:
+    def point(x: float, y: float) -> Answer:
+        return replace(look(), points=(Point((x, y)),))
+
+    engine = Scripted(point(710, 310), point(711, 312))
+    (answer,) = policies.zoom(engine, media.open_image(np.zeros((400, 800, 3), np.uint8)), ["it"])
+    assert engine.views[1][0] == (400, 200, 800, 400)
+    assert answer.click == (711, 312)
 
 
 def test_zoom_of_one_look_is_flat() -> None:

@@ -320,8 +320,8 @@ class Engine(Closable):
         image's tokens where prompts are cached.
 
         Args:
-            frame: the whole image, as `open` returns it.
-            views: (crop, description) pairs, at least one.
+            frame: the whole image, as `open` returns it, or what `open` takes.
+            views: pairs of a crop (x1, y1, x2, y2) in whole pixels and a description.
             budget: of each crop.
             image_first: as `locate`.
             constrained: as `locate`.
@@ -332,11 +332,12 @@ class Engine(Closable):
             One answer for each view, in pixels of the whole image; answers that ran together share their seconds.
 
         Raises:
-            InputError: as `locate`, or a crop that is empty or leaves the image.
+            InputError: as `locate`, views that are no such pairs, or a crop that is empty or leaves the image.
         """
         settings, limits = sampling.read(options, _LOCATE_TOKENS, self.look), pixel_limits.read(budget, "budget")
+        frame, views = self.open(frame), policies.check_views(views)
         opener, whole = self.runner.opener(), (0, 0, *frame.source_size)
-        crops = {crop: frame if tuple(crop) == whole else frame.crop(crop) for crop, _ in views}
+        crops = {crop: frame if crop == whole else frame.crop(crop) for crop, _ in views}
         planned: dict[tuple[int, int, int, int], dict[int, PlannedRequest]] = {crop: {} for crop in crops}
         for number, (crop, words) in enumerate(views):
             one = request.place(crops[crop], words, image_first=image_first)
@@ -595,10 +596,9 @@ class Engine(Closable):
             x, y, width, height = check_inside(capture.region, whole.source_size)
             frame = whole.crop((x, y, x + width, y + height))
         answers = list(chosen(self, frame, descriptions, **values, **options))
-        if len(answers) != len(descriptions):
-            raise InputError(
-                f"policy: expected {len(descriptions)} answers; got {len(answers)}. Return one a description"
-            )
+        if len(answers) != len(descriptions) or not all(isinstance(answer, Answer) for answer in answers):
+            given = len(answers) if len(answers) != len(descriptions) else brief(answers[0])
+            raise InputError(f"policy: expected {len(descriptions)} answers; got {given}. Return one a description")
         return [_placed(answer, capture, whole.source_size) for answer in answers]
 
     def _start(

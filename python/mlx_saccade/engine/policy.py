@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlx_saccade.engine.engine import Engine
     from mlx_saccade.media import Frame
 
-__all__ = ["Policy", "View", "choose", "names", "parse", "register"]
+__all__ = ["Policy", "View", "check_views", "choose", "names", "parse", "register"]
 
 View = tuple[tuple[int, int, int, int], str]
 """A crop (x1, y1, x2, y2) in pixels of the whole image, and the description to locate in it."""
@@ -37,6 +37,22 @@ class Policy(Protocol):
             descriptions: of the targets, at least one.
             options: the policy's own parameters, which have defaults, and those of `Engine.look`.
         """
+
+
+def check_views(views: Any) -> list[View]:
+    """Return views with their crops as tuples of integers.
+
+    Raises:
+        InputError: not a list of pairs of a crop (x1, y1, x2, y2) in whole pixels and a description.
+    """
+    try:
+        checked = [(tuple(map(validation.integer, crop)), words) for crop, words in views]
+    except (TypeError, ValueError):
+        raise InputError(f"views: expected ((x1, y1, x2, y2), description) pairs; got {brief(views)}") from None
+    for crop, words in checked:
+        if len(crop) != 4 or None in crop or not isinstance(words, str):
+            raise InputError(f"views: expected ((x1, y1, x2, y2), description) pairs; got {brief((crop, words))}")
+    return checked  # type: ignore[return-value]
 
 
 _policies: dict[str, Policy] = {}

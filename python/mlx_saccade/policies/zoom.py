@@ -166,10 +166,10 @@ def zoom(
     answers, around = [], whole(frame.source_size)
     for coarse, fine, crop in _two_passes(engine, frame, descriptions, share, max_looks, options):
         trail = Trail()
-        trail.add(coarse, around, "box" if coarse.found else "no box")
+        trail.add(coarse, around, "no box" if coarse.click is None else "box")
         if fine is not None and crop is not None:
-            trail.add(fine, crop, "box" if fine.found else "no box; the first box is kept")
-        answers.append(trail.answer(1 if fine is not None and fine.found else 0))
+            trail.add(fine, crop, "no box; the first box is kept" if fine.click is None else "box")
+        answers.append(trail.answer(1 if fine is not None and fine.click is not None else 0))
     return answers
 
 
@@ -249,9 +249,8 @@ def _two_passes(
     check_share(share)
     size = frame.source_size
     first = engine.look(frame, [(whole(size), words) for words in descriptions], **options)
-    crops = [
-        crop_around(answer.boxes[0].center, size, share) if answer.found and max_looks > 1 else None for answer in first
-    ]
+    centers = [answer.click if max_looks > 1 else None for answer in first]
+    crops = [None if center is None else crop_around(center, size, share) for center in centers]
     views = [(crop, words) for crop, words in zip(crops, descriptions, strict=True) if crop is not None]
     second = iter(engine.look(frame, views, **options) if views else ())
     for answer, crop in zip(first, crops, strict=True):

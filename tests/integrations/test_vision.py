@@ -34,11 +34,11 @@ def engine_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture
 def hooks() -> Iterator[Hooks]:
     registry = Hooks()
-    reuse.features.clear()
+    reuse.store.clear()
     yield registry
     registry.restore()
-    reuse.features.set_limit("512MB")
-    reuse.features.clear()
+    reuse.store.set_limit("512MB")
+    reuse.store.clear()
 
 
 def images(family: str, layout: str) -> tuple[mx.array, mx.array]:
@@ -66,7 +66,7 @@ def one_by_one(of: models.Model, patches: mx.array, grids: mx.array) -> np.ndarr
 
 
 def runs() -> int:
-    return reuse.features.counts().vision_calls
+    return reuse.store.counts().vision_calls
 
 
 @pytest.mark.parametrize("layout", ["native", "reference"])
@@ -172,15 +172,15 @@ def test_two_towers_share_a_limit_and_no_features(engine_model: models.Model, ho
     count = runs()
     assert np.array_equal(first(patches, grids), second(patches, grids))
     assert runs() == count + 4
-    reuse.features.set_limit(reuse.features.counts().bytes // 2)
-    assert reuse.features.counts().evictions >= 2
+    reuse.store.set_limit(reuse.store.counts().bytes // 2)
+    assert reuse.store.counts().evictions >= 2
     second(patches, grids)
     assert runs() == count + 4
     first(patches, grids)
     assert runs() == count + 6
-    reuse.features.set_limit(0)
+    reuse.store.set_limit(0)
     first(patches, grids)
-    assert (runs(), reuse.features.counts().bytes) == (count + 8, 0)
+    assert (runs(), reuse.store.counts().bytes) == (count + 8, 0)
 
 
 def test_attaching_copies_no_weight_and_is_undone(engine_model: models.Model, hooks: Hooks) -> None:

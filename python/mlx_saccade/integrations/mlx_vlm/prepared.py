@@ -35,13 +35,11 @@ class PreparedImage:
 
     Attributes:
         plan: its plan, from the source file's size.
-        key: 32 bytes that differ for images whose patches or grid differ.
         tokens_at_cap: tokens that it would take under the checkpoint's own cap alone.
         notes: what of the file was set aside, in words.
     """
 
     plan: Plan
-    key: bytes
     tokens_at_cap: int
     notes: tuple[str, ...] = ()
 

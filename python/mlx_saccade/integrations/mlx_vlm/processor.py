@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlx_saccade import families
 from mlx_saccade.cache import keys
 from mlx_saccade.errors import InputError
-from mlx_saccade.integrations.mlx_vlm import budgets, prepared
+from mlx_saccade.integrations.mlx_vlm import budgets, prepared, reuse
 from mlx_saccade.integrations.mlx_vlm.decoding import ImagePart, image_part
 from mlx_saccade.integrations.mlx_vlm.prepared import PreparedImage
 from mlx_saccade.preprocess import limits
@@ -117,16 +117,16 @@ class ImageProcessor:
     def _prepare(
         self, parts: Sequence[ImagePart], arguments: dict[str, Any]
     ) -> tuple[dict[str, NDArray[Any]], tuple[PreparedImage, ...]]:
-        pixels: list[Any] = []
-        plans, records = [], []
-        for part in parts:
-            image, size, source_size = _pixels(part)
-            plan = self.plan(size, part.limits, *budgets.request_levels(), **arguments)
-            pixels.append(image)
-            plans.append(plan)
-            of_source = replace(plan, source_size=source_size)
-            records.append(PreparedImage(of_source, _key(part, of_source), self._tokens_at_cap(plan), part.notes))
-        values = patchify(pixels, plans, layout="native" if self.native else "reference")
+        plans = [self.plan(_fitted(part), part.limits, *budgets.request_levels(), **arguments) for part in parts]
+        if self.native and all(part.encoded is not None for part in parts):
+            values = np.concatenate([_reused(part, plan) for part, plan in zip(parts, plans, strict=True)])
+        else:
+            pixels = [_pixels(part) for part in parts]
+            values = patchify(pixels, plans, layout="native" if self.native else "reference")
+        records = [
+            PreparedImage(replace(plan, source_size=part.size), self._tokens_at_cap(plan), part.notes)
+            for part, plan in zip(parts, plans, strict=True)
+        ]
         for part in parts:
             part.release()
         grids = np.array([plan.grid_thw for plan in plans], dtype=np.int64)
@@ -151,22 +151,27 @@ class ImageProcessor:
             )
 
 
-def _pixels(part: ImagePart) -> tuple[Any, tuple[int, int], tuple[int, int]]:
-    """Return the decoded image, fitted into `resize_shape` as mlx-vlm does it, its size, and the size of the source."""
-    frame = part.frame()
-    width, height = frame.source_size
+def _fitted(part: ImagePart) -> tuple[int, int]:
+    """Return the size of an image, from its header, once mlx-vlm's `resize_shape` is applied."""
+    width, height = part.size
     if part.resize_shape is None:
-        return frame, (width, height), (width, height)
+        return width, height
     ratio = min(part.resize_shape[0] / width, part.resize_shape[1] / height)
-    size = max(1, int(width * ratio)), max(1, int(height * ratio))
-    return resize(frame, size), size, (width, height)
+    return max(1, int(width * ratio)), max(1, int(height * ratio))
 
 
-def _key(part: ImagePart, plan: Plan) -> bytes:
-    fitted = repr(part.resize_shape).encode()
-    if part.encoded is None:
-        return keys.content(part.frame().stored, plan.grid_thw, fitted)
-    return keys.planned(part.encoded.data, part.options.pixel_options, plan, fitted)
+def _pixels(part: ImagePart) -> Any:
+    """Return the decoded image, fitted into `resize_shape` as mlx-vlm does it."""
+    frame = part.frame()
+    return frame if part.resize_shape is None else resize(frame, _fitted(part))
+
+
+def _reused(part: ImagePart, plan: Plan) -> NDArray[np.uint8]:
+    """Return the native patches of an image file, which is decoded at the first time only."""
+    assert part.encoded is not None
+    options = {**part.options.pixel_options, "resize_shape": part.resize_shape}
+    key = keys.planned(part.encoded.data, options, plan, b"")
+    return reuse.store.patches(key, lambda: patchify(_pixels(part), plan))
 
 
 def _identity(processor: ImageProcessor, parts: Sequence[ImagePart], arguments: dict[str, Any]) -> str | None:

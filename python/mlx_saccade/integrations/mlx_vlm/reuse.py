@@ -1,7 +1,8 @@
-"""Image features that enabled towers keep by content, all of them under one limit in bytes.
+"""Image features and patches of enabled models, kept by content, all of them under one limit in bytes.
 
-A key is a digest of the tower's input, so every earlier decision (decoding, budget, resizing, order) is in it, and of
-the tower that reads it. It does not matter through which of mlx-vlm's paths an image comes.
+The key of features is a digest of the tower's input, so every earlier decision (decoding, budget, resizing, order) is
+in it, and of the tower that reads it. It does not matter through which of mlx-vlm's paths an image comes. The key of
+patches is a digest of the file's bytes and of the plan, so a file that was seen before is not even decoded.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from mlx_saccade.cache.features import FeatureCache
 from mlx_saccade.cache.lru import ByteLRU
 from mlx_saccade.cache.store import Counters
 
-__all__ = ["FeatureReuse", "TowerKey", "as_bytes", "features"]
+__all__ = ["Reuse", "TowerKey", "as_bytes", "store"]
 
 
-class FeatureReuse:
-    """The features of all enabled towers; every method may be called from any thread."""
+class Reuse:
+    """The features and patches of all enabled models; every method may be called from any thread."""
 
     def __init__(self, limit: int | str = cache.MEMORY_LIMIT) -> None:
         """Start empty; `limit` is the maximum of bytes, as a number or such as "512MB"."""
         self._lru = ByteLRU(validation.parse_bytes(limit, "cache_memory"))
         self._features = FeatureCache(self._lru)
+        self._patches = FeatureCache(self._lru)
         self._counters = Counters()
 
     def set_limit(self, limit: int | str) -> None:
@@ -44,14 +46,29 @@ class FeatureReuse:
             self._lru.trim()
 
     def clear(self) -> None:
-        """Drop all features."""
+        """Drop everything."""
         self._lru.trim(0)
 
     def counts(self) -> cache.Counts:
-        """Return the counts so far: runs of towers, hits, misses, bytes and evictions."""
+        """Return the counts so far: resized images, runs of towers, hits, misses, bytes and evictions."""
         return self._counters.read(bytes=self._lru.used, evictions=self._lru.evictions)
 
-    def get(
+    def patches(self, file: cache.Key, make: Callable[[], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+        """Return the native patches of one image; do not write into them.
+
+        Args:
+            file: key of the file's bytes and the plan (`cache.keys.planned`).
+            make: decodes, resizes and patchifies.
+        """
+        known = self._patches.get(file)
+        if known is not None:
+            return np.asarray(known)
+        made = make()
+        self._counters.add(resizes=1)
+        self._patches.put(file, mx.array(made))
+        return made
+
+    def features(
         self, patches: npt.NDArray[Any], grid: tuple[int, int, int], tower: cache.Key, encode: Callable[[], mx.array]
     ) -> mx.array:
         """Return the features of one image, from an earlier look at the same content if there was one.
@@ -76,8 +93,8 @@ class FeatureReuse:
         return encoded
 
 
-features = FeatureReuse()
-"""The features of this process."""
+store = Reuse()
+"""What this process keeps."""
 
 
 class TowerKey:

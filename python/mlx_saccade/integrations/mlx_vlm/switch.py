@@ -14,7 +14,7 @@ import numpy as np
 
 from mlx_saccade import families
 from mlx_saccade.errors import InputError
-from mlx_saccade.integrations.mlx_vlm import guard, server, upstream, vision
+from mlx_saccade.integrations.mlx_vlm import guard, reuse, server, upstream, vision
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor
 
@@ -134,7 +134,12 @@ _state = _State()
 
 
 def enable(
-    model: Any = None, processor: Any = None, budget: int | str | None = None, *, any_version: bool = False
+    model: Any = None,
+    processor: Any = None,
+    budget: int | str | None = None,
+    *,
+    cache_memory: int | str | None = None,
+    any_version: bool = False,
 ) -> Enabled:
     """Let mlx-saccade prepare the images of mlx-vlm, for one model or for every model loaded from now on.
 
@@ -146,6 +151,8 @@ def enable(
         processor: processor from `mlx_vlm.load`.
         budget: maximum visual tokens per image, as in `mlx_saccade.plan`; None (default) is 1,280, or the
             checkpoint's cap where that is lower.
+        cache_memory: maximum bytes of the features and patches that all enabled models keep for a second look, as a
+            number or such as "2GB"; 0 keeps nothing; None (default) changes nothing, and is 512MB at first.
         any_version: accept an mlx-vlm outside the tested range; default False.
 
     Returns:
@@ -161,6 +168,8 @@ def enable(
         )
     with _state.lock:
         version = upstream.check_version(any_version)
+        if cache_memory is not None:
+            reuse.store.set_limit(cache_memory)
         if model is None:
             _check_budget(budget)
             _hook_modules(version, later_models=True)
@@ -195,6 +204,7 @@ def disable(model: Any = None) -> None:
         if not _state.models and not _state.later_models:
             foreign += _state.modules.restore()
             _state.version = None
+            reuse.store.clear()
     if foreign:
         warnings.warn(
             f"mlx-saccade: {', '.join(foreign)} was replaced by somebody else since, and is left as it is", stacklevel=2

@@ -146,7 +146,7 @@ class _Runner:
         for grid in grids:
             rows = slice(start, start + grid[0] * grid[1] * grid[2])
             run = partial(self._run, tower, patches[rows], grid)
-            encoded.append(reuse.features.get(raw[rows], grid, key, run))
+            encoded.append(reuse.store.features(raw[rows], grid, key, run))
             start = rows.stop
         return encoded[0] if len(encoded) == 1 else mx.concatenate(encoded)
 

@@ -1,0 +1,258 @@
+"""An enabled model against mlx-vlm itself, which is fed with the same pixels: tokens, log probabilities, every path.
+
+Part of `make check-long`, since mlx-vlm needs a gigabyte of packages. In float32, where both sides can be compared.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import mlx_vlm as upstream
+import numpy as np
+import pytest
+from mlx.utils import tree_map
+from mlx_vlm.apc import APCManager
+from mlx_vlm.generate.common import PromptCacheState
+from PIL import Image
+
+import mlx_saccade as saccade
+from mlx_saccade.integrations import mlx_vlm
+from mlx_saccade.integrations.mlx_vlm import reuse
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import checkpoints
+
+TINY = resources.files("mlx_saccade") / "assets" / "tiny"
+BUDGET = 120
+QUESTIONS = ("Locate the menu, output its bbox coordinates using JSON format.", "Locate the window.")
+# mlx-vlm writes no token that the tokenizer lacks.
+SHAPE = {"num_hidden_layers": 8, "vocab_size": 1000 + len(checkpoints.SPECIAL)}
+DEEP: dict[str, dict[str, Any]] = {
+    "random-2.5": checkpoints.config(
+        checkpoints.CONFIG,
+        **SHAPE,
+        vision_config={**checkpoints.CONFIG["vision_config"], "depth": 8, "fullatt_block_indexes": [3, 7]},
+    ),
+    "random-2": checkpoints.config(
+        checkpoints.QWEN2_VL, **SHAPE, vision_config={**checkpoints.QWEN2_VL["vision_config"], "depth": 8}
+    ),
+}
+TOKENIZER = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+
+
+@dataclass
+class Run:
+    """What generation gave: tokens, log probabilities of the whole vocabulary at each, reused tokens, or texts."""
+
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[np.ndarray] = field(default_factory=list)
+    cached: int = 0
+    texts: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module", params=["packaged", "packaged 4-bit", "packaged 8-bit", *DEEP, "random-2.5 4-bit"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    """Return mlx-vlm's model in float32, quantized or not, and its processor."""
+    name, _, bits = request.param.partition(" ")
+    folder = Path(str(TINY))
+    if name in DEEP:
+        folder = tmp_path_factory.mktemp(name)
+        limits = {**checkpoints.PREPROCESSOR, "min_pixels": 3136, "max_pixels": 200704}
+        files = {"preprocessor_config.json": limits, "tokenizer_config.json": TOKENIZER}
+        checkpoints.write(folder, DEEP[name], files=files)
+        checkpoints.write_tokenizer(folder)
+    model, processor = upstream.load(str(folder))
+    model.update(tree_map(lambda weight: weight.astype(mx.float32), model.parameters()))
+    if bits:
+        nn.quantize(model, 32, int(bits[0]), class_predicate=lambda _, layer: packs(layer))
+    return model, processor
+
+
+def packs(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Linear | nn.Embedding) and layer.weight.shape[-1] % 32 == 0
+
+
+@contextmanager
+def same_pixels(model: Any, processor: Any) -> Iterator[None]:
+    """Give mlx-vlm's own tower, generation and caches the pixels that this package prepares."""
+    original = processor.image_processor
+    family = {"qwen2_vl": "qwen2-vl", "qwen2_5_vl": "qwen2.5-vl"}[model.config.model_type]
+    processor.image_processor = mlx_vlm.ImageProcessor(original, saccade.families.get(family), BUDGET)
+    try:
+        yield
+    finally:
+        processor.image_processor = original
+
+
+@contextmanager
+def enabled(model: Any, processor: Any) -> Iterator[None]:
+    mlx_vlm.enable(model, processor, budget=BUDGET)
+    reuse.store.clear()
+    try:
+        yield
+    finally:
+        mlx_vlm.disable()
+
+
+def screen(seed: int, size: tuple[int, int] = (420, 300)) -> Image.Image:
+    return Image.fromarray(np.asarray(saccade.scenes.generate(seed, size=size).image))
+
+
+def prompt(processor: Any, question: str, images: int = 1, system: str | None = None) -> str:
+    messages: list[dict[str, Any]] = [] if system is None else [{"role": "system", "content": system}]
+    content = [*[{"type": "image"}] * images, {"type": "text", "text": question}]
+    messages.append({"role": "user", "content": content})
+    return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def stream(model: Any, processor: Any, text: str, images: list[Any] | None, **options: Any) -> Run:
+    run = Run()
+    for chunk in upstream.stream_generate(
+        model, processor, text, image=images, max_tokens=12, temperature=0.0, **options
+    ):
+        run.tokens.append(int(chunk.token))
+        run.logprobs.append(np.array(chunk.logprobs.astype(mx.float32)).ravel())
+        run.cached = chunk.cached_tokens
+    return run
+
+
+def one(model: Any, processor: Any) -> list[Run]:
+    return [stream(model, processor, prompt(processor, question), [screen(1)]) for question in QUESTIONS]
+
+
+def several(model: Any, processor: Any) -> list[Run]:
+    images = [screen(1), screen(2, (300, 500)), screen(1)]
+    return [stream(model, processor, prompt(processor, QUESTIONS[0], 3), images)]
+
+
+def text_only(model: Any, processor: Any) -> list[Run]:
+    return [stream(model, processor, prompt(processor, "What is a dock?", 0), None)]
+
+
+def system(model: Any, processor: Any) -> list[Run]:
+    return [stream(model, processor, prompt(processor, QUESTIONS[0], 1, "Answer in JSON."), [screen(3)])]
+
+
+def batch(model: Any, processor: Any) -> list[Run]:
+    images = [screen(1), screen(2), screen(3, (300, 500))]
+    made = upstream.batch_generate(
+        model,
+        processor,
+        images=images,
+        prompts=[QUESTIONS[0], QUESTIONS[1], QUESTIONS[0]],
+        max_tokens=12,
+        verbose=False,
+    )
+    return [Run(texts=list(made.texts))]
+
+
+def prompt_cache(model: Any, processor: Any) -> list[Run]:
+    state = PromptCacheState()
+    return [
+        stream(model, processor, prompt(processor, question), [screen(1)], prompt_cache_state=state)
+        for question in (*QUESTIONS, QUESTIONS[0])
+    ]
+
+
+def chunked(model: Any, processor: Any) -> list[Run]:
+    return [stream(model, processor, prompt(processor, QUESTIONS[0]), [screen(1)], prefill_step_size=32)]
+
+
+def automatic_prefix_cache(model: Any, processor: Any) -> list[Run]:
+    manager = APCManager(num_blocks=256)
+    asked = [(1, QUESTIONS[0]), (1, QUESTIONS[1]), (2, QUESTIONS[1]), (1, QUESTIONS[0])]
+    return [
+        stream(model, processor, prompt(processor, question), [screen(seed)], apc_manager=manager)
+        for seed, question in asked
+    ]
+
+
+PATHS: dict[str, Callable[[Any, Any], list[Run]]] = {
+    path.__name__: path
+    for path in (one, several, text_only, system, batch, prompt_cache, chunked, automatic_prefix_cache)
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_tokens_are_equal_and_log_probabilities_close(
+    pair: tuple[Any, Any], path: str, record_property: Callable[[str, object], None]
+) -> None:
+    with same_pixels(*pair):
+        expected = PATHS[path](*pair)
+    with enabled(*pair):
+        actual = PATHS[path](*pair)
+    assert [run.tokens for run in actual] == [run.tokens for run in expected]
+    assert [run.texts for run in actual] == [run.texts for run in expected]
+    assert [run.cached for run in actual] == [run.cached for run in expected]
+    pairs = [
+        (ours, theirs)
+        for run, other in zip(actual, expected, strict=True)
+        for ours, theirs in zip(run.logprobs, other.logprobs, strict=True)
+    ]
+    furthest = max((float(np.abs(ours - theirs).max()) for ours, theirs in pairs), default=0.0)
+    record_property("furthest", furthest)
+    print(f"{path}: furthest log probability {furthest:.1e}")
+    assert furthest < 1e-4
+
+
+def test_an_image_of_the_same_size_is_not_mistaken_for_an_earlier_one(pair: tuple[Any, Any]) -> None:
+    model, processor = pair
+
+    def ask(seed: int, question: str, state: PromptCacheState | None) -> Run:
+        return stream(model, processor, prompt(processor, question), [screen(seed)], prompt_cache_state=state)
+
+    with same_pixels(model, processor):
+        cold_first, cold_second = (ask(seed, QUESTIONS[1], None) for seed in (1, 2))
+        assert np.abs(cold_first.logprobs[0] - cold_second.logprobs[0]).max() > 1e-2  # the images do differ
+        state = PromptCacheState()
+        ask(1, QUESTIONS[0], state)
+        mistaken = ask(2, QUESTIONS[1], state)
+        assert mistaken.cached > 0  # the fault in mlx-vlm
+        assert np.abs(mistaken.logprobs[0] - cold_first.logprobs[0]).max() < 1e-3
+    with enabled(model, processor):
+        state = PromptCacheState()
+        ask(1, QUESTIONS[0], state)
+        mended = ask(2, QUESTIONS[1], state)
+        assert (mended.cached, mended.tokens) == (0, cold_second.tokens)
+        assert np.abs(mended.logprobs[0] - cold_second.logprobs[0]).max() < 1e-4
+        again = ask(2, QUESTIONS[0], state)
+        assert again.cached > 0
+        assert again.tokens == ask(2, QUESTIONS[0], None).tokens
+
+
+def test_the_tower_runs_once_an_image_whatever_the_path(pair: tuple[Any, Any]) -> None:
+    with enabled(*pair):
+        before = reuse.store.counts()
+        for path in PATHS.values():
+            path(*pair)
+        spent = reuse.store.counts() - before
+    # Screens 1 to 3 at one size, 2 and 3 at another.
+    assert spent.vision_calls == 5
+    assert spent.feature_hits >= 10
+
+
+@pytest.mark.parametrize("dtype", [mx.float16, mx.bfloat16])
+def test_half_precision_is_no_further_from_float32_than_mlx_vlms(dtype: mx.Dtype) -> None:
+    """On the CPU the tower computes in float32 and rounds its features; mlx-vlm rounds every step."""
+    model, processor = upstream.load(str(TINY))
+    model.update(tree_map(lambda weight: weight.astype(dtype), model.parameters()))
+    plan = saccade.plan((420, 300), budget=BUDGET)
+    pixels = mx.array(saccade.patchify(np.asarray(screen(1)), plan, layout="reference")).astype(dtype)
+    grid = mx.array([plan.grid_thw])
+    theirs = np.array(model.vision_tower(pixels, grid).astype(mx.float32))
+    with enabled(model, processor):
+        ours = np.array(model.vision_tower(pixels, grid).astype(mx.float32))
+    model.update(tree_map(lambda weight: weight.astype(mx.float32), model.parameters()))
+    exact = np.array(model.vision_tower(pixels.astype(mx.float32), grid))
+    distances = [float(np.abs(values - exact).mean()) for values in (ours, theirs)]
+    print(json.dumps({"dtype": str(dtype), "ours": distances[0], "theirs": distances[1]}))
+    assert distances[0] < distances[1]

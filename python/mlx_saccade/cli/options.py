@@ -372,7 +372,7 @@ def load_engine(options: argparse.Namespace) -> Engine:
     )
     if options.verbose:
         config = loaded.model.config
-        keys = [f"ignored keys of config.json, which change nothing: {', '.join(config.ignored)}"]
+        keys = [f"keys of config.json that this model does not need, as is normal: {', '.join(config.ignored)}"]
         for note in (*(keys if config.ignored else ()), *config.notes):
             output.note(note)
     return loaded

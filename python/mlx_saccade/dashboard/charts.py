@@ -113,8 +113,9 @@ def render(setup: Setup, cells: Sequence[Cell]) -> str:
     import jinja2
 
     slowest = max(cell.seconds for cell in cells) or 1.0
+    drawn = " with 95 % intervals" if any(cell.low is not None for cell in cells) else ""
     charts = [
-        chart("Mean IoU with 95 % intervals", cells, lambda c: c.iou, lambda c: (c.low, c.high), 1.0, "{:.2f}".format),
+        chart(f"Mean IoU{drawn}", cells, lambda c: c.iou, lambda c: (c.low, c.high), 1.0, "{:.2f}".format),
         chart("Median seconds per question", cells, lambda c: c.seconds, None, slowest * 1.1, "{:.2g}".format),
     ]
     source = (resources.files("mlx_saccade") / "dashboard" / "page.html.j2").read_text(encoding="utf-8")

@@ -52,6 +52,15 @@ def test_a_process_that_ends_during_a_call_ends_cleanly(number: int) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+def test_every_method_that_computes_runs_on_the_engines_thread() -> None:
+    elsewhere = {"open", "forget", "plan", "count_tokens", "estimate", "counts"}  # they need no MLX
+    itself = {"stream", "close"}  # by `owner.call`
+    public = {name for name in vars(saccade.Engine) if not name.startswith("_")}
+    assert {
+        name for name in public if hasattr(vars(saccade.Engine)[name], "__wrapped__")
+    } == public - elsewhere - itself
+
+
 def test_a_call_returns_or_raises_what_the_function_does_with_its_traceback() -> None:
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
     variable.set("caller's")
@@ -162,6 +171,20 @@ def test_ctrl_c_right_after_the_end_of_a_call_does_not_wait_for_ever(monkeypatch
     monkeypatch.setattr(owner._Task, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         owner.call(lambda: None)
+
+
+def test_cancel_ends_a_policy_in_the_midst_of_its_looks(engine: saccade.Engine) -> None:
+    cancel, looks = threading.Event(), []
+
+    def look_on(asked: Any, frame: Any, descriptions: Any, /, **options: Any) -> Any:
+        while True:
+            looks.append(asked.look(frame, [((0, 0, 448, 336), descriptions[0])], **options))
+            if len(looks) == 3:
+                cancel.set()
+
+    with pytest.raises(CancelledError):
+        engine.locate(SCENE.image, DESCRIPTIONS[0], policy=look_on, cancel=cancel)
+    assert len(looks) == 3
 
 
 def test_cancel_is_refused_where_it_is_no_event(engine: saccade.Engine) -> None:

@@ -24,7 +24,10 @@ View = tuple[tuple[int, int, int, int], str]
 
 
 class Policy(Protocol):
-    """A function that answers descriptions with one or more looks, each through `Engine.look`."""
+    """A function that answers descriptions with one or more looks, each through `Engine.look`.
+
+    It runs on the engines' thread, as `Engine.locate` does, so that `cancel` and Ctrl-C end it at a step of any look.
+    """
 
     def __call__(
         self, engine: Engine, frame: Frame, descriptions: Sequence[str], /, **options: Any

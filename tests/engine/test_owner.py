@@ -173,6 +173,21 @@ def test_ctrl_c_right_after_the_end_of_a_call_does_not_wait_for_ever(monkeypatch
         owner.call(lambda: None)
 
 
+def test_cancel_stops_a_video_at_its_next_frames(engine: saccade.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    cancel, decoded = threading.Event(), []
+    decode = engine.encoder._decode
+
+    def recorded(*arguments: Any) -> Any:
+        decoded.append(1)
+        cancel.set()
+        return decode(*arguments)
+
+    monkeypatch.setattr(engine.encoder, "_decode", recorded)
+    with pytest.raises(CancelledError):
+        engine.ask(saccade.media.Video([SCENE.image] * 6, fps=2), "what?", cancel=cancel)
+    assert len(decoded) == 2
+
+
 def test_cancel_ends_a_policy_in_the_midst_of_its_looks(engine: saccade.Engine) -> None:
     cancel, looks = threading.Event(), []
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from mlx_saccade import cache
 from mlx_saccade.backend import mx
 from mlx_saccade.cache import keys
+from mlx_saccade.engine import owner
 from mlx_saccade.engine.answer import StageTimer
 from mlx_saccade.engine.request import Medium
 from mlx_saccade.engine.sampling import Progress
@@ -213,6 +214,7 @@ class MediaEncoder:
         shape = (still.patches, 3, family.temporal_patch_size, family.patch_size**2)
         patches = np.empty((plan.frames, *shape), np.float32)
         for joined, group in zip(patches, video.groups(family.temporal_patch_size), strict=True):
+            owner.checkpoint()
             for place, source in enumerate(group):
                 with timer.stage("decode"):
                     image = LazyImage(source, video.image_options)

@@ -13,6 +13,9 @@ import pytest
 from command_line import assert_mistake, run_command, write_picture
 from PIL import Image
 
+import mlx_saccade as saccade
+from mlx_saccade.cli.__main__ import main
+
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
@@ -141,3 +144,54 @@ def test_plan_never_draws_over_its_image_or_leaves_half_a_picture(picture: Path,
     picture.write_bytes(before[:2000])
     assert_mistake(run_command("plan", str(picture), "--picture", str(tmp_path / "plan.png")), picture.name)
     assert [path.name for path in tmp_path.iterdir()] == [picture.name]
+
+
+@pytest.mark.parametrize("word", ["3840X2160", "3840\N{MULTIPLICATION SIGN}2160"])
+def test_a_size_may_be_written_with_another_sign(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", word]) == 0
+    assert main(["recommend", "--target", word.replace("3840", "38").replace("2160", "21"), "--image", word]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("source           3840 x 2160 px\n")
+    assert "38 x 21 px of 3840 x 2160" in printed
+
+
+@pytest.mark.parametrize("word", ["3840*2160", "3840", "99999999999x9", "3840,2160", "3840 x 2160"])
+def test_what_only_looks_like_a_size_is_refused_as_one(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", word]) == 2
+    assert capsys.readouterr().err.startswith(f"mlx-saccade: '{word}': expected an image file, or a size such as")
+
+
+def test_a_file_with_a_size_for_its_name_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_picture(tmp_path / "picture.png").rename(tmp_path / "3840")
+    assert main(["plan", "3840"]) == 0
+
+
+@pytest.mark.parametrize("command", ["plan", "runtimes", "bench"])
+def test_what_is_neither_a_file_nor_a_size_is_said_to_be_neither(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "abc"]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("mlx-saccade: abc: no such file")
+    assert "3840x2160" in line
+
+
+def test_a_size_as_a_string_is_answered_with_its_spelling_in_python() -> None:
+    with pytest.raises(FileNotFoundError, match=r"no such file.*in Python \(3840, 2160\)"):
+        saccade.plan("3840x2160")
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["bench", "1x1"], "IMAGE|WIDTHxHEIGHT"),
+        (["sweep", "--size", "10x10"], "--size"),
+        (["scenes", "--out", "out", "--size", "9000x100"], "--size"),
+    ],
+)
+def test_an_impossible_screen_names_the_option(
+    words: list[str], option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith(f"mlx-saccade: {option}: expected sides from 56 to 8192 pixels")

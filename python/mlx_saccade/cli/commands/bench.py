@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlx_saccade.bench import Comparison
+    from mlx_saccade.media.color import Color
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]
 
@@ -67,9 +68,12 @@ def _pixels(options: argparse.Namespace) -> NDArray[np.uint8]:
     size = image_or_size(options.image)
     if isinstance(size, str):
         decode.listen()
-        return media.open_image(
-            images.source(options, size), color=options.color or "convert", allow_url=options.allow_url
-        ).pixels
+        source = images.source(options, size)
+        color: Color = options.color or "convert"
+        try:
+            return media.open_image(source, color=color, allow_url=options.allow_url).pixels
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{error}. Nor is it a size such as 3840x2160") from None
     if options.color is not None:
         raise InputError(f"--color {options.color}: expected an image file; got the size {options.image}. Leave it out")
     return scenes.generate(0, parse_screen_size("IMAGE|WIDTHxHEIGHT", options.image)).image

@@ -87,6 +87,7 @@ def test_the_budget_is_what_mlx_vlm_spends(model_and_processor: tuple[Any, Any])
     assert inputs["image_grid_thw"].tolist() == [list(saccade.plan((3840, 2160), budget=64).grid_thw)]
 
 
+@pytest.mark.skipif(upstream.__version__ != "0.7.10", reason="the survey has no other version")
 def test_the_survey_says_what_mlx_vlm_spends(model_and_processor: tuple[Any, Any]) -> None:
     images = model_and_processor[1].image_processor
     runtime = f"mlx-vlm@{upstream.__version__}"

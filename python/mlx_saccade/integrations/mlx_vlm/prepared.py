@@ -52,11 +52,13 @@ class ServerRequest:
         images: the images of its latest preparation.
         patches: results of a preparation that waits to be asked for again: mlx-vlm prepares a streamed request twice,
             once to count its tokens.
+        arguments: limits of the request under mlx-vlm's own names, which its versions before 0.7.9 drop.
         mistake: why one of its images cannot be prepared, in words; None if nothing is wrong.
     """
 
     images: tuple[PreparedImage, ...] = ()
     patches: dict[str, tuple[dict[str, NDArray[Any]], tuple[PreparedImage, ...]]] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
     mistake: str | None = None
 
 

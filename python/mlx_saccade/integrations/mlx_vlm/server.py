@@ -55,11 +55,11 @@ class Middleware:
         if body is None:  # the client has gone
             return
         try:
-            body, level = _rewrite(body)
+            body, level, arguments = _rewrite(body)
         except InputError as error:
             await _refuse(send, str(error))
             return
-        request = prepared.ServerRequest()
+        request = prepared.ServerRequest(arguments=arguments)
         answer = _Answer(send, request)
         with prepared.serving(request), budgets.request_limits(level):
             await self.app(_with_length(scope, body), _replay(body, receive), answer.send)
@@ -164,18 +164,18 @@ async def _read(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
-def _rewrite(body: bytes) -> tuple[bytes, PixelLimits]:
+def _rewrite(body: bytes) -> tuple[bytes, PixelLimits, dict[str, Any]]:
     """Return a request without our options, which its images carry from now on, and the limits of all of them."""
     request = _json_object(body)
     if request is None:  # mlx-vlm says what is wrong with it
-        return body, NO_LIMITS
+        return body, NO_LIMITS, {}
     try:
         before = json.dumps(request)
-        level = server_bodies.take_limits(request)
+        level, arguments = server_bodies.take_limits(request)
         after = json.dumps(request)
     except RecursionError:  # lists in lists in lists: no request of any client
-        return body, NO_LIMITS
-    return (body if after == before else after.encode()), level
+        return body, NO_LIMITS, {}
+    return (body if after == before else after.encode()), level, arguments
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

@@ -19,14 +19,14 @@ _IMAGES = ("image_url", "input_image", "image")
 _OPENAI = "detail"
 
 
-def take_limits(body: dict[str, Any]) -> PixelLimits:
+def take_limits(body: dict[str, Any]) -> tuple[PixelLimits, dict[str, Any]]:
     """Move the limits of a request's images into their URLs, and take out the request's own budget.
 
     Args:
         body: the request; it is changed in place.
 
     Returns:
-        The limits of all its images.
+        The limits of all its images by our name, and those by mlx-vlm's own names, `min_pixels` and `max_pixels`.
 
     Raises:
         InputError: a limit is malformed, or two contradict each other.
@@ -36,10 +36,10 @@ def take_limits(body: dict[str, Any]) -> PixelLimits:
         limits.read(options, f"image {number}")
         _mark(part, options)
     budget = body.pop("budget", None)
-    if budget is None:
-        return NO_LIMITS
     own = {name: body[name] for name in ("min_pixels", "max_pixels") if body.get(name) is not None}
-    return limits.read({"budget": budget, **own}, "request")
+    if budget is None:
+        return NO_LIMITS, own
+    return limits.read({"budget": budget, **own}, "request"), {}
 
 
 def _image_parts(value: Any) -> Iterator[dict[str, Any]]:

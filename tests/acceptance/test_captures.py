@@ -360,6 +360,13 @@ def test_buffer_that_was_just_written_is_an_image(engine: Engine, screen: np.nda
         assert hits(engine.locate(buffer, RED), red_box)
 
 
+@pytest.mark.parametrize(("image", "got"), [(None, "None"), (5, "an int"), (2.5, "a float")])
+def test_what_is_no_image_is_named_by_every_question(plain: Engine, image: Any, got: str) -> None:
+    for call in (plain.plan, lambda image: plain.locate(image, RED), lambda image: plain.ask(image, "what?")):
+        with pytest.raises(InputError, match=f"^image: expected a path, bytes, .*; got {got}$"):
+            call(image)
+
+
 @pytest.mark.parametrize("call", [lambda e, pair: e.locate(pair, RED), lambda e, pair: e.plan(pair)])
 def test_list_of_images_is_no_image_and_no_size(plain: Engine, screen: np.ndarray, call: Any) -> None:
     for pair in ([screen, screen], ["a.png", "b.png"], [screen, screen, screen], (Image.new("RGB", (9, 9)),)):

@@ -186,6 +186,8 @@ def place(image: Any, description: str, *, image_first: bool = True) -> Request:
     Raises:
         InputError: an empty description, or a part as in `conversation`.
     """
+    if image is None:
+        raise _no_image()
     part, words = {"type": "image", "image": image}, {"type": "text", "text": locate(description)}
     return conversation([{"role": "user", "content": [part, words] if image_first else [words, part]}])
 
@@ -234,10 +236,16 @@ def several(images: Any) -> list[Any]:
     return list(images) if isinstance(images, list | tuple) else [images]
 
 
+def _no_image() -> InputError:
+    return InputError("image: expected a path, bytes, a file object, a data URI, a PIL.Image or an array; got None")
+
+
 def _media_part(image: Any) -> Any:
     """Return a part of a message from an image, a video, or such a part."""
     if isinstance(image, Mapping):
         return image
+    if image is None:
+        raise _no_image()
     kind = "video" if isinstance(image, Video) else "image"
     return {"type": kind, kind: image}
 

@@ -86,9 +86,10 @@ def from_array(
         pixels, is_bgr = pixels[:, :, ::-1], False
     elif pixel_formats.has_alpha(pixel_format) and background is not None:
         alpha = pixels[:, :, 3]
-        if is_bgr and not alpha.any():
+        least = alpha.min()
+        if is_bgr and least == 0 and not alpha.any():
             notes = (f"array: the fourth byte of all its pixels is 0, and was read as padding of {pixel_format!r}",)
-        elif alpha.min() < 255:
+        elif least < 255:
             rgb = pixels[:, :, 2::-1] if is_bgr else pixels[:, :, :3]
             pixels, is_bgr = _over(rgb, alpha, background), False
     frozen = np.ascontiguousarray(pixels).view()

@@ -220,8 +220,9 @@ def python() -> str:
             parts.append("### `mlx_saccade.__version__`\n\nThe version of the package and its core, a string.\n")
         elif not inspect.ismodule(getattr(saccade, name)):
             parts.extend(entry(name, getattr(saccade, name), saccade))
-    from mlx_saccade.engine import FrameInfo, sampling
+    from mlx_saccade.engine import Candidate, FrameInfo, sampling
 
+    parts.extend(entry("Candidate", Candidate, importlib.import_module("mlx_saccade.engine")))
     parts.extend(entry("FrameInfo", FrameInfo, importlib.import_module("mlx_saccade.engine")))
     parts.extend(entry("GenerateOptions", sampling.GenerateOptions, sampling))
     for place in MODULES:

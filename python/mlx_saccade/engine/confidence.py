@@ -2,8 +2,8 @@
 
 The probability of one exact pixel says little: a model that knows a box well still wavers between 411 and 412. So each
 number is given the probability of all numbers near it, within a quarter of the box's side, and the confidence is the
-product over the place's numbers. Of the functions tried on generated screens it tells right boxes from wrong ones
-best, and is the one that comes near the share of right boxes (benchmarks/README.md).
+product over the place's numbers. Of the ways tried on generated screens it separates right boxes from wrong ones as
+well as any, and unlike the product of the probabilities it is near the share of right boxes (benchmarks/README.md).
 
 Probabilities are those of the model's own logits at temperature 1, before penalties, filters or a grammar.
 """

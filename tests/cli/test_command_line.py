@@ -155,13 +155,14 @@ def help_of(command: str) -> str:
 def test_examples_of_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In an empty folder, in the order of first use; those that name a file nobody has are only parsed."""
     monkeypatch.chdir(tmp_path)
+    less = {"scenes": ("--n", "1"), "sweep": ("--n", "1"), "bench": ("--budgets", "64")}  # the last option wins
     for command in ("scenes", *(name for name in COMMANDS if name != "scenes")):
         module = importlib.import_module(f"mlx_saccade.cli.commands.{command.replace('-', '_')}")
         for example in module.EXAMPLES:
             words = shlex.split(example)[1:]
             build_parser(command).parse_args(module.split_words(words)[0] if command == "mlx-vlm" else words)
             if command != "tiny" and not {"path/to/checkpoint", "shot.png"} & set(words):
-                assert main(words) == 0, example
+                assert main([*words, *less.get(command, ())]) == 0, example
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -16,6 +16,7 @@ from PIL import Image
 
 import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import COMMANDS, UsageError, build_parser, main
+from mlx_saccade.cli.commands.mlx_vlm import split_words
 from mlx_saccade.preprocess.recommend import TABLE
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ TEXTS = [
     *GUIDES,
     *(ROOT / name / "README.md" for name in ("benchmarks", "cpp/fuzz", "tests/long", "training")),
 ]
-EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "zooming.md": 3, "mlx-vlm.md": 2,
+EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "zooming.md": 3, "mlx-vlm.md": 3,
             "your-own-checkpoint.md": 3, "measuring.md": 1, "messages.md": 2}  # fmt: skip
 
 
@@ -193,6 +194,8 @@ def test_commands_and_options_parse(path: Path) -> None:
         assert words[0] in {*COMMANDS, "--help", "--version"}, line
         if len(words) == 1:
             continue
+        if words[0] == "mlx-vlm":
+            words, _ = split_words(words)
         try:
             build_parser(words[0]).parse_args(words)
         except UsageError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mlx_saccade import families
+from mlx_saccade import backend, families
 from mlx_saccade.errors import InputError
 from mlx_saccade.integrations.mlx_vlm import guard, reuse, server, upstream, vision
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
@@ -58,6 +58,7 @@ class Status:
         budget: maximum visual tokens per image of those.
         models: the enabled models that are still in use.
         hooks: "owner.name" of each replaced attribute.
+        blas: path of the BLAS that MLX calls on the CPU; None if it is not known.
     """
 
     version: str | None
@@ -65,6 +66,7 @@ class Status:
     budget: Budget
     models: tuple[EnabledModel, ...]
     hooks: tuple[str, ...]
+    blas: str | None
 
     @property
     def enabled(self) -> bool:
@@ -218,7 +220,7 @@ def status() -> Status:
         registries = (_state.modules, *(one.hooks for one in living))
         names = tuple(one.where for hooks in registries for one in hooks.replacements())
         models = tuple(one.described for one in living)
-        return Status(_state.version, _state.later_models, _state.budget, models, names)
+        return Status(_state.version, _state.later_models, _state.budget, models, names, backend.mlx_blas())
 
 
 def _hook_modules(version: str, *, later_models: bool) -> None:

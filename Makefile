@@ -162,7 +162,9 @@ live: $(STAMPS)/test
 check-long: $(STAMPS)/test
 	$(PIP) install mlx-vlm==0.7.10 'transformers>=5.23' torch
 	$(MAKE) live REQUIRE_ALL=1
-	$(BIN)/python -m pytest -W ignore -o norecursedirs=.git tests/long
+	$(foreach version,0.7.6 0.7.9,$(PIP) install --no-deps --target build/mlx-vlm/$(version) mlx-vlm==$(version) &&) true
+	MLX_VLM_VERSIONS=$(CURDIR)/build/mlx-vlm/0.7.6:$(CURDIR)/build/mlx-vlm/0.7.9 \
+		$(BIN)/python -m pytest -W ignore -o norecursedirs=.git tests/long
 	cd tests && ../$(BIN)/python damaged_images.py --count 10000
 	$(MAKE) fuzz FUZZ_SECONDS=720
 

@@ -43,6 +43,11 @@ class Server:
         self.processor, self.utils, self.times = processor, utils, times
         self.bodies: list[Any] = []
         self.inputs: list[Any] = []
+        self.events: list[Any] = [
+            {"id": "7", "object": "chat.completion.chunk", "model": "m", "choices": [{"delta": {"content": part}}]}
+            for part in (TEXT[:9], TEXT[9:])
+        ]
+        self.done = "data: [DONE]\n\n"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
@@ -83,11 +88,7 @@ class Server:
     async def _stream(self, send: Any) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        events = [
-            {"id": "7", "object": "chat.completion.chunk", "model": "m", "choices": [{"delta": {"content": part}}]}
-            for part in (TEXT[:9], TEXT[9:])
-        ]
-        text = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+        text = "".join(f"data: {json.dumps(event)}\n\n" for event in self.events) + self.done
         for start in range(0, len(text), 11):  # cut anywhere
             await send({"type": "http.response.body", "body": text[start : start + 11].encode(), "more_body": True})
         await send({"type": "http.response.body", "body": b""})
@@ -167,6 +168,35 @@ def test_a_stream_gets_one_more_chunk_before_its_end(server: Server) -> None:
     assert (own["id"], own["object"], own["model"], own["choices"]) == ("7", "chat.completion.chunk", "m", [])
     assert own["saccade"]["boxes"][0]["label"] == "it"
     assert json.loads(answer.headers[b"x-saccade-frames"])[0]["tokens"] == tokens(64)
+
+
+@pytest.mark.parametrize(
+    ("events", "name"),
+    [
+        (
+            [
+                {"type": "response.output_text.delta", "delta": TEXT[:9]},
+                {"type": "response.output_text.delta", "delta": TEXT[9:]},
+                {"type": "response.completed", "response": {"id": "7"}},
+            ],
+            "response",
+        ),
+        (
+            [
+                {"type": "content_block_delta", "delta": {"type": "text_delta", "text": TEXT}},
+                {"type": "message_stop"},
+            ],
+            None,
+        ),
+    ],
+)
+def test_other_streams_have_it_in_their_last_event(server: Server, events: list[Any], name: str | None) -> None:
+    server.events, server.done = events, ""
+    body = post(Middleware(server), request(image_part(), stream=True)).body.decode()
+    *others, last = [json.loads(line[6:]) for line in body.split("\n") if line.startswith("data:")]
+    assert others == events[:-1]
+    assert (last[name] if name else last).pop("saccade")["boxes"][0]["label"] == "it"
+    assert last == events[-1]
 
 
 @pytest.mark.parametrize(

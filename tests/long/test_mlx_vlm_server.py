@@ -187,6 +187,9 @@ def test_other_interfaces_take_budgets_too(server: Server) -> None:
         status, text = server.post(body, path)
         assert status == 200, text
         assert json.loads(text)["saccade"]["frames"][0]["tokens"] == tokens
+        _, text = server.post({**body, "stream": True}, path)
+        events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+        assert events[-1].get("response", events[-1])["saccade"]["frames"][0]["tokens"] == tokens
 
 
 def test_a_clients_mistake_is_a_400(server: Server) -> None:

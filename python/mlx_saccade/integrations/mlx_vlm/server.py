@@ -3,8 +3,9 @@
     app = Middleware(mlx_vlm.server.app)     # plain ASGI, for any server; enable() before the model is loaded
 
 A request may have a `budget`, and each of its images one of its own (`budgets.PART_OPTIONS`). An answer about images
-gets the header `x-saccade-frames` and a field `saccade` with the frames, boxes, points and `click` in source pixels; a
-streamed chat completion gets them in one more chunk, without choices, before `[DONE]`.
+gets the header `x-saccade-frames` and a field `saccade` with the frames, boxes, points and `click` in source pixels. A
+stream has the field in its last event, and that of a chat completion in one more chunk, without choices, before
+`[DONE]`.
 """
 
 from __future__ import annotations
@@ -139,18 +140,30 @@ class _Answer:
         await self._send({**message, "body": out})
 
     def _line(self, line: bytes) -> bytes:
-        """Return a line of the stream, after ours where it is the last event."""
-        if line.rstrip() == _DONE and self._request.images:
+        """Return a line of the stream, with the field in or before the last event."""
+        if not line.startswith(b"data:") or not self._request.images:
+            return line
+        if line.rstrip() == _DONE:
             names = ("id", "object", "created", "model")
             own: dict[str, Any] = {name: self._chunk[name] for name in names if name in self._chunk}
-            own |= {"choices": [], "saccade": server_bodies.description(self._text, self._request.images)}
-            return b"data: " + json.dumps(own, ensure_ascii=False).encode() + b"\n\n" + line
-        if line.startswith(b"data:"):
-            event = _json_object(line.removeprefix(b"data:"))
-            if event is not None:
-                self._chunk = event
-                self._text += server_bodies.delta_text(event)
-        return line
+            return _data({**own, "choices": [], "saccade": self._description()}) + b"\n\n" + line
+        event = _json_object(line.removeprefix(b"data:"))
+        if event is None:
+            return line
+        self._chunk = event
+        self._text += server_bodies.delta_text(event)
+        end = server_bodies.end_of_stream(event)
+        if end is None:
+            return line
+        end["saccade"] = self._description()
+        return _data(event)
+
+    def _description(self) -> dict[str, Any]:
+        return server_bodies.description(self._text, self._request.images)
+
+
+def _data(event: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(event, ensure_ascii=False).encode()
 
 
 async def _read(receive: Receive) -> bytes | None:

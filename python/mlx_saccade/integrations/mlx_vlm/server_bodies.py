@@ -94,11 +94,26 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def delta_text(event: dict[str, Any]) -> str:
-    """Return the text that an event of a streamed chat completion adds."""
-    choices = event.get("choices")
-    delta = choices[0].get("delta") if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
-    content = delta.get("content") if isinstance(delta, dict) else None
+    """Return the text that an event of a streamed answer adds: of a chat completion, a response or a message."""
+    if event.get("type") == "response.output_text.delta":
+        content = event.get("delta")
+    elif event.get("type") == "content_block_delta":
+        delta = event.get("delta")
+        content = delta.get("text") if isinstance(delta, dict) else None
+    else:
+        choices = event.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        delta = choice.get("delta") if isinstance(choice, dict) else None
+        content = delta.get("content") if isinstance(delta, dict) else None
     return content if isinstance(content, str) else ""
+
+
+def end_of_stream(event: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the part of the last event of a streamed response or message that takes the field `saccade`, or None."""
+    if event.get("type") in ("response.completed", "response.incomplete"):
+        response = event.get("response")
+        return response if isinstance(response, dict) else None
+    return event if event.get("type") == "message_stop" else None
 
 
 def description(text: str, images: tuple[prepared.PreparedImage, ...]) -> dict[str, Any]:

@@ -89,6 +89,21 @@ class TestPreparation:
             white = saccade.patchify(np.full_like(PIXELS, 255), plan, layout="reference")
             assert np.array_equal(inputs["pixel_values"], white)
 
+    def test_a_pillow_image_with_an_orientation_is_upright(self, model: Any, processor: Any, tmp_path: Path) -> None:
+        turned = Image.Exif()
+        turned[0x0112] = 6
+        Image.fromarray(PIXELS).save(tmp_path / "turned.png", exif=turned)
+        fast.enable(model, processor, budget=64)
+        opened = Image.open(tmp_path / "turned.png")
+        inputs = [processor.image_processor([source]) for source in (opened, str(tmp_path / "turned.png"))]
+        assert fast.frames()[0].source_size == (300, 500)
+        assert np.array_equal(inputs[0]["pixel_values"], inputs[1]["pixel_values"])
+
+    def test_uniform_padding_is_refused(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
+        fast.enable(model, processor, budget=64)
+        with pytest.raises(InputError, match="pad_to_uniform_size"):
+            upstream.utils.prepare_inputs(processor, images=[shot, shot], prompts=PROMPT, pad_to_uniform_size=True)
+
     def test_resize_shape_fits_the_image_as_mlx_vlm_does(
         self, upstream: Any, model: Any, processor: Any, shot: str
     ) -> None:
@@ -376,6 +391,16 @@ class TestSwitch:
             fast.enable(model, processor, any_version=True)
             assert fast.status().version == version
             fast.disable()
+
+    def test_a_version_without_a_hooked_name_is_left_untouched(
+        self, upstream: Any, model: Any, processor: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr(sys.modules["mlx_vlm.generate.ar"], "_generate_batch")
+        before = contents()
+        with pytest.raises(InputError, match=r"got 0\.7\.10 with another: .*_generate_batch"):
+            fast.enable(model, processor, any_version=True)
+        assert contents() == before
+        assert type(processor.image_processor) is StandInImages
 
     def test_without_mlx_vlm_it_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, "mlx_vlm", raising=False)

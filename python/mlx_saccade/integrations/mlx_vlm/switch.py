@@ -224,9 +224,16 @@ def status() -> Status:
 
 
 def _hook_modules(version: str, *, later_models: bool) -> None:
+    try:
+        upstream.attach(_state.modules, _enable_loaded if later_models else None)
+        guard.attach(_state.modules)
+    except (AttributeError, ImportError) as error:  # under any_version
+        _state.modules.restore()
+        raise InputError(
+            f"mlx-vlm: expected the names that are hooked; got {version} with another: {error}. "
+            f"Install {upstream.TESTED[0]} to {upstream.TESTED[1]}"
+        ) from None
     _state.version = version
-    upstream.attach(_state.modules, _enable_loaded if later_models else None)
-    guard.attach(_state.modules)
 
 
 def _enable_loaded(model: Any, processor: Any) -> None:

@@ -106,14 +106,14 @@ def _wrap(hooks: Hooks, module: ModuleType, name: str, hook: Callable[..., Any])
     hooks.replace(module, name, hooked)
 
 
-def _process_image(original: Callable[..., Any], image: Any, resize_shape: Any, image_processor: Any) -> Any:
+def _process_image(original: Callable[..., Any], img: Any, resize_shape: Any, image_processor: Any) -> Any:
     """Put an image that waits to be read by us in place of mlx-vlm's decoded one."""
     if isinstance(image_processor, ImageProcessor):
         with prepared.noting_mistakes():
-            return image_part(image, None if resize_shape is None else tuple(resize_shape))
-    if isinstance(image, str):
-        image, _ = budgets.unmark(image)
-    return original(image, resize_shape, image_processor)
+            return image_part(img, None if resize_shape is None else tuple(resize_shape))
+    if isinstance(img, str):
+        img, _ = budgets.unmark(img)
+    return original(img, resize_shape, image_processor)
 
 
 def _process_inputs(original: Callable[..., Any], processor: Any, prompts: Any, *rest: Any, **arguments: Any) -> Any:
@@ -132,7 +132,9 @@ def _process_inputs(original: Callable[..., Any], processor: Any, prompts: Any, 
 def _prepare_inputs(original: Callable[..., Any], processor: Any, *rest: Any, **arguments: Any) -> Any:
     """Forget the frames of the call before, also where this one has no image."""
     prepared.record_none()
-    if is_ours(processor) and arguments.get("pad_to_uniform_size") and len(arguments.get("images") or ()) > 1:
+    images = arguments.get("images")
+    several = isinstance(images, list) and len(images) > 1
+    if several and arguments.get("pad_to_uniform_size") and is_ours(processor):
         raise InputError(
             "pad_to_uniform_size: expected False for a model that mlx-saccade prepares, as its images need no padding; "
             "got True. Leave it out"

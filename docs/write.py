@@ -52,7 +52,7 @@ error then has errors only. [json.md](json.md) describes the JSON of answers and
 |---|---|
 | 0 | done |
 | 1 | `locate --fail`: a description was not found; `doctor`: something has to be fixed; `bench`: the bytes differ |
-| 2 | a mistake in the input, explained in one line on standard error |
+| 2 | a mistake in the input, explained in one line on standard error; of several images: one or more failed |
 | 130 | Ctrl-C |
 """
 
@@ -64,6 +64,7 @@ JSON = """# JSON of answers and errors
 mlx-saccade locate shot.png "the Save button" "the dialog" --json     # one object with all answers
 mlx-saccade locate shot.png "the Save button" "the dialog" --jsonl    # one answer a line, each as it comes
 mlx-saccade locate shot.png "the Save button" --fail --json           # exit code 1 if it is not found
+mlx-saccade locate --batch shots "the Save button" --out found.jsonl  # one answer a line for each image of a folder
 ```
 
 Every object names its form in `schema`. A form may gain fields; a change of a field gives the form a new number. All
@@ -79,6 +80,29 @@ gives an answer without `image` and `description`.
 `chat` prints one object a line, with either option, for each question that it reads. An error is printed on standard
 output, so that a program always gets an object there; the line for people is on standard error, and the exit code
 stays 2. In `chat` an error of one question is the object for that question.
+
+## Many images
+
+`locate a.png b.png --find "the menu"` looks in several images. `locate --batch` reads more: the images of a folder, or
+JSON lines from a file or from standard input (`-`). Folders inside a folder are not read.
+
+```json
+{"image": "shots/a.png", "description": "the Save button", "id": "a-1"}
+{"image": "shots/b.png", "description": ["the menu", "the close button"], "budget": 512, "policy": "search"}
+```
+
+- A line may have `image`, `description`, `id`, and the options of `Engine.locate` by their Python names. An option in a
+  line takes the place of the command line's. Descriptions on the command line are for lines without their own. An
+  unknown key is an error.
+- Relative paths are relative to the working directory, wherever the file lies.
+- One row is printed for each description as it comes, with the `line` and `id` of its line. On standard input a row
+  comes as soon as its line was read, so a program can keep `locate --batch -` running and ask it line by line.
+- A line or an image that cannot be used gives an `mlx-saccade/error/1` row, and the batch continues. The exit code is
+  then 2; else 1 with `--fail` if something was not found; else 0.
+- `--out FILE` appends the rows to a file. The same command again asks only what the file lacks, and retries what
+  failed. Each row has its `setup`; a file with another checkpoint or other options is refused, as is a second process
+  on the same file. A row that was cut short is asked again.
+- With `--json` one object at the end holds the `answers`, and `errors` for what failed.
 """
 
 PYTHON = """# Python
@@ -263,7 +287,8 @@ def json_page() -> str:
         rows = "\n".join(json_rows(definition["properties"]))
         parts.append(f"## {name}\n\n{definition['description']}\n\n| field | type | meaning |\n|---|---|---|\n{rows}\n")
     error = schema["$defs"]["error_document"]
-    rows = "\n".join(json_rows(error["properties"]["error"]["properties"]))
+    fields = {name: field for name, field in error["properties"].items() if name not in ("schema", "error")}
+    rows = "\n".join(json_rows({**error["properties"]["error"]["properties"], **fields}))
     parts.append(f"## error\n\n{error['description']}\n\n| field | type | meaning |\n|---|---|---|\n{rows}\n")
     return "\n".join(parts)
 

@@ -14,17 +14,17 @@ from typing import Any
 
 import jsonschema
 import pytest
+from answer_schema import SCHEMA, check, unknown_fields
 from command_line import run_command, write_picture
 from PIL import Image
 
 import mlx_saccade as saccade
 import mlx_saccade.engine
 from mlx_saccade.cli import output, progress
-from mlx_saccade.cli.__main__ import main, message_of
+from mlx_saccade.cli.__main__ import main
 from mlx_saccade.cli.commands import sizes
+from mlx_saccade.cli.mistakes import message_of
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "answer-1.json").read_text(encoding="utf-8"))
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 FOUND = "the light window"
 ABSENT = "the tiny purple lock"
 DRAG = "Action: drag(start_box='(500,500)', end_box='(250,250)', seconds=2)"
@@ -54,40 +54,6 @@ def run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]
 def write(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Let every model write a text."""
     monkeypatch.setattr(mlx_saccade.engine.runner.StreamDetokenizer, "text", property(lambda _: text, lambda *_: None))
-
-
-def check(value: Any, name: str = "") -> None:
-    """Validate an object, and check that the schema describes each of its fields."""
-    VALIDATOR.validate(value)
-    assert list(unknown_fields(value, SCHEMA["$defs"][name or forms()[value["schema"]]])) == []
-
-
-def forms() -> dict[str, str]:
-    """Return the definition of each form by its value of `schema`."""
-    names = ("answers_document", "answer_line", "error_document")
-    return {SCHEMA["$defs"][name]["properties"]["schema"]["const"]: name for name in names}
-
-
-def unknown_fields(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[str]:
-    schema = resolve(schema)
-    if isinstance(value, list) and "items" in schema:
-        for one in value:
-            yield from unknown_fields(one, schema["items"], f"{path}[]")
-    elif isinstance(value, dict) and "properties" in schema:
-        for name, inner in value.items():
-            if name in schema["properties"]:
-                yield from unknown_fields(inner, schema["properties"][name], f"{path}.{name}")
-            else:
-                yield f"{path}.{name}"
-
-
-def resolve(schema: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" in schema:
-        return resolve(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
-    if "allOf" in schema:
-        parts = [resolve(part) for part in schema["allOf"]] + [{"properties": schema["properties"]}]
-        return {"properties": {name: field for part in parts for name, field in part["properties"].items()}}
-    return schema
 
 
 def test_the_schema_is_one() -> None:

@@ -15,8 +15,9 @@ from mlx_vlm_modules import StandInModel, stand_in_modules
 from PIL import Image
 
 import mlx_saccade as saccade
-from mlx_saccade.cli.__main__ import COMMANDS, UsageError, build_parser, main
+from mlx_saccade.cli.__main__ import COMMANDS, build_parser, main
 from mlx_saccade.cli.commands.mlx_vlm import split_words
+from mlx_saccade.cli.mistakes import UsageError
 from mlx_saccade.preprocess.recommend import TABLE
 
 ROOT = Path(__file__).parents[2]

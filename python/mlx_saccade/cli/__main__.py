@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import importlib
 import io
 import os
@@ -15,9 +14,10 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from mlx_saccade.cli import answers_json, images, output
+from mlx_saccade.cli.mistakes import UsageError, kind_of, message_of
 from mlx_saccade.errors import InputError
 
-__all__ = ["COMMANDS", "GROUPS", "UsageError", "build_parser", "main", "spelled", "usage_words"]
+__all__ = ["COMMANDS", "GROUPS", "build_parser", "main", "spelled", "usage_words"]
 
 GROUPS = {
     "start here": {
@@ -48,12 +48,6 @@ GROUPS = {
 COMMANDS = {name: summary for commands in GROUPS.values() for name, summary in commands.items()}
 
 INTERRUPTED = 130
-# Errors of the operating system that a new path alone does not cure.
-FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-class UsageError(InputError):
-    """A command line that cannot be parsed; the message has the program's name in front."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -227,12 +221,6 @@ def report(error: BaseException, words: Sequence[str]) -> None:
         print(output.json_text(answers_json.error(kind_of(error), message, input_of(error, message, words))))
 
 
-def kind_of(error: BaseException) -> str:
-    """Return the kind of an error, as docs/schemas/answer-1.json lists them."""
-    kinds = ((UsageError, "usage"), (InputError, "input"), (OSError, "file"), (MemoryError, "memory"))
-    return next((kind for known, kind in kinds if isinstance(error, known)), "interrupted")
-
-
 def input_of(error: BaseException, message: str, words: Sequence[str]) -> str | None:
     """Return the file of an error, or the word of the command line that its message begins with; None without one."""
     if isinstance(error, OSError) and error.filename:
@@ -253,19 +241,6 @@ def silence_output() -> None:
             sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def message_of(error: BaseException) -> str:
-    """Return one line for the user: our own error's message, or the path and reason of the operating system's."""
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(error, MemoryError):
-        return "out of memory. Give a smaller --budget or image"
-    if isinstance(error, OSError) and error.strerror:
-        full = error.errno in FULL
-        advice = "Free space, or name another place" if full else "Check the path" if error.filename else ""
-        return f"{error.filename or 'output'}: {error.strerror}" + (f". {advice}" if advice else "")
-    return " ".join(str(error).split())
 
 
 if __name__ == "__main__":

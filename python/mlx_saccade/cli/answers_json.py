@@ -16,7 +16,18 @@ from mlx_saccade.cli import output
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
 
-__all__ = ["ANSWER", "ANSWERS", "ERROR", "answered", "asked_for", "error", "located", "print_document", "print_row"]
+__all__ = [
+    "ANSWER",
+    "ANSWERS",
+    "ERROR",
+    "answered",
+    "asked_for",
+    "error",
+    "image_name",
+    "located",
+    "print_document",
+    "print_row",
+]
 
 ANSWERS = "mlx-saccade/answers/1"
 ANSWER = "mlx-saccade/answer/1"
@@ -33,17 +44,27 @@ def asked_for(words: Sequence[str]) -> bool:
 
 def located(image: Any, description: str, answer: Answer) -> dict[str, Any]:
     """Return the row of one description on one image."""
-    return {"image": _name(image), "description": description, **answer.as_dict()}
+    return {"image": image_name(image), "description": description, **answer.as_dict()}
 
 
 def answered(images: Iterable[Any], question: str, answer: Answer) -> dict[str, Any]:
     """Return the row of a question about images, in the order of the answer's `frames`."""
-    return {"images": [_name(image) for image in images], "question": question, **answer.as_dict()}
+    return {"images": [image_name(image) for image in images], "question": question, **answer.as_dict()}
 
 
-def print_document(rows: Sequence[dict[str, Any]], *, indent: int | None = 2) -> None:
-    """Print all answers as one JSON object."""
-    print(output.json_text({"schema": ANSWERS, "answers": list(rows)}, indent=indent), flush=True)
+def image_name(image: Any) -> str | None:
+    """Return an image as the user wrote it; a data URI without its data, and None for one without a name."""
+    if not isinstance(image, str):
+        return None
+    return image.partition(",")[0] + ",..." if image.startswith("data:") else image
+
+
+def print_document(
+    rows: Sequence[dict[str, Any]], *, errors: Sequence[dict[str, Any]] | None = None, indent: int | None = 2
+) -> None:
+    """Print all answers as one JSON object, of several images with the errors of those that failed."""
+    document = {"schema": ANSWERS, "answers": list(rows), **({} if errors is None else {"errors": list(errors)})}
+    print(output.json_text(document, indent=indent), flush=True)
 
 
 def print_row(row: dict[str, Any]) -> None:
@@ -66,10 +87,3 @@ def print_error(options: argparse.Namespace, kind: str, message: str) -> None:
     """Print an error of one question of several as one line, if `options` ask for JSON."""
     if options.json or options.jsonl:
         print(output.json_text(error(kind, message)), flush=True)
-
-
-def _name(image: Any) -> str | None:
-    """Return an image as the user wrote it; a data URI without its data, and None for one without a name."""
-    if not isinstance(image, str):
-        return None
-    return image.partition(",")[0] + ",..." if image.startswith("data:") else image

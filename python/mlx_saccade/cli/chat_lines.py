@@ -8,16 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlx_saccade.cli.image_files import is_image_name
 from mlx_saccade.errors import InputError
 
 __all__ = ["ImagePath", "paths", "split"]
 
-_SUFFIXES = frozenset(
-    (
-        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
-        *(".pnm", ".jp2", ".j2k", ".avif", ".ico", ".icns", ".tga", ".heic", ".heif", ".pdf"),
-    )
-)
 # A word in quotes, or one whose spaces are escaped, as macOS writes a file that is dropped on a terminal.
 _WORD = re.compile(r""""[^"]+"|'[^']+'|(?:\\.|[^ \t\\])+""")
 _AFTER_A_WORD = "?!.,;:)"
@@ -70,7 +65,7 @@ def _leading_path(line: str) -> tuple[ImagePath, int] | None:
         return None
     ends = [match.start() for match in re.finditer(r"[ \t]|$", line)][1 : _MAX_SPACES + 1]
     for end in reversed(ends):
-        if Path(line[:end].rstrip(_AFTER_A_WORD)).suffix.lower() in _SUFFIXES:
+        if is_image_name(line[:end].rstrip(_AFTER_A_WORD)):
             path = _image_path(line[:end], []) or _image_path(line[:end].rstrip(_AFTER_A_WORD), [])
             if path is not None:
                 return ImagePath(path), end
@@ -103,7 +98,7 @@ def _image_path(word: str, notes: list[str]) -> str | None:
     """
     from mlx_saccade.media import image_size, sources
 
-    has_suffix = Path(word).suffix.lower() in _SUFFIXES
+    has_suffix = is_image_name(word)
     if not has_suffix and "/" not in word:
         return None
     try:

@@ -20,6 +20,7 @@ __all__ = [
     "add_capture_arguments",
     "add_raw_arguments",
     "capture_options",
+    "check_words",
     "is_stdin",
     "join_negative_values",
     "open_words",
@@ -108,9 +109,19 @@ def open_words(options: argparse.Namespace, words: Sequence[str]) -> list[Any]:
     Raises:
         InputError, FileNotFoundError: as `source`, or standard input is named twice.
     """
+    check_words(options, words)
+    return [source(options, word) for word in words]
+
+
+def check_words(options: argparse.Namespace, words: Sequence[str]) -> None:
+    """Refuse what is wrong with the words of several images and the options of raw pixels, without reading an image.
+
+    Raises:
+        InputError: standard input is named twice, or an option of raw pixels does not fit.
+    """
     if sum(map(is_stdin, words)) > 1:
         raise InputError("-: expected standard input once, as it has one image; got it twice. Give files")
-    return [source(options, word) for word in words]
+    _raw_size(options)
 
 
 def source(options: argparse.Namespace, word: str) -> Any:
@@ -124,14 +135,9 @@ def source(options: argparse.Namespace, word: str) -> Any:
         InputError: a terminal as standard input, raw pixels of another number, or an option that does not fit.
         FileNotFoundError: raw pixels in a file that does not exist.
     """
-    raw = getattr(options, "raw_size", None)
-    if raw is not None:
-        return _raw(options, word)
-    if getattr(options, "pixel_format", None) is not None:
-        raise InputError(
-            f"--pixel-format {options.pixel_format}: expected --raw-size beside it, as image files state their own "
-            "order. Leave it out, or give the size of the raw pixels"
-        )
+    size = _raw_size(options)
+    if size is not None:
+        return _raw(options, word, size)
     if not is_stdin(word):
         return word
     from mlx_saccade import media
@@ -148,16 +154,33 @@ def raw_options(options: argparse.Namespace, image_options: ImageOptions) -> Ima
     return replace(image_options, pixel_format=pixel_formats.check(options.pixel_format, "--pixel-format"))
 
 
-def _raw(options: argparse.Namespace, word: str) -> Any:
+def _raw_size(options: argparse.Namespace) -> tuple[int, int] | None:
+    """Return (width, height) of raw pixels; None for images in files.
+
+    Raises:
+        InputError: not a size, or --pixel-format without --raw-size.
+    """
+    word = getattr(options, "raw_size", None)
+    if word is None:
+        if getattr(options, "pixel_format", None) is not None:
+            raise InputError(
+                f"--pixel-format {options.pixel_format}: expected --raw-size beside it, as image files state their own "
+                "order. Leave it out, or give the size of the raw pixels"
+            )
+        return None
+    match = _SIZE.fullmatch(word)
+    if match is None or not int(match[1]) or not int(match[2]):
+        raise InputError(f"--raw-size: expected WIDTHxHEIGHT; got {word}. Write a size such as 1920x1080")
+    return int(match[1]), int(match[2])
+
+
+def _raw(options: argparse.Namespace, word: str, size: tuple[int, int]) -> Any:
     """Return raw pixels as an array [height, width, channels]."""
     import numpy as np
 
     from mlx_saccade.media import pixel_formats, sources
 
-    match = _SIZE.fullmatch(options.raw_size)
-    if match is None or not int(match[1]) or not int(match[2]):
-        raise InputError(f"--raw-size: expected WIDTHxHEIGHT; got {options.raw_size}. Write a size such as 1920x1080")
-    width, height = int(match[1]), int(match[2])
+    width, height = size
     name = pixel_formats.check(options.pixel_format, "--pixel-format")
     if is_stdin(word):
         data = _stdin(word)

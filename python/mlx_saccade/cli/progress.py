@@ -20,12 +20,19 @@ SECONDS = 1.5
 STAGES = {"vision": "encoding tokens", "prefill": "reading tokens", "answer": "answering"}
 
 
-def bar(*columns: ProgressColumn) -> Bar:
-    """Return a bar that appears at once and goes away at its end; without `columns` it has rich's own."""
+def bar(*columns: ProgressColumn, redirect_stdout: bool = True) -> Bar:
+    """Return a bar that appears at once and goes away at its end.
+
+    Args:
+        columns: of the bar; without them it has rich's own.
+        redirect_stdout: print what goes to standard output above the bar, on standard error; for a command that prints
+            nothing there meanwhile, or on the same terminal.
+    """
     from rich.progress import Progress
 
     screen = output.console(stderr=True)
-    return Progress(*columns, console=screen, transient=True, disable=output.is_quiet() or not screen.is_terminal)
+    disable = output.is_quiet() or not screen.is_terminal
+    return Progress(*columns, console=screen, transient=True, disable=disable, redirect_stdout=redirect_stdout)
 
 
 class Progress:

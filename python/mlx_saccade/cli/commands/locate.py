@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import files
-from mlx_saccade.cli import answers_json, images, output
+from mlx_saccade.cli import answers_json, images, output, targets
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
@@ -26,8 +27,9 @@ from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from mlx_saccade.cli.batch_items import Item
     from mlx_saccade.engine import Answer
     from mlx_saccade.media import LazyImage
 
@@ -36,15 +38,19 @@ __all__ = ["EXAMPLES", "JSON_LINES", "add_arguments", "run"]
 EXAMPLES = (
     'mlx-saccade locate screens/scene-000000.png "the blue triangle icon"',
     'mlx-saccade locate shot.png "the Save button" --model path/to/checkpoint',
+    'mlx-saccade locate shot.png other.png --find "the menu"',
+    'mlx-saccade locate --batch screens "the blue triangle icon" --out found.jsonl',
 )
 JSON_LINES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade locate`."""
-    parser.add_argument("image", metavar="IMAGE", help="image file or data URI, - for standard input")
     parser.add_argument(
-        "descriptions", nargs="+", metavar="DESCRIPTION", help='what to find, such as "the red round button"'
+        "image", nargs="?", metavar="IMAGE", help="image file, data URI, or -; with --find several, with --batch none"
+    )
+    parser.add_argument(
+        "descriptions", nargs="*", metavar="DESCRIPTION", help='what to find, such as "the red round button"'
     )
     add_model_arguments(parser)
     add_policy_arguments(parser)
@@ -59,27 +65,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail", action="store_true", help="exit with code 1 if a description is not found (default no)"
     )
+    many = parser.add_argument_group("many images")
+    many.add_argument(
+        "--find", action="append", metavar="DESCRIPTION", help="what to find; all other words are images; repeatable"
+    )
+    many.add_argument(
+        "--batch", metavar="FOLDER|FILE|-", help="folder of images, or JSON lines in a file or standard input"
+    )
+    many.add_argument("--out", metavar="FILE", help="append the rows to FILE, and resume there (default print them)")
     images.add_capture_arguments(parser.add_argument_group("place on the screen"))
     add_answer_arguments(parser, max_tokens=256)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the boxes of each description; with --fail exit code 1 if one has no place to click, else 0."""
+    """Print the boxes of each description; exit code as `batch.locate_batch`, or 1 with --fail without a place."""
     import mlx_saccade.policies  # noqa: F401  (a hint names what is registered)
+
+    if options.page == "all":
+        raise InputError("--page: expected one page; got all. Give its number, since a box belongs to one page")
+    words, descriptions = targets.split_words(options)
+    if options.batch is None and options.out is None and len(words) == 1:
+        options.image, options.descriptions = words[0], descriptions
+        return _run_one(options)
+    return _run_many(options, words, descriptions)
+
+
+def _run_many(options: argparse.Namespace, words: list[str], descriptions: list[str]) -> int:
+    """Locate on several images, or on those of a batch."""
+    from mlx_saccade.cli import batch, batch_items
+
+    targets.check_many(options, words, descriptions)
+    settings = _settings(options)
+    if options.batch is None:
+        items = batch_items.from_words(words, descriptions)
+    else:
+        items = batch_items.open_batch(options.batch, descriptions, batch.option_names())
+    as_text = options.batch is None and options.out is None and not options.json and not options.jsonl
+    options.jsonl = not as_text and not options.json  # what prints rows prints no note on the packaged checkpoint
+    return batch.locate_batch(options, items, settings, functools.partial(_show, options, set()) if as_text else None)
+
+
+def _show(options: argparse.Namespace, hints: set[str], item: Item, answers: Sequence[Answer]) -> None:
+    """Print the answers on one of several images; `hints` has those that were printed before."""
+    for description, answer in zip(item.descriptions, answers, strict=True):
+        _print_places(options, description, answer, before=f"{item.image}: ")
+        print_image_notes(answer)
+        print_rejected(answer)
+        if answer.hint is not None and not answer.rejected and answer.hint not in hints:
+            hints.add(answer.hint)
+            output.note(f"hint: {answer.hint}")
+
+
+def _run_one(options: argparse.Namespace) -> int:
     from mlx_saccade import media
 
     file_format = None if options.save is None else _save_format(options)
-    if options.page == "all":
-        raise InputError("--page: expected one page; got all. Give its number, since a box belongs to one page")
     answers: list[Answer] = []
-    capture = images.capture_options(options)
+    settings = _settings(options)
     image = media.LazyImage(images.source(options, options.image), image_options(options))
-    if "region" in capture:
-        image.crop(capture["region"])  # refuses a region outside before the model is loaded
+    if "region" in settings:
+        image.crop(settings["region"])  # refuses a region outside before the model is loaded
     several = options.jsonl and len(options.descriptions) > 1
     # Used as a context, an image keeps its pixels, here for the next description or for the picture.
     with image if several or file_format is not None else contextlib.nullcontext():
-        for answer in _locate(options, image, capture):
+        for answer in _locate(options, image, settings):
             if options.jsonl:
                 answers_json.print_row(_row(options, len(answers), answer))
             answers.append(answer)
@@ -105,24 +154,26 @@ def _row(options: argparse.Namespace, number: int, answer: Answer) -> dict[str, 
     return answers_json.located(options.image, options.descriptions[number], answer)
 
 
-def _locate(options: argparse.Namespace, image: LazyImage, capture: dict[str, Any]) -> Iterator[Answer]:
+def _locate(options: argparse.Namespace, image: LazyImage, settings: dict[str, Any]) -> Iterator[Answer]:
     """Yield the answers: with --jsonl each as it comes, else all together, which encodes the image once."""
     together = [[one] for one in options.descriptions] if options.jsonl else [options.descriptions]
-    policy, candidates = policy_options(options), _candidates(options)
     with Progress("loading the model") as progress:
         engine = load_engine(options)
         for descriptions in together:
-            yield from engine.locate(
-                image,
-                descriptions,
-                budget=options.budget,
-                constrained=options.constrained,
-                fit=options.fit,
-                candidates=candidates,
-                **policy,
-                **capture,
-                **answer_options(options, progress),
-            )
+            yield from engine.locate(image, descriptions, **{**settings, "progress": progress})
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that `Engine.locate` takes, without progress."""
+    return {
+        "budget": options.budget,
+        "constrained": options.constrained,
+        "fit": options.fit,
+        "candidates": _candidates(options),
+        **policy_options(options),
+        **images.capture_options(options),
+        **answer_options(options),
+    }
 
 
 def _candidates(options: argparse.Namespace) -> int:
@@ -139,26 +190,8 @@ def _candidates(options: argparse.Namespace) -> int:
 
 
 def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
-    from mlx_saccade.engine import hints
-
     for description, answer in zip(options.descriptions, answers, strict=True):
-        places = answer_places(answer)
-        if options.point and answer.click is not None:
-            click = answer.screen_click if answer.screen.changes else answer.click
-            places = [(list(click or ()), places[0][1] if len(places) == 1 else "")]
-        if not places:
-            print(f"{description}: no box; the model wrote: {answer.text!r}")
-        scores = [""] * len(places)
-        if answer.candidates and not options.point:
-            places = [(list(one.box), one.box.label) for one in answer.candidates]
-            scores = [f" (score {one.score:.2f})" for one in answer.candidates]
-        for (values, name), score in zip(places, scores, strict=True):
-            in_units = options.point and answer.screen.changes
-            numbers = screen_text(values) if in_units else ", ".join(f"{value:.0f}" for value in values)
-            label = "" if not name or hints.is_same_name(name, description) else f" (the model's label: {name})"
-            print(f"{description}: {numbers}{score}{label}")
-        if answer.screen.changes and answer.screen_click is not None and not options.point:
-            print(f"{description}: click {screen_text(answer.screen_click)} on the screen")
+        _print_places(options, description, answer)
     (width, height), tokens = answers[0].frames[0].source_size, answers[0].frames[0].tokens
     looks = sum(len(answer.looks) for answer in answers)
     if looks:
@@ -171,6 +204,28 @@ def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
     spent = [f"{looks} looks"] if looks else []
     seconds = sum(sum(answer.timings.values()) for answer in answers)
     print(", ".join([*spent, f"{tokens} visual tokens", f"{seconds:.2f} s"]))
+
+
+def _print_places(options: argparse.Namespace, description: str, answer: Answer, before: str = "") -> None:
+    """Print the places of an answer, one a line, with the text of `before` in front."""
+    from mlx_saccade.engine import hints
+
+    places, in_units = answer_places(answer), options.point and answer.screen.changes
+    if options.point and answer.click is not None:
+        click = answer.screen_click if in_units else answer.click
+        places = [(list(click or ()), places[0][1] if len(places) == 1 else "")]
+    if not places:
+        print(f"{before}{description}: no box; the model wrote: {answer.text!r}")
+    scores = [""] * len(places)
+    if answer.candidates and not options.point:
+        places = [(list(one.box), one.box.label) for one in answer.candidates]
+        scores = [f" (score {one.score:.2f})" for one in answer.candidates]
+    for (values, name), score in zip(places, scores, strict=True):
+        numbers = screen_text(values) if in_units else ", ".join(f"{value:.0f}" for value in values)
+        label = "" if not name or hints.is_same_name(name, description) else f" (the model's label: {name})"
+        print(f"{before}{description}: {numbers}{score}{label}")
+    if answer.screen.changes and answer.screen_click is not None and not options.point:
+        print(f"{before}{description}: click {screen_text(answer.screen_click)} on the screen")
 
 
 def _save_format(options: argparse.Namespace) -> str:

@@ -1,0 +1,197 @@
+"""Locate on many images: one row for each answer as it comes, an error row for what fails, and a summary."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlx_saccade.cli import answers_json, images, output, progress
+from mlx_saccade.cli.batch_log import BatchLog, Earlier
+from mlx_saccade.cli.mistakes import kind_of, message_of
+from mlx_saccade.cli.options import load_engine, print_cost
+from mlx_saccade.errors import InputError
+
+if TYPE_CHECKING:
+    from mlx_saccade.cli.batch_items import Batch, Item
+    from mlx_saccade.engine import Answer, Engine
+
+__all__ = ["locate_batch", "option_names"]
+
+Row = dict[str, Any]
+Show = Callable[["Item", Sequence["Answer"]], None]
+_IMAGE_OPTIONS = ("color", "page", "raw_size", "pixel_format")
+_NOT_IN_LINES = ("self", "image", "description", "options", "pixel_format", "progress")
+
+
+@dataclass
+class _Tally:
+    """What became of the items so far; `rows` are kept only for --json."""
+
+    images: int = 0
+    found: int = 0
+    absent: int = 0
+    failed: int = 0
+    rows: list[Row] = field(default_factory=list)
+
+    def count(self, rows: Sequence[Row], *, keep: bool) -> None:
+        """Count an item and its rows, of answers and of a failure, and `keep` them or not."""
+        self.images += 1
+        self.rows += rows if keep else ()
+        for row in rows:
+            if row["schema"] == answers_json.ERROR:
+                self.failed += 1
+            elif row["click"] is None:
+                self.absent += 1
+            else:
+                self.found += 1
+
+    def __str__(self) -> str:
+        """Return the numbers in words."""
+        answers = self.found + self.absent
+        number = f"{self.images} image" + ("s" if self.images != 1 else "")
+        several = f", {answers} answers" if answers + self.failed != self.images else ""
+        return f"{number}{several}: {self.found} found, {self.absent} without a box, {self.failed} failed"
+
+
+def option_names() -> list[str]:
+    """Return the names of the options that a JSON line may have, which are those of `Engine.locate`."""
+    from mlx_saccade.engine import Engine, sampling
+
+    names = [*inspect.signature(Engine.locate).parameters, *sampling.GenerateOptions.__annotations__]
+    return [name for name in names if name not in _NOT_IN_LINES]
+
+
+def locate_batch(options: argparse.Namespace, batch: Batch, settings: dict[str, Any], show: Show | None = None) -> int:
+    """Locate on every image of a batch, and print or write the rows.
+
+    Args:
+        options: of the command line.
+        batch: the images and what to find on each.
+        settings: arguments of `Engine.locate` for all images; a line's own options take their place.
+        show: prints the answers on one image, in place of rows on standard output.
+
+    Returns:
+        The exit code: 2 if an item failed, 1 with --fail if something was not found, else 0.
+
+    Raises:
+        InputError: the checkpoint or the file of --out cannot be used.
+        OSError: a row cannot be written.
+        KeyboardInterrupt: Ctrl-C; what was finished has been written.
+    """
+    tally = _Tally()
+    load = functools.cache(functools.partial(_load, options))
+    with _open_log(options, settings) as log:
+        if batch.total is None:
+            load()  # a program at the other end of a pipe need not wait at its first line
+        try:
+            with _bar(options, batch.total) as advance:
+                for item in batch.items:
+                    earlier = Earlier(missing=list(item.descriptions)) if log is None else log.earlier(item)
+                    rows, answers = _rows(options, item, earlier.missing, load, settings)
+                    if log is not None:
+                        log.add(rows, earlier.failure)
+                    else:
+                        _print(options, item, rows, answers, show)
+                    if options.verbose:
+                        for answer in answers:
+                            print_cost(answer)
+                    tally.count([*earlier.answers, *rows], keep=options.json)
+                    advance()
+        except KeyboardInterrupt:
+            again = "; run the same command to continue" if log is not None else ""
+            output.note(f"stopped after {tally}{again}")
+            raise
+    if options.json:
+        errors = [row for row in tally.rows if row["schema"] == answers_json.ERROR]
+        found = [row for row in tally.rows if row.pop("schema") == answers_json.ANSWER]
+        answers_json.print_document(found, errors=[{"schema": answers_json.ERROR, **row} for row in errors])
+    output.note(str(tally))
+    return 2 if tally.failed else 1 if options.fail and tally.absent else 0
+
+
+def _load(options: argparse.Namespace) -> Engine:
+    with progress.Progress("loading the model"):
+        return load_engine(options)
+
+
+@contextlib.contextmanager
+def _open_log(options: argparse.Namespace, settings: dict[str, Any]) -> Iterator[BatchLog | None]:
+    """Open the file of --out, if there is one."""
+    if options.out is None:
+        yield None
+        return
+    from mlx_saccade.checkpoint import hub
+
+    with progress.Progress("reading the checkpoint"):
+        checkpoint = hub.digest(options.model, revision=options.revision)
+    decoding = {name: getattr(options, name) for name in _IMAGE_OPTIONS}
+    setup = {"checkpoint": checkpoint, **settings, **decoding}
+    setup = {name: value for name, value in setup.items() if value is not None and value is not False}
+    with BatchLog(options.out, setup) as log:
+        yield log
+
+
+@contextlib.contextmanager
+def _bar(options: argparse.Namespace, total: int | None) -> Iterator[Callable[[], object]]:
+    """Show the items done and the time left, where no rows are printed on the same terminal."""
+    if options.out is None and sys.stdout is not None and sys.stdout.isatty():
+        yield lambda: None
+        return
+    with progress.bar(redirect_stdout=False) as bar:
+        task = bar.add_task("locating", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _rows(
+    options: argparse.Namespace,
+    item: Item,
+    missing: list[str],
+    load: Callable[[], Engine],
+    settings: dict[str, Any],
+) -> tuple[list[Row], Sequence[Answer]]:
+    """Return the rows of the descriptions of an item that miss an answer, and the answers in them."""
+    head = {"line": item.line, "id": item.id, "options": item.options or None}
+    head = {name: value for name, value in head.items() if value is not None}
+    if item.problem is not None:
+        return [_failure(item, head, "input", item.problem)], ()
+    if not missing:
+        return [], ()
+    engine = load()
+    try:
+        image = images.source(options, item.image or "")
+        answers = engine.locate(image, missing, **{**settings, **item.options})
+    except (InputError, OSError, MemoryError) as error:
+        source = error.filename if isinstance(error, OSError) else None
+        return [_failure(item, head, kind_of(error), message_of(error), source)], ()
+    rows = [
+        {"schema": answers_json.ANSWER, **head, **answers_json.located(item.image, description, answer)}
+        for description, answer in zip(missing, answers, strict=True)
+    ]
+    return rows, answers
+
+
+def _failure(item: Item, head: Row, kind: str, message: str, source: str | None = None) -> Row:
+    """Return the row of an item that failed, and print its message."""
+    image = answers_json.image_name(item.image)
+    where = f"line {item.line}: " if item.line is not None else "" if image and image in message else f"{image}: "
+    output.print_error(f"{where}{message}")
+    row = answers_json.error(kind, message, source or image)
+    return {"schema": row.pop("schema"), **head, **({} if image is None else {"image": image}), **row}
+
+
+def _print(
+    options: argparse.Namespace, item: Item, rows: list[Row], answers: Sequence[Answer], show: Show | None
+) -> None:
+    """Print the rows of an item, or its answers in words; with --json nothing yet."""
+    if show is not None:
+        if answers:
+            show(item, answers)
+    elif not options.json:
+        for row in rows:
+            print(output.json_text(row), flush=True)

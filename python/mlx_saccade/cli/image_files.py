@@ -1,0 +1,39 @@
+"""Recognize the names of image files, alone and in a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["images_in", "is_image_name"]
+
+_SUFFIXES = frozenset(
+    (
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
+        *(".pnm", ".jp2", ".j2k", ".avif", ".ico", ".icns", ".tga", ".heic", ".heif", ".pdf"),
+    )
+)
+
+
+def is_image_name(path: str | os.PathLike[str]) -> bool:
+    """Return True if the name of a file ends as those of images do; the file need not exist."""
+    return Path(path).suffix.lower() in _SUFFIXES
+
+
+def images_in(folder: str | os.PathLike[str]) -> tuple[list[str], list[str]]:
+    """Return the images of a folder and the names of all else, both sorted by name.
+
+    An image is a file whose name ends as those of images do and does not begin with a dot. Folders inside are not
+    read.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    images: list[str] = []
+    others: list[str] = []
+    for path in sorted(Path(folder).iterdir(), key=lambda one: one.name):
+        if is_image_name(path) and not path.name.startswith(".") and not path.is_dir():
+            images.append(str(path))
+        else:
+            others.append(path.name + ("/" if path.is_dir() else ""))
+    return images, others

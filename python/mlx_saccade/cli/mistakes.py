@@ -1,0 +1,35 @@
+"""Say in one line what is wrong, and of which kind it is."""
+
+from __future__ import annotations
+
+import errno
+
+from mlx_saccade.errors import InputError
+
+__all__ = ["UsageError", "kind_of", "message_of"]
+
+# Errors of the operating system that a new path alone does not cure.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class UsageError(InputError):
+    """A command line that cannot be parsed; the message has the program's name in front."""
+
+
+def kind_of(error: BaseException) -> str:
+    """Return the kind of an error, as docs/schemas/answer-1.json lists them."""
+    kinds = ((UsageError, "usage"), (InputError, "input"), (OSError, "file"), (MemoryError, "memory"))
+    return next((kind for known, kind in kinds if isinstance(error, known)), "interrupted")
+
+
+def message_of(error: BaseException) -> str:
+    """Return one line for the user: our own error's message, or the path and reason of the operating system's."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, MemoryError):
+        return "out of memory. Give a smaller --budget or image"
+    if isinstance(error, OSError) and error.strerror:
+        full = error.errno in FULL
+        advice = "Free space, or name another place" if full else "Check the path" if error.filename else ""
+        return f"{error.filename or 'output'}: {error.strerror}" + (f". {advice}" if advice else "")
+    return " ".join(str(error).split())

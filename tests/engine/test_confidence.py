@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import mlx_saccade as saccade
-from mlx_saccade import scenes
+from mlx_saccade import models, scenes
 from mlx_saccade.engine import Answer, Engine
 from mlx_saccade.engine.confidence import NumberTokens, TokenRecorder
 from mlx_saccade.grounding.written import WrittenPlace
-from mlx_saccade.models import cpu_decode
+from mlx_saccade.models import cpu_decode, cpu_ops
 
 SCREEN = scenes.generate(760_003, (1024, 640), smallest=56)
 DESCRIPTIONS = [element.description for element in SCREEN.elements[:6]]
@@ -139,6 +139,20 @@ def test_confidence_is_in_the_json_of_an_answer(packaged: Engine) -> None:
     assert answer.as_dict()["confidence"] == answer.confidence
     several = packaged.ask([SCREEN.image, SCREEN.image], "which?", max_tokens=2)
     assert several.as_dict()["confidence"] is None
+
+
+@pytest.mark.parametrize("way", ["NumPy", "MLX", "bfloat16"])
+def test_log_probabilities_are_those_of_a_softmax_over_all_tokens(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    values = np.random.RandomState(1).standard_normal(500).astype(np.float32) * 8
+    logits = mx.array(values).astype(mx.bfloat16 if way == "bfloat16" else mx.float32)
+    values = np.asarray(logits.astype(mx.float32), np.float64)
+    if way == "MLX":
+        monkeypatch.setattr(cpu_ops, "applies", lambda *_: False)
+    ids = np.array([3, 499, int(values.argmax())])
+    logs = models.log_probabilities(logits, ids)
+    assert isinstance(logs, np.ndarray) == (way == "NumPy")
+    wanted = values[ids] - values.max() - np.log(np.exp(values - values.max()).sum())
+    assert np.asarray(logs) == pytest.approx(wanted, abs=1e-5)
 
 
 # By hand: tokens 0 to 9 are the digits, 10 is a comma.

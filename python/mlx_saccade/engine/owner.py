@@ -12,7 +12,9 @@ import contextvars
 import functools
 import itertools
 import os
+import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from queue import SimpleQueue
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -112,10 +114,10 @@ class _Owner:
             if task is self._last:
                 break
             del task  # its result belongs to the caller alone
-        # A daemon thread that wakes while the interpreter ends is ended there, with MLX's streams in its hands.
+        # A daemon thread that wants the GIL while the interpreter ends is ended there, and MLX's streams with it.
         forever = threading.Lock()
         forever.acquire()
-        forever.acquire()
+        _rest(forever)
 
     def _finish(self) -> None:
         """Stop the running call at its next step, and let no other begin; MLX is then idle while the process ends."""
@@ -125,12 +127,25 @@ class _Owner:
         if (running := self.running) is not None:
             running.stopped = running.abandoned = True  # only daemon threads are left to wait for it
         self.queue.put(self._last)
+        end = time.monotonic() + EXIT_SECONDS
         self._last.wait(EXIT_SECONDS)
+        while not self._is_resting() and time.monotonic() < end:
+            time.sleep(0.001)
+
+    def _is_resting(self) -> bool:
+        """Return True once the thread waits without the GIL and will not take it again."""
+        frame = sys._current_frames().get(self.thread.ident or 0)
+        # At the first line it may still be asked to hand over the GIL; at the next it has done so by itself.
+        return frame is None or (frame.f_code is _rest.__code__ and frame.f_lineno > _rest.__code__.co_firstlineno)
 
     def _close_generators(self) -> None:
         for generator in list(self.generators.values()):
             generator.close()
         self.generators.clear()
+
+
+def _rest(locked: threading.Lock) -> None:
+    locked.acquire()
 
 
 _owner: _Owner | None = None

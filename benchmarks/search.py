@@ -1,10 +1,10 @@
 """Measure what policies of looking find on generated 4K screens, and at what cost.
 
-    python benchmarks/search.py --out search.jsonl                  # 40 held-out screens; resumes a file that is there
+    python benchmarks/search.py --out search.jsonl                  # 30 held-out screens; resumes a file that is there
     python benchmarks/search.py --out search.jsonl --summary        # the tables of the looks in the file
     python benchmarks/search.py --out search.jsonl --summary --csv benchmarks/results/search.csv
 
-A screen's targets are drawn from all of its elements, whatever their size, and some descriptions of nothing on it. A
+A screen's targets are a quarter of its elements, whatever their size, and some descriptions of nothing on it. A
 target is right if the center of the first box is in the element's box. The policies see descriptions alone.
 
 The same look is taken once for all policies, since greedy answers do not change. So each row holds the looks of one
@@ -35,10 +35,10 @@ from mlx_saccade.policies import candidates
 from mlx_saccade.policies.tiles import cut
 from mlx_saccade.policies.trail import Trail, whole
 
-FIRST_SEED = 800_000  # neither training nor the design of the policies used screens from here on
+FIRST_SEED = 100  # the rules of the search were chosen on seeds 0 to 23
 SIZE, BUDGET = (3840, 2160), 256
-TARGETS, ABSENT = 12, 4
-COUNTS = (2, 3, 5, 8, 12, 16, 20)
+TARGETS, ABSENT = 0.25, 3  # of all elements, and in number
+COUNTS = (5, 8, 12, 20)
 BINS = ((0, 40), (40, 100), (100, 250), (250, 9999))
 HEADER = ("policy", "right", "wrong", "none", "iou", "looks", "seconds", "alarms", "targets", "absent", "screens")
 
@@ -113,8 +113,7 @@ def all_policies() -> dict[str, tuple[Policy, dict[str, Any]]]:
         "the label": lambda one: (one.agrees, -one.look),
         "label and confidence": lambda one: (one.agrees, one.confidence),
     }
-    for grid in (3, 4):
-        table |= {f"{grid}x{grid} tiles, by {name}": (best_of_tiles(grid, rank), {}) for name, rank in ranks.items()}
+    table |= {f"3 x 3 tiles, by {name}": (best_of_tiles(3, rank), {}) for name, rank in ranks.items()}
     for count in (12, 20):
         how = {"max_looks": count}
         table |= {
@@ -128,7 +127,7 @@ def all_policies() -> dict[str, tuple[Policy, dict[str, Any]]]:
 def screen_rows(engine: saccade.Engine, seed: int) -> Iterator[Row]:
     """Yield a row for each policy and description of a screen."""
     scene, rng = saccade.scenes.generate(seed, size=SIZE), random.Random(seed)
-    elements = rng.sample(list(scene.elements), min(TARGETS, len(scene.elements)))
+    elements = rng.sample(list(scene.elements), round(TARGETS * len(scene.elements)))
     absent = list(dict.fromkeys(scene.absent(number) for number in range(ABSENT)))
     words = [element.description for element in elements] + absent
     boxes = [element.box for element in elements] + [None] * len(absent)
@@ -227,7 +226,7 @@ def main() -> int:
     """Measure, or print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="JSON lines, one a description and policy")
-    parser.add_argument("--screens", type=int, default=40, help="number of screens (default 40)")
+    parser.add_argument("--screens", type=int, default=30, help="number of screens (default 30)")
     parser.add_argument("--summary", action="store_true", help="print the tables of --out instead of measuring")
     parser.add_argument("--csv", type=Path, help="with --summary, write the table there too")
     options = parser.parse_args()

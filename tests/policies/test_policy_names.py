@@ -147,3 +147,18 @@ def test_look_takes_crops_as_lists_of_any_integers(loaded: saccade.Engine, scree
     (one,) = loaded.look(screen, [([0, np.int64(0), 640, 360], "a")], budget=16)
     (other,) = loaded.look(loaded.open(screen), [((0, 0, 640, 360), "a")], budget=16)
     assert one.text == other.text
+
+
+def test_locate_with_search_encodes_each_part_once_and_says_why_nothing_was_found(
+    loaded: saccade.Engine, screen: np.ndarray
+) -> None:
+    loaded.forget()
+    before = loaded.counts
+    answers = loaded.locate(
+        screen, ["the pink folder icon", "the cyan moon icon"], policy="search:max_looks=6", budget=64
+    )
+    crops = {look.crop for answer in answers for look in answer.looks}
+    assert (loaded.counts - before).vision_calls == len(crops)
+    assert not answers[0].found
+    assert answers[0].hint.startswith(f"None of {len(answers[0].looks)} looks")
+    assert answers[0].description == "the pink folder icon"

@@ -111,3 +111,10 @@ def test_readme_engine_table_equals_the_results() -> None:
         for row in stages
     ]
     assert readme_table("Engine")[1:] == expected
+
+
+def test_readme_policies_table_equals_the_results() -> None:
+    with (ROOT / "benchmarks" / "results" / "search.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = ("policy", "right", "wrong", "none", "iou", "looks", "seconds", "alarms")
+    assert readme_table("Policies")[1:] == [[row[column] for column in columns] for row in rows]

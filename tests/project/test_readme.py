@@ -31,7 +31,7 @@ TEXTS = [
     *GUIDES,
     *(ROOT / name / "README.md" for name in ("benchmarks", "cpp/fuzz", "tests/long", "training")),
 ]
-EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "zooming.md": 3, "mlx-vlm.md": 3,
+EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "small-targets.md": 5, "mlx-vlm.md": 3,
             "your-own-checkpoint.md": 3, "measuring.md": 1, "messages.md": 2}  # fmt: skip
 
 
@@ -89,13 +89,16 @@ def check_budgets(names: dict[str, Any]) -> None:
     assert names["plan"].tokens == 1222
 
 
-def check_zooming(names: dict[str, Any]) -> None:
-    zoomed, advice = names["zoomed"], names["advice"]
-    text = (ROOT / "docs" / "guides" / "zooming.md").read_text(encoding="utf-8")
+def check_small_targets(names: dict[str, Any]) -> None:
+    zoomed, advice, answer = names["zoomed"], names["advice"], names["answer"]
+    text = (ROOT / "docs" / "guides" / "small-targets.md").read_text(encoding="utf-8")
     assert zoomed.boxes
     assert f"# {zoomed.crop}, {zoomed.tokens} tokens" in text
     assert f"# {advice.zoom} {round(advice.zoom_share, 3)}" in text
-    assert names["answer"].found
+    assert f"# {[round(edge) for edge in answer.boxes[0]]}, pixels of the whole image" in text
+    assert not answer.looks[0].box
+    assert names["part"].found
+    assert names["engine"].locate(names["shot"], "the orange triangle icon", budget=256, policy=names["halves"]).found
 
 
 def check_mlx_vlm(names: dict[str, Any]) -> None:
@@ -122,7 +125,7 @@ CHECKS = {
     "README.md": check_readme,
     "quickstart.md": check_quickstart,
     "budgets-and-coordinates.md": check_budgets,
-    "zooming.md": check_zooming,
+    "small-targets.md": check_small_targets,
     "mlx-vlm.md": check_mlx_vlm,
     "your-own-checkpoint.md": check_your_own_checkpoint,
     "measuring.md": check_measuring,
@@ -150,7 +153,10 @@ def test_descriptions_in_python_examples_are_on_the_demo_screen(path: Path) -> N
         "measuring",
         "messages",
     )
-    assert described <= {target["description"] for target in targets}
+    known = {target["description"] for target in targets}
+    if path.stem == "small-targets":
+        known |= {element.description for element in saccade.scenes.generate(0, size=(3840, 2160)).elements}
+    assert described <= known
 
 
 @pytest.mark.parametrize("path", [README, ROOT / "docs" / "guides" / "quickstart.md"], ids=lambda path: path.name)

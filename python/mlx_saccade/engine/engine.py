@@ -338,19 +338,21 @@ class Engine(Closable):
         frame, views = self.open(frame), policies.check_views(views)
         opener, whole = self.runner.opener(), (0, 0, *frame.source_size)
         crops = {crop: frame if crop == whole else frame.crop(crop) for crop, _ in views}
-        planned: dict[tuple[int, int, int, int], dict[int, PlannedRequest]] = {crop: {} for crop in crops}
-        for number, (crop, words) in enumerate(views):
-            one = request.place(crops[crop], words, image_first=image_first)
-            planned[crop][number] = self.runner.plan(one, limits, settings, fit=fit, opener=opener)
-        single = (
-            {} if constrained else {n: one for rows in planned.values() if len(rows) == 1 for n, one in rows.items()}
-        )
-        answers = dict(zip(single, self.runner.run_batches(list(single.values())), strict=True))
-        for rows in planned.values():
-            if not rows.keys() <= answers.keys():
-                answers.update(
-                    zip(rows, self._answer_together(list(rows.values()), constrained=constrained), strict=True)
-                )
+        planned = [
+            self.runner.plan(
+                request.place(crops[crop], words, image_first=image_first), limits, settings, fit=fit, opener=opener
+            )
+            for crop, words in views
+        ]
+        places: dict[tuple[int, int, int, int], list[int]] = {crop: [] for crop in crops}
+        for number, (crop, _) in enumerate(views):
+            places[crop].append(number)
+        alone = [numbers[0] for numbers in places.values() if len(numbers) == 1 and not constrained]
+        answers = dict(zip(alone, self.runner.run_batches([planned[number] for number in alone]), strict=True))
+        for numbers in places.values():
+            if numbers[0] not in answers:
+                together = self._answer_together([planned[number] for number in numbers], constrained=constrained)
+                answers.update(zip(numbers, together, strict=True))
         return [hints.locating(answers[number], words).moved(*crop[:2]) for number, (crop, words) in enumerate(views)]
 
     @on_owner

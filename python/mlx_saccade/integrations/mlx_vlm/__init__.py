@@ -12,6 +12,7 @@ fast.disable()                               # every attribute as it was
 from mlx_saccade.integrations.mlx_vlm.locating import locate, read
 from mlx_saccade.integrations.mlx_vlm.prepared import frames
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor as ImageProcessor
+from mlx_saccade.integrations.mlx_vlm.server import Middleware
 from mlx_saccade.integrations.mlx_vlm.switch import Enabled, EnabledModel, Status, disable, enable, status
 
-__all__ = ["Enabled", "EnabledModel", "Status", "disable", "enable", "frames", "locate", "read", "status"]
+__all__ = ["Enabled", "EnabledModel", "Middleware", "Status", "disable", "enable", "frames", "locate", "read", "status"]

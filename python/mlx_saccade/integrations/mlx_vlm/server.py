@@ -41,7 +41,11 @@ def attach(hooks: Hooks) -> None:
 
 
 class Middleware:
-    """An ASGI application around mlx-vlm's; other requests pass through untouched."""
+    """An ASGI application around another: `Middleware(mlx_vlm.server.app)`.
+
+    It reads budgets and describes frames and boxes in chat completions, responses and messages. Other requests pass
+    through untouched.
+    """
 
     def __init__(self, app: App) -> None:
         """Wrap an application."""

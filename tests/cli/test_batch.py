@@ -7,6 +7,7 @@ import functools
 import io
 import json
 import os
+import pty
 import select
 import signal
 import subprocess
@@ -147,6 +148,28 @@ def test_a_region_and_a_scale_apply_to_each_image(shots: Path, capsys: pytest.Ca
     assert {name: row[name] for name in ("boxes", "screen_click")} == {
         name: rows[0][name] for name in ("boxes", "screen_click")
     }
+
+
+def test_candidates_are_in_the_rows(shots: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = read(run(capsys, "--batch", shots, FOUND, "--candidates", "3")[1])
+    assert 1 < len(rows[0]["candidates"]) <= 3
+
+
+def test_rows_stay_on_standard_output_while_the_bar_is_on_a_terminal(shots: Path) -> None:
+    command = [*PROGRAM, "locate", "--batch", str(shots), FOUND]
+    terminal, side = pty.openpty()
+    try:
+        with Path("rows.jsonl").open("wb") as rows:
+            result = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=rows, stderr=side, timeout=300, check=False
+            )
+        os.close(side)
+        shown = os.read(terminal, 1 << 16).decode(errors="replace")
+    finally:
+        os.close(terminal)
+    assert (result.returncode, len(read(Path("rows.jsonl").read_text()))) == (2, 4)
+    assert "locating" in shown
+    assert "mlx-saccade/answer" not in shown
 
 
 def test_raw_pixels_are_read_from_each_file(

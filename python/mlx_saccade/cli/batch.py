@@ -85,12 +85,13 @@ def locate_batch(options: argparse.Namespace, batch: Batch, settings: dict[str, 
         KeyboardInterrupt: Ctrl-C; what was finished has been written.
     """
     tally = _Tally()
-    load = functools.cache(functools.partial(_load, options))
+    load, has_bar = functools.cache(functools.partial(load_engine, options)), _has_bar(options)
     with _open_log(options, settings) as log:
-        if batch.total is None:
-            load()  # a program at the other end of a pipe need not wait at its first line
+        if batch.total is None or not has_bar:  # a program at the other end of a pipe does not wait at its first line
+            with progress.Progress("loading the model"):
+                load()
         try:
-            with _bar(options, batch.total) as advance:
+            with _bar(batch.total) if has_bar else contextlib.nullcontext(lambda: None) as advance:
                 for item in batch.items:
                     earlier = Earlier(missing=list(item.descriptions)) if log is None else log.earlier(item)
                     rows, answers = _rows(options, item, earlier.missing, load, settings)
@@ -115,11 +116,6 @@ def locate_batch(options: argparse.Namespace, batch: Batch, settings: dict[str, 
     return 2 if tally.failed else 1 if options.fail and tally.absent else 0
 
 
-def _load(options: argparse.Namespace) -> Engine:
-    with progress.Progress("loading the model"):
-        return load_engine(options)
-
-
 @contextlib.contextmanager
 def _open_log(options: argparse.Namespace, settings: dict[str, Any]) -> Iterator[BatchLog | None]:
     """Open the file of --out, if there is one."""
@@ -137,12 +133,14 @@ def _open_log(options: argparse.Namespace, settings: dict[str, Any]) -> Iterator
         yield log
 
 
+def _has_bar(options: argparse.Namespace) -> bool:
+    """Return False if rows are printed on a terminal, where they show the progress themselves."""
+    return options.out is not None or sys.stdout is None or not sys.stdout.isatty()
+
+
 @contextlib.contextmanager
-def _bar(options: argparse.Namespace, total: int | None) -> Iterator[Callable[[], object]]:
-    """Show the items done and the time left, where no rows are printed on the same terminal."""
-    if options.out is None and sys.stdout is not None and sys.stdout.isatty():
-        yield lambda: None
-        return
+def _bar(total: int | None) -> Iterator[Callable[[], object]]:
+    """Show the items done and the time left."""
     with progress.bar(redirect_stdout=False) as bar:
         task = bar.add_task("locating", total=total)
         yield lambda: bar.advance(task)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade.cli import output
+from mlx_saccade.integrations.tools import ANSWERS, ERROR
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
@@ -29,9 +30,7 @@ __all__ = [
     "print_row",
 ]
 
-ANSWERS = "mlx-saccade/answers/1"
 ANSWER = "mlx-saccade/answer/1"
-ERROR = "mlx-saccade/error/1"
 
 _OPTIONS = ("--json", "--jsonl")
 

@@ -121,6 +121,24 @@ class Plan:
         sizes = f"{width}x{height} as {resized_w}x{resized_h}{times}"
         return f"Plan({self.family.name}: {sizes}, {self.tokens} tokens, budget: {self.budget})"
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain lists, numbers and strings, for JSON; `patch_bytes` is the memory of its uint8 patches."""
+        return {
+            "family": self.family.name,
+            "budget": self.budget,
+            "min_pixels": self.min_pixels,
+            "max_pixels": self.max_pixels,
+            "source_size": list(self.source_size),
+            "decoded_size": list(self.decoded_size or self.source_size),
+            "resized_size": list(self.resized_size),
+            "grid_thw": list(self.grid_thw),
+            "tokens": self.tokens,
+            "patches": self.patches,
+            "windows": self.windows,
+            "scale": list(self.scale),
+            "patch_bytes": self.patches * 3 * self.family.patch_size**2,
+        }
+
     def to_source(self, xy: Sequence[float]) -> tuple[float, ...]:
         """Map a point (x, y) or box (x1, y1, x2, y2) from model pixels to source pixels, without clipping or rounding.
 

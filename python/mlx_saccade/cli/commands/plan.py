@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlx_saccade.media.color import Color
     from mlx_saccade.models import Model
 
-__all__ = ["EXAMPLES", "add_arguments", "describe", "run"]
+__all__ = ["EXAMPLES", "add_arguments", "run"]
 
 EXAMPLES = (
     "mlx-saccade plan 3840x2160",
@@ -53,25 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_image_arguments(more)
     parser.set_defaults(color=None)  # tells whether --color was given
-
-
-def describe(plan: Plan) -> dict[str, Any]:
-    """Return the plan as JSON values; sizes are (width, height), memory is in bytes."""
-    return {
-        "family": plan.family.name,
-        "budget": plan.budget,
-        "min_pixels": plan.min_pixels,
-        "max_pixels": plan.max_pixels,
-        "source_size": list(plan.source_size),
-        "decoded_size": list(plan.decoded_size or plan.source_size),
-        "resized_size": list(plan.resized_size),
-        "grid_thw": list(plan.grid_thw),
-        "tokens": plan.tokens,
-        "patches": plan.patches,
-        "windows": plan.windows,
-        "scale": list(plan.scale),
-        "patch_bytes": plan.patches * 3 * plan.family.patch_size**2,
-    }
 
 
 def memory_of(plan: Plan, model: Model | None) -> dict[str, dict[str, int]]:
@@ -170,7 +151,7 @@ def run(options: argparse.Namespace) -> int:
         checkpoint_pixels=limits,
         reduced_jpeg=options.reduced_jpeg,
     )
-    described = {**describe(plan), **memory_of(plan, model)}
+    described = {**plan.as_dict(), **memory_of(plan, model)}
     if file_format is not None:
         draw_plan(plan, image, options.color or "convert", options.picture, file_format)
         described["picture"] = options.picture

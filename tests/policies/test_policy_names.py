@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import mlx_saccade as saccade
 from mlx_saccade import policies
 from mlx_saccade.engine import policy
+from mlx_saccade.engine.runner import ROWS
 from mlx_saccade.errors import InputError
 
 
@@ -132,6 +134,26 @@ def test_look_encodes_each_crop_once_for_all_descriptions(loaded: saccade.Engine
     assert loaded.look(frame, []) == []
     with pytest.raises(InputError, match="is empty or leaves"):
         loaded.look(frame, [((0, 0, 701, 400), "a")])
+
+
+def test_look_at_many_crops_keeps_few_of_them(loaded: saccade.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = loaded.open(np.random.RandomState(4).randint(0, 256, (80, 400, 3), np.uint8))
+    made: list[weakref.ref[saccade.media.Frame]] = []
+    most, crop = [0], saccade.media.Frame.crop
+
+    def counted(self: saccade.media.Frame, box: tuple[int, int, int, int]) -> saccade.media.Frame:
+        part = crop(self, box)
+        made.append(weakref.ref(part))
+        most[0] = max(most[0], sum(one() is not None for one in made))
+        return part
+
+    monkeypatch.setattr(saccade.media.Frame, "crop", counted)
+    views = [((x, 0, x + 60, 80), "it") for x in range(0, 340, 7)]
+    answers = loaded.look(frame, views, budget=16)
+    monkeypatch.undo()
+    assert len(made) == len(answers) == 49
+    assert most[0] <= 2 * ROWS
+    assert [answer.text for answer in answers] == [loaded.look(frame, [view], budget=16)[0].text for view in views]
 
 
 @pytest.mark.parametrize(

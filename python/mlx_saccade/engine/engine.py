@@ -26,7 +26,7 @@ from mlx_saccade.engine.memory_limit import MemoryLimit, read_limit
 from mlx_saccade.engine.owner import OwnedGenerator, on_owner
 from mlx_saccade.engine.policy import Policy, View
 from mlx_saccade.engine.request import Request
-from mlx_saccade.engine.runner import PlannedRequest, Runner
+from mlx_saccade.engine.runner import ROWS, PlannedRequest, Runner
 from mlx_saccade.engine.shared_image import SharedImage
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.grounding.frames import ConventionName, check_convention
@@ -336,23 +336,18 @@ class Engine(Closable):
         """
         settings, limits = sampling.read(options, _LOCATE_TOKENS, self.look), pixel_limits.read(budget, "budget")
         frame, views = self.open(frame), policies.check_views(views)
-        opener, whole = self.runner.opener(), (0, 0, *frame.source_size)
-        crops = {crop: frame if crop == whole else frame.crop(crop) for crop, _ in views}
-        planned = [
-            self.runner.plan(
-                request.place(crops[crop], words, image_first=image_first), limits, settings, fit=fit, opener=opener
-            )
-            for crop, words in views
-        ]
-        places: dict[tuple[int, int, int, int], list[int]] = {crop: [] for crop in crops}
+        places: dict[tuple[int, int, int, int], list[int]] = {crop: [] for crop, _ in views}
         for number, (crop, _) in enumerate(views):
             places[crop].append(number)
-        alone = [numbers[0] for numbers in places.values() if len(numbers) == 1 and not constrained]
-        answers = dict(zip(alone, self.runner.run_batches([planned[number] for number in alone]), strict=True))
-        for numbers in places.values():
-            if numbers[0] not in answers:
-                together = self._answer_together([planned[number] for number in numbers], constrained=constrained)
-                answers.update(zip(numbers, together, strict=True))
+        answers: dict[int, Answer] = {}
+        crops = list(places)
+        for start in range(0, len(crops), ROWS):  # a crop is a copy of its pixels, so few of them at a time
+            numbers = [number for crop in crops[start : start + ROWS] for number in places[crop]]
+            requests = _crop_requests(frame, [views[number] for number in numbers], image_first=image_first)
+            opener = self.runner.opener()
+            planned = [self.runner.plan(one, limits, settings, fit=fit, opener=opener) for one in requests]
+            several = self._answer_views(planned, constrained=constrained)
+            answers.update(zip(numbers, several, strict=True))
         return [hints.locating(answers[number], words).moved(*crop[:2]) for number, (crop, words) in enumerate(views)]
 
     @on_owner
@@ -580,6 +575,19 @@ class Engine(Closable):
         made, ids = self.runner.count(question, pixel_limits.read(budget, "budget"))
         return self.memory_limit.estimate(made, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
 
+    def _answer_views(self, planned: Sequence[PlannedRequest], *, constrained: bool) -> list[Answer]:
+        """Answer requests about several images, in rows; those that share an image one after another."""
+        groups: dict[int, list[int]] = {}
+        for place, one in enumerate(planned):
+            groups.setdefault(id(one.request.media[0].source), []).append(place)
+        alone = [places[0] for places in groups.values() if len(places) == 1 and not constrained]
+        answers = dict(zip(alone, self.runner.run_batches([planned[place] for place in alone]), strict=True))
+        for places in groups.values():
+            if places[0] not in answers:
+                together = self._answer_together([planned[place] for place in places], constrained=constrained)
+                answers.update(zip(places, together, strict=True))
+        return [answers[place] for place in range(len(planned))]
+
     def _follow_policy(
         self,
         image: Any,
@@ -688,6 +696,13 @@ def _placed(answer: Answer, capture: Capture, size: tuple[int, int]) -> Answer:
             for frame in frames
         )
     return replace(answer.moved(*capture.corner), frames=frames, screen=capture.screen)
+
+
+def _crop_requests(frame: media.Frame, views: Sequence[View], *, image_first: bool) -> list[Request]:
+    """Return the requests of views; those of one crop have one image."""
+    whole = (0, 0, *frame.source_size)
+    crops = {crop: frame if crop == whole else frame.crop(crop) for crop, _ in views}
+    return [request.place(crops[crop], words, image_first=image_first) for crop, words in views]
 
 
 def _last(chunks: Iterator[Chunk]) -> Answer:

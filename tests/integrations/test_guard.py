@@ -153,6 +153,16 @@ def test_another_image_is_read_anew_and_the_same_one_is_not(hooks: Hooks) -> Non
     assert upstream.ask(state, SECOND, 7) == 0
 
 
+def test_an_abandoned_turn_is_remembered_wrongly_without_the_guard() -> None:
+    upstream = Upstream(None)
+    state = upstream.state()
+    upstream.ask(state, [1, IMAGE, IMAGE, 2, 3, 4], 7)
+    abandoned = upstream.turn(state, [1, IMAGE, IMAGE, 2, 9, 9], 7)
+    next(abandoned)
+    abandoned.close()
+    assert upstream.ask(state, [1, IMAGE, IMAGE, 2, 3, 4, 5], 7) == 6  # the cache went on with 9, 9
+
+
 def test_a_conversation_goes_on_after_a_turn_without_a_new_image(hooks: Hooks) -> None:
     upstream = Upstream(hooks)
     state = upstream.state()
@@ -167,6 +177,16 @@ def test_a_conversation_goes_on_after_a_turn_without_a_new_image(hooks: Hooks) -
         == 0
     )
     assert upstream.ask(state, [9, 9, 55, 9]) == 3
+
+
+def test_an_abandoned_turn_leaves_what_both_turns_share(hooks: Hooks) -> None:
+    upstream = Upstream(hooks)
+    state = upstream.state()
+    upstream.ask(state, [1, IMAGE, IMAGE, 2, 3, 4], 7)
+    abandoned = upstream.turn(state, [1, IMAGE, IMAGE, 2, 9, 9], 7)
+    assert next(abandoned) == 4
+    abandoned.close()
+    assert upstream.ask(state, [1, IMAGE, IMAGE, 2, 3, 4, 5], 7) == 4
 
 
 def test_turns_of_two_conversations_may_alternate(hooks: Hooks) -> None:

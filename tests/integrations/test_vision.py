@@ -212,11 +212,19 @@ def test_training_keeps_the_code_that_has_gradients(engine_model: models.Model, 
     assert np.array_equal(tower.inputs.latest, images(family, "reference")[0])
 
 
-def test_rows_that_do_not_fit_the_grids_are_refused(engine_model: models.Model, hooks: Hooks) -> None:
+def test_native_rows_that_do_not_fit_the_grids_are_refused(engine_model: models.Model, hooks: Hooks) -> None:
     tower = enabled(engine_model, hooks)
-    for shape in ((16, 600), (12, 588), (20, 1176)):
-        with pytest.raises(InputError, match=r"pixel_values: expected \[16, 1176\]"):
-            tower(mx.zeros(shape), mx.array([[1, 4, 4]]))
+    with pytest.raises(InputError, match=r"pixel_values: expected \[16, 588\]"):
+        tower(mx.zeros((12, 588)), mx.array([[1, 4, 4]]))
+
+
+@pytest.mark.parametrize("shape", [(16, 600), (20, 1176), (1, 28, 28, 3)])
+def test_what_is_not_patches_is_left_to_mlx_vlm(
+    engine_model: models.Model, hooks: Hooks, shape: tuple[int, ...]
+) -> None:
+    tower, values = enabled(engine_model, hooks), mx.zeros(shape)
+    tower(values, mx.array([[1, 4, 4]]))
+    assert tower.inputs.latest is values
 
 
 def test_other_models_keep_their_tower(hooks: Hooks) -> None:

@@ -5,6 +5,8 @@ Part of `make check-long`, since mlx-vlm needs a gigabyte of packages. In float3
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -168,12 +170,15 @@ def chunked(model: Any, processor: Any) -> list[Run]:
 
 
 def automatic_prefix_cache(model: Any, processor: Any) -> list[Run]:
+    """Ask with APC; mlx-vlm 0.7.10 reuses nothing of a prompt with an image here, on either side."""
     manager = APCManager(num_blocks=256)
     asked = [(1, QUESTIONS[0]), (1, QUESTIONS[1]), (2, QUESTIONS[1]), (1, QUESTIONS[0])]
-    return [
+    runs = [
         stream(model, processor, prompt(processor, question), [screen(seed)], apc_manager=manager)
         for seed, question in asked
     ]
+    words = prompt(processor, "What is a dock, and where on the screen is it?", 0)
+    return [*runs, *(stream(model, processor, words, None, apc_manager=manager) for _ in range(2))]
 
 
 PATHS: dict[str, Callable[[Any, Any], list[Run]]] = {
@@ -202,6 +207,8 @@ def test_tokens_are_equal_and_log_probabilities_close(
     record_property("furthest", furthest)
     print(f"{path}: furthest log probability {furthest:.1e}")
     assert furthest < 1e-4
+    if path in ("prompt_cache", "automatic_prefix_cache"):
+        assert any(run.cached for run in actual)
 
 
 def test_an_image_of_the_same_size_is_not_mistaken_for_an_earlier_one(pair: tuple[Any, Any]) -> None:
@@ -227,6 +234,29 @@ def test_an_image_of_the_same_size_is_not_mistaken_for_an_earlier_one(pair: tupl
         again = ask(2, QUESTIONS[0], state)
         assert again.cached > 0
         assert again.tokens == ask(2, QUESTIONS[0], None).tokens
+
+
+def test_an_abandoned_turn_is_not_continued_wrongly(pair: tuple[Any, Any]) -> None:
+    model, processor = pair
+    last = prompt(processor, QUESTIONS[1] + " Now.")
+
+    def abandon_a_turn() -> tuple[Run, Run]:
+        state = PromptCacheState()
+        stream(model, processor, prompt(processor, QUESTIONS[1]), [screen(1)], prompt_cache_state=state)
+        options = {"image": [screen(1)], "max_tokens": 12, "temperature": 0.0, "prompt_cache_state": state}
+        chunks = upstream.stream_generate(model, processor, prompt(processor, QUESTIONS[0]), **options)
+        next(chunks)
+        chunks.close()
+        continued = stream(model, processor, last, [screen(1)], prompt_cache_state=state)
+        return continued, stream(model, processor, last, [screen(1)])
+
+    with same_pixels(model, processor):
+        continued, cold = abandon_a_turn()
+        assert np.abs(continued.logprobs[0] - cold.logprobs[0]).max() > 1e-2  # the fault in mlx-vlm
+    with enabled(model, processor):
+        continued, cold = abandon_a_turn()
+        assert continued.cached > 0
+        assert np.abs(continued.logprobs[0] - cold.logprobs[0]).max() < 1e-4
 
 
 def test_the_tower_runs_once_an_image_whatever_the_path(pair: tuple[Any, Any]) -> None:
@@ -256,3 +286,31 @@ def test_half_precision_is_no_further_from_float32_than_mlx_vlms(dtype: mx.Dtype
     distances = [float(np.abs(values - exact).mean()) for values in (ours, theirs)]
     print(json.dumps({"dtype": str(dtype), "ours": distances[0], "theirs": distances[1]}))
     assert distances[0] < distances[1]
+
+
+def test_the_server_runs_the_tower_once_an_image() -> None:
+    from mlx_vlm import server
+    from starlette.testclient import TestClient
+
+    def ask(client: TestClient, seed: int, question: str) -> str:
+        png = io.BytesIO()
+        screen(seed).save(png, format="PNG")
+        url = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
+        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": question}]
+        body = {"model": str(TINY), "messages": [{"role": "user", "content": content}], "max_tokens": 12}
+        response = client.post("/v1/chat/completions", json={**body, "temperature": 0})
+        assert response.status_code == 200, response.text
+        return str(response.json()["choices"][0]["message"]["content"])
+
+    asked = [(1, QUESTIONS[0]), (1, QUESTIONS[1]), (2, QUESTIONS[1]), (1, QUESTIONS[0])]
+    with mlx_vlm.enable(budget=BUDGET), TestClient(server.app) as client:
+        reuse.store.clear()
+        before = reuse.store.counts()
+        kept = [ask(client, *one) for one in asked]
+        spent = reuse.store.counts() - before
+        assert (spent.vision_calls, spent.feature_hits, spent.resizes) == (2, 2, 2)
+        reuse.store.set_limit(0)
+        try:
+            assert [ask(client, *one) for one in asked] == kept
+        finally:
+            reuse.store.set_limit("512MB")

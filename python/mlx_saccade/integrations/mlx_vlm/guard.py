@@ -2,7 +2,8 @@
 
 `PromptCacheState` compares token ids. All tokens of all images are one id, so a second image of the same size matches
 the first one's keys and values, and is never looked at. Enabled, a match ends before the first image or video whose
-pixels differ.
+pixels differ. A turn that its caller abandons leaves a cache with other tokens than the state remembers; the state is
+cut where the cache is.
 
 mlx-vlm hands the pixels to its preparation and the ids to `PromptCacheState`. In between, in the same thread and before
 anything else runs, it makes the cache of the call. So preparation leaves the media with the thread, the new cache takes
@@ -176,9 +177,11 @@ def _making(original: Callable[..., Any]) -> Callable[..., Any]:
 def _finding(original: Callable[..., int]) -> Callable[..., int]:
     def find_prefix_length(self: Any, new_ids: list[int]) -> int:
         self._media_of_this_call = getattr(_thread, "media", None)
-        return safe_prefix(
-            new_ids, original(self, new_ids), self._media_of_this_call, getattr(self, "_media_of_cache", None)
-        )
+        matched = original(self, new_ids)
+        safe = safe_prefix(new_ids, matched, self._media_of_this_call, getattr(self, "_media_of_cache", None))
+        # The cache is cut to this length and continued. If the turn is abandoned, no more of it is known.
+        self.token_ids = list(self.token_ids or ())[:safe]
+        return safe
 
     return find_prefix_length
 

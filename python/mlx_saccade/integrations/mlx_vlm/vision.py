@@ -13,11 +13,12 @@ On the CPU weights become float32 one block at a time, since MLX multiplies halv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -115,16 +116,22 @@ def attach(model: Any, hooks: Hooks) -> bool:
 
 
 def _enabled_class(base: Any, runner: _Runner) -> type:
-    """Return a class of towers that call the runner; a training step keeps mlx-vlm's own code, which has gradients."""
+    """Return a class of towers that call the runner.
+
+    mlx-vlm's own code runs a training step, since it has gradients, and inputs that are not patches of the grids.
+    """
     original = base.__call__
 
     def call(tower: Any, hidden_states: mx.array, grid_thw: mx.array, *rest: Any, **options: Any) -> mx.array:
         grids = [(int(frames), int(rows), int(columns)) for frames, rows, columns in np.asarray(grid_thw)]
-        if tower.training:
-            values = runner.reference(hidden_states, grids)
-            features: mx.array = original(tower, values, grid_thw, *rest, **options)
-            return features
-        return runner.encode(tower, hidden_states, grids)
+        layout = runner.layout(hidden_states, grids)
+        if layout is not None and not tower.training:
+            return runner.encode(tower, hidden_states, grids, native=layout == "native")
+        if layout == "native":
+            reference = to_reference(hidden_states, grids, runner.kind.family)
+            hidden_states = reference.astype(hidden_states.dtype)
+        features: mx.array = original(tower, hidden_states, grid_thw, *rest, **options)
+        return features
 
     return type(base.__name__, (base,), {"__call__": call, "runner": runner, "__doc__": base.__doc__})
 
@@ -137,9 +144,8 @@ class _Runner:
         self._key = reuse.TowerKey()
         self._embedding: tuple[mx.array, layers.PatchEmbed] | None = None
 
-    def encode(self, tower: Any, pixel_values: mx.array, grids: Sequence[Grid]) -> mx.array:
+    def encode(self, tower: Any, pixel_values: mx.array, grids: Sequence[Grid], *, native: bool) -> mx.array:
         """Return the features [tokens, hidden] of all images, in the precision of the tower's weights."""
-        native = self._is_native(pixel_values, grids)
         patches = pixel_values.astype(mx.uint8) if native else pixel_values
         raw = np.asarray(patches) if native else reuse.as_bytes(patches)
         key, start, encoded = self._key.of(tower), 0, []
@@ -150,21 +156,26 @@ class _Runner:
             start = rows.stop
         return encoded[0] if len(encoded) == 1 else mx.concatenate(encoded)
 
-    def reference(self, pixel_values: mx.array, grids: Sequence[Grid]) -> mx.array:
-        """Return patches of either layout in the reference layout."""
-        if not self._is_native(pixel_values, grids):
-            return pixel_values
-        return to_reference(pixel_values, grids, self.kind.family).astype(pixel_values.dtype)
+    def layout(self, pixel_values: mx.array, grids: Sequence[Grid]) -> Literal["native", "reference"] | None:
+        """Return the layout of patches; None for what is no list of patches of these grids.
 
-    def _is_native(self, pixel_values: mx.array, grids: Sequence[Grid]) -> bool:
-        expected = sum(frames * rows * columns for frames, rows, columns in grids)
-        count, width = pixel_values.shape
-        if count != expected or width not in (self.config.still_width, self.config.patch_width):
+        Raises:
+            InputError: native patches of other grids, which mlx-vlm would misread.
+        """
+        if pixel_values.ndim != 2:
+            return None
+        merge = self.config.spatial_merge_size
+        whole = all(rows % merge == 0 and columns % merge == 0 for _, rows, columns in grids)
+        expected, (count, width) = sum(math.prod(grid) for grid in grids), pixel_values.shape
+        if whole and count == expected:
+            if width == self.config.still_width:
+                return "native"
+            return "reference" if width == self.config.patch_width else None
+        if width == self.config.still_width:
             raise InputError(
-                f"pixel_values: expected [{expected}, {self.config.patch_width}] for image_grid_thw {list(grids)}, or "
-                f"[{expected}, {self.config.still_width}] as prepared by this package; got [{count}, {width}]"
+                f"pixel_values: expected [{expected}, {width}] for image_grid_thw {list(grids)}; got [{count}, {width}]"
             )
-        return bool(width == self.config.still_width)
+        return None
 
     def _run(self, tower: Any, patches: mx.array, grid: Grid) -> mx.array:
         features = self._view(tower)(patches, [grid]).astype(tower.merger.ln_q.weight.dtype)

@@ -160,7 +160,7 @@ live: $(STAMPS)/test
 # tower with the widths of 7B at 16,384 tokens (minutes, 2.5 GB), 10,000 damaged images, an hour of fuzzing.
 # Last results: tests/long/README.md.
 check-long: $(STAMPS)/test
-	$(PIP) install mlx-vlm==0.7.10 'transformers>=5.23' torch
+	$(PIP) install mlx-vlm==0.7.10 'transformers>=5.23' torch mss pyautogui
 	$(MAKE) live REQUIRE_ALL=1
 	$(foreach version,0.7.6 0.7.9,$(PIP) install --no-deps --target build/mlx-vlm/$(version) mlx-vlm==$(version) &&) true
 	MLX_VLM_VERSIONS=$(CURDIR)/build/mlx-vlm/0.7.6:$(CURDIR)/build/mlx-vlm/0.7.9 \

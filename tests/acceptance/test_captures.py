@@ -342,7 +342,7 @@ def test_example_of_locate_clicks_on_the_second_monitor(
 
     names = {
         "engine": writing(plain, BOX, monkeypatch),
-        "mss": SimpleNamespace(mss=Capturing),
+        "mss": SimpleNamespace(MSS=Capturing),
         "pyautogui": SimpleNamespace(click=lambda *xy: clicks.append(xy)),
     }
     exec(textwrap.dedent(code), names)

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlx_vlm_modules import StandInModel, stand_in_modules
 from PIL import Image
+from screenshots import Desktop
 
 import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import COMMANDS, build_parser, main
@@ -32,7 +34,8 @@ TEXTS = [
     *(ROOT / name / "README.md" for name in ("benchmarks", "cpp/fuzz", "tests/long", "training")),
 ]
 EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "small-targets.md": 5, "mlx-vlm.md": 3,
-            "your-own-checkpoint.md": 3, "measuring.md": 1, "messages.md": 2}  # fmt: skip
+            "your-own-checkpoint.md": 3, "measuring.md": 1, "messages.md": 2,
+            "screenshot-to-click.md": 8, "real-checkpoint.md": 1}  # fmt: skip
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -59,7 +62,21 @@ def mlx_vlm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     saccade.integrations.mlx_vlm.disable()
 
 
-@pytest.mark.usefixtures("mlx_vlm")
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    return np.asarray(Image.open(Path(saccade.__file__).parent / "assets" / "demo" / "screen.png").convert("RGB"))
+
+
+@pytest.fixture
+def desktop(picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Desktop:
+    """Two Retina monitors with the demo's screen, one to the left of the primary one, through mss and PyAutoGUI."""
+    desktop = Desktop([picture, picture], left=-1920, scale=2)
+    for name, module in desktop.modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return desktop
+
+
+@pytest.mark.usefixtures("mlx_vlm", "desktop")
 @pytest.mark.parametrize("path", [README, *GUIDES], ids=lambda path: path.name)
 def test_python_examples_in_order_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -121,7 +138,43 @@ def check_messages(names: dict[str, Any]) -> None:
     assert len(names["answer"].frames) == 1
 
 
+def check_screenshot_to_click(names: dict[str, Any]) -> None:
+    """Every click is in the known box of its target, in points of the monitor that was captured."""
+    targets = json.loads((Path(saccade.__file__).parent / "assets" / "demo" / "targets.json").read_text())["targets"]
+    boxes = {target["description"]: target["box"] for target in targets}
+
+    def is_on(click: tuple[float, float], description: str, left: int = 0) -> bool:
+        x1, y1, x2, y2 = (edge / 2 for edge in boxes[description])
+        return left + x1 <= click[0] <= left + x2 and y1 <= click[1] <= y2
+
+    desktop, engine = names["mss"].MSS(), names["engine"]
+    assert is_on(desktop.clicks[0], "the red dialog")
+    assert is_on(desktop.clicks[1], "the purple push button")
+    for description, answer in zip(names["descriptions"], names["answers"], strict=True):
+        assert is_on(answer.screen_click, description)
+    assert is_on(names["clicks"][0], "the red dialog")
+    assert is_on(names["clicks"][1], "the red dialog", left=-1920)
+    assert is_on(names["find"]("the red dialog", names["window"]).screen_click, "the red dialog")
+    assert is_on(names["find"]("the red dialog", 2).screen_click, "the red dialog", left=-1920)
+    assert names["answer"].found
+    desktop.blank = 2
+    assert is_on(names["wait_for"]("the red dialog").screen_click, "the red dialog")
+    assert desktop.blank == 0
+    desktop.blank = 1
+    nothing = engine.locate(names["capture"]()[0], "the red dialog")
+    assert not names["is_sure"](nothing)
+    assert nothing.screen_click is None
+    assert names["wait_for"]("the red dialog", seconds=0) is None
+    assert len(desktop.clicks) == 2
+
+
+def check_real_checkpoint(names: dict[str, Any]) -> None:
+    assert names["estimate"].peak > names["estimate"].weights
+
+
 CHECKS = {
+    "screenshot-to-click.md": check_screenshot_to_click,
+    "real-checkpoint.md": check_real_checkpoint,
     "README.md": check_readme,
     "quickstart.md": check_quickstart,
     "budgets-and-coordinates.md": check_budgets,
@@ -150,6 +203,7 @@ def test_descriptions_in_python_examples_are_on_the_demo_screen(path: Path) -> N
         "budgets-and-coordinates",
         "mlx-vlm",
         "your-own-checkpoint",
+        "real-checkpoint",
         "measuring",
         "messages",
     )

@@ -264,7 +264,7 @@ class Engine(Closable):
 
         Example:
             # Click on a button in the left half of the second monitor, Retina or not.
-            with mss.mss() as screens:
+            with mss.MSS() as screens:
                 monitor = screens.monitors[2]
                 shot = screens.grab(monitor)
             answer = engine.locate(

@@ -51,6 +51,7 @@ __all__ = [
     "image_or_size_of",
     "images_of",
     "load_engine",
+    "note_packaged",
     "parse_budgets",
     "parse_screen_size",
     "parse_size",
@@ -362,7 +363,7 @@ def load_engine(options: argparse.Namespace) -> Engine:
 
     cache = cache_options(options)
     if options.model is None and not (options.json or getattr(options, "jsonl", False)):
-        _note_packaged()
+        note_packaged()
     loaded = engine.load(
         options.model,
         revision=options.revision,
@@ -379,7 +380,7 @@ def load_engine(options: argparse.Namespace) -> Engine:
 
 
 @functools.cache
-def _note_packaged() -> None:
+def note_packaged() -> None:
     """Print what the packaged checkpoint knows, once a process."""
     output.note(_TINY_NOTE)
 

@@ -69,6 +69,13 @@ class ImageAccess:
         options = media.ImageOptions(pixel_format=pixel_format)
         return media.LazyImage(_raw(self._encoded(text, name), raw_size, pixel_format), options)
 
+    def open_file(self, path: str) -> LazyImage:
+        """Read the bytes of an image file, whatever its path looks like; errors as `open`."""
+        from mlx_saccade import media
+        from mlx_saccade.media import sources
+
+        return media.LazyImage(media.Encoded(_file_bytes(path), sources.short(path)))
+
     def _encoded(self, text: str, name: str) -> Encoded:
         from mlx_saccade import media
         from mlx_saccade.media import sources

@@ -63,6 +63,8 @@ class Tools:
 
     def engine(self) -> Engine:
         """Return the engine, loaded by the first caller while the others wait; errors as `mlx_saccade.load`."""
+        import mlx_saccade.policies  # noqa: F401  (requests and hints name what is registered)
+
         if self._engine is None:
             with self._lock:
                 if self._engine is None:

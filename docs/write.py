@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import importlib
 import inspect
@@ -30,6 +31,40 @@ MODULES = (
     "scenes",
     "integrations.mlx_vlm",
 )
+# Names that answers, arguments and docstrings of `MODULES` lead to; a module without names has its docstring alone.
+ALSO = {
+    "engine": ("Candidate", "FrameInfo", "Look"),
+    "engine.shared_image": ("SharedImage",),
+    "engine.policy": ("Policy",),
+    "engine.sampling": ("GenerateOptions", "Sampling"),
+    "cache": ("Counts",),
+    "media.image": ("LazyImage",),
+    "preprocess.limits": (),
+    "preprocess.recommend": ("Row",),
+}
+# Classes that callers make themselves, other than by naming the attributes of a dataclass.
+CONSTRUCTED = ("ImageOptions", "Sampling", "Video")
+# Types of arguments and results that have no section of their own.
+TYPES = {
+    "ArrayLike": "what `numpy.asarray` takes",
+    "Budget": "a budget as `plan` takes it, a mapping in a spelling of `mlx_saccade.preprocess.limits`, or None",
+    "Color": '"convert": embedded color profiles become sRGB; "ignore": they are ignored, as in transformers',
+    "ConventionName": '"auto", "absolute", "thousandths" or "fractions"',
+    "Encoded": "the bytes of a file in memory; internal",
+    "FamilySections": "a family's part of reading config.json; internal",
+    "Grid, Grids": "(frames, rows, columns) in patches; an iterable of those",
+    "KVCache": "the keys and values of one layer; internal",
+    "Message": 'a mapping with "role" and "content": [messages](guides/messages.md)',
+    "NDArray": "a NumPy array; the text has its shape and dtype",
+    "Observer": "a function that is called with (row, token, logits [vocabulary]) before a token is yielded",
+    "PassOrder": '"pillow13" or "horizontal", as `resize` explains',
+    "PixelFormat": '"rgb", "bgr", "rgba", "bgra", "rgbx", "bgrx" or "grey"',
+    "Prompt": "prompts with their images in place, as `Model.prompt` returns them",
+    "Receive, Send": "the functions of an ASGI request",
+    "Region": "(x, y, width, height) in whole pixels",
+    "Sampler": "a function from the logits [vocabulary] of the next token to that token",
+    "View": "((x1, y1, x2, y2), description): a crop in whole pixels, and what to locate in it",
+}
 # Descriptions of names whose docstring a program cannot read.
 CONSTANTS = {
     "media.FORMATS": "Names of the file formats that `open_image` reads, in Pillow's spelling.",
@@ -179,7 +214,8 @@ def typed(annotation: object) -> str:
     """Return an annotation as it is written, or an empty string."""
     if annotation is inspect.Signature.empty:
         return ""
-    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    said = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+    return re.sub(r"\b(?:mlx_saccade|numpy)[\w.]*\.(?=[A-Z])", "", said)
 
 
 def called(name: str, function: Any) -> str:
@@ -226,7 +262,11 @@ def entry(name: str, value: Any, module: ModuleType) -> Iterator[str]:
     """Yield the section of one name."""
     yield f"### `{module.__name__}.{name}`\n"
     if inspect.isclass(value):
+        if name in CONSTRUCTED:
+            yield called(name, value)
         yield described(inspect.getdoc(value) or "")
+        if name in CONSTRUCTED and "__init__" in vars(value) and not dataclasses.is_dataclass(value):
+            yield described(inspect.getdoc(value.__init__) or "")
         yield from members(value)
     elif inspect.isfunction(value):
         yield called(name, value)
@@ -238,17 +278,19 @@ def entry(name: str, value: Any, module: ModuleType) -> Iterator[str]:
 
 def python() -> str:
     """Return the text of python.md."""
-    parts = [PYTHON, "## mlx_saccade\n"]
+    rows = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in TYPES.items())
+    parts = [PYTHON, f"## Types\n\n| type | is |\n|---|---|\n{rows}\n", "## mlx_saccade\n"]
     for name in saccade.__all__:
         if name == "__version__":
             parts.append("### `mlx_saccade.__version__`\n\nThe version of the package and its core, a string.\n")
         elif not inspect.ismodule(getattr(saccade, name)):
             parts.extend(entry(name, getattr(saccade, name), saccade))
-    from mlx_saccade.engine import Candidate, FrameInfo, sampling
-
-    parts.extend(entry("Candidate", Candidate, importlib.import_module("mlx_saccade.engine")))
-    parts.extend(entry("FrameInfo", FrameInfo, importlib.import_module("mlx_saccade.engine")))
-    parts.extend(entry("GenerateOptions", sampling.GenerateOptions, sampling))
+    for place, names in ALSO.items():
+        module = importlib.import_module(f"mlx_saccade.{place}")
+        if not names:
+            parts.append(f"### `mlx_saccade.{place}`\n\n{described(inspect.getdoc(module) or '')}")
+        for name in names:
+            parts.extend(entry(name, getattr(module, name), module))
     for place in MODULES:
         module = importlib.import_module(f"mlx_saccade.{place}")
         parts.append(f"## mlx_saccade.{place}\n\n{described(inspect.getdoc(module) or '')}")

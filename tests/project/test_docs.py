@@ -82,6 +82,44 @@ def test_every_public_name_is_there() -> None:
         assert {f"{module.__name__}.{one}" for one in public} <= headings, name
 
 
+# What docs/python.md names and others define.
+ELSEWHERE = {"ValueError", "PIL.Image", "io.BytesIO", "numpy.asarray", "huggingface_hub.snapshot_download"}
+ELSEWHERE |= {"mlx_vlm.generate", "mlx_vlm.load", "get_window_index", "preprocessor_config.json", "lm_head"}
+ELSEWHERE |= {"with", "vocab_size", "patch_bytes", "detail"}  # a word of Python, and keys of files and of JSON
+# Words of annotations that Python defines.
+PYTHON_TYPES = {"Any", "Callable", "Container", "False", "Generator", "Iterable", "Iterator", "Literal", "Mapping"}
+PYTHON_TYPES |= {"MutableMapping", "None", "PathLike", "Sequence", "True", "Unpack"}
+
+
+def documented() -> tuple[str, set[str], set[str]]:
+    """Return the page, the dotted names of its headings, and names of attributes, parameters and types on it."""
+    page = (DOCS / "python.md").read_text(encoding="utf-8")
+    headings = set(re.findall(r"^#{2,4} `?([\w.]+)", page, re.MULTILINE))
+    signatures = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    listed = set(re.findall(r"^- `?(\w+)`?: ", page, re.MULTILINE)) | set(re.findall(r"(\w+): ", signatures))
+    types = {name for cell in re.findall(r"^\| `([A-Z][\w, ]+)` \|", page, re.MULTILINE) for name in cell.split(", ")}
+    return page, headings, listed | types
+
+
+def test_no_reference_of_the_python_page_leads_nowhere() -> None:
+    page, headings, others = documented()
+    ends = {".".join(heading.split(".")[-count:]) for heading in headings for count in range(1, 5)}
+    prose = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
+    named = set(re.findall(r"`([A-Za-z_]\w*(?:\.\w+)*)`", prose))
+    assert len(named) > 300
+    lost = {name for name in named - ELSEWHERE - ends - others if name.rpartition(".")[2] not in others}
+    lost |= {name for name in re.findall(r"mlx_saccade(?:\.\w+)+", prose) if name not in headings}
+    assert lost == set()
+
+
+def test_every_type_of_the_python_page_is_explained() -> None:
+    page, headings, others = documented()
+    signatures = "\n".join(re.findall(r"```python\n(\w+\(.*?)```", page, re.DOTALL))
+    types = set(re.findall(r"\b[A-Z]\w+", re.sub(r"'[^']*'", "", signatures)))
+    assert len(types) > 30
+    assert types - PYTHON_TYPES - {heading.rpartition(".")[2] for heading in headings} - others == set()
+
+
 def test_the_c_functions_are_those_of_the_header() -> None:
     header = (ROOT / "cpp" / "include" / "saccade.h").read_text(encoding="utf-8")
     declared = set(re.findall(r"^(?:int32_t |const char\* )(saccade_\w+)\(", header, re.MULTILINE))

@@ -36,13 +36,15 @@ Progress = Callable[[str, int, int], None]
 class GenerateOptions(TypedDict, total=False):
     """Options that every question takes beside its own arguments.
 
-    max_tokens: maximum tokens of the answer; a longer one is cut off.
-    temperature, top_p, top_k, min_p, repetition_penalty, seed: as `sampling.Sampling`; default: the most likely token.
-    stop: a string or several at which the answer ends, themselves left out.
-    progress: called with (stage, done, total) while the model works, on the engine's thread; what it raises stops the
-        call and comes out of it. It may call the engine.
-    cancel: an event that stops the call at its next step, with `mlx_saccade.CancelledError`; set it from any thread.
-    convention: of the numbers in the answer, as `mlx_saccade.grounding.read`; None: the engine's.
+    Attributes:
+        max_tokens: maximum tokens of the answer; a longer one is cut off.
+        temperature, top_p, top_k, min_p, repetition_penalty, seed: as `Sampling`; default: the most likely token.
+        stop: a string or several at which the answer ends, themselves left out.
+        progress: called with (stage, done, total) while the model works, on the engine's thread; what it raises stops
+            the call and comes out of it. It may call the engine.
+        cancel: an event that stops the call at its next step, with `mlx_saccade.CancelledError`; set it from any
+            thread.
+        convention: of the numbers in the answer, as `mlx_saccade.grounding.read`; None: the engine's.
     """
 
     max_tokens: int

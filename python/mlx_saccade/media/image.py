@@ -302,10 +302,10 @@ def open_image(
     """Read an image as upright 8-bit sRGB.
 
     What begins with "data:" is a data URI, with "http://" or "https://" a URL, with "file://" a path spelled as a URL,
-    any other string a path; base64 alone goes through `from_base64` first. Of an animation the first frame is read.
+    any other string a path; base64 alone has to be decoded first. Of an animation the first frame is read.
     CMYK, palettes, grey and 1-bit images are converted as Pillow's `convert("RGB")` does; 16-bit grey is scaled by
-    1/257; of 16-bit color, and of 16-bit grey with alpha, the high byte is read. Of arrays, see
-    `mlx_saccade.media.arrays.from_array`. A PDF needs the package pypdfium2. Its page is rendered at 200 dpi, whatever
+    1/257; of 16-bit color, and of 16-bit grey with alpha, the high byte is read. Arrays of uint16 are scaled by 1/257,
+    those of floats by 255, to the nearest. A PDF needs the package pypdfium2. Its page is rendered at 200 dpi, whatever
     the token budget; above 100 million pixels at less, but not below 72 dpi.
 
     Args:

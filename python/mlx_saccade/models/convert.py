@@ -101,7 +101,7 @@ def convert(
     """Quantize a checkpoint.
 
     Args:
-        source: folder of a float checkpoint; `mlx_saccade.checkpoint.hub.find` returns that of a hub id.
+        source: folder of a float checkpoint; `huggingface_hub.snapshot_download` returns that of a hub id.
         target: new folder. It appears whole or not at all.
         bits: bits of the language model's weights, embedding and head included: 3, 4, 5, 6 or 8; default 4.
         group_size: weights that share a scale: 32, 64 or 128; default 64.

@@ -43,7 +43,8 @@ def load(path: str | os.PathLike[str], *, compute_dtype: str | None = None, memo
         path: folder with config.json and model.safetensors, or shards with model.safetensors.index.json. Without
             preprocessor_config.json the normalization is the family's. End tokens in generation_config.json replace
             those of config.json.
-        compute_dtype: "float32", "bfloat16" or "float16"; default as `choose_dtype`, which never takes float16.
+        compute_dtype: "float32", "bfloat16" or "float16"; default float32 on the CPU; on a GPU the checkpoint's
+            own, but bfloat16 for float16.
         memory_limit: most bytes of weights; default no limit.
 
     Returns:

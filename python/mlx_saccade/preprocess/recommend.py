@@ -78,8 +78,8 @@ class Recommendation:
     Attributes:
         target_size: size of the target in source pixels.
         share: share of the frame's area that the target covers, above 0 and at most 1.
-        row: row of the published table; `row.size` is the size bin, `row.targets` the number of its targets.
-        budget: maximum visual tokens, as `mlx_saccade.plan` and `engine.locate` take it; with `zoom`, of each pass.
+        row: `mlx_saccade.preprocess.recommend.Row` of the published table, for the target's size.
+        budget: maximum visual tokens, as `mlx_saccade.plan` and `Engine.locate` take it; with `zoom`, of each pass.
         capped: True if the table has a larger budget, but `budget` tokens hold the image at its own size.
         zoom: True if no single budget suffices: pass over the whole image, then over a crop around the first box.
         zoom_share: with `zoom`, the largest share of each side that the crop may keep for the target to be "small" in

@@ -40,7 +40,7 @@ class Element:
             rows y1 to y2 - 1. Two boxes are disjoint or nested.
         description: phrase that matches this element only, such as "the red star icon in the blue window".
         kind: one of `KINDS`.
-        color: one of `COLORS` or `NEUTRALS`.
+        color: one of `COLORS`, or "dark", "light" or "grey".
         container: index of the innermost window, panel, dialog, toolbar, list, table or dock around it; None on the
             desktop.
         relation: True if the description has a side or a place because another element has the same color and kind.
@@ -93,7 +93,7 @@ class Scene:
         return None
 
     def matching(self, description: str) -> tuple[Element, ...]:
-        """Return all elements that a description matches; none if it is not a phrase of `describe`."""
+        """Return all elements that a description matches; none if it is no phrase of this package."""
         return tuple(self.elements[index] for index in matching(self.elements, description))
 
     def absent(self, seed: int | np.random.Generator) -> str:

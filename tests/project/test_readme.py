@@ -20,6 +20,7 @@ import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import COMMANDS, build_parser, main
 from mlx_saccade.cli.commands.mlx_vlm import split_words
 from mlx_saccade.cli.mistakes import UsageError
+from mlx_saccade.integrations import arguments
 from mlx_saccade.preprocess.recommend import TABLE
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ TEXTS = [
 ]
 EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "small-targets.md": 5, "mlx-vlm.md": 3,
             "your-own-checkpoint.md": 3, "measuring.md": 1, "messages.md": 2,
-            "screenshot-to-click.md": 8, "real-checkpoint.md": 1}  # fmt: skip
+            "screenshot-to-click.md": 8, "real-checkpoint.md": 1, "agents.md": 1}  # fmt: skip
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -172,7 +173,23 @@ def check_real_checkpoint(names: dict[str, Any]) -> None:
     assert names["estimate"].peak > names["estimate"].weights
 
 
+def check_agents(names: dict[str, Any]) -> None:
+    """The client gets an answer; the configuration's command parses; the table has every argument of the tools."""
+    assert names["answer"]["frames"][0]["source_size"] == [3840, 2160]
+    assert 0 < names["result"].structured_content["tokens"] <= 256
+    path = ROOT / "docs" / "guides" / "agents.md"
+    [configuration] = map(json.loads, blocks(path, "json"))
+    server = configuration["mcpServers"]["saccade"]
+    assert server["command"] == "mlx-saccade"
+    assert build_parser("mcp").parse_args(server["args"]).budget == "1280"
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", path.read_text(encoding="utf-8"), re.MULTILINE))
+    raw = {"raw_size", "pixel_format"}
+    for name, tool in (("locate", arguments.LOCATE), ("ask", arguments.ASK), ("plan", arguments.PLAN)):
+        assert set(re.findall(r"`(\w+)`", rows[name])) == set(tool.properties) - raw
+
+
 CHECKS = {
+    "agents.md": check_agents,
     "screenshot-to-click.md": check_screenshot_to_click,
     "real-checkpoint.md": check_real_checkpoint,
     "README.md": check_readme,

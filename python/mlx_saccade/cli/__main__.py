@@ -29,7 +29,7 @@ GROUPS = {
         "ask": "ask a question about images",
         "chat": "chat about an image in the terminal",
         "convert": "quantize a checkpoint for mlx-saccade and mlx-vlm",
-        "mcp": "serve these questions to an agent over MCP",
+        "mcp": "serve locate, ask and plan to an agent over MCP",
         "mlx-vlm": "run a command of mlx-vlm with our image preparation",
     },
     "choose a size and a budget": {

@@ -193,7 +193,7 @@ def common(first: tuple[int, ...], second: tuple[int, ...]) -> int:
 PROMPTS = st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 2), max_size=8).map(tuple)), max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PROMPTS)
 def test_the_tree_equals_a_list_of_prompts(steps: list[tuple[bool, tuple[int, ...]]]) -> None:
     kept, ledger = prefixes()
@@ -207,7 +207,7 @@ def test_the_tree_equals_a_list_of_prompts(steps: list[tuple[bool, tuple[int, ..
     assert ledger.used == len(different) * TOKEN
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PROMPTS, st.integers(0, 12))
 def test_a_full_tree_stays_in_its_limit_and_never_says_more_than_was_told(
     steps: list[tuple[bool, tuple[int, ...]]], tokens: int

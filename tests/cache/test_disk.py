@@ -108,7 +108,7 @@ def test_a_damaged_file_is_no_hit_and_is_written_anew(kept: Disk, damage: str) -
     assert kept.faults == 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_no_changed_byte_goes_unseen(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     kept = Disk(tmp_path_factory.mktemp("cache"), 1_000_000)

@@ -91,7 +91,7 @@ def test_paths_after_a_command() -> None:
     assert paths("https://localhost/a.png") == ["https://localhost/a.png"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.sampled_from("ab ./\\'\"~:?\0\u202f\ud800") | st.characters(), max_size=30))
 def test_any_line_is_split(line: str) -> None:
     parts, _ = split(line.strip())

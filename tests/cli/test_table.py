@@ -18,7 +18,7 @@ def tables(draw: st.DrawFn) -> tuple[list[tuple[str, str]], list[list[str]]]:
     return columns, draw(st.lists(st.tuples(*cells).map(list), min_size=1, max_size=4))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(tables(), st.integers(40, 200))
 def test_a_table_fits_any_width_and_keeps_every_word(
     table: tuple[list[tuple[str, str]], list[list[str]]], width: int

@@ -48,7 +48,7 @@ KIND = st.sampled_from(["noise", "extremes", "checkerboard", "white"])
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     seed=st.integers(0, 2**32 - 1),
     kind=KIND,
@@ -80,7 +80,7 @@ def test_shrinking_far(kernel: str, shrink: int, axis: str) -> None:
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32 - 1),
     width=SIDE,
@@ -113,7 +113,7 @@ def test_native_patches(
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(width=SIDE, height=SIDE, rows=st.integers(1, 9), columns=st.integers(1, 9), patch=st.sampled_from([3, 14, 16]))
 def test_patches_are_resize_and_then_patchify(width: int, height: int, rows: int, columns: int, patch: int) -> None:
     pixels, size = image(1, width, height), (columns * 2 * patch, rows * 2 * patch)

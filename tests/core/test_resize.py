@@ -33,7 +33,7 @@ SIDE = st.integers(1, 130)
 KIND = st.sampled_from(["noise", "edges", "flat", "ramp"])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(seed=st.integers(0, 2**32 - 1), kind=KIND, width=SIDE, height=SIDE, new_width=SIDE, new_height=SIDE)
 def test_equals_the_installed_pillow(
     seed: int, kind: str, width: int, height: int, new_width: int, new_height: int
@@ -43,7 +43,7 @@ def test_equals_the_installed_pillow(
     assert np.array_equal(resized, pillow(image, (new_width, new_height)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     long=st.integers(500, 3000),
@@ -88,7 +88,7 @@ def test_the_orders_differ_where_vertical_comes_first_and_only_there() -> None:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 2**32 - 1), width=SIDE, height=SIDE, new_width=SIDE, new_height=SIDE)
 def test_both_orders_against_any_pillow(seed: int, width: int, height: int, new_width: int, new_height: int) -> None:
     image, size = picture(seed, width, height, "edges"), (new_width, new_height)

@@ -41,7 +41,7 @@ def test_the_recorded_versions_differ() -> None:
     assert len({tuple(hashes) for hashes in HASHES.values()}) == 3
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_any_size_up_to_600_in_every_kernel(data: st.DataObject) -> None:
     """Against the installed Pillow in its order, and each kernel against the scalar one in both."""

@@ -316,7 +316,7 @@ messages_of_any_kind = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(messages_of_any_kind)
 def test_no_messages_do_worse_than_being_refused(loaded: Engine, messages: Any) -> None:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlx_saccade.engine.detokenizer import StreamDetokenizer, stop_strings
@@ -22,7 +22,6 @@ def pieces_of(text: bytes, stop: Sequence[str] = ()) -> tuple[list[str], StreamD
     return [*(pieces.add(byte) for byte in text), pieces.finish()], pieces
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_piece_is_half_a_character(text: str) -> None:
     found, pieces = pieces_of(text.encode())
@@ -32,14 +31,12 @@ def test_no_piece_is_half_a_character(text: str) -> None:
         assert "".join(found[:place]) == whole.rstrip("\ufffd"), piece
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=30))
 def test_bytes_that_are_no_text_come_out_as_the_whole_does(raw: bytes) -> None:
     found, _ = pieces_of(raw)
     assert "".join(found) == decode(raw)
 
 
-@settings(deadline=None)
 @given(st.text("ab\u00e9", max_size=30), st.lists(st.text("ab\u00e9", min_size=1, max_size=4), max_size=3))
 def test_a_stop_string_ends_the_text_before_its_first_character(text: str, stop: list[str]) -> None:
     found, pieces = pieces_of(text.encode(), stop)

@@ -11,7 +11,7 @@ import checkpoints
 import mlx.core as mx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
@@ -41,7 +41,6 @@ def box(*corners: int, label: str = "it") -> bytes:
     return json.dumps([{"bbox_2d": corners, "label": label}], ensure_ascii=False).encode()
 
 
-@settings(deadline=None)
 @given(
     st.tuples(st.integers(0, 1288), st.integers(0, 28), st.integers(0, 1288), st.integers(0, 28)),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20) | st.text('"\\/\n\r\t', max_size=5),

@@ -249,7 +249,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.fixed_dictionaries({"role": st.sampled_from(WORDS[:4]), "content": VALUES}) | VALUES, max_size=3))
 def test_only_input_errors_leave(prompts: Prompts, messages: Any) -> None:
     try:

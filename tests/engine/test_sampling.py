@@ -53,7 +53,7 @@ samplings = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(vocabularies, samplings, st.sets(st.integers(0, 45), max_size=8), st.integers(1, 50))
 def test_the_distribution_is_the_plain_ones(logits: list[float], sampling: Sampling, seen: set[int], head: int) -> None:
     before = room._HEAD

@@ -44,7 +44,7 @@ class Perfect:
         return type("Answer", (), {"boxes": (moved,), "frames": (used,), "timings": {"vision": 0.25, "answer": 0.5}})()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 40), st.integers(1, 30))
 def test_choose_targets_takes_all_sizes_and_each_element_once(seed: int, targets: int) -> None:
     scene = scenes.generate(seed, (640, 400))

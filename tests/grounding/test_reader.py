@@ -126,7 +126,7 @@ def unique(spots: list[Any]) -> list[Any]:
     return list(dict.fromkeys(kept))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(PARTS)
 def test_read_gives_exactly_what_is_planted(parts: list[Planted]) -> None:
     grounded = grounding.read("\n".join(text for text, _ in parts), PLAN)
@@ -138,7 +138,7 @@ def test_read_gives_exactly_what_is_planted(parts: list[Planted]) -> None:
     assert grounded.rejected == ()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(FORMS, FORMS, st.booleans())
 def test_read_takes_the_answer_tag_alone(draft: Planted, answer: Planted, thinks: bool) -> None:
     before = f"<think>{draft[0]}</think>" if thinks else draft[0]
@@ -165,7 +165,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(HOSTILE, st.sampled_from(["auto", "absolute", "thousandths", "fractions"]), st.booleans())
 def test_read_of_any_text_raises_nothing(text: str, convention: str, y_first: bool) -> None:
     grounded = grounding.read(text, PLAN, convention, y_first=y_first)
@@ -180,7 +180,7 @@ def test_read_of_any_text_raises_nothing(text: str, convention: str, y_first: bo
         assert box.xyxy[0] <= box.xyxy[2]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(PARTS, st.integers(0, 600))
 def test_read_of_a_cut_text_invents_no_place(parts: list[Planted], cut: int) -> None:
     text = "\n".join(text for text, _ in parts)

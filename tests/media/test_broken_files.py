@@ -115,7 +115,7 @@ def test_a_file_cut_anywhere_is_an_error_or_the_whole_picture(name: str) -> None
             np.testing.assert_array_equal(result.pixels, whole, err_msg=f"{name} cut to {length} of {len(data)} bytes")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(sorted(FILES)), st.data())
 def test_damaged_bytes_never_end_in_anything_but_an_input_error(name: str, data: st.DataObject) -> None:
     broken = bytearray(FILES[name])

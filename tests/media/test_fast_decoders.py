@@ -120,7 +120,7 @@ def test_opaque_alpha_is_stored_as_it_is() -> None:
     np.testing.assert_array_equal(frame.pixels, pixels[:, :, :3])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_generated_files(data: st.DataObject) -> None:
     width, height = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 90))

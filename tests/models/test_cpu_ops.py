@@ -40,7 +40,7 @@ def test_products_of_any_order(
 
 
 @given(SEEDS, st.integers(1, 5), st.integers(1, 90), st.integers(1, 4), st.sampled_from([4, 20, 80]))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_attention_in_segments(seed: int, segments: int, length: int, heads: int, width: int) -> None:
     q, k, v = normal(seed, 3, segments, length, heads, width) * 2
     wanted = mx.fast.scaled_dot_product_attention(
@@ -60,7 +60,7 @@ def test_attention_in_segments(seed: int, segments: int, length: int, heads: int
 
 
 @given(SEEDS, st.integers(1, 60), st.integers(0, 60), st.sampled_from([(1, 1), (4, 2), (6, 2)]), st.integers(0, 9))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_causal_attention(seed: int, length: int, before: int, heads: tuple[int, int], padding: int) -> None:
     total = before + length
     q, k, v = normal(seed, heads[0], length, 16), normal(seed, heads[1], total, 16), normal(seed, heads[1], total, 16)

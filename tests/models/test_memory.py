@@ -10,7 +10,7 @@ import checkpoints
 import mlx.core as mx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import mlx_saccade as saccade
@@ -77,7 +77,6 @@ def test_pieces_equal_the_reference(case: object, tmp_path: Path, monkeypatch: p
     assert np.abs(np.asarray(found) - wanted).max() <= 1e-4
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 700), st.integers(1, 16), st.integers(1, 2**20))
 def test_pieces_hold_every_query_once_and_stay_within_the_bound(count: int, length: int, heads: int, most: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -177,7 +177,7 @@ def test_search_of_an_image_at_its_own_scale_takes_no_tiles() -> None:
 edges = st.integers(20, 6000)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     size=st.tuples(edges, edges),
     corner=st.tuples(st.floats(0, 1), st.floats(0, 1)),

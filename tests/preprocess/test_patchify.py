@@ -59,7 +59,7 @@ def normalized(pixels: NDArray[np.uint8], mean: Any = MEAN, std: Any = STD) -> N
     return (rescaled - np.array(mean, np.float32)) / np.array(std, np.float32)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rows=st.integers(1, 7),
@@ -129,7 +129,7 @@ def cut(pixels: NDArray[np.uint8], plan: Plan, layout: str) -> NDArray[Any]:
     return tokens.reshape(plan.patches, -1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_patches_are_those_of_the_image_that_pillow_resizes(data: st.DataObject) -> None:
     """Any size, budget, pixel format, row stride, pass order, layout and kernel, plan and all."""

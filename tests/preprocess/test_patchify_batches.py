@@ -30,7 +30,7 @@ def one_by_one(images: list[Any], plans: list[Any], *words: Any, **named: Any) -
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     sizes=st.lists(st.tuples(st.integers(1, 300), st.integers(1, 300)).filter(lambda s: max(s) <= 200 * min(s)))
     .filter(bool)

@@ -19,7 +19,7 @@ from mlx_saccade import _core
 from mlx_saccade.errors import InputError
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**32 - 1),
     width=st.integers(1, 200),

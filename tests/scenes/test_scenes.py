@@ -37,7 +37,7 @@ BACKGROUND = (90, 91, 92)
 screens = st.tuples(
     st.integers(0, 2**40), st.tuples(st.integers(56, 900), st.integers(56, 900)), st.booleans(), st.integers(1, 40)
 )
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def draw(screen: tuple[int, tuple[int, int], bool, int]) -> scenes.Scene:
@@ -209,7 +209,7 @@ def test_relations(first: tuple, second: tuple, told: tuple[Relation, Relation] 
     assert tell_apart(Placement(*first), Placement(*second)) == told
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(
     st.sampled_from(sorted(PAINTERS)), st.integers(8, 400), st.floats(1, 4), st.integers(0, 999), st.floats(0.05, 1),
     st.sampled_from(COLORS),

@@ -24,8 +24,8 @@ from PIL import Image
 
 import mlx_saccade as saccade
 import mlx_saccade.engine
-from mlx_saccade.cli import batch
 from mlx_saccade.cli.__main__ import main
+from mlx_saccade.cli.batch import run as batch_run
 from mlx_saccade.engine import Engine
 
 FOUND = "the light window"
@@ -279,7 +279,7 @@ def test_a_senseless_command_is_refused_before_any_question(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = {path: path.read_bytes() for path in shots.iterdir() if path.is_file()}
-    monkeypatch.setattr(batch, "load_engine", lambda _: pytest.fail("loaded"))
+    monkeypatch.setattr(batch_run, "load_engine", lambda _: pytest.fail("loaded"))
     code, _, err = run(capsys, *words)
     assert (code, expected in err.splitlines()[-1]) == (2, True), err
     assert before == {path: path.read_bytes() for path in shots.iterdir() if path.is_file()}
@@ -377,7 +377,7 @@ def test_a_full_disk_leaves_whole_rows(
         return count
 
     with monkeypatch.context() as patch:
-        patch.setattr("mlx_saccade.cli.batch_log.os.write", limited)
+        patch.setattr("mlx_saccade.cli.batch.log.os.write", limited)
         code, _, err = run(capsys, "--batch", shots, FOUND, "--out", "rows.jsonl")
     assert (code, "rows.jsonl: No space left on device" in err) == (2, True)
     assert 0 < len(read(Path("rows.jsonl").read_text())) < 4

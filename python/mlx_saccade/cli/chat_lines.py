@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlx_saccade.cli.image_files import is_image_name
-from mlx_saccade.errors import InputError
+from mlx_saccade.cli.image_files import is_image, is_image_name
 
 __all__ = ["ImagePath", "paths", "split"]
 
@@ -17,7 +16,6 @@ __all__ = ["ImagePath", "paths", "split"]
 _WORD = re.compile(r""""[^"]+"|'[^']+'|(?:\\.|[^ \t\\])+""")
 _AFTER_A_WORD = "?!.,;:)"
 _MAX_SPACES = 30
-_ANY_PIXELS = 10**12
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def _image_path(word: str, notes: list[str]) -> str | None:
         word: without quotes and escapes.
         notes: gets a line where the word can only be the path of an image, and there is none.
     """
-    from mlx_saccade.media import image_size, sources
+    from mlx_saccade.media import sources
 
     has_suffix = is_image_name(word)
     if not has_suffix and "/" not in word:
@@ -114,11 +112,7 @@ def _image_path(word: str, notes: list[str]) -> str | None:
         return None
     except (OSError, ValueError):  # a name that no file can have
         return None
-    try:
-        image_size(path, max_pixels=_ANY_PIXELS)
-    except (InputError, FileNotFoundError):
-        return path if has_suffix else None  # a broken image is reported as such
-    return path
+    return path if has_suffix or is_image(path) else None  # a broken image is reported as such
 
 
 def _exists(word: str) -> bool:

@@ -1,11 +1,15 @@
-"""Recognize the names of image files, alone and in a folder."""
+"""Recognize image files by their names and headers, alone and in a folder."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["images_in", "is_image_name"]
+from mlx_saccade.errors import InputError
+
+__all__ = ["images_in", "is_image", "is_image_name"]
+
+_ANY_PIXELS = 10**12
 
 _SUFFIXES = frozenset(
     (
@@ -18,6 +22,17 @@ _SUFFIXES = frozenset(
 def is_image_name(path: str | os.PathLike[str]) -> bool:
     """Return True if the name of a file ends as those of images do; the file need not exist."""
     return Path(path).suffix.lower() in _SUFFIXES
+
+
+def is_image(path: str | os.PathLike[str]) -> bool:
+    """Return True if a file has the header of an image, of any size; what follows the header may be broken."""
+    from mlx_saccade.media import image_size
+
+    try:
+        image_size(path, max_pixels=_ANY_PIXELS)
+    except (InputError, OSError):
+        return False
+    return True
 
 
 def images_in(folder: str | os.PathLike[str]) -> tuple[list[str], list[str]]:

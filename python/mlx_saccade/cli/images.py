@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mlx_saccade.cli.size_words import parse_size
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ __all__ = [
 
 _STDIN = ("-", "/dev/stdin", "/dev/fd/0")
 _MAX_BYTES = 1 << 30
-_SIZE = re.compile(r"(\d{1,9})[xX×](\d{1,9})", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})", re.ASCII)
 _NEGATIVE_VALUES = ("--origin", "--region")
@@ -168,10 +168,10 @@ def _raw_size(options: argparse.Namespace) -> tuple[int, int] | None:
                 "order. Leave it out, or give the size of the raw pixels"
             )
         return None
-    match = _SIZE.fullmatch(word)
-    if match is None or not int(match[1]) or not int(match[2]):
+    size = parse_size("--raw-size", word)
+    if not all(size):
         raise InputError(f"--raw-size: expected WIDTHxHEIGHT; got {word}. Write a size such as 1920x1080")
-    return int(match[1]), int(match[2])
+    return size
 
 
 def _raw(options: argparse.Namespace, word: str, size: tuple[int, int]) -> Any:

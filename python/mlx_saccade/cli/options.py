@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import families, validation
 from mlx_saccade.cli import images, output
-from mlx_saccade.errors import InputError, brief
+from mlx_saccade.cli.size_words import image_or_size, parse_screen_size
+from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mlx_saccade.cli.progress import Progress
-    from mlx_saccade.engine import Answer, Engine
+    from mlx_saccade.engine import Engine
     from mlx_saccade.media import ImageOptions
 
     Arguments = argparse.ArgumentParser | argparse._ArgumentGroup
@@ -44,7 +41,6 @@ __all__ = [
     "add_system_argument",
     "add_url_argument",
     "answer_options",
-    "answer_places",
     "cache_options",
     "image_options",
     "image_or_size",
@@ -54,19 +50,9 @@ __all__ = [
     "note_packaged",
     "parse_budgets",
     "parse_screen_size",
-    "parse_size",
     "policy_options",
-    "print_cost",
-    "print_image_notes",
-    "print_places",
-    "print_rejected",
-    "screen_text",
 ]
 
-# 3840x2160, 3840X2160 or 3840×2160; digits are bounded, so that no number is slow to read.
-_SIZE = re.compile(r"([0-9]{1,9})[xX\N{MULTIPLICATION SIGN}]([0-9]{1,9})")
-# What can only be meant as a size, of whatever numbers and with whatever sign between them.
-_ALMOST_SIZE = re.compile(r"[0-9]+([*xX\N{MULTIPLICATION SIGN}, ]+[0-9]+)?")
 _MODEL_HELP = "checkpoint folder or hub id (default the packaged one)"
 _MAX_BUDGET = 10**12  # far above the tokens of any image
 _TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model for a real one"
@@ -108,22 +94,6 @@ def add_family_argument(parser: Arguments, *, default: str | None = "qwen2.5-vl"
     )
 
 
-def image_or_size(word: str) -> str | tuple[int, int]:
-    """Return (width, height) of a word such as 3840x2160, and any other word as it is: the path of an image.
-
-    Raises:
-        InputError: the word looks like a size, but is none and no file.
-    """
-    match = _SIZE.fullmatch(word)
-    if match is not None:
-        return int(match[1]), int(match[2])
-    if _ALMOST_SIZE.fullmatch(word) and not os.path.lexists(word[:255]):
-        raise InputError(
-            f"{brief(word)}: expected an image file, or a size such as 3840x2160 of at most 9 digits a side"
-        )
-    return word
-
-
 def image_or_size_of(options: argparse.Namespace) -> Any:
     """Return the size or image of `options.image`; bytes of standard input, or of a URL fetched once for all uses."""
     image = image_or_size(options.image)
@@ -134,43 +104,6 @@ def image_or_size_of(options: argparse.Namespace) -> Any:
 
         return media.encoded(image, allow_url=True)
     return image
-
-
-def parse_size(option: str, word: str) -> tuple[int, int]:
-    """Return (width, height) of a word such as 3840x2160.
-
-    Args:
-        option: name of the option, for the message.
-        word: the option's value.
-
-    Raises:
-        InputError: the word is not a size.
-    """
-    match = _SIZE.fullmatch(word)
-    if match is None:
-        raise InputError(f"{option}: expected WIDTHxHEIGHT; got {word}. Write a size such as 3840x2160")
-    return int(match[1]), int(match[2])
-
-
-def parse_screen_size(option: str, word: str, *, scale: int = 1) -> tuple[int, int]:
-    """Return (width, height) of a word such as 3840x2160, for a generated screen.
-
-    Args:
-        option: name of the option, for the message.
-        word: the option's value.
-        scale: pixels per point; default 1.
-
-    Raises:
-        InputError: the word is not a size, or no screen of that size can be generated.
-    """
-    from mlx_saccade.scenes.generator import SIDES
-
-    size, low, high = parse_size(option, word), SIDES[0] * scale, SIDES[1]
-    if not all(low <= side <= high for side in size):
-        raise InputError(f"{option}: expected sides from {low} to {high} pixels; got {word}. Give another size")
-    if any(side % scale for side in size):
-        raise InputError(f"{option}: expected even sides at --scale {scale}; got {word}. Give another size")
-    return size
 
 
 def image_options(options: argparse.Namespace) -> ImageOptions:
@@ -385,7 +318,7 @@ def note_packaged() -> None:
     output.note(_TINY_NOTE)
 
 
-# Prompts and answers.
+# Prompts and generation.
 
 
 def add_system_argument(parser: argparse.ArgumentParser) -> None:
@@ -455,61 +388,3 @@ def answer_options(options: argparse.Namespace, progress: Progress | None = None
         "max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "convention"
     )  # fmt: skip
     return {**{name: getattr(options, name) for name in names}, "progress": progress}
-
-
-def print_rejected(answer: Answer) -> None:
-    """Print each rejected part of an answer on standard error, in one line."""
-    for one in answer.rejected:
-        numbers = ", ".join(f"{number:g}" for number in one.numbers)
-        output.note(f"rejected {numbers}: {one.reason}. See --convention")
-
-
-def answer_places(answer: Answer) -> list[tuple[list[float], str]]:
-    """Return the boxes, points and actions of an answer as numbers in source pixels, each with its label or name."""
-    places = [(list(box), box.label) for box in answer.boxes] + [(list(point), point.label) for point in answer.points]
-    for action in answer.actions:
-        places += [(list(box), action.name) for box in action.boxes]
-        if action.points:
-            places.append(([value for point in action.points for value in point], action.name))
-    return places
-
-
-def print_places(answer: Answer) -> None:
-    """Print the places of an answer in source pixels, and what was rejected, on standard error."""
-    for numbers, label in answer_places(answer):
-        text = ", ".join(f"{value:.0f}" for value in numbers)
-        output.note(f"in source pixels: {text}" + (f" ({' '.join(label.split())})" if label else ""))
-    if answer.screen.changes and answer.screen_click is not None:
-        output.note("to click on the screen: " + screen_text(answer.screen_click))
-    print_rejected(answer)
-
-
-def screen_text(xy: Sequence[float]) -> str:
-    """Return a place in the screen's units, to a tenth, which is less than a pixel at any scale in use."""
-    return ", ".join(f"{value:.1f}".removesuffix(".0") for value in xy)
-
-
-def print_image_notes(answer: Answer) -> None:
-    """Print what of the images was set aside, such as other pages, on standard error."""
-    for line in dict.fromkeys(note for frame in answer.frames for note in frame.notes):
-        output.note(line)
-
-
-def print_cost(answer: Answer) -> None:
-    """Print the images' sizes, the tokens and the seconds of an answer on standard error."""
-    lines = []
-    for number, frame in enumerate(answer.frames, 1):
-        (width, height), (resized_w, resized_h) = frame.source_size, frame.processed_size
-        times = "" if frame.grid_thw[0] == 1 else f", {frame.grid_thw[0]} times"
-        size = f"{width} x {height} as {resized_w} x {resized_h}{times}"
-        lines.append((f"image {number}", f"{size}: {frame.tokens} tokens"))
-        lines.append(("budget", frame.budget))
-        if frame.tokens < frame.tokens_without_fit:
-            lines.append(("reduced", f"from {frame.tokens_without_fit} tokens, to fit the model's context"))
-    usage = answer.usage
-    for number, look in enumerate(answer.looks, 1):
-        part = "{}, {}, {}, {}".format(*look.crop)
-        lines.append((f"look {number}", f"{part}: {look.tokens} tokens, {look.seconds:.2f} s; {look.verdict}"))
-    lines.append(("tokens", f"{usage['prompt']} in the prompt, {usage['answer']} in the answer; {answer.finish}"))
-    lines.append(("seconds", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in answer.timings.items())))
-    output.facts(lines, stderr=True)

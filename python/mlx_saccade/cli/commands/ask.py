@@ -6,6 +6,7 @@ import argparse
 import os
 
 from mlx_saccade.cli import answers_json, images
+from mlx_saccade.cli.answer_text import print_cost, print_image_notes, print_places, print_rejected
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
@@ -13,10 +14,6 @@ from mlx_saccade.cli.options import (
     answer_options,
     images_of,
     load_engine,
-    print_cost,
-    print_image_notes,
-    print_places,
-    print_rejected,
 )
 from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError

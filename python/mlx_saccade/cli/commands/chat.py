@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade.cli import answers_json, chat_lines, output
+from mlx_saccade.cli.answer_text import print_cost, print_image_notes, print_places, print_rejected
 from mlx_saccade.cli.images import is_stdin
 from mlx_saccade.cli.options import (
     add_answer_arguments,
@@ -16,10 +17,6 @@ from mlx_saccade.cli.options import (
     answer_options,
     images_of,
     load_engine,
-    print_cost,
-    print_image_notes,
-    print_places,
-    print_rejected,
 )
 from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError

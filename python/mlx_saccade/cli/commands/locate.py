@@ -8,20 +8,16 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import files
-from mlx_saccade.cli import answers_json, images, output, targets
+from mlx_saccade.cli import answers_json, images, locate_words, output
+from mlx_saccade.cli.answer_text import places_of, print_cost, print_image_notes, print_rejected, screen_text
 from mlx_saccade.cli.options import (
     add_answer_arguments,
     add_model_arguments,
     add_policy_arguments,
     answer_options,
-    answer_places,
     image_options,
     load_engine,
     policy_options,
-    print_cost,
-    print_image_notes,
-    print_rejected,
-    screen_text,
 )
 from mlx_saccade.cli.progress import Progress
 from mlx_saccade.errors import InputError
@@ -29,7 +25,7 @@ from mlx_saccade.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mlx_saccade.cli.batch_items import Item
+    from mlx_saccade.cli.batch.items import Item
     from mlx_saccade.engine import Answer
     from mlx_saccade.media import LazyImage
 
@@ -78,12 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the boxes of each description; exit code as `batch.locate_batch`, or 1 with --fail without a place."""
+    """Print the boxes of each description; exit code as `batch.run.locate_batch`, or 1 with --fail without a place."""
     import mlx_saccade.policies  # noqa: F401  (a hint names what is registered)
 
     if options.page == "all":
         raise InputError("--page: expected one page; got all. Give its number, since a box belongs to one page")
-    words, descriptions = targets.split_words(options)
+    words, descriptions = locate_words.split_words(options)
     if options.batch is None and options.out is None and len(words) == 1:
         options.image, options.descriptions = words[0], descriptions
         return _run_one(options)
@@ -92,17 +88,18 @@ def run(options: argparse.Namespace) -> int:
 
 def _run_many(options: argparse.Namespace, words: list[str], descriptions: list[str]) -> int:
     """Locate on several images, or on those of a batch."""
-    from mlx_saccade.cli import batch, batch_items
+    from mlx_saccade.cli.batch import items
+    from mlx_saccade.cli.batch.run import locate_batch, option_names
 
-    targets.check_many(options, words, descriptions)
+    locate_words.check_many(options, words, descriptions)
     settings = _settings(options)
     if options.batch is None:
-        items = batch_items.from_words(words, descriptions)
+        batch = items.from_words(words, descriptions)
     else:
-        items = batch_items.open_batch(options.batch, descriptions, batch.option_names())
+        batch = items.open_batch(options.batch, descriptions, option_names())
     as_text = options.batch is None and options.out is None and not options.json and not options.jsonl
     options.jsonl = not as_text and not options.json  # what prints rows prints no note on the packaged checkpoint
-    return batch.locate_batch(options, items, settings, functools.partial(_show, options, set()) if as_text else None)
+    return locate_batch(options, batch, settings, functools.partial(_show, options, set()) if as_text else None)
 
 
 def _show(options: argparse.Namespace, hints: set[str], item: Item, answers: Sequence[Answer]) -> None:
@@ -210,7 +207,7 @@ def _print_places(options: argparse.Namespace, description: str, answer: Answer,
     """Print the places of an answer, one a line, with the text of `before` in front."""
     from mlx_saccade.engine import hints
 
-    places, in_units = answer_places(answer), options.point and answer.screen.changes
+    places, in_units = places_of(answer), options.point and answer.screen.changes
     if options.point and answer.click is not None:
         click = answer.screen_click if in_units else answer.click
         places = [(list(click or ()), places[0][1] if len(places) == 1 else "")]

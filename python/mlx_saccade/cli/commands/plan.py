@@ -15,9 +15,9 @@ from mlx_saccade.cli.options import (
     add_min_tokens_argument,
     add_model_argument,
     add_revision_argument,
-    image_or_size,
     image_or_size_of,
 )
+from mlx_saccade.cli.size_words import image_or_size
 from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess import tower_memory
 from mlx_saccade.preprocess.plan import Plan

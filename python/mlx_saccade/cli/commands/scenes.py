@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlx_saccade.cli import output, progress
-from mlx_saccade.cli.options import add_screen_arguments, parse_screen_size
+from mlx_saccade.cli.options import add_screen_arguments
+from mlx_saccade.cli.size_words import parse_screen_size
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals.metrics import share_of
 from mlx_saccade.evals.packaged_range import in_range, smallest_in_range

@@ -7,7 +7,8 @@ from typing import Any
 
 from mlx_saccade import families
 from mlx_saccade.cli import output
-from mlx_saccade.cli.options import add_budget_argument, add_family_argument, add_min_tokens_argument, parse_size
+from mlx_saccade.cli.options import add_budget_argument, add_family_argument, add_min_tokens_argument
+from mlx_saccade.cli.size_words import parse_size
 from mlx_saccade.cli.table import NBSP
 from mlx_saccade.families import Family
 from mlx_saccade.preprocess import sizes

@@ -15,8 +15,8 @@ from mlx_saccade.cli.options import (
     add_revision_argument,
     add_screen_arguments,
     parse_budgets,
-    parse_screen_size,
 )
+from mlx_saccade.cli.size_words import parse_screen_size
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]
 

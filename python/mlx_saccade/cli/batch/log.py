@@ -17,7 +17,7 @@ from typing import Any
 
 from mlx_saccade import files
 from mlx_saccade.cli import answers_json, output
-from mlx_saccade.cli.batch_items import Item
+from mlx_saccade.cli.batch.items import Item
 from mlx_saccade.errors import InputError, brief
 
 __all__ = ["BatchLog", "Earlier"]

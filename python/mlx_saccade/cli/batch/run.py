@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade.cli import answers_json, images, output, progress
-from mlx_saccade.cli.batch_log import BatchLog, Earlier
+from mlx_saccade.cli.answer_text import print_cost
+from mlx_saccade.cli.batch.log import BatchLog, Earlier
 from mlx_saccade.cli.mistakes import kind_of, message_of
-from mlx_saccade.cli.options import load_engine, print_cost
+from mlx_saccade.cli.options import load_engine
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
-    from mlx_saccade.cli.batch_items import Batch, Item
+    from mlx_saccade.cli.batch.items import Batch, Item
     from mlx_saccade.engine import Answer, Engine
 
 __all__ = ["locate_batch", "option_names"]

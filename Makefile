@@ -165,6 +165,7 @@ check-long: $(STAMPS)/test
 	$(foreach version,0.7.6 0.7.9,$(PIP) install --no-deps --target build/mlx-vlm/$(version) mlx-vlm==$(version) &&) true
 	MLX_VLM_VERSIONS=$(CURDIR)/build/mlx-vlm/0.7.6:$(CURDIR)/build/mlx-vlm/0.7.9 \
 		$(BIN)/python -m pytest -W ignore -o norecursedirs=.git tests/long
+	$(BIN)/python tests/long/mlx_vlm_own_tests.py
 	cd tests && ../$(BIN)/python damaged_images.py --count 10000
 	$(MAKE) fuzz FUZZ_SECONDS=720
 

@@ -30,6 +30,7 @@ GROUPS = {
         "chat": "chat about an image in the terminal",
         "convert": "quantize a checkpoint for mlx-saccade and mlx-vlm",
         "mcp": "serve locate, ask and plan to an agent over MCP",
+        "serve": "answer HTTP requests, in the form of OpenAI's API too",
         "mlx-vlm": "run a command of mlx-vlm with our image preparation",
     },
     "choose a size and a budget": {

@@ -39,10 +39,12 @@ class ImageAccess:
     Attributes:
         paths: files of this machine, also as file URLs.
         urls: http and https URLs, which this machine fetches.
+        max_pixels: of an image file, refused before decoding; None: as `mlx_saccade.media`.
     """
 
     paths: bool = True
     urls: bool = False
+    max_pixels: int | None = None
 
     def open(self, text: str, *, raw_size: Any = None, pixel_format: Any = None, name: str = "image") -> LazyImage:
         """Read the bytes of an image; its pixels are decoded when they are needed.
@@ -65,7 +67,7 @@ class ImageAccess:
                     f"pixel_format: expected raw_size beside it, as image files state their own order; got "
                     f"{brief(pixel_format)} alone. Leave it out"
                 )
-            return media.LazyImage(self._encoded(text, name))
+            return self.open_bytes(self._encoded(text, name))
         options = media.ImageOptions(pixel_format=pixel_format)
         return media.LazyImage(_raw(self._encoded(text, name), raw_size, pixel_format), options)
 
@@ -74,7 +76,18 @@ class ImageAccess:
         from mlx_saccade import media
         from mlx_saccade.media import sources
 
-        return media.LazyImage(media.Encoded(_file_bytes(path), sources.short(path)))
+        return self.open_bytes(media.Encoded(_file_bytes(path), sources.short(path)))
+
+    def open_bytes(self, encoded: Encoded) -> LazyImage:
+        """Read an image file's bytes; its pixels are decoded when they are needed.
+
+        Raises:
+            InputError: `max_pixels` is not a whole number of at least 1.
+        """
+        from mlx_saccade import media
+
+        options = media.ImageOptions(max_pixels=media.MAX_PIXELS if self.max_pixels is None else self.max_pixels)
+        return media.LazyImage(encoded, options)
 
     def _encoded(self, text: str, name: str) -> Encoded:
         from mlx_saccade import media

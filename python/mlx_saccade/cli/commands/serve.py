@@ -5,19 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlx_saccade import validation
 from mlx_saccade.cli import output
-from mlx_saccade.cli.options import (
-    add_budget_argument,
-    add_cache_arguments,
-    add_memory_argument,
-    add_model_argument,
-    add_revision_argument,
-    add_url_argument,
-    cache_options,
-)
+from mlx_saccade.cli.server_options import add_server_arguments, tools_of
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,8 +31,7 @@ KEY = "SACCADE_API_KEY"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade serve`."""
-    add_model_argument(parser)
-    add_budget_argument(parser)
+    add_server_arguments(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8765, metavar="N", help="0 for a free one (default 8765)")
     parser.add_argument(
@@ -55,7 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     access.add_argument(
         "--allow-paths", action="store_true", help="read image files of this machine that requests name (default no)"
     )
-    add_url_argument(access)
     access.add_argument(
         "--allow-origin",
         action="append",
@@ -69,10 +59,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     limits.add_argument(
         "--max-pixels", type=int, default=100_000_000, metavar="N", help="maximum of an image (default 100000000)"
     )
-    model = parser.add_argument_group("model and memory")
-    add_revision_argument(model)
-    add_memory_argument(model)
-    add_cache_arguments(model)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -93,8 +79,14 @@ def run(options: argparse.Namespace) -> int:
         if not options.lazy:
             output.note(f"loading {service.model}")
             tools.engine()
-        _announce(options, service, listening.url_of(bound))
-        listening.serve(app.build(service), service.queue, bound, access_log=options.verbose)
+        url = listening.url_of(bound)
+        listening.serve(
+            app.build(service),
+            service.queue,
+            bound,
+            ready=lambda: _announce(options, service, url),
+            access_log=options.verbose,
+        )
     tools.close()
     output.note("stopped")
     return 0
@@ -105,24 +97,10 @@ def _port(options: argparse.Namespace) -> int:
 
 
 def _tools(options: argparse.Namespace) -> Tools:
-    from mlx_saccade import engine
-    from mlx_saccade.integrations import tools
     from mlx_saccade.integrations.image_arguments import ImageAccess
-    from mlx_saccade.preprocess import limits
 
-    limits.read(options.budget, "--budget")  # before anything is loaded
-    arguments: dict[str, Any] = {
-        "revision": options.revision,
-        "budget": options.budget,
-        "memory_limit": options.memory_limit,
-        **cache_options(options),
-    }
-    access = ImageAccess(
-        paths=options.allow_paths,
-        urls=options.allow_url,
-        max_pixels=validation.at_least(1, options.max_pixels, "--max-pixels"),
-    )
-    return tools.Tools(lambda: engine.load(options.model, **arguments), access=access, policy=options.policy)
+    most = validation.at_least(1, options.max_pixels, "--max-pixels")
+    return tools_of(options, ImageAccess(paths=options.allow_paths, urls=options.allow_urls, max_pixels=most))
 
 
 def _service(options: argparse.Namespace, tools: Tools, bound: socket.socket) -> Service:

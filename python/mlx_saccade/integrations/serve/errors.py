@@ -84,7 +84,7 @@ def body_of(refusal: RefusedError, fields: Iterable[str] = ()) -> dict[str, Any]
     """Return the body of an error; `param` is the one of `fields` that the message begins with."""
     status, message = refusal.status, refusal.message
     kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    param = next((name for name in fields if message.startswith((f"{name}:", f"{name} "))), None)
+    param = next((name for name in fields if message.startswith((f"{name}:", f"{name} ", f"{name}."))), None)
     code = refusal.code or _CODES.get(status)
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 

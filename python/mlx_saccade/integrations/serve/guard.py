@@ -81,7 +81,7 @@ class ApiKeyCheck:
         key = self.access.api_key
         if scope["type"] == "http" and key is not None and scope["path"] != "/health":
             scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
-            known = secrets.compare_digest(given.strip().encode(), key.encode())
+            known = secrets.compare_digest(given.strip().encode("latin-1"), key.encode(errors="surrogateescape"))
             if scheme.lower() != "bearer" or not known:
                 text = "Authorization: expected 'Bearer' and the server's key; got " + ("another" if given else "none")
                 await respond_with(RefusedError(401, text))(scope, receive, send)

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -60,13 +60,16 @@ def is_local(bound: socket.socket) -> bool:
     return is_loopback(bound.getsockname()[0])
 
 
-def serve(app: ASGIApp, queue: Queue, bound: socket.socket, *, access_log: bool = False) -> None:
+def serve(
+    app: ASGIApp, queue: Queue, bound: socket.socket, *, ready: Callable[[], None], access_log: bool = False
+) -> None:
     """Answer requests until SIGINT or SIGTERM, which give those in progress a few seconds to end.
 
     Args:
         app: the application.
         queue: its requests.
         bound: of `listen`; it is closed at the end.
+        ready: called once requests are answered and signals are heard.
         access_log: print a line a request on standard error.
     """
     config = uvicorn.Config(
@@ -82,15 +85,20 @@ def serve(app: ASGIApp, queue: Queue, bound: socket.socket, *, access_log: bool 
         timeout_graceful_shutdown=60,  # for the answer of a step of the model that is running
     )
     with _ending_signals():
-        _Server(config, queue).run([bound])
+        _Server(config, queue, ready).run([bound])
 
 
 class _Server(uvicorn.Server):
     """A server that ends its requests before it waits for their connections."""
 
-    def __init__(self, config: uvicorn.Config, queue: Queue) -> None:
+    def __init__(self, config: uvicorn.Config, queue: Queue, ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._queue = queue
+        self._queue, self._ready = queue, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the requests in progress, and close all connections."""

@@ -106,8 +106,12 @@ def read(body: Mapping[str, Any]) -> ChatRequest:
         model,
         {**options, **_max_tokens(fields)},
         stream,
-        _include_usage(fields.get("stream_options", {}), stream),
-        tuple(f"{name}: set aside, it changes nothing in the answer" for name in fields if name in _NOTED),
+        _include_usage(fields.get("stream_options", {})),
+        tuple(
+            f"{name}: set aside, it changes nothing in the answer"
+            for name in fields
+            if name in _NOTED or (name == "stream_options" and not stream)
+        ),
     )
 
 
@@ -144,11 +148,9 @@ def _max_tokens(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"max_tokens": values[0]} if values else {}
 
 
-def _include_usage(options: Any, stream: bool) -> bool:
+def _include_usage(options: Any) -> bool:
     if not isinstance(options, Mapping) or not set(options) <= {"include_usage", "include_obfuscation"}:
         raise InputError(f"stream_options: expected {{'include_usage': true}}; got {brief(options)}")
-    if options and not stream:
-        raise InputError("stream_options: expected stream beside it; got none. Leave it out, or set stream to true")
     return _flag(options.get("include_usage", False), "stream_options.include_usage")
 
 

@@ -115,7 +115,7 @@ class ImageAccess:
         if not self.paths:
             raise InputError(
                 f"{name}: expected a data URL or base64; got a path, and this server reads no files of its machine. "
-                "Send the bytes of the image"
+                "Send the bytes of the image, or start the server with --allow-paths"
             )
         return media.Encoded(_file_bytes(path), sources.short(path))
 

@@ -34,9 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_server_arguments(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8765, metavar="N", help="0 for a free one (default 8765)")
-    parser.add_argument(
-        "--policy", metavar="NAME", help="how /v1/locate looks if a request does not say (default flat)"
-    )
     parser.add_argument("--lazy", action="store_true", help="load the model at the first request (default no)")
     parser.add_argument("--verbose", action="store_true", help="print a line for each request (default no)")
     access = parser.add_argument_group("access")

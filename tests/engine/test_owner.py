@@ -188,6 +188,24 @@ def test_cancel_stops_a_video_at_its_next_frames(engine: saccade.Engine, monkeyp
     assert len(decoded) == 2
 
 
+@pytest.mark.parametrize("policy", [None, "search"])
+def test_cancel_stops_while_descriptions_are_planned(
+    engine: saccade.Engine, policy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel, planned, count = threading.Event(), [], engine.runner.count
+
+    def count_and_cancel(*arguments: Any) -> Any:
+        planned.append(1)
+        if len(planned) == 3:
+            cancel.set()
+        return count(*arguments)
+
+    monkeypatch.setattr(engine.runner, "count", count_and_cancel)
+    with pytest.raises(CancelledError):
+        engine.locate(SCENE.image, list(DESCRIPTIONS[:1]) * 100, policy=policy, cancel=cancel)
+    assert len(planned) == 3
+
+
 def test_cancel_ends_a_policy_in_the_midst_of_its_looks(engine: saccade.Engine) -> None:
     cancel, looks = threading.Event(), []
 

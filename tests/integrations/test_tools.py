@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.server
 import io
 import json
 import threading
@@ -120,6 +121,52 @@ def test_bad_arguments_are_one_line_that_names_them(served: Tools, tool: str, va
     jsonschema.validate(document, SCHEMA)
     assert document["error"]["kind"] == "input"
     assert "\n" not in document["error"]["message"]
+
+
+JUNK: list[Any] = [
+    *(True, 0, -1, 1.5, 1e300, float("inf"), float("nan"), 10**30, 10**5000, "", "junk", "\ud800", "\0"),
+    *([], [1], ["x", 5], [1, 2], [0, 0, 1, 1], [1e300] * 4, [10**5000] * 4, [10**5000] * 2, [None] * 2, [[1]]),
+    *({}, {"budget": "x"}, {"max_pixels": 10**40}),
+]
+
+
+@pytest.mark.parametrize("tool", ["locate", "ask", "plan"])
+def test_any_value_of_any_argument_gives_a_document_or_a_mistake(served: Tools, tool: str) -> None:
+    """No value ends in an error that we did not foresee, nor in a number that JSON lacks."""
+    full = {"image": SCREEN, "description": "the red dialog", "question": "?", "budget": 64, "max_tokens": 2}
+    known = getattr(arguments, tool.upper())
+    values = {name: value for name, value in full.items() if name in known.properties}
+    for name in known.properties:
+        for junk in JUNK:
+            changed = {**values, name: junk}
+            if tool == "plan" and name == "size":
+                del changed["image"]
+            try:
+                document = getattr(served, tool)(changed)
+            except (InputError, OSError) as error:
+                assert len(tools.message_of(error)) < 600
+            else:
+                json.dumps(document, allow_nan=False)
+
+
+def test_urls_are_fetched_only_where_they_are_allowed() -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(encoded())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as web:
+        thread = threading.Thread(target=web.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{web.server_port}/a.png?secret"
+        assert ImageAccess(urls=True).open(url).size == (64, 48)
+        thread.join()
+        with pytest.raises(InputError, match="--allow-urls"):
+            ImageAccess().open(url)
 
 
 def test_missing_file_says_where_a_relative_path_begins(served: Tools, tmp_path: Path, monkeypatch: Any) -> None:

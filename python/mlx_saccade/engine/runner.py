@@ -8,7 +8,7 @@ from functools import partial
 
 from mlx_saccade import grounding
 from mlx_saccade.checkpoint.tokenizer import Prompts
-from mlx_saccade.engine import branches, prefill
+from mlx_saccade.engine import branches, owner, prefill
 from mlx_saccade.engine.answer import Answer, Candidate, Chunk, FrameInfo, StageTimer
 from mlx_saccade.engine.capture import WHOLE
 from mlx_saccade.engine.confidence import NumberTokens, TokenRecorder, observe_rows
@@ -103,7 +103,9 @@ class Runner:
 
         Raises:
             InputError: prompt and answer are longer than the model can read, or take more than the memory limit.
+            CancelledError: the caller has stopped the call.
         """
+        owner.checkpoint()  # a question may have thousands of descriptions
         request = (opener or self.opener()).open(request)
         plans, ids = self.count(request, limits)
         wanted = tuple(plan.tokens for plan in plans)

@@ -28,6 +28,8 @@ __all__ = ["GenerateOptions", "Progress", "RandomSampler", "Sampling", "Settings
 
 # If this many of the most likely tokens hold the share that top-p asks for, the other 150,000 need not be sorted.
 _HEAD = 1024
+# Far above the context of any model.
+_MOST_TOKENS = 10**9
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total) in tokens: of the images for "vision", of the prompt for "prefill", "answer"."""
@@ -135,7 +137,7 @@ def read(options: Mapping[str, Any], max_tokens: int, method: Callable[..., Any]
         raise InputError(f"cancel is {brief(cancel)}; give a threading.Event")
     sampling = {field.name: options[field.name] for field in fields(Sampling) if field.name in options}
     return Settings(
-        max_tokens=validation.at_least(1, options.get("max_tokens", max_tokens), "max_tokens"),
+        max_tokens=validation.at_least(1, options.get("max_tokens", max_tokens), "max_tokens", most=_MOST_TOKENS),
         sampling=Sampling(**sampling),
         stop=stop_strings(options.get("stop")),
         progress=_with_checkpoints(progress),

@@ -15,6 +15,9 @@ from mlx_saccade.errors import InputError, brief
 
 __all__ = ["ASK", "LOCATE", "PLAN", "Arguments"]
 
+# From here on, not every whole number is a float.
+_EXACT = 2.0**53
+
 Reader = Callable[[Any, str], Any]
 """Called with a value that is not None and the argument's name; returns what the engine takes, or raises InputError."""
 
@@ -95,11 +98,17 @@ def _flag(value: Any, name: str) -> bool:
 
 def _number(value: Any, name: str) -> Any:
     """Return a whole number as an int, also if it is written as 64.0, and any other value as it is."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT else value
 
 
 def _numbers(value: Any, name: str) -> Any:
     return [_number(one, name) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _pair(value: Any, name: str) -> Any:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise InputError(f"{name}: expected [width, height] in pixels; got {brief(value)}")
+    return _numbers(value, name)
 
 
 def _number_or_pair(value: Any, name: str) -> Any:
@@ -180,7 +189,7 @@ _SCALE = (
     },
 )
 _RAW_SIZE = (
-    _numbers,
+    _pair,
     {
         **_list_of({**_WHOLE, "minimum": 1}, 2),
         "description": "[width, height] of raw pixels: the image's bytes then are pixels without a header or gaps.",
@@ -199,7 +208,7 @@ _CONSTRAINED = (
     {"type": "boolean", "description": "Force the model to write one box inside the image, or none; default false."},
 )
 _SIZE = (
-    _numbers,
+    _pair,
     {
         **_list_of({**_WHOLE, "minimum": 1}, 2),
         "description": "[width, height] in pixels, in place of an image.",

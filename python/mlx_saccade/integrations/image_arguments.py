@@ -155,8 +155,6 @@ def _raw(encoded: Encoded, raw_size: Any, pixel_format: Any) -> NDArray[np.uint8
     from mlx_saccade import validation
     from mlx_saccade.media import pixel_formats
 
-    if not isinstance(raw_size, list | tuple) or len(raw_size) != 2:
-        raise InputError(f"raw_size: expected [width, height] in pixels; got {brief(raw_size)}")
     width, height = (validation.at_least(1, side, "raw_size", most=1 << 20) for side in raw_size)
     name = pixel_formats.check(pixel_format)
     counts = sorted(set(pixel_formats.CHANNELS.values())) if name is None else [pixel_formats.CHANNELS[name]]

@@ -44,7 +44,7 @@ def check_inside(region: Any, size: tuple[int, int], name: str = "region") -> Re
     if x < 0 or y < 0 or x + width > size[0] or y + height > size[1]:
         raise InputError(
             f"{name}: expected (x, y, width, height) inside the image of {size[0]}x{size[1]}; got "
-            f"{brief((x, y, width, height))}, from ({x}, {y}) to ({x + width}, {y + height}). "
+            f"{brief((x, y, width, height))}, from {brief((x, y))} to {brief((x + width, y + height))}. "
             "Give it in pixels of this image"
         )
     return x, y, width, height

@@ -294,7 +294,7 @@ def test_the_other_family_answers_in_thousandths(tmp_path: Path) -> None:
     picture = noise(200, 120)
     located = other.locate(picture, "it", max_tokens=4)
     assert located.frames[0].convention == "thousandths"
-    assert other._only_boxes(other.plan(picture))._grammar.limits == (1000, 1000)
+    assert other.locator.only_boxes(other.plan(picture))._grammar.limits == (1000, 1000)
     film_and_still = other.ask([{"video": film(3), "fps": 2.0}, picture], "what?", max_tokens=4)
     assert film_and_still.usage["video"] > 0
     again = other.ask([{"video": film(3), "fps": 8.0}, picture], "what?", max_tokens=4)

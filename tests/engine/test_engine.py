@@ -362,4 +362,4 @@ def test_a_convention_is_the_requests_else_the_engines(
         engine_.ask(image, "it?", convention="pixels")  # type: ignore[typeddict-item]
     with pytest.raises(InputError, match="convention: expected one of auto, absolute"):
         saccade.load(folder, convention="pixels")  # type: ignore[arg-type]
-    assert engine_._only_boxes(engine_.plan(image))._grammar.limits == (1000, 1000)
+    assert engine_.locator.only_boxes(engine_.plan(image))._grammar.limits == (1000, 1000)

@@ -15,7 +15,7 @@ from mlx_saccade.grounding import Action, Box, GroundedText, Point, Rejected
 from mlx_saccade.media.region import Region
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Answer", "Candidate", "Chunk", "FrameInfo", "Look", "StageTimer"]
+__all__ = ["Answer", "Candidate", "Chunk", "FrameInfo", "Look", "StageTimer", "last_answer"]
 
 _PLAIN = ("confidence", "text", "usage", "timings", "finish")
 _LOOK_PLAIN = ("tokens", "seconds", "confidence", "text", "verdict")
@@ -302,6 +302,14 @@ class Chunk:
 
     text: str
     answer: Answer | None = None
+
+
+def last_answer(chunks: Iterator[Chunk]) -> Answer:
+    """Return the answer that the last of several chunks carries."""
+    for chunk in chunks:
+        if chunk.answer is not None:
+            return chunk.answer
+    raise RuntimeError("a run ends with its answer")
 
 
 class StageTimer:

@@ -20,7 +20,7 @@ from mlx_saccade.media import pixel_formats, region
 from mlx_saccade.media.pixel_formats import PixelFormat
 from mlx_saccade.media.region import Region
 
-__all__ = ["NAMES", "SAME_UNITS", "WHOLE", "Capture", "Screen", "read"]
+__all__ = ["NAMES", "SAME_UNITS", "WHOLE", "Capture", "Screen", "of", "read"]
 
 NAMES = ("pixel_format", "region", "origin", "scale")
 
@@ -125,6 +125,11 @@ def read(options: Mapping[str, Any], where: str = "") -> Capture:
             _scale(given.get("scale", SAME_UNITS.scale), f"{prefix}scale"),
         ),
     )
+
+
+def of(pixel_format: Any, region: Any, origin: Any, scale: Any) -> Capture:
+    """Return the capture of a question's arguments; errors as `read`."""
+    return read(dict(zip(NAMES, (pixel_format, region, origin, scale), strict=True)))
 
 
 def _origin(value: Any, name: str) -> tuple[float, float]:

@@ -31,7 +31,7 @@ _DIGIT = re.compile(r"[0-9]")
 
 @dataclass(frozen=True)
 class Fork:
-    """Another token of digits in the place of one of an answer.
+    """A different token of digits in the place of one of an answer.
 
     Attributes:
         index: of the token in the answer.
@@ -132,7 +132,7 @@ class TokenRecorder:
         return min(whole, 1.0)
 
     def forks(self, place: WrittenPlace, text: str, decode: Callable[[Sequence[int]], str], count: int) -> list[Fork]:
-        """Return where a place's numbers could have been others, far from the written ones, the likeliest first.
+        """Return where a place's numbers could have been others, far from the written ones, the most likely first.
 
         Args:
             place: in the text.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
@@ -14,14 +13,14 @@ from mlx_saccade import cache, families, media, models, validation
 from mlx_saccade.backend import mx
 from mlx_saccade.checkpoint import hub
 from mlx_saccade.checkpoint.tokenizer import Message, Prompts
-from mlx_saccade.engine import branches, hints, owner, request, sampling
+from mlx_saccade.engine import branches, hints, locating, owner, request, sampling
 from mlx_saccade.engine import capture as captures
 from mlx_saccade.engine import policy as policies
-from mlx_saccade.engine.answer import Answer, Chunk, StageTimer
+from mlx_saccade.engine.answer import Answer, Chunk, last_answer
 from mlx_saccade.engine.capture import Capture
 from mlx_saccade.engine.closable import Closable
-from mlx_saccade.engine.encoder import EncodedMedia, MediaEncoder
-from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
+from mlx_saccade.engine.encoder import MediaEncoder
+from mlx_saccade.engine.locating import Locator
 from mlx_saccade.engine.memory_limit import MemoryLimit, read_limit
 from mlx_saccade.engine.owner import OwnedGenerator, on_owner
 from mlx_saccade.engine.policy import Policy, View
@@ -100,7 +99,7 @@ class Engine(Closable):
         )
         self.memory_limit = MemoryLimit(self.model, self.store.lru, limit)
         self.runner = Runner(self.model, self.prompts, self.encoder, self.memory_limit, convention)
-        self._vocabulary: tuple[Vocabulary, list[bytes | None]] | None = None
+        self.locator = Locator(self.runner)
         self._streams: weakref.WeakSet[OwnedGenerator[Chunk]] = weakref.WeakSet()
         self._shared_images: weakref.WeakSet[SharedImage] = weakref.WeakSet()
 
@@ -250,7 +249,7 @@ class Engine(Closable):
             constrained: let the model write nothing but one box with its label, inside the image, or [].
             fit: let the image take fewer tokens if the model cannot read as many.
             candidates: most boxes to give in `Answer.candidates`, 1 to 16. Above 1 the model also writes answers that
-                begin with the likeliest other numbers, greedily and in one batch. Not together with a policy.
+                begin with the most likely other numbers, greedily and in one batch. Not together with a policy.
             options: as all questions; an answer has at most 256 tokens unless `max_tokens` says otherwise.
 
         Returns:
@@ -278,7 +277,7 @@ class Engine(Closable):
                 pyautogui.click(*answer.screen_click)
         """
         descriptions = request.descriptions(description)
-        capture = captures.read({"pixel_format": pixel_format, "region": region, "origin": origin, "scale": scale})
+        capture = captures.of(pixel_format, region, origin, scale)
         count = branches.check_count(candidates)
         if policy is not None or max_looks is not None:
             if count > 1:
@@ -297,7 +296,7 @@ class Engine(Closable):
         opener = self.runner.opener()
         planned = [self.runner.plan(one, limits, settings, fit=fit, opener=opener) for one in requests]
         together = zip(
-            self._answer_together(planned, constrained=constrained, candidates=count), descriptions, strict=True
+            self.locator.answer_together(planned, constrained=constrained, candidates=count), descriptions, strict=True
         )
         answers = [hints.locating(answer, words) for answer, words in together]
         return answers[0] if isinstance(description, str) else answers
@@ -343,10 +342,10 @@ class Engine(Closable):
         crops = list(places)
         for start in range(0, len(crops), ROWS):  # a crop is a copy of its pixels, so few of them at a time
             numbers = [number for crop in crops[start : start + ROWS] for number in places[crop]]
-            requests = _crop_requests(frame, [views[number] for number in numbers], image_first=image_first)
+            requests = locating.crop_requests(frame, [views[number] for number in numbers], image_first=image_first)
             opener = self.runner.opener()
             planned = [self.runner.plan(one, limits, settings, fit=fit, opener=opener) for one in requests]
-            several = self._answer_views(planned, constrained=constrained)
+            several = self.locator.answer_views(planned, constrained=constrained)
             answers.update(zip(numbers, several, strict=True))
         return [hints.locating(answers[number], words).moved(*crop[:2]) for number, (crop, words) in enumerate(views)]
 
@@ -386,9 +385,9 @@ class Engine(Closable):
         Raises:
             InputError, FileNotFoundError: as `locate`.
         """
-        capture = captures.read({"pixel_format": pixel_format, "region": region, "origin": origin, "scale": scale})
+        capture = captures.of(pixel_format, region, origin, scale)
         question = request.with_capture(request.question(images, text, system), capture)
-        return _last(self._start(question, budget, fit, options, self.ask))
+        return last_answer(self._start(question, budget, fit, options, self.ask))
 
     @on_owner
     def chat(
@@ -417,7 +416,7 @@ class Engine(Closable):
             InputError: as `locate`, and messages of another form.
             FileNotFoundError: no such image.
         """
-        return _last(self._start(request.conversation(messages), budget, fit, options, self.chat))
+        return last_answer(self._start(request.conversation(messages), budget, fit, options, self.chat))
 
     def stream(
         self,
@@ -453,7 +452,7 @@ class Engine(Closable):
             InputError, FileNotFoundError: as `ask`, at once and not at the first chunk.
         """
         cancel = options.get("cancel")
-        capture = captures.read({"pixel_format": pixel_format, "region": region, "origin": origin, "scale": scale})
+        capture = captures.of(pixel_format, region, origin, scale)
         question = request.with_capture(_either(images, text, system), capture)
 
         def start() -> OwnedGenerator[Chunk]:
@@ -534,7 +533,7 @@ class Engine(Closable):
         Raises:
             InputError, FileNotFoundError: as `ask`.
         """
-        capture = captures.read({"pixel_format": pixel_format, "region": region, "origin": origin, "scale": scale})
+        capture = captures.of(pixel_format, region, origin, scale)
         one = request.with_capture(Request((), (request.medium(image),)), capture).media[0]
         shared = SharedImage(self.runner, one, pixel_limits.read(budget, "budget"))
         self._shared_images.add(shared)
@@ -575,19 +574,6 @@ class Engine(Closable):
         made, ids = self.runner.count(question, pixel_limits.read(budget, "budget"))
         return self.memory_limit.estimate(made, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
 
-    def _answer_views(self, planned: Sequence[PlannedRequest], *, constrained: bool) -> list[Answer]:
-        """Answer requests about several images, in rows; those that share an image one after another."""
-        groups: dict[int, list[int]] = {}
-        for place, one in enumerate(planned):
-            groups.setdefault(id(one.request.media[0].source), []).append(place)
-        alone = [places[0] for places in groups.values() if len(places) == 1 and not constrained]
-        answers = dict(zip(alone, self.runner.run_batches([planned[place] for place in alone]), strict=True))
-        for places in groups.values():
-            if places[0] not in answers:
-                together = self._answer_together([planned[place] for place in places], constrained=constrained)
-                answers.update(zip(places, together, strict=True))
-        return [answers[place] for place in range(len(planned))]
-
     def _follow_policy(
         self,
         image: Any,
@@ -609,7 +595,7 @@ class Engine(Closable):
         if len(answers) != len(descriptions) or not all(isinstance(answer, Answer) for answer in answers):
             given = len(answers) if len(answers) != len(descriptions) else brief(answers[0])
             raise InputError(f"policy: expected {len(descriptions)} answers; got {given}. Return one a description")
-        return [_placed(answer, capture, whole.source_size) for answer in answers]
+        return [locating.with_screen(answer, capture, whole.source_size) for answer in answers]
 
     def _start(
         self,
@@ -621,42 +607,6 @@ class Engine(Closable):
     ) -> Generator[Chunk, None, None]:
         settings = sampling.read(options, _ASK_TOKENS, method)
         return self.runner.run(self.runner.plan(question, pixel_limits.read(budget, "budget"), settings, fit=fit))
-
-    def _answer_together(
-        self, planned: Sequence[PlannedRequest], *, constrained: bool, candidates: int = 1
-    ) -> list[Answer]:
-        """Answer requests about the same media, encoded once; the first answer's timings include the encoding."""
-        timers = [StageTimer() for _ in planned]
-        # `fit` may give a longer description a smaller image.
-        firsts: dict[tuple[Plan, ...], int] = {}
-        for place, one in enumerate(planned):
-            firsts.setdefault(one.plans, place)
-        encoded: dict[tuple[Plan, ...], list[EncodedMedia]] = {}
-        places = list(firsts.values())
-        for number, place in enumerate(places):
-            later = [medium for other in places[number + 1 :] for medium in planned[other].request.media]
-            encoded[planned[place].plans] = self.runner.encode(planned[place], timers[place], later=later)
-        answers = []
-        for one, timer in zip(planned, timers, strict=True):
-            constraint = partial(self._only_boxes, one.plans[0], one.settings.convention) if constrained else None
-            chunks = self.runner.run(
-                one, encoded=encoded[one.plans], constraint=constraint, timer=timer, candidates=candidates
-            )
-            answers.append(_last(chunks))
-        return answers
-
-    def _only_boxes(self, plan: Plan, convention: ConventionName | None = None) -> Constraint:
-        """Return what may come next in an answer that is one box of a plan's image; convention None: the engine's."""
-        if self._vocabulary is None:
-            tokens = self.prompts.token_bytes()
-            self._vocabulary = Vocabulary(tokens, self.model.config.eos_token_ids), tokens
-        vocabulary, tokens = self._vocabulary
-        convention = convention or self.runner.convention
-        convention = plan.family.convention if convention == "auto" else convention
-        limits = {"absolute": plan.resized_size, "thousandths": (1000, 1000)}
-        if convention not in limits:
-            raise InputError(f"constrained: {convention} are no whole numbers; leave it out")
-        return Constraint(BoxGrammar(limits[convention]), vocabulary, tokens)
 
 
 def _family(model: models.Model, mean: Any, std: Any) -> Family:
@@ -683,30 +633,3 @@ def _either(images: Any, text: str | None, system: str | None) -> Request:
 
 def _is_question(question: Any) -> TypeGuard[tuple[Any, str]]:
     return isinstance(question, tuple) and len(question) == 2 and isinstance(question[1], str)
-
-
-def _placed(answer: Answer, capture: Capture, size: tuple[int, int]) -> Answer:
-    """Return a policy's answer about the region of a capture as one about the whole image, of `size`."""
-    frames = answer.frames
-    if capture.region is not None:  # the first look is at all of the region, unless the policy is the caller's own
-        frames = tuple(
-            replace(frame, source_size=size, region=capture.region)
-            if frame.source_size == capture.region[2:]
-            else frame
-            for frame in frames
-        )
-    return replace(answer.moved(*capture.corner), frames=frames, screen=capture.screen)
-
-
-def _crop_requests(frame: media.Frame, views: Sequence[View], *, image_first: bool) -> list[Request]:
-    """Return the requests of views; those of one crop have one image."""
-    whole = (0, 0, *frame.source_size)
-    crops = {crop: frame if crop == whole else frame.crop(crop) for crop, _ in views}
-    return [request.place(crops[crop], words, image_first=image_first) for crop, words in views]
-
-
-def _last(chunks: Iterator[Chunk]) -> Answer:
-    for chunk in chunks:
-        if chunk.answer is not None:
-            return chunk.answer
-    raise RuntimeError("a run ends with its answer")

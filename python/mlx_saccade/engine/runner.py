@@ -37,7 +37,7 @@ class PlannedRequest:
     Attributes:
         request: the messages and media; its images are opened.
         plans: one for each medium.
-        wanted: tokens of each medium without `fit`.
+        tokens_without_fit: tokens of each medium, more than its plan's where `fit` reduced it.
         ids: of the prompt.
         settings: how it is answered.
         peak: bytes that it takes, with the weights.
@@ -45,7 +45,7 @@ class PlannedRequest:
 
     request: Request
     plans: tuple[Plan, ...]
-    wanted: tuple[int, ...]
+    tokens_without_fit: tuple[int, ...]
     ids: list[int]
     settings: Settings
     peak: int
@@ -108,16 +108,16 @@ class Runner:
         owner.checkpoint()  # a question may have thousands of descriptions
         request = (opener or self.opener()).open(request)
         plans, ids = self.count(request, limits)
-        wanted = tuple(plan.tokens for plan in plans)
+        tokens = tuple(plan.tokens for plan in plans)
         room = self.model.config.text.max_position_embeddings - settings.max_tokens
         if len(ids) > room and fit:
-            left = room - (len(ids) - sum(wanted))
+            left = room - (len(ids) - sum(tokens))
             plans = _fitted(self.encoder, request.media, limits, plans, left) or plans
             ids = self.encode_prompt(request, plans)
         self.require_context(ids, plans, settings, fit=fit)
         under = partial(_capped, self.encoder, request.media, limits, plans)
         peak = self.memory_limit.require(plans, len(ids), settings.max_tokens, under)
-        return PlannedRequest(request, tuple(plans), wanted, ids, settings, peak)
+        return PlannedRequest(request, tuple(plans), tokens, ids, settings, peak)
 
     def require_context(
         self, ids: Sequence[int], plans: Sequence[Plan], settings: Settings, *, fit: bool = False
@@ -326,7 +326,7 @@ class Runner:
         grounded, capture = grounding.GroundedText(), WHOLE
         if len(planned.plans) == 1:
             grounded, capture = grounding.read(text, planned.plans[0], convention), planned.request.media[0].capture
-        media = zip(planned.request.media, planned.plans, planned.wanted, strict=True)
+        media = zip(planned.request.media, planned.plans, planned.tokens_without_fit, strict=True)
         frames = tuple(
             FrameInfo.of(
                 plan,

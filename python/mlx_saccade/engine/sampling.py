@@ -201,7 +201,7 @@ class RandomSampler:
             values = (values - values.max()) / sampling.temperature
         tokens = np.flatnonzero(values > -math.inf)
         if sampling.top_k is not None and sampling.top_k < len(tokens):
-            tokens = _likeliest(values, tokens, sampling.top_k)
+            tokens = _most_likely(values, tokens, sampling.top_k)
         shares = np.exp(values[tokens] - values[tokens].max())
         shares /= shares.sum()
         if sampling.top_p < 1:
@@ -222,7 +222,7 @@ class RandomSampler:
         return values
 
 
-def _likeliest(values: NDArray[np.float64], tokens: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def _most_likely(values: NDArray[np.float64], tokens: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Return the `count` tokens of greatest value, greatest first, the lower id first among equals."""
     own = values[tokens]
     least = np.partition(own, len(own) - count)[len(own) - count]
@@ -235,7 +235,7 @@ def _likeliest(values: NDArray[np.float64], tokens: NDArray[np.int64], count: in
 def _nucleus(tokens: NDArray[np.int64], shares: NDArray[np.float64], least: float) -> NDArray[np.int64]:
     """Return places of the smallest set of greatest shares whose sum is at least `least`, greatest first."""
     places = np.arange(len(tokens))
-    order = _likeliest(shares, places, min(_HEAD, len(places)))
+    order = _most_likely(shares, places, min(_HEAD, len(places)))
     sums = np.cumsum(shares[order])
     if sums[-1] < least and len(order) < len(places):
         order = np.argsort(-shares, kind="stable")

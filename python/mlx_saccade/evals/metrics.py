@@ -26,7 +26,7 @@ def best_iou(boxes: Sequence[Box], expected: Iterable[XYXY]) -> float:
 
 
 def is_hit(boxes: Sequence[Box], expected: Iterable[XYXY]) -> bool:
-    """Return whether the center of an answer's first box is inside any of the expected ones (ScreenSpot's metric)."""
+    """Return True if the center of an answer's first box is inside any of the expected ones (ScreenSpot's metric)."""
     return bool(boxes) and any(center_inside(boxes[0], box) for box in expected)
 
 

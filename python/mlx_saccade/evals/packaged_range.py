@@ -22,7 +22,7 @@ def plan_of(size: tuple[int, int]) -> Plan:
 
 
 def in_range(box: Sequence[float], screen: Plan) -> bool:
-    """Return whether a box (x1, y1, x2, y2) in source pixels has at least 28 model pixels both ways."""
+    """Return True if a box (x1, y1, x2, y2) in source pixels has at least 28 model pixels both ways."""
     x1, y1, x2, y2 = box
     return min((x2 - x1) / screen.scale[0], (y2 - y1) / screen.scale[1]) >= MIN_SIDE
 

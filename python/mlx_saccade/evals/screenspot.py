@@ -162,7 +162,7 @@ def _numbered(job: Job) -> list[int]:
 
 
 def _is_own_list(job: Job, path: Path, seeds: range) -> bool:
-    """Return whether a list holds only targets on these screens, as this command writes them."""
+    """Return True if a list holds only targets on these screens, as this command writes them."""
     try:
         content = path.read_bytes()
         entries = json.loads(content)

@@ -1,4 +1,4 @@
-"""What a form hands to the reader: places and calls as the model wrote them, before any number is scaled."""
+"""Define what a form hands to the reader: places and calls as the model wrote them, before any number is scaled."""
 
 from __future__ import annotations
 

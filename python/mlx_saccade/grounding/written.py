@@ -1,4 +1,4 @@
-"""Finds where a text has the numbers of a place, so that others can look up the tokens that wrote them."""
+"""Find where a text has the numbers of a place, so that others can look up the tokens that wrote them."""
 
 from __future__ import annotations
 

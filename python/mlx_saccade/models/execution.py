@@ -1,4 +1,4 @@
-"""What keeps a pass in bounded memory and in short evaluations.
+"""Keep a pass in bounded memory and in short evaluations.
 
 MLX computes lazily, and a GPU's watchdog stops a command buffer that runs for seconds. So a tower reserves the work of
 each step in an `EvalBudget`, which evaluates the pending steps where a limit would be passed. Only the moment of

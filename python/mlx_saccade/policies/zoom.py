@@ -129,11 +129,7 @@ def second_look(
     if not first:
         return (), None
     crop = crop_around(first[0].center, frame.source_size, share)
-    left, top = crop[:2]
-    boxes = tuple(
-        Box((box.xyxy[0] + left, box.xyxy[1] + top, box.xyxy[2] + left, box.xyxy[3] + top), box.label)
-        for box in locate(frame.crop(crop))
-    )
+    boxes = tuple(box.moved(*crop[:2]) for box in locate(frame.crop(crop)))
     return boxes or tuple(first), crop
 
 

@@ -30,7 +30,7 @@ _NOTHING: Any = object()
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier run has written of one item.
+    """The rows that an earlier run has written of one item.
 
     Attributes:
         answers: the rows of its answers.

@@ -47,7 +47,7 @@ def read_targets() -> tuple[bytes, list[Target]]:
 
 
 def is_hit(answer: Answer, target: Target) -> bool:
-    """Return whether the center of the first box is inside the known box, edges included (ScreenSpot's metric)."""
+    """Return True if the center of the first box is inside the known box, edges included (ScreenSpot's metric)."""
     return bool(answer.boxes) and center_inside(answer.boxes[0], target.box)
 
 

@@ -46,7 +46,7 @@ class PreparedImage:
 
 @dataclass
 class ServerRequest:
-    """What one request of mlx-vlm's server hands from thread to thread.
+    """The values that a request of mlx-vlm's server hands from thread to thread.
 
     Attributes:
         images: the images of its latest preparation.

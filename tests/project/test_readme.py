@@ -43,6 +43,12 @@ def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 
 
+def anchors(path: Path) -> set[str]:
+    """Names of a text's headings in links, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def commands(path: Path) -> list[str]:
     """The `mlx-saccade` lines of a text's shell examples, and those between backquotes."""
     text = path.read_text(encoding="utf-8")
@@ -285,8 +291,9 @@ def test_files_named_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for name in re.findall(r"`((?:tests|cpp|docs|training|benchmarks|swift|python|\.github|\.ci)/[\w./-]+)`", text):
         assert (ROOT / name).exists(), name
-    for link in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", text):
+    for link, anchor in re.findall(r"\]\(([^)#:]+)(?:#([\w-]+))?\)", text):
         assert (path.parent / link).exists(), link
+        assert not anchor or anchor in anchors(path.parent / link), f"{link}#{anchor}"
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -161,7 +161,8 @@ def test_examples_of_the_commands_run(tmp_path: Path, monkeypatch: pytest.Monkey
         for example in module.EXAMPLES:
             words = shlex.split(example)[1:]
             build_parser(command).parse_args(module.split_words(words)[0] if command == "mlx-vlm" else words)
-            if command not in ("tiny", "mcp", "serve") and not {"path/to/checkpoint", "shot.png"} & set(words):
+            skipped = {"path/to/checkpoint", "shot.png", "before.json"}
+            if command not in ("tiny", "mcp", "serve") and not skipped & set(words):
                 assert main([*words, *less.get(command, ())]) == 0, example
 
 
@@ -241,7 +242,10 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "640x480", "--budget", "3"), ("3",)),
         (("plan", "640x480", "--budget", "9" * 23), ("too large",)),
         (("plan", "640x480", "--budget", "9" * 23 + "px"), ("too large",)),
-        (("bench", "640x480", "--budgets", "0"), ("--budgets: expected a whole number of at least 1; got 0",)),
+        (
+            ("bench", "preprocess", "640x480", "--budgets", "0"),
+            ("--budgets: expected a whole number of at least 1; got 0",),
+        ),
         (("sweep", "--budgets", "16," + "9" * 23), ("--budgets: expected a whole number of at most",)),
         (("scenes", "--out", "x", "--jobs", "0"), ("--jobs: expected at least 1",)),
         (("plan", "640x480", "--budget", "lots"), ("lots",)),
@@ -252,7 +256,7 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "640x480", "--reduced-jpeg"), ("--reduced-jpeg", "640x480")),
         (("plan", "640x480", "--color", "convert"), ("--color convert", "--picture")),
         (("plan", "640x480", "--color", "ignore", "--picture", "plan.png"), ("--color ignore", "640x480")),
-        (("bench", "640x480", "--color", "ignore"), ("--color ignore", "640x480")),
+        (("bench", "preprocess", "640x480", "--color", "ignore"), ("--color ignore", "640x480")),
         (("plan", "640x480", "--revision", "v2"), ("--revision v2", "--model")),
         (("plan", "640x480", "--model", ".", "--revision", "v2"), ("revision 'v2'", "folder")),
         (("sweep", "--revision", "v2"), ("revision 'v2'", "hub id")),
@@ -283,7 +287,22 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("locate", "nothere.png", "the red button"), ("nothere.png",)),
         (("scenes", "--out", "x", "--size", "big"), ("big",)),
         (("scenes", "--out", "x", "--n", "0"), ("0",)),
-        (("bench", "0x0"), ("0",)),
+        (("bench", "preprocess", "0x0"), ("0",)),
+        (("bench", "640x480"), ("640x480", "preprocess")),
+        (("bench", "profile", "64x64", "--rounds", "0"), ("--rounds: expected a whole number of at least 1; got 0",)),
+        (("bench", "profile", "--sides", "vllm"), ("--sides: expected some of saccade", "'vllm'")),
+        (("bench", "profile", "--synthetic", "9b"), ("--synthetic: expected 3b", "9b")),
+        (("bench", "profile", "--synthetic", "3b:99"), ("expected 2 to 36 layers; got 99",)),
+        (("bench", "profile", "--synthetic", "3b", "--model", "x"), ("--synthetic", "--model")),
+        (("bench", "profile", "--timeout", "-1"), ("--timeout: expected seconds above 0",)),
+        (("bench", "profile", "--answer-tokens", "1"), ("--answer-tokens", "at least 2")),
+        (("bench", "profile", "--out", "missing/p.jsonl"), ("missing", "does not exist")),
+        (("bench", "profile", "notasize"), ("notasize",)),
+        (("bench", "profile", "--memory-limit", "lots"), ("lots",)),
+        (("bench", "record"), ("expected 1 word", "none")),
+        (("bench", "record", "none.json"), ("none.json",)),
+        (("bench", "compare", "a.json"), ("expected 2 words", "a.json")),
+        (("bench", "send-in", "now"), ("expected 0 words", "now")),
         (("plan",), ("IMAGE",)),
         (("plan", "640x480", "--nonsense"), ("--nonsense",)),
         (("nonsense",), ("nonsense", "plan")),

@@ -167,11 +167,11 @@ def test_a_file_with_a_size_for_its_name_is_read(tmp_path: Path, monkeypatch: py
     assert main(["plan", "3840"]) == 0
 
 
-@pytest.mark.parametrize("command", ["plan", "runtimes", "bench"])
+@pytest.mark.parametrize("command", ["plan", "runtimes", "bench preprocess"])
 def test_what_is_neither_a_file_nor_a_size_is_said_to_be_neither(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([command, "abc"]) == 2
+    assert main([*command.split(), "abc"]) == 2
     line = capsys.readouterr().err
     assert line.startswith("mlx-saccade: abc: no such file")
     assert "3840x2160" in line
@@ -185,7 +185,7 @@ def test_a_size_as_a_string_is_answered_with_its_spelling_in_python() -> None:
 @pytest.mark.parametrize(
     ("words", "option"),
     [
-        (["bench", "1x1"], "IMAGE|WIDTHxHEIGHT"),
+        (["bench", "preprocess", "1x1"], "IMAGE|WIDTHxHEIGHT"),
         (["sweep", "--size", "10x10"], "--size"),
         (["scenes", "--out", "out", "--size", "9000x100"], "--size"),
     ],

@@ -20,6 +20,7 @@ from mlx_saccade.checkpoint import hub
 from mlx_saccade.cli.__main__ import COMMANDS, main
 
 WIDTHS = (120, 80, 60)
+EXAMPLE_RUN = Path(__file__).parents[1] / "bench" / "example_run.json"
 RUNS = (
     "demo --out demo.png",
     "plan 3840x2160 --picture plan.png",
@@ -31,7 +32,8 @@ RUNS = (
     "doctor",
     "mlx-vlm",
     "mlx-vlm",
-    "bench 640x480 --budgets 64,256",
+    "bench preprocess 640x480 --budgets 64,256",
+    "bench compare RUN RUN",
     "scenes --n 1 --size 320x240 --out screens",
     "scenes --n 1 --size 320x240 --ambiguous --out screens",
     "sweep --n 1 --size 640x360 --targets 2 --budgets 16,64",
@@ -108,7 +110,7 @@ def content(lines: list[str]) -> Counter[str]:
 def test_narrow_terminals_show_all_that_a_wide_one_shows(words: str, tmp_path: Path) -> None:
     from mlx_saccade.cli.commands.demo import read_targets
 
-    words = words.replace("MODEL", str(hub.find(None)))
+    words = words.replace("MODEL", str(hub.find(None))).replace("RUN", str(EXAMPLE_RUN))
     wide, *narrow = WIDTHS
     shown = {}
     for width in WIDTHS:

@@ -101,7 +101,7 @@ def test_the_command_line_has_the_same_choices(
 
 
 @pytest.mark.parametrize(
-    "words", [("runtimes",), ("recommend", "--target", "3x3", "--image"), ("bench", "--budgets", "64")]
+    "words", [("runtimes",), ("recommend", "--target", "3x3", "--image"), ("bench", "preprocess", "--budgets", "64")]
 )
 def test_every_command_that_names_an_option_has_it(
     words: tuple[str, ...], address: str, capsys: pytest.CaptureFixture[str]

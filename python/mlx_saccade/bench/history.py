@@ -21,7 +21,7 @@ from mlx_saccade.bench.pytest_json import is_pytest_json, run_of_pytest
 from mlx_saccade.bench.run import KINDS, SCHEMA, Cell, Check, Machine, Model, Run
 from mlx_saccade.errors import InputError, brief
 
-__all__ = ["FOLDER", "append", "dumps", "read", "read_folder"]
+__all__ = ["FOLDER", "append", "dumps", "parse", "read", "read_folder"]
 
 FOLDER = "benchmarks/history"
 
@@ -84,12 +84,27 @@ def read(path: str | os.PathLike[str]) -> Run:
         ) from None
     except IsADirectoryError:
         raise InputError(f"{path}: expected a file; got a folder. Name a file in it") from None
+    return parse(raw, str(path))
+
+
+def parse(raw: Any, where: str) -> Run:
+    """Return the run that a JSON value holds, or one of pytest-benchmark.
+
+    Args:
+        raw: the JSON value.
+        where: name of the file, for messages.
+
+    Raises:
+        InputError: as `read`.
+    """
     if is_pytest_json(raw):
-        return run_of_pytest(raw, str(path))
-    fields = Fields(raw, str(path))
+        return run_of_pytest(raw, where)
+    fields = Fields(raw, where)
     schema = fields.whole("schema")
     if schema != SCHEMA:
-        raise InputError(f"{path}: expected schema {SCHEMA}; got {schema}. Read it with another version of mlx-saccade")
+        raise InputError(
+            f"{where}: expected schema {SCHEMA}; got {schema}. Read it with another version of mlx-saccade"
+        )
     return _run(fields)
 
 

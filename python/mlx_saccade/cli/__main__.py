@@ -44,7 +44,7 @@ GROUPS = {
         "sweep": "measure accuracy and latency by budget on generated screens",
         "dashboard": "draw the results of a sweep as one HTML page",
         "tiny": "measure the packaged checkpoint on held-out generated screens",
-        "bench": "time image preprocessing on this machine, compared with Pillow",
+        "bench": "time images and questions on this machine, and compare runs",
     },
 }
 COMMANDS = {name: summary for commands in GROUPS.values() for name, summary in commands.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import os
 import signal
@@ -28,6 +29,7 @@ from PIL import Image
 import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import main
 from mlx_saccade.cli.options import _TINY_NOTE
+from mlx_saccade.integrations.mcp import server as mcp_server
 from mlx_saccade.integrations.mcp.lines import CUT, split
 from mlx_saccade.integrations.mcp.server import build
 from mlx_saccade.integrations.tools import Tools
@@ -118,8 +120,9 @@ def test_fifty_calls_in_one_session_give_what_the_engine_gives(server: Session, 
                 assert answer["boxes"] == [box.as_dict() for box in expected[name].boxes]
                 assert answer["click"] == (None if expected[name].click is None else list(expected[name].click))
             case 1:
-                document = server.ask("ask", {"image": SCREEN, "question": f"Locate {name}", "max_tokens": 4})
-                assert document["answers"][0]["usage"]["answer"] <= 4
+                result = server.call("ask", {"image": SCREEN, "question": f"Locate {name}", "max_tokens": 4})
+                assert result.structured_content["answers"][0]["usage"]["answer"] == 4
+                assert "cut off after 4 tokens" in result.content[0].text  # type: ignore[union-attr]
             case 2:
                 assert server.ask("plan", {"image": SCREEN})["tokens"] == engine.plan(SCREEN).tokens
             case _:
@@ -285,13 +288,16 @@ class Watched(Tools):
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_cancelling_reaches_the_call_and_progress_the_client(mode: str) -> None:
+def test_cancelling_reaches_the_call_and_progress_the_client(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress grows, and is repeated while nothing changes, as clients give up on a silent call."""
+    monkeypatch.setattr(mcp_server, "_PROGRESS_SECONDS", 0.01)
+    monkeypatch.setattr(mcp_server, "_REPEAT_SECONDS", 0.03)
     tools = Watched()
-    messages: list[str | None] = []
+    reports: list[tuple[float, str | None]] = []
 
     async def note(progress: float, total: float | None, message: str | None) -> None:
-        messages.append(message)
-        if message == "writing the answer: 1 of 2 tokens":
+        reports.append((progress, message))
+        if [message for _, message in reports].count("writing the answer: 1 of 2 tokens") == 3:
             tools.go_on.set()
 
     async def run() -> None:
@@ -306,7 +312,9 @@ def test_cancelling_reaches_the_call_and_progress_the_client(mode: str) -> None:
             assert result.is_error
 
     anyio.run(run)
-    assert messages[-1] == "writing the answer: 1 of 2 tokens"
+    numbers = [number for number, _ in reports]
+    assert len(numbers) >= 3
+    assert all(one < other for one, other in itertools.pairwise(numbers))
 
 
 def test_a_fault_of_ours_is_an_error_of_the_tool_with_its_traceback_on_standard_error(capsys: Any) -> None:

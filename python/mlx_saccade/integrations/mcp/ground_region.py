@@ -30,6 +30,8 @@ __all__ = ["INPUT_SCHEMA", "SPEC_VERSION", "ground_region", "regions"]
 
 SPEC_VERSION = "1.0"
 _LONGEST_SIDE = 1280
+# A prompt may ask for many regions.
+_MAX_TOKENS = 1024
 # Words of a prompt that asks for an answer in a form of its own.
 _OWN_FORM = ("bbox", "json", "coordinate")
 
@@ -82,7 +84,9 @@ def ground_region(
     try:
         path, prompt = _arguments(values)
         with _open(tools, path, folder) as image:
-            return regions(*_ask(tools, image, path, prompt, {"cancel": cancel, "progress": progress}))
+            return regions(
+                *_ask(tools, image, path, prompt, {"cancel": cancel, "progress": progress, "max_tokens": _MAX_TOKENS})
+            )
     except _RefusalError as error:
         return {"error": str(error)}
 

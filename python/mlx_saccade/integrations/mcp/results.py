@@ -137,6 +137,8 @@ def _answer_lines(answer: dict[str, Any]) -> Iterator[str]:
         yield f"{name}: not found. {answer['hint'] or ''}".rstrip()
     for candidate in answer["candidates"][1:]:
         yield f"{name}: or box {_numbers(candidate['xyxy'])}, score {candidate['score']:.2f}"
+    if answer["finish"] == "length":
+        yield f"note: the answer was cut off after {answer['usage']['answer']} tokens; max_tokens may be higher"
     for note in answer["notes"]:
         yield f"note: {note}"
 

@@ -39,6 +39,8 @@ _INSTRUCTIONS = (
 # Calls wait for the engine in threads; the rest of the SDK's threads stay free for the protocol.
 _MOST_CALLS = 32
 _PROGRESS_SECONDS = 0.5
+# Clients give up on a call without progress; a model takes longer to load.
+_REPEAT_SECONDS = 5.0
 _STAGES = {"vision": "looking at the image", "prefill": "reading the prompt", "answer": "writing the answer"}
 
 
@@ -137,12 +139,16 @@ class _Progress:
         self._message = f"{_STAGES.get(stage, stage)}: {done} of {total} tokens"
 
     async def send(self) -> None:
-        """Send what is new, with the seconds so far as the number that has to grow; until it is cancelled."""
-        sent = ""
+        """Send what is new, and repeat it now and then, until it is cancelled.
+
+        The number that has to grow is the seconds so far.
+        """
+        sent, repeat = "", 0.0
         while True:
-            if self._message != sent:
-                sent = self._message
-                await self._session.report_progress(time.monotonic() - self._start, None, sent)
+            seconds = time.monotonic() - self._start
+            if self._message != sent or seconds >= repeat:
+                sent, repeat = self._message, seconds + _REPEAT_SECONDS
+                await self._session.report_progress(seconds, None, sent)
             await anyio.sleep(_PROGRESS_SECONDS)
 
 

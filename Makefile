@@ -2,7 +2,8 @@
 # make test                  run the whole suite against the installed package
 # make develop               install an editable package that rebuilds itself when a C++ file changes
 # make check                 lint, types, import order, stub, C++ tests under sanitizers and for Arm, the installed
-#                            library, short fuzzing, Swift; a step whose tool is missing prints NOT RUN
+#                            library, short fuzzing, the dashboard in a browser, Swift; a step whose
+#                            tool is missing prints NOT RUN
 # make check REQUIRE_ALL=1   the same; a missing tool is a failure
 # make live                  compare with torch and transformers, test the training
 # make check-long            `make live`, mlx-vlm, large towers, 10,000 damaged images, an hour of fuzzing
@@ -16,7 +17,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz fuzz-readers swift stub stub-check bench peers golden develop clean
+.PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz fuzz-readers browser swift stub stub-check bench peers golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/mlx-saccade demo
@@ -27,7 +28,7 @@ test: $(STAMPS)/test
 # $(call not_run,WHAT): report a step whose tool is missing; fail under REQUIRE_ALL=1.
 not_run = echo "NOT RUN: $(1)"$(if $(filter 1,$(REQUIRE_ALL)), >&2; exit 1)
 
-check: lint types stub-check native install-check tsan arm64 fuzz fuzz-readers swift
+check: lint types stub-check native install-check tsan arm64 fuzz fuzz-readers browser swift
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -145,6 +146,12 @@ fuzz: $(STAMPS)/dev
 FUZZ_READERS_SECONDS ?= 30
 fuzz-readers: $(STAMPS)/dev
 	$(BIN)/python tests/fuzz_readers.py --seconds $(FUZZ_READERS_SECONDS)
+
+# Opens every view of the dashboard in a browser. Debian: chromium.
+browser: $(STAMPS)/dev
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable; then \
+	$(BIN)/python -m pytest -m browser tests/dashboard; \
+	else $(call not_run,the dashboard in a browser (no chromium or google-chrome on the path)); fi
 
 swift:
 	@if command -v swift >/dev/null; then swift test --scratch-path .build --disable-swift-testing; \

@@ -38,6 +38,7 @@ RUNS = (
     "scenes --n 1 --size 320x240 --ambiguous --out screens",
     "sweep --n 1 --size 640x360 --targets 2 --budgets 16,64",
     "tiny evaluate --parts range --screens 1",
+    "dashboard build",
     "convert MODEL small",
     "locate screen.png 'the red dialog' --verbose",
 )
@@ -125,7 +126,7 @@ def test_narrow_terminals_show_all_that_a_wide_one_shows(words: str, tmp_path: P
 
 
 def test_every_command_that_prints_for_people_is_tested() -> None:
-    assert set(COMMANDS) - {words.split()[0] for words in RUNS} <= {"ask", "chat", "dashboard"}
+    assert set(COMMANDS) - {words.split()[0] for words in RUNS} <= {"ask", "chat", "mcp", "serve"}
 
 
 def test_demo_at_80_columns_has_a_line_for_each_target(tmp_path: Path) -> None:

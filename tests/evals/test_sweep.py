@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mlx_saccade as saccade
-from mlx_saccade import dashboard, evals, scenes
+from mlx_saccade import evals, scenes
 from mlx_saccade.errors import InputError
 from mlx_saccade.grounding import Box
 
@@ -173,47 +172,7 @@ def test_intervals_draw_whole_screens() -> None:
     assert (wide.low, wide.high) == evals.interval([[(n // 20, value) for n, value in enumerate(values)]])
 
 
-class Strict(HTMLParser):
-    """A parser that counts elements and refuses tags that are left open."""
-
-    VOID = ("meta", "line", "circle", "polygon", "polyline", "br")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self.tags.append(tag)
-        if tag not in self.VOID or tag == "circle":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: object) -> None:
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-@pytest.mark.parametrize("budgets", [(16, 64), (64,)])
-@pytest.mark.parametrize("screens", [9, 10])
-def test_dashboard_draws_every_cell(budgets: tuple[int, ...], screens: int) -> None:
-    cells = evals.summarize(
-        [record(seed, 0, b, s) for seed in range(screens) for b in budgets for s in (0.2, 0.02, 0.002, 0.0002)]
-    )
-    setup = evals.Setup("<b>&", SETUP.size, SETUP.seeds, budgets, 2)
-    page = dashboard.render(setup, cells)
-    parser = Strict()
-    parser.feed(page)
-    assert parser.open == []
-    assert parser.tags.count("circle") == 2 * len(cells)
-    assert parser.tags.count("tr") == 1 + len(cells)
-    assert parser.tags.count("polygon") == (4 if screens > 9 else 0)
-    assert "<b>&" not in page
-    assert "http" not in page
-
-
-def test_command_line_sweep_resumes_and_draws(
+def test_command_line_sweep_resumes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlx_saccade import engine
@@ -221,7 +180,7 @@ def test_command_line_sweep_resumes_and_draws(
 
     load, loaded = engine.load, []
     monkeypatch.setattr(engine, "load", lambda *what, **how: loaded.append(load(*what, **how)) or loaded[-1])
-    path, page = tmp_path / "s.jsonl", tmp_path / "page.html"
+    path = tmp_path / "s.jsonl"
     words = [
         "sweep",
         "--n",
@@ -243,5 +202,3 @@ def test_command_line_sweep_resumes_and_draws(
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert path.read_bytes() == before
-    assert main(["dashboard", str(path), "--out", str(page)]) == 0
-    assert page.read_text().startswith("<!doctype html>")

@@ -42,7 +42,7 @@ GROUPS = {
     "measure": {
         "scenes": "write generated screens and their known boxes",
         "sweep": "measure accuracy and latency by budget on generated screens",
-        "dashboard": "draw the results of a sweep as one HTML page",
+        "dashboard": "build a site of latency, accuracy, runtimes, history and peers",
         "tiny": "measure the packaged checkpoint on held-out generated screens",
         "bench": "time images and questions on this machine, and compare runs",
     },

@@ -1,5 +1,5 @@
-"""The results of a sweep as one self-contained HTML page."""
+"""The dashboard: a static site of latency, accuracy, runtimes, history and peers."""
 
-from mlx_saccade.dashboard.charts import render
+from mlx_saccade.dashboard.site import Site, build, index_of
 
-__all__ = ["render"]
+__all__ = ["Site", "build", "index_of"]

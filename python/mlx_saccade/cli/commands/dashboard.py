@@ -1,37 +1,82 @@
-"""`mlx-saccade dashboard`: draw the results of a sweep as one HTML page."""
+"""`mlx-saccade dashboard`: build a site of measurements, or open it."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from mlx_saccade import files
 from mlx_saccade.cli import output
-from mlx_saccade.cli.options import add_out_argument
+from mlx_saccade.cli.mistakes import UsageError
 from mlx_saccade.errors import InputError
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]
 
-EXAMPLES = ("mlx-saccade dashboard saccade-sweep.jsonl",)
+EXAMPLES = (
+    "mlx-saccade dashboard build",
+    "mlx-saccade dashboard build --data saccade-sweep.jsonl --out site",
+    "mlx-saccade dashboard open",
+)
+_DATA = "benchmarks"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade dashboard`."""
-    parser.add_argument("run", metavar="FILE", help="run log that `mlx-saccade sweep` wrote")
-    add_out_argument(parser, "file for the page", default="saccade-dashboard.html")
+    parser.epilog = (
+        "Reads run logs of `sweep`, runs of `bench` and tables of benchmarks/results. A file that cannot be read is "
+        "skipped and named, on the page too. The site needs no server and no network."
+    )
+    parser.add_argument("action", choices=["build", "open"], help="build: write the site; open: show it in the browser")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help=f"data files, or folders of them (default {_DATA}, where it exists)",
+    )
+    parser.add_argument("--out", default="site", metavar="DIR", help="folder of the site (default site)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the page."""
-    from mlx_saccade import dashboard, evals
+    """Write the site, or open it."""
+    return _build(options) if options.action == "build" else _open(options)
 
-    files.check_writable(options.out)
-    setup, records = evals.read_run(options.run)
-    if not records:
-        raise InputError(f"{options.run}: expected answers of a sweep; got none. Run `mlx-saccade sweep` again")
-    cells = evals.summarize(records)
-    files.write_atomically(options.out, dashboard.render(setup, cells).encode())
+
+def _build(options: argparse.Namespace) -> int:
+    from mlx_saccade import dashboard
+
+    given = options.data
+    site = dashboard.build(options.out, given if given is not None else [_DATA] if Path(_DATA).is_dir() else [])
+    for problem in site.problems:
+        output.note(f"skipped: {problem}")
     if options.json:
-        output.print_json({"page": options.out, "questions": len(records), "cells": len(cells)})
+        output.print_json(
+            {
+                "page": str(site.index),
+                "files": list(site.files),
+                "skipped": list(site.problems),
+                "page_bytes": site.page_bytes,
+                "plotly_bytes": site.plotly_bytes,
+            }
+        )
+        return 0
+    weight = f"{output.bytes_text(site.page_bytes)}, and Plotly {output.bytes_text(site.plotly_bytes)}"
+    output.text(f"{len(site.files)} data files in {site.index} ({weight})")
+    return 0
+
+
+def _open(options: argparse.Namespace) -> int:
+    import webbrowser
+
+    from mlx_saccade import dashboard
+
+    if options.data is not None:
+        raise UsageError("mlx-saccade dashboard open: --data: not allowed with open. Give it to `dashboard build`")
+    index = dashboard.index_of(options.out).resolve()
+    opened = webbrowser.open(index.as_uri())
+    if not opened:
+        raise InputError(f"{index}: no browser was found to open it. Open the file yourself")
+    if options.json:
+        output.print_json({"page": str(index)})
     else:
-        output.text(f"{len(records)} questions drawn in {options.out}")
+        output.text(f"opened {index}")
     return 0

@@ -1,0 +1,65 @@
+"""The data of the page's own arithmetic: families, runtimes and the table of budgets by target size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlx_saccade import families
+from mlx_saccade.preprocess import recommend, runtimes
+
+__all__ = ["arithmetic"]
+
+
+def arithmetic() -> dict[str, Any]:
+    """Return what the page needs to compute sizes, tokens and recommendations by itself."""
+    return {
+        "families": [_family(families.get(name)) for name in families.names()],
+        "runtimes": _runtimes(),
+        "recommend": {
+            "rows": [
+                {"size": row.size, "above": row.above, "budget": row.budget, "zoom": row.zoom, "finding": row.finding,
+                 "targets": row.targets}
+                for row in recommend.TABLE
+            ],
+            "source": recommend.SOURCE,
+            "limits": list(recommend.LIMITS),
+        },
+    }  # fmt: skip
+
+
+def _family(family: families.Family) -> dict[str, Any]:
+    return {
+        "name": family.name,
+        "factor": family.factor,
+        "patch": family.patch_size,
+        "merge": family.merge_size,
+        "window": family.window_size,
+        "min_pixels": family.min_pixels,
+        "max_pixels": family.max_pixels,
+        "convention": family.convention,
+    }
+
+
+def _runtimes() -> list[dict[str, Any]]:
+    """Return each runtime with its limits in pixels for every family, as `runtimes.survey` has them."""
+    surveys = [(name, runtimes.survey((1000, 1000), name)) for name in families.names()]
+    rows = []
+    for place, first in enumerate(surveys[0][1]):
+        of_family = [(name, survey[place]) for name, survey in surveys]
+        rows.append(
+            {
+                "name": first.runtime,
+                "versions": first.versions,
+                "rounding": first.rounding,
+                "filter": first.filter,
+                "note": first.note,
+                "source": first.source,
+                "confidence": first.confidence,
+                "families": [
+                    {"family": name, "min_pixels": row.min_pixels, "max_pixels": row.max_pixels,
+                     "setting": row.override}
+                    for name, row in of_family
+                ],
+            }
+        )  # fmt: skip
+    return rows

@@ -1,0 +1,130 @@
+"""The data files of a dashboard: runs, sweeps and recorded tables; one that cannot be read is named and skipped."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlx_saccade.bench import history
+from mlx_saccade.bench.run import Run
+from mlx_saccade.dashboard import recorded, sweeps
+from mlx_saccade.dashboard.recorded import Conditions, Table
+from mlx_saccade.dashboard.sweeps import Sweep
+from mlx_saccade.errors import InputError
+
+__all__ = ["SUFFIXES", "Sources", "gather"]
+
+SUFFIXES = (".json", ".jsonl", ".csv")
+"""Of a folder, the files with these endings are read."""
+
+
+@dataclass
+class Sources:
+    """The content of all data files.
+
+    Attributes:
+        files: name of each file that was read, below the path that was given.
+        runs: runs of `mlx-saccade bench`, by date.
+        sweeps: sweeps.
+        tables: recorded tables by the name of their file.
+        conditions: machine, date and note by the name of a recorded table's file.
+        problems: a message for each file that was skipped, or of which a part was.
+    """
+
+    files: list[str] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    sweeps: list[Sweep] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    conditions: dict[str, Conditions] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def gather(paths: Iterable[str | os.PathLike[str]]) -> Sources:
+    """Read files, and the data files of folders.
+
+    Args:
+        paths: files, or folders whose JSON, JSON Lines and CSV files are read, those of hidden folders excepted.
+
+    Raises:
+        FileNotFoundError: no such file or folder.
+    """
+    sources = Sources()
+    seen: set[Path] = set()
+    for path, name in _files(paths):
+        if path.resolve() in seen:
+            continue
+        seen.add(path.resolve())
+        try:
+            _read(sources, path, name)
+        except (InputError, OSError) as error:
+            # Only the name below the given path goes on the page, which may be published.
+            problem = (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
+            sources.problems.append(_named(problem.replace(str(path), name), name))
+        else:
+            sources.files.append(name)
+    sources.runs.sort(key=lambda run: run.date)
+    return sources
+
+
+def _named(problem: str, name: str) -> str:
+    return problem if problem.startswith(name) else f"{name}: {problem}"
+
+
+def _files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Path, str]]:
+    """Return each file with the name that the page shows."""
+    for given in map(Path, paths):
+        if given.is_dir():
+            for path in sorted(given.rglob("*")):
+                inner = path.relative_to(given)
+                hidden = any(part.startswith(".") for part in inner.parts)
+                if path.suffix in SUFFIXES and path.is_file() and not hidden:
+                    yield path, inner.as_posix()
+        elif given.exists():
+            yield given, given.name
+        else:
+            raise FileNotFoundError(f"{given}: no such file or folder. Name a data file, or a folder of such files")
+
+
+def _read(sources: Sources, path: Path, name: str) -> None:
+    if not path.is_file():
+        raise InputError(f"{name}: expected a regular file; got a device, pipe or socket. Name another file")
+    reader = _READERS.get(path.suffix, _read_sweep)
+    reader(sources, path, name)
+
+
+def _read_json(sources: Sources, path: Path, name: str) -> None:
+    conditions = recorded.conditions_of(_parsed(path), name)
+    if conditions is None:
+        sources.runs.append(history.read(path))
+    else:
+        sources.conditions.update(conditions)
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return None  # `history.read` says what is wrong
+
+
+def _read_csv(sources: Sources, path: Path, name: str) -> None:
+    table = recorded.read_table(path, name)
+    if table is not None:
+        sources.tables.append(table)
+        return
+    known: Sequence[str] = [", ".join(columns) for columns in recorded.COLUMNS.values()]
+    raise InputError(f"{name}: expected one of the headers {' | '.join(known)}; got another. Name another file")
+
+
+def _read_sweep(sources: Sources, path: Path, name: str) -> None:
+    sweep, problem = sweeps.read(path, name)
+    sources.sweeps.append(sweep)
+    if problem:
+        sources.problems.append(problem)
+
+
+_READERS: dict[str, Callable[[Sources, Path, str], None]] = {".json": _read_json, ".csv": _read_csv}

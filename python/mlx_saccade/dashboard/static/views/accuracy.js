@@ -1,0 +1,194 @@
+"use strict";
+// Accuracy by budget and target size, the front of accuracy against seconds, and the budget for one's own target.
+
+saccade.views = { ...saccade.views, accuracy: (() => {
+  const { make, note, missing } = saccade.dom;
+  const { seconds, whole, share, interval, figures, label, isNumber } = saccade.format;
+  const { sets, policies, by_side: bySide } = saccade.data.accuracy;
+  const { families, recommend: published } = saccade.data.arithmetic;
+  const SIZES = ["large", "medium", "small", "tiny"];
+  const SIZE_TEXTS = { large: "large, over 5 % of the frame", medium: "medium, 1 to 5 %", small: "small, 0.1 to 1 %",
+    tiny: "tiny, below 0.1 %" };
+  const SCREEN_4K = 3840 * 2160;
+
+  function start(state) {
+    const { select, radios, pixels, bar } = saccade.controls;
+    const fronts = frontSources();
+    const advice = make("div", { "aria-live": "polite" });
+    const target = bar(
+      pixels("Target width, px", "tw", 60, state), pixels("Target height, px", "th", 40, state),
+      pixels("Screen width, px", "sw", 3840, state), pixels("Screen height, px", "sh", 2160, state),
+      select("Family", "family", ["qwen2.5-vl", ...families.map((one) => one.name)].filter((name, place, all) =>
+        all.indexOf(name) === place).map((name) => [name, name]), state),
+    );
+    const charts = bar(
+      select("Measurement", "set", sets.map((set, place) => [String(place), set.name]), state),
+      radios("Accuracy", "value", [["iou", "mean IoU"], ["hits", "center inside"]], state),
+      radios("Budget scale", "scale", [["log", "logarithmic"], ["linear", "linear"]], state),
+      select("Accuracy against seconds of", "front", fronts.map((one, place) => [String(place), one.name]), state),
+    );
+    return { controls: make("div", {}, target, advice, charts), draw: () => {
+      saccade.dom.replace(advice, answer(state));
+      return [budgets(state), front(state, fronts)];
+    } };
+  }
+
+  // -- one's own target
+
+  function answer(state) {
+    const { pixelsOf } = saccade.controls;
+    const target = [pixelsOf(state, "tw", 60), pixelsOf(state, "th", 40)];
+    const size = [pixelsOf(state, "sw", 3840), pixelsOf(state, "sh", 2160)];
+    const family = families.find((one) => one.name === (state.params.family ?? "qwen2.5-vl"));
+    const advice = saccade.recommend.recommend(target, size, family);
+    const question = `A target of ${target[0]} × ${target[1]} px on a screen of ${size[0]} × ${size[1]} px`;
+    if (advice === null) return missing(`${question}: the target must be inside the screen, and no side of the screen ` +
+      "over 200 times the other or below what the checkpoint holds.");
+    const { row, plan } = advice;
+    const looks = measuredLooks(target, size);
+    const zoomed = advice.zoom ? " a look, and more than one look" : "";
+    return make("section", { class: "answer", "aria-label": "Recommendation" },
+      make("p", {}, `${question} is `, make("em", {}, row.size), ` (${figures(advice.share * 100)} % of the frame).`),
+      make("p", {}, make("strong", {}, `Budget: ${whole(advice.budget)} tokens${zoomed}`)),
+      make("p", {}, `Reason, measured on ${row.targets} published targets: ${row.finding}.`,
+        advice.capped ? ` ${whole(advice.budget)} tokens hold this image at its own size; more would add no detail.` : "",
+        ` The model sees ${plan.resized[0]} × ${plan.resized[1]} px, the target's shorter side ` +
+        `${figures(advice.shorter)} px of them.`),
+      make("p", {}, make("code", {}, `mlx-saccade locate screen.png "the target" --budget ${advice.budget}` +
+        (advice.zoom ? " --policy search" : ""))),
+      looks ? make("p", {}, looks) : make("p", {}, "No measurement of policies (more than one look) is among the data."),
+      note(`Limits of the published table: ${published.limits.join("; ")}.` +
+        (family.name === "qwen2.5-vl" ? "" : ` Nothing was measured on ${family.name}.`)));
+  }
+
+  // What the policies found of targets of this size, scaled to the 4K screens of that measurement.
+  function measuredLooks(target, size) {
+    if (!bySide.length) return null;
+    const table = bySide[0];
+    const side = Math.min(...target) * Math.sqrt(SCREEN_4K / (size[0] * size[1]));
+    const rows = table.rows.filter((row) => side >= row.from_px && (row.below_px === null || side < row.below_px));
+    if (!rows.length) return null;
+    const best = Math.max(...rows.map((row) => row.right));
+    const chosen = rows.find((row) => row.right >= best - 0.05); // rows go from few looks to many
+    const range = chosen.below_px === null ? `from ${chosen.from_px} px` : `${chosen.from_px} to ${chosen.below_px} px`;
+    const all = rows.map((row) => `${row.policy} ${share(row.right)}`).join(", ");
+    return `Policies: "${chosen.policy}" is the one with the fewest looks within 0.05 of the best. Right, of ` +
+      `${whole(chosen.n)} targets of ${range} (yours is ${figures(side)} px on a 4K screen): ${all}. ` +
+      `${table.note} ${table.date}, ${table.machine}.`;
+  }
+
+  // -- by budget
+
+  function budgets(state) {
+    const set = sets[Number(state.params.set ?? 0)];
+    const key = state.params.value ?? "iou";
+    const name = key === "iou" ? "Mean IoU" : "Center inside";
+    const cells = set.cells.filter((cell) => isNumber(cell[key]));
+    if (!cells.length) return missing(`“${set.name}” has no figure for ${name.toLowerCase()}.`);
+    const sizes = SIZES.filter((size) => cells.some((cell) => cell.size === size));
+    const traces = () => sizes.map((size) => {
+      const own = cells.filter((cell) => cell.size === size);
+      const place = SIZES.indexOf(size);
+      const hasInterval = key === "iou" && own.some((cell) => isNumber(cell.low));
+      return { type: "scatter", mode: "lines+markers", name: SIZE_TEXTS[size], x: own.map((cell) => cell.budget),
+        y: own.map((cell) => cell[key]), line: { color: saccade.chart.color(place), width: 2 },
+        marker: { size: 9, symbol: saccade.chart.symbol(place) }, hovertemplate: "%{x:,} tokens: %{y:.3f}",
+        error_y: hasInterval ? { type: "data", symmetric: false, thickness: 1.5,
+          array: own.map((cell) => (isNumber(cell.high) ? cell.high - cell.iou : null)),
+          arrayminus: own.map((cell) => (isNumber(cell.low) ? cell.iou - cell.low : null)) } : undefined };
+    });
+    const best = sizes.map((size) => cells.filter((cell) => cell.size === size)
+      .reduce((a, b) => (b[key] > a[key] ? b : a)));
+    const text = best.map((cell) => `${cell.size}: best ${share(cell[key])} at ${whole(cell.budget)} tokens`).join("; ");
+    const ticks = [...new Set(cells.map((cell) => cell.budget))];
+    const isLinear = state.params.scale === "linear";
+    return make("div", {}, saccade.chart.figure(`${name} by budget and target size`, `${text}. ${cells.some((cell) =>
+      isNumber(cell.low)) && key === "iou" ? "Bars are 95 % intervals." : "No intervals."}`,
+      () => ({ traces: traces(), height: 26, layout: {
+        xaxis: { title: { text: "budget in visual tokens" }, type: isLinear ? "linear" : "log",
+          ...(isLinear ? {} : { tickvals: ticks, ticktext: ticks.map(whole) }) },
+        yaxis: { title: { text: name }, range: [-0.03, 1.03] } } }), cellsTable(set)), note(set.note));
+  }
+
+  function cellsTable(set) {
+    return saccade.table.table("accuracy", `Accuracy by target size and budget: ${set.name}`, [
+      { name: "target", value: (cell) => cell.size },
+      { name: "budget", value: (cell) => cell.budget, text: whole },
+      { name: "n", value: (cell) => cell.n, text: whole },
+      { name: "mean tokens", value: (cell) => cell.tokens, text: whole },
+      { name: "mean IoU", value: (cell) => cell.iou, text: share },
+      { name: "low", value: (cell) => cell.low, text: share },
+      { name: "high", value: (cell) => cell.high, text: share },
+      { name: "center inside", value: (cell) => cell.hits, text: share },
+      { name: "median seconds", value: (cell) => cell.seconds, text: seconds },
+    ], set.cells);
+  }
+
+  // -- accuracy against seconds
+
+  // Sources of points: every table of policies, and every measurement with seconds. They are not mixed.
+  function frontSources() {
+    const fromSets = sets.filter((set) => set.cells.some((cell) => isNumber(cell.seconds)))
+      .map((set) => ({ name: set.name, note: set.note, value: "mean IoU", groups: SIZES.map((size) => ({ name: size,
+        points: set.cells.filter((cell) => cell.size === size && isNumber(cell.seconds)).map((cell) => ({
+          name: `${size}, ${whole(cell.budget)} tokens`, seconds: cell.seconds, value: cell.iou, low: cell.low,
+          high: cell.high })) })).filter((group) => group.points.length) }));
+    const fromPolicies = policies.map((table) => ({ name: `policies, ${table.machine} ${table.date}`, note: table.note,
+      value: "share right", groups: [[true, "choices of --policy"], [false, "ablations, no choices"]].map(
+        ([isChoice, name]) => ({ name, isCompared: isChoice, points: table.rows.filter((row) =>
+          row.is_choice === isChoice).map((row) => ({ name: row.policy, seconds: row.seconds.mean,
+          value: row.right.mean, low: row.right.low, high: row.right.high })) })).filter((group) =>
+        group.points.length) }));
+    return [...fromPolicies, ...fromSets];
+  }
+
+  // The points that no other one beats in both: cheapest first, each better than all before it.
+  function frontOf(points) {
+    const sorted = [...points].sort((a, b) => a.seconds - b.seconds || b.value - a.value);
+    let best = -Infinity;
+    return sorted.filter((point) => point.value > best && ((best = point.value), true));
+  }
+
+  const isWide = () => matchMedia("(min-width: 50rem)").matches;
+
+  function front(state, sources) {
+    const source = sources[Number(state.params.front ?? 0)];
+    if (!source) return missing("No measurement with seconds is among the data.");
+    const fronts = source.groups.map((group) =>
+      (group.isCompared === false ? [] : frontOf(group.points)));
+    const traces = () => source.groups.flatMap((group, place) => [
+      { type: "scatter", mode: "lines", showlegend: false, hoverinfo: "skip", line: { color: saccade.chart.color(place),
+        shape: "hv", dash: "dot" }, x: fronts[place].map((one) => one.seconds), y: fronts[place].map((one) => one.value) },
+      { type: "scatter", mode: isWide() ? "markers+text" : "markers", name: label(group.name), x: group.points.map((one) => one.seconds),
+        y: group.points.map((one) => one.value), hovertext: group.points.map((one) => label(one.name)),
+        text: group.points.map((one) => (fronts[place].includes(one) ? label(one.name) : "")),
+        textposition: "bottom right", marker: { color: saccade.chart.color(place), size: group.points.map((one) =>
+          (fronts[place].includes(one) ? 13 : 8)), symbol: group.points.map((one) =>
+          saccade.chart.symbol(place) + (fronts[place].includes(one) ? "" : "-open")) },
+        error_y: { type: "data", symmetric: false, thickness: 1,
+          array: group.points.map((one) => (isNumber(one.high) ? one.high - one.value : null)),
+          arrayminus: group.points.map((one) => (isNumber(one.low) ? one.value - one.low : null)) },
+        hovertemplate: "%{hovertext}: %{y:.3f} in %{x:.3g} s<extra></extra>" }]);
+    const names = fronts.flat().map((one) => one.name).join("; ");
+    const rows = source.groups.flatMap((group, place) => group.points.map((one) => ({ ...one,
+      isOnFront: fronts[place].includes(one) })));
+    return make("div", {}, saccade.chart.figure(`Accuracy against seconds: ${source.name}`,
+      `Filled marks on the dotted line are the Pareto front, which nothing faster beats: ${names}.`, () => ({
+        traces: traces(), height: 24, layout: { showlegend: source.groups.length > 1,
+          xaxis: { title: { text: "seconds" }, ...saccade.chart.axis("log", rows.map((row) => row.seconds)) }, yaxis: { title: { text: source.value }, range: [0, 1.05] } },
+      }), frontTable(source, rows)), note(source.note));
+  }
+
+  function frontTable(source, rows) {
+    return saccade.table.table("accuracy-seconds", `Accuracy against seconds: ${source.name}`, [
+      { name: "choice", value: (row) => row.name },
+      { name: "seconds", value: (row) => row.seconds, text: seconds },
+      { name: source.value, value: (row) => row.value, text: share },
+      { name: "95 % interval", value: (row) => (isNumber(row.low) ? interval(row.low, row.high) : null) },
+      { name: "on the front", value: (row) => (row.isOnFront ? "yes" : "no"), left: true },
+    ], rows);
+  }
+
+  return { title: "Accuracy by budget and target size", start, frontOf,
+    lead: "No budget serves every target: choose it by the target's share of the frame, and look twice at tiny ones." };
+})() };

@@ -1,0 +1,255 @@
+"""The site that `mlx-saccade dashboard build` writes, from good, damaged and hostile files."""
+
+from __future__ import annotations
+
+import json
+import re
+import webbrowser
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import dashboard_data
+import pytest
+
+from mlx_saccade import dashboard
+from mlx_saccade.bench import history
+from mlx_saccade.cli.__main__ import main
+from mlx_saccade.dashboard import figures, site
+from mlx_saccade.dashboard.sources import gather
+from mlx_saccade.dashboard.stages import parts
+from mlx_saccade.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+pytest.importorskip("plotly")
+
+
+def data_in(folder: Path) -> dict[str, Any]:
+    """Return the data of a site."""
+    text = (folder / "data.js").read_text(encoding="ascii")
+    match = re.fullmatch(r'"use strict";\nglobalThis\.saccade = \{ data: (.*) \};\n', text)
+    assert match is not None
+    value: dict[str, Any] = json.loads(match[1])
+    return value
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dashboard.Site:
+    folder = dashboard_data.write(tmp_path_factory.mktemp("data"))
+    return dashboard.build(tmp_path_factory.mktemp("out") / "site", [folder, ROOT / "benchmarks" / "results"])
+
+
+def test_site_is_complete_and_light(built: dashboard.Site) -> None:
+    folder = built.index.parent
+    page = built.index.read_text(encoding="utf-8")
+    for name in re.findall(r'(?:src|href)="([^"#:]+)"', page):
+        assert (folder / name).is_file(), name
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "plotly.min.js"]
+    assert sum(path.stat().st_size for path in files) == built.page_bytes <= site.MAX_BYTES
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_every_static_file_is_part_of_the_site() -> None:
+    static = ROOT / "python" / "mlx_saccade" / "dashboard" / "static"
+    names = {path.relative_to(static).as_posix() for path in static.rglob("*") if path.is_file()}
+    assert names == {"style.css", *site.SCRIPTS} - {"data.js"}
+
+
+def test_damaged_files_are_named_and_skipped(built: dashboard.Site) -> None:
+    starts = ("damaged <b>.json: ", "not-finite.json: ", "number.jsonl: ", "table.csv: ")
+    assert [problem.startswith(start) for problem, start in zip(built.problems, starts, strict=True)] == [True] * 4
+    page = built.index.read_text(encoding="utf-8")
+    assert "damaged &lt;b&gt;.json" in page
+    assert data_in(built.index.parent)["problems"] == list(built.problems)
+
+
+def test_texts_of_files_are_escaped(built: dashboard.Site) -> None:
+    page = built.index.read_text(encoding="utf-8")
+    assert "<b>" not in page
+    assert "<img" not in page
+    machines = {one["chip"] for one in data_in(built.index.parent)["machines"]}
+    assert dashboard_data.HOSTILE in machines
+
+
+def test_no_script_makes_markup_from_text() -> None:
+    static = ROOT / "python" / "mlx_saccade" / "dashboard" / "static"
+    for path in static.rglob("*.js"):
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch("):
+            assert word not in path.read_text(encoding="utf-8"), (path, word)
+
+
+def test_no_path_of_the_machine_is_on_the_page(built: dashboard.Site, tmp_path: Path) -> None:
+    folder = built.index.parent
+    texts = built.index.read_text(encoding="utf-8") + (folder / "data.js").read_text(encoding="utf-8")
+    assert "/home/somebody" not in texts
+    assert str(tmp_path.parent) not in texts
+
+
+def test_latency_has_every_side_and_says_what_did_not_run(built: dashboard.Site) -> None:
+    latency = data_in(built.index.parent)["latency"]
+    newest = latency["sets"][0]
+    assert newest["date"] == "2026-11-23T10:00:00Z"
+    assert {cell["side"] for cell in newest["cells"]} == {"saccade", "mlx-vlm", "mlx-vlm enabled"}
+    skipped = next(cell for cell in newest["cells"] if cell["skipped"])
+    assert (skipped["parts"], skipped["whole"], skipped["tokens"], skipped["peak_bytes"]) == ([], None, None, None)
+    assert {one["model"] for one in latency["sets"]} == {"synthetic 3b:2", "packaged", "wide"}
+    computed = {
+        tuple(point["image"].split("x")): point["tokens"] for point in latency["published"] if point["computed"]
+    }
+    assert computed["448", "448"] == 14 * 14
+
+
+def test_parts_add_up_to_the_whole_call() -> None:
+    stages = {"decode": 1.0, "vision": 2.0, "prefill": 3.0, "first token": 7.0, "tokens": 0.5, "whole": 9.0}
+    assert parts(stages) == [
+        ("decode", 1.0), ("vision", 2.0), ("prefill", 3.0), ("rest of the first token", 1.0),
+        ("later tokens and rest", 2.0),
+    ]  # fmt: skip
+    assert parts({"whole": 4.0}) == [("whole call, not split", 4.0)]
+    assert parts({"vision": 5.0, "whole": 4.0}) == [("vision", 5.0)]
+    assert parts({}) == []
+
+
+def test_accuracy_has_the_published_table_the_card_and_the_sweep(built: dashboard.Site) -> None:
+    accuracy = data_in(built.index.parent)["accuracy"]
+    assert [one["name"].split(":")[0].split(",")[0] for one in accuracy["sets"]] == [
+        "sweep sweep.jsonl", "published", "saccade-tiny",
+    ]  # fmt: skip
+    assert accuracy["sets"][0]["name"].endswith(", 3b")
+    published = {(cell["size"], cell["budget"]): cell for cell in accuracy["sets"][1]["cells"]}
+    assert published["large", 1280]["iou"] == 0.643
+    assert published["tiny", 1280]["seconds"] is None
+    choices = [row["policy"] for row in accuracy["policies"][0]["rows"] if row["is_choice"]]
+    assert choices == ["flat", "zoom", *(f"search, {looks} looks" for looks in (5, 8, 12, 20))]
+
+
+def test_figures_of_the_packaged_checkpoint_are_the_cards() -> None:
+    card = (resources.files("mlx_saccade") / "assets" / "tiny" / "README.md").read_text(encoding="utf-8")
+    for row in figures.load("packaged")["cells"]:
+        values = " | ".join("{:.3f} ({:.3f}-{:.3f})".format(*one) for one in row["budgets"].values())
+        assert f"| float16 | {row['size']} ({row['n']}; {row['screens']}) | {values} | 256 |" in card
+
+
+def test_tables_by_side_are_those_of_the_readme() -> None:
+    readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    table = gather([ROOT / "benchmarks" / "results" / "search_by_side.csv"]).tables[0]
+    assert len(table.rows) == 20
+    for row in table.rows:
+        line = next(
+            line for line in readme.splitlines() if line.startswith(f"| {row['policy']} | 0.") and " n " in line
+        )
+        interval = f" ({row['low']}-{row['high']})" if row["low"] else ""
+        assert f"{row['right']}{interval} n {row['n']}" in line
+
+
+def test_history_marks_the_regression_and_nothing_else(built: dashboard.Site) -> None:
+    series = data_in(built.index.parent)["history"]["series"]
+    profiles = [one for one in series if one["kind"] == "profile"]
+    assert len({one["stage"] for one in profiles}) == len(dashboard_data.STAGES)
+    for one in profiles:
+        assert [point["regression"] for point in one["points"]] == [False, False, False, True]
+
+
+def test_a_new_peer_or_one_noisy_round_is_no_regression() -> None:
+    from mlx_saccade.dashboard.changes import is_regression
+
+    assert not is_regression([2.0], [])
+    assert not is_regression([2.0, 2.1, 4.2], [4.0, 4.1])
+    assert not is_regression([3.8], [4.0])
+    assert is_regression([3.0, 3.1], [4.0, 4.1, 3.9])
+
+
+def test_peers_have_machine_and_date(built: dashboard.Site) -> None:
+    peers = data_in(built.index.parent)["peers"]
+    engine = [case for case in peers if case["group"] == "engine"]
+    assert {(case["machine"], case["date"]) for case in engine} == {("EPYC Zen 5", "2026-11-21")}
+    whole = next(case for case in peers if case["group"] == "whole call" and case["case"] == "1,280 tokens, avx512")
+    assert {side["side"] for side in whole["sides"]} >= {"saccade", "mlx-vlm", "transformers, Pillow"}
+    cannot = next(case for case in engine if case["case"] == "wide, 4080 tokens, vision")
+    assert cannot["sides"][1]["value"] is None
+
+
+def test_checks_that_were_sent_in_are_shown(built: dashboard.Site) -> None:
+    machines = data_in(built.index.parent)["machines"]
+    assert len(machines) == 2
+    assert [check["passed"] for check in machines[0]["checks"]] == [True, False]
+
+
+def test_without_data_the_site_has_the_published_figures(tmp_path: Path) -> None:
+    built = dashboard.build(tmp_path / "site")
+    data = data_in(tmp_path / "site")
+    assert (built.files, data["latency"]["sets"], data["machines"]) == ((), [], [])
+    assert len(data["accuracy"]["sets"]) == 2
+
+
+def test_answers_that_a_second_sweep_repeated_count_once(tmp_path: Path) -> None:
+    folder = dashboard_data.write(tmp_path)
+    lines = (folder / "sweep.jsonl").read_text().splitlines()
+    (folder / "twice.jsonl").write_text("\n".join([*lines, *lines[1:]]) + "\n")
+    once, twice = gather([folder / "sweep.jsonl"]), gather([folder / "twice.jsonl"])
+    assert once.sweeps[0].cells == twice.sweeps[0].cells
+    assert twice.problems == ["twice.jsonl: 96 questions have a second answer; the first counts"]
+
+
+@pytest.mark.parametrize(("field", "value"), [("iou", "NaN"), ("share", "0"), ("seconds", '"1"'), ("tokens", "true")])
+def test_a_damaged_answer_is_named(field: str, value: str, tmp_path: Path) -> None:
+    folder = dashboard_data.write(tmp_path)
+    text = re.sub(rf'"{field}": [^,}}]+', f'"{field}": {value}', (folder / "sweep.jsonl").read_text(), count=1)
+    (folder / "sweep.jsonl").write_text(text)
+    assert gather([folder / "sweep.jsonl"]).problems[0].startswith(f"sweep.jsonl: line 2: {field}: expected ")
+
+
+def test_unusual_names_and_files_do_no_harm(tmp_path: Path) -> None:
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "x.json").write_text("{")
+    (tmp_path / "latin.csv").write_bytes(b"machine\xff\n")
+    (tmp_path / "short.csv").write_text("policy,from_px,below_px,right,low,high,n\nflat,1\n")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    sources = gather([tmp_path, tmp_path])
+    assert [problem.split(":")[0] for problem in sources.problems] == ["deep.json", "latin.csv", "short.csv"]
+
+
+def test_a_run_without_a_model_or_commit_is_shown(tmp_path: Path) -> None:
+    history.append(replace(dashboard_data.profile("2026-11-29T10:00:00Z", ""), model=None), tmp_path / "data")
+    dashboard.build(tmp_path / "site", [tmp_path / "data"])
+    assert "commit unknown" in data_in(tmp_path / "site")["latency"]["sets"][0]["name"]
+
+
+def test_out_that_is_a_file_or_another_site_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="expected a folder; got a file"):
+        dashboard.build(tmp_path / "file")
+    (tmp_path / "index.html").write_text("<p>mine")
+    with pytest.raises(InputError, match="got another site"):
+        dashboard.build(tmp_path)
+    assert (tmp_path / "index.html").read_text() == "<p>mine"
+
+
+def test_without_plotly_the_error_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"mlx-saccade\[dashboard\]"):
+        dashboard.build(tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_command_line_builds_and_opens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
+    monkeypatch.chdir(tmp_path)
+    data = dashboard_data.write(tmp_path / "benchmarks")
+    assert main(["dashboard", "open"]) == 2
+    assert "dashboard build" in capsys.readouterr().err
+    assert main(["dashboard", "build", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert len(result["files"]) == 7
+    assert len(result["skipped"]) == 4
+    assert main(["dashboard", "build", "--data", str(data / "sweep.jsonl"), "--data", str(data), "--out", "two"]) == 0
+    assert "7 data files" in capsys.readouterr().out
+    assert main(["dashboard", "build", "--data", "nowhere"]) == 2
+    assert "nowhere: no such file or folder" in capsys.readouterr().err
+    assert main(["dashboard", "open"]) == 0
+    assert opened == [(tmp_path / "site" / "index.html").as_uri()]

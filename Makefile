@@ -6,7 +6,7 @@
 #                            tool is missing prints NOT RUN
 # make check REQUIRE_ALL=1   the same; a missing tool is a failure
 # make live                  compare with torch and transformers, test the training
-# make check-long            `make live`, mlx-vlm, large towers, 10,000 damaged images, an hour of fuzzing
+# make check-long            `make live`, mlx-vlm, servers, large towers, 10,000 damaged images, an hour of fuzzing
 # make bench, make peers     run the benchmarks, install what they compare with
 PYTHON ?= python3
 VENV   := .venv

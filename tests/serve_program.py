@@ -22,6 +22,7 @@ from PIL import Image
 import mlx_saccade as saccade
 
 CHAT, LOCATE = "/v1/chat/completions", "/v1/locate"
+CLIENTS = 8
 SIZES = ((448, 336), (560, 420), (896, 672))
 TARGETS = ("the cyan window", "the red table", "the pink window", "the menu")
 # Broken requests, and the status of each.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_line import assert_mistake, run_command
-from serve_program import CHAT, Server, crowd, requests
+from serve_program import CHAT, CLIENTS, Server, crowd, requests
 
 from mlx_saccade.cli.__main__ import main
 
@@ -67,7 +67,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 def test_many_clients_are_answered_as_alone(server: Server) -> None:
     expected = [(path, body, server.ask(path, body)) for path, body in requests()]
     assert sum("bbox_2d" in str(answer) for _, _, answer in expected) > 6
-    outcomes = crowd(server, expected, clients=8, questions=5, seed=0)
+    outcomes = crowd(server, expected, clients=CLIENTS, questions=5, seed=0)
     assert set(outcomes) == {"answered", "refused", "left early"}, outcomes
     assert outcomes.total() == 40
     assert [server.ask(path, body) for path, body, _ in expected] == [answer for _, _, answer in expected]

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openai_stand_in
 import pytest
 from mlx_vlm_modules import StandInModel, stand_in_modules
 from PIL import Image
 from screenshots import Desktop
+from serve_program import Server
 
 import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import COMMANDS, build_parser, main
@@ -25,6 +29,7 @@ from mlx_saccade.preprocess.recommend import TABLE
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+ADDRESS = "http://127.0.0.1:8765"
 TEXT = README.read_text(encoding="utf-8")
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 # Every text by hand; docs/command-line.md and docs/python.md are written from the code.
@@ -36,7 +41,7 @@ TEXTS = [
 ]
 EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "small-targets.md": 5, "mlx-vlm.md": 3,
             "your-own-checkpoint.md": 3, "measuring.md": 1, "messages.md": 2,
-            "screenshot-to-click.md": 8, "real-checkpoint.md": 1, "agents.md": 1}  # fmt: skip
+            "screenshot-to-click.md": 8, "real-checkpoint.md": 1, "agents.md": 4}  # fmt: skip
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -83,17 +88,47 @@ def desktop(picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Desktop:
     return desktop
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for the guide to agents, whose address is put in the place of the default one."""
+    running = Server(tmp_path_factory.mktemp("server") / "log.txt", "--budget", "256")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "openai", openai_stand_in)
+        yield running
+    assert running.end() == 0
+
+
 @pytest.mark.usefixtures("mlx_vlm", "desktop")
 @pytest.mark.parametrize("path", [README, *GUIDES], ids=lambda path: path.name)
-def test_python_examples_in_order_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_examples_in_order_run(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (3840, 2160)).save("shot.png")
     names: dict[str, Any] = {}
     examples = blocks(path, "python")
     assert len(examples) == EXAMPLES[path.name]
+    if path.name == "agents.md":
+        server = request.getfixturevalue("server")
+        examples = [example.replace(ADDRESS, server.url) for example in examples]
     for example in examples:
         exec(compile(example, str(path), "exec"), names)
     CHECKS[path.name](names)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_shell_examples_of_the_server_run(server: Server, picture: np.ndarray, tmp_path: Path) -> None:
+    Image.fromarray(picture).save(tmp_path / "shot.png")
+    outputs = []
+    for example in blocks(ROOT / "docs" / "guides" / "agents.md", "sh"):
+        code = re.sub(r"(^|\| )mlx-saccade ", rf"\1{sys.executable} -m mlx_saccade ", example, flags=re.MULTILINE)
+        words = ["sh", "-e", "-c", code.replace(ADDRESS, server.url)]
+        outputs.append(subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
+    located, chat, batch = outputs
+    assert '"found":true' in located and '"resized_size":[' in located
+    assert chat.startswith("data: {") and chat.endswith("data: [DONE]\n\n")
+    assert batch.count('"found": true') == 1 and "scene-000002.png: " in batch
+    assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 3
 
 
 def check_readme(names: dict[str, Any]) -> None:
@@ -180,8 +215,10 @@ def check_real_checkpoint(names: dict[str, Any]) -> None:
 
 
 def check_agents(names: dict[str, Any]) -> None:
-    """The client gets an answer; the configuration's command parses; the table has every argument of the tools."""
-    assert names["answer"]["frames"][0]["source_size"] == [3840, 2160]
+    """The clients get answers; the configuration's command parses; the table has every argument of the tools."""
+    assert names["completion"].choices[0].message.content
+    assert names["own"]["frames"][0]["source_size"] == names["answer"]["frames"][0]["source_size"] == [3840, 2160]
+    assert names["answer"]["frames"][0]["region"] == [0, 0, 1920, 2160]
     assert 0 < names["result"].structured_content["tokens"] <= 256
     path = ROOT / "docs" / "guides" / "agents.md"
     [configuration] = map(json.loads, blocks(path, "json"))

@@ -21,7 +21,8 @@ from mlx_saccade.cache import ByteLRU, keys
 from mlx_saccade.cache import keys as fingerprint
 from mlx_saccade.checkpoint import tokenizer
 from mlx_saccade.engine import Answer, capture, confidence
-from mlx_saccade.media import image as opening
+from mlx_saccade.media import image as sources
+from mlx_saccade.media import opening
 from mlx_saccade.models import cpu_decode, inputs, layers, qwen2
 from mlx_saccade.preprocess import plan as budget
 from mlx_saccade.preprocess import positions
@@ -290,7 +291,7 @@ SEEN_ONCE = "tests/acceptance/test_seen_once.py::"
 @seen_by(SEEN_ONCE + "test_new_bytes_under_the_same_name_are_another_image")
 def images_are_known_by_their_path(patch: MonkeyPatch) -> None:
     """mlx-vlm: a blue image written over frame.jpg was answered "Red"."""
-    right, read, origins = keys.planned, opening.encoded, {}
+    right, read, origins = keys.planned, sources.encoded, {}
 
     def encoded(source: Any, **named: Any) -> Any:
         found = read(source, **named)
@@ -298,7 +299,7 @@ def images_are_known_by_their_path(patch: MonkeyPatch) -> None:
             origins[found.data] = found.origin.encode()
         return found
 
-    patch.setattr(opening, "encoded", encoded)
+    patch.setattr(sources, "encoded", encoded)
     patch.setattr(keys, "planned", lambda data, *rest: right(origins[data], *rest))
 
 

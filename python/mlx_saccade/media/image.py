@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, Union, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union, get_args
 
 from PIL import Image
 
-from mlx_saccade.errors import InputError, brief, kind_of
-from mlx_saccade.media import arrays, decode, fast_decoders, pages, pixel_formats, sources
-from mlx_saccade.media.color import Color, to_rgb
+from mlx_saccade.errors import InputError, brief
+from mlx_saccade.media import arrays, decode, pages, pixel_formats
+from mlx_saccade.media.color import Color
 from mlx_saccade.media.frame import Frame
-from mlx_saccade.media.orientation import read_orientation, turn_upright, upright_size
+from mlx_saccade.media.opening import Encoded, open_stream, open_undecoded, reduce, stored_pixels
+from mlx_saccade.media.orientation import upright_size
 from mlx_saccade.media.pixel_formats import PixelFormat
 from mlx_saccade.media.region import Region, check_inside
 
@@ -38,15 +36,6 @@ __all__ = [
     "open_image",
     "open_pages",
 ]
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A file's bytes in memory, and the short name of where they came from."""
-
-    data: bytes
-    origin: str
-
 
 Source: TypeAlias = Union[
     str,
@@ -215,7 +204,7 @@ class LazyImage:
     def notes(self) -> tuple[str, ...]:
         """Notes of the frame; of one that was never decoded, as its features are cached, those of the header."""
         if self._notes is None and self.encoded is not None:
-            with _opened(
+            with open_undecoded(
                 self.encoded, allow_url=False, max_pixels=self.options.max_pixels, page=self.options.page
             ) as one:
                 self._notes = one.notes
@@ -349,12 +338,12 @@ def open_image(
         pixels = arrays.from_array(array, pixel_format=chosen, background=background)
         size = pixels.stored.shape[1], pixels.stored.shape[0]
         return Frame(pixels.stored, size, "array", pixels.notes, "bgr" if pixels.is_bgr else "rgb")
-    with _opened(source, allow_url=allow_url, max_pixels=max_pixels, page=page) as opened:
+    with open_undecoded(source, allow_url=allow_url, max_pixels=max_pixels, page=page) as opened:
         turn = opened.turn if orientation else 1
         source_size = upright_size(opened.image.size, turn)
-        _reduce(opened, at_least, turn)
+        reduce(opened, at_least, turn)
         notes = list(opened.notes)
-        stored = _stored(opened, turn, background=background, color=color, notes=notes)
+        stored = stored_pixels(opened, turn, background=background, color=color, notes=notes)
         stored.flags.writeable = False
         return Frame(stored, source_size, opened.origin, tuple(notes))
 
@@ -373,7 +362,7 @@ def open_pages(source: Source, options: ImageOptions | None = None) -> list[Lazy
     data = options.encoded(source)
     if data is None:
         return [LazyImage(source, options)]
-    with _opened(data, allow_url=False, max_pixels=options.max_pixels, page=1) as opened:
+    with open_undecoded(data, allow_url=False, max_pixels=options.max_pixels, page=1) as opened:
         count = len(pages.frames(opened.image, opened.file))
     return [LazyImage(data, replace(options, page=page)) for page in range(1, count + 1)]
 
@@ -424,10 +413,10 @@ def image_sizes(
     if arrays.is_array(source):
         size = arrays.array_size(arrays.as_numpy(source))
         return size, size
-    with _opened(source, allow_url=allow_url, max_pixels=max_pixels, page=page) as opened:
+    with open_undecoded(source, allow_url=allow_url, max_pixels=max_pixels, page=page) as opened:
         turn = opened.turn if orientation else 1
         whole = upright_size(opened.image.size, turn)
-        _reduce(opened, at_least, turn)
+        reduce(opened, at_least, turn)
         return whole, upright_size(opened.image.size, turn)
 
 
@@ -447,96 +436,9 @@ def encoded(source: Source, *, allow_url: bool = False) -> Encoded | None:
         return source.encoded if source.region is None else None
     if isinstance(source, (Frame, Image.Image)) or arrays.is_array(source):
         return None
-    stream, origin = _stream(source, allow_url)
+    stream, origin = open_stream(source, allow_url)
     with stream:
         return Encoded(stream.read(), origin)
-
-
-def _stored(
-    opened: _Opened, turn: int, *, background: tuple[int, int, int] | None, color: Color, notes: list[str]
-) -> npt.NDArray[np.uint8]:
-    """Return the upright pixels as a frame stores them, with as few copies as possible."""
-    image = opened.image
-    array = None if opened.file is None else fast_decoders.pixels(opened.file, image)
-    if array is None:
-        decode.load(image, opened.origin)
-    if turn == 1 and _is_plain(image, array, background=background, color=color):
-        return _shared_pixels(image) if array is None else array
-    if array is not None:
-        image = Image.fromarray(array)
-        image.info = dict(opened.image.info)
-    rgb = to_rgb(image, opened.origin, background=background, color=color, notes=notes)
-    return _shared_pixels(turn_upright(rgb, turn))
-
-
-def _is_plain(image: Image.Image, array: Any, *, background: tuple[int, int, int] | None, color: Color) -> bool:
-    """Return True if the first three channels of the decoded image (`array`, or itself) need no conversion."""
-    if (
-        image.mode not in ("RGB", "RGBA")
-        or (color == "convert" and "icc_profile" in image.info)
-        or "transparency" in image.info
-    ):
-        return False
-    if image.mode == "RGB" or background is None:
-        return True
-    opaque = image.getchannel("A").getextrema() == (255, 255) if array is None else array[:, :, 3].min() == 255
-    return bool(opaque)
-
-
-def _shared_pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Return the pixels of a decoded RGB or RGBA image, copied only where Pillow does not share them."""
-    shared = arrays.borrow(image)
-    return arrays.to_array(image) if shared is None else shared
-
-
-def _reduce(opened: _Opened, at_least: tuple[int, int] | None, turn: int) -> None:
-    """Apply `decode.reduce` to a file; a `PIL.Image` of the caller's would be changed by it."""
-    if at_least is not None and opened.file is not None:
-        decode.reduce(opened.image, upright_size(at_least, turn))
-
-
-class _Opened(NamedTuple):
-    """An image whose pixels are not decoded; `file` is None for a `PIL.Image` that the caller made."""
-
-    image: Image.Image
-    file: BinaryIO | None
-    origin: str
-    turn: int
-    notes: tuple[str, ...] = ()
-
-
-@contextmanager
-def _opened(source: Any, *, allow_url: bool, max_pixels: int, page: int) -> Iterator[_Opened]:
-    if isinstance(source, Image.Image):
-        origin = "PIL image"
-        decode.check_size(source.size, origin, max_pixels)
-        yield _Opened(source, None, origin, read_orientation(source), pages.select(source, None, page, origin))
-        return
-    stream, origin = _stream(source, allow_url)
-    with stream, decode.header(stream, origin, max_pixels=max_pixels) as image:
-        notes = pages.select(image, stream, page, origin)
-        decode.check_size(image.size, origin, max_pixels)
-        yield _Opened(image, stream, origin, read_orientation(image, stream), notes)
-
-
-def _stream(source: Any, allow_url: bool) -> tuple[Any, str]:
-    if isinstance(source, Encoded):
-        return io.BytesIO(source.data), source.origin
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return io.BytesIO(sources.copied(source)), "bytes"  # BytesIO itself takes no memoryview with gaps
-    if isinstance(source, str):
-        return sources.open_text(source, allow_url=allow_url)
-    if isinstance(source, os.PathLike):
-        return sources.open_file(source), sources.short(os.fsdecode(source))
-    if callable(getattr(source, "read", None)):
-        return sources.read_object(source)
-    if isinstance(source, list | tuple):
-        raise InputError(
-            f"image: expected one image; got a {type(source).__name__} of {len(source)}. Give one, or an array"
-        )
-    raise InputError(
-        f"image: expected a path, bytes, a file object, a data URI, a PIL.Image or an array; got {kind_of(source)}"
-    )
 
 
 def check_format(source: Any, pixel_format: PixelFormat | None) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import functools
 import io
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from mlx_saccade.cli.__main__ import main
 from mlx_saccade.cli.commands import sizes
 from mlx_saccade.cli.mistakes import message_of
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
 FOUND = "the light window"
 ABSENT = "the tiny purple lock"
 DRAG = "Action: drag(start_box='(500,500)', end_box='(250,250)', seconds=2)"
@@ -36,13 +35,6 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("json") / "screen.png"
     Image.fromarray(saccade.scenes.generate(3, (640, 400)).image).save(path)
     return path
-
-
-@pytest.fixture(autouse=True, scope="module")
-def loaded_once() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(saccade.engine, "load", functools.cache(saccade.engine.load))
-        yield
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]:

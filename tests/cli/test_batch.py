@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from mlx_saccade.cli.__main__ import main
 from mlx_saccade.cli.batch import run as batch_run
 from mlx_saccade.engine import Engine
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
 FOUND = "the light window"
 ABSENT = "the tiny purple lock"
 
@@ -50,13 +50,6 @@ def shots(tmp_path: Path, screen: Image.Image, monkeypatch: pytest.MonkeyPatch) 
     screen.save(folder / ".hidden.png")
     monkeypatch.chdir(tmp_path)
     return Path("shots")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def loaded_once() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(saccade.engine, "load", functools.cache(saccade.engine.load))
-        yield
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]:

@@ -152,11 +152,14 @@ def help_of(command: str) -> str:
     return str(choices[command].format_help())
 
 
+@pytest.mark.usefixtures("loaded_once")
 def test_examples_of_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In an empty folder, in the order of first use; those that name a file nobody has are only parsed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("webbrowser.open", lambda address: True)
-    less = {"scenes": ("--n", "1"), "sweep": ("--n", "1"), "bench": ("--budgets", "64")}  # the last option wins
+    # The last of an option wins.
+    fewer = {"sweep": ("--n", "1", "--targets", "1"), "bench": ("--budgets", "64", "--rounds", "1")}
+    less = {"scenes": ("--n", "1"), **fewer}
     for command in ("scenes", *(name for name in COMMANDS if name != "scenes")):
         module = importlib.import_module(f"mlx_saccade.cli.commands.{command.replace('-', '_')}")
         for example in module.EXAMPLES:

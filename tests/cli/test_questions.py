@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 import os
@@ -12,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ import mlx_saccade.engine
 from mlx_saccade.cli.__main__ import main
 from mlx_saccade.cli.progress import Progress
 
+pytestmark = pytest.mark.usefixtures("loaded_once")
 FOUND = "the red round button"
 
 
@@ -34,14 +33,6 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scene = saccade.scenes.generate(3, (640, 400))
     Image.fromarray(scene.image).save(path)
     return path
-
-
-@pytest.fixture(autouse=True, scope="module")
-def loaded_once() -> Iterator[None]:
-    assert saccade.load  # resolved now, or it would stay the cached one after these tests
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(saccade.engine, "load", functools.cache(saccade.engine.load))
-        yield
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]:

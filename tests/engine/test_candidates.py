@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import checkpoints
 import mlx.core as mx
 import numpy as np
 import pytest
@@ -23,17 +22,6 @@ from mlx_saccade.grounding.written import WrittenPlace
 SCENE = scenes.generate(790_212, (1024, 640), smallest=56, ambiguous=True)
 TWINS = next(pair for pair in SCENE.ambiguous if pair.description == "the cyan star icon")
 SINGLE = SCENE.elements[0].description
-
-
-@pytest.fixture(scope="module")
-def packaged() -> Engine:
-    return saccade.load(compute_dtype="float32")
-
-
-@pytest.fixture(scope="module")
-def random(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """A checkpoint whose tokenizer writes digits one by one."""
-    return saccade.load(checkpoints.write_whole(tmp_path_factory.mktemp("whole")))
 
 
 def test_both_twins_are_candidates(packaged: Engine) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import checkpoints
 import mlx.core as mx
 import numpy as np
 import pytest
@@ -21,17 +20,6 @@ from mlx_saccade.models import cpu_decode, cpu_ops
 
 SCREEN = scenes.generate(760_003, (1024, 640), smallest=56)
 DESCRIPTIONS = [element.description for element in SCREEN.elements[:6]]
-
-
-@pytest.fixture(scope="module")
-def packaged() -> Engine:
-    return saccade.load(compute_dtype="float32")
-
-
-@pytest.fixture(scope="module")
-def random(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """A checkpoint whose tokenizer writes digits one by one."""
-    return saccade.load(checkpoints.write_whole(tmp_path_factory.mktemp("whole")))
 
 
 def taught(engine: Engine, image: np.ndarray, question: str, tokens: Sequence[int]) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import families, validation
 from mlx_saccade.cli import images, output
-from mlx_saccade.cli.size_words import image_or_size, parse_screen_size
+from mlx_saccade.cli.size_words import image_or_size
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,13 +43,11 @@ __all__ = [
     "answer_options",
     "cache_options",
     "image_options",
-    "image_or_size",
     "image_or_size_of",
     "images_of",
     "load_engine",
     "note_packaged",
     "parse_budgets",
-    "parse_screen_size",
     "policy_options",
 ]
 

@@ -14,10 +14,9 @@ from mlx_saccade.cli.options import (
     add_image_arguments,
     add_memory_argument,
     add_revision_argument,
-    image_or_size,
     parse_budgets,
-    parse_screen_size,
 )
+from mlx_saccade.cli.size_words import image_or_size, parse_screen_size
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@
 # make live                  compare with torch and transformers, test the training
 # make check-long            `make live`, mlx-vlm, servers, large towers, 10,000 damaged images, an hour of fuzzing
 # make bench, make peers     run the benchmarks, install what they compare with
+# make bench-profile         time the stages of questions beside mlx-vlm, in build/latency-profile.json
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -17,7 +18,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz fuzz-readers browser swift stub stub-check bench peers golden develop clean
+.PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz fuzz-readers browser swift profile stub stub-check bench bench-profile peers golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/mlx-saccade demo
@@ -28,7 +29,7 @@ test: $(STAMPS)/test
 # $(call not_run,WHAT): report a step whose tool is missing; fail under REQUIRE_ALL=1.
 not_run = echo "NOT RUN: $(1)"$(if $(filter 1,$(REQUIRE_ALL)), >&2; exit 1)
 
-check: lint types stub-check native install-check tsan arm64 fuzz fuzz-readers browser swift
+check: lint types stub-check native install-check tsan arm64 fuzz fuzz-readers browser swift profile
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -157,6 +158,10 @@ swift:
 	@if command -v swift >/dev/null; then swift test --scratch-path .build --disable-swift-testing; \
 	else $(call not_run,the Swift tests (swift is not on the path)); fi
 
+# Compares ratios to Pillow and the scalar kernel with their least values, and writes build/profile/*.json.
+profile: $(STAMPS)/dev
+	$(BIN)/python benchmarks/check_profile.py --out build/profile
+
 # Compares with torch and transformers themselves; `make peers` installs them.
 live: $(STAMPS)/test
 	@missing=$$($(BIN)/python -c 'from importlib.util import find_spec as there; print(*[name for name in ("torch", "transformers") if there(name) is None])') && \
@@ -183,6 +188,14 @@ check-long: $(STAMPS)/test
 TABLES ?= benchmarks
 bench: $(STAMPS)/dev
 	$(BIN)/python -m pytest -q --benchmark-columns=min,median,stddev,rounds $(TABLES)
+
+# Stages of questions about 4K screens, as `mlx-saccade bench profile`; `mlx-saccade bench record` takes the file.
+BUDGETS ?= 256,1280
+ROUNDS ?= 3
+bench-profile: $(STAMPS)/dev
+	@mkdir -p build
+	PROFILE_BUDGETS=$(BUDGETS) PROFILE_ROUNDS=$(ROUNDS) PROFILE_MODEL=$(MODEL) $(BIN)/python -m pytest -q \
+		--benchmark-columns=median,rounds --benchmark-json=build/latency-profile.json benchmarks/test_latency_profile.py
 
 # Installs what the tables compare with: torch, transformers, mlx-vlm, resizers; several GB.
 peers: $(STAMPS)/dev

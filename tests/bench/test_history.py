@@ -117,6 +117,17 @@ def test_a_file_of_pytest_benchmark_is_a_run_without_its_hostname(tmp_path: Path
     assert b"my-laptop" not in history.dumps(run)
 
 
+def test_stages_that_a_benchmark_measured_itself_are_its_cells(tmp_path: Path) -> None:
+    extra = {"side": "saccade", "stage": "whole", "budget": 64, "stages": {"vision": [0.2], "whole": [0.5]},
+             "device": "cpu", "versions": {"mlx": "0.32"}}  # fmt: skip
+    turns = [{"name": "a", "group": "g", "stats": {"data": [9.0]}, "extra_info": extra}] * 2
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(pytest_json(benchmarks=turns)))
+    run = history.read(path)
+    assert run.cells[0].stages == {"vision": (0.2, 0.2), "whole": (0.5, 0.5)}
+    assert (run.machine.device, run.versions["mlx"]) == ("cpu", "0.32")
+
+
 @pytest.mark.parametrize("change", [{"benchmarks": [{}]}, {"datetime": 3}, {"machine_info": 4}, {"benchmarks": 5}])
 def test_a_damaged_file_of_pytest_benchmark_is_named(change: dict[str, object], tmp_path: Path) -> None:
     path = tmp_path / "run.json"

@@ -190,7 +190,7 @@ def real_options(folder: str | None = None) -> SideOptions:
 
 
 def test_the_process_of_a_side_is_timed_out_and_its_end_is_named(tmp_path: Path) -> None:
-    image = profile._screen(tmp_path, 0, (448, 336))
+    image = profile.screen(tmp_path, 0, (448, 336))
     side = SideProcess("saccade", real_options())
     try:
         measured = side.ask(Question(str(image), QUESTIONS[0], 64), 60)

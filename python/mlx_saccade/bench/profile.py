@@ -24,7 +24,7 @@ from mlx_saccade.errors import InputError
 from mlx_saccade.evals.runs import RunKind, RunLog
 from mlx_saccade.evals.runs import read as read_log
 
-__all__ = ["KIND", "QUESTIONS", "Setup", "Turn", "differing", "measure", "open_log", "read_turns", "run_of"]
+__all__ = ["KIND", "QUESTIONS", "Setup", "Turn", "differing", "measure", "open_log", "read_turns", "run_of", "screen"]
 
 QUESTIONS = ("Locate the dialog, output its bbox coordinates.", "Locate the menu, output its bbox coordinates.")
 
@@ -147,7 +147,7 @@ def measure(
         try:
             for budget, number, name in setup.turns:
                 if (budget, number, name) not in done:
-                    yield sides.take_turn(name, budget, number, _screen(Path(screens), number, setup.size))
+                    yield sides.take_turn(name, budget, number, screen(Path(screens), number, setup.size))
         finally:
             sides.close()
 
@@ -203,7 +203,7 @@ class _Sides:
             options = SideOptions(self.folder, setup.machine.device, setup.dtype, setup.answer_tokens, self.memory)
             side = self.running[name] = SideProcess(name, options)
             with tempfile.TemporaryDirectory(prefix="saccade-profile-") as folder:
-                image = _screen(Path(folder), 0, (448, 336))
+                image = screen(Path(folder), 0, (448, 336))
                 question = Question(str(image), QUESTIONS[0], min(64, *setup.budgets))
                 self.warm[name] = side.ask(question, self.timeout)
             self._compare(name)
@@ -222,7 +222,7 @@ class _Sides:
             self.note(f"{name}: answers otherwise than {first} before the first round")
 
 
-def _screen(folder: Path, seed: int, size: tuple[int, int]) -> Path:
+def screen(folder: Path, seed: int, size: tuple[int, int]) -> Path:
     """Return a generated screen as a PNG file, drawn once."""
     from PIL import Image
 

@@ -20,8 +20,8 @@ def run_of_pytest(raw: dict[str, Any], where: str) -> Run:
     """Return the run that a file of pytest-benchmark holds.
 
     A benchmark whose `extra_info` has `side`, `stage` and `budget` becomes a part of that cell, with its `tokens`,
-    `grid_thw` and bytes. Another becomes a cell named by its test, with its group as the stage. The hostname is
-    dropped.
+    `grid_thw` and bytes; `stages` there has seconds of stages that it measured itself. Another becomes a cell named by
+    its test, with its group as the stage. The hostname is dropped.
 
     Args:
         raw: the JSON value.
@@ -37,12 +37,13 @@ def run_of_pytest(raw: dict[str, Any], where: str) -> Run:
             earlier = cells.get(cell.key)
             cells[cell.key] = cell if earlier is None else _joined(earlier, cell)
         commit = raw["commit_info"]
+        extra: dict[str, Any] = next((one["extra_info"] for one in raw["benchmarks"] if one.get("extra_info")), {})
         return Run(
             kind="pytest-benchmark",
             date=f"{raw['datetime'][:19]}Z",
             commit=str(commit.get("id") or "") + ("+" if commit.get("dirty") else ""),
-            machine=_machine(raw["machine_info"]),
-            versions={"pytest-benchmark": str(raw.get("version", ""))},
+            machine=_machine(raw["machine_info"], extra),
+            versions={**extra.get("versions", {}), "pytest-benchmark": str(raw.get("version", ""))},
             cells=tuple(cells.values()),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -71,7 +72,7 @@ def _cell(benchmark: dict[str, Any]) -> Cell:
         side=str(extra["side"]),
         budget=int(extra["budget"]),
         question=int(extra.get("question", 1)),
-        stages={str(extra["stage"]): samples},
+        stages=_stages(extra, samples),
         grid_thw=(times, rows, columns),
         source_size=(width, height),
         tokens=int(extra.get("tokens", 0)),
@@ -83,7 +84,13 @@ def _cell(benchmark: dict[str, Any]) -> Cell:
     )
 
 
-def _machine(info: dict[str, Any]) -> Machine:
+def _stages(extra: dict[str, Any], samples: tuple[float, ...]) -> dict[str, tuple[float, ...]]:
+    """Return the seconds of each stage: those that the benchmark measured inside, or the one that it timed."""
+    inside = extra.get("stages", {str(extra["stage"]): samples})
+    return {str(stage): tuple(map(float, seconds)) for stage, seconds in inside.items()}
+
+
+def _machine(info: dict[str, Any], extra: dict[str, Any]) -> Machine:
     cpu = info.get("cpu", {})
     return Machine(
         cpu=str(cpu.get("brand_raw") or info.get("processor") or ""),
@@ -91,4 +98,6 @@ def _machine(info: dict[str, Any]) -> Machine:
         memory_bytes=0,
         system=f"{info.get('system', '')} {info.get('release', '')}".strip(),
         architecture=str(info.get("machine", "")),
+        device=str(extra.get("device", "")),
+        kernel=str(extra.get("kernel", "")),
     )

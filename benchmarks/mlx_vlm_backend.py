@@ -58,65 +58,23 @@ def serve(folder: str, dtype: str, tokens: int) -> None:
     import time
 
     now = time.process_time if os.environ["CLOCK"] == "cpu" else time.perf_counter
-    from mlx_saccade.backend import mx, openblas  # isort: skip  (OpenBLAS has to come first)
-    import mlx_vlm
-    from mlx.utils import tree_map
-    from mlx_vlm.generate import dispatch
+    from mlx_saccade.backend import device, mx, openblas  # isort: skip  (OpenBLAS has to come first)
     from PIL import Image
 
-    model, processor = mlx_vlm.load(folder)
-    model.update(tree_map(lambda weight: weight.astype(getattr(mx, dtype)), model.parameters()))
-    processor.tokenizer.stopping_criteria = lambda token: False
-    options: dict[str, Any] = {"max_tokens": DECODED + 1, "temperature": 0.0}
-    if os.environ["BACKEND"]:
-        import warnings
+    from mlx_saccade.bench.ask import Question, SideOptions
+    from mlx_saccade.bench.mlx_vlm_side import MlxVlmSide
 
-        import mlx_saccade.integrations.mlx_vlm as fast
-
-        warnings.simplefilter("ignore")  # budgets above the packaged checkpoint's cap
-        fast.enable(model, processor, budget=tokens)
-    else:
-        options["max_pixels"] = tokens * 28 * 28
-    spent: dict[str, float] = {}
-
-    def timed(stage: str, function: Any, result: Any) -> Any:
-        def run(*arguments: Any, **named: Any) -> Any:
-            start = now()
-            value = function(*arguments, **named)
-            mx.eval(result(value))
-            spent[stage] = now() - start
-            return value
-
-        return run
-
-    dispatch._prepare_generation_inputs = timed(
-        "preparation", dispatch._prepare_generation_inputs, lambda value: (value[0], value[1])
-    )
-    model.get_input_embeddings = timed("vision", model.get_input_embeddings, lambda value: value.inputs_embeds)
-    print(
-        json.dumps({"blas": openblas or "MLX's own", "matmul": matmul(mx), "version": mlx_vlm.__version__}), flush=True
-    )
+    options = SideOptions(folder, "cpu" if device() == "cpu" else "gpu", dtype, DECODED + 1, 0)
+    side = MlxVlmSide(options, enabled=bool(os.environ["BACKEND"]), now=now)
+    print(json.dumps({"blas": openblas or "MLX's own", "matmul": matmul(mx), "version": side.version}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        pixels = Image.open(request["other"]).convert("RGB")
-        dispatch._prepare_generation_inputs(
-            model, processor, "<|vision_start|><|image_pad|><|vision_end|>", [pixels], None, None, dict(options)
-        )
-        spent["from pixels"] = spent.pop("preparation")
-        content = [{"type": "image"}, {"type": "text", "text": request["question"]}]
-        prompt = processor.apply_chat_template(
-            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-        )
-        start, made, first = now(), [], 0.0
-        for chunk in mlx_vlm.stream_generate(model, processor, prompt, image=request["image"], **options):
-            first = first or now()
-            made.append(int(chunk.token))
-        end = now()
-        seconds = {**spent, "prefill": first - start - spent["preparation"] - spent["vision"]}
-        seconds |= {"decode": (end - first) / DECODED, "whole": end - start}
+        from_pixels = side.prepare(Image.open(request["other"]).convert("RGB"), tokens)
+        measured = side.ask(Question(request["image"], request["question"], tokens))
+        seconds = {**measured.seconds, "from pixels": from_pixels, "decode": measured.seconds["tokens"]}
         mx.clear_cache()
-        answer = {"seconds": seconds, "prompt_tokens": chunk.prompt_tokens, "tokens": made[: DECODED + 1]}
-        print(json.dumps({**answer, "peak": mx.get_peak_memory()}), flush=True)
+        answer = {"seconds": seconds, "prompt_tokens": measured.prompt_tokens, "tokens": measured.answer}
+        print(json.dumps({**answer, "peak": measured.peak_bytes}), flush=True)
 
 
 def matmul(mx: Any) -> float:

@@ -22,7 +22,10 @@ EXAMPLES = (
     "mlx-saccade doctor --json",
 )
 
-PACKAGES = ("mlx", "numpy", "pillow", "tokenizers", "jinja2", "huggingface-hub", "mlx-vlm", "mcp", "transformers")
+PACKAGES = (
+    *("mlx", "numpy", "pillow", "tokenizers", "jinja2", "huggingface-hub"),
+    *("mlx-vlm", "mcp", "starlette", "uvicorn", "transformers"),
+)
 # Each of these wheels has its own copy of the same libmlx file; the one installed last wins.
 MLX_BACKENDS = ("mlx-cpu", "mlx-cuda", "mlx-cuda-12", "mlx-cuda-13", "mlx-metal")
 

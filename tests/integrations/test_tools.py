@@ -100,7 +100,7 @@ def test_policy_of_the_server_gives_way_to_that_of_a_request_and_to_candidates(e
         ("locate", {"image": SCREEN, "description": "x", "scale": 0}, "scale"),
         ("locate", {"image": SCREEN, "description": "x", "constrained": "yes"}, "expected true or false"),
         ("locate", {"image": SCREEN, "description": "x", "pixel_format": "bgra"}, "expected raw_size beside it"),
-        ("locate", {"image": SCREEN, "description": "x", "raw_size": [3, 3]}, "raw pixels"),
+        ("locate", {"image": SCREEN, "description": "x", "raw_size": [3, 3]}, "bytes for 3x3 pixels"),
         ("locate", {"image": "http://127.0.0.1:9/a.png", "description": "x"}, "--allow-urls"),
         ("locate", {"image": "ftp://host/a.png", "description": "x"}, "expected a path, data URL"),
         ("locate", {"image": "data:image/png;base64,%%%", "description": "x"}, "base64"),

@@ -176,31 +176,22 @@ def _raw_size(options: argparse.Namespace) -> tuple[int, int] | None:
 
 def _raw(options: argparse.Namespace, word: str, size: tuple[int, int]) -> Any:
     """Return raw pixels as an array [height, width, channels]."""
-    import numpy as np
+    from mlx_saccade.media import pixel_formats, raw, sources
 
-    from mlx_saccade.media import pixel_formats, sources
-
-    width, height = size
     name = pixel_formats.check(options.pixel_format, "--pixel-format")
     if is_stdin(word):
         data = _stdin(word)
     else:
         with sources.open_file(word) as file:
             data = file.read()
-    counts = sorted(set(pixel_formats.CHANNELS.values())) if name is None else [pixel_formats.CHANNELS[name]]
-    channels = len(data) // (width * height)
-    if channels not in counts or len(data) != width * height * channels:
-        wanted = " or ".join(f"{width * height * count:,}" for count in counts)
-        raise InputError(
-            f"{word}: expected {wanted} bytes for {width}x{height} pixels{'' if name is None else f' of {name}'}; got "
-            f"{len(data):,}. Give --raw-size and --pixel-format of these pixels, without gaps between rows"
-        )
-    if name is None and channels == 4:
+    advice = "Give --raw-size and --pixel-format of these pixels, without gaps between rows"
+    pixels = raw.from_bytes(data, size, name, name=word, advice=advice)
+    if name is None and pixels.shape[2] == 4:
         raise InputError(
             f"{word}: expected --pixel-format rgba, bgra, rgbx or bgrx, as four channels do not say their order. "
             "Most screen captures are bgra"
         )
-    return np.frombuffer(data, np.uint8).reshape(height, width, channels)
+    return pixels
 
 
 def _stdin(word: str) -> bytes:

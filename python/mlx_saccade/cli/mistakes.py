@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from mlx_saccade.errors import InputError
+from mlx_saccade.integrations import tools
 
 __all__ = ["UsageError", "kind_of", "message_of"]
 
@@ -18,8 +19,9 @@ class UsageError(InputError):
 
 def kind_of(error: BaseException) -> str:
     """Return the kind of an error, as docs/schemas/answer-1.json lists them."""
-    kinds = ((UsageError, "usage"), (InputError, "input"), (OSError, "file"), (MemoryError, "memory"))
-    return next((kind for known, kind in kinds if isinstance(error, known)), "interrupted")
+    if isinstance(error, UsageError):
+        return "usage"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else tools.kind_of(error)
 
 
 def message_of(error: BaseException) -> str:

@@ -67,7 +67,7 @@ class Job:
         return f"version {VERSION} seed {seed} size {size} ambiguous {self.ambiguous} smallest {self.smallest}"
 
     def check(self, seed: int) -> tuple[bool, bool]:
-        """Return whether a screen's file was made with these arguments, and whether it is complete as well."""
+        """Return two flags: a screen's file was made with these arguments, and it is complete as well."""
         from PIL import Image
 
         try:

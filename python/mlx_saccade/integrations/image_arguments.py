@@ -150,19 +150,10 @@ def _file_bytes(path: str) -> bytes:
 
 def _raw(encoded: Encoded, raw_size: Any, pixel_format: Any) -> NDArray[np.uint8]:
     """Return raw pixels as an array [height, width, channels]."""
-    import numpy as np
-
     from mlx_saccade import validation
-    from mlx_saccade.media import pixel_formats
+    from mlx_saccade.media import pixel_formats, raw
 
     width, height = (validation.at_least(1, side, "raw_size", most=1 << 20) for side in raw_size)
+    advice = "Give the raw_size and pixel_format of these pixels"
     name = pixel_formats.check(pixel_format)
-    counts = sorted(set(pixel_formats.CHANNELS.values())) if name is None else [pixel_formats.CHANNELS[name]]
-    channels, rest = divmod(len(encoded.data), width * height)
-    if rest or channels not in counts:
-        sizes = " or ".join(f"{width * height * count:,}" for count in counts)
-        raise InputError(
-            f"{encoded.origin}: expected {sizes} bytes for {width}x{height} raw pixels; got {len(encoded.data):,}. "
-            "Give the raw_size and pixel_format of these pixels"
-        )
-    return np.frombuffer(encoded.data, np.uint8).reshape(height, width, channels)
+    return raw.from_bytes(encoded.data, (width, height), name, name=encoded.origin, advice=advice)

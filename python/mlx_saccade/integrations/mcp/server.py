@@ -196,60 +196,60 @@ def _is_cut(value: Any) -> bool:
 
 
 def _table(tools: Tools, folder: Path) -> list[_Tool]:
+    """Return the tools, each with its name, title, description and schemas for clients."""
     hints = types.ToolAnnotations(read_only_hint=True, open_world_hint=tools.access.urls)
-    spec = {"spec": "ground_region", "spec_version": SPEC_VERSION}
+
+    def own(
+        run: Callable[..., dict[str, Any]], title: str, text: str, schema: dict[str, Any], output: dict[str, Any]
+    ) -> _Tool:
+        listed = types.Tool(
+            name=run.__name__,
+            title=title,
+            description=text,
+            input_schema=schema,
+            output_schema=output,
+            annotations=hints,
+        )
+        return _Tool(listed, run, results.plan_text if output is results.PLAN else results.answers_text)
+
     return [
-        _Tool(
-            types.Tool(
-                name="locate",
-                title="Find elements on an image",
-                description="Find described elements on an image. Returns boxes and the place to click in pixels of "
-                "the image, and a hint if there is none.",
-                input_schema=arguments.LOCATE.schema,
-                output_schema=results.ANSWERS,
-                annotations=hints,
-            ),
+        own(
             tools.locate,
-            results.answers_text,
+            "Find elements on an image",
+            "Find described elements on an image. Returns boxes and the place to click in pixels of the image, and a "
+            "hint if there is none.",
+            arguments.LOCATE.schema,
+            results.ANSWERS,
         ),
-        _Tool(
-            types.Tool(
-                name="ask",
-                title="Ask about images",
-                description="Ask a question about images, or none. Returns the answer's text; boxes in it are in "
-                "pixels of the image.",
-                input_schema=arguments.ASK.schema,
-                output_schema=results.ANSWERS,
-                annotations=hints,
-            ),
+        own(
             tools.ask,
-            results.answers_text,
+            "Ask about images",
+            "Ask a question about images, or none. Returns the answer's text; boxes in it are in pixels of the image.",
+            arguments.ASK.schema,
+            results.ANSWERS,
         ),
-        _Tool(
-            types.Tool(
-                name="plan",
-                title="Predict size and tokens",
-                description="Say at which size the model would read an image, how many visual tokens that takes, and "
-                "how much memory, without asking about it.",
-                input_schema=arguments.PLAN.schema,
-                output_schema=results.PLAN,
-                annotations=hints,
-            ),
+        own(
             tools.plan,
-            results.plan_text,
+            "Predict size and tokens",
+            "Say at which size the model would read an image, how many visual tokens that takes, and how much memory, "
+            "without asking about it.",
+            arguments.PLAN.schema,
+            results.PLAN,
         ),
-        _Tool(
-            types.Tool(
-                name="ground_region",
-                title="Ground regions (GroundingKit)",
-                description="Detect regions of an image file by a prompt, by GroundingKit's contract 1.0. Numbers "
-                "times longest source side / 1280 are source pixels; `source_xyxy` has those. Use `locate` for more.",
-                input_schema=INPUT_SCHEMA,
-                output_schema=results.REGIONS,
-                annotations=types.ToolAnnotations(read_only_hint=True, open_world_hint=False),
-                _meta=spec,
-            ),
-            partial(ground_region, tools, folder=folder),
-            partial(json.dumps, ensure_ascii=False),
-        ),
+        _region_tool(tools, folder),
     ]
+
+
+def _region_tool(tools: Tools, folder: Path) -> _Tool:
+    """Return GroundingKit's tool, which has forms of its own."""
+    listed = types.Tool(
+        name="ground_region",
+        title="Ground regions (GroundingKit)",
+        description="Detect regions of an image file by a prompt, by GroundingKit's contract 1.0. Numbers times "
+        "longest source side / 1280 are source pixels; `source_xyxy` has those. Use `locate` for more.",
+        input_schema=INPUT_SCHEMA,
+        output_schema=results.REGIONS,
+        annotations=types.ToolAnnotations(read_only_hint=True, open_world_hint=False),
+        _meta={"spec": "ground_region", "spec_version": SPEC_VERSION},
+    )
+    return _Tool(listed, partial(ground_region, tools, folder=folder), partial(json.dumps, ensure_ascii=False))

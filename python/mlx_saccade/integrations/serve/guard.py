@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -113,11 +112,6 @@ def check_origin(origin: str) -> str:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     default = {"http": 80, "https": 443}[parts.scheme]
     return f"{parts.scheme}://{host}" + ("" if port in (None, default) else f":{port}")
-
-
-def check_origins(origins: Sequence[str]) -> tuple[str, ...]:
-    """Return origins as `check_origin`."""
-    return tuple(map(check_origin, origins))
 
 
 def _is_loopback_host(header: str) -> bool:

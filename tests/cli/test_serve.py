@@ -109,10 +109,12 @@ def test_a_signal_ends_it_cleanly_with_requests_in_progress(number: int, tmp_pat
 
 def test_a_key_of_the_environment_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SACCADE_API_KEY", "secret")
-    server = Server(tmp_path / "log.txt", "--lazy", "--host", "127.0.0.2")
+    server = Server(tmp_path / "log.txt", "--lazy", "--verbose", "--host", "127.0.0.2")
     server.address = "127.0.0.2", server.address[1]
     try:
         assert server.send("/v1/models")[0] == 401
         assert server.send("/v1/models", Authorization="Bearer secret")[0] == 200
     finally:
         assert server.end() == 0
+    lines = [line.partition('"')[2] for line in server.log.read_text().splitlines()]
+    assert lines == ['GET /v1/models HTTP/1.1" 401', 'GET /v1/models HTTP/1.1" 200', ""]

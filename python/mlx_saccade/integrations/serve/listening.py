@@ -27,6 +27,18 @@ GRACE_SECONDS = 3.0
 # Connections at a time; those beyond are answered with 503 by uvicorn itself.
 CONNECTIONS = 256
 
+# Everything goes to standard error; uvicorn's own choice for a request's line is standard output.
+_LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "mlx-saccade: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+    "loggers": {
+        name: {"handlers": ["stderr"], "level": level, "propagate": False}
+        for name, level in (("uvicorn.error", "WARNING"), ("uvicorn.access", "INFO"))
+    },
+}
+
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a bound socket; port 0 takes a free one.
@@ -77,7 +89,7 @@ def serve(
         http=_Protocol,
         ws="none",
         lifespan="off",
-        log_level="info" if access_log else "warning",
+        log_config=_LOGGING,
         access_log=access_log,
         server_header=False,
         proxy_headers=False,

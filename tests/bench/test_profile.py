@@ -215,6 +215,28 @@ def test_a_side_that_cannot_load_says_why(tmp_path: Path, monkeypatch: pytest.Mo
         SideProcess("mlx-vlm", real_options())
 
 
+def children_of(pid: int) -> list[int]:
+    """Return the processes that one has started; none where the system does not list them."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in listed.read_text().split()] if listed.exists() else []
+
+
+def is_running(pid: int) -> bool:
+    """Return False for a process that has ended, also before anybody has asked for its exit code."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except OSError:
+        return False
+
+
+def wait_for_end(processes: list[int]) -> None:
+    """Wait for processes to end; fail if they go on for ten seconds."""
+    until = time.monotonic() + 10
+    while any(map(is_running, processes)):
+        assert time.monotonic() < until, "a side goes on after the profile was killed"
+        time.sleep(0.05)
+
+
 def test_a_profile_killed_at_a_random_moment_resumes(tmp_path: Path) -> None:
     words = ["bench", "profile", "448x336", "--budgets", "16,64", "--rounds", "3", "--sides", "saccade", "--json"]
     command = [sys.executable, "-m", "mlx_saccade", *words, "--answer-tokens", "2", "--out", str(tmp_path / "p.jsonl")]
@@ -224,9 +246,11 @@ def test_a_profile_killed_at_a_random_moment_resumes(tmp_path: Path) -> None:
             assert process.poll() is None
             time.sleep(0.01)
         time.sleep(0.05 * np.random.RandomState(os.getpid()).rand())
+        sides = children_of(process.pid)
     finally:
         process.kill()
         process.wait()
+    wait_for_end(sides)
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     cells = json.loads(done.stdout)["cells"]

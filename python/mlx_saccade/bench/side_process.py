@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
+import threading
 import time
 from multiprocessing.connection import Connection
 from typing import Any, Final
@@ -31,6 +33,7 @@ def load_side(name: str, options: SideOptions) -> Side:
 
 def serve(name: str, options: SideOptions, parent: Connection) -> None:
     """Load a side, then answer calls (method, arguments) by ("result", value) or ("refused", reason) to the end."""
+    _end_with_parent()
     if name != "saccade":
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # warnings and bars of others; errors come by the pipe
     try:
@@ -42,6 +45,18 @@ def serve(name: str, options: SideOptions, parent: Connection) -> None:
                 parent.send(("result", value))
     except (EOFError, OSError):
         return  # the parent has ended
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as its parent has ended, also in the midst of a question."""
+    process = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if process is not None:
+            process.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _attempt(parent: Connection, work: Any, arguments: Any) -> Any:

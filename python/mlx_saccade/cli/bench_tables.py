@@ -99,13 +99,12 @@ def print_growth(growths: Sequence[Growth]) -> None:
 
 def print_changes(changes: Sequence[Change]) -> None:
     """Print the ratio of each stage, and what is lost or won."""
-    names = ("side", "budget", "n", "stage", "before", "after", "ratio", "95 %", "noise", "verdict")
+    names = ("side", "budget", "stage", "before", "after", "ratio", "95 %", "noise", "verdict")
     rows = [
         (
             one.side,
             f"{one.budget:,}",
-            str(one.question),
-            one.stage,
+            one.stage if one.question == 1 else f"{one.stage}, 2nd",
             f"{one.before:.3g}",
             f"{one.after:.3g}",
             f"{one.ratio:.2f}",
@@ -115,7 +114,7 @@ def print_changes(changes: Sequence[Change]) -> None:
         )
         for one in changes
     ]
-    sides = ("left", "right", "right", "left", "right", "right", "right", "right", "right", "left")
+    sides = ("left", "right", "left", "right", "right", "right", "right", "right", "left")
     output.table(list(zip(names, sides, strict=True)), rows)
     peers = sorted({one.peer for one in changes if one.peer})
     if peers:

@@ -71,7 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("words", nargs="*", metavar="WORD", help="an image, a size or files (default 3840x2160)")
     parser.add_argument("--budgets", metavar="N,N", help=f"budgets in tokens (default {_BUDGETS})")
-    parser.add_argument("--rounds", type=int, metavar="N", help="timed turns of each side (default 5, or 3)")
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="timed turns of each side (default 5, with --out 40; profiles 3)"
+    )
     parser.add_argument("--out", metavar="FILE", help=f"file to write (default of profile {_PROFILE_OUT})")
     parser.add_argument("--history", metavar="DIR", help=f"folder of the history (default {_HISTORY})")
     profile = parser.add_argument_group("profile")
@@ -123,7 +125,7 @@ def _note_unused(options: argparse.Namespace) -> None:
 def _preprocess(options: argparse.Namespace) -> int:
     from mlx_saccade.bench import history, preprocess
 
-    budgets, rounds = parse_budgets(options.budgets or _BUDGETS), _rounds(options, 5)
+    budgets, rounds = parse_budgets(options.budgets or _BUDGETS), _rounds(options, 5 if options.out is None else 40)
     if options.out is not None:
         files.check_writable(options.out)
     pixels = _pixels(options, options.words[0] if options.words else _SIZE)

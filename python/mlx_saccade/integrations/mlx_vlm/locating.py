@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from mlx_saccade import grounding
+from mlx_saccade.engine import request
 from mlx_saccade.engine.answer import Answer
 from mlx_saccade.errors import InputError
 from mlx_saccade.grounding import GroundedText
@@ -65,23 +66,22 @@ def locate(model: Any, processor: Any, image: Any, description: str, **options: 
         "prefill", with the vision tower, and "answer".
 
     Raises:
-        InputError: the model is not enabled, or the image cannot be read.
+        InputError: an empty description, a model that is not enabled, or an image that cannot be read.
     """
     if not upstream.is_ours(processor):
         raise InputError(
             "processor: expected that of an enabled model; got another. Call enable(model, processor) first"
         )
-    question = f"Locate {description}, output its bbox coordinates using JSON format."
-    content = [{"type": "image"}, {"type": "text", "text": question}]
+    content = [{"type": "image"}, {"type": "text", "text": request.locate(description)}]
     prompt = processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True, enable_thinking=False
     )
     options = {"max_tokens": _LOCATE_TOKENS, "temperature": 0.0, "verbose": False, **options}
     result = importlib.import_module("mlx_vlm").generate(model, processor, prompt, image=[image], **options)
-    grounded, shown = read(result.text), prepared.frames()
+    grounded, frames = read(result.text), prepared.frames()
     usage = {
         "prompt": int(result.prompt_tokens),
-        "image": sum(frame.tokens for frame in shown),
+        "image": sum(frame.tokens for frame in frames),
         "video": 0,
         "answer": int(result.generation_tokens),
     }
@@ -90,7 +90,7 @@ def locate(model: Any, processor: Any, image: Any, description: str, **options: 
         "answer": _seconds(result.generation_tokens, result.generation_tps),
     }
     return Answer(
-        boxes=grounded.boxes, text=result.text, frames=shown, usage=usage, timings=timings,
+        boxes=grounded.boxes, text=result.text, frames=frames, usage=usage, timings=timings,
         finish=result.finish_reason or "stop", points=grounded.points, actions=grounded.actions,
         rejected=grounded.rejected, notes=grounded.notes,
     )  # fmt: skip

@@ -118,12 +118,12 @@ def end_of_stream(event: dict[str, Any]) -> dict[str, Any] | None:
 
 def description(text: str, images: tuple[prepared.PreparedImage, ...]) -> dict[str, Any]:
     """Return the field `saccade` of an answer: the frames, and what the text means in source pixels."""
-    shown = [_plain(frame) for frame in prepared.frames_of(images)]
+    frames = [_plain(frame) for frame in prepared.frames_of(images)]
     try:
         grounded = locating.read_of(text, images).as_dict()
     except InputError:  # several images of different sizes: it is not known which one is meant
-        return {"frames": shown}
-    return {"frames": shown, **grounded}
+        return {"frames": frames}
+    return {"frames": frames, **grounded}
 
 
 def frames_header(images: tuple[prepared.PreparedImage, ...]) -> bytes:

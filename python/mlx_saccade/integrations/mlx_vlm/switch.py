@@ -78,8 +78,8 @@ class Status:
             return "mlx-saccade in mlx-vlm: disabled"
         parts = [f"mlx-saccade in mlx-vlm {self.version}: {len(self.hooks)} hooks"]
         if self.later_models:
-            parts.append(f"every later model at a budget of {_said(self.budget)}")
-        parts += [f"{model.model_type} at a budget of {_said(model.budget)}" for model in self.models]
+            parts.append(f"every later model at a budget of {_budget_text(self.budget)}")
+        parts += [f"{model.model_type} at a budget of {_budget_text(model.budget)}" for model in self.models]
         return "; ".join(parts)
 
 
@@ -320,7 +320,7 @@ def _model_type(model: Any) -> str:
     return str(getattr(getattr(model, "config", None), "model_type", None))
 
 
-def _said(budget: Budget) -> str:
+def _budget_text(budget: Budget) -> str:
     if budget is None:
         return "1280 tokens (default)"
     return f"{budget} tokens" if isinstance(budget, int) or budget.isdigit() else budget

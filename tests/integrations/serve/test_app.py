@@ -171,28 +171,48 @@ def test_a_model_that_cannot_be_loaded_is_a_503_and_is_tried_again(engine: sacca
     assert ask(service, "/health").json["loaded"] is True
 
 
+@pytest.mark.parametrize("error", [LookupError("secret"), ValueError("secret"), OSError(28, "secret")])
+@pytest.mark.parametrize("path", ["/v1/locate", CHAT])
 def test_a_bug_is_a_500_without_a_traceback(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    serve: Serve,
+    engine: saccade.Engine,
+    path: str,
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(*_: Any, **__: Any) -> Any:
-        raise LookupError("secret")
+        raise error
 
+    monkeypatch.setattr(type(engine), "chat", fail)
     service = serve()
     monkeypatch.setattr(service.tools, "locate", fail)
-    reply = ask(service, "/v1/locate", {})
+    reply = ask(service, path, HELLO)
     assert (reply.status, reply.error["code"]) == (500, "internal")
     assert "secret" not in reply.error["message"]
     assert "secret" in caplog.text
 
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "out of memory. Give a smaller budget or image"),
+        (InputError("Engine: expected an open one"), "Engine: expected an open one"),
+        (ValueError("secret"), "the server failed (ValueError); its standard error says more"),
+    ],
+)
+def test_an_error_in_the_midst_of_a_stream_is_its_last_event(
+    serve: Serve, engine: saccade.Engine, error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail_later(*_: Any, **__: Any) -> Any:
         yield saccade.engine.Chunk("a")
-        raise MemoryError
+        raise error
 
-    monkeypatch.setattr(type(service.tools.engine()), "stream", fail_later)
-    reply = ask(service, CHAT, {**HELLO, "stream": True})
+    monkeypatch.setattr(type(engine), "stream", fail_later)
+    reply = ask(serve(), CHAT, {**HELLO, "stream": True})
     assert reply.status == 200 and reply.is_complete
     events = [json.loads(event[6:]) for event in reply.body.decode().split("\n\n")[:-1]]
-    assert events[-1]["error"]["message"] == "out of memory. Give a smaller budget or image"
+    assert events[-1]["error"]["message"] == message
 
 
 def test_clients_are_answered_in_their_order_and_as_alone(serve: Serve, url: str) -> None:

@@ -19,6 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from mlx_saccade.errors import InputError
+from mlx_saccade.integrations import tools
 from mlx_saccade.integrations.serve import openai
 from mlx_saccade.integrations.serve.bodies import BodyLimits, read_json
 from mlx_saccade.integrations.serve.errors import ClientGoneError, RefusedError, refusal_of, respond, respond_with
@@ -66,8 +68,8 @@ class Service:
         """
         try:
             return self.tools.engine()
-        except (ValueError, OSError) as error:
-            raise RefusedError(503, f"the model cannot be loaded: {refusal_of(error).message}") from None
+        except (InputError, OSError) as error:
+            raise RefusedError(503, f"the model cannot be loaded: {tools.message_of(error)}") from None
 
     async def health(self, _: Request, send: _Respond) -> None:
         """Say that the server is there, and how busy it is."""
@@ -120,7 +122,9 @@ class Service:
                 else:
                     job = self.queue.submit(lambda cancel: self._answer(chat, cancel), request.receive)
                     await send(respond(form.completion(await job.result())))
-            except (ValueError, OSError) as error:
+            except (InputError, FileNotFoundError) as error:
+                if send.has_begun:
+                    raise
                 await send(respond_with(refusal_of(error), body))
 
     def _answer(self, chat: openai.ChatRequest, cancel: threading.Event) -> Answer:

@@ -71,7 +71,7 @@ def refusal_of(error: Exception) -> RefusedError:
         return error
     if isinstance(error, FileNotFoundError):
         return RefusedError(400, tools.message_of(error), code="file_not_found")
-    if isinstance(error, InputError | OSError):
+    if isinstance(error, InputError):
         return RefusedError(400, tools.message_of(error))
     if isinstance(error, MemoryError):
         return RefusedError(500, tools.message_of(error), code="out_of_memory")

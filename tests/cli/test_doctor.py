@@ -78,9 +78,9 @@ def test_doctor_says_of_the_decoders_what_was_measured(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(fast_decoders, "versions", lambda: {"pyspng": None, "simplejpeg": "1.8"})
     finding = doctor.examine_decoders()
-    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
+    reference = " ".join((Path(__file__).parents[2] / "docs" / "reference.md").read_text().split())
     assert finding.value == "simplejpeg 1.8, Pillow"
-    assert finding.advice.removeprefix("pip install pyspng simplejpeg ") in readme
+    assert finding.advice.removeprefix("pip install pyspng simplejpeg ") in reference
 
 
 def test_doctor_names_two_backends_installed_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,11 +76,28 @@ def mlx_vlm_batch(images: list[NDArray[np.uint8]], tokens: int) -> Work:
     return lambda: processor(planes)["pixel_values"]
 
 
+def rust_processor(pixels: NDArray[np.uint8], tokens: int, backend: str) -> Work:
+    """Return hf-processors-rs, which gives the bits of transformers' back end of that name, "pil" or "torchvision"."""
+    import hf_processors_rs
+
+    config = {
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "image_mean": MEAN,
+        "image_std": STD,
+        "min_pixels": MIN_PIXELS,
+        "max_pixels": tokens * 28 * 28,
+    }
+    processor = hf_processors_rs.AutoImageProcessor.from_dict(config, backend=backend)
+    return lambda: processor(pixels)["pixel_values"]
+
+
 WHOLE_CALLS = {
     "transformers, torchvision": lambda pixels, tokens: transformers_batch([pixels], tokens),
     "the same, from planes": transformers_planes,
     "transformers, Pillow": transformers_pillow,
     "mlx-vlm": lambda pixels, tokens: mlx_vlm_batch([pixels], tokens),
+    "hf-processors-rs, pil": lambda pixels, tokens: rust_processor(pixels, tokens, "pil"),
+    "hf-processors-rs, torchvision": lambda pixels, tokens: rust_processor(pixels, tokens, "torchvision"),
 }
 BATCHES = {"transformers, torchvision": transformers_batch, "mlx-vlm": mlx_vlm_batch}
 

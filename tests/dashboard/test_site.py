@@ -14,9 +14,11 @@ import dashboard_data
 import pytest
 
 from mlx_saccade import dashboard
-from mlx_saccade.bench import history
+from mlx_saccade.bench import history, profile
+from mlx_saccade.bench.run import Cell, Model, Run
 from mlx_saccade.cli.__main__ import main
 from mlx_saccade.dashboard import figures, site
+from mlx_saccade.dashboard.changes import changes
 from mlx_saccade.dashboard.sources import gather
 from mlx_saccade.dashboard.stages import parts
 from mlx_saccade.errors import InputError
@@ -145,20 +147,28 @@ def test_tables_by_side_are_those_of_the_readme() -> None:
 
 
 def test_history_marks_the_regression_and_nothing_else(built: dashboard.Site) -> None:
-    series = data_in(built.index.parent)["history"]["series"]
+    series = data_in(built.index.parent)["history"]
     profiles = [one for one in series if one["kind"] == "profile"]
     assert len({one["stage"] for one in profiles}) == len(dashboard_data.STAGES)
     for one in profiles:
         assert [point["regression"] for point in one["points"]] == [False, False, False, True]
 
 
-def test_a_new_peer_or_one_noisy_round_is_no_regression() -> None:
-    from mlx_saccade.dashboard.changes import is_regression
+def test_a_slower_machine_or_another_model_is_no_regression() -> None:
+    first, fallen = (dashboard_data.profile(f"2026-11-2{day}T10:00:00Z", "a", fall) for day, fall in ((0, 1), (1, 2)))
+    slow = replace(first, date="2026-11-22T10:00:00Z", cells=tuple(slower(cell) for cell in first.cells))
+    other = replace(fallen, model=None)
 
-    assert not is_regression([2.0], [])
-    assert not is_regression([2.0, 2.1, 4.2], [4.0, 4.1])
-    assert not is_regression([3.8], [4.0])
-    assert is_regression([3.0, 3.1], [4.0, 4.1, 3.9])
+    def regressions(*runs: Run) -> int:
+        return sum(point["regression"] for one in changes(runs) for point in one["points"])
+
+    assert regressions(first, fallen) > 0
+    assert regressions(first, slow) == regressions(first, other) == regressions(first) == 0
+
+
+def slower(cell: Cell) -> Cell:
+    stages = {stage: tuple(3 * seconds for seconds in samples) for stage, samples in cell.stages.items()}
+    return replace(cell, stages=stages)
 
 
 def test_peers_have_machine_and_date(built: dashboard.Site) -> None:
@@ -209,6 +219,19 @@ def test_unusual_names_and_files_do_no_harm(tmp_path: Path) -> None:
     (tmp_path / "deep.json").write_text("[" * 100_000)
     sources = gather([tmp_path, tmp_path])
     assert [problem.split(":")[0] for problem in sources.problems] == ["deep.json", "latin.csv", "short.csv"]
+
+
+def test_the_log_of_a_profile_and_its_record_are_one_run(tmp_path: Path) -> None:
+    model = Model("packaged", "", (4, 5), (4, 5))
+    setup = profile.Setup(
+        dashboard_data.ZEN, {"mlx": "0.32.4"}, "abc", model, ("saccade",), (256,), 1, (640, 480), 4, "float32"
+    )
+    log = profile.open_log(tmp_path / "saccade-profile.jsonl", setup, "digest")
+    log.add(profile.Turn("saccade", 256, 0, "2026-11-29T10:00:00Z", skipped="no memory"))
+    history.append(profile.read_turns(log.path), tmp_path / "history")
+    sources = gather([tmp_path])
+    assert (len(sources.files), len(sources.runs), sources.problems) == (2, 1, [])
+    assert sources.runs[0].cells[0].skipped == "no memory"
 
 
 def test_a_run_without_a_model_or_commit_is_shown(tmp_path: Path) -> None:

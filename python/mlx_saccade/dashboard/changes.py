@@ -1,4 +1,4 @@
-"""The history of ratios over commits, by machine, with regressions marked.
+"""The history of ratios over commits, by machine, with regressions marked as `mlx-saccade bench compare` finds them.
 
 A ratio is a peer's seconds over saccade's, round by round within one run. Seconds of two runs are never compared.
 """
@@ -9,24 +9,27 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
+from mlx_saccade.bench.compare import compare
 from mlx_saccade.bench.run import Cell, Run
 from mlx_saccade.dashboard.machines import machine_name
+from mlx_saccade.errors import InputError
 
-__all__ = ["FALL", "changes", "is_regression"]
+__all__ = ["changes"]
 
-FALL = 0.1
-"""A ratio that is smaller by more than this share than the earlier ones' median can be a regression."""
-EARLIER = 5
 Series = tuple[str, str, str, str, str, int, int, str]
+Place = tuple[int, int, str]
 
 
 def changes(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Return a series for each machine, model, peer, budget, question and stage, with a point for each run by date."""
     points: dict[Series, list[dict[str, Any]]] = {}
+    latest: dict[tuple[Any, ...], Run] = {}
     for run in runs:
+        kind = (run.kind, run.machine.folder, run.machine.device, run.model)
+        lost = _lost(latest.get(kind), run)
+        latest[kind] = run
         for series, ratios in _ratios(run):
-            own = points.setdefault(series, [])
-            own.append(
+            points.setdefault(series, []).append(
                 {
                     "date": run.date,
                     "commit": run.commit,
@@ -34,24 +37,29 @@ def changes(runs: Sequence[Run]) -> list[dict[str, Any]]:
                     "low": min(ratios),
                     "high": max(ratios),
                     "rounds": len(ratios),
-                    "regression": is_regression(ratios, [point["ratio"] for point in own]),
+                    "regression": series[-3:] in lost,
                 }
             )
     names = ("machine", "device", "kind", "model", "peer", "budget", "question", "stage")
     return [{**dict(zip(names, series, strict=True)), "points": own} for series, own in points.items()]
 
 
-def is_regression(ratios: Sequence[float], earlier: Sequence[float]) -> bool:
-    """Return True if every round is below the median of up to five earlier runs, and the median by over a tenth.
+def _lost(before: Run | None, after: Run) -> set[Place]:
+    """Return the (budget, question, stage) of saccade that are slower than in the run before, beyond the noise.
 
-    Args:
-        ratios: the ratios of the run's rounds.
-        earlier: the ratios of earlier runs, oldest first.
+    Only changes that were divided by a peer count: without one, a slower machine looks like a regression.
     """
-    if not earlier:
-        return False
-    usual = median(earlier[-EARLIER:])
-    return median(ratios) < (1 - FALL) * usual and max(ratios) < usual
+    if before is None:
+        return set()
+    try:
+        found = compare(before, after)
+    except InputError:  # nothing in common
+        return set()
+    return {
+        (change.budget, change.question, change.stage)
+        for change in found
+        if change.lost and change.side == "saccade" and change.peer
+    }
 
 
 def _ratios(run: Run) -> Iterator[tuple[Series, list[float]]]:
@@ -64,7 +72,7 @@ def _ratios(run: Run) -> Iterator[tuple[Series, list[float]]]:
         for stage in cell.stages:
             ratios = _paired(cell, base, stage)
             if ratios:
-                where = f"{machine_name(run.machine)}", run.machine.device, run.kind, model
+                where = machine_name(run.machine), run.machine.device, run.kind, model
                 yield (*where, cell.side, cell.budget, cell.question, stage), ratios
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mlx_saccade.dashboard.accuracy import accuracy
-from mlx_saccade.dashboard.changes import FALL, changes
+from mlx_saccade.dashboard.changes import changes
 from mlx_saccade.dashboard.latency import latency
 from mlx_saccade.dashboard.limits import arithmetic
 from mlx_saccade.dashboard.machines import sent_in
@@ -24,7 +24,7 @@ def data_of(sources: Sources) -> dict[str, Any]:
         "latency": latency(sources),
         "accuracy": accuracy(sources),
         "arithmetic": arithmetic(),
-        "history": {"series": changes(sources.runs), "fall": FALL},
+        "history": changes(sources.runs),
         "peers": peers(sources),
         "machines": sent_in(sources.runs),
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlx_saccade.bench import history
+from mlx_saccade.bench import history, profile
 from mlx_saccade.bench.run import Run
 from mlx_saccade.dashboard import recorded, sweeps
 from mlx_saccade.dashboard.recorded import Conditions, Table
@@ -20,6 +20,7 @@ __all__ = ["SUFFIXES", "Sources", "gather"]
 
 SUFFIXES = (".json", ".jsonl", ".csv")
 """Of a folder, the files with these endings are read."""
+_LONGEST_HEAD = 1 << 20
 
 
 @dataclass
@@ -92,16 +93,22 @@ def _files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Path, str]
 def _read(sources: Sources, path: Path, name: str) -> None:
     if not path.is_file():
         raise InputError(f"{name}: expected a regular file; got a device, pipe or socket. Name another file")
-    reader = _READERS.get(path.suffix, _read_sweep)
+    reader = _READERS.get(path.suffix, _read_lines)
     reader(sources, path, name)
 
 
 def _read_json(sources: Sources, path: Path, name: str) -> None:
     conditions = recorded.conditions_of(_parsed(path), name)
     if conditions is None:
-        sources.runs.append(history.read(path))
+        _add(sources, history.read(path))
     else:
         sources.conditions.update(conditions)
+
+
+def _add(sources: Sources, run: Run) -> None:
+    """Add a run, once: the log of a profile may lie beside the file that `bench record` made of it."""
+    if run not in sources.runs:
+        sources.runs.append(run)
 
 
 def _parsed(path: Path) -> Any:
@@ -118,6 +125,16 @@ def _read_csv(sources: Sources, path: Path, name: str) -> None:
         return
     known: Sequence[str] = [", ".join(columns) for columns in recorded.COLUMNS.values()]
     raise InputError(f"{name}: expected one of the headers {' | '.join(known)}; got another. Name another file")
+
+
+def _read_lines(sources: Sources, path: Path, name: str) -> None:
+    """Read the run log of a sweep or of a profile."""
+    with path.open("rb") as stream:
+        first = stream.readline(_LONGEST_HEAD)
+    if b'"answer_tokens"' in first:
+        _add(sources, profile.read_turns(path))
+    else:
+        _read_sweep(sources, path, name)
 
 
 def _read_sweep(sources: Sources, path: Path, name: str) -> None:

@@ -10,6 +10,8 @@ from mlx_saccade.bench.run import STAGES, Cell
 
 __all__ = ["as_pairs", "medians", "parts"]
 
+PREPARATION = "preparation"
+"""Decode and patchify together, which some sides do not tell apart."""
 BEFORE = ("decode", "patchify", "vision", "prefill")
 """Stages that follow one another up to the first token."""
 Parts = list[tuple[str, float]]
@@ -30,7 +32,9 @@ def parts(stages: Mapping[str, float]) -> Parts:
     Args:
         stages: seconds by stage, as `bench.Cell` has them.
     """
-    found = [(name, stages[name]) for name in BEFORE if name in stages]
+    is_split = "decode" in stages or "patchify" in stages
+    names = BEFORE if is_split else (PREPARATION, *BEFORE)
+    found = [(name, stages[name]) for name in names if stages.get(name)]  # a cached image takes no time in the tower
     total = sum(seconds for _, seconds in found)
     for whole, alone, rest in (
         ("first token", "up to the first token", "rest of the first token"),

@@ -33,8 +33,8 @@ saccade.chart = (() => {
 
   const axis = (scale, values) => (scale === "log" ? logAxis(values) : { type: "linear", rangemode: "tozero" });
 
-  // name: heading. text: what a screen reader says in place of the picture. make_(): { traces, layout, height }, called
-  // again when the colors change. table: element with the same figures.
+  // name: heading. text: what a screen reader says in place of the picture. make_(): { traces, layout, height in rem },
+  // called when Plotly is there. table: element with the same figures.
   function figure(name, text, make_, table) {
     const plot = make("div", { class: "plot", role: "img", "aria-label": `${name}. ${text}` });
     const entry = { plot, make_, isDrawn: false };
@@ -71,7 +71,7 @@ saccade.chart = (() => {
     const line = style("--line");
     const common = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true };
     const full = {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: height * rem, autosize: true,
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: (height + legendHeight(entry.plot, traces, rem)) * rem, autosize: true,
       font: { color: style("--text"), family: "system-ui, sans-serif", size: 0.8 * rem },
       margin: { l: 8, r: 16, t: 8, b: 8, pad: 4 },
       hoverlabel: { bgcolor: style("--page"), bordercolor: style("--text"), font: { color: style("--text") } },
@@ -84,6 +84,12 @@ saccade.chart = (() => {
     entry.plot.dataset.drawn = "";
   }
 
+  // On a narrow screen the legend has a line for each trace.
+  function legendHeight(plot, traces, rem) {
+    const shown = traces.filter((trace) => trace.showlegend !== false).length;
+    return plot.clientWidth < 40 * rem ? 1.3 * shown : 0;
+  }
+
   // Marks grow with the text, which is larger on large screens.
   function scaled(trace, scale) {
     if (trace.marker?.size === undefined) return trace;
@@ -92,14 +98,5 @@ saccade.chart = (() => {
     return { ...trace, marker: { ...trace.marker, size }, ...(line ? { line } : {}) };
   }
 
-  function redraw() {
-    for (const entry of drawn) draw(entry);
-  }
-
-  function watch() {
-    for (const query of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"])
-      matchMedia(query).addEventListener("change", redraw);
-  }
-
-  return { figure, axis, color, symbol, style, watch };
+  return { figure, axis, color, symbol, style };
 })();

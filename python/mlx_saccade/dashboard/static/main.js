@@ -4,6 +4,7 @@
 saccade.main = (() => {
   const { make, replace, missing } = saccade.dom;
   const host = document.getElementById("view");
+  let updateShown = () => {};
   const order = ["latency", "accuracy", "runtimes", "history", "peers", "machines"];
 
   function parse(hash) {
@@ -35,6 +36,7 @@ saccade.main = (() => {
     const output = make("div", { class: "output" });
     const heading = make("h2", { tabindex: "-1", id: "view-title" }, view.title);
     let update = () => {};
+    updateShown = () => update();
     const state = stateOf(name, params, () => update());
     try {
       const { controls, draw } = view.start(state);
@@ -70,7 +72,9 @@ saccade.main = (() => {
     event.preventDefault();
     document.getElementById("main").focus();
   });
-  saccade.chart.watch();
+  // Charts and drawings take their colors from the page.
+  for (const query of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"])
+    matchMedia(query).addEventListener("change", () => updateShown());
   addEventListener("hashchange", () => show(false));
   show(true);
   return { parse, address };

@@ -4,6 +4,7 @@
 saccade.table = (() => {
   const { make } = saccade.dom;
   const { MISSING } = saccade.format;
+  const LONG = 40; // characters; a cell with more gets a wider column
 
   // columns: { name, value(row), text(value) (default as it is), left (default for the first column), raw }.
   // name: of the CSV file. caption: what the table holds.
@@ -25,8 +26,8 @@ saccade.table = (() => {
     const value = column.value(row);
     const isMissing = value === null || value === undefined || value === "";
     const text = isMissing ? MISSING : column.text ? column.text(value, row) : String(value);
-    return make(place === 0 ? "th" : "td",
-      { scope: place === 0 ? "row" : null, class: isLeft(column, place) ? "left" : null }, text);
+    const kind = isLeft(column, place) ? (text.length > LONG ? "left long" : "left") : null;
+    return make(place === 0 ? "th" : "td", { scope: place === 0 ? "row" : null, class: kind }, text);
   }
 
   function records(columns, rows) {

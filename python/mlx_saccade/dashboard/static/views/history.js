@@ -4,7 +4,7 @@
 saccade.views = { ...saccade.views, history: (() => {
   const { make, note, missing } = saccade.dom;
   const { whole, times, label, date, side } = saccade.format;
-  const { series, fall } = saccade.data.history;
+  const series = saccade.data.history;
 
   const placeOf = (one) => [one.machine, one.device, one.kind, one.model].filter(Boolean).join(", ");
   const lineOf = (one) => `${side(one.peer)}, ${whole(one.budget)} tokens` + (one.question > 1 ? `, question ${one.question}` : "");
@@ -42,8 +42,9 @@ saccade.views = { ...saccade.views, history: (() => {
           categoryarray: unique([...rows].sort((a, b) => (a.date < b.date ? -1 : 1)).map((row) => label(pointName(row)))) },
         yaxis: { title: { text: "times saccade" }, ...saccade.chart.axis(state.params.scale,
           rows.map((row) => row.ratio)) } } }), table(rows)),
-    note(`A regression is a run all of whose rounds are below the median of up to five earlier runs of its machine, and ` +
-      `whose median is more than ${fall * 100} % below it. Ratios are taken within one run, seconds of two never compared.`)];
+    note("A regression is a stage that is slower than in the run before, each divided by a peer of its run, by more than " +
+      "5 % and the noise, as ", make("code", {}, "mlx-saccade bench compare"), " finds it. Seconds of two runs are never " +
+      "compared. Intervals are the least and the largest ratio of a run's rounds.")];
   }
 
   function traces(lines) {

@@ -5,7 +5,7 @@ saccade.views = { ...saccade.views, latency: (() => {
   const { make, note, missing } = saccade.dom;
   const { seconds, whole, bytes, label, isNumber, side: sideName } = saccade.format;
   const { sets, published } = saccade.data.latency;
-  const PARTS = ["decode", "patchify", "vision", "prefill", "rest of the first token", "later tokens and rest",
+  const PARTS = ["decode", "patchify", "preparation", "vision", "prefill", "rest of the first token", "later tokens and rest",
     "up to the first token", "whole call, not split"];
   const SIDES = ["saccade", "mlx-vlm", "mlx-vlm enabled"];
   const sum = (parts) => parts.reduce((total, [, value]) => total + value, 0);

@@ -21,7 +21,7 @@ saccade.views = { ...saccade.views, machines: (() => {
       controls: bar(select("Stage", "stage", stages.map((stage) => [stage, stage]), state),
         select("Side", "side", sides.map((side) => [side, sideName(side)]), state),
         radios("Scale", "scale", [["log", "logarithmic"], ["linear", "linear"]], state)),
-      draw: () => [chart(state, stages, sides), checks(), ...runs.length ? [facts()] : []],
+      draw: () => [chart(state, stages, sides), facts(), checks()],
     };
   }
 
@@ -40,7 +40,7 @@ saccade.views = { ...saccade.views, machines: (() => {
       x: own.map((row) => stageOf(row, stage)), hovertemplate: "%{y}: %{x:.4g} s" };
     });
     return make("div", {}, saccade.chart.figure(`${stage} of ${side}, by machine`,
-      `${whole(machines.length)} machines: ${machines.join("; ")}.`, () => ({ traces: traces(),
+      `By machine: ${machines.join("; ")}.`, () => ({ traces: traces(),
         height: 10 + 2 * unique(known.map((row) => row.cell.budget)).length, layout: {
           xaxis: { title: { text: "seconds" }, ...saccade.chart.axis(
             state.params.scale ?? "log", known.map((row) => stageOf(row, stage))) },
@@ -63,6 +63,14 @@ saccade.views = { ...saccade.views, machines: (() => {
   function checks() {
     const rows = runs.flatMap((run) => run.checks.map((check) => ({ run, check, marked: !check.passed })));
     if (!rows.length) return missing("No check of exactness was sent in.");
+    const failed = rows.filter((row) => row.marked).length;
+    const count = failed ? `${whole(failed)} of ${whole(rows.length)} checks DIFFER` : `all ${whole(rows.length)} checks: same bytes`;
+    return make("details", { open: failed > 0 }, make("summary", {}, `Exactness: ${count}`), checksTable(rows));
+  }
+
+  const passed = (run) => run.checks.filter((check) => check.passed).length;
+
+  function checksTable(rows) {
     return saccade.table.table("checks", "Checks of exactness", [
       { name: "machine", value: (row) => row.run.machine },
       { name: "check", value: (row) => row.check.name, left: true },
@@ -75,13 +83,14 @@ saccade.views = { ...saccade.views, machines: (() => {
   function facts() {
     return saccade.table.table("machines", "Machines", [
       { name: "machine", value: (run) => run.machine },
+      { name: "exact checks", value: (run) => (run.checks.length ? `${passed(run)} of ${run.checks.length}` : null) },
       { name: "system", value: (run) => run.system, left: true },
       { name: "device of MLX", value: (run) => run.device, left: true },
       { name: "kernel", value: (run) => run.kernel, left: true },
       { name: "threads", value: (run) => run.threads || null, text: whole },
       { name: "model", value: (run) => run.model, left: true },
       { name: "versions", value: (run) => run.versions.map((pair) => pair.join(" ")).join(", "), left: true },
-      { name: "commit", value: (run) => run.commit, left: true },
+      { name: "commit", value: (run) => run.commit, text: (commit) => commit.slice(0, 9) + (commit.endsWith("+") ? "+" : ""), left: true },
       { name: "date", value: (run) => run.date, text: date, left: true },
     ], runs);
   }

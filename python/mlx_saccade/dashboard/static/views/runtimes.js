@@ -88,9 +88,9 @@ saccade.views = { ...saccade.views, runtimes: (() => {
     const caption = `${family.name}, ${sizeText(size)} px: what each runtime sends to the model`;
     return make("div", {}, saccade.table.table(`runtimes-${family.name}`, caption, [
       { name: "runtime", value: (row) => row.runtime.name },
-      { name: "versions", value: (row) => row.runtime.versions, left: true },
-      { name: "resized", value: (row) => row.plan && sizeText(row.plan.resized) },
       { name: "tokens", value: (row) => row.plan?.tokens, text: whole },
+      { name: "resized", value: (row) => row.plan && sizeText(row.plan.resized) },
+      { name: "versions", value: (row) => row.runtime.versions, left: true },
       { name: "cost: times 1,280 tokens", value: (row) => row.plan && base && row.plan.tokens / base.tokens,
         text: figures },
       { name: "patches, bytes", value: (row) => row.plan?.patchBytes, text: bytes },

@@ -10,7 +10,7 @@ import pytest
 from pictures import noise
 
 import mlx_saccade as saccade
-from mlx_saccade.engine import Answer, Engine, hints, policy
+from mlx_saccade.engine import Answer, Engine, Look, hints, policy
 from mlx_saccade.errors import InputError
 from mlx_saccade.grounding import Box, Point
 
@@ -68,6 +68,43 @@ def test_a_hint_tells_kinds_of_failure_apart(
     assert expected in hint
     assert absent not in hint
     assert "\n" not in hint
+
+
+@pytest.mark.parametrize("changes", [{}, {"finish": "length"}])
+def test_above_the_cap_a_hint_advises_a_smaller_budget(loaded: Engine, changes: dict[str, Any]) -> None:
+    whole = loaded.locate(saccade.scenes.generate(3, (960, 540)).image, "it", budget=512, max_tokens=8)
+    cap = loaded.plan((960, 540), budget="checkpoint").tokens
+    hint = replace(whole, **{"boxes": (), "points": (), "text": "[]", "finish": "stop", "rejected": ()} | changes).hint
+    assert hint is not None
+    assert cap < whole.frames[0].tokens
+    assert hint.startswith(
+        f"The image took {whole.frames[0].tokens} tokens; the checkpoint's own cap allows {cap}. Try a smaller budget."
+    )
+    assert "larger budget" not in hint
+    assert "Raise" not in hint
+
+
+def test_an_enlarged_image_is_not_above_the_cap(loaded: Engine) -> None:
+    frame = loaded.ask(noise(100, 60), "it", budget={"min_pixels": 64 * 28 * 28}, max_tokens=2).frames[0]
+    hint = replace(
+        loaded.locate(noise(100, 60), "it", max_tokens=2),
+        boxes=(), points=(), text="[]", finish="stop", rejected=(), frames=(frame,),
+    ).hint  # fmt: skip
+    assert frame.tokens > frame.tokens_at_cap
+    assert hint is not None
+    assert "cap" not in hint
+
+
+@pytest.mark.parametrize(("box", "expected"), [(None, "gave a box"), (Box((1, 2, 3, 4)), "reasons")])
+def test_a_hint_about_looks_mentions_boxes_only_if_there_are_some(
+    answer: Answer, box: Box | None, expected: str
+) -> None:
+    look = Look.of(replace(answer, boxes=() if box is None else (box,)), (0, 0, 10, 10), "")
+    hint = replace(answer, looks=(look, look)).hint
+    assert hint is not None
+    assert hint.startswith("None of 2 looks gave a ")
+    assert expected in hint
+    assert ("--verbose" in hint) is (box is not None)
 
 
 def test_there_is_no_hint_with_a_place_or_for_another_question(loaded: Engine, answer: Answer) -> None:

@@ -99,14 +99,14 @@ class MediaEncoder:
         return replace(plan, frames=frames)
 
     def tokens_at_cap(self, medium: Medium, plan: Plan) -> int:
-        """Return the tokens that an image would take without any budget, at least its plan's; of a video its own."""
+        """Return the tokens that an image would take without any budget; of a video its plan's."""
         if medium.kind == "video":
             return plan.tokens
         try:
             whole = limits.choose(plan.source_size, self.family, [_AT_CAP], self.pixel_limits)
         except InputError:  # a strip whose least size is above the cap
             return plan.tokens
-        return max(plan.tokens, whole.tokens)
+        return whole.tokens
 
     def encode(
         self,

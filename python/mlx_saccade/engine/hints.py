@@ -51,15 +51,25 @@ def hint(answer: Answer) -> str | None:
 
 
 def _reasons(answer: Answer) -> Iterator[str]:
+    frame = answer.frames[0] if len(answer.frames) == 1 else None
+    is_above_cap = frame is not None and _is_above_cap(frame)
+    if frame is not None and is_above_cap:
+        yield f"The image took {frame.tokens} tokens; the checkpoint's own cap allows {frame.tokens_at_cap}."
+        yield "Try a smaller budget."
     if len(answer.looks) > 1:
-        yield f"None of {len(answer.looks)} looks gave a place that is sure; `looks` has their boxes and the reasons."
+        if any(look.box is not None for look in answer.looks):
+            yield f"None of {len(answer.looks)} looks gave a place that is sure."
+            yield "`looks` (--verbose) has their boxes and the reasons."
+        else:
+            yield f"None of {len(answer.looks)} looks gave a box."
         return
     if answer.rejected:
         first = answer.rejected[0]
         yield f"The model's numbers were rejected: {first.reason}. Another convention may fit them."
         return
     if answer.finish == "length":
-        yield f"The answer was cut off after {answer.usage['answer']} tokens. Raise max_tokens."
+        advice = "" if is_above_cap else " Raise max_tokens."
+        yield f"The answer was cut off after {answer.usage['answer']} tokens.{advice}"
         return
     if _NOTHING.fullmatch(answer.text.strip()):
         yield "The model answers that there is no such target."
@@ -67,18 +77,36 @@ def _reasons(answer: Answer) -> Iterator[str]:
         yield "The model answers in words, without coordinates. It may refuse, or may not be trained to give boxes."
     else:
         yield "The text has no coordinates that can be read."
-    if len(answer.frames) == 1:
-        yield from _size_reasons(answer.frames[0])
+    if frame is not None and not is_above_cap:
+        yield from _size_reasons(frame)
+
+
+def _read_size(frame: FrameInfo) -> tuple[int, int]:
+    """Return (width, height) of what the model read, in source pixels."""
+    width, height = frame.source_size if frame.region is None else frame.region[2:]
+    return width, height
+
+
+def _token_area(frame: FrameInfo) -> float:
+    """Return the pixels of the model's image that a token covers."""
+    width, height = frame.processed_size
+    return width * height * frame.grid_thw[0] / frame.tokens
+
+
+def _is_above_cap(frame: FrameInfo) -> bool:
+    """Return True if a budget let an image take more tokens than the checkpoint's cap, which would shrink it."""
+    width, height = _read_size(frame)
+    return frame.tokens > frame.tokens_at_cap and width * height > frame.tokens_at_cap * _token_area(frame)
 
 
 def _size_reasons(frame: FrameInfo) -> Iterator[str]:
     """Yield how far the image was shrunk, and what shows the model more of it."""
-    source_w, source_h = frame.source_size if frame.region is None else frame.region[2:]
+    source_w, source_h = _read_size(frame)
     (width, height), scale = frame.processed_size, max(frame.scale)
     if scale <= 1:
         yield "The image was not shrunk. Try other words."
         return
-    token = math.sqrt(width * height * frame.grid_thw[0] / frame.tokens)
+    token = math.sqrt(_token_area(frame))
     yield (
         f"It read {source_w} x {source_h} as {width} x {height}, one pixel for {scale:.2g} of yours. "
         f"A target under about {token * scale:.0f} px is smaller than a visual token and may be too small."

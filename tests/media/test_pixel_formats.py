@@ -146,6 +146,14 @@ def test_format_that_contradicts_a_source_is_refused(source: Any, pixel_format: 
         media.open_image(source, pixel_format=pixel_format)
 
 
+def test_raw_bytes_are_asked_for_as_an_array() -> None:
+    raw = noise(9, 7, 4).tobytes()
+    with pytest.raises(InputError, match="raw pixels as an array"):
+        media.open_image(raw)
+    with pytest.raises(InputError, match="raw pixels as an array"):
+        media.open_image(raw, pixel_format="bgra")
+
+
 def test_format_that_says_the_same_as_its_source_is_fine() -> None:
     pixels = noise(9, 7, 4)
     for mode in ("RGB", "RGBA", "L"):

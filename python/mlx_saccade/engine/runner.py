@@ -372,7 +372,7 @@ def _refusal(prompt: int, media: Sequence[int], answer: int, context: int, *, fi
     shares = ", ".join(str(tokens) for tokens in media) or "none"
     advice = "lower the budget, give fewer images or less text, or lower max_tokens"
     if media:
-        advice = f"fit cannot make it fit; {advice}" if fit else f"{advice}, or pass fit=True"
+        advice = f"fit cannot make it fit; {advice}" if fit else f"{advice}, or pass fit=True (--fit)"
     if answer >= context:
         left, advice = "which the answer alone takes", "lower max_tokens"
     else:

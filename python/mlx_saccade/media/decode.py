@@ -205,7 +205,8 @@ def _decoder(prefix: bytes, stream: BinaryIO, origin: str) -> _Format:
         return _PDF
     if _is_tga(prefix):
         return _TGA
-    raise InputError(f"{origin}: is not an image; supported formats: {', '.join(FORMATS)}")
+    raw = ". Give raw pixels as an array, with pixel_format" if origin == "bytes" else ""
+    raise InputError(f"{origin}: is not an image; supported formats: {', '.join(FORMATS)}{raw}")
 
 
 def _is_tga(prefix: bytes) -> bool:

@@ -457,8 +457,11 @@ def check_format(source: Any, pixel_format: PixelFormat | None) -> None:
     own = f"an image of mode {source.mode}" if isinstance(source, Image.Image) else "a file or an opened image"
     if isinstance(source, Image.Image) and pixel_format == {"L": "grey"}.get(source.mode, source.mode.lower()):
         return
+    advice = "Leave it out"
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        advice += ", or give raw pixels as an array [height, width, channels]"
     raise InputError(
-        f"pixel_format: expected none for {own}, which states its own order; got {pixel_format!r}. Leave it out"
+        f"pixel_format: expected none for {own}, which states its own order; got {pixel_format!r}. {advice}"
     )
 
 

@@ -27,7 +27,7 @@ __all__ = ["locate_batch", "option_names"]
 Row = dict[str, Any]
 Show = Callable[["Item", Sequence["Answer"]], None]
 _IMAGE_OPTIONS = ("color", "page", "raw_size", "pixel_format")
-_NOT_IN_LINES = ("self", "image", "description", "options", "pixel_format", "progress")
+_NOT_IN_LINES = ("self", "image", "description", "options", "pixel_format", "progress", "cancel")
 
 
 @dataclass

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,17 @@ def test_fail_is_exit_code_1_if_any_description_is_not_found(
     assert run(capsys, "locate", picture, FOUND, *form, "--fail")[0] == 0
     assert run(capsys, "locate", picture, FOUND, ABSENT, *form, "--fail")[0] == 1
     assert run(capsys, "locate", picture, FOUND, ABSENT, *form)[0] == 0
+
+
+def test_a_hint_names_its_description_if_another_was_found(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"hint: {ABSENT}: The model" in run(capsys, "locate", picture, FOUND, ABSENT)[2]
+    assert "hint: The model" in run(capsys, "locate", picture, ABSENT, ABSENT)[2]
+
+
+def test_verbose_prints_the_confidence_of_a_place(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = json.loads(run(capsys, "locate", picture, FOUND, "--json")[1])["answers"]
+    said = run(capsys, "locate", picture, FOUND, ABSENT, "--verbose")[2]
+    assert re.findall(r"^confidence +(\S+)$", said, re.MULTILINE) == [f"{rows[0]['confidence']:.2f}"]
 
 
 def test_quiet_prints_the_result_and_errors_only(tmp_path: Path) -> None:

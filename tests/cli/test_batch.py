@@ -214,6 +214,7 @@ BAD_LINES = [
     ({"image": "shots/a.png", "description": " "}, "description is ' '"),
     ({"image": "shots/a.png", "description": "x", "bugdet": 4}, "unknown key 'bugdet'; known: image, description, id"),
     ({"image": "shots/a.png", "description": "x", "progress": 4}, "unknown key 'progress'"),
+    ({"image": "shots/a.png", "description": "x", "cancel": True}, "unknown key 'cancel'"),
     ({"image": "shots/a.png", "description": "x", "budget": "lots"}, "lots"),
     ({"image": "shots/a.png", "description": "x", "policy": 5}, "5"),
     ({"image": "shots/a.png", "description": "x", "fit": "yes"}, "fit: expected true or false; got 'yes'"),

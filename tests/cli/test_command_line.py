@@ -76,6 +76,18 @@ def test_without_standard_error_its_lines_are_not_printed_elsewhere(picture: Pat
     assert json.loads(result.stdout)["answers"][0]["description"] == "it"
 
 
+def test_with_a_full_standard_error_the_answer_is_printed(picture: Path) -> None:
+    shell = f'"{sys.executable}" -m mlx_saccade locate "{picture}" it --verbose 2>/dev/full'
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout.partition(":")[0]) == (0, "it")
+
+
+def test_mcp_without_an_open_input_says_so(tmp_path: Path) -> None:
+    shell = f'"{sys.executable}" -m mlx_saccade mcp <&-'
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert_mistake(result, "expected a client on standard input")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii", "utf-8:surrogateescape"])
 @pytest.mark.parametrize("name", ["\u00f6.png", os.fsdecode(b"\xff.png")])
 def test_a_picture_of_any_name_is_written_and_named(encoding: str, name: str, tmp_path: Path) -> None:
@@ -309,7 +321,14 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("bench", "send-in", "now"), ("expected 0 words", "now")),
         (("plan",), ("IMAGE",)),
         (("plan", "640x480", "--nonsense"), ("--nonsense",)),
+        (
+            ("locate", "x.png", "y", "--bugdet=256"),
+            ("unknown option --bugdet (did you mean --budget?)", "locate --help"),
+        ),
+        (("scenes", "--ouy", "x"), ("unknown option --ouy (did you mean --out?)", "scenes --help")),
         (("nonsense",), ("nonsense", "plan")),
+        (("scene",), ("unknown command 'scene' (did you mean scenes?)",)),
+        (("mcp", "--allow-utls"), ("did you mean --allow-urls?",)),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(words: tuple[str, ...], mentions: tuple[str, ...], tmp_path: Path) -> None:

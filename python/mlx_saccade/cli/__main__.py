@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import importlib
 import io
+import itertools
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -70,6 +72,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = (), namespace: Any = None) -> Any:
         """Parse a command's options first and then its other words; with a "--", parse as argparse does."""
         args = images.join_negative_values(args)
+        self._refuse_unknown_option(args)
         if self._mixing or self._subparsers is not None or "--" in args:
             return super().parse_known_args(args, namespace)
         self._mixing = True  # the next line calls this method again
@@ -78,6 +81,15 @@ class Parser(argparse.ArgumentParser):
         finally:
             self._mixing = False
 
+    def _refuse_unknown_option(self, words: Sequence[str]) -> None:
+        """Name a misspelt option of a command before argparse names one that is missing."""
+        for word in itertools.takewhile(lambda word: word != "--", () if self._subparsers is not None else words):
+            name = word.partition("=")[0]
+            if not name.startswith("--") or " " in word:  # argparse takes a word with a space for no option
+                continue
+            if not any(option.startswith(name) for option in self._option_string_actions):
+                self.error(f"unknown option {name}{_nearest(name, self._option_string_actions)}")
+
     def error(self, message: str) -> NoReturn:
         """Raise the mistake, for `main` to report.
 
@@ -85,6 +97,12 @@ class Parser(argparse.ArgumentParser):
             UsageError: always.
         """
         raise UsageError(f"{self.prog}: {message}; see '{self.prog} --help'")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """Return a question about the nearest known word, in brackets, or ""."""
+    nearest = difflib.get_close_matches(word, known, 1)
+    return f" (did you mean {nearest[0]}?)" if nearest else ""
 
 
 def build_parser(command: str | None) -> Parser:
@@ -163,6 +181,9 @@ def dispatch(arguments: Sequence[str]) -> int:
     warnings.filterwarnings("ignore", module="PIL")
     command = next((word for word in arguments if not word.startswith("-")), None)
     parser = build_parser(command)
+    if command is not None and command not in COMMANDS:
+        known = _nearest(command, COMMANDS) or f" (known: {', '.join(COMMANDS)})"
+        parser.error(f"unknown command {command!r}{known}")
     arguments, foreign = _split(command, arguments)
     options = parser.parse_args(arguments)
     options.foreign = foreign

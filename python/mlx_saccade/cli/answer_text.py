@@ -67,5 +67,7 @@ def print_cost(answer: Answer) -> None:
         part = "{}, {}, {}, {}".format(*look.crop)
         lines.append((f"look {number}", f"{part}: {look.tokens} tokens, {look.seconds:.2f} s; {look.verdict}"))
     lines.append(("tokens", f"{usage['prompt']} in the prompt, {usage['answer']} in the answer; {answer.finish}"))
+    if answer.confidence is not None:
+        lines.append(("confidence", f"{answer.confidence:.2f}"))
     lines.append(("seconds", ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in answer.timings.items())))
     output.facts(lines, stderr=True)

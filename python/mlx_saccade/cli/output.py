@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -97,11 +98,15 @@ def note(line: str) -> None:
 
 
 def print_error(line: str, *, prefix: str = "mlx-saccade: ") -> None:
-    """Print one line on standard error, if there is one, also under --quiet; a terminal gets it wrapped at words."""
+    """Print one line on standard error, also under --quiet; a terminal gets it wrapped at words.
+
+    Without a standard error, or with one that is full or has no reader, print nothing: the answer matters more.
+    """
     if sys.stderr is None:
         return
     lines = wrap(f"{prefix}{line}", columns()) if sys.stderr.isatty() else [f"{prefix}{line}"]
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 def facts(rows: Iterable[tuple[str, str]], *, stderr: bool = False) -> None:
@@ -114,7 +119,8 @@ def facts(rows: Iterable[tuple[str, str]], *, stderr: bool = False) -> None:
     stream = sys.stderr if stderr else sys.stdout
     if stream is None:  # print() takes None for standard output
         return
-    print("\n".join(lay_out_facts(list(rows), min(columns(), _MAX_TEXT))), file=stream)
+    with contextlib.suppress(OSError) if stderr else contextlib.nullcontext():
+        print("\n".join(lay_out_facts(list(rows), min(columns(), _MAX_TEXT))), file=stream)
 
 
 def table(headings: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> None:

@@ -141,10 +141,18 @@ def _run_one(options: argparse.Namespace) -> int:
         _print(options, answers)
     for answer in answers:
         print_rejected(answer)
-    hints = [answer.hint for answer in answers if answer.hint is not None and not answer.rejected]
-    for hint in dict.fromkeys(hints):
-        output.note(f"hint: {hint}")
+    _print_hints(options.descriptions, answers)
     return 1 if options.fail and any(answer.click is None for answer in answers) else 0
+
+
+def _print_hints(descriptions: Sequence[str], answers: Sequence[Answer]) -> None:
+    """Print each hint once, with the descriptions that it is about if it is not about all."""
+    about: dict[str, list[str]] = {}
+    for description, answer in zip(descriptions, answers, strict=True):
+        if answer.hint is not None and not answer.rejected:
+            about.setdefault(answer.hint, []).append(description)
+    for hint, names in about.items():
+        output.note(f"hint: {hint}" if len(names) == len(answers) else f"hint: {', '.join(names)}: {hint}")
 
 
 def _row(options: argparse.Namespace, number: int, answer: Answer) -> dict[str, Any]:

@@ -36,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.json:
         raise InputError("--json: expected no output but the protocol's. Leave it out")
+    if sys.stdin is None or sys.stdout is None:
+        raise InputError("mcp: expected a client on standard input and output; one of them is closed. Open both")
     tools = tools_of(options, ImageAccess(urls=options.allow_urls))
     try:
         from mlx_saccade.integrations.mcp.server import serve

@@ -179,7 +179,7 @@ def test_an_estimate_is_linear_in_the_layers() -> None:
     setup = replace(SETUP, sides=("saccade",), budgets=(64,), model=Model("synthetic 3b:2", "", (8, 2), (32, 36)))
     cell = profile.run_of(setup, [turn_with("saccade")]).cells[0]
     assert cell.estimate["vision"] == 2.0
-    assert cell.estimate["prefill"] == 0.5 * 35  # the last layer reads the last token only
+    assert cell.estimate["prefill"] == 0.5 * 18
     assert cell.estimate["tokens"] == 0.5 * 18
     assert cell.estimate["preparation"] == 0.5
     assert profile.run_of(replace(setup, model=SETUP.model), [turn_with("saccade")]).cells[0].estimate == {}

@@ -314,26 +314,18 @@ def _cell(setup: Setup, turns: Sequence[Turn], side: str, budget: int, question:
         prompt_tokens=one["prompt_tokens"],
         predicted_bytes=turn.predicted_bytes,
         peak_bytes=max(each["peak_bytes"] for _, each in measured),
-        estimate=_estimate(setup, side, {stage: min(values) for stage, values in stages.items()}),
+        estimate=_estimate(setup, {stage: min(values) for stage, values in stages.items()}),
     )
 
 
-def _estimate(setup: Setup, side: str, seconds: dict[str, float]) -> dict[str, float]:
-    """Return the stages at the full number of layers, linear in those that read all tokens; empty if all ran.
-
-    mlx-saccade's last layer reads only the last token of the prompt.
-    """
+def _estimate(setup: Setup, seconds: dict[str, float]) -> dict[str, float]:
+    """Return the stages at the full number of layers, linear in the layers; empty if all ran."""
     model = setup.model
     if model.full_layers == model.layers:
         return {}
-    unread = 1 if side == "saccade" else 0
-    blocks, layers = model.full_layers[0] / model.layers[0], model.full_layers[1] / model.layers[1]
-    reading = (model.full_layers[1] - unread) / (model.layers[1] - unread)
-    whole = {
-        "vision": seconds["vision"] * blocks,
-        "prefill": seconds["prefill"] * reading,
-        "tokens": seconds["tokens"] * layers,
-    }
+    blocks, layers = (full / ran for full, ran in zip(model.full_layers, model.layers, strict=True))
+    factors = {"vision": blocks, "prefill": layers, "tokens": layers}
+    whole = {stage: factor * seconds[stage] for stage, factor in factors.items()}
     longer = whole["vision"] + whole["prefill"] - seconds["vision"] - seconds["prefill"]
     whole["first token"] = seconds["first token"] + longer
     later = (setup.answer_tokens - 1) * (whole["tokens"] - seconds["tokens"])

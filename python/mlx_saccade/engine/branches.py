@@ -128,11 +128,11 @@ def candidates(
             score = recorder.confidence(grounded.written, text, decode)
             if score is not None:
                 others.append(Candidate(grounded.boxes[0], score))
-    kept = [first]
+    apart = [first]
     for one in sorted(others, key=lambda candidate: -candidate.score):
-        if len(kept) < count and all(iou(one.box.xyxy, other.box.xyxy) < _SAME for other in kept):
-            kept.append(one)
-    return tuple(kept)
+        if len(apart) < count and all(iou(one.box.xyxy, other.box.xyxy) < _SAME for other in apart):
+            apart.append(one)
+    return tuple(apart)
 
 
 def _forced(words: Sequence[int], before: Sequence[int], allowed: Allowed | None) -> Sampler:

@@ -116,13 +116,13 @@ def read(options: Mapping[str, Any], where: str = "") -> Capture:
             numbers, or a scale that is not one or two above 0. Whether the region lies inside is checked later.
     """
     prefix = f"{where}: " if where else ""
-    given = {name: value for name, value in options.items() if value is not None}
+    values = {name: value for name, value in options.items() if value is not None}
     return Capture(
-        pixel_formats.check(given.get("pixel_format"), f"{prefix}pixel_format"),
-        region.check_form(given["region"], f"{prefix}region") if "region" in given else None,
+        pixel_formats.check(values.get("pixel_format"), f"{prefix}pixel_format"),
+        region.check_form(values["region"], f"{prefix}region") if "region" in values else None,
         Screen(
-            _origin(given.get("origin", SAME_UNITS.origin), f"{prefix}origin"),
-            _scale(given.get("scale", SAME_UNITS.scale), f"{prefix}scale"),
+            _origin(values.get("origin", SAME_UNITS.origin), f"{prefix}origin"),
+            _scale(values.get("scale", SAME_UNITS.scale), f"{prefix}scale"),
         ),
     )
 

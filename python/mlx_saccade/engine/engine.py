@@ -571,8 +571,8 @@ class Engine(Closable):
         items = tuple(request.medium(one) for one in several)
         parts = [*({"type": one.kind} for one in items), {"type": "text", "text": text}]
         question = Request(({"role": "user", "content": parts},), items)
-        made, ids = self.runner.count(question, pixel_limits.read(budget, "budget"))
-        return self.memory_limit.estimate(made, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
+        image_plans, ids = self.runner.count(question, pixel_limits.read(budget, "budget"))
+        return self.memory_limit.estimate(image_plans, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
 
     def _follow_policy(
         self,
@@ -593,8 +593,8 @@ class Engine(Closable):
             frame = whole.crop((x, y, x + width, y + height))
         answers = list(chosen(self, frame, descriptions, **values, **options))
         if len(answers) != len(descriptions) or not all(isinstance(answer, Answer) for answer in answers):
-            given = len(answers) if len(answers) != len(descriptions) else brief(answers[0])
-            raise InputError(f"policy: expected {len(descriptions)} answers; got {given}. Return one a description")
+            got = len(answers) if len(answers) != len(descriptions) else brief(answers[0])
+            raise InputError(f"policy: expected {len(descriptions)} answers; got {got}. Return one a description")
         return [locating.with_screen(answer, capture, whole.source_size) for answer in answers]
 
     def _start(

@@ -63,12 +63,12 @@ class Arguments:
         for name in values:
             if name not in self.readers:
                 raise self._unknown(name)
-        given = {name: value for name, value in values.items() if value is not None}
+        present = {name: value for name, value in values.items() if value is not None}
         for name in self.required:
-            if name not in given:
+            if name not in present:
                 text = self.properties[name]["description"]
                 raise InputError(f"{name}: expected a value; got none. Give {text[0].lower()}{text[1:].rstrip('.')}")
-        return {name: self.readers[name](value, name) for name, value in given.items()}
+        return {name: self.readers[name](value, name) for name, value in present.items()}
 
     def _unknown(self, name: Any) -> InputError:
         nearest = difflib.get_close_matches(str(name), self.readers, 1)

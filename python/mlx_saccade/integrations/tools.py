@@ -94,14 +94,14 @@ class Tools:
             InputError, FileNotFoundError: as `Engine.locate`, and arguments of another form.
             CancelledError: `cancel` was set.
         """
-        given = arguments.LOCATE.read(values)
-        if self._policy is not None and "policy" not in given and given.get("candidates", 1) == 1:
-            given["policy"] = self._policy
-        words = given.pop("description")
+        options = arguments.LOCATE.read(values)
+        if self._policy is not None and "policy" not in options and options.get("candidates", 1) == 1:
+            options["policy"] = self._policy
+        words = options.pop("description")
         return self._answer(
             lambda engine, image, options: engine.locate(image, words, **options),
             lambda name, number: {"image": name, "description": words[number]},
-            given,
+            options,
             cancel,
             progress,
         )
@@ -110,13 +110,13 @@ class Tools:
         self, values: Any, *, cancel: threading.Event | None = None, progress: Progress | None = None
     ) -> dict[str, Any]:
         """Answer a question; as `locate`, with the arguments of `arguments.ASK` and one answer."""
-        given = arguments.ASK.read(values)
-        question = given.pop("question")
-        names = given.setdefault("image", [])
+        options = arguments.ASK.read(values)
+        question = options.pop("question")
+        names = options.setdefault("image", [])
         return self._answer(
             lambda engine, images, options: [engine.ask(images, question, **options)],
             lambda _, number: {"images": [image_arguments.name_of(name) for name in names], "question": question},
-            given,
+            options,
             cancel,
             progress,
         )
@@ -134,14 +134,14 @@ class Tools:
         Raises:
             InputError, FileNotFoundError: as `Engine.plan`, and arguments of another form.
         """
-        given = arguments.PLAN.read(values)
-        if ("image" in given) == ("size" in given):
-            raise InputError("image: expected an image or a size; got " + ("both" if "image" in given else "neither"))
-        name = None if "size" in given else image_arguments.name_of(given["image"])
-        source = tuple(given["size"]) if "size" in given else self.access.open(given["image"])
+        options = arguments.PLAN.read(values)
+        if ("image" in options) == ("size" in options):
+            raise InputError("image: expected an image or a size; got " + ("both" if "image" in options else "neither"))
+        name = None if "size" in options else image_arguments.name_of(options["image"])
+        source = tuple(options["size"]) if "size" in options else self.access.open(options["image"])
         engine = self.engine()
-        plan = engine.plan(source, budget=given.get("budget"))
-        estimate = engine.estimate(plan.source_size, budget=given.get("budget"))
+        plan = engine.plan(source, budget=options.get("budget"))
+        estimate = engine.estimate(plan.source_size, budget=options.get("budget"))
         memory = {part: getattr(estimate, part) for part in ("weights", "vision", "prefill", "peak")}
         return {"schema": PLAN, "image": name, **plan.as_dict(), "model_bytes": memory}
 
@@ -149,17 +149,17 @@ class Tools:
         self,
         run: Callable[[Engine, Any, dict[str, Any]], Sequence[Answer]],
         row: Callable[[Any, int], dict[str, Any]],
-        given: dict[str, Any],
+        options: dict[str, Any],
         cancel: threading.Event | None,
         progress: Progress | None,
     ) -> dict[str, Any]:
         """Open the images, ask, and return the document of the answers."""
-        texts, raw = given.pop("image"), {name: given.pop(name, None) for name in ("raw_size", "pixel_format")}
+        texts, raw = options.pop("image"), {name: options.pop(name, None) for name in ("raw_size", "pixel_format")}
         several = isinstance(texts, list)
         images = [self.access.open(text, **raw) for text in (texts if several else [texts])]
         engine = self.engine()
         start = time.perf_counter()
-        answers = run(engine, images if several else images[0], {**given, "cancel": cancel, "progress": progress})
+        answers = run(engine, images if several else images[0], {**options, "cancel": cancel, "progress": progress})
         seconds = time.perf_counter() - start
         name = None if several else image_arguments.name_of(texts)
         return {

@@ -131,12 +131,12 @@ class _Hunt:
     def look(self, crops: Sequence[Crop]) -> _Looks[list[Candidate]]:
         """Look at crops, and return the places that were found."""
         answers = yield list(crops)
-        found = []
+        places = []
         for answer, crop in zip(answers, crops, strict=True):
             one = candidate(answer, crop, self.size, self.words, len(self.trail.looks))
             self.trail.add(answer, crop, "no box" if one is None else self.verdict(one))
-            found += [] if one is None else [one]
-        return found
+            places += [] if one is None else [one]
+        return places
 
     def is_closed(self, one: Candidate) -> bool:
         """Return True for a place that had its second look."""

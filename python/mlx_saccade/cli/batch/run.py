@@ -111,8 +111,8 @@ def locate_batch(options: argparse.Namespace, batch: Batch, settings: dict[str, 
             raise
     if options.json:
         errors = [row for row in tally.rows if row["schema"] == answers_json.ERROR]
-        found = [row for row in tally.rows if row.pop("schema") == answers_json.ANSWER]
-        answers_json.print_document(found, errors=[{"schema": answers_json.ERROR, **row} for row in errors])
+        answer_rows = [row for row in tally.rows if row.pop("schema") == answers_json.ANSWER]
+        answers_json.print_document(answer_rows, errors=[{"schema": answers_json.ERROR, **row} for row in errors])
     output.note(str(tally))
     return 2 if tally.failed else 1 if options.fail and tally.absent else 0
 

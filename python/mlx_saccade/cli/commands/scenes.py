@@ -223,7 +223,7 @@ def report(
     text = f"{options.n} screens ({new} drawn, {options.n - new} kept) with {len(targets)} known boxes in {job.folder}"
     text += f"; annotations in {annotations}"
     model_size, tokens = "{} x {}".format(*job.plan.resized_size), job.plan.tokens
-    seen = (
+    in_range = (
         f"{counts['in_range']} of {len(targets)} are in the packaged checkpoint's range: at least 28 pixels both ways"
     )
     if options.ambiguous:
@@ -235,7 +235,7 @@ def report(
         output.print_json(counts)
     else:
         output.text(text)
-        output.text(f"{seen} of the {model_size} that it sees, {tokens} tokens")
+        output.text(f"{in_range} of the {model_size} that it sees, {tokens} tokens")
         if example is not None:
             print("try:")
             print(f'  mlx-saccade locate {shlex.quote(example["image"])} "{example["description"]}"')

@@ -134,8 +134,8 @@ def _open(tools: Tools, path: str, folder: Path) -> LazyImage:
     try:
         inside = _inside(Path(folder, path), path, folder)
         # A name that only looks the same may be a link, and is checked again.
-        found = _inside(Path(sources.find_file(str(inside))), path, folder)
-        return tools.access.open_file(str(found))
+        file = _inside(Path(sources.find_file(str(inside))), path, folder)
+        return tools.access.open_file(str(file))
     except FileNotFoundError:
         raise _RefusalError(f"Image not found: {sources.short(path)}") from None
     except (OSError, InputError) as error:

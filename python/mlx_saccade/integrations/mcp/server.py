@@ -110,13 +110,13 @@ def _take_stdin() -> int:
     """Return a descriptor of standard input, and put the null device in its place."""
     try:
         os.fstat(1)
-        taken = os.dup(0)
+        copy = os.dup(0)
     except OSError:
         raise InputError("mcp: expected standard input and output; got a closed one. Start it from a client") from None
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    return taken
+    return copy
 
 
 def _has_ended(error: BaseException) -> bool:

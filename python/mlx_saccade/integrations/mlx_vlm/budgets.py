@@ -53,8 +53,8 @@ def request_limits(level: PixelLimits) -> Iterator[None]:
 
 def split_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     """Take the limits out of the arguments of one of mlx-vlm's functions, and return them; None means not given."""
-    taken = {name: arguments.pop(name) for name in ARGUMENTS if name in arguments}
-    return {name: value for name, value in taken.items() if value is not None}
+    limit_values = {name: arguments.pop(name) for name in ARGUMENTS if name in arguments}
+    return {name: value for name, value in limit_values.items() if value is not None}
 
 
 def arguments_limits(arguments: Mapping[str, Any], checkpoint_pixels: tuple[int, int]) -> PixelLimits:

@@ -48,11 +48,11 @@ class PromptMedia:
 
     def starts(self, ids: Sequence[int]) -> list[tuple[int, int]]:
         """Return (place of the first token, 0 for an image or 1 for a video) of each medium in a prompt."""
-        found = []
+        starts = []
         for place, token in enumerate(ids):
             if token in self.tokens and token is not None and (place == 0 or ids[place - 1] != token):
-                found.append((place, self.tokens.index(token)))
-        return found
+                starts.append((place, self.tokens.index(token)))
+        return starts
 
     def keys(self) -> tuple[tuple[bytes, ...], ...]:
         """Return the keys of the images and those of the videos, each in the order of the prompt."""
@@ -163,11 +163,11 @@ def _preparing(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _making(original: Callable[..., Any]) -> Callable[..., Any]:
     def make_prompt_cache(*arguments: Any, **options: Any) -> Any:
-        made = original(*arguments, **options)
+        layers = original(*arguments, **options)
         media, _thread.media = getattr(_thread, "media", None), None
-        if media is None or type(made) is not list:
-            return made
-        tracked = _TrackedCache(made)
+        if media is None or type(layers) is not list:
+            return layers
+        tracked = _TrackedCache(layers)
         tracked.media = media
         return tracked
 

@@ -72,8 +72,8 @@ class ImageProcessor:
         Raises:
             InputError: an argument is unknown, or the budget cannot be used.
         """
-        given = {name: value for name, value in arguments.items() if value is not None}
-        call = budgets.arguments_limits(given, self.checkpoint_pixels)
+        call_arguments = {name: value for name, value in arguments.items() if value is not None}
+        call = budgets.arguments_limits(call_arguments, self.checkpoint_pixels)
         plan = limits.choose(size, self.family, (*levels, call, self._level), self.checkpoint_pixels)
         self._say_cap(plan)
         return plan

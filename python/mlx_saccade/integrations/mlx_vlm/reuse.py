@@ -63,10 +63,10 @@ class Reuse:
         known = self._patches.get(file)
         if known is not None:
             return np.asarray(known)
-        made = make()
+        fresh = make()
         self._counters.add(resizes=1)
-        self._patches.put(file, mx.array(made))
-        return made
+        self._patches.put(file, mx.array(fresh))
+        return fresh
 
     def features(
         self, patches: npt.NDArray[Any], grid: tuple[int, int, int], tower: cache.Key, encode: Callable[[], mx.array]

@@ -120,11 +120,11 @@ def _process_inputs(original: Callable[..., Any], processor: Any, prompts: Any, 
     """Take the limits among the arguments, which mlx-vlm would forward in part and drop in part."""
     if not is_ours(processor):
         return original(processor, prompts, *rest, **arguments)
-    request, taken = prepared.server_request(), budgets.split_arguments(arguments)
+    request, limit_values = prepared.server_request(), budgets.split_arguments(arguments)
     if request is not None:
-        taken = {**taken, **request.arguments}
+        limit_values = {**limit_values, **request.arguments}
     with prepared.noting_mistakes():
-        level = budgets.arguments_limits(taken, processor.image_processor.checkpoint_pixels)
+        level = budgets.arguments_limits(limit_values, processor.image_processor.checkpoint_pixels)
     with budgets.request_limits(level):
         return original(processor, prompts, *rest, **arguments)
 

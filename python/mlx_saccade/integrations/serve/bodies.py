@@ -40,8 +40,8 @@ async def read_json(request: Request, limits: BodyLimits) -> dict[str, Any]:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        given = brief(kind) if kind else "none"
-        raise RefusedError(415, f"Content-Type: expected application/json; got {given}. Send that header")
+        name = brief(kind) if kind else "none"
+        raise RefusedError(415, f"Content-Type: expected application/json; got {name}. Send that header")
     data = await _read(request, limits)
     value = await asyncio.to_thread(_parse, data)  # tens of MB take long enough for others to notice
     if not isinstance(value, dict):

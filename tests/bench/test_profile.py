@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from mlx_saccade.bench import machine, profile, side_process
-from mlx_saccade.bench.ask import Measured, Question, SideOptions
+from mlx_saccade.bench.ask import Measurement, Question, SideOptions
 from mlx_saccade.bench.profile import QUESTIONS, Setup, Turn
 from mlx_saccade.bench.run import Machine, Model, Run
 from mlx_saccade.bench.side_process import RefusedError, SideProcess
@@ -54,11 +54,11 @@ class StandIn:
 
     def forget(self, timeout: float) -> None: ...
 
-    def ask(self, question: Question, timeout: float) -> Measured:
+    def ask(self, question: Question, timeout: float) -> Measurement:
         if reason := self.broken(self.name, question.budget):
             self.alive = False
             raise RefusedError(reason)
-        return Measured(SECONDS, question.budget, (1, 4, 4 * question.budget // 4), 100, 40, 50, (1, 2, 3, 4))
+        return Measurement(SECONDS, question.budget, (1, 4, 4 * question.budget // 4), 100, 40, 50, (1, 2, 3, 4))
 
     def close(self) -> None:
         self.alive = False
@@ -144,7 +144,7 @@ def test_sides_that_do_not_fit_together_take_turns(
     most = 0
 
     class Counting(StandIn):
-        def ask(self, question: Question, timeout: float) -> Measured:
+        def ask(self, question: Question, timeout: float) -> Measurement:
             nonlocal most
             if question.budget == 64 and question.text == QUESTIONS[1]:
                 most = max(most, len(self.running))
@@ -164,7 +164,7 @@ def test_another_setup_is_refused(stand_ins: type[StandIn], tmp_path: Path) -> N
 
 
 def turn_with(side: str, **changes: Any) -> Turn:
-    question = {**vars(Measured(SECONDS, 64, (1, 8, 8), 1, 40, 1, (1, 2))), **changes}
+    question = {**vars(Measurement(SECONDS, 64, (1, 8, 8), 1, 40, 1, (1, 2))), **changes}
     return Turn(side, 64, 0, "", questions=[question, question])
 
 

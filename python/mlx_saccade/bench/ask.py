@@ -1,4 +1,4 @@
-"""What the two ends of a side's process exchange: how to load, what to ask, and what was measured."""
+"""Define what the two ends of a side's process exchange: how to load, what to ask, and what was measured."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Protocol
 
 from mlx_saccade.errors import InputError
 
-__all__ = ["Measured", "Question", "Side", "SideOptions", "use_device"]
+__all__ = ["Measurement", "Question", "Side", "SideOptions", "use_device"]
 
 
 @dataclass(frozen=True)
 class SideOptions:
-    """How a side loads.
+    """The options with which a side loads.
 
     Attributes:
         folder: folder of the checkpoint.
@@ -40,7 +40,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """The seconds of a question by stage (`mlx_saccade.bench.run.STAGES`), and what they are of.
 
     Attributes:
@@ -71,7 +71,7 @@ class Side(Protocol):
     def forget(self) -> None:
         """Drop what earlier questions left in caches."""
 
-    def ask(self, question: Question) -> Measured:
+    def ask(self, question: Question) -> Measurement:
         """Ask and measure."""
 
 

@@ -1,4 +1,4 @@
-"""How much longer each stage takes at a large budget than at a small one, and which stage makes the difference."""
+"""Compare a large budget with a small one: the growth of each stage, and the stage that makes the difference."""
 
 from __future__ import annotations
 

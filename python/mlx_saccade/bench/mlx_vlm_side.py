@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mlx_saccade.bench.ask import Measured, Question, SideOptions, use_device
+from mlx_saccade.bench.ask import Measurement, Question, SideOptions, use_device
 from mlx_saccade.errors import InputError
 
 __all__ = ["MlxVlmSide"]
@@ -104,7 +104,7 @@ class MlxVlmSide:
         self._dispatch._prepare_generation_inputs(self.model, self.processor, text, [image], None, None, options)
         return self._spent.pop("preparation")
 
-    def ask(self, question: Question) -> Measured:
+    def ask(self, question: Question) -> Measurement:
         """Ask, and return the times."""
         options, now, self._spent = self._options(question.budget), self.now, {}
         content = [{"type": "image"}, {"type": "text", "text": question.text}]
@@ -122,7 +122,7 @@ class MlxVlmSide:
         tokens, times = tokens[: self.options.answer_tokens], times[: self.options.answer_tokens]
         spent, first = self._spent, times[0] - start
         unit = self.model.config.vision_config.spatial_merge_size**2
-        return Measured(
+        return Measurement(
             seconds={
                 "preparation": spent["preparation"],
                 "vision": spent["vision"],

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mlx_saccade.bench import history
-from mlx_saccade.bench.ask import Measured, Question, SideOptions
+from mlx_saccade.bench.ask import Measurement, Question, SideOptions
 from mlx_saccade.bench.run import Cell, Machine, Model, Run
 from mlx_saccade.bench.side_process import RefusedError, SideProcess
 from mlx_saccade.errors import InputError
@@ -31,7 +31,7 @@ QUESTIONS = ("Locate the dialog, output its bbox coordinates.", "Locate the menu
 
 @dataclass(frozen=True)
 class Setup:
-    """What a profile measures, and on what; a log resumes only with an equal one.
+    """The subject of a profile: what is measured, and on what; a log resumes only with an equal one.
 
     Attributes:
         machine: the machine.
@@ -97,7 +97,7 @@ class Turn:
 def _turn(line: Any) -> Turn:
     turn = Turn(**line)
     for question in turn.questions:
-        Measured(**question)
+        Measurement(**question)
     if not turn.skipped and len(turn.questions) != len(QUESTIONS):
         raise ValueError
     return turn
@@ -160,7 +160,7 @@ class _Sides:
         self.running: dict[str, SideProcess] = {}
         self.needs: dict[str, int] = {}  # the last prediction of each running side
         self.failed: dict[str, tuple[int, str]] = {}  # from which budget on, and why
-        self.warm: dict[str, Measured] = {}  # what each side answered before it was timed
+        self.warm: dict[str, Measurement] = {}  # what each side answered before it was timed
 
     def take_turn(self, name: str, budget: int, number: int, image: Path) -> Turn:
         """Return a side's turn; one that it cannot take has the reason."""
@@ -182,7 +182,7 @@ class _Sides:
             side.close()
         self.running.clear()
 
-    def _ask(self, name: str, budget: int, image: Path) -> tuple[int, list[Measured]]:
+    def _ask(self, name: str, budget: int, image: Path) -> tuple[int, list[Measurement]]:
         """Return the predicted bytes and what both questions took, the first about an image that is not cached."""
         side = self._side(name)
         needed = side.predict(self.setup.size, budget, QUESTIONS[0], self.timeout)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlx_saccade.bench.ask import Measured, Question, SideOptions
+from mlx_saccade.bench.ask import Measurement, Question, SideOptions
 
 __all__ = ["SaccadeSide"]
 
@@ -41,7 +41,7 @@ class SaccadeSide:
         self.engine.forget()
         self.mx.clear_cache()
 
-    def ask(self, question: Question) -> Measured:
+    def ask(self, question: Question) -> Measurement:
         """Ask, and return the times."""
         self._tokens.clear()
         self._times.clear()
@@ -54,7 +54,7 @@ class SaccadeSide:
         timings, frame = answer.timings, answer.frames[0]
         later = len(self._times) - 1
         plan = self.engine.plan(frame.source_size, budget=question.budget)
-        return Measured(
+        return Measurement(
             seconds={
                 "decode": timings["decode"],
                 "patchify": timings["patches"],

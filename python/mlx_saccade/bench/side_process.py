@@ -10,7 +10,7 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from mlx_saccade.bench.ask import Measured, Question, Side, SideOptions
+from mlx_saccade.bench.ask import Measurement, Question, Side, SideOptions
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals.processes import start
 
@@ -107,13 +107,13 @@ class SideProcess:
         """Drop what earlier questions left in caches."""
         self._call("forget", (), timeout)
 
-    def ask(self, question: Question, timeout: float) -> Measured:
+    def ask(self, question: Question, timeout: float) -> Measurement:
         """Ask and measure.
 
         Raises:
             RefusedError: it has no answer within `timeout` seconds, ends, or refuses.
         """
-        value: Measured = self._call("ask", (question,), timeout)
+        value: Measurement = self._call("ask", (question,), timeout)
         return value
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
 "use strict";
-// Labelled controls. Each has a key of the view's parameters, which are part of the address.
+// Labeled controls. Each has a key of the view's parameters, which are part of the address.
 
 saccade.controls = (() => {
   const { make } = saccade.dom;
   let count = 0;
 
-  function labelled(label, control) {
+  function labeled(label, control) {
     control.id = `control-${(count += 1)}`;
     return make("div", { class: "control" }, make("label", { for: control.id }, label), control);
   }
@@ -17,7 +17,7 @@ saccade.controls = (() => {
     const chosen = state.params[key] ?? values[0];
     const control = make("select", { onchange: () => state.set(key, control.value, values[0]) },
       options.map(([value, text]) => make("option", { value, selected: value === chosen }, text)));
-    return labelled(label, control);
+    return labeled(label, control);
   }
 
   function radios(legend, key, options, state) {
@@ -38,7 +38,7 @@ saccade.controls = (() => {
         control.setAttribute("aria-invalid", String(!valid));
         if (valid) state.set(key, control.value, String(fallback));
       } });
-    return labelled(label, control);
+    return labeled(label, control);
   }
 
   // The parameter as a number of pixels; the fallback if the address has something else.
@@ -53,5 +53,5 @@ saccade.controls = (() => {
   const bar = (...controls) => make("form", { class: "controls", onsubmit: (event) => event.preventDefault() },
     ...controls);
 
-  return { select, radios, pixels, pixelsOf, bar, labelled };
+  return { select, radios, pixels, pixelsOf, bar, labeled };
 })();

@@ -27,7 +27,7 @@ _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:/@]+)(?::\d{1,5})?")
 
 @dataclass(frozen=True)
 class Access:
-    """Who may use the server.
+    """The rule on who may use the server.
 
     Attributes:
         api_key: without which nothing but /health is answered; None asks for no key.

@@ -29,7 +29,7 @@ saccade.views = { ...saccade.views, runtimes: (() => {
   function fileControl(state, width, height) {
     const input = make("input", { type: "file", accept: "image/*",
       onchange: () => input.files[0] && open(input.files[0], state, width, height) });
-    return saccade.controls.labelled("Screenshot (stays in this page)", input);
+    return saccade.controls.labeled("Screenshot (stays in this page)", input);
   }
 
   function listen(area, take) {

@@ -76,7 +76,7 @@ class Turn:
         skipped: reason why nothing was measured; empty if it was.
         file_bytes: bytes of the image file.
         predicted_bytes: predicted peak memory.
-        questions: fields of `Measured`, of the first and the second question.
+        questions: fields of `Measurement`, of the first and the second question.
     """
 
     side: str

@@ -107,5 +107,5 @@ def test_what_is_sent_in_holds_checks_and_a_profile(
     assert str(tmp_path) not in text
     assert str(Path.home()) not in text
     monkeypatch.setattr(exactness, "DIGESTS", ("0" * 16,))
-    monkeypatch.setattr(bench, "_measure", lambda *words: (run, []))
+    monkeypatch.setattr(bench, "measure_profile", lambda *words: (run, []))
     assert main([*words, "--quiet"]) == 1

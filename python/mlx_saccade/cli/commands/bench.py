@@ -6,10 +6,12 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlx_saccade import _core, files, validation
-from mlx_saccade.cli import bench_tables, images, output, progress
+from mlx_saccade.cli import images, output
+from mlx_saccade.cli.bench import tables
+from mlx_saccade.cli.bench.measure import measure_profile
 from mlx_saccade.cli.options import (
     add_image_arguments,
     add_memory_argument,
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mlx_saccade.bench.profile import Setup, Turn
     from mlx_saccade.bench.run import Run
     from mlx_saccade.media.color import Color
 
@@ -42,7 +43,7 @@ _BUDGETS = "256,1280,4096,16384"
 _PROFILE_OUT = "saccade-profile.jsonl"
 _SEND_IN = {"budgets": "256,1280,4096", "rounds": 3, "out": "saccade-machine.json"}
 _HISTORY = "benchmarks/history"
-_MAX_ROUNDS, _MAX_ANSWER = 1000, 1024
+_MAX_ROUNDS = 1000
 # Options of each action, beside the images' of `preprocess`; others are noted.
 _OPTIONS = {
     "preprocess": ("budgets", "rounds", "out", "color", "allow_url"),
@@ -145,7 +146,7 @@ def _preprocess(options: argparse.Namespace) -> int:
         ]
         output.print_json({"kernel": _core.kernel(), "size": [pixels.shape[1], pixels.shape[0]], "rows": rows})
     else:
-        bench_tables.print_comparisons(results)
+        tables.print_comparisons(results)
         output.text(f"kernel {_core.kernel()}; best of {rounds} calls each, by turns, from the same array")
     return 0 if all(one.equal for one in results) else 1
 
@@ -181,93 +182,8 @@ def _rounds(options: argparse.Namespace, default: int) -> int:
 def _profile(options: argparse.Namespace) -> int:
     size = parse_screen_size("WIDTHxHEIGHT", options.words[0] if options.words else _SIZE)
     path = options.out or _PROFILE_OUT
-    run, lines = _measure(options, path, size, parse_budgets(options.budgets or _BUDGETS), _rounds(options, 3))
+    run, lines = measure_profile(options, path, size, parse_budgets(options.budgets or _BUDGETS), _rounds(options, 3))
     return _print_profile(options, run, lines, path)
-
-
-def _measure(
-    options: argparse.Namespace, path: str, size: tuple[int, int], budgets: tuple[int, ...], rounds: int
-) -> tuple[Run, list[str]]:
-    """Measure what the log lacks; return its run, and a line for each output that differs."""
-    from mlx_saccade.bench import profile
-    from mlx_saccade.bench.checkpoint import open_checkpoint
-
-    answer = options.answer_tokens or 16
-    validation.at_least(2, answer, "--answer-tokens", most=_MAX_ANSWER)
-    timeout = 900.0 if options.timeout is None else options.timeout
-    if not 0 < timeout < float("inf"):
-        raise InputError(f"--timeout: expected seconds above 0; got {timeout:g}. Leave it out for 900")
-    sides, device, memory = _sides(options), _device(options), _memory(options)
-    files.check_writable(path)
-    with open_checkpoint(options.model, options.revision, options.synthetic) as checkpoint:
-        from mlx_saccade.bench import machine
-
-        setup = profile.Setup(
-            machine=machine.describe(device=device),
-            versions=machine.versions(),
-            commit=machine.commit(),
-            model=checkpoint.model,
-            sides=sides,
-            budgets=tuple(sorted(budgets)),
-            rounds=rounds,
-            size=size,
-            answer_tokens=answer,
-            # On the CPU MLX multiplies halves slowly, and answers can only be compared in float32.
-            dtype="float32" if device == "cpu" else "",
-        )
-        log = profile.open_log(path, setup, checkpoint.digest)
-        done = {turn.key for turn in log.entries}
-        turns = profile.measure(setup, str(checkpoint.folder), memory, done, timeout=timeout, note=output.note)
-        _follow(setup, turns, done, log.add)
-    return profile.run_of(setup, log.entries), profile.differing(log.entries)
-
-
-def _follow(setup: Setup, turns: Any, done: set[tuple[int, int, str]], add: Callable[[Turn], None]) -> None:
-    """Log each turn as it ends, with a bar that estimates the time left from the tokens."""
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with progress.bar(*columns) as bar:
-        total = sum(_weight(budget) for budget, _, _ in setup.turns)
-        task = bar.add_task("starting", total=total, completed=sum(_weight(budget) for budget, _, _ in done))
-        for turn in turns:
-            add(turn)
-            bar.update(task, description=f"{turn.side}, {turn.budget:,} tokens", advance=_weight(turn.budget))
-
-
-def _weight(budget: int) -> int:
-    """Return a number in proportion to the time of a turn: one part grows with the tokens, one with their square."""
-    return 300 + budget + budget * budget // 8192
-
-
-def _sides(options: argparse.Namespace) -> tuple[str, ...]:
-    """Return the sides to measure: the given ones, or saccade and mlx-vlm's where that is installed."""
-    import importlib.util
-
-    from mlx_saccade.bench.run import SIDES
-
-    if options.sides is None:
-        return SIDES if importlib.util.find_spec("mlx_vlm") is not None else SIDES[:1]
-    names = tuple(name.strip() for name in options.sides.split(","))
-    for name in names:
-        if name not in SIDES:
-            raise InputError(f"--sides: expected some of {', '.join(SIDES)}; got {options.sides}. Correct {name!r}")
-    return tuple(side for side in SIDES if side in names)
-
-
-def _device(options: argparse.Namespace) -> str:
-    from mlx_saccade.backend import device
-    from mlx_saccade.bench.ask import use_device
-
-    if options.device is not None:
-        use_device(options.device)
-    return "cpu" if device() == "cpu" else "gpu"
-
-
-def _memory(options: argparse.Namespace) -> int:
-    from mlx_saccade.engine import memory_limit
-
-    return memory_limit.read_limit(options.memory_limit)
 
 
 def _print_profile(options: argparse.Namespace, run: Run, lines: list[str], path: str) -> int:
@@ -280,12 +196,12 @@ def _print_profile(options: argparse.Namespace, run: Run, lines: list[str], path
     if options.json:
         output.print_json({**json.loads(history.dumps(run)), "differences": lines})
     else:
-        bench_tables.print_profile(run)
+        tables.print_profile(run)
         measured = sorted({cell.budget for cell in run.cells if not cell.skipped})
         if len(measured) > 1:
             small = 1280 if 1280 in measured[:-1] else measured[0]
-            bench_tables.print_growth(growth(run, small, measured[-1]))
-            bench_tables.print_growth(growth(run, small, measured[-1], estimated=True))
+            tables.print_growth(growth(run, small, measured[-1]))
+            tables.print_growth(growth(run, small, measured[-1], estimated=True))
         output.text(f"turns in {path}; `mlx-saccade bench record {path}` adds them to the history")
     return 1 if lines and run.settings["dtype"] == "float32" else 0
 
@@ -322,7 +238,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json({"changes": [{**asdict(one), "lost": one.lost, "won": one.won} for one in changes]})
     else:
-        bench_tables.print_changes(changes)
+        tables.print_changes(changes)
         output.text(f"{len(lost)} of {len(changes)} stages are slower by more than the noise of the runs and 5 %")
     return 1 if lost else 0
 
@@ -342,15 +258,15 @@ def _send_in(options: argparse.Namespace) -> int:
     checks = exactness.check_all()
     with tempfile.TemporaryDirectory(prefix="saccade-send-in-") as folder:
         log = str(Path(folder) / "profile.jsonl")
-        run, lines = _measure(options, log, parse_screen_size("size", _SIZE), budgets, _rounds(options, 3))
+        run, lines = measure_profile(options, log, parse_screen_size("size", _SIZE), budgets, _rounds(options, 3))
     run = replace(run, kind="send-in", checks=tuple(checks))
     files.write_atomically(out, history.dumps(run))
     failed = [one for one in checks if not one.passed]
     if options.json:
         output.print_json(json.loads(history.dumps(run)))
     else:
-        bench_tables.print_checks(checks)
+        tables.print_checks(checks)
         print()
-        bench_tables.print_profile(run)
+        tables.print_profile(run)
         output.text(f"written to {out}, without a name, a user or a path; please attach it to an issue of the project")
     return 1 if failed or (lines and run.settings["dtype"] == "float32") else 0

@@ -19,7 +19,7 @@ import pytest
 
 from mlx_saccade.backend import device
 from mlx_saccade.bench import machine
-from mlx_saccade.bench.ask import Measured, Question, SideOptions
+from mlx_saccade.bench.ask import Measurement, Question, SideOptions
 from mlx_saccade.bench.profile import QUESTIONS, screen
 from mlx_saccade.bench.run import SIDES
 from mlx_saccade.bench.side_process import RefusedError, SideProcess
@@ -83,7 +83,7 @@ def test_question(benchmark: Any, sides: Sides, side: str, turn: int, row: int, 
         pytest.skip(f"predicted {predicted / 1e9:.1f} GB of memory; {sides.memory / 1e9:.1f} GB may be used")
     image = screen(sides.folder, turn, SIZE)
     asked = [Question(str(image), text, row) for text in QUESTIONS[:question]]
-    measured: list[Measured] = []
+    measured: list[Measurement] = []
 
     def setup() -> None:
         process.forget(SECONDS)

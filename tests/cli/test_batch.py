@@ -290,7 +290,8 @@ def test_a_stopped_file_is_completed_and_nothing_is_asked_twice(
     assert len(read(whole.decode())) == 7
     assert "checkpoint" in json.loads(whole.splitlines()[0])["setup"]
     asked = count_questions(monkeypatch)
-    assert run(capsys, *words)[2].splitlines()[-1].endswith("2 found, 4 without a box, 1 failed")
+    said = run(capsys, *words)[2].splitlines()[-1]
+    assert said.endswith("2 found, 4 without a box, 1 failed; 6 from an earlier run")
     assert (Path("rows.jsonl").read_bytes(), asked) == (whole, ["shots/d.PNG"])
     ends = [number + 1 for number, byte in enumerate(whole) if byte == ord("\n")]
     for cut in (0, 5, ends[0] - 1, ends[0], ends[1] + 30, ends[5], len(whole) - 1):
@@ -318,7 +319,8 @@ def test_a_failure_is_retried_and_its_row_replaced(shots: Path, capsys: pytest.C
         {"image": "shots/a.png", "description": ABSENT},
     )
     code, _, err = run(capsys, *words)
-    assert (code, err.splitlines()[-1]) == (0, "mlx-saccade: 3 images: 2 found, 1 without a box, 0 failed")
+    said = "mlx-saccade: 3 images: 2 found, 1 without a box, 0 failed; 1 from an earlier run"
+    assert (code, err.splitlines()[-1]) == (0, said)
     rows = read(Path("rows.jsonl").read_text())
     assert [(row["line"], row["found"]) for row in rows] == [(3, False), (1, True), (2, True)]
 

@@ -32,12 +32,13 @@ _NOT_IN_LINES = ("self", "image", "description", "options", "pixel_format", "pro
 
 @dataclass
 class _Tally:
-    """What became of the items so far; `rows` are kept only for --json."""
+    """What became of the items so far; `rows` are kept only for --json, `earlier` are answers of an earlier run."""
 
     images: int = 0
     found: int = 0
     absent: int = 0
     failed: int = 0
+    earlier: int = 0
     rows: list[Row] = field(default_factory=list)
 
     def count(self, rows: Sequence[Row], *, keep: bool) -> None:
@@ -57,7 +58,8 @@ class _Tally:
         answers = self.found + self.absent
         number = f"{self.images} image" + ("s" if self.images != 1 else "")
         several = f", {answers} answers" if answers + self.failed != self.images else ""
-        return f"{number}{several}: {self.found} found, {self.absent} without a box, {self.failed} failed"
+        earlier = f"; {self.earlier} from an earlier run" if self.earlier else ""
+        return f"{number}{several}: {self.found} found, {self.absent} without a box, {self.failed} failed{earlier}"
 
 
 def option_names() -> list[str]:
@@ -103,6 +105,7 @@ def locate_batch(options: argparse.Namespace, batch: Batch, settings: dict[str, 
                     if options.verbose:
                         for answer in answers:
                             print_cost(answer)
+                    tally.earlier += len(earlier.answers)
                     tally.count([*earlier.answers, *rows], keep=options.json)
                     advance()
         except KeyboardInterrupt:

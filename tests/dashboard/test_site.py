@@ -103,6 +103,15 @@ def test_latency_has_every_side_and_says_what_did_not_run(built: dashboard.Site)
     assert computed["448", "448"] == 14 * 14
 
 
+def test_latency_begins_with_the_newest_run_that_has_a_peer(tmp_path: Path) -> None:
+    days = [dashboard_data.profile(f"2026-11-2{day}T10:00:00Z", str(day)) for day in range(3)]
+    alone = replace(days[2], cells=tuple(cell for cell in days[2].cells if cell.side == "saccade"))
+    for run in (days[0], days[1], alone):
+        history.append(run, tmp_path / "data")
+    dashboard.build(tmp_path / "site", [tmp_path / "data"])
+    assert [one["commit"] for one in data_in(tmp_path / "site")["latency"]["sets"]] == ["1", "0", "2"]
+
+
 def test_parts_add_up_to_the_whole_call() -> None:
     stages = {"decode": 1.0, "vision": 2.0, "prefill": 3.0, "first token": 7.0, "tokens": 0.5, "whole": 9.0}
     assert parts(stages) == [

@@ -52,12 +52,12 @@ def _lost(before: Run | None, after: Run) -> set[Place]:
     if before is None:
         return set()
     try:
-        found = compare(before, after)
+        comparison = compare(before, after)
     except InputError:  # nothing in common
         return set()
     return {
         (change.budget, change.question, change.stage)
-        for change in found
+        for change in comparison
         if change.lost and change.side == "saccade" and change.peer
     }
 

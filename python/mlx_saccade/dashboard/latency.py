@@ -18,9 +18,15 @@ _ENGINE_STAGES = {"vision": "vision", "prefill": "prefill", "decode, a token": "
 
 
 def latency(sources: Sources) -> dict[str, Any]:
-    """Return sets of calls, newest first, and the published points."""
-    runs = [_of_run(run) for run in reversed(sources.runs) if run.kind == "profile"]
+    """Return sets of calls, those with the most sides first, then the newest, and the published points."""
+    profiles = [run for run in reversed(sources.runs) if run.kind == "profile"]
+    runs = [_of_run(run) for run in sorted(profiles, key=_sides, reverse=True)]
     return {"sets": runs + _of_engine(sources), "published": _published()}
+
+
+def _sides(run: Run) -> int:
+    """Return the number of sides that a run measured."""
+    return len({cell.side for cell in run.cells if cell.stages})
 
 
 def _of_run(run: Run) -> dict[str, Any]:

@@ -54,11 +54,11 @@ def gather(paths: Iterable[str | os.PathLike[str]]) -> Sources:
         FileNotFoundError: no such file or folder.
     """
     sources = Sources()
-    seen: set[Path] = set()
+    unique: set[Path] = set()
     for path, name in _files(paths):
-        if path.resolve() in seen:
+        if path.resolve() in unique:
             continue
-        seen.add(path.resolve())
+        unique.add(path.resolve())
         try:
             _read(sources, path, name)
         except (InputError, OSError) as error:
@@ -123,8 +123,8 @@ def _read_csv(sources: Sources, path: Path, name: str) -> None:
     if table is not None:
         sources.tables.append(table)
         return
-    known: Sequence[str] = [", ".join(columns) for columns in recorded.COLUMNS.values()]
-    raise InputError(f"{name}: expected one of the headers {' | '.join(known)}; got another. Name another file")
+    headers: Sequence[str] = [", ".join(columns) for columns in recorded.COLUMNS.values()]
+    raise InputError(f"{name}: expected one of the headers {' | '.join(headers)}; got another. Name another file")
 
 
 def _read_lines(sources: Sources, path: Path, name: str) -> None:

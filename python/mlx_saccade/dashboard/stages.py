@@ -34,16 +34,16 @@ def parts(stages: Mapping[str, float]) -> Parts:
     """
     is_split = "decode" in stages or "patchify" in stages
     names = BEFORE if is_split else (PREPARATION, *BEFORE)
-    found = [(name, stages[name]) for name in names if stages.get(name)]  # a cached image takes no time in the tower
-    total = sum(seconds for _, seconds in found)
+    segments = [(name, stages[name]) for name in names if stages.get(name)]  # a cached image takes no time in the tower
+    total = sum(seconds for _, seconds in segments)
     for whole, alone, rest in (
         ("first token", "up to the first token", "rest of the first token"),
         ("whole", "whole call, not split", "later tokens and rest"),
     ):
         if whole in stages and stages[whole] > total:
-            found.append((rest if found else alone, stages[whole] - total))
+            segments.append((rest if segments else alone, stages[whole] - total))
             total = stages[whole]
-    return found
+    return segments
 
 
 def as_pairs(values: Mapping[str, Any]) -> list[list[Any]]:

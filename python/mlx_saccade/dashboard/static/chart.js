@@ -3,7 +3,7 @@
 
 saccade.chart = (() => {
   const { make } = saccade.dom;
-  const drawn = new Set();
+  const charts = new Set();
   let loading = null;
 
   function plotly() {
@@ -23,9 +23,9 @@ saccade.chart = (() => {
 
   // A logarithmic axis with 1, 2 and 5 of each decade as ticks, for values above zero.
   function logAxis(values) {
-    const known = values.filter((value) => value > 0);
+    const positive = values.filter((value) => value > 0);
     const ticks = [];
-    for (let power = Math.floor(Math.log10(Math.min(...known))); power <= Math.log10(Math.max(...known)) + 1; power += 1)
+    for (let power = Math.floor(Math.log10(Math.min(...positive))); power <= Math.log10(Math.max(...positive)) + 1; power += 1)
       ticks.push(...[1, 2, 5].map((digit) => Number(`${digit}e${power}`)));
     return { type: "log", tickvals: ticks, ticktext: ticks.map((tick) => tick.toLocaleString("en-US",
       { maximumSignificantDigits: 3 })) };
@@ -39,7 +39,7 @@ saccade.chart = (() => {
     const plot = make("div", { class: "plot", role: "img", "aria-label": `${name}. ${text}` });
     const entry = { plot, make_, isDrawn: false };
     forget();
-    drawn.add(entry);
+    charts.add(entry);
     draw(entry);
     return make("figure", {}, make("figcaption", {}, make("h3", {}, name), make("p", {}, text)), plot,
       make("details", {}, make("summary", {}, `Table: ${name}`), table));
@@ -47,10 +47,10 @@ saccade.chart = (() => {
 
   // Drop the charts that a view has replaced.
   function forget() {
-    for (const entry of drawn) {
+    for (const entry of charts) {
       if (!entry.isDrawn || entry.plot.isConnected) continue;
       globalThis.Plotly.purge(entry.plot);
-      drawn.delete(entry);
+      charts.delete(entry);
     }
   }
 
@@ -63,7 +63,7 @@ saccade.chart = (() => {
       return;
     }
     if (!entry.plot.isConnected) {
-      drawn.delete(entry);
+      charts.delete(entry);
       return;
     }
     const { traces, layout, height } = entry.make_();
@@ -86,8 +86,8 @@ saccade.chart = (() => {
 
   // On a narrow screen the legend has a line for each trace.
   function legendHeight(plot, traces, rem) {
-    const shown = traces.filter((trace) => trace.showlegend !== false).length;
-    return plot.clientWidth < 40 * rem ? 1.3 * shown : 0;
+    const lines = traces.filter((trace) => trace.showlegend !== false).length;
+    return plot.clientWidth < 40 * rem ? 1.3 * lines : 0;
   }
 
   // Marks grow with the text, which is larger on large screens.

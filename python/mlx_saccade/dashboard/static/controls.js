@@ -10,23 +10,23 @@ saccade.controls = (() => {
     return make("div", { class: "control" }, make("label", { for: control.id }, label), control);
   }
 
-  // options: [value, text] pairs. The state's value, or else the first option's, is chosen.
+  // options: [value, text] pairs. The state's value, or else the first option's, is selected.
   function select(label, key, options, state) {
     const values = options.map(([value]) => value);
     if (!values.includes(state.params[key])) delete state.params[key];
-    const chosen = state.params[key] ?? values[0];
+    const current = state.params[key] ?? values[0];
     const control = make("select", { onchange: () => state.set(key, control.value, values[0]) },
-      options.map(([value, text]) => make("option", { value, selected: value === chosen }, text)));
+      options.map(([value, text]) => make("option", { value, selected: value === current }, text)));
     return labeled(label, control);
   }
 
   function radios(legend, key, options, state) {
     const values = options.map(([value]) => value);
     if (!values.includes(state.params[key])) delete state.params[key];
-    const chosen = state.params[key] ?? values[0];
+    const current = state.params[key] ?? values[0];
     const name = `radios-${(count += 1)}`;
     return make("fieldset", { class: "control" }, make("legend", {}, legend), options.map(([value, text]) =>
-      make("label", {}, make("input", { type: "radio", name, value, checked: value === chosen,
+      make("label", {}, make("input", { type: "radio", name, value, checked: value === current,
         onchange: () => state.set(key, value, values[0]) }), text)));
   }
 

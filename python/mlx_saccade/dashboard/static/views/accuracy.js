@@ -69,11 +69,11 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     const rows = table.rows.filter((row) => side >= row.from_px && (row.below_px === null || side < row.below_px));
     if (!rows.length) return null;
     const best = Math.max(...rows.map((row) => row.right));
-    const chosen = rows.find((row) => row.right >= best - 0.05); // rows go from few looks to many
-    const range = chosen.below_px === null ? `from ${chosen.from_px} px` : `${chosen.from_px} to ${chosen.below_px} px`;
+    const choice = rows.find((row) => row.right >= best - 0.05); // rows go from few looks to many
+    const range = choice.below_px === null ? `from ${choice.from_px} px` : `${choice.from_px} to ${choice.below_px} px`;
     const all = rows.map((row) => `${row.policy} ${share(row.right)}`).join(", ");
-    return `Policies: "${chosen.policy}" is the one with the fewest looks within 0.05 of the best. Right, of ` +
-      `${whole(chosen.n)} targets of ${range} (yours is ${figures(side)} px on a 4K screen): ${all}. ` +
+    return `Policies: "${choice.policy}" is the one with the fewest looks within 0.05 of the best. Right, of ` +
+      `${whole(choice.n)} targets of ${range} (yours is ${figures(side)} px on a 4K screen): ${all}. ` +
       `${table.note} ${table.date}, ${table.machine}.`;
   }
 
@@ -156,13 +156,15 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     if (!source) return missing("No measurement with seconds is among the data.");
     const fronts = source.groups.map((group) =>
       (group.isCompared === false ? [] : frontOf(group.points)));
+    const all = source.groups.flatMap((group) => group.points.map((one) => one.seconds));
+    const middle = Math.sqrt(Math.min(...all) * Math.max(...all)); // of the logarithmic axis
     const traces = () => source.groups.flatMap((group, place) => [
       { type: "scatter", mode: "lines", showlegend: false, hoverinfo: "skip", line: { color: saccade.chart.color(place),
         shape: "hv", dash: "dot" }, x: fronts[place].map((one) => one.seconds), y: fronts[place].map((one) => one.value) },
       { type: "scatter", mode: isWide() ? "markers+text" : "markers", name: label(group.name), x: group.points.map((one) => one.seconds),
         y: group.points.map((one) => one.value), hovertext: group.points.map((one) => label(one.name)),
         text: group.points.map((one) => (fronts[place].includes(one) ? label(one.name) : "")),
-        textposition: "bottom right", marker: { color: saccade.chart.color(place), size: group.points.map((one) =>
+        textposition: group.points.map((one) => (one.seconds > middle ? "bottom left" : "bottom right")), marker: { color: saccade.chart.color(place), size: group.points.map((one) =>
           (fronts[place].includes(one) ? 13 : 8)), symbol: group.points.map((one) =>
           saccade.chart.symbol(place) + (fronts[place].includes(one) ? "" : "-open")) },
         error_y: { type: "data", symmetric: false, thickness: 1,

@@ -54,9 +54,9 @@ saccade.views = { ...saccade.views, history: (() => {
       error_y: { type: "data", symmetric: false, thickness: 1, array: one.points.map((point) => point.high - point.ratio),
         arrayminus: one.points.map((point) => point.ratio - point.low) },
       hovertemplate: "%{x}: %{y:.3g} times" }));
-    const fallen = lines.flatMap((one) => one.points.filter((point) => point.regression));
-    if (fallen.length) points.push({ type: "scatter", mode: "markers", name: "regression",
-      x: fallen.map((point) => label(pointName(point))), y: fallen.map((point) => point.ratio),
+    const regressions = lines.flatMap((one) => one.points.filter((point) => point.regression));
+    if (regressions.length) points.push({ type: "scatter", mode: "markers", name: "regression",
+      x: regressions.map((point) => label(pointName(point))), y: regressions.map((point) => point.ratio),
       marker: { symbol: "circle-open", size: 20, color: saccade.chart.style("--bad"), line: { width: 3 } },
       hovertemplate: "regression: %{x}" });
     return points;

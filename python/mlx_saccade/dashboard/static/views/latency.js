@@ -43,7 +43,7 @@ saccade.views = { ...saccade.views, latency: (() => {
     const set = setOf(state);
     const isEstimate = state.params.depth === "estimate";
     const cells = cellsOf(set, state).map((cell) => ({ ...cell,
-      shown: isEstimate ? cell.estimate : cell.parts, call: isEstimate ? cell.estimated_whole : cell.whole }));
+      segments: isEstimate ? cell.estimate : cell.parts, call: isEstimate ? cell.estimated_whole : cell.whole }));
     if (!cells.length) return [missing("This run has no call for that question."), publishedFigure(state, [])];
     const figure = state.params.figure ?? "seconds";
     const chart = { seconds: secondsFigure, tokens: tokensFigure, memory: memoryFigure }[figure];
@@ -75,12 +75,12 @@ saccade.views = { ...saccade.views, latency: (() => {
   // Bars from zero add up on a linear axis only; on a logarithmic one each stage is a dot.
   function secondsFigure(cells, state, isEstimate) {
     const isLog = state.params.scale === "log";
-    const names = PARTS.filter((name) => cells.some((cell) => cell.shown.some(([part]) => part === name)));
+    const names = PARTS.filter((name) => cells.some((cell) => cell.segments.some(([part]) => part === name)));
     const traces = () => names.map((name) => {
-      const own = cells.filter((cell) => new Map(cell.shown).has(name));
+      const own = cells.filter((cell) => new Map(cell.segments).has(name));
       const place = PARTS.indexOf(name);
       const points = { name, y: own.map(rowName),
-        x: own.map((cell) => new Map(cell.shown).get(name)), hovertemplate: `%{y}: ${name} %{x:.4g} s<extra></extra>` };
+        x: own.map((cell) => new Map(cell.segments).get(name)), hovertemplate: `%{y}: ${name} %{x:.4g} s<extra></extra>` };
       return isLog
         ? { ...points, type: "scatter", mode: "markers",
           marker: { color: saccade.chart.color(place), size: 11, symbol: saccade.chart.symbol(place) } }
@@ -88,9 +88,9 @@ saccade.views = { ...saccade.views, latency: (() => {
           line: { color: saccade.chart.style("--page"), width: 1 } } };
     });
     const isMissing = (cell) => !isNumber(cell.call);
-    const least = Math.min(...cells.flatMap((cell) => cell.shown.map(([, value]) => value)));
+    const least = Math.min(...cells.flatMap((cell) => cell.segments.map(([, value]) => value)));
     const reasons = { type: "scatter", mode: "text", showlegend: false, hoverinfo: "skip", textposition: "middle right",
-      x: cells.filter(isMissing).map((cell) => (isLog ? least : sum(cell.shown))), y: cells.filter(isMissing).map(rowName),
+      x: cells.filter(isMissing).map((cell) => (isLog ? least : sum(cell.segments))), y: cells.filter(isMissing).map(rowName),
       text: cells.filter(isMissing).map((cell) => label(reasonOf(cell, isEstimate))) };
     const calls = { type: "scatter", mode: "markers", name: "whole call", x: cells.map((cell) => cell.call),
       y: cells.map(rowName), marker: { symbol: "line-ns", size: 22, line: { width: 3,
@@ -101,7 +101,7 @@ saccade.views = { ...saccade.views, latency: (() => {
         "stages that were timed apart can add up to more."} ${summary(cells)}`,
       () => ({ traces: [...traces(), calls, reasons], height: rowsHeight(cells), layout: { barmode: "stack",
         xaxis: { title: { text: "seconds" }, ...saccade.chart.axis(state.params.scale,
-          cells.flatMap((cell) => [cell.call, ...cell.shown.map(([, value]) => value)])) },
+          cells.flatMap((cell) => [cell.call, ...cell.segments.map(([, value]) => value)])) },
         yaxis: rowsAxis(cells) } }), table(cells));
   }
 
@@ -124,15 +124,19 @@ saccade.views = { ...saccade.views, latency: (() => {
   const rowsAxis = (cells) => ({ type: "category", autorange: "reversed", categoryorder: "array",
     categoryarray: cells.map(rowName), ticksuffix: " " });
 
-  function bars(cells, value, name, place, unit) {
+  // Bars from zero; dots on a logarithmic axis, which has no zero.
+  function amounts(state, cells, value, name, place, unit) {
     const own = cells.filter((cell) => isNumber(value(cell)));
-    return { type: "bar", orientation: "h", name, x: own.map(value), y: own.map(rowName),
-      marker: { color: saccade.chart.color(place) }, hovertemplate: `%{y}: %{x:,.4s} ${unit}<extra></extra>` };
+    const points = { name, x: own.map(value), y: own.map(rowName), hovertemplate: `%{y}: %{x:,.4s} ${unit}<extra></extra>` };
+    const color = saccade.chart.color(place);
+    return state.params.scale === "log"
+      ? { ...points, type: "scatter", mode: "markers", marker: { color, size: 12, symbol: saccade.chart.symbol(place) } }
+      : { ...points, type: "bar", orientation: "h", marker: { color } };
   }
 
   function tokensFigure(cells, state) {
     return saccade.chart.figure("Visual tokens by budget", "Tokens of the image that each side used.", () => ({
-      traces: [bars(cells, (cell) => cell.tokens, "tokens", 0, "tokens")], height: rowsHeight(cells),
+      traces: [amounts(state, cells, (cell) => cell.tokens, "tokens", 0, "tokens")], height: rowsHeight(cells),
       layout: { showlegend: false, xaxis: { title: { text: "visual tokens" }, ...axisOf(state, cells.map((cell) => cell.tokens)) },
         yaxis: rowsAxis(cells) } }), table(cells));
   }
@@ -140,15 +144,15 @@ saccade.views = { ...saccade.views, latency: (() => {
   const axisOf = (state, values) => saccade.chart.axis(state.params.scale, values);
 
   function memoryFigure(cells, state) {
-    const known = cells.filter((cell) => isNumber(cell.peak_bytes) || isNumber(cell.predicted_bytes));
-    if (!known.length) return missing("This run did not measure memory.");
+    const withMemory = cells.filter((cell) => isNumber(cell.peak_bytes) || isNumber(cell.predicted_bytes));
+    if (!withMemory.length) return missing("This run did not measure memory.");
     return saccade.chart.figure("Peak memory by budget",
       "Measured during the run, and predicted before it. A missing bar was not measured or not predicted.", () => ({
-        traces: [bars(cells, (cell) => cell.peak_bytes, "measured peak", 0, "bytes"),
-          bars(cells, (cell) => cell.predicted_bytes, "predicted peak", 4, "bytes")],
-        height: rowsHeight(cells) + known.length, layout: { barmode: "group",
+        traces: [amounts(state, cells, (cell) => cell.peak_bytes, "measured peak", 0, "bytes"),
+          amounts(state, cells, (cell) => cell.predicted_bytes, "predicted peak", 4, "bytes")],
+        height: rowsHeight(cells) + withMemory.length, layout: { barmode: "group",
           xaxis: { title: { text: "bytes" }, tickformat: ".3s",
-            ...axisOf(state, known.flatMap((cell) => [cell.peak_bytes, cell.predicted_bytes])) }, yaxis: rowsAxis(cells) },
+            ...axisOf(state, withMemory.flatMap((cell) => [cell.peak_bytes, cell.predicted_bytes])) }, yaxis: rowsAxis(cells) },
       }), table(cells));
   }
 

@@ -29,11 +29,11 @@ saccade.views = { ...saccade.views, machines: (() => {
     const stage = state.params.stage ?? stages[0];
     const side = state.params.side ?? sides[0];
     const rows = rowsOf().filter((row) => row.cell.side === side);
-    const known = rows.filter((row) => isNumber(stageOf(row, stage)));
-    if (!known.length) return missing(`No machine measured “${stage}” of ${side}.`);
-    const machines = unique(known.map((row) => row.run.machine));
+    const rowsOfStage = rows.filter((row) => isNumber(stageOf(row, stage)));
+    if (!rowsOfStage.length) return missing(`No machine measured “${stage}” of ${side}.`);
+    const machines = unique(rowsOfStage.map((row) => row.run.machine));
     const traces = () => machines.map((machine, place) => {
-      const own = known.filter((row) => row.run.machine === machine);
+      const own = rowsOfStage.filter((row) => row.run.machine === machine);
       return { type: "scatter", mode: "markers", name: label(machine), marker: { size: 11,
         color: saccade.chart.color(place), symbol: saccade.chart.symbol(place) },
       y: own.map((row) => `${whole(row.cell.budget)} tokens` + (row.cell.question > 1 ? `, question ${row.cell.question}` : "")),
@@ -41,9 +41,9 @@ saccade.views = { ...saccade.views, machines: (() => {
     });
     return make("div", {}, saccade.chart.figure(`${stage} of ${side}, by machine`,
       `By machine: ${machines.join("; ")}.`, () => ({ traces: traces(),
-        height: 10 + 2 * unique(known.map((row) => row.cell.budget)).length, layout: {
+        height: 10 + 2 * unique(rowsOfStage.map((row) => row.cell.budget)).length, layout: {
           xaxis: { title: { text: "seconds" }, ...saccade.chart.axis(
-            state.params.scale ?? "log", known.map((row) => stageOf(row, stage))) },
+            state.params.scale ?? "log", rowsOfStage.map((row) => stageOf(row, stage))) },
           yaxis: { type: "category", autorange: "reversed", ticksuffix: " " } } }), table(rowsOf(), stages)),
     note("Seconds of two machines differ with everything that runs on them: read them as orders of magnitude."));
   }

@@ -71,10 +71,10 @@ saccade.views = { ...saccade.views, runtimes: (() => {
     if (Math.max(...size) / Math.min(...size) > saccade.resize.MAX_RATIO)
       return [missing(`An image of ${sizeText(size)} px: one side is over ${saccade.resize.MAX_RATIO} times the other, ` +
         "which the models refuse. Crop it first.")];
-    const chosen = state.params.family ?? "qwen2.5-vl";
-    const shown = chosen === ALL ? families : [familyNamed(chosen)];
-    return [state.problem ? missing(state.problem) : null, ...shown.map((family) => drawing(size, family, state)),
-      ...shown.map((family) => table(size, family))];
+    const name = state.params.family ?? "qwen2.5-vl";
+    const selection = name === ALL ? families : [familyNamed(name)];
+    return [state.problem ? missing(state.problem) : null, ...selection.map((family) => drawing(size, family, state)),
+      ...selection.map((family) => table(size, family))];
   }
 
   // -- the table

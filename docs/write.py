@@ -86,7 +86,7 @@ error then has errors only. [json.md](json.md) describes the JSON of answers and
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | `locate --fail`: a description was not found; `doctor`: something has to be fixed; `bench`: the bytes differ |
+| 1 | `locate --fail`: not found; `doctor`: something to fix; `bench`: bytes differ; `dashboard`: no file was readable |
 | 2 | a mistake in the input, explained in one line on standard error; of several images: one or more failed |
 | 130 | Ctrl-C |
 """

@@ -50,7 +50,9 @@ def test_smart_resize_equals_the_core(evaluate: Callable[[str], Any]) -> None:
     cases = []
     for place, (width, height) in enumerate(sizes()):
         factor = (28, 32)[place % 2]
-        least, most = ((3136, 1003520), (65536, 16777216), (4 * factor**2, 256 * factor**2))[place % 3]
+        area = factor**2
+        limits = ((3136, 1003520), (65536, 16777216), (4 * area, 256 * area), (area, 16 * area), (area, 2 * area))
+        least, most = limits[place % 5]
         cases.append((width, height, factor, least, most))
     results = evaluate(f"{json.dumps(cases)}.map(([w, h, ...rest]) => saccade.resize.smartResize([w, h], ...rest))")
     assert len(results) == COUNT

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 import webbrowser
 from dataclasses import replace
 from importlib import resources
@@ -212,7 +214,9 @@ def test_answers_that_a_second_sweep_repeated_count_once(tmp_path: Path) -> None
     assert twice.problems == ["twice.jsonl: 96 questions have a second answer; the first counts"]
 
 
-@pytest.mark.parametrize(("field", "value"), [("iou", "NaN"), ("share", "0"), ("seconds", '"1"'), ("tokens", "true")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("iou", "NaN"), ("share", "0"), ("seconds", '"1"'), ("tokens", "true"), ("tokens", "1" * 400)]
+)
 def test_a_damaged_answer_is_named(field: str, value: str, tmp_path: Path) -> None:
     folder = dashboard_data.write(tmp_path)
     text = re.sub(rf'"{field}": [^,}}]+', f'"{field}": {value}', (folder / "sweep.jsonl").read_text(), count=1)
@@ -241,6 +245,22 @@ def test_the_log_of_a_profile_and_its_record_are_one_run(tmp_path: Path) -> None
     sources = gather([tmp_path])
     assert (len(sources.files), len(sources.runs), sources.problems) == (2, 1, [])
     assert sources.runs[0].cells[0].skipped == "no memory"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS refuses names that are no UTF-8")
+def test_a_name_that_is_no_text_is_escaped(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff\n.json")).write_text("{")
+    built = dashboard.build(tmp_path / "site", [tmp_path])
+    assert built.problems[0].startswith("a\\udcff")
+    assert "a\\udcff" in built.index.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("field", ["memory_bytes", "peak_bytes", "patch_bytes", "vision"])
+def test_a_number_beyond_all_machines_is_named(field: str, tmp_path: Path) -> None:
+    path = history.append(dashboard_data.profile("2026-11-29T10:00:00Z", "a"), tmp_path / "data")
+    text = re.sub(rf'("{field}": \[?\s*)[\d.]+', rf"\g<1>{'9' * 400}", path.read_text(), count=1)
+    path.write_text(text)
+    assert len(dashboard.build(tmp_path / "site", [path]).problems) == 1
 
 
 def test_a_run_without_a_model_or_commit_is_shown(tmp_path: Path) -> None:
@@ -281,6 +301,8 @@ def test_command_line_builds_and_opens(
     assert len(result["skipped"]) == 4
     assert main(["dashboard", "build", "--data", str(data / "sweep.jsonl"), "--data", str(data), "--out", "two"]) == 0
     assert "7 data files" in capsys.readouterr().out
+    assert main(["dashboard", "build", "--data", str(data / "table.csv"), "--out", "two"]) == 1
+    assert "skipped: table.csv: " in capsys.readouterr().err
     assert main(["dashboard", "build", "--data", "nowhere"]) == 2
     assert "nowhere: no such file or folder" in capsys.readouterr().err
     assert main(["dashboard", "open"]) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from mlx_saccade.bench import history, profile
 from mlx_saccade.bench.run import Run
 from mlx_saccade.dashboard import recorded, sweeps
 from mlx_saccade.dashboard.recorded import Conditions, Table
-from mlx_saccade.dashboard.sweeps import Sweep
+from mlx_saccade.dashboard.sweeps import MAX_WHOLE, Sweep
 from mlx_saccade.errors import InputError
 
 __all__ = ["SUFFIXES", "Sources", "gather"]
@@ -21,6 +21,7 @@ __all__ = ["SUFFIXES", "Sources", "gather"]
 SUFFIXES = (".json", ".jsonl", ".csv")
 """Of a folder, the files with these endings are read."""
 _LONGEST_HEAD = 1 << 20
+_UNREADABLE = "expected numbers that fit; got a larger one. Repair the file"
 
 
 @dataclass
@@ -61,9 +62,9 @@ def gather(paths: Iterable[str | os.PathLike[str]]) -> Sources:
         unique.add(path.resolve())
         try:
             _read(sources, path, name)
-        except (InputError, OSError) as error:
+        except (InputError, OSError, OverflowError) as error:
             # Only the name below the given path goes on the page, which may be published.
-            problem = (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
+            problem = str(error) if isinstance(error, InputError) else getattr(error, "strerror", None) or _UNREADABLE
             sources.problems.append(_named(problem.replace(str(path), name), name))
         else:
             sources.files.append(name)
@@ -83,11 +84,16 @@ def _files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Path, str]
                 inner = path.relative_to(given)
                 hidden = any(part.startswith(".") for part in inner.parts)
                 if path.suffix in SUFFIXES and path.is_file() and not hidden:
-                    yield path, inner.as_posix()
+                    yield path, _printable(inner.as_posix())
         elif given.exists():
-            yield given, given.name
+            yield given, _printable(given.name)
         else:
             raise FileNotFoundError(f"{given}: no such file or folder. Name a data file, or a folder of such files")
+
+
+def _printable(name: str) -> str:
+    """Return a name as UTF-8 can hold it: on Linux, a file's name may be bytes that are no text."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _read(sources: Sources, path: Path, name: str) -> None:
@@ -100,15 +106,25 @@ def _read(sources: Sources, path: Path, name: str) -> None:
 def _read_json(sources: Sources, path: Path, name: str) -> None:
     conditions = recorded.conditions_of(_parsed(path), name)
     if conditions is None:
-        _add(sources, history.read(path))
+        _add(sources, history.read(path), name)
     else:
         sources.conditions.update(conditions)
 
 
-def _add(sources: Sources, run: Run) -> None:
+def _add(sources: Sources, run: Run, name: str) -> None:
     """Add a run, once: the log of a profile may lie beside the file that `bench record` made of it."""
+    if _largest(asdict(run)) > MAX_WHOLE:
+        raise InputError(f"{name}: expected whole numbers of at most 2^53; got a larger one. Repair the file")
     if run not in sources.runs:
         sources.runs.append(run)
+
+
+def _largest(value: Any) -> int:
+    """Return the largest whole number in a JSON value; 0 without one."""
+    if isinstance(value, (dict, list, tuple)):
+        items = value.values() if isinstance(value, dict) else value
+        return max(map(_largest, items), default=0)
+    return value if isinstance(value, int) else 0
 
 
 def _parsed(path: Path) -> Any:
@@ -132,7 +148,7 @@ def _read_lines(sources: Sources, path: Path, name: str) -> None:
     with path.open("rb") as stream:
         first = stream.readline(_LONGEST_HEAD)
     if b'"answer_tokens"' in first:
-        _add(sources, profile.read_turns(path))
+        _add(sources, profile.read_turns(path), name)
     else:
         _read_sweep(sources, path, name)
 

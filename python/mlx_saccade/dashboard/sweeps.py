@@ -11,7 +11,10 @@ from mlx_saccade import evals
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.evals import Cell, Record, Setup
 
-__all__ = ["Sweep", "model_name", "read"]
+__all__ = ["MAX_WHOLE", "Sweep", "model_name", "read"]
+
+MAX_WHOLE = 1 << 53
+"""The largest whole number that JavaScript tells from the next one."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,8 @@ def _check(record: Record, where: str) -> None:
     """Check what the run log's own reader does not: types and ranges."""
     wholes = {"seed": record.seed, "target": record.target, "budget": record.budget, "tokens": record.tokens}
     for field, value in wholes.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise _damaged(where, field, "a whole number of at least 0", value)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_WHOLE:
+            raise _damaged(where, field, "a whole number from 0 to 2^53", value)
     for field, number, most in (("share", record.share, 1), ("iou", record.iou, 1), ("seconds", record.seconds, 1e9)):
         is_number = isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
         if not is_number or not 0 <= number <= most:

@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade dashboard`."""
     parser.epilog = (
         "Reads run logs of `sweep`, runs of `bench` and tables of benchmarks/results. A file that cannot be read is "
-        "skipped and named, on the page too. The site needs no server and no network."
+        "skipped and named, on the page too. The site needs no server and no network. "
+        "Exit code 1: all files were skipped."
     )
     parser.add_argument("action", choices=["build", "open"], help="build: write the site; open: show it in the browser")
     parser.add_argument(
@@ -48,6 +49,7 @@ def _build(options: argparse.Namespace) -> int:
     site = dashboard.build(options.out, given if given is not None else [_DATA] if Path(_DATA).is_dir() else [])
     for problem in site.problems:
         output.note(f"skipped: {problem}")
+    code = 1 if site.problems and not site.files else 0
     if options.json:
         output.print_json(
             {
@@ -58,10 +60,10 @@ def _build(options: argparse.Namespace) -> int:
                 "plotly_bytes": site.plotly_bytes,
             }
         )
-        return 0
+        return code
     weight = f"{output.bytes_text(site.page_bytes)}, and Plotly {output.bytes_text(site.plotly_bytes)}"
     output.text(f"{len(site.files)} data files in {site.index} ({weight})")
-    return 0
+    return code
 
 
 def _open(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ Any other exception is a bug in this package and keeps its traceback.
 
 from __future__ import annotations
 
-__all__ = ["CancelledError", "InputError", "brief", "kind_of"]
+__all__ = ["CancelledError", "InputError", "brief", "kind_of", "quantity"]
 
 
 class InputError(ValueError):
@@ -34,6 +34,11 @@ def brief(value: object, limit: int = 80) -> str:
     except (ValueError, RecursionError):  # integers of over 4,300 digits, lists a thousand deep
         text = ""
     return text if 0 < len(text) <= limit and "\n" not in text else kind_of(value)
+
+
+def quantity(count: int, noun: str) -> str:
+    """Return a number with its noun: "1 token", "2 tokens"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def kind_of(value: object) -> str:

@@ -70,6 +70,11 @@ def test_a_hint_tells_kinds_of_failure_apart(
     assert "\n" not in hint
 
 
+def test_a_hint_counts_one_token_in_the_singular(answer: Answer) -> None:
+    cut = replace(answer, finish="length", usage={**answer.usage, "answer": 1}).hint
+    assert cut is not None and "cut off after 1 token." in cut
+
+
 @pytest.mark.parametrize("changes", [{}, {"finish": "length"}])
 def test_above_the_cap_a_hint_advises_a_smaller_budget(loaded: Engine, changes: dict[str, Any]) -> None:
     whole = loaded.locate(saccade.scenes.generate(3, (960, 540)).image, "it", budget=512, max_tokens=8)

@@ -310,6 +310,12 @@ def test_a_budget_below_the_familys_minimum(family: str, asked: object, least: i
     assert saccade.plan((1920, 1080), family=family, budget=least).tokens <= least
 
 
+@pytest.mark.parametrize(("asked", "text"), [(1, "1 token is"), ("1", "1 token is"), ("1px", "1 pixel is")])
+def test_a_budget_of_one_is_written_in_the_singular(asked: object, text: str) -> None:
+    with pytest.raises(InputError, match=f"a budget of {text} below"):
+        saccade.plan((1920, 1080), budget=asked)
+
+
 def test_unknown_names_are_errors_that_list_the_known() -> None:
     with pytest.raises(InputError, match="unknown family 'gemma'; known: qwen2-vl"):
         saccade.plan((10, 10), family="gemma")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlx_saccade.cli import output
+from mlx_saccade.errors import quantity
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
@@ -58,14 +59,16 @@ def print_cost(answer: Answer) -> None:
         (width, height), (resized_w, resized_h) = frame.source_size, frame.processed_size
         times = "" if frame.grid_thw[0] == 1 else f", {frame.grid_thw[0]} times"
         size = f"{width} x {height} as {resized_w} x {resized_h}{times}"
-        lines.append((f"image {number}", f"{size}: {frame.tokens} tokens"))
+        lines.append((f"image {number}", f"{size}: {quantity(frame.tokens, 'token')}"))
         lines.append(("budget", frame.budget))
         if frame.tokens < frame.tokens_without_fit:
-            lines.append(("reduced", f"from {frame.tokens_without_fit} tokens, to fit the model's context"))
+            lines.append(("reduced", f"from {quantity(frame.tokens_without_fit, 'token')}, to fit the model's context"))
     usage = answer.usage
     for number, look in enumerate(answer.looks, 1):
         part = "{}, {}, {}, {}".format(*look.crop)
-        lines.append((f"look {number}", f"{part}: {look.tokens} tokens, {look.seconds:.2f} s; {look.verdict}"))
+        lines.append(
+            (f"look {number}", f"{part}: {quantity(look.tokens, 'token')}, {look.seconds:.2f} s; {look.verdict}")
+        )
     lines.append(("tokens", f"{usage['prompt']} in the prompt, {usage['answer']} in the answer; {answer.finish}"))
     if answer.confidence is not None:
         lines.append(("confidence", f"{answer.confidence:.2f}"))

@@ -11,6 +11,7 @@ from typing import Any
 from mlx_saccade import validation
 from mlx_saccade.engine import hints
 from mlx_saccade.engine.capture import SAME_UNITS, Screen
+from mlx_saccade.errors import quantity
 from mlx_saccade.grounding import Action, Box, GroundedText, Point, Rejected
 from mlx_saccade.media.region import Region
 from mlx_saccade.preprocess.plan import Plan
@@ -102,7 +103,7 @@ class FrameInfo:
         """Return the sizes and tokens in short."""
         (width, height), (resized_w, resized_h) = self.source_size, self.processed_size
         times = f", {self.grid_thw[0]} times" if self.grid_thw[0] > 1 else ""
-        return f"FrameInfo({width}x{height} as {resized_w}x{resized_h}{times}, {self.tokens} tokens)"
+        return f"FrameInfo({width}x{height} as {resized_w}x{resized_h}{times}, {quantity(self.tokens, 'token')})"
 
 
 @dataclass(frozen=True)

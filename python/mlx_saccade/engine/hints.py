@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlx_saccade.engine import policy
+from mlx_saccade.errors import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ def _reasons(answer: Answer) -> Iterator[str]:
         return
     if answer.finish == "length":
         advice = "" if is_above_cap else " Raise max_tokens."
-        yield f"The answer was cut off after {answer.usage['answer']} tokens.{advice}"
+        yield f"The answer was cut off after {quantity(answer.usage['answer'], 'token')}.{advice}"
         return
     if _NOTHING.fullmatch(answer.text.strip()):
         yield "The model answers that there is no such target."

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlx_saccade import cache, models, validation
 from mlx_saccade.backend import device, mx
-from mlx_saccade.errors import InputError
+from mlx_saccade.errors import InputError, quantity
 from mlx_saccade.models import Estimate, Model
 from mlx_saccade.preprocess.plan import Plan
 
@@ -76,7 +76,7 @@ class MemoryLimit:
         if best is None:
             advice = f"no budget fits; raise {_OPTION}, or load a smaller or quantized checkpoint"
         else:
-            advice = f"the largest budget that fits is {best} tokens an image; pass it, or raise {_OPTION}"
+            advice = f"the largest budget that fits is {quantity(best, 'token')} an image; pass it, or raise {_OPTION}"
         raise InputError(
             f"the request would take {_megabytes(peak)} with the weights{shares}, and the memory "
             f"limit is {_megabytes(self.limit)}: {advice}"

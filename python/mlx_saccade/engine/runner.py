@@ -18,7 +18,7 @@ from mlx_saccade.engine.memory_limit import MemoryLimit
 from mlx_saccade.engine.prefill import Allowed, PrefilledPrompt
 from mlx_saccade.engine.request import ImageOpener, Medium, Request
 from mlx_saccade.engine.sampling import Settings
-from mlx_saccade.errors import InputError
+from mlx_saccade.errors import InputError, quantity
 from mlx_saccade.grounding.frames import ConventionName
 from mlx_saccade.models import Model
 from mlx_saccade.preprocess.limits import PixelLimits
@@ -378,7 +378,7 @@ def _refusal(prompt: int, media: Sequence[int], answer: int, context: int, *, fi
     else:
         left = f"{context - answer} for the prompt"
     return InputError(
-        f"the prompt takes {prompt} tokens (images: {shares}) and the answer up to {answer}, together "
+        f"the prompt takes {quantity(prompt, 'token')} (images: {shares}) and the answer up to {answer}, together "
         f"{prompt + answer}; the model has {context} (max_position_embeddings), {left}: {advice}"
     )
 

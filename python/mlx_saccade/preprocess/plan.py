@@ -16,7 +16,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import _core, families, validation
-from mlx_saccade.errors import InputError, brief
+from mlx_saccade.errors import InputError, brief, quantity
 from mlx_saccade.families import Family
 from mlx_saccade.preprocess import runtimes
 
@@ -119,7 +119,7 @@ class Plan:
         (width, height), (resized_w, resized_h) = self.source_size, self.resized_size
         times = f", {self.frames} times" if self.frames > 1 else ""
         sizes = f"{width}x{height} as {resized_w}x{resized_h}{times}"
-        return f"Plan({self.family.name}: {sizes}, {self.tokens} tokens, budget: {self.budget})"
+        return f"Plan({self.family.name}: {sizes}, {quantity(self.tokens, 'token')}, budget: {self.budget})"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists, numbers and strings, for JSON; `patch_bytes` is the memory of its uint8 patches."""
@@ -239,7 +239,7 @@ def _too_small(size: tuple[int, int], family: Family, least: int, most: int, bud
         tokens = max(tokens, math.prod(whole) // area)
     return (
         f"an image of {size[0]}x{size[1]} does not fit into {budget}: both sides are whole tokens and the least is "
-        f"{-(-least // area)}; the smallest budget that holds it is {tokens} tokens"
+        f"{-(-least // area)}; the smallest budget that holds it is {quantity(tokens, 'token')}"
     )
 
 
@@ -278,7 +278,9 @@ def limits(
         allowed = family.min_pixels if lower is None else floor * area
         if most < allowed:
             whose = f"the least of {family.name}" if lower is None else "min_tokens"
-            raise InputError(f"a budget of {description} is below {whose}, {-(-allowed // area)} tokens; raise it")
+            raise InputError(
+                f"a budget of {description} is below {whose}, {quantity(-(-allowed // area), 'token')}; raise it"
+            )
         least = floor * area
     if least > most:
         raise InputError(f"min_tokens {floor} is above the budget, {description}; lower it or raise the budget")
@@ -294,7 +296,7 @@ def _counted(budget: Any, area: int) -> tuple[int, str]:
         if match is None or int(match[1]) < 1:
             raise InputError(f"budget: expected {_BUDGET}, at least 1; got {brief(budget)}")
         if match[2]:
-            return int(match[1]), f"{int(match[1])} pixels"
+            return int(match[1]), quantity(int(match[1]), "pixel")
         count = int(match[1])
     else:
         number = validation.integer(budget)
@@ -303,7 +305,7 @@ def _counted(budget: Any, area: int) -> tuple[int, str]:
         count = _whole(budget, "budget", f"{_BUDGET}, at least 1")
     if count * area > MAX_PIXELS:
         raise _too_large(budget, area)
-    return count * area, f"{count} tokens"
+    return count * area, quantity(count, "token")
 
 
 def _too_large(budget: Any, area: int) -> InputError:
@@ -318,7 +320,11 @@ def _named(family: Family, budget: str, checkpoint: tuple[int, int], loaded: boo
     area = family.factor**2
     if budget == "checkpoint":
         least, most = checkpoint
-        return least, most, f"{most // area} tokens ({'the checkpoint' if loaded else family.name + ' checkpoints'})"
+        return (
+            least,
+            most,
+            f"{most // area} tokens ({'the checkpoint' if loaded else family.name + ' checkpoints'})",
+        )
     if budget.strip().lower().partition("@")[0] not in runtimes.names():
         raise InputError(
             f"budget: expected {_BUDGET}; got {brief(budget)}. Known runtimes: {', '.join(runtimes.names())}"

@@ -20,7 +20,7 @@ from mlx_saccade.cli.options import (
     policy_options,
 )
 from mlx_saccade.cli.progress import Progress
-from mlx_saccade.errors import InputError
+from mlx_saccade.errors import InputError, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -206,9 +206,9 @@ def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
         print(f"{what} on the screen: pixels / scale + origin")
     else:
         print(f"{what} in the pixels of the {width} x {height} source")
-    spent = [f"{looks} looks"] if looks else []
+    spent = [quantity(looks, "look")] if looks else []
     seconds = sum(sum(answer.timings.values()) for answer in answers)
-    print(", ".join([*spent, f"{tokens} visual tokens", f"{seconds:.2f} s"]))
+    print(", ".join([*spent, quantity(tokens, "visual token"), f"{seconds:.2f} s"]))
 
 
 def _print_places(options: argparse.Namespace, description: str, answer: Answer, before: str = "") -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mlx_saccade.errors import quantity
+
 __all__ = ["ANSWERS", "PLAN", "REGIONS", "answers_text", "plan_text"]
 
 
@@ -138,7 +140,8 @@ def _answer_lines(answer: dict[str, Any]) -> Iterator[str]:
     for candidate in answer["candidates"][1:]:
         yield f"{name}: or box {_numbers(candidate['xyxy'])}, score {candidate['score']:.2f}"
     if answer["finish"] == "length":
-        yield f"note: the answer was cut off after {answer['usage']['answer']} tokens; max_tokens may be higher"
+        tokens = quantity(answer["usage"]["answer"], "token")
+        yield f"note: the answer was cut off after {tokens}; max_tokens may be higher"
     for note in answer["notes"]:
         yield f"note: {note}"
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mlx_saccade import backend, families
-from mlx_saccade.errors import InputError
+from mlx_saccade.errors import InputError, quantity
 from mlx_saccade.integrations.mlx_vlm import guard, reuse, server, upstream, vision
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor
@@ -323,4 +323,4 @@ def _model_type(model: Any) -> str:
 def _budget_text(budget: Budget) -> str:
     if budget is None:
         return "1280 tokens (default)"
-    return f"{budget} tokens" if isinstance(budget, int) or budget.isdigit() else budget
+    return quantity(int(budget), "token") if isinstance(budget, int) or budget.isdigit() else budget

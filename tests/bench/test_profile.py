@@ -240,7 +240,9 @@ def wait_for_end(processes: list[int]) -> None:
 def test_a_profile_killed_at_a_random_moment_resumes(tmp_path: Path) -> None:
     words = ["bench", "profile", "448x336", "--budgets", "16,64", "--rounds", "3", "--sides", "saccade", "--json"]
     command = [sys.executable, "-m", "mlx_saccade", *words, "--answer-tokens", "2", "--out", str(tmp_path / "p.jsonl")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    # What is killed cannot delete its temporary files.
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
     try:
         while not (tmp_path / "p.jsonl").exists():
             assert process.poll() is None

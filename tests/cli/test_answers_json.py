@@ -190,7 +190,7 @@ def test_quiet_prints_the_result_and_errors_only(tmp_path: Path) -> None:
     assert loud.stderr.count("generated screens only") == 1
     Image.fromarray(saccade.scenes.generate(3, (1920, 1080)).image).save(tmp_path / "large.png")
     large = run_command("locate", str(tmp_path / "large.png"), ABSENT, "--budget", "64")
-    assert 'Try policy "search", a budget of up to ' in large.stderr
+    assert 'Try policy "search" (--policy search), a budget of up to ' in large.stderr
     quiet = run_command("locate", str(picture), ABSENT, "--quiet")
     assert (quiet.returncode, quiet.stderr) == (0, "")
     assert quiet.stdout.splitlines()[0] == loud.stdout.splitlines()[0]

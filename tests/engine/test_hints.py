@@ -37,7 +37,9 @@ def test_a_hint_names_the_shrinking_and_a_larger_budget(loaded: Engine, answer: 
     assert f"3840 x 2160 as {width} x {height}, one pixel for {scale:.2g} of yours" in answer.hint
     whole = loaded.plan((3840, 2160), budget="checkpoint")
     assert f"under about {28 * max(frame.scale):.0f} px" in answer.hint
-    assert answer.hint.endswith(f'Try policy "search", a budget of up to {whole.tokens} tokens or a crop of the image.')
+    assert answer.hint.endswith(
+        f'Try policy "search" (--policy search), a budget of up to {whole.tokens} tokens or a crop of the image.'
+    )
     assert whole.tokens > frame.tokens
 
 
@@ -45,7 +47,7 @@ def test_at_the_cap_a_hint_advises_no_budget(loaded: Engine, answer: Answer) -> 
     at_cap = replace(answer.frames[0], tokens_at_cap=answer.frames[0].tokens)
     hint = replace(answer, frames=(at_cap,)).hint
     assert hint is not None
-    assert hint.endswith('Try policy "search" or a crop of the image.')
+    assert hint.endswith('Try policy "search" (--policy search) or a crop of the image.')
     assert "a budget of" not in hint
     assert loaded.locate(noise(200, 120), "it", max_tokens=1).frames[0].tokens_at_cap >= 1
 
@@ -53,7 +55,7 @@ def test_at_the_cap_a_hint_advises_no_budget(loaded: Engine, answer: Answer) -> 
 @pytest.mark.parametrize(
     ("changes", "expected", "absent"),
     [
-        ({"finish": "length"}, "cut off after", "shrunk"),
+        ({"finish": "length"}, "tokens. Raise max_tokens (--max-tokens).", "shrunk"),
         ({"text": "I cannot do that."}, "in words", "no such target"),
         ({"text": "```json\n[]\n```"}, "no such target", "in words"),
         ({"text": ""}, "no such target", "in words"),

@@ -66,10 +66,10 @@ def _reasons(answer: Answer) -> Iterator[str]:
         return
     if answer.rejected:
         first = answer.rejected[0]
-        yield f"The model's numbers were rejected: {first.reason}. Another convention may fit them."
+        yield f"The model's numbers were rejected: {first.reason}. Another convention (--convention) may fit them."
         return
     if answer.finish == "length":
-        advice = "" if is_above_cap else " Raise max_tokens."
+        advice = "" if is_above_cap else " Raise max_tokens (--max-tokens)."
         yield f"The answer was cut off after {quantity(answer.usage['answer'], 'token')}.{advice}"
         return
     if _NOTHING.fullmatch(answer.text.strip()):
@@ -112,7 +112,7 @@ def _size_reasons(frame: FrameInfo) -> Iterator[str]:
         f"It read {source_w} x {source_h} as {width} x {height}, one pixel for {scale:.2g} of yours. "
         f"A target under about {token * scale:.0f} px is smaller than a visual token and may be too small."
     )
-    advice = ['policy "search"'] if "search" in policy.names() else []
+    advice = ['policy "search" (--policy search)'] if "search" in policy.names() else []
     if frame.tokens_at_cap > frame.tokens:
         advice.append(f"a budget of up to {frame.tokens_at_cap} tokens")
     else:

@@ -370,11 +370,11 @@ def _refusal(prompt: int, media: Sequence[int], answer: int, context: int, *, fi
         fit: True if smaller images were tried.
     """
     shares = ", ".join(str(tokens) for tokens in media) or "none"
-    advice = "lower the budget, give fewer images or less text, or lower max_tokens"
+    advice = "lower the budget, give fewer images or less text, or lower max_tokens (--max-tokens)"
     if media:
         advice = f"fit cannot make it fit; {advice}" if fit else f"{advice}, or pass fit=True (--fit)"
     if answer >= context:
-        left, advice = "which the answer alone takes", "lower max_tokens"
+        left, advice = "which the answer alone takes", "lower max_tokens (--max-tokens)"
     else:
         left = f"{context - answer} for the prompt"
     return InputError(

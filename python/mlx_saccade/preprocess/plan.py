@@ -320,11 +320,7 @@ def _named(family: Family, budget: str, checkpoint: tuple[int, int], loaded: boo
     area = family.factor**2
     if budget == "checkpoint":
         least, most = checkpoint
-        return (
-            least,
-            most,
-            f"{most // area} tokens ({'the checkpoint' if loaded else family.name + ' checkpoints'})",
-        )
+        return least, most, f"{most // area} tokens ({'the checkpoint' if loaded else family.name + ' checkpoints'})"
     if budget.strip().lower().partition("@")[0] not in runtimes.names():
         raise InputError(
             f"budget: expected {_BUDGET}; got {brief(budget)}. Known runtimes: {', '.join(runtimes.names())}"

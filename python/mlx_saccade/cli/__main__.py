@@ -69,6 +69,10 @@ class Parser(argparse.ArgumentParser):
         """Return the help, with the text of `after` at its end."""
         return super().format_help() + (f"\n{self.after}\n" if self.after else "")
 
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; plain argparse is silent about an output that is full."""
+        print(self.format_help(), end="", file=file, flush=True)
+
     def parse_known_args(self, args: Any = (), namespace: Any = None) -> Any:
         """Parse a command's options first and then its other words; with a "--", parse as argparse does."""
         args = images.join_negative_values(args)

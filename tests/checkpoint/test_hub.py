@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import ssl
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,16 @@ def test_only_what_is_read_is_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert hub.find("owner/name", revision="main") == tmp_path
     assert (asked["name"], asked["revision"], asked["local_files_only"]) == ("owner/name", "main", False)
     assert not {"*.bin", "*.pt", "*.py"} & set(asked["allow_patterns"])
+
+
+def test_a_path_is_found_or_refused_without_a_look_at_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    assert hub.find_local("owner/name", revision="main") is None
+    assert hub.find_local(tmp_path) == tmp_path
+    assert hub.find_local(None) == hub.find(None)
+    for absent in (tmp_path / "absent", "./absent", "~/absent", "absent", "a/b/c"):
+        with pytest.raises(FileNotFoundError, match="no such folder"):
+            hub.find_local(absent)
 
 
 @pytest.mark.parametrize("path", [None, "."])

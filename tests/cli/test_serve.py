@@ -44,6 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         ("--port 0 --budget 0", "budget: expected a whole number"),
         ("--port 0 --policy nothing", "nothing"),
         ("--port 0 --model nowhere/at/all", "nowhere/at/all"),
+        ("--port 0 --lazy --model nowhere/at/all", "nowhere/at/all: no such folder"),
     ],
 )
 def test_mistakes_are_one_line(words: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

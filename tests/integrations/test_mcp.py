@@ -261,6 +261,7 @@ def test_mistakes_of_the_command_end_it_before_it_serves(monkeypatch: pytest.Mon
         assert main(["mcp", *words]) == 2
         assert words[0].strip("-").split("-")[0] in capsys.readouterr().err
     assert_mistake(run_command("mcp", "extra"), "extra")
+    assert_mistake(run_command("mcp", "--model", "./absent"), "absent: no such folder")
     assert main(["mcp", "--json"]) == 2
     capsys.readouterr()
     for name in ("mcp", "mlx_saccade.integrations.mcp.server"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlx_saccade.errors import InputError
 
-__all__ = ["FILES", "digest", "find"]
+__all__ = ["FILES", "digest", "find", "find_local"]
 
 # Patterns of the files that are read. Pickles (.bin, .pt) and sub-folders, which hold other exports, are not.
 FILES = ("*.json", "*.jinja", "*.safetensors")
@@ -46,6 +46,24 @@ def find(
         InputError: the name is malformed, the hub id cannot be downloaded or is not in the cache, the cache is not
             writable, or a revision is given without a hub id.
     """
+    folder = find_local(path_or_id, revision=revision)
+    if folder is not None:
+        return folder
+    assert path_or_id is not None, "the packaged checkpoint is on this machine"
+    return _download(os.fspath(path_or_id), revision, local_files_only)
+
+
+def find_local(path_or_id: str | os.PathLike[str] | None, *, revision: str | None = None) -> Path | None:
+    """Find the folder of a checkpoint on this machine; None for a hub id, which is not looked up.
+
+    Args:
+        path_or_id: as in `find`.
+        revision: as in `find`.
+
+    Raises:
+        FileNotFoundError: as `find`.
+        InputError: the name is malformed, or a revision is given without a hub id.
+    """
     if path_or_id is not None and not (isinstance(path_or_id, str | os.PathLike) and os.fspath(path_or_id)):
         raise InputError(f"checkpoint: expected a folder or a hub id, owner/name; got {path_or_id!r}")
     if revision is not None and not isinstance(revision, str):
@@ -71,7 +89,7 @@ def find(
         raise InputError(f"{folder}: expected a folder; got a file. Name the folder of config.json and the weights")
     if not _HUB_ID.fullmatch(os.fspath(path_or_id)):
         raise FileNotFoundError(f"{folder}: no such folder. Name a checkpoint folder or a hub id, owner/name")
-    return _download(os.fspath(path_or_id), revision, local_files_only)
+    return None
 
 
 def digest(path_or_id: str | os.PathLike[str] | None, *, revision: str | None = None) -> str:

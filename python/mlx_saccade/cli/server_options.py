@@ -42,11 +42,14 @@ def tools_of(options: argparse.Namespace, access: ImageAccess) -> Tools:
     """Return the tools of `add_server_arguments`; the model is loaded at the first request.
 
     Raises:
-        InputError: a budget, a policy or an amount of memory that no request could use.
+        FileNotFoundError: --model is a path, and there is no such folder.
+        InputError: a model, a budget, a policy or an amount of memory that no request could use.
     """
+    from mlx_saccade.checkpoint import hub
     from mlx_saccade.integrations.tools import Tools
     from mlx_saccade.preprocess.plan import plan
 
+    hub.find_local(options.model, revision=options.revision)  # a hub id is looked up with the first request
     cache = cache_options(options)
     if options.memory_limit is not None:
         validation.parse_bytes(options.memory_limit, "--memory-limit")

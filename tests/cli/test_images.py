@@ -184,6 +184,20 @@ def test_region_origin_and_scale_reach_the_json(shot: Path, folder: Path, capsys
     assert "to click on the screen: -1887.5, 68" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [[], ["--point"], ["--point", "--scale", "2"]])
+def test_without_a_place_no_line_explains_its_numbers(
+    words: list[str], shot: Path, folder: Path, capsys: Any, monkeypatch: Any
+) -> None:
+    from mlx_saccade import grounding
+    from mlx_saccade.grounding import reader
+
+    monkeypatch.setattr(grounding, "read", lambda _, *rest, **named: reader.read("[]", *rest, **named))
+    assert main(["locate", str(shot), "it", *words, "--model", str(folder), "--max-tokens", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("it: no box") and lines[1] == "the source is 200 x 120"
+    assert "visual token" in lines[2]
+
+
 def test_region_is_saved_on_the_whole_picture(shot: Path, folder: Path, tmp_path: Path) -> None:
     saved = tmp_path / "boxes.png"
     words = ["--region", "30,20,112,84", "--save", str(saved), "--model", str(folder), "--max-tokens", "1"]

@@ -202,7 +202,9 @@ def _print(options: argparse.Namespace, answers: list[Answer]) -> None:
     if looks:
         tokens = sum(answer.usage["image"] for answer in answers)
     what = "x, y to click" if options.point else "edges x1, y1, x2, y2"
-    if options.point and answers[0].screen.changes:
+    if all(answer.click is None for answer in answers):
+        print(f"the source is {width} x {height}")
+    elif options.point and answers[0].screen.changes:
         print(f"{what} on the screen: pixels / scale + origin")
     else:
         print(f"{what} in the pixels of the {width} x {height} source")

@@ -177,6 +177,19 @@ def test_a_hint_names_its_description_if_another_was_found(picture: Path, capsys
     assert "hint: The model" in run(capsys, "locate", picture, ABSENT, ABSENT)[2]
 
 
+@pytest.mark.parametrize("word", [FOUND, ABSENT])
+def test_a_long_description_is_shortened_for_people_only(
+    word: str, picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = f"{word} or\nso" + " very" * 200
+    _, out, err = run(capsys, "locate", picture, long, ABSENT)
+    short = " ".join(long.split())[:77] + "..."
+    assert out.startswith(f"{short}: ")
+    assert max(map(len, err.splitlines())) < 600 and long not in err
+    rows = json.loads(run(capsys, "locate", picture, long, ABSENT, "--json")[1])["answers"]
+    assert [row["description"] for row in rows] == [long, ABSENT]
+
+
 def test_verbose_prints_the_confidence_of_a_place(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(run(capsys, "locate", picture, FOUND, "--json")[1])["answers"]
     said = run(capsys, "locate", picture, FOUND, ABSENT, "--verbose")[2]

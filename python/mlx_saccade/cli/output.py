@@ -25,6 +25,7 @@ __all__ = [
     "print_error",
     "print_json",
     "set_quiet",
+    "shorten",
     "table",
     "text",
 ]
@@ -32,6 +33,7 @@ __all__ = [
 # Text wider than this is slow to read; names and values of fewer columns than the other would not fit.
 _MAX_TEXT: Final = 100
 _MIN_COLUMNS: Final = 40
+_MAX_ECHO: Final = 80
 
 _quiet = False
 
@@ -89,6 +91,12 @@ def text(line: str, *, hang: str = "") -> None:
         hang: beginning of every line after the first; default none.
     """
     print("\n".join(wrap(line, min(columns(), _MAX_TEXT), hang=hang)))
+
+
+def shorten(words: str) -> str:
+    """Return what a user wrote as one line of at most 80 characters, for people; JSON has it whole."""
+    line = " ".join(words.split())
+    return line if len(line) <= _MAX_ECHO else line[: _MAX_ECHO - 3] + "..."
 
 
 def note(line: str) -> None:

@@ -150,7 +150,7 @@ def _print_hints(descriptions: Sequence[str], answers: Sequence[Answer]) -> None
     about: dict[str, list[str]] = {}
     for description, answer in zip(descriptions, answers, strict=True):
         if answer.hint is not None and not answer.rejected:
-            about.setdefault(answer.hint, []).append(description)
+            about.setdefault(answer.hint, []).append(output.shorten(description))
     for hint, names in about.items():
         output.note(f"hint: {hint}" if len(names) == len(answers) else f"hint: {', '.join(names)}: {hint}")
 
@@ -218,11 +218,12 @@ def _print_places(options: argparse.Namespace, description: str, answer: Answer,
     from mlx_saccade.engine import hints
 
     places, in_units = places_of(answer), options.point and answer.screen.changes
+    before += output.shorten(description)
     if options.point and answer.click is not None:
         click = answer.screen_click if in_units else answer.click
         places = [(list(click or ()), places[0][1] if len(places) == 1 else "")]
     if not places:
-        print(f"{before}{description}: no box; the model wrote: {answer.text!r}")
+        print(f"{before}: no box; the model wrote: {answer.text!r}")
     scores = [""] * len(places)
     if answer.candidates and not options.point:
         places = [(list(one.box), one.box.label) for one in answer.candidates]
@@ -230,9 +231,9 @@ def _print_places(options: argparse.Namespace, description: str, answer: Answer,
     for (values, name), score in zip(places, scores, strict=True):
         numbers = screen_text(values) if in_units else ", ".join(f"{value:.0f}" for value in values)
         label = "" if not name or hints.is_same_name(name, description) else f" (the model's label: {name})"
-        print(f"{before}{description}: {numbers}{score}{label}")
+        print(f"{before}: {numbers}{score}{label}")
     if answer.screen.changes and answer.screen_click is not None and not options.point:
-        print(f"{before}{description}: click {screen_text(answer.screen_click)} on the screen")
+        print(f"{before}: click {screen_text(answer.screen_click)} on the screen")
 
 
 def _save_format(options: argparse.Namespace) -> str:

@@ -177,6 +177,35 @@ def test_a_hint_names_its_description_if_another_was_found(picture: Path, capsys
     assert "hint: The model" in run(capsys, "locate", picture, ABSENT, ABSENT)[2]
 
 
+@pytest.mark.parametrize(
+    ("words", "noted"),
+    [
+        (("the", "red", "dialog"), True),
+        (("the", "red", "dialog", "--json"), True),
+        (("the", "red", "dialog", "--quiet"), False),
+        (("red", "dialog"), False),
+        (("the red", "dialog", "window"), False),
+        (("--find", "open", "--find", "save", "--find", "close"), False),
+    ],
+)
+def test_three_words_without_quotes_are_noted(
+    words: tuple[str, ...], noted: bool, picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run(capsys, "locate", picture, *words)
+    line = 'each of the 3 words is asked on its own; for one description write "the red dialog"'
+    assert (code, line in err, "on its own" in err) == (0, noted, noted)
+
+
+def test_words_without_quotes_are_noted_with_a_batch_and_not_with_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_picture(tmp_path / "shot.png")
+    code, out, err = run(capsys, "locate", "--batch", tmp_path, "the", "red", "dialog")
+    assert (code, len(out.splitlines()), err.count("on its own")) == (0, 3, 1)
+    code, _, err = run(capsys, "locate", tmp_path / "shot.png", "the", "red", "dialog", "--scale", "0")
+    assert (code, len(err.splitlines())) == (2, 1)
+
+
 @pytest.mark.parametrize("word", [FOUND, ABSENT])
 def test_a_long_description_is_shortened_for_people_only(
     word: str, picture: Path, capsys: pytest.CaptureFixture[str]

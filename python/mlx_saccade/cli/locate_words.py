@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 
-from mlx_saccade.cli import images
+from mlx_saccade.cli import images, output
 from mlx_saccade.cli.image_files import is_image, is_image_name
 from mlx_saccade.cli.mistakes import UsageError
 from mlx_saccade.errors import InputError
 
-__all__ = ["check_many", "split_words"]
+__all__ = ["check_many", "note_single_words", "split_words"]
 
 
 def split_words(options: argparse.Namespace) -> tuple[list[str], list[str]]:
@@ -40,6 +40,14 @@ def split_words(options: argparse.Namespace) -> tuple[list[str], list[str]]:
                 '--find, as in: a.png b.png --find "the menu"'
             )
     return words[:1], words[1:]
+
+
+def note_single_words(descriptions: list[str]) -> None:
+    """Print a note if descriptions may be the words of one whose quotes were forgotten: three or more of one word."""
+    if len(descriptions) < 3 or any(len(words.split()) != 1 for words in descriptions):
+        return
+    quoted = output.shorten(" ".join(descriptions))
+    output.note(f'each of the {len(descriptions)} words is asked on its own; for one description write "{quoted}"')
 
 
 def check_many(options: argparse.Namespace, words: list[str], descriptions: list[str]) -> None:

@@ -97,6 +97,8 @@ def _run_many(options: argparse.Namespace, words: list[str], descriptions: list[
         batch = items.from_words(words, descriptions)
     else:
         batch = items.open_batch(options.batch, descriptions, option_names())
+    if not options.find:
+        locate_words.note_single_words(descriptions)
     as_text = options.batch is None and options.out is None and not options.json and not options.jsonl
     options.jsonl = not as_text and not options.json  # what prints rows prints no note on the packaged checkpoint
     return locate_batch(options, batch, settings, functools.partial(_show, options, set()) if as_text else None)
@@ -122,6 +124,8 @@ def _run_one(options: argparse.Namespace) -> int:
     image = media.LazyImage(images.source(options, options.image), image_options(options))
     if "region" in settings:
         image.crop(settings["region"])  # refuses a region outside before the model is loaded
+    if not options.find:
+        locate_words.note_single_words(options.descriptions)
     several = options.jsonl and len(options.descriptions) > 1
     # Used as a context, an image keeps its pixels, here for the next description or for the picture.
     with image if several or file_format is not None else contextlib.nullcontext():

@@ -45,8 +45,10 @@ def test_a_completion_is_the_engines_answer(serve: Serve, engine: saccade.Engine
     )
     own, expected = completion["saccade"], json.loads(json.dumps(answer.as_dict()))
     assert own["boxes"] and own["click"] and own["confidence"] > 0
-    for name in ("frames", "boxes", "points", "actions", "click", "confidence", "found"):
+    for name in ("frames", "boxes", "points", "actions", "click", "found"):
         assert own[name] == expected[name]
+    # The second asks with a cached prompt, which moves probabilities by some 1e-7.
+    assert own["confidence"] == pytest.approx(expected["confidence"], abs=1e-5)
 
 
 @pytest.mark.parametrize("usage", [False, True])

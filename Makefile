@@ -40,6 +40,7 @@ $(BIN)/python:
 $(STAMPS)/wheel: $(SOURCES) | $(BIN)/python
 	@mkdir -p $(STAMPS)
 	rm -rf $(WHEELS)
+	@echo "compiling mlx-saccade: one to four minutes without output"
 	$(PIP) wheel --no-deps --wheel-dir $(WHEELS) .
 	@touch $@
 

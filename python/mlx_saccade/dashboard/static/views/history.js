@@ -20,7 +20,7 @@ saccade.views = { ...saccade.views, history: (() => {
     return {
       controls: bar(select("Machine and model", "place", places.map((place, index) => [String(index), place]), state),
         select("Stage", "stage", stages.map((stage) => [stage, stage]), state),
-        radios("Scale", "scale", [["linear", "linear"], ["log", "logarithmic"]], state)),
+        radios("Scale", "scale", [["log", "logarithmic"], ["linear", "linear"]], state)),
       draw: () => draw(state, places, stages),
     };
   }
@@ -40,7 +40,7 @@ saccade.views = { ...saccade.views, history: (() => {
       height: 26, layout: {
         xaxis: { type: "category", categoryorder: "array",
           categoryarray: unique([...rows].sort((a, b) => (a.date < b.date ? -1 : 1)).map((row) => label(pointName(row)))) },
-        yaxis: { title: { text: "times saccade" }, ...saccade.chart.axis(state.params.scale,
+        yaxis: { title: { text: "times saccade" }, ...saccade.chart.axis(state.params.scale ?? "log",
           rows.map((row) => row.ratio)) } } }), table(rows)),
     note("A regression is a stage that is slower than in the run before, each divided by a peer of its run, by more than " +
       "5 % and the noise, as ", make("code", {}, "mlx-saccade bench compare"), " finds it. Seconds of two runs are never " +

@@ -2,7 +2,7 @@
 
     python benchmarks/compare_pairs.py --pairs 10 --rounds 10 20 40 --slowdown 1.6      # about a minute
 
-The slowdown is put in on purpose: each call of ours waits until it has taken so many times its own time.
+The slowdown is put in on purpose: each call of ours waits until it has taken a multiple of its own time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BUDGETS, SIZE = (64, 256), (720, 1280)
 
 @contextmanager
 def slowed(times: float) -> Iterator[None]:
-    """Make every call of `patchify` take so many times as long."""
+    """Make every call of `patchify` take `times` as long."""
     original = patchify.patchify
 
     def slow(*words: Any, **options: Any) -> Any:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+from matmul import matmul_peak
 
 SIDES = {
     "mlx-vlm, own BLAS": {"SACCADE_OPENBLAS": "0", "BACKEND": ""},
@@ -66,7 +67,8 @@ def serve(folder: str, dtype: str, tokens: int) -> None:
 
     options = SideOptions(folder, "cpu" if device() == "cpu" else "gpu", dtype, DECODED + 1, 0)
     side = MlxVlmSide(options, enabled=bool(os.environ["BACKEND"]), now=now)
-    print(json.dumps({"blas": openblas or "MLX's own", "matmul": matmul(mx), "version": side.version}), flush=True)
+    gflops = 1e-9 * matmul_peak(mx, size=1024, rounds=3)
+    print(json.dumps({"blas": openblas or "MLX's own", "matmul": gflops, "version": side.version}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         from_pixels = side.prepare(Image.open(request["other"]).convert("RGB"), tokens)
@@ -75,21 +77,6 @@ def serve(folder: str, dtype: str, tokens: int) -> None:
         mx.clear_cache()
         answer = {"seconds": seconds, "prompt_tokens": measured.prompt_tokens, "tokens": measured.answer}
         print(json.dumps({**answer, "peak": measured.peak_bytes}), flush=True)
-
-
-def matmul(mx: Any) -> float:
-    """Return the GFLOP/s of MLX's float32 matrix product."""
-    import time
-
-    size = 1024
-    a = mx.random.normal((size, size))
-    mx.eval(a @ a)
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        mx.eval(a @ a)
-        times.append(time.perf_counter() - start)
-    return 2e-9 * size**3 / min(times)
 
 
 # -- all sides --------------------------------------------------------------------------------------------------------

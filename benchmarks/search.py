@@ -81,26 +81,21 @@ def best_of_tiles(grid: int, rank: Callable[[candidates.Candidate], Any]) -> Pol
     return policy
 
 
-def without_labels(engine: Looks, frame: saccade.media.Frame, words: Sequence[str], **how: Any) -> list[saccade.Answer]:
-    """Search as with a model that writes no labels."""
-    known = candidates.agreement
-    candidates.agreement = lambda description, label: 1.0
-    try:
-        return policies.search(engine, frame, words, **how)
-    finally:
-        candidates.agreement = known
+def with_agreement(value: float) -> Policy:
+    """Return a search for which every label agrees with its description by `value`.
 
+    1 is as with a model that writes no labels, 0 as with one that labels everything in words of its own.
+    """
 
-def with_strange_labels(
-    engine: Looks, frame: saccade.media.Frame, words: Sequence[str], **how: Any
-) -> list[saccade.Answer]:
-    """Search as with a model that labels everything in words of its own."""
-    known = candidates.agreement
-    candidates.agreement = lambda description, label: 0.0
-    try:
-        return policies.search(engine, frame, words, **how)
-    finally:
-        candidates.agreement = known
+    def policy(engine: Looks, frame: saccade.media.Frame, words: Sequence[str], **how: Any) -> list[saccade.Answer]:
+        known = candidates.agreement
+        candidates.agreement = lambda description, label: value
+        try:
+            return policies.search(engine, frame, words, **how)
+        finally:
+            candidates.agreement = known
+
+    return policy
 
 
 def all_policies() -> dict[str, tuple[Policy, dict[str, Any]]]:
@@ -118,8 +113,8 @@ def all_policies() -> dict[str, tuple[Policy, dict[str, Any]]]:
         how = {"max_looks": count}
         table |= {
             f"search, {count} looks, no confidence": (policies.search, {**how, "confidence": 0}),
-            f"search, {count} looks, no labels": (without_labels, how),
-            f"search, {count} looks, labels in other words": (with_strange_labels, how),
+            f"search, {count} looks, no labels": (with_agreement(1.0), how),
+            f"search, {count} looks, labels in other words": (with_agreement(0.0), how),
         }
     return table
 
@@ -225,7 +220,7 @@ def side(row: Row) -> int:
 def main() -> int:
     """Measure, or print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="JSON lines, one a description and policy")
+    parser.add_argument("--out", type=Path, required=True, help="JSON lines, one for each description and policy")
     parser.add_argument("--screens", type=int, default=30, help="number of screens (default 30)")
     parser.add_argument("--summary", action="store_true", help="print the tables of --out instead of measuring")
     parser.add_argument("--csv", type=Path, help="with --summary, write the table there too")

@@ -37,6 +37,7 @@ from mlx_saccade.preprocess import positions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import checkpoints
+from matmul import matmul_peak
 
 with contextlib.suppress(ImportError):
     import torchvision_import  # noqa: F401
@@ -260,19 +261,6 @@ def too_many_scores(name: str, stage: str, inputs: Inputs) -> bool:
 # -- as a table -------------------------------------------------------------------------------------------------------
 
 
-def matmul_peak() -> float:
-    """Return the FLOP/s of MLX's matrix product of 2,048 x 2,048."""
-    size = 2048
-    a = mx.random.normal((size, size))
-    mx.eval(a @ a)
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        mx.eval(a @ a)
-        times.append(time.perf_counter() - start)
-    return 2 * size**3 / min(times)
-
-
 def vision_flops(config: models.VisionConfig, grid: tuple[int, int, int]) -> float:
     """Return the operations of all matrix products of the tower."""
     _, rows, columns = grid
@@ -349,7 +337,7 @@ def table(name: str, budget: int, stages: list[str], budget_s: float) -> None:
     compared = tuple(stage for stage in stages if mlx_vlm is not None and not too_many_scores(name, stage, inputs))
     if compared:
         verify(name, budget, compared)
-    peak = matmul_peak()
+    peak = matmul_peak(mx, size=2048, rounds=5)
     sides = [(ours, stages), *([(side(Theirs, name), compared)] if compared else [])]
     own, peer = [*fastest(sides, inputs, features, budget_s * len(stages)), {}][:2]
     absent = "missing" if mlx_vlm is None else "none"
@@ -380,7 +368,7 @@ def main() -> None:
     version = mlx_vlm.__version__ if mlx_vlm is not None else "missing"
     print(
         f"mlx {mx.__version__} on {mx.default_device()}; mlx-vlm {version}; "
-        f"float32 matmul {matmul_peak() / 1e9:.0f} GFLOP/s"
+        f"float32 matmul {matmul_peak(mx, size=2048, rounds=5) / 1e9:.0f} GFLOP/s"
     )
     print(
         f"{'checkpoint':<9}{'tokens':>6}  {'stage':<11}{'saccade':>8}{'mlx-vlm':>10}{'times':>8}"

@@ -279,16 +279,16 @@ class Engine(Closable):
         descriptions = request.descriptions(description)
         capture = captures.of(pixel_format, region, origin, scale)
         count = branches.check_count(candidates)
+        settings = sampling.read(options, _LOCATE_TOKENS, self.locate)
         if policy is not None or max_looks is not None:
             if count > 1:
                 raise InputError(
                     f"candidates: expected 1 with a policy or max_looks; got {count}. Leave one of them out"
                 )
-            sampling.read(options, _LOCATE_TOKENS, self.locate)  # refuses what is no option, a policy's parameters too
             how = {"budget": budget, "image_first": image_first, "constrained": constrained, "fit": fit, **options}
             answers = self._follow_policy(image, descriptions, policy, max_looks, capture, how)
             return answers[0] if isinstance(description, str) else answers
-        settings, limits = sampling.read(options, _LOCATE_TOKENS, self.locate), pixel_limits.read(budget, "budget")
+        limits = pixel_limits.read(budget, "budget")
         requests = [
             request.with_capture(request.place(image, words, image_first=image_first), capture)
             for words in descriptions

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -202,3 +206,30 @@ def test_command_line_sweep_resumes(
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert path.read_bytes() == before
+
+
+def test_a_sweep_killed_at_a_random_moment_resumes_to_the_same_answers(tmp_path: Path) -> None:
+    size = ["--n", "2", "--size", "448x336", "--budgets", "16,64", "--targets", "3", "--json"]
+
+    def command(name: str) -> list[str]:
+        return [sys.executable, "-m", "mlx_saccade", "sweep", *size, "--out", str(tmp_path / name)]
+
+    killed = tmp_path / "killed.jsonl"
+    process = subprocess.Popen(command("killed.jsonl"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not killed.exists() or killed.read_bytes().count(b"\n") < 2:
+            assert process.poll() is None
+            time.sleep(0.005)
+        time.sleep(0.3 * random.random())
+    finally:
+        process.kill()
+        process.wait()
+    for name in ("killed.jsonl", "whole.jsonl"):
+        subprocess.run(command(name), check=True, capture_output=True, timeout=120)
+
+    def untimed(records: list[evals.Record]) -> list[evals.Record]:
+        return [dataclasses.replace(one, seconds=0.0) for one in records]
+
+    resumed, whole = evals.read_run(killed), evals.read_run(tmp_path / "whole.jsonl")
+    assert resumed[0] == whole[0]
+    assert untimed(resumed[1]) == untimed(whole[1])

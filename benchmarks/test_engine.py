@@ -35,7 +35,8 @@ from mlx_saccade import models
 from mlx_saccade.backend import mx
 from mlx_saccade.preprocess import positions
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "tests")]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import checkpoints
 from matmul import matmul_peak
 

@@ -290,7 +290,7 @@ def test_a_talk_survives_a_bad_line_and_a_question_that_is_too_long(
     assert "max_position_embeddings" in err
 
 
-def read_until(screen: int, wanted: str, seconds: float = 30) -> str:
+def read_until(screen: int, wanted: str, seconds: float = 90) -> str:
     seen, end = "", time.monotonic() + seconds
     while wanted not in seen:
         if not select.select([screen], [], [], max(0, end - time.monotonic()))[0]:
@@ -322,7 +322,7 @@ def test_ctrl_c_stops_an_answer_and_then_leaves() -> None:
         program.send_signal(signal.SIGINT)
         assert "[stopped]" in read_until(screen, "> ")
         os.write(screen, b"/quit\n")
-        assert program.wait(timeout=20) == 0
+        assert program.wait(timeout=90) == 0
     finally:
         program.kill()
         os.close(screen)

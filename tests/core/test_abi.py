@@ -110,8 +110,8 @@ def test_each_thread_has_its_own_message() -> None:
     assert wrong == []
 
 
-def test_the_interpreter_is_released_while_pixels_are_resized() -> None:
-    source = np.zeros((3000, 4000, 3), np.uint8)
+def ticks_during_a_resize(source: np.ndarray) -> int:
+    """Count how often this thread runs in the middle half of one call on another."""
     span: list[float] = []
 
     def work() -> None:
@@ -127,7 +127,13 @@ def test_the_interpreter_is_released_while_pixels_are_resized() -> None:
     worker.join()
     start, end = span
     margin = (end - start) / 4
-    assert sum(start + margin < tick < end - margin for tick in ticks) > 10
+    return sum(start + margin < tick < end - margin for tick in ticks)
+
+
+def test_the_interpreter_is_released_while_pixels_are_resized() -> None:
+    # A call takes milliseconds, and other processes may have the core for all of them; a lock held would give 0 always.
+    source = np.zeros((3000, 4000, 3), np.uint8)
+    assert any(ticks_during_a_resize(source) > 10 for _ in range(100))
 
 
 def test_too_much_memory_is_a_memory_error() -> None:

@@ -135,7 +135,7 @@ def test_a_huge_png_is_refused_quickly_and_without_memory(tmp_path: Path) -> Non
     for function in (media.open_image, media.image_size):
         with pytest.raises(InputError, match=r"huge\.png: is 30000x30000, 900,000,000 pixels; at most 178,956,970"):
             function(path)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5
 
 
 def test_the_limit_on_pixels_is_ours_and_can_be_moved() -> None:

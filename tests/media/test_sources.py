@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(DATA)))
         self.end_headers()
         if path == "/slow":
-            for _ in range(40):
+            for _ in range(400):
                 self.wfile.write(b"x")
                 time.sleep(0.05)
         elif path == "/page":
@@ -322,7 +322,7 @@ def test_limits_of_a_url(server: str) -> None:
     start = time.monotonic()
     with pytest.raises(InputError, match="the server is too slow"):
         sources.from_url(f"{server}/slow", total_seconds=0.2)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 10
 
 
 def open_files() -> set[str]:

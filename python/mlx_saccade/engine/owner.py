@@ -27,7 +27,8 @@ __all__ = ["OwnedGenerator", "call", "checkpoint", "on_owner"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# How often a call that waits for its turn looks at its `cancel`.
+# How often a waiting call looks at its `cancel`, and at signals: one that comes just before the thread blocks on a lock
+# does not wake it.
 POLL_SECONDS = 0.05
 # How long the end of the process waits for the running call to reach its next step.
 EXIT_SECONDS = 30.0
@@ -215,15 +216,13 @@ def call(function: Callable[[], T], cancel: threading.Event | None = None) -> T:
 def _submit(owner: _Owner, task: _Task[T]) -> T:
     try:
         owner.submit(task)
-        if task.cancel is None:
-            task.wait()
-        while task.cancel is not None and not task.wait(POLL_SECONDS):
-            if task.cancel.is_set():
+        while not task.wait(POLL_SECONDS):
+            if task.cancel is not None and task.cancel.is_set():
                 raise CancelledError
     except BaseException:  # that, or Ctrl-C
         task.stopped = True
-        if not task.claim():
-            task.wait()
+        while not task.claim() and not task.wait(POLL_SECONDS):
+            pass
         raise
     return task.outcome()
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlx_saccade.preprocess.plan import Plan, plan, smart_resize
     from mlx_saccade.preprocess.positions import mrope_positions, vision_positions, window_index
     from mlx_saccade.preprocess.recommend import Recommendation, recommend
+    from mlx_saccade.preprocess.video_size import smart_resize_video
 
 # Public name -> the module that exports it.
 _NAMES = {
@@ -36,6 +37,7 @@ _NAMES = {
     "recommend": "preprocess.recommend",
     "resize": "preprocess.patchify",
     "smart_resize": "preprocess.plan",
+    "smart_resize_video": "preprocess.video_size",
     "vision_positions": "preprocess.positions",
     "window_index": "preprocess.positions",
 }
@@ -78,6 +80,7 @@ __all__ = [
     "scenes",
     "sizes",
     "smart_resize",
+    "smart_resize_video",
     "vision_positions",
     "window_index",
 ]

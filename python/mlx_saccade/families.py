@@ -1,7 +1,8 @@
 """The Qwen-VL families: geometry, pixel limits and coordinate conventions of their checkpoints.
 
 Source: `preprocessor_config.json` of the published checkpoints. Qwen2-VL and Qwen2.5-VL: min_pixels 3136, max_pixels
-12845056; Qwen3-VL: shortest_edge 65536, longest_edge 16777216.
+12845056; Qwen3-VL: shortest_edge 65536, longest_edge 16777216. Of videos: Qwen3-VL's video_preprocessor_config.json,
+and for the others, which have no such file, the defaults of transformers 5.24.0 (video_processing_qwen2_vl.py).
 """
 
 from __future__ import annotations
@@ -11,12 +12,37 @@ from typing import Literal
 
 from mlx_saccade.errors import InputError, brief
 
-__all__ = ["Family", "get", "names"]
+__all__ = ["Family", "VideoDefaults", "get", "names"]
 
 Convention = Literal["absolute", "thousandths", "fractions"]
+Sampling = Literal["pairs", "ends"]
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class VideoDefaults:
+    """The limits and the sampling of a family's videos.
+
+    Attributes:
+        min_pixels: lower limit in pixels, on each resized frame, or on frames x height x width if `whole` is True.
+        max_pixels: upper limit in pixels, on the same.
+        whole: True if the limits count all frames together.
+        sampling: rule for which frames are taken: "pairs" takes an even number, each at the start of its share of the
+            film; "ends" takes any number, the first and the last frame among them.
+        fps: frames taken per second; None if every frame is taken.
+        min_frames: least number of frames that `fps` gives.
+        max_frames: largest number of frames that `fps` gives.
+    """
+
+    min_pixels: int
+    max_pixels: int
+    whole: bool
+    sampling: Sampling
+    fps: float | None
+    min_frames: int = 4
+    max_frames: int = 768
 
 
 @dataclass(frozen=True)
@@ -35,6 +61,7 @@ class Family:
         std: standard deviations that it then divides by.
         convention: coordinates of answers: "absolute" pixels of the resized image, or "thousandths" or "fractions"
             (0..1) of its sides.
+        video: limits and sampling of videos.
     """
 
     name: str
@@ -47,6 +74,7 @@ class Family:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     convention: Convention
+    video: VideoDefaults
 
     @property
     def factor(self) -> int:
@@ -64,12 +92,17 @@ class Family:
         return self.max_pixels // self.factor**2
 
 
+_QWEN2_VIDEO = VideoDefaults(128 * 28**2, 768 * 28**2, whole=False, sampling="pairs", fps=None)
+_QWEN3_VIDEO = VideoDefaults(4096, 25165824, whole=True, sampling="ends", fps=2.0)
+
 _FAMILIES = {
     family.name: family
     for family in (
-        Family("qwen2-vl", 14, 2, 2, None, 3136, 12845056, _CLIP_MEAN, _CLIP_STD, "thousandths"),
-        Family("qwen2.5-vl", 14, 2, 2, 112, 3136, 12845056, _CLIP_MEAN, _CLIP_STD, "absolute"),
-        Family("qwen3-vl", 16, 2, 2, None, 65536, 16777216, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "thousandths"),
+        Family("qwen2-vl", 14, 2, 2, None, 3136, 12845056, _CLIP_MEAN, _CLIP_STD, "thousandths", _QWEN2_VIDEO),
+        Family("qwen2.5-vl", 14, 2, 2, 112, 3136, 12845056, _CLIP_MEAN, _CLIP_STD, "absolute", _QWEN2_VIDEO),
+        Family(
+            "qwen3-vl", 16, 2, 2, None, 65536, 16777216, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "thousandths", _QWEN3_VIDEO
+        ),
     )
 }
 

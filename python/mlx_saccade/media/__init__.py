@@ -23,6 +23,7 @@ from mlx_saccade.media.image import (
 from mlx_saccade.media.image import (
     image_sizes as image_sizes,
 )
+from mlx_saccade.media.sampling import sample_frames
 from mlx_saccade.media.sources import from_base64 as from_base64
 from mlx_saccade.media.video import Video
 
@@ -36,4 +37,5 @@ __all__ = [
     "image_size",
     "open_image",
     "open_pages",
+    "sample_frames",
 ]

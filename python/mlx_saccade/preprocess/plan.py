@@ -27,7 +27,7 @@ __all__ = ["DEFAULT_TOKENS", "Plan", "limits", "plan", "smart_resize", "source_s
 
 DEFAULT_TOKENS = 1280
 _MIN_TOKENS = 4
-_MAX_RATIO = 200
+MAX_RATIO = 200
 MAX_PIXELS = 10**18 - 1  # the most that `smart_resize` takes
 _ANY_PIXELS = 1 << 64  # no limit where only the header is read: an image that is not decoded takes no memory
 
@@ -211,10 +211,10 @@ def within(source_size: tuple[int, int], family: Family, least: int, most: int, 
     """
     width, height = source_size
     ratio = max(width, height) / min(width, height)
-    if ratio > _MAX_RATIO:
+    if ratio > MAX_RATIO:
         raise InputError(
             f"an image of {width}x{height} has a ratio of {ratio:.6g} between its sides; "
-            f"the model takes at most {_MAX_RATIO}. Crop it first"
+            f"the model takes at most {MAX_RATIO}. Crop it first"
         )
     resized = _resized(source_size, family, least, most)
     if resized[0] * resized[1] > most:
@@ -232,7 +232,7 @@ def _too_small(size: tuple[int, int], family: Family, least: int, most: int, bud
     area = family.factor**2
     whole = _resized(size, family, least, MAX_PIXELS)
     tokens = most // area + 1
-    # Only a shrunk image needs this search; one side is then one token, so it ends below _MAX_RATIO tokens.
+    # Only a shrunk image needs this search; one side is then one token, so it ends below MAX_RATIO tokens.
     while (resized := _resized(size, family, least, tokens * area)) != whole and math.prod(resized) > tokens * area:
         tokens += 1
     if resized == whole:  # a larger budget changes nothing more, and the image fits from its own tokens on

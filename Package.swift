@@ -1,11 +1,11 @@
-// swift-tools-version:5.9
+// swift-tools-version:6.1
 // A Swift module over the C++ sources that CMake builds for Python. No unsafe flags: cpp/src/exact_float.h forbids fused
 // multiply-add in the sources.
 import PackageDescription
 
 let package = Package(
     name: "Saccade",
-    platforms: [.macOS(.v13), .iOS(.v16)],
+    platforms: [.macOS(.v14), .iOS(.v17)],
     products: [
         .library(name: "Saccade", targets: ["Saccade"])
     ],

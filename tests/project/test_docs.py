@@ -30,14 +30,24 @@ def test_the_swift_names_are_those_of_the_package() -> None:
     page = (DOCS / "swift.md").read_text(encoding="utf-8")
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "swift" / "Sources" / "Saccade").glob("*.swift")]
     public = {name for text in sources for name in re.findall(r"^public (?:struct|enum|func|var) (\w+)", text, re.M)}
-    public |= {name for text in sources for name in re.findall(r"public (?:static let|func) (\w+)", text)}
+    public |= {name for text in sources for name in re.findall(r"public (?:static (?:let|var|func)|func) (\w+)", text)}
     assert len(public) > 15
     assert public <= set(re.findall(r"\w+", page))
 
 
+def test_the_swift_table_of_runtimes_is_that_of_python() -> None:
+    write = script(ROOT / "swift" / "write.py")
+    assert write.records() == write.SOURCE.read_text(encoding="utf-8"), "run python swift/write.py"
+
+
 @pytest.fixture
 def write() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("write_docs", DOCS / "write.py")
+    return script(DOCS / "write.py")
+
+
+def script(path: Path) -> ModuleType:
+    """Import a script of the repository that is in no package."""
+    spec = importlib.util.spec_from_file_location(path.parent.name + "_" + path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,93 +1,194 @@
 import CSaccade
 
-/// The order of a pixel's channels, one byte each. A fourth byte is ignored. Grey is read as three equal channels.
-public enum PixelFormat: Int32, Sendable {
-    case rgb = 0
-    case rgba = 1
-    /// Screen captures of macOS.
-    case bgra = 2
-    case grey = 3
-
-    /// Bytes per pixel.
-    var bytes: Int { self == .grey ? 1 : self == .rgb ? 3 : 4 }
+/// The first of the two passes of a resize.
+///
+/// Values are rounded to 8 bits between the passes, so the order changes the result.
+public enum PassOrder: Int32, Hashable, Sendable, CaseIterable {
+    /// Horizontal first, as Pillow up to 12.1.
+    case horizontal = 0
+    /// Vertical first where that is less work, as Pillow 13.
+    case pillow13 = 1
 }
 
-/// A view of an image's pixels, read in place. Rows may have padding, as in a `CVPixelBuffer`.
-public struct Pixels {
-    /// The memory, from the first channel of the top left pixel. Not copied, so it must outlive every use.
-    public var bytes: UnsafeRawBufferPointer
-    /// Size in pixels, without padding.
-    public var size: Size
-    /// Bytes between row starts.
-    public var stride: Int
-    /// Order of a pixel's channels.
-    public var format: PixelFormat
-
-    /// Creates a view.
-    ///
-    /// - Parameters:
-    ///   - bytes: at least `stride * (size.height - 1)` bytes and one row.
-    ///   - size: of the image in pixels.
-    ///   - stride: bytes between row starts; nil for rows without padding.
-    ///   - format: order of a pixel's channels.
-    public init(bytes: UnsafeRawBufferPointer, size: Size, stride: Int? = nil, format: PixelFormat) {
-        self.bytes = bytes
-        self.size = size
-        self.stride = stride ?? size.width * format.bytes
-        self.format = format
+/// Returns an image resized to RGB, bit for bit as Pillow's `resize(size, BICUBIC)` of the image converted to RGB.
+///
+/// - Parameters:
+///   - image: to resize.
+///   - size: of the result in pixels, each side 1 to 2^26.
+///   - passOrder: first of the two passes.
+/// - Returns: `[size.height, size.width, 3]`.
+/// - Throws: `SaccadeError.input` if a side is out of range; `SaccadeError.memory` if the result does not fit into
+///   memory.
+public func resize(
+    _ image: ImagePixels, to size: PixelSize, passOrder: PassOrder = .pillow13
+) throws(SaccadeError) -> [UInt8] {
+    let sides = 1...Int(SACCADE_MAX_SIDE)
+    guard sides.contains(size.width), sides.contains(size.height) else {
+        throw .input("size: expected sides of 1 to \(SACCADE_MAX_SIDE) pixels; got \(size)")
     }
+    var target: [UInt8] = try zeros(3 * size.width * size.height)
+    try check(
+        saccade_resize(
+            image.bytes.bindMemory(to: UInt8.self).baseAddress, Int64(image.size.width), Int64(image.size.height),
+            Int64(image.stride), image.format.rawValue, Int64(size.width), Int64(size.height), passOrder.rawValue,
+            &target, Int64(target.count)))
+    return target
 }
 
-/// Returns the patches of images for a vision tower. Each image is resized as planned, bit for bit as Pillow 13's
-/// BICUBIC.
+/// Returns the patches of images for a vision tower that reads uint8 patches of one frame. Each image is resized as
+/// planned, bit for bit as Pillow's BICUBIC.
 ///
 /// - Parameters:
 ///   - images: with the source sizes of their plans. All threads share the rows of all images.
 ///   - plans: one per image, all of one family.
+///   - passOrder: first of the two passes of the resize.
 /// - Returns: `[patches, 3 * patchSize * patchSize]`: the images concatenated, `plan.patches` patches each. A patch is
 ///   (channel, y, x). Patches are in window order, or in merge-block order for a family without windows.
-/// - Throws: `SaccadeError.input` if there is no image, if images and plans do not match, or if an image has fewer
-///   bytes than its size and stride need.
-public func nativePatches(_ images: [Pixels], plans: [Plan]) throws -> [UInt8] {
+/// - Throws: `SaccadeError.input` if there is no image, or if images and plans do not match; `SaccadeError.memory` if
+///   the patches do not fit into memory.
+public func nativePatches(
+    _ images: [ImagePixels], plans: [ImagePlan], passOrder: PassOrder = .pillow13
+) throws(SaccadeError) -> [UInt8] {
+    let family = try matchedFamily(images, plans)
+    var patches: [UInt8] = try zeros(try elements(plans, frames: 1))
+    try patches.withUnsafeMutableBufferPointer { output throws(SaccadeError) in
+        try fillNative(output, images, plans, family, passOrder)
+    }
+    return patches
+}
+
+/// Writes what `nativePatches(_:plans:passOrder:)` returns into the caller's memory.
+///
+/// - Parameters:
+///   - images: as there. Their memory must not overlap `output`.
+///   - plans: as there.
+///   - output: memory for at least the elements of the result; what follows them is untouched.
+///   - passOrder: as there.
+/// - Throws: the errors of the other form; `SaccadeError.input` also if `output` is too small. After an error of input
+///   `output` is untouched.
+public func nativePatches(
+    _ images: [ImagePixels], plans: [ImagePlan], into output: UnsafeMutableBufferPointer<UInt8>,
+    passOrder: PassOrder = .pillow13
+) throws(SaccadeError) {
+    let family = try matchedFamily(images, plans)
+    try require(output.count, atLeast: try elements(plans, frames: 1))
+    try fillNative(output, images, plans, family, passOrder)
+}
+
+/// Returns the normalized patches of images, bit for bit as transformers' Pillow image processor.
+///
+/// - Parameters:
+///   - images: with the source sizes of their plans. All threads share the rows of all images.
+///   - plans: one per image, all of one family.
+///   - passOrder: first of the two passes of the resize.
+/// - Returns: `[patches, 3 * temporalPatchSize * patchSize * patchSize]`: the images concatenated, in merge-block order.
+///   A patch is (channel, frame, y, x), with the same image in each frame.
+/// - Throws: as `nativePatches(_:plans:passOrder:)`.
+public func referencePatches(
+    _ images: [ImagePixels], plans: [ImagePlan], passOrder: PassOrder = .pillow13
+) throws(SaccadeError) -> [Float] {
+    let family = try matchedFamily(images, plans)
+    var patches: [Float] = try zeros(try elements(plans, frames: family.temporalPatchSize))
+    try patches.withUnsafeMutableBufferPointer { output throws(SaccadeError) in
+        try fillReference(output, images, plans, family, passOrder)
+    }
+    return patches
+}
+
+/// Writes what `referencePatches(_:plans:passOrder:)` returns into the caller's memory.
+///
+/// - Parameters:
+///   - images: as there. Their memory must not overlap `output`.
+///   - plans: as there.
+///   - output: memory for at least the elements of the result; what follows them is untouched.
+///   - passOrder: as there.
+/// - Throws: the errors of the other form; `SaccadeError.input` also if `output` is too small. After an error of input
+///   `output` is untouched.
+public func referencePatches(
+    _ images: [ImagePixels], plans: [ImagePlan], into output: UnsafeMutableBufferPointer<Float>,
+    passOrder: PassOrder = .pillow13
+) throws(SaccadeError) {
+    let family = try matchedFamily(images, plans)
+    try require(output.count, atLeast: try elements(plans, frames: family.temporalPatchSize))
+    try fillReference(output, images, plans, family, passOrder)
+}
+
+/// Returns the family of plans that match their images.
+private func matchedFamily(_ images: [ImagePixels], _ plans: [ImagePlan]) throws(SaccadeError) -> ModelFamily {
     guard let family = plans.first?.family, images.count == plans.count else {
-        throw SaccadeError.input(
+        throw .input(
             "images, plans: expected one plan per image, at least one; got \(images.count) images, "
                 + "\(plans.count) plans")
     }
     for (i, (image, plan)) in zip(images, plans).enumerated() {
         guard plan.family == family else {
-            throw SaccadeError.input(
-                "plans[\(i)]: expected the family of plans[0], \(family.name); got \(plan.family.name)")
+            throw .input(
+                "plans[\(i)]: expected the family of plans[0], \(family.name); got \(plan.family.name)"
+                    + (plan.family.name == family.name ? " with other values" : "") + ". Call once per model")
         }
         guard image.size == plan.sourceSize else {
-            throw SaccadeError.input(
-                "images[\(i)]: expected the planned size, \(plan.sourceSize.width)x\(plan.sourceSize.height); got "
-                    + "\(image.size.width)x\(image.size.height). Plan this image again")
-        }
-        let (before, overflow) = image.stride.multipliedReportingOverflow(by: image.size.height - 1)
-        guard !overflow, before >= 0, image.bytes.count - before >= image.size.width * image.format.bytes else {
-            throw SaccadeError.input(
-                "images[\(i)]: expected \(image.size.height) rows with a stride of \(image.stride) bytes; got "
-                    + "\(image.bytes.count) bytes")
+            throw .input(
+                "images[\(i)]: expected the planned size, \(plan.sourceSize); got \(image.size). Plan this image again")
         }
     }
-    let values = 3 * family.patchSize * family.patchSize
-    var patches = [UInt8](repeating: 0, count: plans.reduce(0) { $0 + $1.patches * values })
-    try patches.withUnsafeMutableBufferPointer { output in
-        var next = output.baseAddress
-        let batch = zip(images, plans).map { image, plan in
-            defer { next = next.map { $0 + plan.patches * values } }
-            return saccade_batch_image(
-                source: image.bytes.bindMemory(to: UInt8.self).baseAddress, source_width: Int64(image.size.width),
-                source_height: Int64(image.size.height), source_stride: Int64(image.stride),
-                format: image.format.rawValue, pass_order: SACCADE_PASS_ORDER_PILLOW13,
-                target_width: Int64(plan.resizedSize.width), target_height: Int64(plan.resizedSize.height),
-                patches: UnsafeMutableRawPointer(next), patches_capacity: Int64(plan.patches * values))
-        }
-        try check(
-            saccade_resize_patchify_native_batch(
-                batch, Int64(batch.count), Int64(family.patchSize), Int64(family.mergeSize),
-                Int64(family.windowSize ?? 0)))
+    return family
+}
+
+/// Returns the number of elements in the patches of all plans.
+private func elements(_ plans: [ImagePlan], frames: Int) throws(SaccadeError) -> Int {
+    var total = 0
+    for plan in plans {
+        let values = 3 * frames * plan.family.patchSize * plan.family.patchSize
+        let (product, overflow) = plan.patches.multipliedReportingOverflow(by: values)
+        let (sum, overflows) = total.addingReportingOverflow(product)
+        guard !overflow, !overflows else { throw .memory("out of memory: the patches do not fit") }
+        total = sum
     }
-    return patches
+    return total
+}
+
+private func require(_ count: Int, atLeast needed: Int) throws(SaccadeError) {
+    guard count >= needed else {
+        throw .input("output: expected memory for \(needed) elements; got \(count)")
+    }
+}
+
+private func fillNative(
+    _ output: UnsafeMutableBufferPointer<UInt8>, _ images: [ImagePixels], _ plans: [ImagePlan], _ family: ModelFamily,
+    _ passOrder: PassOrder
+) throws(SaccadeError) {
+    let batch = batch(output, images, plans, frames: 1, passOrder)
+    try check(
+        saccade_resize_patchify_native_batch(
+            batch, Int64(batch.count), Int64(family.patchSize), Int64(family.mergeSize),
+            Int64(family.windowSize ?? 0)))
+}
+
+private func fillReference(
+    _ output: UnsafeMutableBufferPointer<Float>, _ images: [ImagePixels], _ plans: [ImagePlan], _ family: ModelFamily,
+    _ passOrder: PassOrder
+) throws(SaccadeError) {
+    let batch = batch(output, images, plans, frames: family.temporalPatchSize, passOrder)
+    try check(
+        saccade_resize_patchify_reference_batch(
+            batch, Int64(batch.count), Int64(family.patchSize), Int64(family.mergeSize),
+            Int64(family.temporalPatchSize), family.mean, family.std))
+}
+
+/// Returns the core's form of images that write their patches into `output`, one image after the other.
+private func batch<Element>(
+    _ output: UnsafeMutableBufferPointer<Element>, _ images: [ImagePixels], _ plans: [ImagePlan], frames: Int,
+    _ passOrder: PassOrder
+) -> [saccade_batch_image] {
+    var next = output.baseAddress
+    return zip(images, plans).map { image, plan in
+        let count = plan.patches * 3 * frames * plan.family.patchSize * plan.family.patchSize
+        defer { next = next.map { $0 + count } }
+        return saccade_batch_image(
+            source: image.bytes.bindMemory(to: UInt8.self).baseAddress, source_width: Int64(image.size.width),
+            source_height: Int64(image.size.height), source_stride: Int64(image.stride),
+            format: image.format.rawValue, pass_order: passOrder.rawValue,
+            target_width: Int64(plan.resizedSize.width), target_height: Int64(plan.resizedSize.height),
+            patches: UnsafeMutableRawPointer(next), patches_capacity: Int64(count))
+    }
 }

@@ -3,16 +3,15 @@ import XCTest
 
 /// The example of docs/swift.md, line by line.
 // example
-func look(at capture: UnsafeRawBufferPointer, width: Int, height: Int, bytesPerRow: Int) throws -> ([UInt8], Plan) {
-    let size = Size(width: width, height: height)
-    let plan = try Plan(size: size, family: .qwen25VL, maxTokens: 1280)
-    let pixels = Pixels(bytes: capture, size: size, stride: bytesPerRow, format: .bgra)
+func look(at capture: UnsafeRawBufferPointer, width: Int, height: Int, bytesPerRow: Int) throws -> ([UInt8], ImagePlan) {
+    let size = PixelSize(width: width, height: height)
+    let plan = try ImagePlan(size: size, family: .qwen25VL, budget: 1280)
+    let pixels = try ImagePixels(bytes: capture, size: size, stride: bytesPerRow, format: .bgra)
     return (try nativePatches([pixels], plans: [plan]), plan)  // uint8 [plan.patches, 588], for the vision tower
 }
 
-func click(_ answer: Box, of plan: Plan) -> Point {
-    let box = plan.toSource(answer)  // from the model's pixels to the capture's
-    return Point(x: (box.x1 + box.x2) / 2, y: (box.y1 + box.y2) / 2)
+func click(_ answer: PixelBox, of plan: ImagePlan) -> PixelPoint {
+    plan.toSource(answer).center  // from the model's pixels to the capture's
 }
 // end of the example
 
@@ -24,7 +23,7 @@ final class ExampleTests: XCTestCase {
             try look(at: $0, width: 3840, height: 2160, bytesPerRow: row.count)
         }
         XCTAssertEqual(patches, [UInt8](repeating: 7, count: 4888 * 588))
-        let middle = click(Box(x1: 0, y1: 0, x2: 1316, y2: 728), of: plan)
+        let middle = click(PixelBox(x1: 0, y1: 0, x2: 1316, y2: 728), of: plan)
         XCTAssertEqual(middle.x, 1920, accuracy: 1e-9)
         XCTAssertEqual(middle.y, 1080, accuracy: 1e-9)
     }

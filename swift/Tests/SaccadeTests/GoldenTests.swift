@@ -26,13 +26,13 @@ final class GoldenTests: XCTestCase {
         XCTAssertGreaterThanOrEqual(sizes.rows.count, 5000)
         for row in sizes.rows {
             let call = {
-                try smartResize(height: row[0], width: row[1], factor: row[2], minPixels: row[3], maxPixels: row[4])
+                try smartResize(
+                    PixelSize(width: row[1], height: row[0]), factor: row[2], minPixels: row[3], maxPixels: row[4])
             }
             if row[7] == 1 {
                 XCTAssertThrowsError(try call(), "\(row)")
             } else {
-                let (height, width) = try call()
-                XCTAssertEqual([height, width], [row[5], row[6]], "\(row)")
+                XCTAssertEqual(try call(), PixelSize(width: row[6], height: row[5]), "\(row)")
             }
         }
     }
@@ -54,10 +54,71 @@ final class GoldenTests: XCTestCase {
         XCTAssertGreaterThanOrEqual(windows.cases.count, 30)
         for example in windows.cases {
             let order = try windowIndex(
-                example.grids.map { Grid(frames: $0[0], rows: $0[1], columns: $0[2]) }, mergeSize: windows.merge_size,
+                grids(example.grids), mergeSize: windows.merge_size,
                 windowSize: example.window_size, patchSize: windows.patch_size)
             XCTAssertEqual(order.index, example.index, "\(example.grids)")
             XCTAssertEqual(order.boundaries, example.boundaries, "\(example.grids)")
+        }
+    }
+
+    func grids(_ triples: [[Int]]) -> [PatchGrid] {
+        triples.map { PatchGrid(frames: $0[0], rows: $0[1], columns: $0[2]) }
+    }
+
+    func testVisionPositions() throws {
+        let windows = try golden("windows.json", as: Windows.self)
+        for example in windows.cases {
+            let positions = try visionPositions(grids(example.grids), mergeSize: windows.merge_size)
+            XCTAssertEqual(positions, visionPositionsInLoops(grids(example.grids), windows.merge_size))
+        }
+    }
+
+    /// The reference's order in plain loops: frames, merge blocks in rows and columns, rows and columns of a block.
+    func visionPositionsInLoops(_ grids: [PatchGrid], _ merge: Int) -> [Int32] {
+        var positions: [Int32] = []
+        for grid in grids {
+            for _ in 0..<grid.frames {
+                for top in stride(from: 0, to: grid.rows, by: merge) {
+                    for left in stride(from: 0, to: grid.columns, by: merge) {
+                        for row in top..<top + merge {
+                            for column in left..<left + merge { positions += [Int32(row), Int32(column)] }
+                        }
+                    }
+                }
+            }
+        }
+        return positions
+    }
+
+    struct Prompts: Decodable {
+        struct Case: Decodable {
+            let input_ids: [Int]
+            let image_grids: [[Int]]
+            let video_grids: [[Int]]
+            let seconds_per_grid: [Double]
+            let tokens_per_second: Int
+            let positions: [[Int32]]
+            let delta: Int
+        }
+        let image_token_id: Int
+        let video_token_id: Int
+        let vision_start_token_id: Int
+        let merge_size: Int
+        let cases: [Case]
+    }
+
+    func testMRoPEPositions() throws {
+        let prompts = try golden("mrope.json", as: Prompts.self)
+        XCTAssertGreaterThanOrEqual(prompts.cases.count, 10)
+        let tokenIDs = VisionTokenIDs(
+            image: prompts.image_token_id, video: prompts.video_token_id, visionStart: prompts.vision_start_token_id)
+        for (number, example) in prompts.cases.enumerated() {
+            let result = try mropePositions(
+                example.input_ids, tokenIDs: tokenIDs, imageGrids: grids(example.image_grids),
+                videoGrids: grids(example.video_grids), secondsPerGrid: example.seconds_per_grid,
+                mergeSize: prompts.merge_size, tokensPerSecond: example.tokens_per_second)
+            XCTAssertEqual(result.positions, example.positions.flatMap { $0 }, "case \(number)")
+            XCTAssertEqual(result.delta, example.delta, "case \(number)")
         }
     }
 }

@@ -4,7 +4,7 @@ import XCTest
 
 final class PatchesTests: XCTestCase {
     /// Returns a BGRA image whose pixel (x, y) is (x, y, x + y), with padding after each row.
-    func captured(_ size: Size, padding: Int = 8) -> [UInt8] {
+    func captured(_ size: PixelSize, padding: Int = 8) -> [UInt8] {
         var bytes: [UInt8] = []
         for y in 0..<size.height {
             for x in 0..<size.width { bytes += [UInt8((x + y) % 256), UInt8(y % 256), UInt8(x % 256), 77] }
@@ -13,7 +13,7 @@ final class PatchesTests: XCTestCase {
         return bytes
     }
 
-    func patches(_ sizes: [Size], format: PixelFormat = .bgra, plans: [Plan]) throws -> [UInt8] {
+    func patches(_ sizes: [PixelSize], format: PixelFormat = .bgra, plans: [ImagePlan]) throws -> [UInt8] {
         let pictures = sizes.map { captured($0) }
         let pointers = pictures.map { bytes in
             let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
@@ -21,13 +21,13 @@ final class PatchesTests: XCTestCase {
             return UnsafeRawBufferPointer(copy)
         }
         defer { pointers.forEach { $0.deallocate() } }
-        let images = zip(pointers, sizes).map { Pixels(bytes: $0, size: $1, stride: 4 * $1.width + 8, format: format) }
+        let images = try zip(pointers, sizes).map { try ImagePixels(bytes: $0, size: $1, stride: 4 * $1.width + 8, format: format) }
         return try nativePatches(images, plans: plans)
     }
 
     func testPatchesOfAnImageThatKeepsItsSizeAreItsPixels() throws {
-        let size = Size(width: 56, height: 56)
-        let plan = try Plan(size: size)
+        let size = PixelSize(width: 56, height: 56)
+        let plan = try ImagePlan(size: size)
         XCTAssertEqual(plan.resizedSize, size)
         let bytes = try patches([size], plans: [plan])
         XCTAssertEqual(bytes.count, 16 * 588)
@@ -39,25 +39,25 @@ final class PatchesTests: XCTestCase {
     }
 
     func testABatchConcatenatesItsImages() throws {
-        let sizes = [Size(width: 300, height: 200), Size(width: 90, height: 410), Size(width: 640, height: 480)]
-        let plans = try sizes.map { try Plan(size: $0, maxTokens: 64) }
+        let sizes = [PixelSize(width: 300, height: 200), PixelSize(width: 90, height: 410), PixelSize(width: 640, height: 480)]
+        let plans = try sizes.map { try ImagePlan(size: $0, budget: 64) }
         let alone = try zip(sizes, plans).flatMap { try patches([$0], plans: [$1]) }
         XCTAssertEqual(try patches(sizes, plans: plans), alone)
     }
 
     func testImagesThatDoNotMatchTheirPlansThrow() throws {
-        let size = Size(width: 90, height: 60)
-        let plan = try Plan(size: size)
+        let size = PixelSize(width: 90, height: 60)
+        let plan = try ImagePlan(size: size)
         XCTAssertThrowsError(try patches([], plans: []))
         XCTAssertThrowsError(try patches([size, size], plans: [plan]))
-        XCTAssertThrowsError(try patches([Size(width: 90, height: 61)], plans: [plan])) { error in
+        XCTAssertThrowsError(try patches([PixelSize(width: 90, height: 61)], plans: [plan])) { error in
             XCTAssertTrue("\(error)".contains("images[0]"), "\(error)")
         }
-        XCTAssertThrowsError(try patches([size, size], plans: [plan, Plan(size: size, family: .qwen3VL)]))
+        XCTAssertThrowsError(try patches([size, size], plans: [plan, ImagePlan(size: size, family: .qwen3VL)]))
         let few = [UInt8](repeating: 0, count: 4 * 90 * 60 - 1)
         try few.withUnsafeBytes { bytes in
             XCTAssertThrowsError(
-                try nativePatches([Pixels(bytes: bytes, size: size, format: .bgra)], plans: [plan]))
+                try nativePatches([ImagePixels(bytes: bytes, size: size, format: .bgra)], plans: [plan]))
         }
     }
 }

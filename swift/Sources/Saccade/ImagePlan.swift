@@ -1,0 +1,149 @@
+import CSaccade
+
+/// The plan of an image: its resized size, grid, tokens and windows.
+public struct ImagePlan: Hashable, Sendable {
+    /// Family of the model.
+    public let family: ModelFamily
+    /// Size of the source image in pixels.
+    public let sourceSize: PixelSize
+    /// Size of the resized image in pixels.
+    public let resizedSize: PixelSize
+    /// Grid of patches.
+    public let grid: PatchGrid
+    /// Number of patches.
+    public let patches: Int
+    /// Number of visual tokens in the prompt: patches / `mergeSize`^2.
+    public let tokens: Int
+    /// Number of attention windows; 0 for a family without windows.
+    public let windows: Int
+    /// Source pixels per model pixel.
+    public let scale: PixelScale
+    /// Minimum area of the resized image in pixels that applied.
+    public let minPixels: Int
+    /// Maximum area of the resized image in pixels that applied.
+    public let maxPixels: Int
+    /// The budget and where it came from, in words.
+    public let budget: String
+
+    /// The tokens of a plan without a budget.
+    public static let defaultTokens = 1280
+
+    /// Plans an image within a budget.
+    ///
+    /// - Parameters:
+    ///   - size: of the upright source image in pixels, each side 1 to 2^26.
+    ///   - family: of the model that will see it.
+    ///   - budget: upper limit; nil is 1,280 tokens, or the checkpoint's own maximum if that is lower.
+    ///   - minTokens: minimum visual tokens. A smaller image is enlarged. nil is 4, or the lower limit of the checkpoint
+    ///     or runtime that the budget names.
+    ///   - checkpointPixels: minimum and maximum area of a loaded checkpoint in pixels; nil for those of the family.
+    /// - Throws: `SaccadeError.input` if the reference rejects the size, if the budget is below the lower limit or too
+    ///   small for the image's shape, or if a runtime is unknown.
+    public init(
+        size: PixelSize, family: ModelFamily = .qwen25VL, budget: ImageBudget? = nil, minTokens: Int? = nil,
+        checkpointPixels: ClosedRange<Int>? = nil
+    ) throws(SaccadeError) {
+        let limits = try AreaLimits(budget, family, minTokens: minTokens, checkpointPixels: checkpointPixels)
+        try self.init(size: size, family: family, limits: limits)
+    }
+
+    /// Plans an image within limits of its area.
+    ///
+    /// - Parameters:
+    ///   - size: of the upright source image in pixels, each side 1 to 2^26.
+    ///   - family: of the model that will see it.
+    ///   - minPixels: minimum area of the resized image in pixels, at least 1.
+    ///   - maxPixels: maximum area of the resized image in pixels, `minPixels` to 10^18 - 1.
+    /// - Throws: `SaccadeError.input` if the reference rejects the size, or if its result exceeds `maxPixels`, because
+    ///   no side is below one token.
+    public init(
+        size: PixelSize, family: ModelFamily = .qwen25VL, minPixels: Int, maxPixels: Int
+    ) throws(SaccadeError) {
+        guard 1 <= minPixels, minPixels <= maxPixels, maxPixels <= largestArea else {
+            throw .input(
+                "minPixels, maxPixels: expected 1 <= minPixels <= maxPixels <= \(largestArea); got \(minPixels) and "
+                    + "\(maxPixels)")
+        }
+        let limits = AreaLimits(minPixels, maxPixels, "\(quantity(maxPixels, "pixel"))")
+        try self.init(size: size, family: family, limits: limits)
+    }
+
+    private init(size: PixelSize, family: ModelFamily, limits: AreaLimits) throws(SaccadeError) {
+        let resized = try smartResize(
+            size, factor: family.factor, minPixels: limits.minPixels, maxPixels: limits.maxPixels)
+        guard resized.area <= limits.maxPixels else {
+            throw try tooSmall(size, family, limits)
+        }
+        let rows = resized.height / family.patchSize
+        let columns = resized.width / family.patchSize
+        guard rows > 0, columns > 0, rows <= Int(Int32.max) / columns else {
+            throw .input(
+                "size: expected from 1 to 2147483647 patches; got \(rows) x \(columns) for \(size) within "
+                    + "\(limits.description). Change the budget")
+        }
+        self.family = family
+        minPixels = limits.minPixels
+        maxPixels = limits.maxPixels
+        budget = limits.description
+        sourceSize = size
+        resizedSize = resized
+        grid = PatchGrid(rows: rows, columns: columns)
+        patches = rows * columns
+        tokens = patches / (family.mergeSize * family.mergeSize)
+        windows = family.windowSize.map { windowSize in
+            let side = max(1, windowSize / family.mergeSize / family.patchSize)
+            return ceiling(rows / family.mergeSize, side) * ceiling(columns / family.mergeSize, side)
+        } ?? 0
+        scale = PixelScale(
+            x: Double(size.width) / Double(resized.width), y: Double(size.height) / Double(resized.height))
+    }
+
+    /// Converts a point from model pixels to source pixels.
+    public func toSource(_ point: PixelPoint) -> PixelPoint { PixelPoint(x: point.x * scale.x, y: point.y * scale.y) }
+
+    /// Converts a point from source pixels to model pixels.
+    public func toModel(_ point: PixelPoint) -> PixelPoint { PixelPoint(x: point.x / scale.x, y: point.y / scale.y) }
+
+    /// Converts a box from model pixels to source pixels.
+    public func toSource(_ box: PixelBox) -> PixelBox {
+        PixelBox(x1: box.x1 * scale.x, y1: box.y1 * scale.y, x2: box.x2 * scale.x, y2: box.y2 * scale.y)
+    }
+
+    /// Converts a box from source pixels to model pixels.
+    public func toModel(_ box: PixelBox) -> PixelBox {
+        PixelBox(x1: box.x1 / scale.x, y1: box.y1 / scale.y, x2: box.x2 / scale.x, y2: box.y2 / scale.y)
+    }
+}
+
+/// Returns the error for limits that the reference exceeds: narrow images, or limits close together.
+private func tooSmall(_ size: PixelSize, _ family: ModelFamily, _ limits: AreaLimits) throws(SaccadeError) -> SaccadeError {
+    let area = family.factor * family.factor
+    let whole = try smartResize(
+        size, factor: family.factor, minPixels: limits.minPixels, maxPixels: largestArea)
+    var tokens = limits.maxPixels / area + 1
+    // Only a shrunk image needs this search. One side is then one token, so it ends below the largest ratio of sides.
+    while tokens <= largestArea / area {
+        let resized = try smartResize(
+            size, factor: family.factor, minPixels: limits.minPixels, maxPixels: tokens * area)
+        if resized == whole {
+            tokens = max(tokens, whole.area / area)
+            break
+        }
+        if resized.area <= tokens * area { break }
+        tokens += 1
+    }
+    return .input(
+        "an image of \(size) does not fit into \(limits.description): both sides are whole tokens and the least is "
+            + "\(ceiling(limits.minPixels, area)); the smallest budget that holds it is \(quantity(tokens, "token"))")
+}
+
+extension PixelSize {
+    /// The product of sides that `smartResize` returned: at most 2^52.
+    fileprivate var area: Int { width * height }
+}
+
+/// Returns a / b, rounded up. Both are at least 1.
+func ceiling(_ a: Int, _ b: Int) -> Int { (a - 1) / b + 1 }
+
+/// Returns a count with its noun: "1 token", "1,280 tokens".
+func quantity(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlx_saccade import models
-from mlx_saccade.models import cpu_decode, cpu_ops
+from mlx_saccade.models import cpu_decode, cpu_ops, qwen2
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.generation import greedy
 
@@ -157,6 +157,29 @@ def test_applies_another_family_of_decoders_false(model: models.Model) -> None:
 
     assert cpu_decode.applies(model.model, model.head) == (mx.default_device() == mx.cpu)
     assert not cpu_decode.applies(Other(), model.head)
+
+
+def test_applies_layer_with_unknown_steps_false(model: models.Model) -> None:
+    """A layer, or a part of one, may normalize each head as Qwen3 does: skipping that raises no error."""
+
+    class NormedAttention(qwen2.Attention):
+        pass
+
+    class OtherLayer(qwen2.DecoderLayer):
+        pass
+
+    layer, on_cpu = model.model.layers[-1], mx.default_device() == mx.cpu
+    for holder, name, other in (
+        (layer.self_attn, "__class__", NormedAttention),
+        (layer, "__class__", OtherLayer),
+        (layer, "input_layernorm", nn.LayerNorm(128)),
+        (layer, "mlp", nn.Sequential(layer.mlp.gate_proj, layer.mlp.up_proj, layer.mlp.down_proj)),
+    ):
+        own = getattr(holder, name)
+        setattr(holder, name, other)
+        assert not cpu_decode.applies(model.model, model.head)
+        setattr(holder, name, own)
+        assert cpu_decode.applies(model.model, model.head) == on_cpu
 
 
 # -- ways of going on --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ without a kernel) all scores would exist at once, heads x length x length. So se
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,17 @@ from mlx_saccade.models import cpu_ops
 from mlx_saccade.models.execution import EvalBudget, Run, Segments
 from mlx_saccade.preprocess import tower_memory
 
-__all__ = ["Mask", "Piece", "Run", "attend", "attend_causally", "attend_in_mlx", "is_fused", "pieces"]
+__all__ = [
+    "Mask",
+    "Piece",
+    "Run",
+    "attend",
+    "attend_causally",
+    "attend_in_mlx",
+    "attention_mask",
+    "is_fused",
+    "pieces",
+]
 
 Mask = mx.array | str | None
 """The keys that each query sees, as `mx.fast.scaled_dot_product_attention` takes it."""
@@ -148,6 +158,26 @@ def _attend_on_cpu(
             cpu_ops.attend(parts[0], parts[1], parts[2], parts[3], scale, scores)
             budget.record(out)
     return out
+
+
+def attention_mask(length: int, offset: int, padding: Sequence[int]) -> Mask:
+    """Return the mask of the new tokens, as `mx.fast.scaled_dot_product_attention` takes it.
+
+    Args:
+        length: new tokens.
+        offset: tokens before them.
+        padding: tokens of padding at the start of each row. Only a padding token itself attends to it, so that no row
+            of scores is empty.
+
+    Returns:
+        Without padding "causal", or None for one token; else bool [B, 1, length, offset + length].
+    """
+    if not any(padding):
+        return "causal" if length > 1 else None
+    keys = mx.arange(offset + length)
+    queries = mx.arange(offset, offset + length)[:, None]
+    visible = keys >= mx.array(list(padding))[:, None, None, None]
+    return (visible & (keys <= queries)) | (keys == queries)
 
 
 def attend_causally(q: mx.array, k: mx.array, v: mx.array, scale: float, mask: Mask) -> mx.array:

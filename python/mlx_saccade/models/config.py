@@ -47,7 +47,8 @@ VISION_NORM_EPS = 1e-6
 class VisionConfig:
     """The shape of a vision tower. Patch and window sizes are in pixels of the resized image.
 
-    Without windows (`window_size` None) every block attends over the whole frame.
+    Without windows (`window_size` None) every block attends over the whole frame. `mlp_matrices` counts the matrices of
+    a block's MLP: three with a gate, else two.
     """
 
     depth: int = 32
@@ -63,6 +64,7 @@ class VisionConfig:
     fullatt_block_indexes: tuple[int, ...] = (7, 15, 23, 31)
     tokens_per_second: int = 4
     rope_theta: float = 10000.0
+    mlp_matrices: int = 3
 
     @property
     def head_dim(self) -> int:
@@ -90,16 +92,12 @@ class TextConfig:
     num_hidden_layers: int = 80
     num_attention_heads: int = 64
     num_key_value_heads: int = 8
+    head_dim: int = 128
     rms_norm_eps: float = 1e-5
     rope_theta: float = 1000000.0
     mrope_section: tuple[int, int, int] = (16, 24, 24)
     max_position_embeddings: int = 32768
     yarn: Yarn | None = None
-
-    @property
-    def head_dim(self) -> int:
-        """Width of one attention head."""
-        return self.hidden_size // self.num_attention_heads
 
 
 class FamilySections(Protocol):

@@ -18,19 +18,30 @@ from mlx_saccade.backend import mx, nn
 from mlx_saccade.models import cpu_ops, layers
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.cpu_ops import Floats, Gemv
-from mlx_saccade.models.qwen2 import DecoderLayer, LanguageModel
+from mlx_saccade.models.qwen2 import MLP, Attention, DecoderLayer, LanguageModel
 
 __all__ = ["CpuDecoder", "applies"]
 
+_PARTS = (Attention, MLP, nn.RMSNorm, nn.RMSNorm)
+
 
 def applies(model: Any, head: nn.Module) -> bool:
-    """Return True for a Qwen2 decoder and its head on the CPU, with float32 weights that are not quantized."""
-    if not isinstance(model, LanguageModel):
+    """Return True for a Qwen2 decoder and its head on the CPU, with float32 weights that are not quantized.
+
+    A layer of any other class takes the plain form, a subclass included: it may hold steps that are not known here.
+    """
+    if type(model) is not LanguageModel or not all(_is_known(layer) for layer in model.layers):
         return False
     linear = [module for _, module in model.named_modules() if isinstance(module, nn.Linear)]
     expected = 7 * len(model.layers)
     plain = len(linear) == expected and all(type(module) in (nn.Linear, nn.Embedding) for module in (*linear, head))
     return plain and cpu_ops.applies(head.weight, model.embed_tokens.weight, *(layer.weight for layer in linear))
+
+
+def _is_known(layer: Any) -> bool:
+    """Return True for a layer whose parts are all of the classes that `_Layer` computes."""
+    norms = (layer.input_layernorm, layer.post_attention_layernorm) if type(layer) is DecoderLayer else ()
+    return bool(norms) and (type(layer.self_attn), type(layer.mlp), *map(type, norms)) == _PARTS
 
 
 class CpuDecoder:

@@ -162,9 +162,10 @@ def join_runs(lengths: Sequence[int]) -> tuple[Run, ...]:
 def schedule(runs: tuple[Run, ...], config: VisionConfig) -> Segments:
     """Return the segments of a block with their costs.
 
-    A query's scores and their products take 4 L D operations, the matrices of a block 2 (4 D^2 + 3 D I).
+    A query's scores and their products take 4 L D operations, the matrices of a block 2 (4 D^2 + M D I)
+    with M matrices in the MLP.
     """
-    matrices = 4 * config.hidden_size + 3 * config.intermediate_size
+    matrices = 4 * config.hidden_size + config.mlp_matrices * config.intermediate_size
     return Segments(runs, tuple(round(2 * QUARTERS * run.length / matrices) for run in runs))
 
 

@@ -13,32 +13,12 @@ from typing import Any
 from mlx_saccade.backend import mx, nn
 from mlx_saccade.errors import InputError
 from mlx_saccade.models import layers
-from mlx_saccade.models.attention import Mask, attend_causally
+from mlx_saccade.models.attention import Mask, attend_causally, attention_mask
 from mlx_saccade.models.cache import KVCache
-from mlx_saccade.models.config import ROPE_KEYS, ConfigReader, TextConfig
-from mlx_saccade.models.yarn import YARN_KEYS, Yarn, attention_factor
+from mlx_saccade.models.config import ConfigReader, TextConfig
+from mlx_saccade.models.rotary_config import mrope_section, read_yarn, rotary_values
 
 __all__ = ["TEXT_KEYS", "LanguageModel", "read_text"]
-
-
-def attention_mask(length: int, offset: int, padding: Sequence[int]) -> Mask:
-    """Return the mask of the new tokens, as `mx.fast.scaled_dot_product_attention` takes it.
-
-    Args:
-        length: new tokens.
-        offset: tokens before them.
-        padding: tokens of padding at the start of each row. Only a padding token itself attends to it, so that no row
-            of scores is empty.
-
-    Returns:
-        Without padding "causal", or None for one token; else bool [B, 1, length, offset + length].
-    """
-    if not any(padding):
-        return "causal" if length > 1 else None
-    keys = mx.arange(offset + length)
-    queries = mx.arange(offset, offset + length)[:, None]
-    visible = keys >= mx.array(list(padding))[:, None, None, None]
-    return (visible & (keys <= queries)) | (keys == queries)
 
 
 class Attention(nn.Module):
@@ -172,75 +152,24 @@ def read_text(reader: ConfigReader, raw: Mapping[str, Any]) -> TextConfig:
         raise reader.error("layer_types", "'full_attention' for each layer", types, "Nothing else is implemented")
     if "num_key_value_heads" in raw and raw["num_key_value_heads"] is None:
         raw = {**raw, "num_key_value_heads": raw.get("num_attention_heads", TextConfig.num_attention_heads)}
-    rope = _rotary_values(reader, raw)
+    rope = rotary_values(reader, raw)
     sizes: dict[str, Any] = dict(reader.sizes(raw, TextConfig, _SIZES))
+    reader.check_heads(sizes["hidden_size"], sizes["num_attention_heads"], "num_attention_heads")
     config = TextConfig(
         **sizes,
+        head_dim=sizes["hidden_size"] // sizes["num_attention_heads"],
         rms_norm_eps=reader.number(raw, "rms_norm_eps", TextConfig.rms_norm_eps),
         rope_theta=reader.number(rope if "rope_theta" in rope else raw, "rope_theta", TextConfig.rope_theta),
-        mrope_section=_mrope_section(reader, rope.get("mrope_section", list(TextConfig.mrope_section))),
+        mrope_section=mrope_section(reader, rope.get("mrope_section", list(TextConfig.mrope_section))),
     )
     if rope.get("rope_type") == "yarn":
-        config = replace(config, yarn=_yarn(reader, raw, rope, config))
+        config = replace(config, yarn=read_yarn(reader, raw, rope, config))
     _check_heads(reader, raw, config)
     return config
 
 
-def _rotary_values(reader: ConfigReader, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rotary values of either spelling, or of both where they agree; `rope_type` is "default" or "yarn"."""
-    values: dict[str, Any] = {}
-    for name in ("rope_parameters", "rope_scaling"):
-        table = reader.table(raw, name)
-        for key in ("rope_type", "type"):
-            reader.check_value(table, key, ("default", "mrope", "yarn", None))
-        named = [value for key in ("rope_type", "type") if (value := table.get(key)) is not None]
-        kind = "yarn" if named[:1] == ["yarn"] else "default"  # rope_type wins, and "mrope" is its old word for default
-        reader.check_keys(table, ROPE_KEYS | YARN_KEYS if kind == "yarn" else ROPE_KEYS, "rotary", name)
-        found = {key: value for key, value in table.items() if key not in ("rope_type", "type")}
-        for key, value in {**found, **({"rope_type": kind} if named else {})}.items():
-            if values.setdefault(key, value) != value:
-                raise InputError(
-                    f"{reader.source}: {key}: expected one value; got {values[key]!r} and, in {name}, {value!r}. "
-                    "Remove the wrong one"
-                )
-    return values
-
-
-def _yarn(reader: ConfigReader, raw: Mapping[str, Any], rope: dict[str, Any], config: TextConfig) -> Yarn:
-    """Read a YaRN table. As in transformers, a null factor is the ratio of both lengths."""
-    if "factor" not in rope:
-        raise reader.error("factor", "the factor of a rotary table of type yarn", None)
-    reader.check_value(rope, "truncate", (True, False))
-    if config.rope_theta <= 1:
-        raise reader.error("rope_theta", "a number above 1 with yarn", config.rope_theta)
-    place = raw if raw.get("original_max_position_embeddings") is not None else _without_null(rope)
-    length = reader.number(place, "original_max_position_embeddings", config.max_position_embeddings)
-    given = _without_null(rope)
-    factor = reader.number(given, "factor", config.max_position_embeddings / length)
-    scales = {key: reader.number(given, key, 0.0) if given.get(key) else 0.0 for key in ("mscale", "mscale_all_dim")}
-    return Yarn(
-        factor=factor,
-        original_max_position_embeddings=length,
-        attention_factor=reader.number(given, "attention_factor", attention_factor(factor, **scales)),
-        beta_fast=reader.number(given, "beta_fast", Yarn.beta_fast),
-        beta_slow=reader.number(given, "beta_slow", Yarn.beta_slow),
-        truncate=rope.get("truncate", True),
-    )
-
-
-def _without_null(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if value is not None}
-
-
-def _mrope_section(reader: ConfigReader, value: object) -> tuple[int, int, int]:
-    if not isinstance(value, list) or len(value) != 3 or not all(type(size) is int and size >= 0 for size in value):
-        raise reader.error("mrope_section", "three whole numbers: time, height, width", value)
-    return value[0], value[1], value[2]
-
-
 def _check_heads(reader: ConfigReader, raw: Mapping[str, Any], config: TextConfig) -> None:
     """Refuse heads that do not fit the width, the key heads or the rotary sections."""
-    reader.check_heads(config.hidden_size, config.num_attention_heads, "num_attention_heads")
     reader.check_value(raw, "head_dim", (config.head_dim, None))
     if config.num_attention_heads % config.num_key_value_heads:
         raise InputError(

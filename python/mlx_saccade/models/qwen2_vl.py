@@ -206,6 +206,7 @@ def read_vision(reader: ConfigReader, raw: Mapping[str, Any]) -> VisionConfig:
         out_hidden_size=reader.size(raw, "hidden_size", VisionConfig.out_hidden_size),
         window_size=None,
         fullatt_block_indexes=(),
+        mlp_matrices=2,
     )
     reader.check_vision_heads(config)
     return config

@@ -25,6 +25,7 @@ __all__ = [
     "attend_causally",
     "attend_in_mlx",
     "attention_mask",
+    "fused_width",
     "is_fused",
     "pieces",
 ]
@@ -54,6 +55,23 @@ class Piece:
     count: int
     first: int
     last: int
+
+
+def fused_width(device: str, head_dim: int, dtype: mx.Dtype) -> int | None:
+    """Return the width of heads at which MLX attends without writing out scores; None if there is none.
+
+    A head may be padded with zeros to a wider one, by at most a quarter of its values: scores stay the same, and the
+    padded values of the result are cut off.
+
+    Args:
+        device: "cpu", "metal" or "cuda".
+        head_dim: width of a head.
+        dtype: precision of queries, keys and values.
+    """
+    if is_fused(device, head_dim, dtype):
+        return head_dim
+    wider = [width for width in _METAL_WIDTHS if head_dim <= width <= 1.25 * head_dim]
+    return wider[0] if wider and is_fused(device, wider[0], dtype) else None
 
 
 def is_fused(device: str, head_dim: int, dtype: mx.Dtype) -> bool:

@@ -48,7 +48,8 @@ class VisionConfig:
     """The shape of a vision tower. Patch and window sizes are in pixels of the resized image.
 
     Without windows (`window_size` None) every block attends over the whole frame. `mlp_matrices` counts the matrices of
-    a block's MLP: three with a gate, else two.
+    a block's MLP: three with a gate, else two. `num_position_embeddings` counts learned positions, a square table, and
+    `deepstack_visual_indexes` are the blocks whose output the language model takes too.
     """
 
     depth: int = 32
@@ -65,11 +66,23 @@ class VisionConfig:
     tokens_per_second: int = 4
     rope_theta: float = 10000.0
     mlp_matrices: int = 3
+    num_position_embeddings: int = 0
+    deepstack_visual_indexes: tuple[int, ...] = ()
 
     @property
     def head_dim(self) -> int:
         """Width of one attention head."""
         return self.hidden_size // self.num_heads
+
+    @property
+    def levels(self) -> int:
+        """Deepstack levels beside the features of a token."""
+        return len(self.deepstack_visual_indexes)
+
+    @property
+    def feature_width(self) -> int:
+        """Values that the tower makes of a token: its features, then its deepstack levels."""
+        return (1 + self.levels) * self.out_hidden_size
 
     @property
     def still_width(self) -> int:
@@ -282,8 +295,16 @@ def _check_sections_fit(config: Config, source: str) -> None:
         )
 
 
-def read_vision_sizes(reader: ConfigReader, raw: Mapping[str, Any], names: tuple[str, ...] = ()) -> dict[str, Any]:
+def read_vision_sizes(
+    reader: ConfigReader,
+    raw: Mapping[str, Any],
+    names: tuple[str, ...] = (),
+    *,
+    defaults: VisionConfig | None = None,
+) -> dict[str, Any]:
     """Read the fields of `VisionConfig` that every family has, and the sizes in `names`.
+
+    A missing size takes that of `defaults`; None: the reference's for Qwen2.5-VL.
 
     Raises:
         InputError: a size, rotary value or epsilon that is malformed or not implemented.
@@ -294,7 +315,7 @@ def read_vision_sizes(reader: ConfigReader, raw: Mapping[str, Any], names: tuple
     for key in ("rope_type", "type"):
         reader.check_value(rope, key, ("axial", "default"))
     reader.check_value(raw, "layer_norm_eps", (VISION_NORM_EPS, None))
-    sizes: dict[str, Any] = reader.sizes(raw, VisionConfig, (*_VISION_SIZES, *names))
+    sizes: dict[str, Any] = reader.sizes(raw, defaults or VisionConfig, (*_VISION_SIZES, *names))
     for alias, name in _VISION_ALIASES.items():
         reader.check_value(raw, alias, (sizes[name], None))
     return {**sizes, "rope_theta": reader.number(rope, "rope_theta", VisionConfig.rope_theta)}
@@ -341,8 +362,8 @@ class ConfigReader:
             raise self.error(key, f"a whole number in 1..{most}", value)
         return value
 
-    def sizes(self, raw: Mapping[str, Any], section: type, names: Iterable[str]) -> dict[str, int]:
-        """Return several sizes by name; a missing one takes the default of a dataclass's field."""
+    def sizes(self, raw: Mapping[str, Any], section: object, names: Iterable[str]) -> dict[str, int]:
+        """Return several sizes by name; a missing one takes the value of a section's field."""
         return {name: self.size(raw, name, getattr(section, name)) for name in names}
 
     def number(self, raw: Mapping[str, Any], key: str, default: float) -> float:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from mlx_saccade.backend import mx, nn
 from mlx_saccade.models import cpu_ops
 from mlx_saccade.models.config import VisionConfig
@@ -17,7 +19,9 @@ __all__ = [
     "PatchEmbed",
     "PatchProjection",
     "frequencies",
+    "gelu_tanh",
     "mrope",
+    "mrope_interleaved",
     "normalize",
     "quick_gelu",
     "rotary_2d",
@@ -30,18 +34,20 @@ __all__ = [
 class PatchProjection(nn.Module):
     """The weight of a convolution whose stride is its kernel: a matrix on flattened patches."""
 
-    def __init__(self, config: VisionConfig) -> None:
+    def __init__(self, config: VisionConfig, *, bias: bool) -> None:
         super().__init__()
         side = config.patch_size
+        if bias:
+            self.bias = mx.zeros((config.hidden_size,))
         self.weight = mx.zeros((config.hidden_size, config.in_channels, config.temporal_patch_size, side, side))
 
 
 class PatchEmbed(nn.Module):
     """The embedding of patches in either layout; `fold` prepares it for the native one."""
 
-    def __init__(self, config: VisionConfig) -> None:
+    def __init__(self, config: VisionConfig, *, bias: bool = False) -> None:
         super().__init__()
-        self.proj = PatchProjection(config)
+        self.proj = PatchProjection(config, bias=bias)
         self._still: tuple[mx.array, mx.array] | None = None
 
     def fold(self, mean: Sequence[float], std: Sequence[float]) -> None:
@@ -55,7 +61,8 @@ class PatchEmbed(nn.Module):
         scale = mx.array(list(std), dtype=mx.float32)[:, None, None]
         shift = mx.array(list(mean), dtype=mx.float32)[:, None, None] / scale
         matrix = (weight / (255.0 * scale)).reshape(weight.shape[0], -1).T  # [588, D]
-        self._still = (mx.contiguous(matrix), -(weight * shift).sum(axis=(1, 2, 3)))
+        bias = -(weight * shift).sum(axis=(1, 2, 3))
+        self._still = (mx.contiguous(matrix), bias + self.proj.bias.astype(mx.float32) if "bias" in self.proj else bias)
 
     @property
     def folded(self) -> tuple[mx.array, mx.array]:
@@ -65,12 +72,13 @@ class PatchEmbed(nn.Module):
         return self._still
 
     def __call__(self, patches: mx.array) -> mx.array:
-        """Embed uint8 [N, 588] or float [N, 1176]: [N, D] in the weights' precision."""
+        """Embed uint8 [N, 588] or float [N, 1176]: [N, D] in the weights' precision; other widths for other patches."""
         weight = self.proj.weight
         if patches.dtype == mx.uint8:
             matrix, bias = self.folded
             return mx.addmm(bias, patches.astype(mx.float32), matrix).astype(weight.dtype)
-        return patches.astype(weight.dtype) @ weight.reshape(weight.shape[0], -1).T  # [N, 1176] @ [1176, D]
+        x = patches.astype(weight.dtype) @ weight.reshape(weight.shape[0], -1).T  # [N, 1176] @ [1176, D]
+        return x + self.proj.bias if "bias" in self.proj else x
 
 
 def normalize(norm: nn.Module, x: mx.array) -> mx.array:
@@ -122,6 +130,26 @@ def mrope(
         parts.append(angles[axis, :, :, start : start + size])
         start += size
     turns = mx.concatenate(parts, axis=-1)[:, None]  # [B, 1, L, d/2]
+    if yarn is None:
+        return mx.cos(turns), mx.sin(turns)
+    return mx.cos(turns) * yarn.attention_factor, mx.sin(turns) * yarn.attention_factor
+
+
+def mrope_interleaved(
+    position_ids: mx.array, head_dim: int, theta: float, sections: Sequence[int], yarn: Yarn | None = None
+) -> tuple[mx.array, mx.array]:
+    """Return cosine and sine of M-RoPE as in Qwen3-VL: the three axes take turns at the frequencies.
+
+    Of the frequencies i = 0, 1, 2, ... height turns those with i mod 3 = 1 below 3 x its section, width those with
+    i mod 3 = 2 below 3 x its section, and time all others. Arguments and result as `mrope`, except that the sections
+    need not add up.
+    """
+    places = np.arange(head_dim // 2)
+    axes = np.zeros(head_dim // 2, np.int32)
+    for axis in (1, 2):
+        axes[(places % 3 == axis) & (places < 3 * sections[axis])] = axis
+    turning = position_ids.astype(mx.float32)[mx.array(axes)]  # [d/2, B, L]
+    turns = (turning.transpose(1, 2, 0) * frequencies(head_dim, theta, yarn))[:, None]  # [B, 1, L, d/2]
     if yarn is None:
         return mx.cos(turns), mx.sin(turns)
     return mx.cos(turns) * yarn.attention_factor, mx.sin(turns) * yarn.attention_factor
@@ -181,6 +209,15 @@ def swiglu(gate: mx.array, up: mx.array) -> mx.array:
         cpu_ops.swiglu_in_place(cpu_ops.view(gate).reshape(-1, width), cpu_ops.view(up).reshape(-1, width))
         return gate
     out: mx.array = nn.silu(gate) * up
+    return out
+
+
+def gelu_tanh(x: mx.array) -> mx.array:
+    """Return the GELU in its tanh form; do not use x [..., I] afterwards, its memory may hold the result."""
+    if x.size > cpu_ops.FEW and cpu_ops.applies(x):
+        cpu_ops.gelu_tanh_in_place(cpu_ops.view(x).reshape(-1, x.shape[-1]))
+        return x
+    out: mx.array = nn.gelu_approx(x)
     return out
 
 

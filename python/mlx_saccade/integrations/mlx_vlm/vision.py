@@ -75,7 +75,7 @@ def _plain_config(raw: Any) -> VisionConfig:
 _COMMON = ("depth", "num_heads", "in_channels", "patch_size", "temporal_patch_size", "spatial_merge_size")
 
 
-def _common(raw: Any) -> dict[str, int]:
+def _common(raw: Any) -> dict[str, Any]:
     return {name: getattr(raw, name) for name in _COMMON}
 
 

@@ -31,9 +31,11 @@ class VideoDefaults:
         whole: True if the limits count all frames together.
         sampling: rule for which frames are taken: "pairs" takes an even number, each at the start of its share of the
             film; "ends" takes any number, the first and the last frame among them.
-        fps: frames taken per second; None if every frame is taken.
+        fps: frames taken per second; None if their number is fixed, or every frame is taken.
+        num_frames: number of frames taken; None if it depends on the film.
         min_frames: least number of frames that `fps` gives.
         max_frames: largest number of frames that `fps` gives.
+        cap_per_frame: bound each frame as `mlx_saccade.smart_resize_video` describes.
     """
 
     min_pixels: int
@@ -41,8 +43,10 @@ class VideoDefaults:
     whole: bool
     sampling: Sampling
     fps: float | None
+    num_frames: int | None = None
     min_frames: int = 4
     max_frames: int = 768
+    cap_per_frame: bool = False
 
 
 @dataclass(frozen=True)

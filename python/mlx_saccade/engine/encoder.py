@@ -88,15 +88,15 @@ class MediaEncoder:
             request_limits: the limits of the request, which win over the engine's.
             most: maximum tokens, above all other limits; of a video for all its frames together.
         """
-        frames = 1
+        steps, shown = 1, None
         if isinstance(medium.source, Video):
-            frames = len(medium.source.groups(self.family.temporal_patch_size))
+            shown = len(medium.source.frames)
+            steps = -(-shown // self.family.temporal_patch_size)
         levels = [medium.limits, request_limits, self.default]
         if most is not None:
-            levels.insert(0, PixelLimits(upper=most // frames))
-        moving = medium.kind == "video"
-        plan = limits.choose(medium.size(self.image_options), self.family, levels, self.pixel_limits, moving=moving)
-        return replace(plan, frames=frames)
+            levels.insert(0, PixelLimits(upper=most // steps))
+        plan = limits.choose(medium.size(self.image_options), self.family, levels, self.pixel_limits, frames=shown)
+        return replace(plan, frames=steps)
 
     def tokens_at_cap(self, medium: Medium, plan: Plan) -> int:
         """Return the tokens that an image would take without any budget; of a video its plan's."""

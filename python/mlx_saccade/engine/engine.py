@@ -91,7 +91,8 @@ class Engine(Closable):
         config = self.model.config
         self.prompts = Prompts(folder, config.image_token_id, config.video_token_id)
         pixels = models.preprocessor_config.read(folder, config.vision, config.family)
-        self.family = _family(self.model, pixels.mean, pixels.std)
+        video, _ = models.video_preprocessor_config.read(folder, config.vision, config.family, pixels)
+        self.family = _family(self.model, pixels, video)
         plans.limits(self.family, default.upper, 1, pixels.pixel_limits)  # refuses an unusable budget now
         self.store = cache.EngineCache(self.model.visual, cache_limit, disk)
         self.encoder = MediaEncoder(
@@ -609,8 +610,10 @@ class Engine(Closable):
         return self.runner.run(self.runner.plan(question, pixel_limits.read(budget, "budget"), settings, fit=fit))
 
 
-def _family(model: models.Model, mean: Any, std: Any) -> Family:
-    """Return the family of a checkpoint, with the geometry of its config and the values of its preprocessor."""
+def _family(
+    model: models.Model, pixels: models.preprocessor_config.Preprocessor, video: families.VideoDefaults
+) -> Family:
+    """Return the family of a checkpoint, with the geometry of its config and the values of its preprocessors."""
     vision = model.config.vision
     return replace(
         families.get(model.config.family),
@@ -618,8 +621,9 @@ def _family(model: models.Model, mean: Any, std: Any) -> Family:
         merge_size=vision.spatial_merge_size,
         temporal_patch_size=vision.temporal_patch_size,
         window_size=vision.window_size,
-        mean=mean,
-        std=std,
+        mean=pixels.mean,
+        std=pixels.std,
+        video=video,
     )
 
 

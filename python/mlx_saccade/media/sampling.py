@@ -58,10 +58,11 @@ def sample_frames(
     if fps is not None and num_frames is not None:
         raise InputError("num_frames: expected either fps or num_frames; got both. Give one of them")
     limits = _limits(family, min_frames, max_frames)
+    if fps is None and num_frames is None:
+        fps, num_frames = family.video.fps, family.video.num_frames
     if num_frames is not None:
         count = validation.at_least(1, num_frames, "num_frames", most=_MOST_TAKEN)
         return _ends(total, count) if family.video.sampling == "ends" else _pairs(total, _even(count, family))
-    fps = family.video.fps if fps is None else fps
     if fps is None and min_frames is None and max_frames is None:
         return _every(total)
     per_second = _rate(rate, "rate")

@@ -1,6 +1,7 @@
 """Qwen2-VL and Qwen2.5-VL in MLX: `load(path)` returns a `Model` with transformers' argument names and layouts."""
 
 from mlx_saccade.models import memory, preprocessor_config
+from mlx_saccade.models import video_preprocessor_config as video_preprocessor_config
 from mlx_saccade.models.cache import KVCache as KVCache
 from mlx_saccade.models.config import Config
 from mlx_saccade.models.config import TextConfig as TextConfig

@@ -14,7 +14,7 @@ from mlx_saccade.backend import claim_process, device, mx
 from mlx_saccade.checkpoint.files import optional_json, read_json
 from mlx_saccade.checkpoint.safetensors import published_name, tensors
 from mlx_saccade.errors import InputError
-from mlx_saccade.models import preprocessor_config, quantization
+from mlx_saccade.models import preprocessor_config, quantization, video_preprocessor_config
 from mlx_saccade.models.config import Config, check_token_ids
 from mlx_saccade.models.families import FAMILIES, FamilySpec
 from mlx_saccade.models.memory import weight_bytes
@@ -103,7 +103,8 @@ def read_checkpoint(folder: Path) -> tuple[Model, dict[str, mx.array], preproces
     stored = tensors(folder)
     config = Config.from_dict(raw, family, source=source, embedding_rows=_embedding_rows(stored))
     pixels = preprocessor_config.read(folder, config.vision, family.name)
-    model = Model(replace(config, notes=(*config.notes, *pixels.notes)), family)
+    _, video_notes = video_preprocessor_config.read(folder, config.vision, family.name, pixels)
+    model = Model(replace(config, notes=(*config.notes, *pixels.notes, *video_notes)), family)
     convolution = model.visual.patch_embed.proj.weight.shape
     weights = _rename(stored, folder, convolution, tied=config.tie_word_embeddings)
     quantization.install(model, model.config.quantization, weights, str(folder))

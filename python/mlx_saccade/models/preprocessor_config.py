@@ -19,7 +19,16 @@ from mlx_saccade.checkpoint.files import optional_json
 from mlx_saccade.errors import InputError
 from mlx_saccade.models.config import VisionConfig
 
-__all__ = ["Preprocessor", "pixel_limits", "read"]
+__all__ = [
+    "Preprocessor",
+    "check_shapes",
+    "check_steps",
+    "pixel_limits",
+    "read",
+    "read_limits",
+    "three",
+    "without_nulls",
+]
 
 Three = tuple[float, float, float]
 
@@ -29,15 +38,12 @@ _RESCALE = 1 / 255
 # The two limits, and what `size` calls them, though they are areas; transformers 5.24's class has these defaults.
 _EDGES = {"min_pixels": "shortest_edge", "max_pixels": "longest_edge"}
 _SIZE_KEYS = {*_EDGES, *_EDGES.values()}
-_DEFAULT_LIMITS = {"min_pixels": 56 * 56, "max_pixels": 28 * 28 * 1280}
+_DEFAULT_LIMITS = (56 * 56, 28 * 28 * 1280)
 # Steps that always run, and steps that never do; null means the reference's default, which is the same.
 _STEPS = {"do_resize": True, "do_rescale": True, "do_normalize": True, "do_center_crop": False, "do_pad": False}
+_PATCH_SIZE = 14  # the reference's default
 # (key of the file, attribute of the tower, the reference's default)
-_SHAPES = (
-    ("patch_size", "patch_size", 14),
-    ("merge_size", "spatial_merge_size", 2),
-    ("temporal_patch_size", "temporal_patch_size", 2),
-)
+_SHAPES = (("merge_size", "spatial_merge_size", 2), ("temporal_patch_size", "temporal_patch_size", 2))
 
 
 @dataclass(frozen=True)
@@ -74,18 +80,22 @@ def read(folder: Path, vision: VisionConfig, family: str = "qwen2.5-vl") -> Prep
         note = f"{folder / 'preprocessor_config.json'}: no such file. Normalization and limits are those of {family}"
         return Preprocessor(published.mean, published.std, None, (note,))
     raw, path = located
-    _check_steps(raw, path)
-    _check_shapes(raw, path, vision)
-    std = _three(path, "image_std", raw.get("image_std", _FAMILY.std))
+    check_steps(raw, path)
+    check_shapes(raw, path, vision, _PATCH_SIZE)
+    std = three(path, "image_std", raw.get("image_std", _FAMILY.std))
     if min(std) <= 0:
         raise InputError(f"{path}: image_std: expected numbers above 0; got {list(std)}")
-    mean = _three(path, "image_mean", raw.get("image_mean", _FAMILY.mean))
-    limits, note = _limits(raw, path)
+    mean = three(path, "image_mean", raw.get("image_mean", _FAMILY.mean))
+    limits, note = read_limits(raw, path, _DEFAULT_LIMITS)
     return Preprocessor(mean, std, limits, (note,) if note else ())
 
 
-def _check_steps(raw: Mapping[str, Any], path: Path) -> None:
-    """Refuse steps other than bicubic resizing, rescaling to 0..1 and normalization."""
+def check_steps(raw: Mapping[str, Any], path: Path) -> None:
+    """Refuse steps other than bicubic resizing, rescaling to 0..1 and normalization.
+
+    Raises:
+        InputError: a value of the file says otherwise; the message names file and key.
+    """
     for key, runs in _STEPS.items():
         if raw.get(key, runs) != runs:
             expected = "true" if runs else "false"
@@ -102,9 +112,20 @@ def _check_steps(raw: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def _check_shapes(raw: Mapping[str, Any], path: Path, vision: VisionConfig) -> None:
-    """Refuse sizes of patches that are not the tower's."""
-    for key, name, default in _SHAPES:
+def check_shapes(raw: Mapping[str, Any], path: Path, vision: VisionConfig, patch_size: int) -> None:
+    """Refuse sizes of patches that are not the tower's.
+
+    Args:
+        raw: values of the file.
+        path: the file.
+        vision: shape of the tower.
+        patch_size: the reference's default, in pixels.
+
+    Raises:
+        InputError: a size differs; the message names file and key.
+    """
+    shapes = (("patch_size", "patch_size", patch_size), *_SHAPES)
+    for key, name, default in shapes:
         value, tower = raw.get(key, default), getattr(vision, name)
         if isinstance(value, bool) or value != tower:
             raise InputError(
@@ -120,7 +141,7 @@ def pixel_limits(folder: Path) -> tuple[int, int] | None:
         InputError: limits that are not positive whole numbers, or a lower limit above the upper.
     """
     located = _find(folder)
-    return _limits(*located)[0] if located else None
+    return read_limits(*located, _DEFAULT_LIMITS)[0] if located else None
 
 
 def _find(folder: Path) -> tuple[Mapping[str, Any], Path] | None:
@@ -131,11 +152,25 @@ def _find(folder: Path) -> tuple[Mapping[str, Any], Path] | None:
         raise InputError(f"{whole}: image_processor: expected an object; got {nested!r}")
     own = folder / "preprocessor_config.json"
     raw, path = (nested, whole) if nested is not None else (optional_json(own), own)
-    return None if raw is None else ({key: value for key, value in raw.items() if value is not None}, path)
+    return None if raw is None else (without_nulls(raw), path)
 
 
-def _limits(raw: Mapping[str, Any], path: Path) -> tuple[tuple[int, int] | None, str]:
-    """Return the limits and a note on a missing one, which is the default of the reference's class."""
+def without_nulls(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a file that are not null; null means the reference's default."""
+    return {key: value for key, value in raw.items() if value is not None}
+
+
+def read_limits(raw: Mapping[str, Any], path: Path, defaults: tuple[int, int]) -> tuple[tuple[int, int] | None, str]:
+    """Return the limits, None if there is none, and a note on a missing one.
+
+    Args:
+        raw: values of the file.
+        path: the file.
+        defaults: (min_pixels, max_pixels) of the reference's class.
+
+    Raises:
+        InputError: limits that are not positive whole numbers, or a lower limit above the upper.
+    """
     size = raw.get("size", {})
     if not isinstance(size, dict) or (size and not set(size) & _SIZE_KEYS):
         raise InputError(f"{path}: size: expected shortest_edge and longest_edge, in pixels of area; got {size!r}")
@@ -146,7 +181,8 @@ def _limits(raw: Mapping[str, Any], path: Path) -> tuple[tuple[int, int] | None,
     missing = [key for key, value in limits.items() if value is None]
     if len(missing) == len(limits):
         return None, ""
-    limits |= {key: _DEFAULT_LIMITS[key] for key in missing}
+    default = dict(zip(_EDGES, defaults, strict=True))
+    limits |= {key: default[key] for key in missing}
     note = "".join(f"{path}: no {key}. It is {limits[key]:,}, as in transformers" for key in missing)
     low, high = limits.values()
     if not all(type(value) is int and value > 0 for value in limits.values()) or low > high:
@@ -157,7 +193,12 @@ def _limits(raw: Mapping[str, Any], path: Path) -> tuple[tuple[int, int] | None,
     return (low, high), note
 
 
-def _three(path: Path, key: str, value: Any) -> Three:
+def three(path: Path, key: str, value: Any) -> Three:
+    """Return one number for each of red, green and blue.
+
+    Raises:
+        InputError: `value` is not three finite numbers.
+    """
     numbers = isinstance(value, list | tuple) and all(
         isinstance(item, int | float) and not isinstance(item, bool) and abs(item) <= sys.float_info.max
         for item in value

@@ -19,6 +19,7 @@ from mlx_saccade import validation
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.families import Family
 from mlx_saccade.preprocess.plan import Plan, limits, smart_resize, within
+from mlx_saccade.preprocess.video_size import smart_resize_video
 
 __all__ = ["NAMES", "NO_LIMITS", "Budget", "PixelLimits", "choose", "read"]
 
@@ -36,8 +37,6 @@ _SIZE = {
 }
 NAMES = (*_UPPER, *_LOWER, *_EXACT, "size")
 _DETAILS: dict[str, int | None] = {"low": 256, "high": 4096, "auto": None}
-# The reference's limits on a frame of a video, in tokens (transformers 5.23.0, video_processing_qwen2_vl.py).
-_FRAME_TOKENS = (128, 768)
 # More pixels than any image has; times the pixels of a token it is still far from the core's own limit.
 _MOST = 10**12
 
@@ -104,21 +103,21 @@ def choose(
     levels: Sequence[PixelLimits],
     checkpoint_pixels: tuple[int, int] | None,
     *,
-    moving: bool = False,
+    frames: int | None = None,
 ) -> Plan:
-    """Return the plan of an image under several levels of limits.
+    """Return the plan of an image, or of each frame of a video, under several levels of limits.
 
     The upper and the lower limit each come from the first level that has one. A lower limit above the upper limit of an
     earlier level gives way. An exact size applies unless an earlier level has limits. Without any limit the default of
-    `mlx_saccade.plan` applies. For a frame of a video it is the reference's 128 to 768 tokens, or the checkpoint's
-    limits where its cap is lower.
+    `mlx_saccade.plan` applies; for a video, `Family.video` of the checkpoint's family. Other limits are those of each
+    frame.
 
     Args:
         source_size: (width, height) in pixels.
         family: family of the checkpoint.
         levels: limits by level, the most specific first.
         checkpoint_pixels: (min_pixels, max_pixels) of the checkpoint; None if it has none.
-        moving: plan a frame of a video; default False.
+        frames: number of frames that the model is shown of a video; None (default) is an image.
 
     Raises:
         InputError: the limits contradict each other or cannot be kept.
@@ -131,8 +130,8 @@ def choose(
         return _exactly(source_size, family, levels[fixed].exact or source_size)
     tokens = None if bottom is None else levels[bottom].min_tokens
     pixels = None if bottom is None else levels[bottom].min_pixels
-    if top is None and moving:
-        return _frame(source_size, family, tokens * area if tokens is not None else pixels, checkpoint_pixels)
+    if top is None and frames is not None:
+        return _frame(source_size, family, frames, tokens * area if tokens is not None else pixels)
     if bottom is not None and top is not None and bottom > top:
         lower = None  # from a less specific level, which may not refuse the budget
     else:
@@ -145,20 +144,28 @@ def choose(
                 f"a lower limit of {lower_pixels} pixels is above the budget, {budget}; lower it or raise the budget"
             )
         least = min(lower_pixels, most)
-    return within(source_size, family, least, most, f"{budget} a frame" if moving else budget)
+    return within(source_size, family, least, most, budget if frames is None else f"{budget} a frame")
 
 
-def _frame(
-    source_size: tuple[int, int], family: Family, lower: int | None, checkpoint_pixels: tuple[int, int] | None
-) -> Plan:
-    area, own = family.factor**2, checkpoint_pixels or (family.min_pixels, family.max_pixels)
-    floor, most, whose = _FRAME_TOKENS[0] * area, _FRAME_TOKENS[1] * area, "default"
-    if own[1] < most:
-        floor, most, whose = *own, "the cap of the checkpoint"
-    least = floor if lower is None else lower
+def _frame(source_size: tuple[int, int], family: Family, frames: int, lower: int | None) -> Plan:
+    """Plan each frame of a video within the limits of its family, raised to a lower limit in pixels on each."""
+    rule, (width, height) = family.video, source_size
+    if rule.whole:
+        frames = max(frames, family.temporal_patch_size)  # a single frame is repeated
+    least, most = rule.min_pixels, rule.max_pixels
+    if lower is not None:
+        least = lower * frames if rule.whole else lower
     if least > most:
-        raise InputError(f"a lower limit of {least} pixels is above the default of a frame, {most}; give a budget")
-    return within(source_size, family, least, most, f"{most // area} tokens a frame ({whose})")
+        raise InputError(
+            f"a lower limit of {lower} pixels is above the default of a frame, {most // frames if rule.whole else most}"
+            "; give a budget"
+        )
+    high, wide = smart_resize_video(
+        frames, height, width, family=family, min_pixels=least, max_pixels=most, cap_per_frame=rule.cap_per_frame
+    )
+    tokens = most // family.factor**2
+    each = f"{tokens} tokens for {frames} frames" if rule.whole else f"{tokens} tokens a frame"
+    return Plan(family, source_size, (wide, high), least, most, f"{each} (default)")
 
 
 def _exactly(source_size: tuple[int, int], family: Family, size: tuple[int, int]) -> Plan:

@@ -1,4 +1,4 @@
-"""Name files that are given as images and are not: films, documents, pages, pointers, text.
+"""Name files that are given as images or films and are not: films, documents, pages, pointers, text.
 
 Only the beginning of a file is read. The name goes into an error, with what to do.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HEAD", "brands", "is_av1", "is_pdf", "name_of"]
+__all__ = ["HEAD", "brands", "film_name", "is_av1", "is_pdf", "name_of"]
 
 HEAD = 1 << 20
 """Bytes from the beginning of a file that `name_of` may need, where a tag stands behind long comments."""
 
 _CONVERT = "convert it to PNG or JPEG first"
-_FILM = "which is not read; extract a frame, as with ffmpeg -i FILM -frames:v 1 FRAME.png"
+_FILM = "not an image; give it as a video, or name the time of one frame (--at, media.open_frame)"
 _HEIC = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"))
 _HEIF = _HEIC | {b"mif1", b"mif2", b"msf1", b"miaf"}
 _AV1 = frozenset((b"avif", b"avis", b"avio", b"av01", b"MA1A", b"MA1B"))
@@ -21,17 +21,23 @@ _AV1 = frozenset((b"avif", b"avis", b"avio", b"av01", b"MA1A", b"MA1B"))
 _SIGNATURES = (
     (0, b"\xff\x0a", f"a JPEG XL image, which is not read; {_CONVERT}"),
     (4, b"JXL \r\n\x87\n", f"a JPEG XL image, which is not read; {_CONVERT}"),
-    (0, b"\x1aE\xdf\xa3", f"a Matroska or WebM film, {_FILM}"),
-    (8, b"AVI ", f"an AVI film, {_FILM}"),
-    (0, b"FLV\x01", f"a Flash film, {_FILM}"),
-    (0, b"\x00\x00\x01\xba", f"an MPEG film, {_FILM}"),
-    *((4, box, f"a QuickTime film, {_FILM}") for box in (b"moov", b"mdat", b"wide", b"pnot")),
     (0, b"8BPS", f"a Photoshop document, which is not read; {_CONVERT}"),
     (0, b"PK\x03\x04", "a ZIP archive, not an image; unpack it first"),
     (0, b"\x1f\x8b", "a gzip archive, not an image; unpack it first"),
     (0, b"version https://git-lfs", "a Git LFS pointer, not the image itself; run git lfs pull"),
     (0, b"/annex/objects/", "a git-annex pointer, not the image itself; run git annex get"),
 )
+# (offset, signature, name)
+_FILMS = (
+    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
+    (8, b"AVI ", "an AVI film"),
+    (0, b"FLV\x01", "a Flash film"),
+    (0, b"\x00\x00\x01\xba", "an MPEG film"),
+    (0, b"OggS", "an Ogg film or sound"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "an ASF film or sound"),
+    *((4, box, "a QuickTime film") for box in (b"moov", b"mdat", b"wide", b"pnot")),
+)
+_TS_PACKET = 188  # bytes of a packet of MPEG-TS, each of which begins with one byte
 # Base64 of the first bytes of PNG, JPEG, GIF, WebP, BMP and TIFF.
 _BASE64 = re.compile(rb"(iVBORw0KGgo|/9j/|R0lGOD|UklGR|Qk[0-3]|SUkqA|TU0AK)[A-Za-z0-9+/=\s]*\Z")
 # Declarations, comments and a doctype, which may stand before the first tag of a page or drawing.
@@ -61,6 +67,19 @@ def is_pdf(head: bytes) -> bool:
     return b"%pdf-" in head[:1024].lower()
 
 
+def film_name(head: bytes) -> str | None:
+    """Return the name of a film by its first bytes, with its article; None if it is not known as one."""
+    kinds = brands(head)
+    if kinds:
+        is_still = kinds[0] == b"crx " or any(brand in _HEIF | _AV1 for brand in kinds)
+        return None if is_still else "an MP4 or QuickTime film"
+    for at, signature, name in _FILMS:
+        if head.startswith(signature, at):
+            return name
+    starts = head[: 4 * _TS_PACKET : _TS_PACKET]
+    return "an MPEG-TS film" if starts in (b"G" * 3, b"G" * 4) else None
+
+
 def name_of(head: bytes) -> str | None:
     """Return the name of a file that is not an image, with what to do; None if it is not known.
 
@@ -72,8 +91,9 @@ def name_of(head: bytes) -> str | None:
         return f"a HEIC or HEIF image, which is not read; {_CONVERT}"
     if kinds and kinds[0] == b"crx ":
         return f"a Canon raw image, which is not read; {_CONVERT}"
-    if kinds:
-        return f"an MP4 or QuickTime film, {_FILM}"
+    film = film_name(head)
+    if film is not None:
+        return f"{film}, {_FILM}"
     for at, signature, name in _SIGNATURES:
         if head.startswith(signature, at):
             return name

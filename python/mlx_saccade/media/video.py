@@ -1,10 +1,11 @@
-"""Hold a video as a model reads it: frames in order, and their rate."""
+"""Hold a video as a model reads it: frames in order, their rate, and the times at which they are shown."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from numbers import Real
 from typing import Any
 
@@ -16,7 +17,28 @@ __all__ = ["Video"]
 
 
 class Video:
-    """A list of frames with a rate; the frames are opened one at a time, when they are needed."""
+    """A list of frames with a rate; the frames are opened one at a time, when they are needed.
+
+    `mlx_saccade.media.open_video` makes one of a file.
+
+    Attributes:
+        frames: what `open_image` takes, all of one size. Of a file they are decoded as they are iterated, and nothing
+            of them is kept.
+        fps: frames that make a second of the film.
+        size: (width, height) of the upright frames, in pixels.
+        image_options: how the frames are decoded.
+        indices: number of each frame in the film, from 0; here one after another.
+        seconds: time of each frame, from the film's first frame.
+        notes: what of the film was set aside, in words.
+    """
+
+    frames: Sequence[Source]
+    fps: float
+    size: tuple[int, int]
+    image_options: ImageOptions
+    indices: Sequence[int]
+    seconds: Sequence[float]
+    notes: tuple[str, ...] = ()
 
     def __init__(self, frames: Any, fps: float | None, *, image_options: ImageOptions | None = None) -> None:
         """Take the frames.
@@ -33,8 +55,8 @@ class Video:
         """
         if isinstance(frames, str | bytes | os.PathLike):
             raise InputError(
-                f"video: expected frames; got {brief(frames)}. Video files are not read yet: give a list of frames, "
-                "and fps, their rate"
+                f"video: expected frames; got {brief(frames)}. Open a film with media.open_video, or give a list of "
+                "frames, and fps, their rate"
             )
         self.fps = _rate(fps)
         self.image_options = image_options or ImageOptions()
@@ -49,11 +71,30 @@ class Video:
                     f"video: frame {number} is {size[0]}x{size[1]}, the first is {self.size[0]}x{self.size[1]}; "
                     "give frames of one size"
                 )
+        self.indices = range(len(self.frames))
+        self.seconds = tuple(index / self.fps for index in self.indices)
 
-    def groups(self, length: int) -> list[list[Source]]:
-        """Return the frames in groups of `length`; the last frame is repeated to fill the last group."""
-        filled = [*self.frames, *[self.frames[-1]] * (-len(self.frames) % length)]
-        return [filled[start : start + length] for start in range(0, len(filled), length)]
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.frames)
+
+    def groups(self, length: int) -> Iterator[list[Source]]:
+        """Yield the frames in groups of `length`; the last frame is repeated to fill the last group."""
+        frames = iter(self.frames)
+        while group := list(islice(frames, length)):
+            yield group + [group[-1]] * (length - len(group))
+
+    def times(self, length: int) -> list[float]:
+        """Return the time of each group of `length` frames, in seconds from the film's first frame.
+
+        It is the mean of the first and last frame's, as in transformers 5.24.0; the last frame is repeated to fill
+        the last group.
+        """
+        last = len(self.seconds) - 1
+        return [
+            (self.seconds[start] + self.seconds[min(start + length - 1, last)]) / 2
+            for start in range(0, last + 1, length)
+        ]
 
 
 def _rate(fps: Any) -> float:

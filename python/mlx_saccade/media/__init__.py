@@ -1,4 +1,4 @@
-"""Read a path, URL, bytes, base64, `PIL.Image` or array as an upright 8-bit RGB frame, by one policy."""
+"""Read a path, URL, bytes, base64, `PIL.Image` or array as an upright 8-bit RGB frame, by one policy; and films."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from mlx_saccade.media.image import (
 from mlx_saccade.media.sampling import sample_frames
 from mlx_saccade.media.sources import from_base64 as from_base64
 from mlx_saccade.media.video import Video
+from mlx_saccade.media.video_files import is_film as is_film
+from mlx_saccade.media.video_files import open_frame, open_video
 
 __all__ = [
     "FORMATS",
@@ -35,7 +37,9 @@ __all__ = [
     "Source",
     "Video",
     "image_size",
+    "open_frame",
     "open_image",
     "open_pages",
+    "open_video",
     "sample_frames",
 ]

@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from mlx_saccade.errors import InputError, quantity
@@ -108,6 +109,7 @@ class Film:
         name: short name for messages.
         timeline: times of its frames.
         size: (width, height) of the upright frames, in pixels.
+        is_untimed: True if frames come in order and their own times mean nothing.
         notes: what is not as the file says, in words.
     """
 
@@ -131,6 +133,7 @@ class Film:
         notes: list[str] = []
         with self._opened() as (container, stream):
             self._kind = container.format.name.partition(",")[0]
+            self.is_untimed = self._kind in _UNTIMED
             decode.check_size((stream.width, stream.height), self.name, max_pixels)
             self.timeline = self._count(container, stream, notes)
         self._stored_size: tuple[int, int] | None = None
@@ -164,6 +167,8 @@ class Film:
             with container:
                 stream = self._stream(container)
                 stream.thread_type = "AUTO"
+                # For sizes that change in the middle; a decoder rounds sides up to blocks.
+                stream.codec_context.options = {"max_pixels": str(2 * self._max_pixels + _BUFFER)}
                 yield container, stream
 
     def _stream(self, container: Any) -> Any:
@@ -180,7 +185,7 @@ class Film:
     def _count(self, container: Any, stream: Any, notes: list[str]) -> Timeline:
         """Read all packets, which takes their times and decodes nothing."""
         ticks, keys, broken, untimed = array("q"), array("q"), array("q"), 0
-        for packet in self._packets(container, stream):
+        for packet in self.packets(container, stream):
             time = packet.pts if packet.pts is not None else packet.dts
             if time is None:
                 untimed += 1
@@ -214,13 +219,15 @@ class Film:
         elif self._kind != "mov" and stated > last + 1 + stated / 20:
             notes.append(f"{self.name}: it states {stated:.1f} s, and its frames end at {last:.1f} s")
 
-    def _packets(self, container: Any, stream: Any) -> Iterator[Any]:
+    def packets(self, container: Any, stream: Any) -> Iterator[Any]:
         """Yield the packets of the stream, without the empty one at the end."""
         av = _pyav(self.name)
         try:
             for packet in container.demux(stream):
                 if packet.size:
                     yield packet
+        except IndexError:  # PyAV's own, after the last packet, where a stream began in the middle of the file
+            return
         except (av.error.FFmpegError, OSError) as error:
             raise InputError(f"{self.name}: is damaged ({_reason(error)}); save or download it again") from None
 
@@ -256,9 +263,9 @@ class Film:
         import numpy as np
 
         if (frame.width, frame.height) != self._stored_size:
+            at = self.timeline.seconds(index)
             raise InputError(
-                f"{self.name}: changes its size to {frame.width}x{frame.height} at {self.timeline.seconds(index):.3f} s; "
-                "cut it there"
+                f"{self.name}: is {frame.width}x{frame.height} from {at:.3f} s on, another size; cut it there"
             )
         pixels: npt.NDArray[np.uint8] = np.ascontiguousarray(
             display_matrix.turned(frame.to_ndarray(format="rgb24"), self._turn)
@@ -344,34 +351,30 @@ class _Decoder:
 
     def frames(self) -> Iterator[_Decoded]:
         """Yield the frames in the order in which they are shown."""
-        av = _pyav(self._film.name)
         first = self._at
-        by_count = iter(self._film.timeline.ticks) if self._film._kind in _UNTIMED else None
-        packets = self._film._packets(self._container, self._stream)
-        while True:
-            packet = next(packets, None)
-            if packet is not None and packet.is_corrupt:
-                self._is_damaged = True
-                continue
-            try:
-                pictures = self._stream.decode(packet)
-            except av.error.FFmpegError as error:
-                if isinstance(error, av.error.EOFError):
-                    return
-                self._is_damaged, self.reason = True, _reason(error)
-                if packet is None:
-                    return
-                continue
-            for picture in pictures:
+        by_count = iter(self._film.timeline.ticks) if self._film.is_untimed else None
+        packets = self._film.packets(self._container, self._stream)
+        for packet in chain(packets, [None]):  # None empties the decoder
+            for picture in self._decode(packet):
                 tick = picture.pts if by_count is None else next(by_count, None)
                 # What comes before the key frame of a jump may refer to frames that were skipped.
                 if tick is None or (first is not None and tick <= first):
                     continue
                 self._is_damaged = picture.is_corrupt or (self._is_damaged and not picture.key_frame)
-                self._at = tick
-                yield _Decoded(picture, tick, self._is_damaged)
-            if packet is None:
-                return
+                self._at = int(tick)
+                yield _Decoded(picture, self._at, self._is_damaged)
+
+    def _decode(self, packet: Any) -> list[Any]:
+        """Return the pictures that a packet completes; frames after a damaged one are damaged until a key frame."""
+        if packet is not None and packet.is_corrupt:
+            self._is_damaged = True
+            return []
+        try:
+            pictures: list[Any] = self._stream.decode(packet)
+        except _pyav(self._film.name).error.FFmpegError as error:
+            self._is_damaged, self.reason = True, _reason(error)
+            return []
+        return pictures
 
 
 def _pyav(name: str) -> Any:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["HEAD", "brands", "film_name", "is_av1", "is_pdf", "name_of"]
+__all__ = ["HEAD", "HEAD_OF_FILM", "brands", "film_name", "is_av1", "is_pdf", "name_of"]
 
 HEAD = 1 << 20
 """Bytes from the beginning of a file that `name_of` may need, where a tag stands behind long comments."""
+
+HEAD_OF_FILM = 1 << 10
+"""Bytes from the beginning of a file that `film_name` needs."""
 
 _CONVERT = "convert it to PNG or JPEG first"
 _FILM = "not an image; give it as a video, or name the time of one frame (--at, media.open_frame)"
@@ -37,7 +40,7 @@ _FILMS = (
     (0, b"0&\xb2u\x8ef\xcf\x11", "an ASF film or sound"),
     *((4, box, "a QuickTime film") for box in (b"moov", b"mdat", b"wide", b"pnot")),
 )
-_TS_PACKET = 188  # bytes of a packet of MPEG-TS, each of which begins with one byte
+_TS_PACKET = 188  # bytes of a packet of MPEG-TS; each begins with the same byte
 # Base64 of the first bytes of PNG, JPEG, GIF, WebP, BMP and TIFF.
 _BASE64 = re.compile(rb"(iVBORw0KGgo|/9j/|R0lGOD|UklGR|Qk[0-3]|SUkqA|TU0AK)[A-Za-z0-9+/=\s]*\Z")
 # Declarations, comments and a doctype, which may stand before the first tag of a page or drawing.

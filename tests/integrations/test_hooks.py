@@ -45,6 +45,15 @@ def test_replacing_twice_is_undone_at_once() -> None:
     assert thing.name == 0
 
 
+def test_an_added_attribute_is_removed() -> None:
+    thing, hooks = Base(), Hooks()
+    hooks.add(thing, "new", 1)
+    hooks.add(thing, "new", 2)
+    assert vars(thing) == {"new": 2}
+    assert hooks.restore(thing) == ()
+    assert vars(thing) == {}
+
+
 def test_restore_of_one_owner_leaves_the_others() -> None:
     first, second = types.SimpleNamespace(name=0), types.SimpleNamespace(name=0)
     hooks = Hooks()

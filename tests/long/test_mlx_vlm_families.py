@@ -20,6 +20,7 @@ from mlx_vlm.models.qwen3_vl.processing_qwen3_vl import (
 
 import mlx_saccade as saccade
 from mlx_saccade.integrations import mlx_vlm
+from mlx_saccade.integrations.mlx_vlm import reuse
 
 ASSETS = resources.files("mlx_saccade") / "assets"
 SCREEN = str(ASSETS / "demo" / "screen.png")
@@ -100,3 +101,26 @@ def test_preparation_changes_nothing_but_the_budget(kind: str) -> None:
     plan = saccade.plan((3840, 2160), family="qwen3-vl", budget=100)
     assert (frame.tokens, frame.processed_size, frame.convention) == (plan.tokens, plan.resized_size, "thousandths")
     assert mlx_vlm.read('[{"bbox_2d": [100, 100, 500, 500]}]').boxes[0].xyxy == (384, 216, 1920, 1080)
+
+
+@pytest.mark.parametrize(("kind", "hits"), [("qwen3_vl", 2), ("qwen3_vl_moe", 2), ("qwen3_5", 0), ("qwen3_5_moe", 0)])
+def test_a_known_beginning_of_a_prompt_changes_no_answer(kind: str, hits: int) -> None:
+    """Qwen3.5 has layers whose state cannot be cut, so its prompts are read whole."""
+    model, processor = build(kind)
+
+    def run(question: str) -> tuple[list[int], np.ndarray]:
+        content = [{"type": "image"}, {"type": "text", "text": question}]
+        messages = [{"role": "user", "content": content}]
+        prompt = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        chunks = list(stream_generate(model, processor, prompt, image=[SCREEN], max_tokens=4, temperature=0.0))
+        return [int(chunk.token) for chunk in chunks], np.array([np.array(chunk.logprobs) for chunk in chunks])
+
+    questions = ("Where?", "Where is the button?", "Where?")
+    mlx_vlm.enable(model, processor, budget=100, prefix_reuse=False)
+    expected = [run(question) for question in questions]
+    mlx_vlm.enable(model, processor, budget=100)
+    before = reuse.store.counts()
+    actual = [run(question) for question in questions]
+    assert [tokens for tokens, _ in actual] == [tokens for tokens, _ in expected]
+    assert max(np.abs(one - other).max() for (_, one), (_, other) in zip(actual, expected, strict=True)) < 1e-4
+    assert (reuse.store.counts() - before).prefix_hits == hits

@@ -96,8 +96,8 @@ def same_pixels(model: Any, processor: Any) -> Iterator[None]:
 
 
 @contextmanager
-def enabled(model: Any, processor: Any) -> Iterator[None]:
-    mlx_vlm.enable(model, processor, budget=BUDGET)
+def enabled(model: Any, processor: Any, *, prefix_reuse: bool = True) -> Iterator[None]:
+    mlx_vlm.enable(model, processor, budget=BUDGET, prefix_reuse=prefix_reuse)
     reuse.store.clear()
     try:
         yield
@@ -211,6 +211,45 @@ def test_tokens_are_equal_and_log_probabilities_close(
         assert any(run.cached for run in actual)
 
 
+CONVERSATION: tuple[tuple[str, tuple[int, ...], str | None], ...] = (
+    (QUESTIONS[0], (1,), None), (QUESTIONS[1], (1,), None), (QUESTIONS[1], (2,), None), (QUESTIONS[0], (2,), None),
+    (QUESTIONS[0], (1,), None), (QUESTIONS[0], (1, 2), None), (QUESTIONS[1], (1, 2), None),
+    (QUESTIONS[1], (1, 3), None), ("What is a dock?", (), None), ("What is a dock, then?", (), None),
+    (QUESTIONS[0], (1,), "Answer in JSON."), (QUESTIONS[1], (1,), "Answer in JSON."),
+)  # fmt: skip
+"""Questions, the screens that they are about, and the system prompt."""
+
+
+@pytest.mark.parametrize("options", [{}, {"prefill_step_size": 5}, {"repetition_penalty": 1.3}])
+def test_a_known_beginning_of_a_prompt_changes_no_answer(pair: tuple[Any, Any], options: dict[str, Any]) -> None:
+    def converse() -> list[Run]:
+        return [
+            stream(*pair, prompt(pair[1], question, len(seeds), words), [screen(seed) for seed in seeds], **options)
+            for question, seeds, words in CONVERSATION
+        ]
+
+    with same_pixels(*pair):
+        expected = converse()
+    with enabled(*pair, prefix_reuse=False):
+        before = reuse.store.counts()
+        without = converse()
+        assert reuse.store.counts().reused_tokens == before.reused_tokens
+    with enabled(*pair):
+        before = reuse.store.counts()
+        actual = converse()
+        spent = reuse.store.counts() - before
+    assert [run.tokens for run in actual] == [run.tokens for run in without] == [run.tokens for run in expected]
+    furthest = max(
+        float(np.abs(ours - theirs).max())
+        for run, other in zip(actual, expected, strict=True)
+        for ours, theirs in zip(run.logprobs, other.logprobs, strict=True)
+    )
+    print(f"{spent.reused_tokens} of {spent.reused_tokens + spent.prefill_tokens} tokens reused, {furthest:.1e}")
+    assert furthest < 1e-4
+    assert spent.prefix_hits == 7
+    assert spent.reused_tokens > spent.prefill_tokens / 2
+
+
 def test_an_image_of_the_same_size_is_not_mistaken_for_an_earlier_one(pair: tuple[Any, Any]) -> None:
     model, processor = pair
 
@@ -267,7 +306,7 @@ def test_the_tower_runs_once_an_image_whatever_the_path(pair: tuple[Any, Any]) -
         spent = reuse.store.counts() - before
     # Screens 1 to 3 at one size, 2 and 3 at another.
     assert spent.vision_calls == 5
-    assert spent.feature_hits >= 10
+    assert spent.feature_hits + spent.prefix_hits >= 10
 
 
 @pytest.mark.parametrize("dtype", [mx.float16, mx.bfloat16])

@@ -25,20 +25,27 @@ from mlx_saccade.cache import keys
 from mlx_saccade.integrations.mlx_vlm import reuse
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 
-__all__ = ["PromptMedia", "attach", "safe_prefix"]
+__all__ = ["PromptMedia", "attach", "media_of", "safe_prefix"]
 
 
 class PromptMedia:
-    """The images and videos of one prompt; their keys are computed when they are first compared."""
+    """The images and videos of one prompt; their keys are computed when they are first compared.
 
-    def __init__(self, config: Any, pixel_values: Any, data: Mapping[str, Any]) -> None:
+    Attributes:
+        input_ids: the array of the prompt's ids; None if it is not known.
+        tokens: ids of image and video tokens.
+    """
+
+    def __init__(self, config: Any, pixel_values: Any, data: Mapping[str, Any], input_ids: Any = None) -> None:
         """Take what mlx-vlm's preparation returns.
 
         Args:
             config: configuration of the model, for the ids of image and video tokens.
             pixel_values: patches of all images, any layout; None without images.
             data: `image_grid_thw`, and of videos `pixel_values_videos` and `video_grid_thw`.
+            input_ids: the prompt.
         """
+        self.input_ids = input_ids
         self._pixels: tuple[Any, ...] | None = (pixel_values, data.get("pixel_values_videos"))
         self._grids = (data.get("image_grid_thw"), data.get("video_grid_thw"))
         # A model without grids is of another kind; its prompts stay as mlx-vlm treats them.
@@ -112,6 +119,17 @@ class _TrackedCache(list[Any]):
     media: PromptMedia | None = None
 
 
+def media_of(layers: Any, input_ids: Any) -> PromptMedia | None:
+    """Return the media of a prompt that a list of layer caches was made for; None if they are unknown.
+
+    Args:
+        layers: the list.
+        input_ids: the very array that mlx-vlm's preparation returned. A list that its caller made belongs to none.
+    """
+    media = layers.media if type(layers) is _TrackedCache else None
+    return media if media is not None and media.input_ids is input_ids else None
+
+
 _thread = threading.local()
 
 
@@ -154,8 +172,8 @@ def _preparing(original: Callable[..., Any]) -> Callable[..., Any]:
     def prepare(model: Any, *arguments: Any, **options: Any) -> Any:
         _thread.media = None
         inputs = original(model, *arguments, **options)
-        _, pixel_values, _, data = inputs
-        _thread.media = PromptMedia(getattr(model, "config", None), pixel_values, data)
+        input_ids, pixel_values, _, data = inputs
+        _thread.media = PromptMedia(getattr(model, "config", None), pixel_values, data, input_ids)
         return inputs
 
     return prepare

@@ -83,14 +83,19 @@ class Hooks:
             AttributeError: there is no such attribute.
         """
         with self._lock:
-            known = self.replacement(owner, name)
             before = getattr(owner, name)
+            self.add(owner, name, value)
+            return before
+
+    def add(self, owner: Any, name: str, value: Any) -> None:
+        """Give an object an attribute, which neither it nor its class needs to have; otherwise as `replace`."""
+        with self._lock:
+            known = self.replacement(owner, name)
             original = _own(owner, name) if known is None else known.original
             setattr(owner, name, value)
             if known is not None:
                 self._replacements.remove(known)
             self._replacements.append(Replacement(_reference(owner), name, original, value))
-            return before
 
     def replacement(self, owner: Any, name: str) -> Replacement | None:
         """Return the replacement of an attribute; None if there is none."""

@@ -1,8 +1,9 @@
-"""Image features and patches of enabled models, kept by content, all of them under one limit in bytes.
+"""Patches, image features and prompts of enabled models, kept by content, all of them under one limit in bytes.
 
 The key of features is a digest of the tower's input, so every earlier decision (decoding, budget, resizing, order) is
 in it, and of the tower that reads it. It does not matter through which of mlx-vlm's paths an image comes. The key of
-patches is a digest of the file's bytes and of the plan, so a file that was seen before is not even decoded.
+patches is a digest of the file's bytes and of the plan, so a file that was seen before is not even decoded. Prompts are
+those of `prompts`.
 """
 
 from __future__ import annotations
@@ -20,19 +21,25 @@ from mlx_saccade.backend import mx
 from mlx_saccade.cache import keys
 from mlx_saccade.cache.features import FeatureCache
 from mlx_saccade.cache.lru import ByteLRU
+from mlx_saccade.cache.prefixes import PrefixCache
 from mlx_saccade.cache.store import Counters
 
-__all__ = ["Reuse", "TowerKey", "as_bytes", "store"]
+__all__ = ["Reuse", "WeightsKey", "as_bytes", "store"]
 
 
 class Reuse:
-    """The features and patches of all enabled models; every method may be called from any thread."""
+    """What all enabled models keep for a second look; every method may be called from any thread.
+
+    Attributes:
+        prompts: keys and values of prompts.
+    """
 
     def __init__(self, limit: int | str = cache.MEMORY_LIMIT) -> None:
         """Start empty; `limit` is the maximum of bytes, as a number or such as "512MB"."""
         self._lru = ByteLRU(validation.parse_bytes(limit, "cache_memory"))
         self._features = FeatureCache(self._lru)
         self._patches = FeatureCache(self._lru)
+        self.prompts = PrefixCache(self._lru)
         self._counters = Counters()
 
     def set_limit(self, limit: int | str) -> None:
@@ -49,8 +56,17 @@ class Reuse:
         """Drop everything."""
         self._lru.trim(0)
 
+    @property
+    def on(self) -> bool:
+        """True if anything can be kept."""
+        return self._lru.limit > 0
+
+    def count(self, **counts: int) -> None:
+        """Add to counts, by the names of `cache.Counts`."""
+        self._counters.add(**counts)
+
     def counts(self) -> cache.Counts:
-        """Return the counts so far: resized images, runs of towers, hits, misses, bytes and evictions."""
+        """Return the counts so far: resized images, runs of towers, tokens, hits, misses, bytes and evictions."""
         return self._counters.read(bytes=self._lru.used, evictions=self._lru.evictions)
 
     def patches(self, file: cache.Key, make: Callable[[], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
@@ -97,18 +113,18 @@ store = Reuse()
 """What this process keeps."""
 
 
-class TowerKey:
-    """The key of one tower, another one as soon as a weight, a layer or a number of a layer is replaced."""
+class WeightsKey:
+    """The key of one tower or model, another one as soon as a weight, a layer or a number of a layer is replaced."""
 
     def __init__(self) -> None:
         self._parts: list[Any] = []
         self._numbers: list[Any] = []
         self._key: cache.Key = b""
 
-    def of(self, tower: Any) -> cache.Key:
-        """Return the key for the layers and weights that a tower has now."""
-        layers = [layer for _, layer in tower.named_modules()]
-        parts = [*layers, *dict(tree_flatten(tower.parameters())).values()]
+    def of(self, model: Any) -> cache.Key:
+        """Return the key for the layers and weights that a tower or model has now."""
+        layers = [layer for _, layer in model.named_modules()]
+        parts = [*layers, *dict(tree_flatten(model.parameters())).values()]
         numbers = [value for layer in layers for value in vars(layer).values() if isinstance(value, int | float)]
         same = len(parts) == len(self._parts) and all(
             now is before for now, before in zip(parts, self._parts, strict=True)

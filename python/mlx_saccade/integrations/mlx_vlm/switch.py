@@ -14,7 +14,7 @@ import numpy as np
 
 from mlx_saccade import backend, families
 from mlx_saccade.errors import InputError, quantity
-from mlx_saccade.integrations.mlx_vlm import guard, reuse, server, upstream, vision
+from mlx_saccade.integrations.mlx_vlm import guard, prompts, reuse, server, upstream, vision
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor
 
@@ -42,10 +42,12 @@ class EnabledModel:
     Attributes:
         model_type: mlx-vlm's name of its type.
         budget: maximum visual tokens per image, as in `mlx_saccade.plan`; None is 1,280.
+        prefix_reuse: True if a prompt reuses the keys and values of an earlier one with the same beginning.
     """
 
     model_type: str
     budget: Budget
+    prefix_reuse: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class _State:
         self.version: str | None = None
         self.later_models = False
         self.budget: Budget = None
+        self.prefix_reuse = True
 
     def living(self) -> list[_Hooked]:
         """Return the enabled models that are still in use, and forget the others."""
@@ -141,11 +144,12 @@ def enable(
     budget: int | str | None = None,
     *,
     cache_memory: int | str | None = None,
+    prefix_reuse: bool = True,
     any_version: bool = False,
 ) -> Enabled:
     """Let mlx-saccade prepare the images of mlx-vlm, for one model or for every model loaded from now on.
 
-    Enabling again changes the budget.
+    Enabling again changes the budget and `prefix_reuse`.
 
     Args:
         model: model from `mlx_vlm.load`, given with its processor; None (default): every model of a known family that
@@ -153,8 +157,10 @@ def enable(
         processor: processor from `mlx_vlm.load`.
         budget: maximum visual tokens per image, as in `mlx_saccade.plan`; None (default) is 1,280, or the
             checkpoint's cap where that is lower.
-        cache_memory: maximum bytes of the features and patches that all enabled models keep for a second look, as a
-            number or such as "2GB"; 0 keeps nothing; None (default) changes nothing, and is 512MB at first.
+        cache_memory: maximum bytes of the patches, features and prompts that all enabled models keep for a second look,
+            as a number or such as "2GB"; 0 keeps nothing; None (default) changes nothing, and is 512MB at first.
+        prefix_reuse: let `mlx_vlm.generate` and its stream reuse the keys and values of an earlier prompt that begins
+            with the same images and words; default True.
         any_version: accept an mlx-vlm outside the tested range; default False.
 
     Returns:
@@ -175,11 +181,11 @@ def enable(
         if model is None:
             _check_budget(budget)
             _hook_modules(version, later_models=True)
-            _state.later_models, _state.budget = True, budget
+            _state.later_models, _state.budget, _state.prefix_reuse = True, budget, prefix_reuse
         else:
             replacement = _replacement(*_checked(model, processor), budget)
             _hook_modules(version, later_models=False)
-            _enable_one(model, processor, replacement)
+            _enable_one(model, processor, replacement, prefix_reuse)
         return Enabled(model)
 
 
@@ -202,7 +208,7 @@ def disable(model: Any = None) -> None:
                 foreign += one.hooks.restore()
                 _state.models = [other for other in _state.models if other is not one]
         if model is None:
-            _state.later_models, _state.budget = False, None
+            _state.later_models, _state.budget, _state.prefix_reuse = False, None, True
         if not _state.models and not _state.later_models:
             foreign += _state.modules.restore()
             _state.version = None
@@ -227,6 +233,7 @@ def _hook_modules(version: str, *, later_models: bool) -> None:
     try:
         upstream.attach(_state.modules, _enable_loaded if later_models else None)
         guard.attach(_state.modules)
+        prompts.attach(_state.modules)
     except (AttributeError, ImportError) as error:  # under any_version
         _state.modules.restore()
         raise InputError(
@@ -246,11 +253,11 @@ def _enable_loaded(model: Any, processor: Any) -> None:
         except InputError as error:
             warnings.warn(f"mlx-saccade: this model is left to mlx-vlm: {error}", stacklevel=2)
             return
-        _enable_one(model, processor, _replacement(family, original, _state.budget))
+        _enable_one(model, processor, _replacement(family, original, _state.budget), _state.prefix_reuse)
 
 
-def _enable_one(model: Any, processor: Any, replacement: ImageProcessor) -> None:
-    described = EnabledModel(_model_type(model), replacement.budget)
+def _enable_one(model: Any, processor: Any, replacement: ImageProcessor, prefix_reuse: bool) -> None:
+    described = EnabledModel(_model_type(model), replacement.budget, prefix_reuse)
     known = next((one for one in _state.living() if one.model() is model and one.processor() is processor), None)
     if known is None:
         hooks = Hooks()
@@ -258,6 +265,10 @@ def _enable_one(model: Any, processor: Any, replacement: ImageProcessor) -> None
         known = _Hooked(weakref.ref(model), weakref.ref(processor), hooks, native, described)
         _state.models.append(known)
     known.described = described
+    if prefix_reuse:
+        prompts.use(model, known.hooks)
+    else:
+        known.hooks.restore(model)
     replacement.native = known.native
     known.hooks.replace(processor, "image_processor", replacement)
 

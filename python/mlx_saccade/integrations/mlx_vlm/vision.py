@@ -141,7 +141,7 @@ class _Runner:
 
     def __init__(self, kind: TowerKind, config: VisionConfig) -> None:
         self.kind, self.config = kind, config
-        self._key = reuse.TowerKey()
+        self._key = reuse.WeightsKey()
         self._embedding: tuple[mx.array, layers.PatchEmbed] | None = None
 
     def encode(self, tower: Any, pixel_values: mx.array, grids: Sequence[Grid], *, native: bool) -> mx.array:

@@ -47,6 +47,7 @@ CONSTRUCTED = ("ImageOptions", "Sampling", "Video")
 # Types of arguments and results that have no section of their own.
 TYPES = {
     "ArrayLike": "what `numpy.asarray` takes",
+    "Backend": '"pillow" or "torchvision", as `resize` explains',
     "Budget": "a budget as `plan` takes it, a mapping in a spelling of `mlx_saccade.preprocess.limits`, or None",
     "Color": '"convert": embedded color profiles become sRGB; "ignore": they are ignored, as in transformers',
     "ConventionName": '"auto", "absolute", "thousandths" or "fractions"',

@@ -33,6 +33,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "pixel_format": lambda wrong: saccade.resize(PIXELS, (28, 28), pixel_format=wrong),
     "pixel_format of a plan": lambda wrong: saccade.patchify(PIXELS, PLAN, pixel_format=wrong),
     "pass_order": lambda wrong: saccade.resize(PIXELS, (28, 28), pass_order=wrong),
+    "backend": lambda wrong: saccade.resize(PIXELS, (28, 28), backend=wrong),
     "layout": lambda wrong: saccade.patchify(PIXELS, PLAN, layout=wrong),
     "size": lambda wrong: saccade.resize(PIXELS, wrong),
     "height": lambda wrong: saccade.smart_resize(wrong, 2),

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <string>
 
+#include "saccade.h"
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace fuzz {
@@ -58,10 +60,13 @@ struct Normalization {
             std[c] = which < 3 ? usual[which][1][c] : any();
         }
     }
-    bool possible() const {
-        bool finite = true;
-        for (int c = 0; c < 3; ++c) finite = finite && std::isfinite(mean[c]) && std::isfinite(std[c]) && std[c] != 0;
-        return finite;
+    /// Returns true if the backend can use the values: torchvision multiplies them by 255 in float.
+    bool possible(int backend) const {
+        const float scale = backend == SACCADE_BACKEND_TORCHVISION ? 255.0F : 1.0F;
+        const auto finite = [&](double value) { return std::isfinite(static_cast<float>(value) * scale); };
+        bool all = true;
+        for (int c = 0; c < 3; ++c) all = all && finite(mean[c]) && finite(std[c]) && std[c] != 0;
+        return all;
     }
     /// Returns the values for a message.
     std::string text() const {

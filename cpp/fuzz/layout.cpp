@@ -97,19 +97,21 @@ void patches(fuzz::Input& input) {
     }
     const int frames = 1 + static_cast<int>(input.bits(1) % 3);
     const fuzz::Normalization by(input);
-    const auto floats =
-        reference::normalize(patchify(columns + rows), static_cast<int>(patch * patch), frames, by.mean, by.std);
+    const int backend = static_cast<int>(input.bits(1) % 3);
+    const auto floats = reference::normalize(patchify(columns + rows), static_cast<int>(patch * patch), frames, by.mean,
+                                             by.std, backend);
     for (const std::string& kernel : kernels::available()) {
         const kernels::Using use(kernel);
         std::vector<float> output(floats.size());
-        const int status = saccade_patchify_reference(image.data(), width, height, 3 * width, 0, patch, merge, frames,
-                                                      by.mean, by.std, output.data(), frames * room);
-        const bool right = by.possible() ? status == SACCADE_OK && kernels::ran(kernel) && same_bits(output, floats)
-                                         : status == SACCADE_ERROR_INPUT && output == std::vector<float>(output.size());
+        const int status = saccade_patchify_reference(image.data(), width, height, 3 * width, 0, backend, patch, merge,
+                                                      frames, by.mean, by.std, output.data(), frames * room);
+        const bool right = by.possible(backend)
+                               ? status == SACCADE_OK && kernels::ran(kernel) && same_bits(output, floats)
+                               : status == SACCADE_ERROR_INPUT && output == std::vector<float>(output.size());
         FUZZ_EXPECT(use.ok() && right,
                     "%s: reference patches of %" PRId64 "x%" PRId64 ", patch %" PRId64 ", merge %" PRId64
-                    ", %d frames, %s",
-                    kernel.c_str(), width, height, patch, merge, frames, by.text().c_str());
+                    ", %d frames, backend %d, %s",
+                    kernel.c_str(), width, height, patch, merge, frames, backend, by.text().c_str());
     }
 }
 

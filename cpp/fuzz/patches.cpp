@@ -15,7 +15,7 @@ constexpr int kPatch = 4, kMerge = 2, kFactor = kPatch * kMerge, kNoWindows = 10
 constexpr std::uint8_t kGuard = 0xA5;
 
 struct Case {
-    int width = 0, height = 0, columns = 0, rows = 0, order = 0, format = 0, gap = 0;
+    int width = 0, height = 0, columns = 0, rows = 0, backend = 0, format = 0, gap = 0;
     std::uint32_t seed = 0;
     reference::Bytes source, resized;
 
@@ -31,13 +31,13 @@ Case make(fuzz::Input& input) {
     const auto side = [&] { return static_cast<int>(input.between(1, input.bits(1) % 8 == 0 ? 200 : 40)); };
     result.width = side(), result.height = side();
     result.columns = static_cast<int>(input.between(1, 7)), result.rows = static_cast<int>(input.between(1, 7));
-    result.order = static_cast<int>(input.between(0, 1));
+    result.backend = static_cast<int>(input.between(0, 2));
     result.format = static_cast<int>(input.between(SACCADE_FORMAT_RGB, SACCADE_FORMAT_GREY));
     result.gap = static_cast<int>(input.between(0, 5)), result.seed = input.seed();
     const auto image = reference::noise(static_cast<std::size_t>(result.width * result.height * 3), result.seed);
     result.source = formats::stored(image, result.width, result.format, result.stride());
     result.resized = reference::resize(formats::as_rgb(image, result.format), result.width, result.height,
-                                       result.columns * kFactor, result.rows * kFactor, result.order == 1);
+                                       result.columns * kFactor, result.rows * kFactor, result.backend);
     return result;
 }
 
@@ -57,7 +57,7 @@ void compare(const std::vector<Case>& cases, const Outputs<Value>& expected, boo
         for (std::size_t i = 0; i < cases.size(); ++i) {
             const Case& one = cases[i];
             out.emplace_back(expected[i].size(), Value{kGuard});
-            images.push_back({one.source.data(), one.width, one.height, one.stride(), one.format, one.order,
+            images.push_back({one.source.data(), one.width, one.height, one.stride(), one.format, one.backend,
                               one.columns * kFactor, one.rows * kFactor, out[i].data(),
                               static_cast<std::int64_t>(out[i].size()) - 1});
         }
@@ -68,9 +68,9 @@ void compare(const std::vector<Case>& cases, const Outputs<Value>& expected, boo
         for (std::size_t i = 0; i < cases.size(); ++i) {
             const Case& one = cases[i];
             FUZZ_EXPECT(std::memcmp(out[i].data(), expected[i].data(), out[i].size() * sizeof(Value)) == 0,
-                        "%s: image %zu of %zu, noise(%u), %dx%d to %dx%d tokens, format %d, order %d, gap %d, %s",
+                        "%s: image %zu of %zu, noise(%u), %dx%d to %dx%d tokens, format %d, backend %d, gap %d, %s",
                         kernel.c_str(), i, cases.size(), one.seed, one.width, one.height, one.columns, one.rows,
-                        one.format, one.order, one.gap, description.c_str());
+                        one.format, one.backend, one.gap, description.c_str());
         }
     }
 }
@@ -89,13 +89,15 @@ void native(const std::vector<Case>& cases, int window) {
 
 void floats(const std::vector<Case>& cases, int frames, const fuzz::Normalization& by) {
     Outputs<float> expected;
+    bool possible = true;
+    for (const Case& one : cases) possible = possible && by.possible(one.backend);
     for (const Case& one : cases) {
-        expected.push_back(reference::normalize(one.patches(0), kPatch * kPatch, frames, by.mean, by.std));
-        if (!by.possible()) expected.back().assign(expected.back().size(), kGuard);
+        expected.push_back(reference::normalize(one.patches(0), kPatch * kPatch, frames, by.mean, by.std, one.backend));
+        if (!possible) expected.back().assign(expected.back().size(), kGuard);
         expected.back().push_back(kGuard);
     }
     const std::string description = std::to_string(frames) + " frames, " + by.text();
-    compare(cases, expected, by.possible(), description, [&](const saccade_batch_image* images, std::int64_t count) {
+    compare(cases, expected, possible, description, [&](const saccade_batch_image* images, std::int64_t count) {
         return saccade_resize_patchify_reference_batch(images, count, kPatch, kMerge, frames, by.mean, by.std);
     });
 }

@@ -28,7 +28,7 @@
  *     if (saccade_patchify_size(width, height, 14, 2, 1, &patches, &values) != SACCADE_OK) ..;       4888 x 588
  *     uint8_t* out = malloc(patches * values);
  *     if (saccade_resize_patchify_native(pixels, 3840, 2160, 4 * 3840, SACCADE_FORMAT_BGRA, width, height,
- *                                        SACCADE_PASS_ORDER_PILLOW13, 14, 2, 112, out, patches * values) != SACCADE_OK)
+ *                                        SACCADE_BACKEND_PILLOW13, 14, 2, 112, out, patches * values) != SACCADE_OK)
  *         puts(saccade_last_message());
  */
 #ifndef SACCADE_H
@@ -39,7 +39,7 @@
 #define SACCADE_VERSION "0.1.0"
 
 /* Incremented by each change that breaks a caller compiled against an older header. */
-#define SACCADE_ABI_VERSION 3
+#define SACCADE_ABI_VERSION 4
 
 #define SACCADE_MAX_SIDE 67108864 /* 2^26: products of two sides stay exact in a double */
 
@@ -49,11 +49,16 @@
 #define SACCADE_ERROR_INTERNAL 3 /* a bug in the library */
 
 /*
- * The first of the two passes of a resize from w x h to W x H. Values are rounded to 8 bits between the passes, so the
- * order changes the result.
+ * The backend of transformers' image processor whose bits are computed. It decides two things:
+ *   - the resize from w x h to W x H: how weights are rounded, and which of the two passes is first. Values are rounded
+ *     to 8 bits between the passes, so the order changes the result.
+ *   - the normalization of reference patches.
+ * torchvision's bits are those of its antialiased BICUBIC on uint8 on a CPU, of torchvision 0.16 and torch 2.1 or
+ * later.
  */
-#define SACCADE_PASS_ORDER_HORIZONTAL 0 /* always horizontal: Pillow up to 12.1 */
-#define SACCADE_PASS_ORDER_PILLOW13 1   /* vertical if H < h and h - H > 2 (w - W), else horizontal: Pillow 13.0 */
+#define SACCADE_BACKEND_PILLOW12 0    /* horizontal first: Pillow up to 12.1 */
+#define SACCADE_BACKEND_PILLOW13 1    /* vertical first if H < h and h - H > 2 (w - W): Pillow 13.0 */
+#define SACCADE_BACKEND_TORCHVISION 2 /* 16-bit weights, horizontal first, fused normalization */
 
 /*
  * The order of a pixel's channels, one byte each. Outputs are always RGB. Grey is read as three equal channels. A
@@ -129,16 +134,17 @@ int32_t saccade_smart_resize(int64_t height, int64_t width, int64_t factor, int6
                              int64_t* out_height, int64_t* out_width);
 
 /*
- * Resizes an image, bit for bit as Pillow's Image.resize(size, BICUBIC) does with the image converted to RGB.
+ * Resizes an image, bit for bit as the backend does with the image converted to RGB: Pillow's Image.resize(size,
+ * BICUBIC), or torchvision's resize(image, size, BICUBIC, antialias=True).
  *
  * source: source_height rows of source_width pixels, source_stride bytes apart. format: a SACCADE_FORMAT_... .
- * pass_order: a SACCADE_PASS_ORDER_... . target: packed RGB, uint8 [target_height, target_width, 3].
+ * backend: a SACCADE_BACKEND_... . target: packed RGB, uint8 [target_height, target_width, 3].
  * Working memory, never a whole image. Each thread: about 4 * source_height / target_height + 16 rows between the
  * passes, at most 4 bytes per sample. The weights: for each axis that changes, 20 to 200 bytes (by kernel and scale)
  * per pixel of its longer length.
  */
 int32_t saccade_resize(const uint8_t* source, int64_t source_width, int64_t source_height, int64_t source_stride,
-                       int32_t format, int64_t target_width, int64_t target_height, int32_t pass_order, uint8_t* target,
+                       int32_t format, int64_t target_width, int64_t target_height, int32_t backend, uint8_t* target,
                        int64_t target_capacity);
 
 /*
@@ -168,20 +174,21 @@ int32_t saccade_patchify_native(const uint8_t* pixels, int64_t width, int64_t he
  */
 int32_t saccade_resize_patchify_native(const uint8_t* source, int64_t source_width, int64_t source_height,
                                        int64_t source_stride, int32_t format, int64_t target_width,
-                                       int64_t target_height, int32_t pass_order, int64_t patch_size,
-                                       int64_t merge_size, int64_t window_size, uint8_t* patches,
-                                       int64_t patches_capacity);
+                                       int64_t target_height, int32_t backend, int64_t patch_size, int64_t merge_size,
+                                       int64_t window_size, uint8_t* patches, int64_t patches_capacity);
 
 /*
- * Splits an image into normalized float32 patches, bit for bit as transformers' Pillow image processor does. A value is
- * (float(v / 255) - float(mean)) / float(std), with the division by 255 in double and the rest in float.
+ * Splits an image into normalized float32 patches, bit for bit as transformers' image processor of the backend does.
+ * Pillow: a value is (float(v / 255) - float(mean)) / float(std), with the division by 255 in double and the rest in
+ * float. torchvision: (float(v) - float(mean) * 255) / (float(std) * 255), all in float.
  *
- * width, height: pixels, multiples of patch_size * merge_size. format: a SACCADE_FORMAT_... . mean, std: three values
- * each, finite, std not 0. patches: float [patches, values] with the sizes of saccade_patchify_size, in merge-block
- * order; each patch is (channel, frame, y, x), with the same image in each of temporal_patch_size frames.
+ * width, height: pixels, multiples of patch_size * merge_size. format: a SACCADE_FORMAT_... . backend: a
+ * SACCADE_BACKEND_... . mean, std: three values each, finite in float (torchvision: also times 255), std not 0.
+ * patches: float [patches, values] with the sizes of saccade_patchify_size, in merge-block order; each patch is
+ * (channel, frame, y, x), with the same image in each of temporal_patch_size frames.
  */
 int32_t saccade_patchify_reference(const uint8_t* pixels, int64_t width, int64_t height, int64_t stride, int32_t format,
-                                   int64_t patch_size, int64_t merge_size, int64_t temporal_patch_size,
+                                   int32_t backend, int64_t patch_size, int64_t merge_size, int64_t temporal_patch_size,
                                    const double* mean, const double* std, float* patches, int64_t patches_capacity);
 
 /*
@@ -190,7 +197,7 @@ int32_t saccade_patchify_reference(const uint8_t* pixels, int64_t width, int64_t
  */
 int32_t saccade_resize_patchify_reference(const uint8_t* source, int64_t source_width, int64_t source_height,
                                           int64_t source_stride, int32_t format, int64_t target_width,
-                                          int64_t target_height, int32_t pass_order, int64_t patch_size,
+                                          int64_t target_height, int32_t backend, int64_t patch_size,
                                           int64_t merge_size, int64_t temporal_patch_size, const double* mean,
                                           const double* std, float* patches, int64_t patches_capacity);
 
@@ -201,7 +208,7 @@ typedef struct saccade_batch_image {
     int64_t source_height;
     int64_t source_stride;
     int32_t format;
-    int32_t pass_order;
+    int32_t backend;
     int64_t target_width;
     int64_t target_height;
     void* patches;            /* uint8_t* for native patches, float* for reference patches */

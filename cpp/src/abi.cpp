@@ -80,7 +80,7 @@ std::vector<PatchesRequest<Value>> to_requests(const saccade_batch_image* images
     for (const saccade_batch_image& one : std::span(images, static_cast<std::size_t>(count))) {
         requests.push_back({to_image(one.source, one.source_width, one.source_height, one.source_stride, one.format),
                             {one.target_width, one.target_height},
-                            static_cast<PassOrder>(one.pass_order),
+                            static_cast<Backend>(one.backend),
                             static_cast<Value*>(one.patches),
                             one.patches_capacity});
     }
@@ -160,12 +160,12 @@ std::int32_t saccade_smart_resize(std::int64_t height, std::int64_t width, std::
 
 std::int32_t saccade_resize(const std::uint8_t* source, std::int64_t source_width, std::int64_t source_height,
                             std::int64_t source_stride, std::int32_t format, std::int64_t target_width,
-                            std::int64_t target_height, std::int32_t pass_order, std::uint8_t* target,
+                            std::int64_t target_height, std::int32_t backend, std::uint8_t* target,
                             std::int64_t target_capacity) {
     return guarded([&] {
         check_pointer(target, "target");
         resize(to_image(source, source_width, source_height, source_stride, format), {target_width, target_height},
-               static_cast<PassOrder>(pass_order), target, target_capacity);
+               static_cast<Backend>(backend), target, target_capacity);
     });
 }
 
@@ -187,20 +187,19 @@ std::int32_t saccade_patchify_native(const std::uint8_t* pixels, std::int64_t wi
                                      std::int64_t patches_capacity) {
     const std::int32_t status = check_own_size(width, height, {patch_size, merge_size}, 1);
     if (status != SACCADE_OK) return status;
-    // An image that keeps its size takes no pass, so any pass order will do.
+    // An image that keeps its size takes no pass, so any backend will do.
     return saccade_resize_patchify_native(pixels, width, height, stride, format, width, height,
-                                          SACCADE_PASS_ORDER_PILLOW13, patch_size, merge_size, window_size, patches,
+                                          SACCADE_BACKEND_PILLOW13, patch_size, merge_size, window_size, patches,
                                           patches_capacity);
 }
 
 std::int32_t saccade_resize_patchify_native(const std::uint8_t* source, std::int64_t source_width,
                                             std::int64_t source_height, std::int64_t source_stride, std::int32_t format,
-                                            std::int64_t target_width, std::int64_t target_height,
-                                            std::int32_t pass_order, std::int64_t patch_size, std::int64_t merge_size,
-                                            std::int64_t window_size, std::uint8_t* patches,
-                                            std::int64_t patches_capacity) {
-    const saccade_batch_image image{source,     source_width, source_height, source_stride, format,
-                                    pass_order, target_width, target_height, patches,       patches_capacity};
+                                            std::int64_t target_width, std::int64_t target_height, std::int32_t backend,
+                                            std::int64_t patch_size, std::int64_t merge_size, std::int64_t window_size,
+                                            std::uint8_t* patches, std::int64_t patches_capacity) {
+    const saccade_batch_image image{source,  source_width, source_height, source_stride, format,
+                                    backend, target_width, target_height, patches,       patches_capacity};
     return saccade_resize_patchify_native_batch(&image, 1, patch_size, merge_size, window_size);
 }
 
@@ -212,25 +211,25 @@ std::int32_t saccade_resize_patchify_native_batch(const saccade_batch_image* ima
 }
 
 std::int32_t saccade_patchify_reference(const std::uint8_t* pixels, std::int64_t width, std::int64_t height,
-                                        std::int64_t stride, std::int32_t format, std::int64_t patch_size,
-                                        std::int64_t merge_size, std::int64_t temporal_patch_size, const double* mean,
-                                        const double* std, float* patches, std::int64_t patches_capacity) {
+                                        std::int64_t stride, std::int32_t format, std::int32_t backend,
+                                        std::int64_t patch_size, std::int64_t merge_size,
+                                        std::int64_t temporal_patch_size, const double* mean, const double* std,
+                                        float* patches, std::int64_t patches_capacity) {
     const std::int32_t status = check_own_size(width, height, {patch_size, merge_size}, temporal_patch_size);
     if (status != SACCADE_OK) return status;
-    return saccade_resize_patchify_reference(pixels, width, height, stride, format, width, height,
-                                             SACCADE_PASS_ORDER_PILLOW13, patch_size, merge_size, temporal_patch_size,
-                                             mean, std, patches, patches_capacity);
+    return saccade_resize_patchify_reference(pixels, width, height, stride, format, width, height, backend, patch_size,
+                                             merge_size, temporal_patch_size, mean, std, patches, patches_capacity);
 }
 
 std::int32_t saccade_resize_patchify_reference(const std::uint8_t* source, std::int64_t source_width,
                                                std::int64_t source_height, std::int64_t source_stride,
                                                std::int32_t format, std::int64_t target_width,
-                                               std::int64_t target_height, std::int32_t pass_order,
+                                               std::int64_t target_height, std::int32_t backend,
                                                std::int64_t patch_size, std::int64_t merge_size,
                                                std::int64_t temporal_patch_size, const double* mean, const double* std,
                                                float* patches, std::int64_t patches_capacity) {
-    const saccade_batch_image image{source,     source_width, source_height, source_stride, format,
-                                    pass_order, target_width, target_height, patches,       patches_capacity};
+    const saccade_batch_image image{source,  source_width, source_height, source_stride, format,
+                                    backend, target_width, target_height, patches,       patches_capacity};
     return saccade_resize_patchify_reference_batch(&image, 1, patch_size, merge_size, temporal_patch_size, mean, std);
 }
 

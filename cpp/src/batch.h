@@ -17,7 +17,7 @@ template <typename Value>
 struct PatchesRequest {
     Image source;
     ImageSize size;
-    PassOrder order;
+    Backend backend;
     Value* patches;
     std::int64_t capacity;
 };
@@ -25,7 +25,7 @@ struct PatchesRequest {
 /// Returns the shape of a request's patches. Throws InputError if an argument is invalid.
 template <typename Value>
 PatchesShape check_request(const PatchesRequest<Value>& request, const PatchSpec& spec, std::int64_t frames) {
-    check_resize(request.source, request.size, request.order);
+    check_resize(request.source, request.size, request.backend);
     const PatchesShape shape = patches_shape(request.size.width, request.size.height, spec, frames,
                                              {"target_width", "target_height", "temporal_patch_size"});
     if (request.patches == nullptr) reject("patches: expected a pointer; got NULL");

@@ -1,4 +1,4 @@
-// Bicubic weights of one axis, in fixed point.
+// Bicubic weights of one axis, in fixed point. Pillow and torchvision round the same exact weights differently.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +10,14 @@
 
 namespace saccade {
 
-/// Fraction bits of a weight: 32 - 8 - 2. A sample has 8 bits, and negative lobes keep sums below 2 x 255.
+/// Fraction bits of Pillow's weights: 32 - 8 - 2. A sample has 8 bits, and negative lobes keep sums below 2 x 255.
 inline constexpr int kWeightBits = 22;
+
+/// The rounding of exact weights to fixed point.
+enum class WeightRounding : std::int32_t {
+    kPillow,       // kWeightBits fraction bits
+    kTorchvision,  // as many fraction bits, at most kWeightBits, as keep the axis's largest weight in 16 bits
+};
 
 /// The input samples of each output sample, and their weights.
 struct AxisWeights {
@@ -21,14 +27,19 @@ struct AxisWeights {
         std::int64_t offset;  // index of its first weight in `weights`
     };
     std::vector<Span> spans;            // one per output sample
-    std::vector<std::int32_t> weights;  // in units of 2^-kWeightBits
+    std::vector<std::int32_t> weights;  // in units of 2^-bits
+    int bits = kWeightBits;             // fraction bits
+    std::int32_t largest = 0;           // largest weight; negative ones are smaller in magnitude
 
     /// Returns the end of the used input samples; they begin at spans.front().first.
     std::int64_t input_end() const { return spans.back().first + spans.back().count; }
 };
 
-/// Returns the weights of Pillow's BICUBIC from `input` to `output` samples, both at least 1. The scalar form.
-AxisWeights bicubic_weights(std::int64_t input, std::int64_t output);
+/// Returns the weights of BICUBIC from `input` to `output` samples, both at least 1. The scalar form.
+AxisWeights bicubic_weights(std::int64_t input, std::int64_t output, WeightRounding rounding);
+
+/// Returns the same weights in units of 2^-kWeightBits. Sums of products grow by the same factor, so they round alike.
+AxisWeights widened(AxisWeights axis);
 
 // -- parts shared with the SIMD form ----------------------------------------------------------------------------------
 
@@ -74,10 +85,34 @@ inline double cubic(double distance) {
     return d < 1.0 ? inner : beyond_one;
 }
 
-/// Rounds a weight to fixed point.
-inline std::int32_t to_fixed(double weight) {
-    constexpr double one = std::int32_t{1} << kWeightBits;
-    return static_cast<std::int32_t>(weight * one + (weight < 0.0 ? -0.5 : 0.5));  // half away from zero
+/// Rounds a weight to fixed point, in units of 1 / one, half away from zero.
+inline std::int32_t to_fixed(double weight, double one) {
+    return static_cast<std::int32_t>(weight * one + (weight < 0.0 ? -0.5 : 0.5));
+}
+
+/// Returns torchvision's fraction bits of an axis with this largest weight.
+inline int torchvision_bits(double largest) {
+    int bits = 0;
+    while (bits < kWeightBits && to_fixed(largest, std::int32_t{2} << bits) < (1 << 15)) ++bits;
+    return bits;
+}
+
+/// Rounds the exact weights of a whole axis, in the order of its spans, into `axis`.
+__attribute__((always_inline)) inline void round_weights(const std::vector<double>& exact, WeightRounding rounding,
+                                                         AxisWeights& axis) {
+    if (rounding == WeightRounding::kTorchvision) {
+        double largest = 0.0;
+        for (const double weight : exact) largest = std::max(largest, weight);
+        axis.bits = torchvision_bits(largest);
+    }
+    const double one = std::int32_t{1} << axis.bits;
+    axis.weights.resize(exact.size());
+    std::int32_t largest = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+        axis.weights[i] = to_fixed(exact[i], one);
+        largest = std::max(largest, axis.weights[i]);
+    }
+    axis.largest = largest;
 }
 
 }  // namespace saccade

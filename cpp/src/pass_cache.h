@@ -19,18 +19,20 @@ class PassCache {
     }
 
     /// Returns the pass from `input` to `output` samples, built if it is not in the cache.
-    std::shared_ptr<const Pass> get(const Kernel& kernel, std::int64_t input, std::int64_t output) {
+    std::shared_ptr<const Pass> get(const Kernel& kernel, std::int64_t input, std::int64_t output,
+                                    WeightRounding rounding) {
         ++time_;
         Entry* oldest = entries_.data();
         for (Entry& entry : entries_) {
-            if (entry.kernel == &kernel && entry.input == input && entry.output == output) {
+            if (entry.kernel == &kernel && entry.input == input && entry.output == output &&
+                entry.rounding == rounding) {
                 entry.last_use = time_;
                 return entry.pass;
             }
             if (entry.last_use < oldest->last_use) oldest = &entry;
         }
-        auto pass = std::make_shared<const Pass>(kernel, kernel.weights(input, output));
-        if (pass->weights() <= kMaxWeights) *oldest = {&kernel, input, output, time_, pass};
+        auto pass = std::make_shared<const Pass>(kernel, kernel.weights(input, output, rounding));
+        if (pass->weights() <= kMaxWeights) *oldest = {&kernel, input, output, rounding, time_, pass};
         return pass;
     }
 
@@ -41,6 +43,7 @@ class PassCache {
     struct Entry {
         const Kernel* kernel = nullptr;
         std::int64_t input = 0, output = 0;
+        WeightRounding rounding = WeightRounding::kPillow;
         std::int64_t last_use = 0;
         std::shared_ptr<const Pass> pass;
     };

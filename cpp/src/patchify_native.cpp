@@ -23,7 +23,7 @@ class NativePlan {
           spec_(spec),
           order_(size_, spec, window_size),
           output_{request.patches, kChannels * spec.patch_size * spec.patch_size},
-          plan_(kernel, request.source, request.size, request.order) {}
+          plan_(kernel, request.source, request.size, request.backend) {}
 
     StripJob job() const {
         return {&plan_, spec_.patch_size, [this](std::int64_t first, std::int64_t end, Workspace& workspace) {

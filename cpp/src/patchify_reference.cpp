@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "patch_sink.h"
 
@@ -10,45 +11,55 @@
 namespace saccade {
 namespace {
 
+/// Returns the constants of a channel. transformers' torchvision backend fuses the division by 255 into them.
+ChannelNormalization channel_normalization(double mean, double std, Backend backend) {
+    const bool fused = backend == Backend::kTorchvision;
+    const float scale = fused ? 255.0F : 1.0F;
+    return {static_cast<float>(mean) * scale, static_cast<float>(std) * scale, fused};
+}
+
 /// The normalization of a channel's bytes. Order and precision are those of transformers' rescale (float64, rounded to
-/// float32) and normalize (float32). The kernel's form is used only if it returns the same bits for all 256 bytes.
+/// float32; nothing if fused) and normalize (float32). The kernel's form is used only if it returns the same bits for
+/// all 256 bytes.
 class ChannelNormalizer {
   public:
-    ChannelNormalizer(const Kernel& kernel, double mean, double std)
-        : mean_(static_cast<float>(mean)), std_(static_cast<float>(std)), compute_(kernel.normalize) {
+    ChannelNormalizer(const Kernel& kernel, const ChannelNormalization& constants)
+        : constants_(constants), compute_(kernel.normalize) {
         constexpr double scale = 1.0 / 255.0;
         std::array<std::uint8_t, 256> bytes;
         for (std::size_t value = 0; value < bytes.size(); ++value) {
-            const auto rescaled = static_cast<float>(static_cast<double>(value) * scale);
-            table_[value] = (rescaled - mean_) / std_;
+            const auto byte = static_cast<double>(value);
+            const auto rescaled = static_cast<float>(constants.fused ? byte : byte * scale);
+            table_[value] = (rescaled - constants.mean) / constants.std;
             bytes[value] = static_cast<std::uint8_t>(value);
         }
         if (compute_ == nullptr) return;
         std::array<float, 256> computed;
-        compute_(mean_, std_, bytes.data(), std::ssize(bytes), computed.data());
+        compute_(constants_, bytes.data(), std::ssize(bytes), computed.data());
         if (std::memcmp(computed.data(), table_.data(), sizeof table_) != 0) compute_ = nullptr;
     }
 
     void run(const std::uint8_t* bytes, std::int64_t count, float* out) const {
-        if (compute_ != nullptr) return compute_(mean_, std_, bytes, count, out);
+        if (compute_ != nullptr) return compute_(constants_, bytes, count, out);
         for (std::int64_t i = 0; i < count; ++i) out[i] = table_[bytes[i]];
     }
 
   private:
-    float mean_, std_;
+    ChannelNormalization constants_;
     decltype(Kernel::normalize) compute_;
     std::array<float, 256> table_;
 };
 
-/// Throws InputError unless the values are usable in float32.
-void check_normalization(const Normalization& n) {
+/// Throws InputError unless the values, as the backend uses them, are usable in float32.
+void check_normalization(const Normalization& n, Backend backend) {
     for (std::size_t c = 0; c < kChannels; ++c) {
-        const auto mean = static_cast<float>(n.mean[c]), std = static_cast<float>(n.std[c]);
-        if (!std::isfinite(mean)) {
-            reject("mean[", c, "]: expected a finite float32; got ", n.mean[c]);
+        const ChannelNormalization constants = channel_normalization(n.mean[c], n.std[c], backend);
+        const char* times = constants.fused ? ", also times 255" : "";
+        if (!std::isfinite(constants.mean)) {
+            reject("mean[", c, "]: expected a finite float32", times, "; got ", n.mean[c]);
         }
-        if (!std::isfinite(std) || std == 0.0F) {
-            reject("std[", c, "]: expected a finite float32 other than 0; got ", n.std[c]);
+        if (!std::isfinite(constants.std) || constants.std == 0.0F) {
+            reject("std[", c, "]: expected a finite float32 other than 0", times, "; got ", n.std[c]);
         }
     }
 }
@@ -79,6 +90,13 @@ struct ReferenceOutput {
 
 using Channels = std::array<ChannelNormalizer, kChannels>;
 
+Channels make_channels(const Kernel& kernel, const Normalization& n, Backend backend) {
+    const auto channel = [&](std::size_t c) {
+        return ChannelNormalizer(kernel, channel_normalization(n.mean[c], n.std[c], backend));
+    };
+    return {channel(0), channel(1), channel(2)};
+}
+
 /// A planned image.
 class ReferencePlan {
   public:
@@ -88,7 +106,7 @@ class ReferencePlan {
           spec_(spec),
           order_(size_, spec, 0),
           output_{channels.data(), spec.patch_size * spec.patch_size, frames, nullptr, nullptr, request.patches},
-          plan_(kernel, request.source, request.size, request.order) {}
+          plan_(kernel, request.source, request.size, request.backend) {}
 
     StripJob job() const {
         return {&plan_, spec_.patch_size, [this](std::int64_t first, std::int64_t end, Workspace& workspace) {
@@ -115,11 +133,18 @@ void patchify_reference(std::span<const PatchesRequest<float>> requests, const P
                         std::int64_t temporal_patch_size, const Normalization& normalization) {
     const Kernel& kernel = selected_kernel();
     for_each_image(requests.size(), [&](std::size_t i) { check_request(requests[i], spec, temporal_patch_size); });
-    check_normalization(normalization);
-    const auto& [mean, std] = normalization;
-    const Channels channels{{{kernel, mean[0], std[0]}, {kernel, mean[1], std[1]}, {kernel, mean[2], std[2]}}};
+    std::optional<Channels> pillow, torchvision;  // one per kind of backend in the batch
+    const auto channels = [&](Backend backend) -> std::optional<Channels>& {
+        return backend == Backend::kTorchvision ? torchvision : pillow;
+    };
+    for (const auto& request : requests) {
+        if (channels(request.backend)) continue;
+        check_normalization(normalization, request.backend);
+        channels(request.backend) = make_channels(kernel, normalization, request.backend);
+    }
     run_planned(requests.size(), [&](std::size_t i) {
-        return std::make_unique<ReferencePlan>(kernel, requests[i], spec, temporal_patch_size, channels);
+        return std::make_unique<ReferencePlan>(kernel, requests[i], spec, temporal_patch_size,
+                                               *channels(requests[i].backend));
     });
 }
 

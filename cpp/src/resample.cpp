@@ -16,13 +16,14 @@ std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + s
 
 }  // namespace
 
-void check_resize(const Image& source, const ImageSize& size, PassOrder order) {
+void check_resize(const Image& source, const ImageSize& size, Backend backend) {
     const auto [width, height] = size;
     check_image(source, "image");
     check_side(width, "target_width");
     check_side(height, "target_height");
-    if (order != PassOrder::kHorizontal && order != PassOrder::kPillow13) {
-        reject("pass_order: expected 0 (horizontal) or 1 (pillow13); got ", static_cast<std::int32_t>(order));
+    if (backend < Backend::kPillow12 || backend > Backend::kTorchvision) {
+        reject("backend: expected 0 (Pillow 12), 1 (Pillow 13) or 2 (torchvision); got ",
+               static_cast<std::int32_t>(backend));
     }
 }
 
@@ -79,16 +80,17 @@ class Resampling::GroupRing {
     std::uint8_t* memory_;
 };
 
-Resampling::Resampling(const Kernel& kernel, const Image& source, const ImageSize& size, PassOrder order)
+Resampling::Resampling(const Kernel& kernel, const Image& source, const ImageSize& size, Backend backend)
     : kernel_(kernel), source_(source), size_(size) {
     const auto [width, height] = size;
     vertical_first_ =
-        order == PassOrder::kPillow13 && height < source.height && source.height - height > 2 * (source.width - width);
+        backend == Backend::kPillow13 && height < source.height && source.height - height > 2 * (source.width - width);
+    const auto rounding = backend == Backend::kTorchvision ? WeightRounding::kTorchvision : WeightRounding::kPillow;
     if (width != source.width) {
-        horizontal_ = PassCache<RowPass>::of_thread().get(kernel, source.width, width);
+        horizontal_ = PassCache<RowPass>::of_thread().get(kernel, source.width, width, rounding);
     }
     if (height != source.height) {
-        vertical_ = PassCache<VerticalPass>::of_thread().get(kernel, source.height, height);
+        vertical_ = PassCache<VerticalPass>::of_thread().get(kernel, source.height, height, rounding);
     }
 }
 
@@ -191,7 +193,7 @@ class Resampling::Columns {
         for (std::int64_t i = 0; i < span.count; ++i) {
             groups_[static_cast<std::size_t>(i)] = ring_[span.first + i] + x * kernel_.bytes_per_column;
         }
-        kernel_.vertical(vertical_.packed(span), groups_.data(), span.count, count, out);
+        vertical_.run(span, groups_.data(), count, out);
     }
 
     void step() {

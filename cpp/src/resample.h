@@ -1,4 +1,4 @@
-// Pillow's BICUBIC resize of an image, in strips of rows.
+// BICUBIC resize of an image with the arithmetic of a backend, in strips of rows.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,11 @@
 
 namespace saccade {
 
-/// The first pass of a resize: see saccade.h.
-enum class PassOrder : std::int32_t {
-    kHorizontal = SACCADE_PASS_ORDER_HORIZONTAL,
-    kPillow13 = SACCADE_PASS_ORDER_PILLOW13,
+/// The library whose pixels and normalization are reproduced: see saccade.h.
+enum class Backend : std::int32_t {
+    kPillow12 = SACCADE_BACKEND_PILLOW12,
+    kPillow13 = SACCADE_BACKEND_PILLOW13,
+    kTorchvision = SACCADE_BACKEND_TORCHVISION,
 };
 
 /// A size in pixels.
@@ -46,14 +47,14 @@ class RowSink {
     virtual void done(std::int64_t y, std::int64_t x, std::int64_t count) = 0;
 };
 
-/// Throws InputError unless the image, the size and the order are valid.
-void check_resize(const Image& source, const ImageSize& size, PassOrder order);
+/// Throws InputError unless the image, the size and the backend are valid.
+void check_resize(const Image& source, const ImageSize& size, Backend backend);
 
 /// A plan of a resize. Threads may run strips of one plan at the same time.
 class Resampling {
   public:
     /// Plans a resize whose arguments have passed check_resize.
-    Resampling(const Kernel& kernel, const Image& source, const ImageSize& size, PassOrder order);
+    Resampling(const Kernel& kernel, const Image& source, const ImageSize& size, Backend backend);
 
     /// Computes output rows [first, end) into `sink`.
     void strip(std::int64_t first, std::int64_t end, Workspace& workspace, RowSink& sink) const;

@@ -14,7 +14,8 @@ namespace saccade {
 /// A horizontal pass, and the weights that it may reference.
 class RowPass {
   public:
-    RowPass(const Kernel& kernel, AxisWeights axis) : axis_(std::move(axis)), pass_(kernel.horizontal(axis_)) {}
+    RowPass(const Kernel& kernel, AxisWeights axis)
+        : axis_(kernel.fitted(std::move(axis))), pass_(kernel.arithmetic(axis_).horizontal(axis_)) {}
     RowPass(const RowPass&) = delete;
     RowPass& operator=(const RowPass&) = delete;
 
@@ -34,10 +35,14 @@ class VerticalPass {
         std::int64_t count;   // number of groups
         std::int64_t offset;  // index of its first packed weight
     };
-    VerticalPass(const Kernel& kernel, const AxisWeights& axis);
+    VerticalPass(const Kernel& kernel, AxisWeights axis);
 
     const Span& span(std::int64_t y) const { return spans_[static_cast<std::size_t>(y)]; }
-    const std::int32_t* packed(const Span& span) const { return packed_.data() + span.offset; }
+
+    /// Computes `samples` samples of the output row of a span, out of its groups.
+    void run(const Span& span, const std::uint8_t* const* groups, std::int64_t samples, std::uint8_t* out) const {
+        vertical_(packed_.data() + span.offset, groups, span.count, samples, bits_, out);
+    }
     std::int64_t weights() const { return weights_; }
 
     /// Returns the maximum number of groups of an output row.
@@ -46,6 +51,8 @@ class VerticalPass {
   private:
     std::vector<Span> spans_;  // one per output row
     std::vector<std::int32_t> packed_;
+    decltype(Arithmetic::vertical) vertical_;
+    int bits_;
     std::int64_t weights_;
     std::int64_t max_groups_ = 0;
 };

@@ -21,11 +21,11 @@ class PackedSink final : public RowSink {
 
 }  // namespace
 
-void resize(const Image& source, const ImageSize& size, PassOrder order, std::uint8_t* target, std::int64_t capacity) {
+void resize(const Image& source, const ImageSize& size, Backend backend, std::uint8_t* target, std::int64_t capacity) {
     const Kernel& kernel = selected_kernel();
-    check_resize(source, size, order);
+    check_resize(source, size, backend);
     check_capacity(capacity, kChannels * size.width * size.height, "target");
-    const Resampling plan(kernel, source, size, order);
+    const Resampling plan(kernel, source, size, backend);
     run_strips({{&plan, 1, [&](std::int64_t first, std::int64_t end, Workspace& workspace) {
                      PackedSink sink(target, size.width);
                      plan.strip(first, end, workspace, sink);

@@ -8,6 +8,6 @@
 namespace saccade {
 
 /// Resizes `source` into packed RGB of `capacity` bytes. The contract is in saccade.h.
-void resize(const Image& source, const ImageSize& size, PassOrder order, std::uint8_t* target, std::int64_t capacity);
+void resize(const Image& source, const ImageSize& size, Backend backend, std::uint8_t* target, std::int64_t capacity);
 
 }  // namespace saccade

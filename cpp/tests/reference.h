@@ -8,6 +8,8 @@
 #include <tuple>
 #include <vector>
 
+#include "saccade.h"
+
 namespace reference {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -21,8 +23,8 @@ inline Bytes noise(std::size_t size, std::uint32_t seed) {
     return bytes;
 }
 
-/// Returns the weight of each input sample of output sample `o`, in units of 2^-22.
-inline std::map<int, std::int64_t> weights(int input, int output, int o) {
+/// Returns the exact weight of each input sample of output sample `o`.
+inline std::map<int, double> exact_weights(int input, int output, int o) {
     const double scale = static_cast<double>(input) / output;
     const double stretch = scale > 1.0 ? scale : 1.0;
     const double center = (o + 0.5) * scale;
@@ -41,28 +43,50 @@ inline std::map<int, std::int64_t> weights(int input, int output, int o) {
         kernel[i] = value;
         sum += value;
     }
-    std::map<int, std::int64_t> fixed;
-    for (const auto& [i, value] : kernel) fixed[i] = std::llround(value / sum * (1 << 22));
-    return fixed;
+    for (auto& [i, value] : kernel) value /= sum;
+    return kernel;
 }
 
-inline std::uint8_t round_off(std::int64_t sum) {
-    const auto floored = static_cast<std::int64_t>(std::floor((static_cast<double>(sum) + (1 << 21)) / (1 << 22)));
+/// The weights of all output samples of an axis, in units of 1 / one.
+struct Axis {
+    double one;
+    std::vector<std::map<int, std::int64_t>> weights;
+};
+
+/// Pillow's weights have 22 fraction bits. torchvision's have the most bits, up to 22, with which the largest weight of
+/// the axis is below 2^15.
+inline Axis axis(int input, int output, bool torchvision) {
+    std::vector<std::map<int, double>> exact;
+    double largest = 0.0;
+    for (int o = 0; o < output; ++o) {
+        exact.push_back(exact_weights(input, output, o));
+        for (const auto& [i, value] : exact.back()) largest = std::max(largest, value);
+    }
+    Axis result{std::exp2(22), {}};
+    while (torchvision && std::llround(largest * result.one) >= 1 << 15) result.one /= 2;
+    for (const auto& kernel : exact) {
+        result.weights.emplace_back();
+        for (const auto& [i, value] : kernel) result.weights.back()[i] = std::llround(value * result.one);
+    }
+    return result;
+}
+
+inline std::uint8_t round_off(std::int64_t sum, double one) {
+    const auto floored = static_cast<std::int64_t>(std::floor((static_cast<double>(sum) + one / 2) / one));
     return static_cast<std::uint8_t>(std::clamp<std::int64_t>(floored, 0, 255));
 }
 
-inline Bytes widen(const Bytes& image, int width, int height, int new_width) {
+inline Bytes widen(const Bytes& image, int width, int height, int new_width, bool torchvision) {
     Bytes out;
-    std::vector<std::map<int, std::int64_t>> all;
-    for (int x = 0; x < new_width; ++x) all.push_back(weights(width, new_width, x));
+    const Axis columns = axis(width, new_width, torchvision);
     for (int y = 0; y < height; ++y) {
         for (int x = 0; x < new_width; ++x) {
             for (int c = 0; c < 3; ++c) {
                 std::int64_t sum = 0;
-                for (const auto& [i, weight] : all[static_cast<std::size_t>(x)]) {
+                for (const auto& [i, weight] : columns.weights[static_cast<std::size_t>(x)]) {
                     sum += weight * image[static_cast<std::size_t>((y * width + i) * 3 + c)];
                 }
-                out.push_back(round_off(sum));
+                out.push_back(round_off(sum, columns.one));
             }
         }
     }
@@ -82,15 +106,17 @@ inline Bytes transpose(const Bytes& image, int width, int height) {
     return out;
 }
 
-inline Bytes heighten(const Bytes& image, int width, int height, int new_height) {
-    return transpose(widen(transpose(image, width, height), height, width, new_height), new_height, width);
+inline Bytes heighten(const Bytes& image, int width, int height, int new_height, bool torchvision) {
+    return transpose(widen(transpose(image, width, height), height, width, new_height, torchvision), new_height, width);
 }
 
-inline Bytes resize(const Bytes& image, int width, int height, int new_width, int new_height, bool pillow13) {
-    if (pillow13 && new_height < height && height - new_height > 2 * (width - new_width)) {
-        return widen(heighten(image, width, height, new_height), width, new_height, new_width);
+/// backend: a SACCADE_BACKEND_... .
+inline Bytes resize(const Bytes& image, int width, int height, int new_width, int new_height, int backend) {
+    const bool torchvision = backend == SACCADE_BACKEND_TORCHVISION;
+    if (backend == SACCADE_BACKEND_PILLOW13 && new_height < height && height - new_height > 2 * (width - new_width)) {
+        return widen(heighten(image, width, height, new_height, false), width, new_height, new_width, false);
     }
-    return heighten(widen(image, width, height, new_width), new_width, height, new_height);
+    return heighten(widen(image, width, height, new_width, torchvision), new_width, height, new_height, torchvision);
 }
 
 /// Returns the window order of a frame's tokens, sorted by window row, window column, row, column.
@@ -122,15 +148,22 @@ inline Bytes patchify(const Bytes& image, int width, int patch, int merge, const
     return out;
 }
 
+/// Returns a normalized value of the backend.
+inline float normalized(std::uint8_t byte, double mean, double std, int backend) {
+    const auto m = static_cast<float>(mean), s = static_cast<float>(std);
+    if (backend == SACCADE_BACKEND_TORCHVISION) return (static_cast<float>(byte) - m * 255.0F) / (s * 255.0F);
+    return (static_cast<float>(byte / 255.0) - m) / s;
+}
+
 /// Returns float patches (channel, frame, y, x) of such patches, with `area` values per channel.
-inline std::vector<float> normalize(const Bytes& patches, int area, int frames, const double* mean, const double* std) {
+inline std::vector<float> normalize(const Bytes& patches, int area, int frames, const double* mean, const double* std,
+                                    int backend) {
     std::vector<float> out;
     for (auto channel = patches.begin(); channel != patches.end(); channel += area) {
         const auto c = (channel - patches.begin()) / area % 3;
         for (int frame = 0; frame < frames; ++frame) {
             for (auto value = channel; value != channel + area; ++value) {
-                const auto rescaled = static_cast<float>(*value / 255.0);
-                out.push_back((rescaled - static_cast<float>(mean[c])) / static_cast<float>(std[c]));
+                out.push_back(normalized(*value, mean[c], std[c], backend));
             }
         }
     }

@@ -33,8 +33,7 @@ static void test_use(void) {
     uint8_t pixel[3] = {1, 2, 3}, larger[12];
     CHECK(saccade_smart_resize(2160, 3840, 28, 3136, 1003520, &height, &width) == SACCADE_OK);
     CHECK(height == 728 && width == 1316);
-    CHECK(saccade_resize(pixel, 1, 1, 3, SACCADE_FORMAT_RGB, 2, 2, SACCADE_PASS_ORDER_PILLOW13, larger, 12) ==
-          SACCADE_OK);
+    CHECK(saccade_resize(pixel, 1, 1, 3, SACCADE_FORMAT_RGB, 2, 2, SACCADE_BACKEND_PILLOW13, larger, 12) == SACCADE_OK);
     CHECK(memcmp(larger, "\1\2\3\1\2\3\1\2\3\1\2\3", 12) == 0);
 }
 
@@ -44,11 +43,9 @@ static const uint8_t grey[4] = {1, 4, 7, 10};
 
 static void test_formats(void) {
     uint8_t rgb[12], patches[12];
-    CHECK(saccade_resize(bgra, 2, 2, 12, SACCADE_FORMAT_BGRA, 2, 2, SACCADE_PASS_ORDER_PILLOW13, rgb, 12) ==
-          SACCADE_OK);
+    CHECK(saccade_resize(bgra, 2, 2, 12, SACCADE_FORMAT_BGRA, 2, 2, SACCADE_BACKEND_PILLOW13, rgb, 12) == SACCADE_OK);
     CHECK(memcmp(rgb, "\1\2\3\4\5\6\7\10\11\12\13\14", 12) == 0);
-    CHECK(saccade_resize(bgra, 2, 2, 12, SACCADE_FORMAT_RGBA, 2, 2, SACCADE_PASS_ORDER_PILLOW13, rgb, 12) ==
-          SACCADE_OK);
+    CHECK(saccade_resize(bgra, 2, 2, 12, SACCADE_FORMAT_RGBA, 2, 2, SACCADE_BACKEND_PILLOW13, rgb, 12) == SACCADE_OK);
     CHECK(memcmp(rgb, "\3\2\1\6\5\4\11\10\7\14\13\12", 12) == 0);
     CHECK(saccade_patchify_native(grey, 2, 2, 2, SACCADE_FORMAT_GREY, 1, 2, 0, patches, 12) == SACCADE_OK);
     CHECK(memcmp(patches, "\1\1\1\4\4\4\7\7\7\12\12\12", 12) == 0);
@@ -59,8 +56,8 @@ static void test_formats(void) {
 static void test_a_batch(void) {
     uint8_t patches[24], alone[12];
     saccade_batch_image images[2] = {
-        {bgra, 2, 2, 12, SACCADE_FORMAT_BGRA, SACCADE_PASS_ORDER_PILLOW13, 2, 2, patches, 12},
-        {grey, 2, 2, 2, SACCADE_FORMAT_GREY, SACCADE_PASS_ORDER_PILLOW13, 2, 2, patches + 12, 12},
+        {bgra, 2, 2, 12, SACCADE_FORMAT_BGRA, SACCADE_BACKEND_PILLOW13, 2, 2, patches, 12},
+        {grey, 2, 2, 2, SACCADE_FORMAT_GREY, SACCADE_BACKEND_PILLOW13, 2, 2, patches + 12, 12},
     };
     const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
     float floats[24];
@@ -147,10 +144,10 @@ static void test_null(void) {
     CHECK(null_named(saccade_patchify_size(2, 2, 1, 2, 1, &a, NULL), "out_values"));
     CHECK(null_named(saccade_patchify_native(NULL, 2, 2, 6, 0, 1, 2, 0, bytes, 12), "image"));
     CHECK(null_named(saccade_patchify_native(image, 2, 2, 6, 0, 1, 2, 0, NULL, 12), "patches"));
-    CHECK(null_named(saccade_patchify_reference(NULL, 2, 2, 6, 0, 1, 2, 2, three, three, floats, 24), "image"));
-    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, NULL, three, floats, 24), "mean"));
-    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, three, NULL, floats, 24), "std"));
-    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 2, 2, three, three, NULL, 24), "patches"));
+    CHECK(null_named(saccade_patchify_reference(NULL, 2, 2, 6, 0, 1, 1, 2, 2, three, three, floats, 24), "image"));
+    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 1, 2, 2, NULL, three, floats, 24), "mean"));
+    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 1, 2, 2, three, NULL, floats, 24), "std"));
+    CHECK(null_named(saccade_patchify_reference(image, 2, 2, 6, 0, 1, 1, 2, 2, three, three, NULL, 24), "patches"));
     CHECK(null_named(saccade_resize_patchify_native(NULL, 2, 2, 6, 0, 2, 2, 0, 1, 2, 0, bytes, 12), "image"));
     CHECK(null_named(saccade_resize_patchify_native(image, 2, 2, 6, 0, 2, 2, 0, 1, 2, 0, NULL, 12), "patches"));
     CHECK(null_named(saccade_resize_patchify_reference(NULL, 2, 2, 6, 0, 2, 2, 0, 1, 2, 2, three, three, floats, 24),

@@ -12,6 +12,8 @@ namespace {
 
 using reference::Bytes;
 
+constexpr int kBackends[] = {SACCADE_BACKEND_PILLOW12, SACCADE_BACKEND_PILLOW13, SACCADE_BACKEND_TORCHVISION};
+
 struct Case {
     int width, height, new_width, new_height, gap;
 };
@@ -31,11 +33,11 @@ struct Pixels {
     std::unique_ptr<std::uint8_t[]> bytes;
 };
 
-Bytes resized(const Case& c, const Pixels& pixels, int order, const std::string& kernel) {
+Bytes resized(const Case& c, const Pixels& pixels, int backend, const std::string& kernel) {
     const kernels::Using use(kernel);
     CHECK(use.ok());
     Bytes out(static_cast<std::size_t>(3 * c.new_width * c.new_height));
-    CHECK(saccade_resize(pixels.bytes.get(), c.width, c.height, pixels.stride, 0, c.new_width, c.new_height, order,
+    CHECK(saccade_resize(pixels.bytes.get(), c.width, c.height, pixels.stride, 0, c.new_width, c.new_height, backend,
                          out.data(), static_cast<std::int64_t>(out.size())) == SACCADE_OK);
     CHECK(kernels::ran(kernel));
     return out;
@@ -53,10 +55,10 @@ Bytes patches(const Case& c, const Pixels& pixels, int patch, const std::string&
 
 void compare(const Case& c, const std::string& kernel) {
     const Pixels pixels(c, static_cast<std::uint32_t>(c.width * 7 + c.new_width));
-    for (const int order : {SACCADE_PASS_ORDER_HORIZONTAL, SACCADE_PASS_ORDER_PILLOW13}) {
-        if (!CHECK(resized(c, pixels, order, kernel) == resized(c, pixels, order, "scalar"))) {
-            std::fprintf(stderr, "  %s: %dx%d to %dx%d, order %d\n", kernel.c_str(), c.width, c.height, c.new_width,
-                         c.new_height, order);
+    for (const int backend : kBackends) {
+        if (!CHECK(resized(c, pixels, backend, kernel) == resized(c, pixels, backend, "scalar"))) {
+            std::fprintf(stderr, "  %s: %dx%d to %dx%d, backend %d\n", kernel.c_str(), c.width, c.height, c.new_width,
+                         c.new_height, backend);
         }
     }
 }
@@ -65,10 +67,11 @@ void compare(const Case& c, const std::string& kernel) {
 void test_weights(const std::string& name) {
     const kernels::Using use(name);
     const saccade::Kernel& kernel = saccade::selected_kernel();
-    const auto compare_axis = [&](std::int64_t input, std::int64_t output) {
-        const saccade::AxisWeights simd = kernel.weights(input, output),
-                                   scalar = saccade::bicubic_weights(input, output);
-        bool same = simd.weights == scalar.weights && simd.spans.size() == scalar.spans.size();
+    const auto compare_rounding = [&](std::int64_t input, std::int64_t output, saccade::WeightRounding rounding) {
+        const saccade::AxisWeights simd = kernel.weights(input, output, rounding),
+                                   scalar = saccade::bicubic_weights(input, output, rounding);
+        bool same = simd.weights == scalar.weights && simd.spans.size() == scalar.spans.size() &&
+                    simd.bits == scalar.bits && simd.largest == scalar.largest;
         for (std::size_t i = 0; same && i < scalar.spans.size(); ++i) {
             const auto &a = simd.spans[i], &b = scalar.spans[i];
             same = a.first == b.first && a.count == b.count && a.offset == b.offset;
@@ -77,6 +80,10 @@ void test_weights(const std::string& name) {
             std::fprintf(stderr, "  %s: weights from %lld to %lld\n", name.c_str(), static_cast<long long>(input),
                          static_cast<long long>(output));
         }
+    };
+    const auto compare_axis = [&](std::int64_t input, std::int64_t output) {
+        compare_rounding(input, output, saccade::WeightRounding::kPillow);
+        compare_rounding(input, output, saccade::WeightRounding::kTorchvision);
     };
     for (std::int64_t input = 1; input < 120; ++input) {
         for (std::int64_t output = 1; output < 120; ++output) compare_axis(input, output);
@@ -107,6 +114,21 @@ void test_sizes(const std::string& kernel) {
     }
 }
 
+/// Tests axes whose largest 16-bit weight does not fit into two signed bytes, and axes just below that. On two-tone
+/// images, digits of such weights that are not widened give other pixels.
+void test_large_narrow_weights(const std::string& kernel) {
+    bool some_larger = false, some_fit = false;
+    const std::pair<int, int> axes[] = {{115, 27}, {122, 7}, {174, 20}, {195, 194},
+                                        {114, 27}, {123, 7}, {5, 5},    {1, 9}};
+    for (const auto& [input, output] : axes) {
+        const auto axis = saccade::bicubic_weights(input, output, saccade::WeightRounding::kTorchvision);
+        some_larger = some_larger || axis.largest > saccade::kMaxTwoDigits;
+        some_fit = some_fit || axis.largest <= saccade::kMaxTwoDigits;
+        for (const auto& [other, new_other] : axes) compare({input, other, output, new_other, 0}, kernel);
+    }
+    CHECK(some_larger && some_fit);
+}
+
 /// Tests images so wide that the groups of a whole band exceed the cache, so that the band is halved.
 void test_low_bands(const std::string& kernel) {
     for (const auto& [width, height] : {std::pair{3900, 420}, {9000, 420}}) {
@@ -129,12 +151,12 @@ void test_patches(const std::string& kernel) {
     }
 }
 
-std::vector<float> resized_reference_patches(const Case& c, const Pixels& pixels, int patch, const double* mean,
-                                             const double* std, const std::string& kernel) {
+std::vector<float> resized_reference_patches(const Case& c, const Pixels& pixels, int backend, int patch,
+                                             const double* mean, const double* std, const std::string& kernel) {
     const kernels::Using use(kernel);
     std::vector<float> out(static_cast<std::size_t>(6 * c.new_width * c.new_height));
     CHECK(saccade_resize_patchify_reference(pixels.bytes.get(), c.width, c.height, pixels.stride, 0, c.new_width,
-                                            c.new_height, 1, patch, 2, 2, mean, std, out.data(),
+                                            c.new_height, backend, patch, 2, 2, mean, std, out.data(),
                                             static_cast<std::int64_t>(out.size())) == SACCADE_OK);
     return out;
 }
@@ -145,16 +167,18 @@ void test_reference_patches(const std::string& kernel) {
                                 {0.26862954, 0.26130258, 0.27577711},
                                 {0.485, 0.456, 0.406},
                                 {0.229, 0.224, 0.225}};
-    const double half[3] = {0.5, 0.5, 0.5}, unusual[3] = {1e-39, -3e38, 1e-45}, large[3] = {3e38, -1e-42, 0.0};
+    const double half[3] = {0.5, 0.5, 0.5}, unusual[3] = {1e-39, -1e36, 1e-45}, large[3] = {1e36, -1e-42, 0.0};
     const std::pair<const double*, const double*> cases[] = {
         {usual[0], usual[1]}, {usual[2], usual[3]}, {half, half}, {half, unusual}, {large, usual[1]}, {large, unusual}};
     for (const int patch : {1, 3, 4, 14, 16}) {
         const Case c{70, 50, 6 * patch, 4 * patch, 0};
         const Pixels pixels(c, 4);
         for (const auto& [mean, std] : cases) {
-            const auto output = resized_reference_patches(c, pixels, patch, mean, std, kernel);
-            const auto scalar_output = resized_reference_patches(c, pixels, patch, mean, std, "scalar");
-            CHECK(std::memcmp(output.data(), scalar_output.data(), output.size() * sizeof(float)) == 0);
+            for (const int backend : {SACCADE_BACKEND_PILLOW13, SACCADE_BACKEND_TORCHVISION}) {
+                const auto output = resized_reference_patches(c, pixels, backend, patch, mean, std, kernel);
+                const auto scalar_output = resized_reference_patches(c, pixels, backend, patch, mean, std, "scalar");
+                CHECK(std::memcmp(output.data(), scalar_output.data(), output.size() * sizeof(float)) == 0);
+            }
         }
     }
 }
@@ -174,11 +198,16 @@ void test_normalize(const std::string& name) {
             const auto bytes = std::make_unique<std::uint8_t[]>(static_cast<std::size_t>(count));
             const auto out = std::make_unique<float[]>(static_cast<std::size_t>(count));
             for (int i = 0; i < count; ++i) bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(first + i);
-            kernel.normalize(static_cast<float>(mean), static_cast<float>(std), bytes.get(), count, out.get());
-            for (int i = 0; i < count; ++i) {
-                const auto rescaled = static_cast<float>((first + i) * (1.0 / 255.0));
-                const float expected = (rescaled - static_cast<float>(mean)) / static_cast<float>(std);
-                CHECK(std::memcmp(&out[static_cast<std::size_t>(i)], &expected, sizeof expected) == 0);
+            for (const int backend : {SACCADE_BACKEND_PILLOW13, SACCADE_BACKEND_TORCHVISION}) {
+                const bool fused = backend == SACCADE_BACKEND_TORCHVISION;
+                const float scale = fused ? 255.0F : 1.0F;
+                kernel.normalize({static_cast<float>(mean) * scale, static_cast<float>(std) * scale, fused},
+                                 bytes.get(), count, out.get());
+                for (int i = 0; i < count; ++i) {
+                    const float expected =
+                        reference::normalized(static_cast<std::uint8_t>(first + i), mean, std, backend);
+                    CHECK(std::memcmp(&out[static_cast<std::size_t>(i)], &expected, sizeof expected) == 0);
+                }
             }
         }
     }
@@ -260,6 +289,7 @@ int main(int count, char** names) {
         test_weights(kernel);
         test_sizes(kernel);
         test_patches(kernel);
+        test_large_narrow_weights(kernel);
         test_low_bands(kernel);
         test_normalize(kernel);
         test_reference_patches(kernel);

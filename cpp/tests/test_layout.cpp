@@ -110,9 +110,35 @@ void test_reference_patches() {
     const Bytes image{0, 128, 255};
     const double mean[3] = {0.5, 0.25, 0.0}, std[3] = {0.5, 2.0, 1.0};
     std::array<float, 6> patches{};
-    CHECK(saccade_patchify_reference(image.data(), 1, 1, 3, 0, 1, 1, 2, mean, std, patches.data(), 6) == SACCADE_OK);
-    const float green = (static_cast<float>(128 * (1.0 / 255.0)) - 0.25F) / 2.0F;
-    CHECK(patches == std::array<float, 6>{-1.0F, -1.0F, green, green, 1.0F, 1.0F});
+    for (const int backend : {SACCADE_BACKEND_PILLOW13, SACCADE_BACKEND_TORCHVISION}) {
+        CHECK(saccade_patchify_reference(image.data(), 1, 1, 3, 0, backend, 1, 1, 2, mean, std, patches.data(), 6) ==
+              SACCADE_OK);
+        const float green = backend == SACCADE_BACKEND_TORCHVISION
+                                ? (128.0F - 0.25F * 255.0F) / (2.0F * 255.0F)
+                                : (static_cast<float>(128 * (1.0 / 255.0)) - 0.25F) / 2.0F;
+        CHECK(patches == std::array<float, 6>{-1.0F, -1.0F, green, green, 1.0F, 1.0F});
+    }
+}
+
+/// Tests that each image of a batch is normalized for its own backend, and that a mean that overflows when
+/// torchvision's multiplies it by 255 is refused there only.
+void test_backends_of_a_batch() {
+    const Bytes image{3, 77, 200};
+    const double mean[3] = {0.48145466, 0.4578275, 0.40821073}, std[3] = {0.26862954, 0.26130258, 0.27577711};
+    std::array<float, 3> pillow{}, torchvision{};
+    const saccade_batch_image images[] = {
+        {image.data(), 1, 1, 3, 0, SACCADE_BACKEND_TORCHVISION, 1, 1, torchvision.data(), 3},
+        {image.data(), 1, 1, 3, 0, SACCADE_BACKEND_PILLOW12, 1, 1, pillow.data(), 3}};
+    CHECK(saccade_resize_patchify_reference_batch(images, 2, 1, 1, 1, mean, std) == SACCADE_OK);
+    for (std::size_t c = 0; c < 3; ++c) {
+        CHECK(torchvision[c] == reference::normalized(image[c], mean[c], std[c], SACCADE_BACKEND_TORCHVISION));
+        CHECK(pillow[c] == reference::normalized(image[c], mean[c], std[c], SACCADE_BACKEND_PILLOW12));
+    }
+    CHECK(pillow != torchvision);
+    const double large[3] = {0.0, 0.0, 3e38};
+    CHECK(saccade_resize_patchify_reference_batch(images + 1, 1, 1, 1, 1, large, std) == SACCADE_OK);
+    CHECK(check::refused(saccade_resize_patchify_reference_batch(images, 1, 1, 1, 1, large, std),
+                         "mean[2]: expected a finite float32, also times 255; got 3e+38"));
 }
 
 /// Tests that a call that resizes names its target in errors, not the image.
@@ -135,7 +161,7 @@ void test_refused_targets(const Bytes& image, Bytes& patches) {
                          "target_height: expected a multiple of patch_size 14 x merge_size 2 = 28; got 30"));
     CHECK(check::refused(reference(28, 28, 0), "temporal_patch_size: expected 1 to 67108864; got 0"));
     CHECK(check::refused(
-        saccade_patchify_reference(image.data(), 28, 28, 84, 0, 14, 2, 0, three, three, floats.data(), 1),
+        saccade_patchify_reference(image.data(), 28, 28, 84, 0, 1, 14, 2, 0, three, three, floats.data(), 1),
         "temporal_patch_size: expected 1 to 67108864; got 0"));
 }
 
@@ -182,6 +208,7 @@ int main() {
     test_frames_and_packs();
     test_native_patches();
     test_reference_patches();
+    test_backends_of_a_batch();
     test_refusals();
     return check::finish();
 }

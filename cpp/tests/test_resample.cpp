@@ -13,9 +13,9 @@ using reference::Bytes;
 
 std::string expected_kernel;
 
-Bytes resized(const Bytes& image, int width, int height, int new_width, int new_height, int order) {
+Bytes resized(const Bytes& image, int width, int height, int new_width, int new_height, int backend) {
     Bytes out(static_cast<std::size_t>(new_width * new_height * 3));
-    const int status = saccade_resize(image.data(), width, height, 3 * width, 0, new_width, new_height, order,
+    const int status = saccade_resize(image.data(), width, height, 3 * width, 0, new_width, new_height, backend,
                                       out.data(), static_cast<std::int64_t>(out.size()));
     CHECK(status == SACCADE_OK);
     CHECK(expected_kernel.empty() || kernels::ran(expected_kernel));
@@ -45,7 +45,7 @@ void test_pillow() {
     for (const auto& [width, height, new_width, new_height, hash] : kPillow) {
         const Bytes image = reference::noise(static_cast<std::size_t>(width * height * 3),
                                              static_cast<std::uint32_t>(width * 1000 + height));
-        CHECK(fnv(resized(image, width, height, new_width, new_height, SACCADE_PASS_ORDER_PILLOW13)) == hash);
+        CHECK(fnv(resized(image, width, height, new_width, new_height, SACCADE_BACKEND_PILLOW13)) == hash);
     }
 }
 
@@ -55,9 +55,10 @@ void test_small_sizes() {
             const Bytes image = reference::noise(static_cast<std::size_t>(width * height * 3), 5);
             for (const int new_width : {1, 2, 9}) {
                 for (const int new_height : {1, 4, 13}) {
-                    for (const int order : {SACCADE_PASS_ORDER_HORIZONTAL, SACCADE_PASS_ORDER_PILLOW13}) {
-                        CHECK(resized(image, width, height, new_width, new_height, order) ==
-                              reference::resize(image, width, height, new_width, new_height, order == 1));
+                    for (const int backend :
+                         {SACCADE_BACKEND_PILLOW12, SACCADE_BACKEND_PILLOW13, SACCADE_BACKEND_TORCHVISION}) {
+                        CHECK(resized(image, width, height, new_width, new_height, backend) ==
+                              reference::resize(image, width, height, new_width, new_height, backend));
                     }
                 }
             }
@@ -84,8 +85,8 @@ void test_refusals() {
     Bytes out(3 * 2 * 2, 9);
     const Bytes untouched = out;
     const auto call = [&](std::int64_t w, std::int64_t h, std::int64_t stride, std::int64_t W, std::int64_t H,
-                          int order, std::int64_t capacity) {
-        return saccade_resize(image.data(), w, h, stride, 0, W, H, order, out.data(), capacity);
+                          int backend, std::int64_t capacity) {
+        return saccade_resize(image.data(), w, h, stride, 0, W, H, backend, out.data(), capacity);
     };
     CHECK(check::refused(call(0, 4, 12, 2, 2, 1, 12), "image: expected sides from 1 to 67108864; got 0x4"));
     CHECK(check::refused(call(4, INT64_MAX, 12, 2, 2, 1, 12),
@@ -96,7 +97,9 @@ void test_refusals() {
                          "image: expected a size below 2^63; got 9223372036854775807 x 4"));
     CHECK(check::refused(call(4, 4, 12, -2, 2, 1, 12), "target_width: expected 1 to 67108864; got -2"));
     CHECK(check::refused(call(4, 4, 12, 2, 0, 1, 12), "target_height: expected 1 to 67108864; got 0"));
-    CHECK(check::refused(call(4, 4, 12, 2, 2, 2, 12), "pass_order: expected 0 (horizontal) or 1 (pillow13); got 2"));
+    CHECK(check::refused(call(4, 4, 12, 2, 2, 3, 12),
+                         "backend: expected 0 (Pillow 12), 1 (Pillow 13) or 2 (torchvision); got 3"));
+    CHECK(check::refused(call(4, 4, 12, 2, 2, -1, 12), "backend: expected 0 (Pillow 12), 1 (Pillow 13)"));
     CHECK(check::refused(call(4, 4, 12, 2, 2, 1, 11), "target: expected room for 12 elements; got 11"));
     CHECK(check::refused(call(4, 4, 12, SACCADE_MAX_SIDE, SACCADE_MAX_SIDE, 1, 12), "target: expected room for "));
     CHECK(out == untouched);

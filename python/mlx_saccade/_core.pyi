@@ -41,10 +41,10 @@ def smart_resize(height: int, width: int, factor: int, min_pixels: int, max_pixe
     """
 
 def resize(
-    image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, pass_order: str, pixel_format: str = "rgb"
+    image: numpy.typing.NDArray[numpy.uint8], width: int, height: int, backend: str, pixel_format: str = "rgb"
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
-    Return the resized image, uint8 [height, width, 3], bit for bit as Pillow's BICUBIC. pixel_format: 'rgb', 'rgba', 'bgra' (the fourth channel is ignored) or 'grey' ([height, width]).
+    Return the resized image, uint8 [height, width, 3], bit for bit as the backend's BICUBIC: 'pillow13', 'pillow12' (horizontal pass first) or 'torchvision'. pixel_format: 'rgb',  'rgba', 'bgra' (the fourth channel is ignored) or 'grey' ([height, width]).
     """
 
 def patchify_native(
@@ -62,7 +62,7 @@ def resize_patchify_native(
     image: numpy.typing.NDArray[numpy.uint8],
     width: int,
     height: int,
-    pass_order: str,
+    backend: str,
     patch_size: int,
     merge_size: int,
     window_size: int,
@@ -73,7 +73,7 @@ def resize_patchify_native(
 def resize_patchify_native_batch(
     images: list[numpy.typing.NDArray[numpy.uint8]],
     sizes: list[tuple[int, int]],
-    pass_order: str,
+    backend: str,
     patch_size: int,
     merge_size: int,
     window_size: int,
@@ -91,6 +91,7 @@ def patchify_reference(
     mean: Sequence[float],
     std: Sequence[float],
     pixel_format: str = "rgb",
+    backend: str = "pillow13",
 ) -> numpy.typing.NDArray[numpy.float32]:
     """
     Return transformers' patches of an image, float32 [patches, 3 * temporal_patch_size * patch_size ** 2], in merge-block order.
@@ -100,7 +101,7 @@ def resize_patchify_reference(
     image: numpy.typing.NDArray[numpy.uint8],
     width: int,
     height: int,
-    pass_order: str,
+    backend: str,
     patch_size: int,
     merge_size: int,
     temporal_patch_size: int,
@@ -115,7 +116,7 @@ def resize_patchify_reference(
 def resize_patchify_reference_batch(
     images: list[numpy.typing.NDArray[numpy.uint8]],
     sizes: list[tuple[int, int]],
-    pass_order: str,
+    backend: str,
     patch_size: int,
     merge_size: int,
     temporal_patch_size: int,

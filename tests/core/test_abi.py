@@ -52,7 +52,7 @@ def outputs() -> dict[str, np.ndarray]:
     pixels = np.zeros((56, 56, 3), np.uint8)
     index, boundaries = _core.window_index([(1, 8, 12)], 2, 112, 14)
     return {
-        "uint8 (28, 42, 3)": _core.resize(pixels, 42, 28, "horizontal"),
+        "uint8 (28, 42, 3)": _core.resize(pixels, 42, 28, "pillow12"),
         "uint8 (16, 588)": _core.patchify_native(pixels, 14, 2, 112),
         "float32 (16, 1176)": _core.patchify_reference(pixels, 14, 2, 2, (0, 0, 0), (1, 1, 1)),
         "int32 (24,)": index,
@@ -116,7 +116,7 @@ def ticks_during_a_resize(source: np.ndarray) -> int:
 
     def work() -> None:
         span.append(time.perf_counter())
-        _core.resize(source, 2000, 1500, "horizontal")  # one call: nothing in Python lets go in between
+        _core.resize(source, 2000, 1500, "pillow12")  # one call: nothing in Python lets go in between
         span.append(time.perf_counter())
 
     worker = threading.Thread(target=work)

@@ -19,7 +19,7 @@ from mlx_saccade.errors import InputError
 
 KERNELS = [name for name in _core.kernels() if name != "scalar"]
 LISTED = " ".join(_core.kernels())
-ORDERS = ("pillow13", "horizontal")
+BACKENDS = ("pillow13", "pillow12", "torchvision")
 
 
 def both(kernel: str, function: Any, *arguments: Any) -> None:
@@ -56,16 +56,16 @@ KIND = st.sampled_from(["noise", "extremes", "checkerboard", "white"])
     height=SIDE,
     new_width=SIDE,
     new_height=SIDE,
-    order=st.sampled_from(ORDERS),
+    backend=st.sampled_from(BACKENDS),
     gap=st.integers(0, 5),
 )
-@example(seed=0, kind="noise", width=600, height=600, new_width=5, new_height=5, order="horizontal", gap=1)
-@example(seed=0, kind="noise", width=600, height=600, new_width=15, new_height=600, order="pillow13", gap=0)
-@example(seed=0, kind="extremes", width=600, height=9, new_width=130, new_height=11, order="pillow13", gap=0)
+@example(seed=0, kind="noise", width=600, height=600, new_width=5, new_height=5, backend="pillow12", gap=1)
+@example(seed=0, kind="noise", width=600, height=600, new_width=15, new_height=600, backend="pillow13", gap=0)
+@example(seed=0, kind="extremes", width=600, height=9, new_width=130, new_height=11, backend="pillow13", gap=0)
 def test_resize(
-    kernel: str, seed: int, kind: str, width: int, height: int, new_width: int, new_height: int, order: str, gap: int
+    kernel: str, seed: int, kind: str, width: int, height: int, new_width: int, new_height: int, backend: str, gap: int
 ) -> None:
-    both(kernel, _core.resize, image(seed, width, height, kind, gap), new_width, new_height, order)
+    both(kernel, _core.resize, image(seed, width, height, kind, gap), new_width, new_height, backend)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -74,9 +74,9 @@ def test_resize(
 def test_shrinking_far(kernel: str, shrink: int, axis: str) -> None:
     width, height = (67 * shrink if axis != "height" else 67), (37 * shrink if axis != "width" else 37)
     pixels = image(shrink, width, height, "extremes")
-    for order in ORDERS:
-        both(kernel, _core.resize, pixels, 67, 37, order)
-        both(kernel, _core.resize, pixels, 66, 38, order)
+    for backend in BACKENDS:
+        both(kernel, _core.resize, pixels, 67, 37, backend)
+        both(kernel, _core.resize, pixels, 66, 38, backend)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -90,7 +90,7 @@ def test_shrinking_far(kernel: str, shrink: int, axis: str) -> None:
     patch=st.sampled_from([1, 2, 7, 14, 15, 16, 17]),
     merge=st.integers(1, 3),
     window=st.integers(0, 4),
-    order=st.sampled_from(ORDERS),
+    backend=st.sampled_from(BACKENDS),
 )
 def test_native_patches(
     kernel: str,
@@ -102,27 +102,45 @@ def test_native_patches(
     patch: int,
     merge: int,
     window: int,
-    order: str,
+    backend: str,
 ) -> None:
     factor = patch * merge
     pixels, size = image(seed, width, height), (columns * factor, rows * factor)
-    both(kernel, _core.resize_patchify_native, pixels, *size, order, patch, merge, window * factor)
+    both(kernel, _core.resize_patchify_native, pixels, *size, backend, patch, merge, window * factor)
     both(kernel, _core.patchify_native, image(seed, *size), patch, merge, window * factor)
     both(
-        kernel, _core.resize_patchify_reference, pixels, *size, order, patch, merge, 2, [0.5, 0.4, 0.3], [0.2, 0.3, 0.1]
+        kernel,
+        _core.resize_patchify_reference,
+        pixels,
+        *size,
+        backend,
+        patch,
+        merge,
+        2,
+        [0.5, 0.4, 0.3],
+        [0.2, 0.3, 0.1],
     )
 
 
-@settings(max_examples=60)
-@given(width=SIDE, height=SIDE, rows=st.integers(1, 9), columns=st.integers(1, 9), patch=st.sampled_from([3, 14, 16]))
-def test_patches_are_resize_and_then_patchify(width: int, height: int, rows: int, columns: int, patch: int) -> None:
+@settings(max_examples=80)
+@given(
+    width=SIDE,
+    height=SIDE,
+    rows=st.integers(1, 9),
+    columns=st.integers(1, 9),
+    patch=st.sampled_from([3, 14, 16]),
+    backend=st.sampled_from(BACKENDS),
+)
+def test_patches_are_resize_and_then_patchify(
+    width: int, height: int, rows: int, columns: int, patch: int, backend: str
+) -> None:
     pixels, size = image(1, width, height), (columns * 2 * patch, rows * 2 * patch)
-    resized = _core.resize(pixels, *size, "pillow13")
+    resized = _core.resize(pixels, *size, backend)
     in_two = _core.patchify_native(resized, patch, 2, 8 * patch)
-    assert np.array_equal(_core.resize_patchify_native(pixels, *size, "pillow13", patch, 2, 8 * patch), in_two)
+    assert np.array_equal(_core.resize_patchify_native(pixels, *size, backend, patch, 2, 8 * patch), in_two)
     normal = ([0.5, 0.4, 0.3], [0.2, 0.3, 0.1])
-    as_reference = _core.patchify_reference(resized, patch, 2, 2, *normal)
-    fused = _core.resize_patchify_reference(pixels, *size, "pillow13", patch, 2, 2, *normal)
+    as_reference = _core.patchify_reference(resized, patch, 2, 2, *normal, backend=backend)
+    fused = _core.resize_patchify_reference(pixels, *size, backend, patch, 2, 2, *normal)
     assert np.array_equal(fused, as_reference)
 
 

@@ -18,7 +18,8 @@ def main() -> int:
     """Run each script by itself and stop at the first that fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--packaged", action="store_true", help="what hangs on the packaged checkpoint only")
-    whole = [["geometry.py"], ["models.py"], ["acceptance.py"], ["resized.py"], ["conversations.py"], ["yarn.py"]]
+    whole = [["geometry.py"], ["torchvision_pixels.py"], ["models.py"], ["acceptance.py"], ["resized.py"]]
+    whole += [["conversations.py"], ["yarn.py"]]
     packaged = [["models.py", "--packaged"], ["conversations.py", "--packaged"]]
     commands = packaged if parser.parse_args().packaged else whole
     for script, *arguments in commands:

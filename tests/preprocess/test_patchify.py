@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import PIL
 import pytest
+import torchvision_reference
 from captures import FORMATS, as_rgb, capture
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
@@ -24,6 +26,10 @@ from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess.plan import Plan
 
 FOLDER = Path(__file__).parents[1] / "golden"
+sys.path.insert(0, str(FOLDER))
+import torchvision_pixels as recorded  # noqa: E402
+
+TORCHVISION = json.loads((FOLDER / "torchvision_pixels.json").read_text(encoding="utf-8"))["processor"]
 GOLDEN = json.loads((FOLDER / "pixels.json").read_text(encoding="utf-8"))
 MEAN, STD = GOLDEN["cases"][0]["mean"], GOLDEN["cases"][0]["std"]
 
@@ -51,6 +57,21 @@ def test_pixel_values_are_the_references(seed: int) -> None:
         if f"values_{seed}" in arrays.files:
             assert np.array_equal(patches, arrays[f"values_{seed}"])
     assert hashlib.sha256(patches.tobytes()).hexdigest() == case["sha256"]
+
+
+@pytest.mark.parametrize("kernel", _core.kernels())
+@pytest.mark.parametrize("number", range(len(TORCHVISION)))
+def test_pixel_values_are_those_of_the_torchvision_processor(number: int, kernel: str) -> None:
+    case = TORCHVISION[number]
+    image, patch_size = recorded.picture(number, *case["size"]), case["patch_size"]
+    family = replace(families.get("qwen2-vl"), patch_size=patch_size, mean=case["mean"], std=case["std"])
+    limits = {"budget": f"{case['max_pixels']}px", "min_tokens": case["min_pixels"] // family.factor**2}
+    plan = saccade.plan(case["size"][::-1], family=family, **limits)
+    assert list(plan.grid_thw) == case["grid"]
+    with use_kernel(kernel):
+        patches = saccade.patchify(image, plan, "reference", backend="torchvision")
+    assert recorded.digest(patches) == case["digest"]
+    assert recorded.digest(saccade.patchify(image, plan, "reference")) != case["digest"]
 
 
 def normalized(pixels: NDArray[np.uint8], mean: Any = MEAN, std: Any = STD) -> NDArray[np.float32]:
@@ -113,7 +134,7 @@ def resized_by_pillow(image: NDArray[np.uint8], size: tuple[int, int], pass_orde
     return pillow(image, size) if pass_order == own else in_order(image, size, pass_order)
 
 
-def cut(pixels: NDArray[np.uint8], plan: Plan, layout: str) -> NDArray[Any]:
+def cut(pixels: NDArray[np.uint8], plan: Plan, layout: str, normalized: Any = normalized) -> NDArray[Any]:
     """Patches by NumPy alone: tokens row by row, in the native layout window by window."""
     family, (height, width) = plan.family, pixels.shape[:2]
     patch, merge, rows, columns = family.patch_size, family.merge_size, height // family.factor, width // family.factor
@@ -129,10 +150,10 @@ def cut(pixels: NDArray[np.uint8], plan: Plan, layout: str) -> NDArray[Any]:
     return tokens.reshape(plan.patches, -1)
 
 
-@settings(max_examples=150)
+@settings(max_examples=200)
 @given(data=st.data())
-def test_patches_are_those_of_the_image_that_pillow_resizes(data: st.DataObject) -> None:
-    """Any size, budget, pixel format, row stride, pass order, layout and kernel, plan and all."""
+def test_patches_are_those_of_the_image_that_the_backend_resizes(data: st.DataObject) -> None:
+    """Any size, budget, pixel format, row stride, backend, pass order, layout and kernel, plan and all."""
     side = st.one_of(st.integers(1, 40), st.integers(1, 600))
     size = data.draw(st.tuples(side, side).filter(lambda size: max(size) <= 200 * min(size)))
     family = families.get(data.draw(st.sampled_from(families.names())))
@@ -145,11 +166,17 @@ def test_patches_are_those_of_the_image_that_pillow_resizes(data: st.DataObject)
     pixels = capture(data.draw(st.integers(0, 2**32 - 1)), *size, pixel_format, gap=data.draw(st.integers(0, 9)))
     if data.draw(st.booleans()):
         pixels[:] = np.where(pixels > 127, 255, 0)  # sums below 0 and above 255
-    order: Any = data.draw(st.sampled_from(ORDERS))
+    order: Any = data.draw(st.sampled_from([*ORDERS, None]))
     layout: Any = data.draw(st.sampled_from(["native", "reference"]))
+    named: Any = {"backend": "torchvision"} if order is None else {"pass_order": order}
     with use_kernel(data.draw(st.sampled_from(_core.kernels()))):
-        patches = saccade.patchify(pixels, plan, layout, pass_order=order, pixel_format=pixel_format)
-    expected = cut(resized_by_pillow(as_rgb(pixels, pixel_format), plan.resized_size, order), plan, layout)
+        patches = saccade.patchify(pixels, plan, layout, pixel_format=pixel_format, **named)
+    rgb = as_rgb(pixels, pixel_format)
+    if order is None:
+        resized = torchvision_reference.resize(rgb, plan.resized_size)
+        expected = cut(resized, plan, layout, torchvision_reference.normalized)
+    else:
+        expected = cut(resized_by_pillow(rgb, plan.resized_size, order), plan, layout)
     assert patches.dtype == expected.dtype
     assert np.array_equal(patches, expected)
 
@@ -175,6 +202,22 @@ def test_patchify_takes_the_pass_order() -> None:
     first = saccade.patchify(image, plan)
     assert np.array_equal(first, saccade.patchify(image, plan, pass_order="pillow13"))
     assert not np.array_equal(first, saccade.patchify(image, plan, pass_order="horizontal"))
+
+
+def test_patchify_takes_the_backend() -> None:
+    image = golden_image(1, (300, 410))
+    plan = saccade.plan((410, 300), budget=100)
+    resized = saccade.resize(image, plan.resized_size, backend="torchvision")
+    assert not np.array_equal(resized, saccade.resize(image, plan.resized_size))
+    native = saccade.patchify(image, plan, backend="torchvision")
+    assert np.array_equal(native, _core.patchify_native(resized, 14, 2, 112))
+    as_pillow, as_torchvision = (
+        _core.patchify_reference(resized, 14, 2, 2, MEAN, STD, backend=core) for core in ("pillow13", "torchvision")
+    )
+    reference = saccade.patchify(image, plan, "reference", backend="torchvision")
+    assert np.array_equal(reference, as_torchvision)
+    assert not np.array_equal(reference, as_pillow)
+    assert np.allclose(as_pillow, as_torchvision, rtol=0, atol=1e-6)
 
 
 def test_patchify_takes_what_media_opens(tmp_path: Path) -> None:
@@ -218,8 +261,12 @@ def test_patchify_refuses_what_is_no_plan_and_no_pass_order() -> None:
         saccade.patchify(image, None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"plans\[1\]: expected .*; got 'native'"):
         saccade.patchify([image, image], [plan, "native"])  # type: ignore[list-item]
-    with pytest.raises(InputError, match="pass_order: expected 'pillow13' or 'horizontal'; got None"):
-        saccade.patchify(image, plan, pass_order=None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="pass_order: expected 'pillow13' or 'horizontal'; got 13"):
+        saccade.patchify(image, plan, pass_order=13)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="backend: expected 'pillow' or 'torchvision'; got 'pil'"):
+        saccade.patchify(image, plan, backend="pil")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="pass_order: expected 'horizontal' or None for backend 'torchvision'"):
+        saccade.patchify(image, plan, backend="torchvision", pass_order="pillow13")
 
 
 def test_a_mask_is_not_passed_over() -> None:

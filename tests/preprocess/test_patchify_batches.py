@@ -39,7 +39,7 @@ def one_by_one(images: list[Any], plans: list[Any], *words: Any, **named: Any) -
     layout=st.sampled_from(["native", "reference"]),
     family=st.sampled_from(["qwen2.5-vl", "qwen3-vl"]),
     pixel_format=st.sampled_from(list(CHANNELS)),
-    pass_order=st.sampled_from(["pillow13", "horizontal"]),
+    how=st.sampled_from([{"pass_order": "pillow13"}, {"pass_order": "horizontal"}, {"backend": "torchvision"}]),
     kernel=st.sampled_from(_core.kernels()),
     threads=st.integers(0, 5),
 )
@@ -49,13 +49,13 @@ def test_a_batch_is_its_images_one_after_the_other(
     layout: Literal["native", "reference"],
     family: str,
     pixel_format: Any,
-    pass_order: Any,
+    how: Any,
     kernel: str,
     threads: int,
 ) -> None:
     images = [noise(i, size, pixel_format) for i, size in enumerate(sizes)]
     plans = [saccade.plan(s, family=family, budget=200 + b) for s, b in zip(sizes, budgets, strict=False)]
-    named: Any = {"pass_order": pass_order, "pixel_format": pixel_format}
+    named: Any = {**how, "pixel_format": pixel_format}
     expected = one_by_one(images, plans, layout, **named)
     _core.select_kernel(kernel)
     _core.limit_threads(threads)

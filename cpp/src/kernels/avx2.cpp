@@ -1,4 +1,5 @@
-// The AVX2 kernel: vpmaddwd on 16-bit samples and weights in two halves of 11 bits. A group is two rows.
+// The AVX2 kernel: vpmaddwd on 16-bit samples and weights in two halves of 11 bits, or torchvision's 16-bit weights. A
+// group is two rows.
 #if defined(__x86_64__)
 
 #include <algorithm>
@@ -21,22 +22,34 @@ void pack_two(const std::int32_t* weights, std::int32_t* packed_weights) {
     std::memcpy(packed_weights + 1, low, 4);
 }
 
+void pack_two_narrow(const std::int32_t* weights, std::int32_t* packed_weights) {
+    const std::int16_t two[2] = {static_cast<std::int16_t>(weights[0]), static_cast<std::int16_t>(weights[1])};
+    std::memcpy(packed_weights, two, 4);
+}
+
 }  // namespace
 
+template <int Parts>
 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
           std::int32_t* packed_weights) {
     const bool folded = groups > 2 && skip == 1 && count == 2 * (groups - 1);
-    for (std::int64_t i = 0; i < groups; ++i, packed_weights += 2) {
+    for (std::int64_t i = 0; i < groups; ++i, packed_weights += Parts) {
         std::int32_t two[2];
         copy_weights<2>(weights, count, 2 * i - skip, two);
         if (folded && i == 0) two[0] = weights[count - 1];
-        pack_two(two, packed_weights);
+        if constexpr (Parts == 2) {
+            pack_two(two, packed_weights);
+        } else {
+            pack_two_narrow(two, packed_weights);
+        }
     }
-    if (folded) packed_weights[-2] = kFolded;
+    if (folded) packed_weights[-Parts] = kFolded;
 }
+template void pack<1>(const std::int32_t*, std::int64_t, std::int64_t, std::int64_t, std::int32_t*);
+template void pack<2>(const std::int32_t*, std::int64_t, std::int64_t, std::int64_t, std::int32_t*);
 
-SACCADE_AVX2 AxisWeights weights(std::int64_t input, std::int64_t output) {
-    return bicubic_weights_simd(input, output);
+SACCADE_AVX2 AxisWeights weights(std::int64_t input, std::int64_t output, WeightRounding rounding) {
+    return bicubic_weights_simd(input, output, rounding);
 }
 
 namespace {
@@ -44,65 +57,66 @@ namespace {
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
 /// Computes 32 columns of one row. Count 0: any number of groups. Folded: the first group is folded with the last.
-template <int Count, bool Folded>
+template <typename Sum, int Count, bool Folded>
 SACCADE_AVX2_INLINE void columns32(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
-                                   std::int64_t x, std::uint8_t* out) {
-    Sum sums[4] = {half(), half(), half(), half()};
+                                   std::int64_t x, int bits, std::uint8_t* out) {
+    Sum sums[4] = {Sum::half(bits), Sum::half(bits), Sum::half(bits), Sum::half(bits)};
     const int pairs = Count != 0 ? Count : count;
     for (int i = 0; i < pairs; ++i) {
-        const __m256i high = _mm256_set1_epi32(packed_weights[2 * i]),
-                      low = _mm256_set1_epi32(packed_weights[2 * i + 1]);
+        const auto weights = Sum::weights(packed_weights + Sum::kParts * i);
         for (int j = 0; j < 4; ++j) {
             __m256i samples = load(groups[i] + 4 * x + 32 * j);
             if (Folded && i == 0) samples = folded(samples, load(groups[pairs] + 4 * x + 32 * j));
-            add(sums[j], samples, high, low);
+            sums[j].add(samples, weights);
         }
     }
     // Packing works on halves of vectors; the permutation restores the order of columns.
-    const __m256i packed = _mm256_packus_epi16(_mm256_packs_epi32(whole(sums[0]), whole(sums[1])),
-                                               _mm256_packs_epi32(whole(sums[2]), whole(sums[3])));
+    const __m256i packed = _mm256_packus_epi16(_mm256_packs_epi32(sums[0].whole(bits), sums[1].whole(bits)),
+                                               _mm256_packs_epi32(sums[2].whole(bits), sums[3].whole(bits)));
     store(out, _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
 }
 
-template <int Count, bool Folded = false>
+template <typename Sum, int Count, bool Folded = false>
 SACCADE_AVX2 void vertical_of(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
-                              std::int64_t samples, std::uint8_t* out) {
+                              std::int64_t samples, int bits, std::uint8_t* out) {
     std::int64_t x = 0;
-    for (; x + 32 <= samples; x += 32) columns32<Count, Folded>(packed_weights, groups, count, x, out + x);
+    for (; x + 32 <= samples; x += 32) columns32<Sum, Count, Folded>(packed_weights, groups, count, x, bits, out + x);
     if (x < samples) {
         std::uint8_t tail[32];
-        columns32<Count, Folded>(packed_weights, groups, count, x, tail);
+        columns32<Sum, Count, Folded>(packed_weights, groups, count, x, bits, tail);
         std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
     }
 }
 
+template <typename Sum>
 void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
-              std::int64_t samples, std::uint8_t* out) {
-    if (packed_weights[2 * (count - 1)] == kFolded) {
+              std::int64_t samples, int bits, std::uint8_t* out) {
+    if (packed_weights[Sum::kParts * (count - 1)] == kFolded) {
         switch (count - 1) {
             case 2:
-                return vertical_of<2, true>(packed_weights, groups, 2, samples, out);
+                return vertical_of<Sum, 2, true>(packed_weights, groups, 2, samples, bits, out);
             case 3:
-                return vertical_of<3, true>(packed_weights, groups, 3, samples, out);
+                return vertical_of<Sum, 3, true>(packed_weights, groups, 3, samples, bits, out);
             case 6:
-                return vertical_of<6, true>(packed_weights, groups, 6, samples, out);
+                return vertical_of<Sum, 6, true>(packed_weights, groups, 6, samples, bits, out);
             default:
-                return vertical_of<0, true>(packed_weights, groups, static_cast<int>(count - 1), samples, out);
+                return vertical_of<Sum, 0, true>(packed_weights, groups, static_cast<int>(count - 1), samples, bits,
+                                                 out);
         }
     }
     switch (count) {
         case 2:
-            return vertical_of<2>(packed_weights, groups, 2, samples, out);
+            return vertical_of<Sum, 2>(packed_weights, groups, 2, samples, bits, out);
         case 3:
-            return vertical_of<3>(packed_weights, groups, 3, samples, out);
+            return vertical_of<Sum, 3>(packed_weights, groups, 3, samples, bits, out);
         case 4:
-            return vertical_of<4>(packed_weights, groups, 4, samples, out);
+            return vertical_of<Sum, 4>(packed_weights, groups, 4, samples, bits, out);
         case 6:
-            return vertical_of<6>(packed_weights, groups, 6, samples, out);
+            return vertical_of<Sum, 6>(packed_weights, groups, 6, samples, bits, out);
         case 7:
-            return vertical_of<7>(packed_weights, groups, 7, samples, out);
+            return vertical_of<Sum, 7>(packed_weights, groups, 7, samples, bits, out);
         default:
-            return vertical_of<0>(packed_weights, groups, static_cast<int>(count), samples, out);
+            return vertical_of<Sum, 0>(packed_weights, groups, static_cast<int>(count), samples, bits, out);
     }
 }
 
@@ -239,11 +253,9 @@ const Kernel kAvx2Kernel = {
     .rows_in_group = 2,
     .rows_in_call = avx2::kRowsInCall,
     .bytes_per_column = 4,
-    .packed_per_group = 2,
     .weights = avx2::weights,
-    .horizontal = avx2::horizontal,
-    .pack = avx2::pack,
-    .vertical = avx2::vertical,
+    .wide = {kAnyWeight, 2, avx2::horizontal_wide, avx2::pack<2>, avx2::vertical<avx2::WideSum>},
+    .narrow = {32767, 1, avx2::horizontal_narrow, avx2::pack<1>, avx2::vertical<avx2::NarrowSum>},
     .interleave = avx2::interleave,
     .deinterleave = avx2::deinterleave,
     .to_rgb = avx2::to_rgb,

@@ -16,19 +16,23 @@ namespace saccade::avx2 {
 
 constexpr int kHalfBits = 11;
 
-/// Marks a last pair that is folded into the first, in place of its high halves. If an even number of samples begins
+/// Marks a last pair that is folded into the first, in place of its (high) weights. If an even number of samples begins
 /// with the upper one of a pair, the first pair has no lower sample and the last no upper one. The kernel then
-/// multiplies them as one pair: the lower of the last and the upper of the first. Real halves are never this low.
+/// multiplies them as one pair: the lower of the last and the upper of the first. Real halves and 16-bit weights are
+/// never this low.
 constexpr auto kFolded = static_cast<std::int32_t>(0x80008000);
 
-/// Packs weights of two rows per group, with the last group folded into the first if possible: see Kernel.
+/// Packs weights of two rows per group, with the last group folded into the first if possible: see Arithmetic.
+/// Parts 2: in high and low halves. Parts 1: 16-bit weights as they are.
+template <int Parts>
 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
           std::int32_t* packed_weights);
 /// Returns the weights of an axis: see Kernel.
-AxisWeights weights(std::int64_t input, std::int64_t output);
+AxisWeights weights(std::int64_t input, std::int64_t output, WeightRounding rounding);
 
-/// Returns the horizontal pass of the AVX2 kernel.
-std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis);
+/// Returns the horizontal pass of the AVX2 kernel, for weights in two halves and for 16-bit weights.
+std::unique_ptr<HorizontalPass> horizontal_wide(const AxisWeights& axis);
+std::unique_ptr<HorizontalPass> horizontal_narrow(const AxisWeights& axis);
 
 /// Interleaves two rows of bytes into a group of 16-bit samples, and the reverse.
 void interleave(const std::uint8_t* const* rows, std::int64_t samples, std::uint8_t* group);
@@ -40,7 +44,8 @@ void patchify_rows(const std::uint8_t* const* rows, std::int64_t patch_size, std
 
 /// Horizontal weights for rows that are transposed into lanes, with a pair of neighboring pixels in each lane. Output
 /// pixels are in chunks whose transposed samples fit into the L1 cache. All pixels of a chunk have the same number of
-/// pairs.
+/// pairs. Parts: of a weight, as in pack().
+template <int Parts>
 class PairWeights {
   public:
     struct Chunk {
@@ -76,7 +81,7 @@ class PairWeights {
     /// Returns the index of an output pixel's first pair among the transposed pairs.
     std::int64_t first(std::int64_t x) const { return first_[static_cast<std::size_t>(x)]; }
 
-    /// Returns the high and low halves of each pair's weights, for all pixels of a chunk.
+    /// Returns the parts of each pair's weights, for all pixels of a chunk.
     const std::int32_t* packed(const Chunk& chunk) const { return packed_.data() + chunk.offset; }
 
     /// Returns the maximum number of transposed vectors of a chunk, with those read past the end.
@@ -89,8 +94,8 @@ class PairWeights {
     void pack_pixel(const AxisWeights& axis, const AxisWeights::Span& span, const Chunk& chunk) {
         first_.push_back(static_cast<std::int32_t>(span.first / 2 - 2 * chunk.quad));
         const std::size_t at = packed_.size();
-        packed_.resize(at + static_cast<std::size_t>(2 * chunk.pairs));
-        pack(axis.weights.data() + span.offset, span.count, span.first % 2, chunk.pairs, packed_.data() + at);
+        packed_.resize(at + static_cast<std::size_t>(Parts * chunk.pairs));
+        pack<Parts>(axis.weights.data() + span.offset, span.count, span.first % 2, chunk.pairs, packed_.data() + at);
     }
 
     std::int64_t width_;

@@ -15,9 +15,12 @@ namespace {
 ///     transposed[3 * pair + channel]   lane 0: row 0 (pixel 2 * pair, pixel 2 * pair + 1), lane 1: row 1, .. lane 7
 ///
 /// The weights of an output pixel are then broadcasts, and no sum crosses lanes.
+template <typename Sum>
 class Horizontal final : public HorizontalPass {
   public:
-    explicit Horizontal(const AxisWeights& axis) : weights_(axis, 448) {}  // 96 bytes per pair of pixels
+    explicit Horizontal(const AxisWeights& axis)
+        : weights_(axis, 448),  // 96 bytes per pair of pixels
+          bits_(axis.bits) {}
 
     SACCADE_AVX2 void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t) const override {
         thread_local AlignedBytes memory;
@@ -53,7 +56,7 @@ class Horizontal final : public HorizontalPass {
     }
 
   private:
-    using Chunk = PairWeights::Chunk;
+    using Chunk = typename PairWeights<Sum::kParts>::Chunk;
 
     /// Transposes quads of pixels [quad, end) of eight rows.
     SACCADE_AVX2 static void transpose(const std::uint8_t* const* rows, std::int64_t quad, std::int64_t end,
@@ -91,19 +94,18 @@ class Horizontal final : public HorizontalPass {
     /// last.
     template <int Count, bool Folded>
     SACCADE_AVX2_INLINE static void pixel(const __m256i* transposed, const std::int32_t* packed_weights, int count,
-                                          __m256i* out) {
-        Sum sums[3] = {half(), half(), half()};
+                                          int bits, __m256i* out) {
+        Sum sums[3] = {Sum::half(bits), Sum::half(bits), Sum::half(bits)};
         const int pairs = Count != 0 ? Count : count;
         for (int i = 0; i < pairs; ++i) {
-            const __m256i high = _mm256_set1_epi32(packed_weights[2 * i]),
-                          low = _mm256_set1_epi32(packed_weights[2 * i + 1]);
+            const auto weights = Sum::weights(packed_weights + Sum::kParts * i);
             for (int c = 0; c < kChannels; ++c) {
                 __m256i samples = transposed[3 * i + c];
                 if (Folded && i == 0) samples = folded(samples, transposed[3 * pairs + c]);
-                add(sums[c], samples, high, low);
+                sums[c].add(samples, weights);
             }
         }
-        for (int c = 0; c < kChannels; ++c) out[c] = whole(sums[c]);
+        for (int c = 0; c < kChannels; ++c) out[c] = sums[c].whole(bits);
     }
 
     template <int Count>
@@ -111,17 +113,18 @@ class Horizontal final : public HorizontalPass {
                                     std::uint8_t* const* groups) const {
         constexpr int fewer = Count > 2 ? Count - 1 : 0;
         const std::int32_t* packed_weights = weights_.packed(chunk);
-        const int last = 2 * chunk.pairs - 2;
+        const int last = Sum::kParts * (chunk.pairs - 1);
         __m256i column[12] = {};
         for (; x < end; x += 4) {
-            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, packed_weights += last + 2) {
+            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x);
+                 ++j, packed_weights += last + Sum::kParts) {
                 const __m256i* samples = transposed + 3 * weights_.first(x + j);
                 if (packed_weights[last] == kFolded) {
-                    pixel<fewer, true>(samples, packed_weights, chunk.pairs - 1, column + 3 * j);
-                } else if (Count > 2 && (packed_weights[last] | packed_weights[last + 1]) == 0) {
-                    pixel<fewer, false>(samples, packed_weights, chunk.pairs - 1, column + 3 * j);
+                    pixel<fewer, true>(samples, packed_weights, chunk.pairs - 1, bits_, column + 3 * j);
+                } else if (Count > 2 && (packed_weights[last] | packed_weights[last + Sum::kParts - 1]) == 0) {
+                    pixel<fewer, false>(samples, packed_weights, chunk.pairs - 1, bits_, column + 3 * j);
                 } else {
-                    pixel<Count, false>(samples, packed_weights, chunk.pairs, column + 3 * j);
+                    pixel<Count, false>(samples, packed_weights, chunk.pairs, bits_, column + 3 * j);
                 }
             }
             store_columns(column, x, groups);
@@ -148,12 +151,18 @@ class Horizontal final : public HorizontalPass {
         }
     }
 
-    PairWeights weights_;
+    PairWeights<Sum::kParts> weights_;
+    int bits_;  // fraction bits of a weight
 };
 
 }  // namespace
 
-std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std::make_unique<Horizontal>(axis); }
+std::unique_ptr<HorizontalPass> horizontal_wide(const AxisWeights& axis) {
+    return std::make_unique<Horizontal<WideSum>>(axis);
+}
+std::unique_ptr<HorizontalPass> horizontal_narrow(const AxisWeights& axis) {
+    return std::make_unique<Horizontal<NarrowSum>>(axis);
+}
 
 }  // namespace saccade::avx2
 

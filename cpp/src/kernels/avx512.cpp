@@ -1,5 +1,5 @@
-// The kernel for AVX-512 with VBMI, VBMI2 and VNNI: vpdpbusd on 8-bit samples and weights in three signed bytes. A
-// group is four rows.
+// The kernel for AVX-512 with VBMI, VBMI2 and VNNI: vpdpbusd on 8-bit samples and weights in three signed bytes, or
+// two for torchvision's 16-bit weights. A group is four rows.
 #if defined(__x86_64__)
 
 #include "avx512.h"
@@ -21,36 +21,41 @@ constexpr int kMaxInRegisters = 3;
 
 /// Marks a last group that a shift replaces, in place of its high digits. The weights of the other groups are then for
 /// samples that begin `skip` rows later, four rows out of two groups, which saves one multiplication. The shift in bits
-/// follows the mark. Real high digits are between -13 and 77.
+/// follows the mark. Real high digits are between -13 and 77, or with two digits above -128.
 constexpr auto kShifted = static_cast<std::int32_t>(0x80808080);
 
-/// Packs four groups at a time: their high, middle and low digits, interleaved.
+/// Packs four groups at a time: their digits, highest first, interleaved.
+template <int Digits>
 SACCADE_AVX512 void pack_groups(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
                                 std::int32_t* packed_weights) {
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 0, 0, 0, 0);
-    for (std::int64_t left = groups; left > 0; left -= 4, packed_weights += 12, skip = 0) {
+    const __m512i order = Digits == 3 ? _mm512_setr_epi32(0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 0, 0, 0, 0)
+                                      : _mm512_setr_epi32(4, 8, 5, 9, 6, 10, 7, 11, 0, 0, 0, 0, 0, 0, 0, 0);
+    for (std::int64_t left = groups; left > 0; left -= 4, packed_weights += 4 * Digits, skip = 0) {
         const std::int64_t count_in_four = std::min(count, 4 * kTaps - skip);
         const auto lanes = static_cast<__mmask16>(((1U << count_in_four) - 1) << skip);
         const FourDigits digit = four_digits(_mm512_maskz_expandloadu_epi32(lanes, weights));
         const __m512i both = _mm512_inserti32x4(_mm512_castsi128_si512(digit.high), digit.middle, 1);
         const __m512i all = _mm512_inserti32x4(both, digit.low, 2);
-        const auto stored = static_cast<__mmask16>((1U << (3 * std::min<std::int64_t>(4, left))) - 1);
+        const auto stored = static_cast<__mmask16>((1U << (Digits * std::min<std::int64_t>(4, left))) - 1);
         _mm512_mask_storeu_epi32(packed_weights, stored, _mm512_permutexvar_epi32(order, all));
         weights += count_in_four, count -= count_in_four;
     }
 }
 
+template <int Digits>
 void pack(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
           std::int32_t* packed_weights) {
     const std::int64_t fewest = (count + kTaps - 1) / kTaps;
-    if (fewest == groups || fewest > kMaxInRegisters) return pack_groups(weights, count, skip, groups, packed_weights);
-    pack_groups(weights, count, 0, fewest, packed_weights);
-    packed_weights[3 * fewest] = kShifted;
-    packed_weights[3 * fewest + 1] = static_cast<std::int32_t>(8 * skip);
+    if (fewest == groups || fewest > kMaxInRegisters) {
+        return pack_groups<Digits>(weights, count, skip, groups, packed_weights);
+    }
+    pack_groups<Digits>(weights, count, 0, fewest, packed_weights);
+    packed_weights[Digits * fewest] = kShifted;
+    packed_weights[Digits * fewest + 1] = static_cast<std::int32_t>(8 * skip);
 }
 
-SACCADE_AVX512 AxisWeights weights(std::int64_t input, std::int64_t output) {
-    return bicubic_weights_simd(input, output);
+SACCADE_AVX512 AxisWeights weights(std::int64_t input, std::int64_t output, WeightRounding rounding) {
+    return bicubic_weights_simd(input, output, rounding);
 }
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
@@ -63,98 +68,102 @@ SACCADE_AVX512_INLINE __m512i four_rows(const std::uint8_t* const* group, std::i
 }
 
 /// Sums few groups, whose samples and weights stay in registers. The digits are summed one after the other, which saves
-/// the additions that combine three sums.
-template <int Count, bool Shifted>
+/// the additions that combine the sums.
+template <int Digits, int Count, bool Shifted>
 SACCADE_AVX512_INLINE __m512i by_digits(const std::int32_t* packed_weights, const std::uint8_t* const* groups,
-                                        std::int64_t x, __m512i shift) {
+                                        std::int64_t x, __m512i shift, int bits) {
     constexpr int vectors = 4;
     __m512i samples[Count][vectors], sums[vectors];
-    for (int j = 0; j < vectors; ++j) sums[j] = half().high;
-    for (int digit = 0; digit < 3; ++digit) {
+    for (int j = 0; j < vectors; ++j) sums[j] = high_half<Digits>(bits);
+    for (int digit = 0; digit < Digits; ++digit) {
         for (int i = 0; i < Count; ++i) {
-            const __m512i weights = broadcast(packed_weights[3 * i + digit]);
+            const __m512i weights = broadcast(packed_weights[Digits * i + digit]);
             for (int j = 0; j < vectors; ++j) {
                 if (digit == 0) samples[i][j] = four_rows<Shifted>(groups + i, 4 * x + kVector * j, shift);
                 sums[j] = _mm512_dpbusd_epi32(sums[j], samples[i][j], weights);
             }
         }
-        if (digit == 2) break;
+        if (digit == Digits - 1) break;
         for (int j = 0; j < vectors; ++j) sums[j] = _mm512_slli_epi32(sums[j], 8);
     }
-    for (int j = 0; j < vectors; ++j) sums[j] = _mm512_srai_epi32(sums[j], kWeightBits);
+    for (int j = 0; j < vectors; ++j) sums[j] = without_fraction<Digits>(sums[j], bits);
     return packed(sums[0], sums[1], sums[2], sums[3]);
 }
 
 /// Sums any number of groups.
+template <int Digits>
 SACCADE_AVX512_INLINE __m512i by_groups(const std::int32_t* packed_weights, const std::uint8_t* const* groups,
-                                        int count, std::int64_t x) {
-    FourSums sums = four_halves();
+                                        int count, std::int64_t x, int bits) {
+    FourSums<Digits> sums = four_halves<Digits>(bits);
     for (int i = 0; i < count; ++i) {
-        const Weights weights = {broadcast(packed_weights[3 * i]), broadcast(packed_weights[3 * i + 1]),
-                                 broadcast(packed_weights[3 * i + 2])};
+        Weights<Digits> weights;
+        for (int d = 0; d < Digits; ++d) weights.digit[d] = broadcast(packed_weights[Digits * i + d]);
         const std::uint8_t* from = groups[i] + 4 * x;
         add(sums.a, _mm512_load_si512(from), weights);
         add(sums.b, _mm512_load_si512(from + kVector), weights);
         add(sums.c, _mm512_load_si512(from + 2 * kVector), weights);
         add(sums.d, _mm512_load_si512(from + 3 * kVector), weights);
     }
-    return packed(sums);
+    return packed(sums, bits);
 }
 
 /// Computes 64 columns of one row. Count 0: any number of groups.
-template <int Count, bool Shifted>
+template <int Digits, int Count, bool Shifted>
 SACCADE_AVX512_INLINE void columns64(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
-                                     std::int64_t x, __m512i shift, std::uint8_t* out) {
+                                     std::int64_t x, __m512i shift, int bits, std::uint8_t* out) {
     // Packing works on quarters of vectors; the permutation restores the order of columns.
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     if constexpr (Count >= 1 && Count <= kMaxInRegisters) {
-        store(out, _mm512_permutexvar_epi32(order, by_digits<Count, Shifted>(packed_weights, groups, x, shift)));
+        store(out, _mm512_permutexvar_epi32(order,
+                                            by_digits<Digits, Count, Shifted>(packed_weights, groups, x, shift, bits)));
     } else {
-        store(out, _mm512_permutexvar_epi32(order, by_groups(packed_weights, groups, Count != 0 ? Count : count, x)));
+        store(out, _mm512_permutexvar_epi32(
+                       order, by_groups<Digits>(packed_weights, groups, Count != 0 ? Count : count, x, bits)));
     }
 }
 
-template <int Count, bool Shifted = false>
+template <int Digits, int Count, bool Shifted = false>
 SACCADE_AVX512 void vertical_of(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
-                                std::int64_t samples, std::uint8_t* out) {
-    const __m512i shift = broadcast(Shifted ? packed_weights[3 * Count + 1] : 0);
+                                std::int64_t samples, int bits, std::uint8_t* out) {
+    const __m512i shift = broadcast(Shifted ? packed_weights[Digits * Count + 1] : 0);
     std::int64_t x = 0;
     for (; x + kVector <= samples; x += kVector)
-        columns64<Count, Shifted>(packed_weights, groups, count, x, shift, out + x);
+        columns64<Digits, Count, Shifted>(packed_weights, groups, count, x, shift, bits, out + x);
     if (x < samples) {
         std::uint8_t tail[kVector];
-        columns64<Count, Shifted>(packed_weights, groups, count, x, shift, tail);
+        columns64<Digits, Count, Shifted>(packed_weights, groups, count, x, shift, bits, tail);
         std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
     }
 }
 
+template <int Digits>
 void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
-              std::int64_t samples, std::uint8_t* out) {
-    if (packed_weights[3 * (count - 1)] == kShifted) {
+              std::int64_t samples, int bits, std::uint8_t* out) {
+    if (packed_weights[Digits * (count - 1)] == kShifted) {
         switch (count - 1) {
             case 1:
-                return vertical_of<1, true>(packed_weights, groups, 1, samples, out);
+                return vertical_of<Digits, 1, true>(packed_weights, groups, 1, samples, bits, out);
             case 2:
-                return vertical_of<2, true>(packed_weights, groups, 2, samples, out);
+                return vertical_of<Digits, 2, true>(packed_weights, groups, 2, samples, bits, out);
             default:
-                return vertical_of<3, true>(packed_weights, groups, 3, samples, out);
+                return vertical_of<Digits, 3, true>(packed_weights, groups, 3, samples, bits, out);
         }
     }
     switch (count) {
         case 1:
-            return vertical_of<1>(packed_weights, groups, 1, samples, out);
+            return vertical_of<Digits, 1>(packed_weights, groups, 1, samples, bits, out);
         case 2:
-            return vertical_of<2>(packed_weights, groups, 2, samples, out);
+            return vertical_of<Digits, 2>(packed_weights, groups, 2, samples, bits, out);
         case 3:
-            return vertical_of<3>(packed_weights, groups, 3, samples, out);
+            return vertical_of<Digits, 3>(packed_weights, groups, 3, samples, bits, out);
         case 4:
-            return vertical_of<4>(packed_weights, groups, 4, samples, out);
+            return vertical_of<Digits, 4>(packed_weights, groups, 4, samples, bits, out);
         case 7:
-            return vertical_of<7>(packed_weights, groups, 7, samples, out);
+            return vertical_of<Digits, 7>(packed_weights, groups, 7, samples, bits, out);
         case 8:
-            return vertical_of<8>(packed_weights, groups, 8, samples, out);
+            return vertical_of<Digits, 8>(packed_weights, groups, 8, samples, bits, out);
         default:
-            return vertical_of<0>(packed_weights, groups, static_cast<int>(count), samples, out);
+            return vertical_of<Digits, 0>(packed_weights, groups, static_cast<int>(count), samples, bits, out);
     }
 }
 
@@ -265,11 +274,9 @@ const Kernel kAvx512Kernel = {
     .rows_in_group = avx512::kRowsInGroup,
     .rows_in_call = avx512::kRowsInCall,
     .bytes_per_column = 4,
-    .packed_per_group = 3,
     .weights = avx512::weights,
-    .horizontal = avx512::horizontal,
-    .pack = avx512::pack,
-    .vertical = avx512::vertical,
+    .wide = {kAnyWeight, 3, avx512::horizontal<3>, avx512::pack<3>, avx512::vertical<3>},
+    .narrow = {kMaxTwoDigits, 2, avx512::horizontal<2>, avx512::pack<2>, avx512::vertical<2>},
     .interleave = avx512::interleave,
     .deinterleave = avx512::deinterleave,
     .to_rgb = avx512::to_rgb,

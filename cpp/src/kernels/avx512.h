@@ -1,4 +1,5 @@
-// Shared arithmetic of the AVX-512 kernel: sums of products of 8-bit samples and weights in three signed bytes.
+// Shared arithmetic of the AVX-512 kernel: sums of products of 8-bit samples and weights in three signed bytes, or two
+// for torchvision's 16-bit weights.
 #pragma once
 
 #if defined(__x86_64__)
@@ -25,26 +26,40 @@ SACCADE_AVX512_INLINE __m128i load16(const void* from) { return _mm_loadu_si128(
 SACCADE_AVX512_INLINE void store16(void* to, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
 SACCADE_AVX512_INLINE __m512i broadcast(std::int32_t word) { return _mm512_set1_epi32(word); }
 
-/// Three sums, one per digit of the weights. Sums and their recombination are modulo 2^32, as vpdpbusd (not vpdpbusds)
-/// computes them, and the result fits into 32 bits. The half that rounds is 32 in the high digit.
+/// Sums, one per digit of the weights, highest first: three digits of kWeightBits, or two of torchvision's 16 bits.
+/// Sums and their recombination are modulo 2^32, as vpdpbusd (not vpdpbusds) computes them, and the result fits into 32
+/// bits.
+template <int Digits>
 struct Sum {
-    __m512i high, middle, low;
+    __m512i digit[Digits];
 };
-SACCADE_AVX512_INLINE Sum half() {
-    return {broadcast(1 << (kWeightBits - 17)), _mm512_setzero_si512(), _mm512_setzero_si512()};
+
+/// Returns the half that rounds, in the highest digit. bits: fraction bits of the weights.
+template <int Digits>
+SACCADE_AVX512_INLINE __m512i high_half(int bits) {
+    return broadcast(1 << (bits - 1 - 8 * (Digits - 1)));
+}
+template <int Digits>
+SACCADE_AVX512_INLINE Sum<Digits> half(int bits) {
+    Sum<Digits> sum;
+    sum.digit[0] = high_half<Digits>(bits);
+    for (int d = 1; d < Digits; ++d) sum.digit[d] = _mm512_setzero_si512();
+    return sum;
 }
 
-/// The digits of four weights for each lane.
+/// The digits of four weights for each lane, highest first.
+template <int Digits>
 struct Weights {
-    __m512i high, middle, low;
+    __m512i digit[Digits];
 };
-SACCADE_AVX512_INLINE void add(Sum& sum, __m512i samples, const Weights& weights) {
-    sum.high = _mm512_dpbusd_epi32(sum.high, samples, weights.high);
-    sum.middle = _mm512_dpbusd_epi32(sum.middle, samples, weights.middle);
-    sum.low = _mm512_dpbusd_epi32(sum.low, samples, weights.low);
+template <int Digits>
+SACCADE_AVX512_INLINE void add(Sum<Digits>& sum, __m512i samples, const Weights<Digits>& weights) {
+    for (int d = 0; d < Digits; ++d) {
+        sum.digit[d] = _mm512_dpbusd_epi32(sum.digit[d], samples, weights.digit[d]);
 #if !defined(__clang__)
-    __asm__("" : "+v"(sum.high), "+v"(sum.middle), "+v"(sum.low));  // keeps gcc 12 from also storing each sum
+        __asm__("" : "+v"(sum.digit[d]));  // keeps gcc 12 from also storing each sum
 #endif
+    }
 }
 
 /// The digits of sixteen weights: one digit of four weights per 32 bits.
@@ -59,25 +74,42 @@ SACCADE_AVX512_INLINE FourDigits four_digits(__m512i weights) {
 }
 
 /// Expands the weights of 16 pixels to lanes: each lane gets those of its column's pixel.
-SACCADE_AVX512_INLINE Weights expanded(const std::uint8_t* stored, __m512i pixel) {
-    return {_mm512_permutexvar_epi32(pixel, load(stored)), _mm512_permutexvar_epi32(pixel, load(stored + kVector)),
-            _mm512_permutexvar_epi32(pixel, load(stored + 2 * kVector))};
+template <int Digits>
+SACCADE_AVX512_INLINE Weights<Digits> expanded(const std::uint8_t* stored, __m512i pixel) {
+    Weights<Digits> weights;
+    for (int d = 0; d < Digits; ++d) weights.digit[d] = _mm512_permutexvar_epi32(pixel, load(stored + d * kVector));
+    return weights;
 }
-SACCADE_AVX512_INLINE __m512i whole(const Sum& sum) {
-    const __m512i upper = _mm512_add_epi32(_mm512_slli_epi32(sum.high, 16), _mm512_slli_epi32(sum.middle, 8));
-    return _mm512_srai_epi32(_mm512_add_epi32(upper, sum.low), kWeightBits);
+
+/// Removes the fraction of a sum. That of three digits is known when compiled.
+template <int Digits>
+SACCADE_AVX512_INLINE __m512i without_fraction(__m512i sum, int bits) {
+    return Digits == 3 ? _mm512_srai_epi32(sum, kWeightBits) : _mm512_sra_epi32(sum, _mm_cvtsi32_si128(bits));
+}
+template <int Digits>
+SACCADE_AVX512_INLINE __m512i whole(const Sum<Digits>& sum, int bits) {
+    __m512i total = _mm512_slli_epi32(sum.digit[0], 8 * (Digits - 1));
+    for (int d = 1; d < Digits - 1; ++d) {
+        total = _mm512_add_epi32(total, _mm512_slli_epi32(sum.digit[d], 8 * (Digits - 1 - d)));
+    }
+    return without_fraction<Digits>(_mm512_add_epi32(total, sum.digit[Digits - 1]), bits);
 }
 
 /// The sums of four rows, or of four vectors of columns.
+template <int Digits>
 struct FourSums {
-    Sum a, b, c, d;
+    Sum<Digits> a, b, c, d;
 };
-SACCADE_AVX512_INLINE FourSums four_halves() { return {half(), half(), half(), half()}; }
+template <int Digits>
+SACCADE_AVX512_INLINE FourSums<Digits> four_halves(int bits) {
+    return {half<Digits>(bits), half<Digits>(bits), half<Digits>(bits), half<Digits>(bits)};
+}
 SACCADE_AVX512_INLINE __m512i packed(__m512i a, __m512i b, __m512i c, __m512i d) {
     return _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
 }
-SACCADE_AVX512_INLINE __m512i packed(const FourSums& sums) {
-    return packed(whole(sums.a), whole(sums.b), whole(sums.c), whole(sums.d));
+template <int Digits>
+SACCADE_AVX512_INLINE __m512i packed(const FourSums<Digits>& sums, int bits) {
+    return packed(whole(sums.a, bits), whole(sums.b, bits), whole(sums.c, bits), whole(sums.d, bits));
 }
 
 /// Returns sixteen columns of a group. Packing sixteen columns of four rows leaves aaaabbbbccccdddd, four bytes of each
@@ -87,6 +119,7 @@ SACCADE_AVX512_INLINE __m512i interleaved(__m512i packed_rows) {
 }
 
 /// Returns the horizontal pass: Dense, or Spread if the samples of neighboring pixels are too far apart.
+template <int Digits>
 std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis);
 
 }  // namespace saccade::avx512

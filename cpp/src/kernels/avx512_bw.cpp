@@ -18,8 +18,6 @@ namespace saccade {
 namespace avx512_bw {
 namespace {
 
-using avx2::PairWeights;
-
 constexpr int kRowsInCall = 16;
 constexpr std::int64_t kVector = 64;  // bytes
 
@@ -29,20 +27,47 @@ SACCADE_BW_INLINE __m128i load16(const void* from) { return _mm_loadu_si128(stat
 SACCADE_BW_INLINE void store16(void* to, __m128i value) { _mm_storeu_si128(static_cast<__m128i*>(to), value); }
 
 /// Two sums of products, one per half of the weights: see avx2_arith.h.
-struct Sum {
+struct WideSum {
+    static constexpr int kParts = 2;
+    struct Weights {
+        __m512i high, low;
+    };
     __m512i high, low;
-};
-SACCADE_BW_INLINE Sum half() { return {_mm512_setzero_si512(), _mm512_set1_epi32(1 << (kWeightBits - 1))}; }
-SACCADE_BW_INLINE void add(Sum& sum, __m512i samples, __m512i high, __m512i low) {
-    sum.high = _mm512_add_epi32(sum.high, _mm512_madd_epi16(samples, high));
-    sum.low = _mm512_add_epi32(sum.low, _mm512_madd_epi16(samples, low));
+
+    SACCADE_BW_INLINE static Weights weights(const std::int32_t* packed) {
+        return {_mm512_set1_epi32(packed[0]), _mm512_set1_epi32(packed[1])};
+    }
+    SACCADE_BW_INLINE static WideSum half(int) {
+        return {_mm512_setzero_si512(), _mm512_set1_epi32(1 << (kWeightBits - 1))};
+    }
+    SACCADE_BW_INLINE void add(__m512i samples, const Weights& weights) {
+        high = _mm512_add_epi32(high, _mm512_madd_epi16(samples, weights.high));
+        low = _mm512_add_epi32(low, _mm512_madd_epi16(samples, weights.low));
 #if !defined(__clang__)
-    __asm__("" : "+v"(sum.high), "+v"(sum.low));  // keeps gcc from reordering the additions
+        __asm__("" : "+v"(high), "+v"(low));  // keeps gcc from reordering the additions
 #endif
-}
-SACCADE_BW_INLINE __m512i whole(const Sum& sum) {
-    return _mm512_srai_epi32(_mm512_add_epi32(_mm512_slli_epi32(sum.high, avx2::kHalfBits), sum.low), kWeightBits);
-}
+    }
+    SACCADE_BW_INLINE __m512i whole(int) const {
+        return _mm512_srai_epi32(_mm512_add_epi32(_mm512_slli_epi32(high, avx2::kHalfBits), low), kWeightBits);
+    }
+};
+
+/// One sum of products, of 16-bit weights: see avx2_arith.h.
+struct NarrowSum {
+    static constexpr int kParts = 1;
+    using Weights = __m512i;
+    __m512i sum;
+
+    SACCADE_BW_INLINE static Weights weights(const std::int32_t* packed) { return _mm512_set1_epi32(packed[0]); }
+    SACCADE_BW_INLINE static NarrowSum half(int bits) { return {_mm512_set1_epi32(1 << (bits - 1))}; }
+    SACCADE_BW_INLINE void add(__m512i samples, const Weights& weights) {
+        sum = _mm512_add_epi32(sum, _mm512_madd_epi16(samples, weights));
+#if !defined(__clang__)
+        __asm__("" : "+v"(sum));
+#endif
+    }
+    SACCADE_BW_INLINE __m512i whole(int bits) const { return _mm512_sra_epi32(sum, _mm_cvtsi32_si128(bits)); }
+};
 
 /// Returns the lower samples of the last pair and the upper samples of the first: see avx2::kFolded.
 SACCADE_BW_INLINE __m512i folded(__m512i first, __m512i last) {
@@ -52,9 +77,12 @@ SACCADE_BW_INLINE __m512i folded(__m512i first, __m512i last) {
 // -- horizontal pass --------------------------------------------------------------------------------------------------
 
 /// A pass over sixteen rows, transposed into the lanes of vectors, with a pair of neighboring pixels in each lane.
+template <typename Sum>
 class Horizontal final : public HorizontalPass {
   public:
-    explicit Horizontal(const AxisWeights& axis) : weights_(axis, 224) {}  // 192 bytes per pair of pixels
+    explicit Horizontal(const AxisWeights& axis)
+        : weights_(axis, 224),  // 192 bytes per pair of pixels
+          bits_(axis.bits) {}
 
     SACCADE_BW void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t) const override {
         thread_local AlignedBytes memory;
@@ -84,7 +112,7 @@ class Horizontal final : public HorizontalPass {
     }
 
   private:
-    using Chunk = PairWeights::Chunk;
+    using Chunk = typename avx2::PairWeights<Sum::kParts>::Chunk;
 
     /// Loads sixteen bytes of rows i, i + 4, i + 8 and i + 12, one quarter each.
     SACCADE_BW_INLINE static __m512i four_rows(const std::uint8_t* const* rows, int i, std::int64_t at) {
@@ -125,19 +153,18 @@ class Horizontal final : public HorizontalPass {
     /// the last.
     template <int Count, bool Folded>
     SACCADE_BW_INLINE static void pixel(const __m512i* transposed, const std::int32_t* packed_weights, int count,
-                                        __m512i* out) {
-        Sum sums[3] = {half(), half(), half()};
+                                        int bits, __m512i* out) {
+        Sum sums[3] = {Sum::half(bits), Sum::half(bits), Sum::half(bits)};
         const int pairs = Count != 0 ? Count : count;
         for (int i = 0; i < pairs; ++i) {
-            const __m512i high = _mm512_set1_epi32(packed_weights[2 * i]),
-                          low = _mm512_set1_epi32(packed_weights[2 * i + 1]);
+            const auto weights = Sum::weights(packed_weights + Sum::kParts * i);
             for (int c = 0; c < kChannels; ++c) {
                 __m512i samples = transposed[3 * i + c];
                 if (Folded && i == 0) samples = folded(samples, transposed[3 * pairs + c]);
-                add(sums[c], samples, high, low);
+                sums[c].add(samples, weights);
             }
         }
-        for (int c = 0; c < kChannels; ++c) out[c] = whole(sums[c]);
+        for (int c = 0; c < kChannels; ++c) out[c] = sums[c].whole(bits);
     }
 
     template <int Count>
@@ -145,15 +172,16 @@ class Horizontal final : public HorizontalPass {
                                   std::uint8_t* const* groups) const {
         constexpr int fewer = Count > 2 ? Count - 1 : 0;
         const std::int32_t* packed_weights = weights_.packed(chunk);
-        const int last = 2 * chunk.pairs - 2;
+        const int last = Sum::kParts * (chunk.pairs - 1);
         __m512i column[12] = {};
         for (; x < end; x += 4) {
-            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x); ++j, packed_weights += last + 2) {
+            for (std::int64_t j = 0; j < std::min<std::int64_t>(4, end - x);
+                 ++j, packed_weights += last + Sum::kParts) {
                 const __m512i* samples = transposed + 3 * weights_.first(x + j);
                 if (packed_weights[last] == avx2::kFolded) {
-                    pixel<fewer, true>(samples, packed_weights, chunk.pairs - 1, column + 3 * j);
+                    pixel<fewer, true>(samples, packed_weights, chunk.pairs - 1, bits_, column + 3 * j);
                 } else {
-                    pixel<Count, false>(samples, packed_weights, chunk.pairs, column + 3 * j);
+                    pixel<Count, false>(samples, packed_weights, chunk.pairs, bits_, column + 3 * j);
                 }
             }
             store_columns(column, x, groups);
@@ -182,70 +210,76 @@ class Horizontal final : public HorizontalPass {
         }
     }
 
-    PairWeights weights_;
+    avx2::PairWeights<Sum::kParts> weights_;
+    int bits_;  // fraction bits of a weight
 };
 
-std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) { return std::make_unique<Horizontal>(axis); }
+template <typename Sum>
+std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) {
+    return std::make_unique<Horizontal<Sum>>(axis);
+}
 
 // -- vertical pass ----------------------------------------------------------------------------------------------------
 
 /// Computes 64 columns of one row. Count 0: any number of groups. Folded: the first group is folded with the last.
-template <int Count, bool Folded>
+template <typename Sum, int Count, bool Folded>
 SACCADE_BW_INLINE void columns64(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
-                                 std::int64_t x, std::uint8_t* out) {
+                                 std::int64_t x, int bits, std::uint8_t* out) {
     // Packing works on quarters of vectors; the permutation restores the order of columns.
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    Sum sums[4] = {half(), half(), half(), half()};
+    Sum sums[4] = {Sum::half(bits), Sum::half(bits), Sum::half(bits), Sum::half(bits)};
     const int pairs = Count != 0 ? Count : count;
     for (int i = 0; i < pairs; ++i) {
-        const __m512i high = _mm512_set1_epi32(packed_weights[2 * i]),
-                      low = _mm512_set1_epi32(packed_weights[2 * i + 1]);
+        const auto weights = Sum::weights(packed_weights + Sum::kParts * i);
         for (int j = 0; j < 4; ++j) {
             __m512i samples = load(groups[i] + 4 * x + kVector * j);
             if (Folded && i == 0) samples = folded(samples, load(groups[pairs] + 4 * x + kVector * j));
-            add(sums[j], samples, high, low);
+            sums[j].add(samples, weights);
         }
     }
-    const __m512i packed = _mm512_packus_epi16(_mm512_packs_epi32(whole(sums[0]), whole(sums[1])),
-                                               _mm512_packs_epi32(whole(sums[2]), whole(sums[3])));
+    const __m512i packed = _mm512_packus_epi16(_mm512_packs_epi32(sums[0].whole(bits), sums[1].whole(bits)),
+                                               _mm512_packs_epi32(sums[2].whole(bits), sums[3].whole(bits)));
     store(out, _mm512_permutexvar_epi32(order, packed));
 }
 
-template <int Count, bool Folded = false>
+template <typename Sum, int Count, bool Folded = false>
 SACCADE_BW void vertical_of(const std::int32_t* packed_weights, const std::uint8_t* const* groups, int count,
-                            std::int64_t samples, std::uint8_t* out) {
+                            std::int64_t samples, int bits, std::uint8_t* out) {
     std::int64_t x = 0;
-    for (; x + kVector <= samples; x += kVector) columns64<Count, Folded>(packed_weights, groups, count, x, out + x);
+    for (; x + kVector <= samples; x += kVector)
+        columns64<Sum, Count, Folded>(packed_weights, groups, count, x, bits, out + x);
     if (x < samples) {
         std::uint8_t tail[kVector];
-        columns64<Count, Folded>(packed_weights, groups, count, x, tail);
+        columns64<Sum, Count, Folded>(packed_weights, groups, count, x, bits, tail);
         std::memcpy(out + x, tail, static_cast<std::size_t>(samples - x));
     }
 }
 
+template <typename Sum>
 void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
-              std::int64_t samples, std::uint8_t* out) {
-    if (packed_weights[2 * (count - 1)] == avx2::kFolded) {
+              std::int64_t samples, int bits, std::uint8_t* out) {
+    if (packed_weights[Sum::kParts * (count - 1)] == avx2::kFolded) {
         switch (count - 1) {
             case 2:
-                return vertical_of<2, true>(packed_weights, groups, 2, samples, out);
+                return vertical_of<Sum, 2, true>(packed_weights, groups, 2, samples, bits, out);
             case 3:
-                return vertical_of<3, true>(packed_weights, groups, 3, samples, out);
+                return vertical_of<Sum, 3, true>(packed_weights, groups, 3, samples, bits, out);
             default:
-                return vertical_of<0, true>(packed_weights, groups, static_cast<int>(count - 1), samples, out);
+                return vertical_of<Sum, 0, true>(packed_weights, groups, static_cast<int>(count - 1), samples, bits,
+                                                 out);
         }
     }
     switch (count) {
         case 2:
-            return vertical_of<2>(packed_weights, groups, 2, samples, out);
+            return vertical_of<Sum, 2>(packed_weights, groups, 2, samples, bits, out);
         case 3:
-            return vertical_of<3>(packed_weights, groups, 3, samples, out);
+            return vertical_of<Sum, 3>(packed_weights, groups, 3, samples, bits, out);
         case 4:
-            return vertical_of<4>(packed_weights, groups, 4, samples, out);
+            return vertical_of<Sum, 4>(packed_weights, groups, 4, samples, bits, out);
         case 7:
-            return vertical_of<7>(packed_weights, groups, 7, samples, out);
+            return vertical_of<Sum, 7>(packed_weights, groups, 7, samples, bits, out);
         default:
-            return vertical_of<0>(packed_weights, groups, static_cast<int>(count), samples, out);
+            return vertical_of<Sum, 0>(packed_weights, groups, static_cast<int>(count), samples, bits, out);
     }
 }
 
@@ -263,11 +297,11 @@ const Kernel kAvx512BwKernel = {
     .rows_in_group = 2,
     .rows_in_call = avx512_bw::kRowsInCall,
     .bytes_per_column = 4,
-    .packed_per_group = 2,
     .weights = avx2::weights,
-    .horizontal = avx512_bw::horizontal,
-    .pack = avx2::pack,
-    .vertical = avx512_bw::vertical,
+    .wide = {kAnyWeight, 2, avx512_bw::horizontal<avx512_bw::WideSum>, avx2::pack<2>,
+             avx512_bw::vertical<avx512_bw::WideSum>},
+    .narrow = {32767, 1, avx512_bw::horizontal<avx512_bw::NarrowSum>, avx2::pack<1>,
+               avx512_bw::vertical<avx512_bw::NarrowSum>},
     .interleave = avx2::interleave,
     .deinterleave = avx2::deinterleave,
     .to_rgb = avx2::to_rgb,

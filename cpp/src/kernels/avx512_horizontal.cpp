@@ -15,9 +15,10 @@ namespace {
 
 /// Weights in runs of 16 output pixels: four taps of each pixel in a vector, one vector per digit:
 ///
-///     of(run)[3 * term + digit]   pixel 0 taps 4 * term .. + 3, pixel 1 .., .. pixel 15
+///     of(run)[Digits * term + digit]   pixel 0 taps 4 * term .. + 3, pixel 1 .., .. pixel 15
 ///
 /// Taps are counted from each pixel's first sample. Weights are not repeated for the three channels.
+template <int Digits>
 class PixelWeights {
   public:
     explicit PixelWeights(const AxisWeights& axis) {
@@ -29,9 +30,9 @@ class PixelWeights {
                 terms = std::max(terms, (axis.spans[static_cast<std::size_t>(i)].count + kTaps - 1) / kTaps);
             }
             runs_.push_back({static_cast<int>(terms), vectors});
-            vectors += 3 * terms;
+            vectors += Digits * terms;
         }
-        auto* packed_weights = reinterpret_cast<std::int32_t*>(data_.get((vectors + 9) * kVector));
+        auto* packed_weights = reinterpret_cast<std::int32_t*>(data_.get((vectors + 3 * Digits) * kVector));
         for (std::int64_t x = 0; x < width; ++x) {
             const auto& span = axis.spans[static_cast<std::size_t>(x)];
             const Run& run = runs_[static_cast<std::size_t>(x / kPixels)];
@@ -55,16 +56,17 @@ class PixelWeights {
     SACCADE_AVX512 static void store_pixel(const std::int32_t* weights, std::int64_t count, int terms,
                                            std::int32_t* packed_weights) {
         for (int term = 0; term < terms;
-             term += 4, weights += 4 * kTaps, count -= 4 * kTaps, packed_weights += 12 * kLanes) {
+             term += 4, weights += 4 * kTaps, count -= 4 * kTaps, packed_weights += 4 * Digits * kLanes) {
             const auto there = static_cast<__mmask16>((1U << std::clamp<std::int64_t>(count, 0, 16)) - 1);
             const FourDigits digit = four_digits(_mm512_maskz_loadu_epi32(there, weights));
-            const __m128i digits[3] = {digit.high, digit.middle, digit.low};
-            for (int d = 0; d < 3; ++d) {
+            const __m128i all[3] = {digit.high, digit.middle, digit.low};
+            for (int d = 0; d < Digits; ++d) {
+                const __m128i four = all[d + 3 - Digits];
                 std::int32_t* to = packed_weights + d * kLanes;
-                to[0] = _mm_extract_epi32(digits[d], 0);
-                to[3 * kLanes] = _mm_extract_epi32(digits[d], 1);
-                to[6 * kLanes] = _mm_extract_epi32(digits[d], 2);
-                to[9 * kLanes] = _mm_extract_epi32(digits[d], 3);
+                to[0] = _mm_extract_epi32(four, 0);
+                to[Digits * kLanes] = _mm_extract_epi32(four, 1);
+                to[2 * Digits * kLanes] = _mm_extract_epi32(four, 2);
+                to[3 * Digits * kLanes] = _mm_extract_epi32(four, 3);
             }
         }
     }
@@ -82,9 +84,10 @@ class PixelWeights {
 ///
 /// The next four taps are 12 bytes further, in the same order. If the samples of a block span more than 64 bytes, they
 /// come from two or three windows of 64 bytes, one vpermb each. One permutation of 128 bytes would be three operations.
+template <int Digits>
 class Dense final : public HorizontalPass {
   public:
-    explicit Dense(const AxisWeights& axis) : weights_(axis), width_(std::ssize(axis.spans)) {
+    explicit Dense(const AxisWeights& axis) : weights_(axis), bits_(axis.bits), width_(std::ssize(axis.spans)) {
         const std::int64_t count = (kChannels * width_ + kLanes - 1) / kLanes;
         order_.get(count * kVector);
         blocks_.reserve(static_cast<std::size_t>(count));
@@ -188,60 +191,53 @@ class Dense final : public HorizontalPass {
         const Block& block = blocks_[static_cast<std::size_t>(b)];
         std::uint8_t* const to[2] = {groups[0] + b * kVector, groups[1] + b * kVector};
         if constexpr (Terms != 0) {
-            by_digits<Terms>(weights_.of(run), pixel, order, block.start[0], rows, to);
+            by_digits<Terms>(weights_.of(run), pixel, order, block.start[0], bits_, rows, to);
         } else {
-            by_terms<Windows>(weights_.of(run), weights_.terms(run), pixel, order, block, rows, to);
+            by_terms<Windows>(weights_.of(run), weights_.terms(run), pixel, order, block, bits_, rows, to);
         }
     }
 
     /// Sums few terms, whose weights and samples stay in registers. The digits are summed from the highest, with shifts
-    /// in between: ((half + high) * 256 + middle) * 256 + low. Four rows are interleaved, because the additions of one
-    /// row depend on each other.
+    /// in between, as in ((half + high) * 256 + middle) * 256 + low. Four rows are interleaved, because the additions
+    /// of one row depend on each other.
     template <int Terms>
     SACCADE_AVX512_INLINE static void by_digits(const std::uint8_t* stored, __m512i pixel, __m512i order,
-                                                std::int64_t start, const std::uint8_t* const* rows,
+                                                std::int64_t start, int bits, const std::uint8_t* const* rows,
                                                 std::uint8_t* const* to) {
-        Weights weights[Terms];
-        for (int i = 0; i < Terms; ++i) weights[i] = expanded(stored + 3 * i * kVector, pixel);
+        Weights<Digits> weights[Terms];
+        for (int i = 0; i < Terms; ++i) weights[i] = expanded<Digits>(stored + Digits * i * kVector, pixel);
         for (int g = 0; g < kRowsInCall / kRowsInGroup; ++g, rows += kRowsInGroup) {
             __m512i taps[Terms][kRowsInGroup], sums[kRowsInGroup];
-            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = half().high;
-            for (int i = 0; i < Terms; ++i) {
-                for (int r = 0; r < kRowsInGroup; ++r) {
-                    taps[i][r] = _mm512_permutexvar_epi8(order, load(rows[r] + start + i * kTaps * kChannels));
-                    sums[r] = _mm512_dpbusd_epi32(sums[r], taps[i][r], weights[i].high);
+            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = high_half<Digits>(bits);
+            for (int d = 0; d < Digits; ++d) {
+                for (int r = 0; d > 0 && r < kRowsInGroup; ++r) sums[r] = _mm512_slli_epi32(sums[r], 8);
+                for (int i = 0; i < Terms; ++i) {
+                    for (int r = 0; r < kRowsInGroup; ++r) {
+                        if (d == 0) {
+                            taps[i][r] = _mm512_permutexvar_epi8(order, load(rows[r] + start + i * kTaps * kChannels));
+                        }
+                        sums[r] = _mm512_dpbusd_epi32(sums[r], taps[i][r], weights[i].digit[d]);
+                    }
                 }
             }
-            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = _mm512_slli_epi32(sums[r], 8);
-            for (int i = 0; i < Terms; ++i) {
-                for (int r = 0; r < kRowsInGroup; ++r) {
-                    sums[r] = _mm512_dpbusd_epi32(sums[r], taps[i][r], weights[i].middle);
-                }
-            }
-            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = _mm512_slli_epi32(sums[r], 8);
-            for (int i = 0; i < Terms; ++i) {
-                for (int r = 0; r < kRowsInGroup; ++r) {
-                    sums[r] = _mm512_dpbusd_epi32(sums[r], taps[i][r], weights[i].low);
-                }
-            }
-            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = _mm512_srai_epi32(sums[r], kWeightBits);
+            for (int r = 0; r < kRowsInGroup; ++r) sums[r] = without_fraction<Digits>(sums[r], bits);
             _mm512_store_si512(to[g], interleaved(packed(sums[0], sums[1], sums[2], sums[3])));
         }
     }
 
-    /// Sums many terms. The sums of all rows stay in registers, 24 of the 32.
+    /// Sums many terms. The sums of all rows stay in registers, 24 of the 32 with three digits.
     template <int Windows>
     SACCADE_AVX512_INLINE static void by_terms(const std::uint8_t* stored, int terms, __m512i pixel, __m512i order,
-                                               const Block& block, const std::uint8_t* const* rows,
+                                               const Block& block, int bits, const std::uint8_t* const* rows,
                                                std::uint8_t* const* to) {
-        Sum sums[kRowsInCall];
+        Sum<Digits> sums[kRowsInCall];
         const std::uint8_t* row[kRowsInCall];
-        for (int r = 0; r < kRowsInCall; ++r) sums[r] = half(), row[r] = rows[r];
+        for (int r = 0; r < kRowsInCall; ++r) sums[r] = half<Digits>(bits), row[r] = rows[r];
         std::int64_t at[kMaxWindows] = {block.start[0], block.start[1], block.start[2]};
         const __mmask64 second = block.bytes[1], third = block.bytes[2];
-        const std::uint8_t* const end = stored + 3 * kVector * terms;
-        for (; stored < end; stored += 3 * kVector) {
-            const Weights weights = expanded(stored, pixel);
+        const std::uint8_t* const end = stored + Digits * kVector * terms;
+        for (; stored < end; stored += Digits * kVector) {
+            const Weights<Digits> weights = expanded<Digits>(stored, pixel);
             for (int r = 0; r < kRowsInCall; ++r) {
                 __m512i taps = _mm512_permutexvar_epi8(order, load(row[r] + at[0]));
                 if (Windows > 1) taps = _mm512_mask_permutexvar_epi8(taps, second, order, load(row[r] + at[1]));
@@ -254,9 +250,9 @@ class Dense final : public HorizontalPass {
             }
         }
         for (int g = 0; g < kRowsInCall / kRowsInGroup; ++g) {
-            const Sum* four = sums + kRowsInGroup * g;
-            _mm512_store_si512(to[g],
-                               interleaved(packed(whole(four[0]), whole(four[1]), whole(four[2]), whole(four[3]))));
+            const Sum<Digits>* four = sums + kRowsInGroup * g;
+            _mm512_store_si512(to[g], interleaved(packed(whole(four[0], bits), whole(four[1], bits),
+                                                         whole(four[2], bits), whole(four[3], bits))));
         }
     }
 
@@ -264,7 +260,8 @@ class Dense final : public HorizontalPass {
     /// sums.
     static void keep(std::int64_t& offset) { __asm__("" : "+r"(offset)); }
 
-    PixelWeights weights_;
+    PixelWeights<Digits> weights_;
+    int bits_;  // fraction bits of a weight
     std::int64_t width_;
     AlignedBytes order_;  // one vpermb index vector per block
     std::vector<Block> blocks_;
@@ -276,9 +273,10 @@ class Dense final : public HorizontalPass {
 /// A pass over four pixels at a time, one per quarter of the vector, with samples at any distance: for scales above 17.
 ///
 ///     quarter   r0 r1 r2 r3 | g0 g1 g2 g3 | b0 b1 b2 b3 | unused
+template <int Digits>
 class Spread final : public HorizontalPass {
   public:
-    explicit Spread(const AxisWeights& axis) : weights_(axis), width_(std::ssize(axis.spans)) {
+    explicit Spread(const AxisWeights& axis) : weights_(axis), bits_(axis.bits), width_(std::ssize(axis.spans)) {
         start_.reserve(axis.spans.size() + 3);
         for (const auto& span : axis.spans) start_.push_back(kChannels * span.first);
         while (start_.size() % 4 != 0) start_.push_back(start_.back());
@@ -289,7 +287,7 @@ class Spread final : public HorizontalPass {
             const int terms = weights_.terms(x / kPixels);
             const std::uint8_t* weights = weights_.of(x / kPixels);
             const auto part = static_cast<std::int32_t>(x % kPixels);
-            quad(rows, start_.data() + x, weights, terms, part, groups[0] + 12 * x, groups[1] + 12 * x);
+            quad(rows, start_.data() + x, weights, terms, part, bits_, groups[0] + 12 * x, groups[1] + 12 * x);
         }
     }
 
@@ -304,13 +302,13 @@ class Spread final : public HorizontalPass {
     }
 
     SACCADE_AVX512 static void quad(const std::uint8_t* const* rows, const std::int64_t* start,
-                                    const std::uint8_t* stored, int terms, std::int32_t part, std::uint8_t* to_first,
-                                    std::uint8_t* to_second) {
+                                    const std::uint8_t* stored, int terms, std::int32_t part, int bits,
+                                    std::uint8_t* to_first, std::uint8_t* to_second) {
         const __m512i pixel =
             _mm512_add_epi32(_mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3), broadcast(part));
-        FourSums first = four_halves(), second = four_halves();
-        for (std::int64_t at = 0; at < terms * kTaps * kChannels; at += kTaps * kChannels, stored += 3 * kVector) {
-            const Weights weights = expanded(stored, pixel);
+        FourSums<Digits> first = four_halves<Digits>(bits), second = four_halves<Digits>(bits);
+        for (std::int64_t at = 0; at < terms * kTaps * kChannels; at += kTaps * kChannels, stored += Digits * kVector) {
+            const Weights<Digits> weights = expanded<Digits>(stored, pixel);
             add(first.a, samples(rows[0] + at, start), weights);
             add(first.b, samples(rows[1] + at, start), weights);
             add(first.c, samples(rows[2] + at, start), weights);
@@ -322,22 +320,26 @@ class Spread final : public HorizontalPass {
         }
         // The fourth lane of each quarter is unused; the other twelve are columns.
         const __m512i columns = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
-        store(to_first, _mm512_permutexvar_epi32(columns, interleaved(packed(first))));
-        store(to_second, _mm512_permutexvar_epi32(columns, interleaved(packed(second))));
+        store(to_first, _mm512_permutexvar_epi32(columns, interleaved(packed(first, bits))));
+        store(to_second, _mm512_permutexvar_epi32(columns, interleaved(packed(second, bits))));
     }
 
-    PixelWeights weights_;
+    PixelWeights<Digits> weights_;
+    int bits_;  // fraction bits of a weight
     std::int64_t width_;
     std::vector<std::int64_t> start_;  // start of each pixel's samples, in bytes of a row
 };
 
 }  // namespace
 
+template <int Digits>
 std::unique_ptr<HorizontalPass> horizontal(const AxisWeights& axis) {
-    auto dense = std::make_unique<Dense>(axis);
+    auto dense = std::make_unique<Dense<Digits>>(axis);
     if (dense->fits()) return dense;
-    return std::make_unique<Spread>(axis);
+    return std::make_unique<Spread<Digits>>(axis);
 }
+template std::unique_ptr<HorizontalPass> horizontal<2>(const AxisWeights& axis);
+template std::unique_ptr<HorizontalPass> horizontal<3>(const AxisWeights& axis);
 
 }  // namespace saccade::avx512
 

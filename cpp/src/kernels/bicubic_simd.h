@@ -43,35 +43,36 @@ struct WeightLanes {
     }
 };
 
-__attribute__((always_inline)) inline AxisWeights bicubic_weights_simd(std::int64_t input, std::int64_t output) {
+__attribute__((always_inline)) inline AxisWeights bicubic_weights_simd(std::int64_t input, std::int64_t output,
+                                                                       WeightRounding rounding) {
     const BicubicAxis axis(input, output);
     AxisWeights weights;
     weights.spans.resize(static_cast<std::size_t>(output));
-    weights.weights.reserve(axis.reserved());
+    std::vector<double> exact;
+    exact.reserve(axis.reserved());
     std::vector<double> taps;
-    std::vector<std::int32_t> fixed;
     WeightLanes lanes;
     for (std::int64_t x = 0; x < output; x += kWeightLanes) {
         lanes.place(axis, x);
         const std::size_t size = static_cast<std::size_t>(kWeightLanes) * static_cast<std::size_t>(lanes.max_count);
-        if (taps.size() < size) taps.resize(size), fixed.resize(size);
+        if (taps.size() < size) taps.resize(size);
         for (std::int32_t i = 0; i < lanes.max_count; ++i) lanes.tap(axis, i, taps.data() + kWeightLanes * i);
         for (double& sum : lanes.sum) sum = sum != 0.0 ? sum : 1.0;
         for (std::int32_t i = 0; i < lanes.max_count; ++i) {
             for (int lane = 0; lane < kWeightLanes; ++lane) {
-                const std::int64_t at = std::int64_t{kWeightLanes} * i + lane;
-                fixed.data()[at] = to_fixed(taps.data()[at] / lanes.sum[lane]);
+                taps.data()[std::int64_t{kWeightLanes} * i + lane] /= lanes.sum[lane];
             }
         }
         for (int lane = 0; lane < std::min<std::int64_t>(kWeightLanes, output - x); ++lane) {
-            const auto offset = static_cast<std::int64_t>(weights.weights.size());
+            const auto offset = static_cast<std::int64_t>(exact.size());
             weights.spans[static_cast<std::size_t>(x + lane)] = {static_cast<std::int64_t>(lanes.start[lane]),
                                                                  lanes.count[lane], offset};
-            weights.weights.resize(weights.weights.size() + static_cast<std::size_t>(lanes.count[lane]));
-            std::int32_t* to = weights.weights.data() + offset;
-            for (std::int32_t i = 0; i < lanes.count[lane]; ++i) to[i] = fixed.data()[kWeightLanes * i + lane];
+            exact.resize(exact.size() + static_cast<std::size_t>(lanes.count[lane]));
+            double* to = exact.data() + offset;
+            for (std::int32_t i = 0; i < lanes.count[lane]; ++i) to[i] = taps.data()[kWeightLanes * i + lane];
         }
     }
+    round_weights(exact, rounding, weights);
     return weights;
 }
 

@@ -12,13 +12,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../bicubic.h"
 #include "../image.h"
 #include "iota.h"
+#include "normalize.h"
 
 namespace saccade {
 
@@ -39,18 +42,10 @@ class HorizontalPass {
     virtual void run(const std::uint8_t* const* rows, std::uint8_t* const* groups, std::int64_t ahead) const = 0;
 };
 
-/// The functions and constants of one instruction set.
-struct Kernel {
-    const char* name;
-    bool (*supported)();  // true if this CPU can run it
-
-    int rows_in_group;
-    int rows_in_call;      // rows per call of a horizontal pass; a multiple of rows_in_group
-    int bytes_per_column;  // bytes of a group per sample of its rows
-    int packed_per_group;  // int32s of packed vertical weights per group
-
-    /// Returns the weights of an axis: bicubic_weights, or its SIMD form.
-    AxisWeights (*weights)(std::int64_t input, std::int64_t output);
+/// A form of weights that instructions multiply, and the passes on it.
+struct Arithmetic {
+    std::int32_t max_weight;  // largest weight that it takes
+    int packed_per_group;     // int32s of packed vertical weights per group
 
     /// Returns the horizontal pass of an axis, which must outlive it.
     std::unique_ptr<HorizontalPass> (*horizontal)(const AxisWeights& axis);
@@ -60,9 +55,40 @@ struct Kernel {
     void (*pack)(const std::int32_t* weights, std::int64_t count, std::int64_t skip, std::int64_t groups,
                  std::int32_t* packed_weights);
 
-    /// One output row out of `count` groups. words: words_a_group a group.
+    /// Computes one output row out of `count` groups. packed_weights: packed_per_group int32s per group. bits: fraction
+    /// bits of the weights.
     void (*vertical)(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
-                     std::int64_t samples, std::uint8_t* out);
+                     std::int64_t samples, int bits, std::uint8_t* out);
+};
+
+/// Arithmetic::max_weight of an arithmetic for all weights of kWeightBits.
+inline constexpr std::int32_t kAnyWeight = std::numeric_limits<std::int32_t>::max();
+
+/// The functions and constants of one instruction set.
+struct Kernel {
+    const char* name;
+    bool (*supported)();  // true if this CPU can run it
+
+    int rows_in_group;
+    int rows_in_call;      // rows per call of a horizontal pass; a multiple of rows_in_group
+    int bytes_per_column;  // bytes of a group per sample of its rows
+
+    /// Returns the weights of an axis: bicubic_weights, or its SIMD form.
+    AxisWeights (*weights)(std::int64_t input, std::int64_t output, WeightRounding rounding);
+
+    Arithmetic wide;    // for weights of kWeightBits
+    Arithmetic narrow;  // for torchvision's 16-bit weights; max_weight 0: none, so they are widened
+
+    /// Returns the weights as one of the two arithmetics takes them, and the arithmetic of such weights.
+    AxisWeights fitted(AxisWeights axis) const {
+        return axis.bits == kWeightBits || fits_narrow(axis) ? std::move(axis) : widened(std::move(axis));
+    }
+    const Arithmetic& arithmetic(const AxisWeights& fitted_axis) const {
+        return fits_narrow(fitted_axis) ? narrow : wide;
+    }
+    bool fits_narrow(const AxisWeights& axis) const {
+        return axis.bits != kWeightBits && axis.largest <= narrow.max_weight;
+    }
 
     /// Interleaves rows_in_group rows, with kRowSlack readable bytes after each, into a group; and the reverse, which
     /// writes exactly `samples` bytes per row.
@@ -76,9 +102,9 @@ struct Kernel {
     void (*patchify_rows)(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
                           std::uint8_t* const* patches);
 
-    /// Converts `count` bytes to floats, (byte / 255 - mean) / std. The caller must first compare all 256 bytes with a
-    /// table for this mean and std (normalize.h). NULL if the kernel has no such function.
-    void (*normalize)(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out);
+    /// Converts `count` bytes to floats. The caller must first compare all 256 bytes with a table for the same
+    /// constants (normalize.h). NULL if the kernel has no such function.
+    void (*normalize)(const ChannelNormalization& constants, const std::uint8_t* bytes, std::int64_t count, float* out);
 
     /// Writes rows of integers that count up in steps (iota.h).
     void (*iota)(const Iota& iota, std::int32_t* out);
@@ -112,7 +138,7 @@ const std::string& available_kernels();
 // -- shared by several kernels ----------------------------------------------------------------------------------------
 
 /// The signed base-256 digits of a weight: weight = 65536 high + 256 middle + low. A weight is between -0.2 and 1.2 in
-/// units of 2^22, so high is between -13 and 77.
+/// units of 2^22, so high is between -13 and 77. In weights up to kMaxTwoDigits, high is 0.
 struct WeightDigits {
     std::int8_t high, middle, low;
 };
@@ -122,6 +148,8 @@ inline WeightDigits digits(std::int32_t weight) {
     const auto middle = static_cast<std::int8_t>(rest);
     return {static_cast<std::int8_t>((rest - middle) >> 8), middle, low};
 }
+
+inline constexpr std::int32_t kMaxTwoDigits = 127 * 256 + 127;
 
 /// The halves of a weight: weight = 2048 high + low, with low from -1024 to 1023 and high in 12 bits plus sign.
 struct WeightHalves {

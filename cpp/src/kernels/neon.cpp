@@ -1,4 +1,5 @@
-// The kernel for any 64-bit Arm CPU: NEON multiply-add in 32-bit lanes. A group is one row.
+// The kernel for any 64-bit Arm CPU: NEON multiply-add in 32-bit lanes. A group is one row. 16-bit weights would need
+// as many multiplications, so torchvision's are widened.
 #if defined(__aarch64__)
 
 #include "neon.h"
@@ -72,7 +73,9 @@ bool has_i8mm() {
 #endif
 }
 
-AxisWeights weights(std::int64_t input, std::int64_t output) { return bicubic_weights_simd(input, output); }
+AxisWeights weights(std::int64_t input, std::int64_t output, WeightRounding rounding) {
+    return bicubic_weights_simd(input, output, rounding);
+}
 
 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out) {
     std::int64_t x = 0;
@@ -103,8 +106,13 @@ namespace {
 
 constexpr int kRowsInCall = 4;
 
-/// Returns the half that rounds. Sums are modulo 2^32, and the result fits into 32 bits.
+/// Sums of weights of kWeightBits: the half that rounds, and sixteen sums as bytes. Sums are modulo 2^32, and the
+/// result fits into 32 bits.
 int32x4_t half() { return vdupq_n_s32(1 << (kWeightBits - 1)); }
+uint8x16_t rounded(const int32x4_t* sums) {
+    return neon::to_bytes(vshrq_n_s32(sums[0], kWeightBits), vshrq_n_s32(sums[1], kWeightBits),
+                          vshrq_n_s32(sums[2], kWeightBits), vshrq_n_s32(sums[3], kWeightBits));
+}
 
 /// A pass that multiplies the weight of a tap with four bytes from its pixel: red, green, blue and one unused byte.
 class Horizontal final : public HorizontalPass {
@@ -122,7 +130,7 @@ class Horizontal final : public HorizontalPass {
                     sums[r] = vmlaq_n_s32(sums[r], pixel, weights[i]);
                 }
             }
-            const uint8x16_t bytes = neon::to_bytes(sums[0], sums[1], sums[2], sums[3]);
+            const uint8x16_t bytes = rounded(sums);
             std::uint8_t pixels[16];
             vst1q_u8(pixels, bytes);
             for (int r = 0; r < kRowsInCall; ++r) {
@@ -149,7 +157,7 @@ void pack(const std::int32_t* weights, std::int64_t count, std::int64_t, std::in
 }
 
 void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
-              std::int64_t samples, std::uint8_t* out) {
+              std::int64_t samples, int, std::uint8_t* out) {
     neon::for_each_16(samples, out, [&](std::int64_t x, std::uint8_t* to) {
         int32x4_t sums[4] = {half(), half(), half(), half()};
         for (std::int64_t i = 0; i < count; ++i) {
@@ -161,7 +169,7 @@ void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* gro
                 sums[j] = vmlaq_n_s32(sums[j], vreinterpretq_s32_u32(vmovl_u16(quarters[j])), packed_weights[i]);
             }
         }
-        vst1q_u8(to, neon::to_bytes(sums[0], sums[1], sums[2], sums[3]));
+        vst1q_u8(to, rounded(sums));
     });
 }
 
@@ -183,11 +191,9 @@ const Kernel kNeonKernel = {
     .rows_in_group = 1,
     .rows_in_call = kRowsInCall,
     .bytes_per_column = 1,
-    .packed_per_group = 1,
     .weights = neon::weights,
-    .horizontal = horizontal,
-    .pack = pack,
-    .vertical = vertical,
+    .wide = {kAnyWeight, 1, horizontal, pack, vertical},
+    .narrow = {},
     .interleave = interleave,
     .deinterleave = deinterleave,
     .to_rgb = neon::to_rgb,

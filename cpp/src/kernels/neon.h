@@ -16,7 +16,7 @@ bool has_dotprod();
 bool has_i8mm();
 
 /// Returns the weights of an axis, computed several at a time.
-AxisWeights weights(std::int64_t input, std::int64_t output);
+AxisWeights weights(std::int64_t input, std::int64_t output, WeightRounding rounding);
 
 /// Converts a row to RGB, 16 pixels at a time.
 void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std::uint8_t* out);
@@ -25,10 +25,10 @@ void to_rgb(const std::uint8_t* row, PixelFormat format, std::int64_t width, std
 void patchify_rows(const std::uint8_t* const* rows, std::int64_t patch_size, std::int64_t count,
                    std::uint8_t* const* patches);
 
-/// Rounds sixteen sums with 22 fraction bits to bytes.
+/// Clamps sixteen sums without fraction to bytes.
 inline uint8x16_t to_bytes(int32x4_t a, int32x4_t b, int32x4_t c, int32x4_t d) {
-    const int16x8_t ab = vcombine_s16(vqmovn_s32(vshrq_n_s32(a, kWeightBits)), vqmovn_s32(vshrq_n_s32(b, kWeightBits)));
-    const int16x8_t cd = vcombine_s16(vqmovn_s32(vshrq_n_s32(c, kWeightBits)), vqmovn_s32(vshrq_n_s32(d, kWeightBits)));
+    const int16x8_t ab = vcombine_s16(vqmovn_s32(a), vqmovn_s32(b));
+    const int16x8_t cd = vcombine_s16(vqmovn_s32(c), vqmovn_s32(d));
     return vcombine_u8(vqmovun_s16(ab), vqmovun_s16(cd));
 }
 

@@ -32,15 +32,14 @@ SACCADE_WIDE_INLINE __m512 quotient(__m512 dividend, __m512 divisor, __m512 inve
     return _mm512_fmadd_ps(_mm512_fnmadd_ps(near, divisor, dividend), inverse, near);
 }
 
-}  // namespace
-
-SACCADE_FMA void normalize_avx2(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out) {
+template <bool Fused>
+SACCADE_FMA void normalize(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out) {
     const __m256 means = _mm256_set1_ps(mean), stds = _mm256_set1_ps(std), inverse = _mm256_set1_ps(1.0F / std);
     const __m256 max_byte = _mm256_set1_ps(kMaxByte), inverse_max = _mm256_set1_ps(kInverseOfMaxByte);
     const auto eight = [&](const std::uint8_t* from) SACCADE_FMA {
         const __m128i packed = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
         const __m256 value = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(packed));
-        return quotient(_mm256_sub_ps(quotient(value, max_byte, inverse_max), means), stds, inverse);
+        return quotient(_mm256_sub_ps(Fused ? value : quotient(value, max_byte, inverse_max), means), stds, inverse);
     };
     std::int64_t i = 0;
     for (; i + 8 <= count; i += 8) _mm256_storeu_ps(out + i, eight(bytes + i));
@@ -53,12 +52,22 @@ SACCADE_FMA void normalize_avx2(float mean, float std, const std::uint8_t* bytes
     }
 }
 
-SACCADE_WIDE void normalize_avx512(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out) {
+}  // namespace
+
+void normalize_avx2(const ChannelNormalization& constants, const std::uint8_t* bytes, std::int64_t count, float* out) {
+    const auto& [mean, std, fused] = constants;
+    return fused ? normalize<true>(mean, std, bytes, count, out) : normalize<false>(mean, std, bytes, count, out);
+}
+
+namespace {
+
+template <bool Fused>
+SACCADE_WIDE void normalize_wide(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out) {
     const __m512 means = _mm512_set1_ps(mean), stds = _mm512_set1_ps(std), inverse = _mm512_set1_ps(1.0F / std);
     const __m512 max_byte = _mm512_set1_ps(kMaxByte), inverse_max = _mm512_set1_ps(kInverseOfMaxByte);
     const auto sixteen = [&](__m128i packed) SACCADE_WIDE {
         const __m512 value = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(packed));
-        return quotient(_mm512_sub_ps(quotient(value, max_byte, inverse_max), means), stds, inverse);
+        return quotient(_mm512_sub_ps(Fused ? value : quotient(value, max_byte, inverse_max), means), stds, inverse);
     };
     std::int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
@@ -70,6 +79,15 @@ SACCADE_WIDE void normalize_avx512(float mean, float std, const std::uint8_t* by
     }
 }
 
+}  // namespace
+
+void normalize_avx512(const ChannelNormalization& constants, const std::uint8_t* bytes, std::int64_t count,
+                      float* out) {
+    const auto& [mean, std, fused] = constants;
+    return fused ? normalize_wide<true>(mean, std, bytes, count, out)
+                 : normalize_wide<false>(mean, std, bytes, count, out);
+}
+
 #elif defined(__aarch64__)
 
 namespace {
@@ -79,9 +97,8 @@ float32x4_t quotient(float32x4_t dividend, float32x4_t divisor, float32x4_t inve
     return vfmaq_f32(near, vfmsq_f32(dividend, near, divisor), inverse);
 }
 
-}  // namespace
-
-void normalize_neon(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out) {
+template <bool Fused>
+void normalize(float mean, float std, const std::uint8_t* bytes, std::int64_t count, float* out) {
     const float32x4_t means = vdupq_n_f32(mean), stds = vdupq_n_f32(std), inverse = vdupq_n_f32(1.0F / std);
     const float32x4_t max_byte = vdupq_n_f32(kMaxByte), inverse_max = vdupq_n_f32(kInverseOfMaxByte);
     const auto eight = [&](const std::uint8_t* from, float* to) {
@@ -89,7 +106,7 @@ void normalize_neon(float mean, float std, const std::uint8_t* bytes, std::int64
         const uint16x4_t halves[2] = {vget_low_u16(wide), vget_high_u16(wide)};
         for (int i = 0; i < 2; ++i) {
             const float32x4_t value = vcvtq_f32_u32(vmovl_u16(halves[i]));
-            const float32x4_t centered = vsubq_f32(quotient(value, max_byte, inverse_max), means);
+            const float32x4_t centered = vsubq_f32(Fused ? value : quotient(value, max_byte, inverse_max), means);
             vst1q_f32(to + 4 * i, quotient(centered, stds, inverse));
         }
     };
@@ -102,6 +119,13 @@ void normalize_neon(float mean, float std, const std::uint8_t* bytes, std::int64
         eight(last, floats);
         std::memcpy(out + i, floats, static_cast<std::size_t>(count - i) * sizeof(float));
     }
+}
+
+}  // namespace
+
+void normalize_neon(const ChannelNormalization& constants, const std::uint8_t* bytes, std::int64_t count, float* out) {
+    const auto& [mean, std, fused] = constants;
+    return fused ? normalize<true>(mean, std, bytes, count, out) : normalize<false>(mean, std, bytes, count, out);
 }
 
 #endif

@@ -1,4 +1,5 @@
-// The scalar kernel, the oracle of all others. A group is one row.
+// The scalar kernel, the oracle of all others. A group is one row. It has one arithmetic: torchvision's weights are
+// widened to kWeightBits.
 #include <algorithm>
 
 #include "../image.h"
@@ -52,7 +53,7 @@ void pack(const std::int32_t* weights, std::int64_t count, std::int64_t, std::in
 }
 
 void vertical(const std::int32_t* packed_weights, const std::uint8_t* const* groups, std::int64_t count,
-              std::int64_t samples, std::uint8_t* out) {
+              std::int64_t samples, int, std::uint8_t* out) {
     // In blocks of columns: samples are read in order, and the sums stay in the L1 cache.
     constexpr std::int64_t block = 256;
     std::uint32_t sums[block];
@@ -116,11 +117,9 @@ const Kernel kScalarKernel = {
     .rows_in_group = 1,
     .rows_in_call = 1,
     .bytes_per_column = 1,
-    .packed_per_group = 1,
     .weights = bicubic_weights,
-    .horizontal = horizontal,
-    .pack = pack,
-    .vertical = vertical,
+    .wide = {kAnyWeight, 1, horizontal, pack, vertical},
+    .narrow = {},
     .interleave = interleave,
     .deinterleave = deinterleave,
     .to_rgb = to_rgb,

@@ -1,4 +1,4 @@
-"""Resizing equal to Pillow's BICUBIC, and the two patch layouts that vision towers take."""
+"""Resizing equal to Pillow's or torchvision's BICUBIC, and the two patch layouts that vision towers take."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["patchify", "resize"]
 
+Backend = Literal["pillow", "torchvision"]
 PassOrder = Literal["pillow13", "horizontal"]
 # The core ignores a fourth byte, whatever it is called.
 _CORE_FORMATS = {"rgb": "rgb", "rgba": "rgba", "rgbx": "rgba", "bgra": "bgra", "bgrx": "bgra", "grey": "grey"}
@@ -71,23 +72,42 @@ def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
         raise InputError(f"{name}: expected {', '.join(others)} or {last}; got {brief(value)}")
 
 
+def _core_backend(backend: Backend, pass_order: PassOrder | None) -> str:
+    """Return the core's name of a backend with its order of passes."""
+    _check_choice("backend", backend, get_args(Backend))
+    if pass_order is not None:
+        _check_choice("pass_order", pass_order, get_args(PassOrder))
+    if backend == "torchvision":
+        if pass_order == "pillow13":
+            raise InputError(
+                "pass_order: expected 'horizontal' or None for backend 'torchvision', which is always horizontal "
+                "first; got 'pillow13'. Leave it out"
+            )
+        return "torchvision"
+    return "pillow12" if pass_order == "horizontal" else "pillow13"
+
+
 def resize(
     image: Any,
     size: tuple[int, int],
     *,
-    pass_order: PassOrder = "pillow13",
+    backend: Backend = "pillow",
+    pass_order: PassOrder | None = None,
     pixel_format: PixelFormat | None = None,
 ) -> NDArray[np.uint8]:
-    """Resize an image, with the same bytes as Pillow's `Image.resize(size, BICUBIC)` of its RGB form.
+    """Resize an image, with the same bytes as Pillow's or torchvision's BICUBIC of its RGB form.
 
     Args:
         image: uint8 array in `pixel_format`, a `media.Frame`, or any source that `media.open_image` takes. An array is
             read in place, crops and padded rows included. It is copied only if it is "bgr", the pixels of a row are
             not contiguous or the rows go backwards.
         size: (width, height) of the result in pixels, each at least 1; it may be larger than the image.
-        pass_order: order of the two passes, which round to 8 bits between them. "pillow13" (default) is vertical first
-            where that is less work, as Pillow 13.0. "horizontal" is horizontal first, as Pillow up to 12.1, and as 12.2
-            and 12.3 except for sources over 100 times as tall as wide.
+        backend: library whose bytes are computed. "pillow" (default) is `Image.resize(size, BICUBIC)`. "torchvision" is
+            `torchvision.transforms.v2.functional.resize(image, size, BICUBIC, antialias=True)` of a uint8 tensor on a
+            CPU, from torchvision 0.16 on. transformers uses torchvision where it is installed.
+        pass_order: order of Pillow's two passes, which round to 8 bits between them. "pillow13" (default) is vertical
+            first where that is less work, as Pillow 13.0. "horizontal" is horizontal first, as Pillow up to 12.1, and
+            as 12.2 and 12.3 except for sources over 100 times as tall as wide. torchvision is always horizontal first.
         pixel_format: order of an array's channels, by the rule of `media.open_image`: "rgb", "bgr", "rgba", "bgra",
             "rgbx", "bgrx" or "grey"; None (default) is grey of one channel and RGB of three, and an array of four
             needs it. Here the fourth byte is ignored in each of them: nothing is blended, and premultiplied colors
@@ -98,7 +118,7 @@ def resize(
 
     Raises:
         InputError: the array has another dtype or shape, or four channels without a pixel format; the size is
-            impossible; or the pass order or pixel format is unknown.
+            impossible; the backend, pass order or pixel format is unknown; or the backend has another pass order.
     """
     try:
         width, height = map(validation.integer, size)
@@ -108,9 +128,9 @@ def resize(
         raise InputError(f"size: expected (width, height) in pixels, two integers; got {brief(size)}")
     if max(abs(width), abs(height)) >= 2**63:
         raise InputError("size: expected sides from 1 to 67108864; got one that does not fit 64 bits")
-    _check_choice("pass_order", pass_order, get_args(PassOrder))
+    core_backend = _core_backend(backend, pass_order)
     pixels = _pixels(image, pixel_format)
-    return _core.resize(pixels.array, width, height, pass_order, pixels.pixel_format)
+    return _core.resize(pixels.array, width, height, core_backend, pixels.pixel_format)
 
 
 def _planned(image: Any, plan: Plan, pixel_format: PixelFormat | None) -> _Pixels:
@@ -149,7 +169,8 @@ def patchify(
     plan: Plan | Sequence[Plan],
     layout: Literal["native", "reference"] = "native",
     *,
-    pass_order: PassOrder = "pillow13",
+    backend: Backend = "pillow",
+    pass_order: PassOrder | None = None,
     pixel_format: PixelFormat | None = None,
 ) -> NDArray[Any]:
     """Resize one or several images as planned and cut them into the patches of a vision tower.
@@ -160,7 +181,8 @@ def patchify(
         layout: "native" (default) is uint8 [patches, 3 * patch_size ** 2], one frame, each patch (channel, y, x), in
             window order, or in merge-block order for a family without windows. "reference" is float32 [patches,
             3 * temporal_patch_size * patch_size ** 2], normalized, each patch (channel, frame, y, x), in merge-block
-            order, equal to the output of transformers' Pillow image processor.
+            order, equal to the output of transformers' image processor with this backend.
+        backend: as in `resize`. The backends also normalize differently, in the reference layout.
         pass_order: as in `resize`.
         pixel_format: as in `resize`, for all images.
 
@@ -170,14 +192,15 @@ def patchify(
         for it alone.
 
     Raises:
-        InputError: an image differs from its plan in size, or has another dtype or shape; the layout or pixel format
-            is unknown; the numbers of images and plans differ; the plans are of several families or of a video.
+        InputError: an image differs from its plan in size, or has another dtype or shape; the layout, backend, pass
+            order or pixel format is unknown; the numbers of images and plans differ; the plans are of several families
+            or of a video.
     """
     _check_choice("layout", layout, ("native", "reference"))
     several = isinstance(image, list | tuple)
     if several != isinstance(plan, list | tuple):
         raise InputError("image and plan: expected one of each or a list of each; got one and a list")
-    _check_choice("pass_order", pass_order, get_args(PassOrder))
+    core_backend = _core_backend(backend, pass_order)
     plans = cast("Sequence[Plan]", plan if several else [plan])
     for i, one in enumerate(plans):
         if not isinstance(one, Plan):
@@ -190,6 +213,8 @@ def patchify(
     family = plans[0].family
     if layout == "native":
         geometry = (family.patch_size, family.merge_size, family.window_size or 0)
-        return _core.resize_patchify_native_batch(arrays, sizes, pass_order, *geometry, formats)
+        return _core.resize_patchify_native_batch(arrays, sizes, core_backend, *geometry, formats)
     geometry = (family.patch_size, family.merge_size, family.temporal_patch_size)
-    return _core.resize_patchify_reference_batch(arrays, sizes, pass_order, *geometry, family.mean, family.std, formats)
+    return _core.resize_patchify_reference_batch(
+        arrays, sizes, core_backend, *geometry, family.mean, family.std, formats
+    )

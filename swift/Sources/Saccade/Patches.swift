@@ -187,7 +187,7 @@ private func batch<Element>(
         return saccade_batch_image(
             source: image.bytes.bindMemory(to: UInt8.self).baseAddress, source_width: Int64(image.size.width),
             source_height: Int64(image.size.height), source_stride: Int64(image.stride),
-            format: image.format.rawValue, pass_order: passOrder.rawValue,
+            format: image.format.rawValue, backend: passOrder.rawValue,
             target_width: Int64(plan.resizedSize.width), target_height: Int64(plan.resizedSize.height),
             patches: UnsafeMutableRawPointer(next), patches_capacity: Int64(count))
     }

@@ -51,6 +51,13 @@ def test_table_is_what_its_script_writes() -> None:
     assert script["table"]() == (ROOT / "tests/golden/answers.json").read_text(encoding="utf-8")
 
 
+def test_damaged_table_is_what_the_reader_reads() -> None:
+    """Swift's reader is tested on this table, so that both read the same."""
+    script = runpy.run_path(str(ROOT / "tests/golden/damaged_answers.py"))
+    written = (ROOT / "tests/golden/damaged_answers.json").read_text(encoding="utf-8")
+    assert script["table"]() == written, "run python tests/golden/damaged_answers.py"
+
+
 def test_docs_list_every_form_of_the_table() -> None:
     lines = (ROOT / "docs/answers.md").read_text(encoding="utf-8").split("## Whose")[0].splitlines()
     rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("| ")][1:]

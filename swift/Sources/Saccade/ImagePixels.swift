@@ -55,7 +55,8 @@ public struct ImagePixels {
         let stride = stride ?? row
         guard stride >= row else {
             throw .input(
-                "stride: expected at least \(row) bytes, \(size.width) pixels of \(format.bytesPerPixel); got \(stride)")
+                "stride: expected at least \(row) bytes, \(size.width) pixels of \(format.bytesPerPixel); got \(stride)"
+            )
         }
         let (before, overflow) = stride.multipliedReportingOverflow(by: size.height - 1)
         guard !overflow, bytes.count >= row, bytes.count - row >= before else {

@@ -81,19 +81,26 @@ public struct ImagePlan: Hashable, Sendable {
                 "size: expected from 1 to 2147483647 patches; got \(rows) x \(columns) for \(size) within "
                     + "\(limits.description). Change the budget")
         }
+        self.init(size, resized, family, limits)
+    }
+
+    /// Creates a plan from sizes that are known to fit.
+    init(_ size: PixelSize, _ resized: PixelSize, _ family: ModelFamily, _ limits: AreaLimits) {
         self.family = family
         minPixels = limits.minPixels
         maxPixels = limits.maxPixels
         budget = limits.description
         sourceSize = size
         resizedSize = resized
-        grid = PatchGrid(rows: rows, columns: columns)
-        patches = rows * columns
+        grid = PatchGrid(rows: resized.height / family.patchSize, columns: resized.width / family.patchSize)
+        patches = grid.rows * grid.columns
         tokens = patches / (family.mergeSize * family.mergeSize)
-        windows = family.windowSize.map { windowSize in
-            let side = max(1, windowSize / family.mergeSize / family.patchSize)
-            return ceiling(rows / family.mergeSize, side) * ceiling(columns / family.mergeSize, side)
-        } ?? 0
+        let (high, wide) = (grid.rows / family.mergeSize, grid.columns / family.mergeSize)
+        windows =
+            family.windowSize.map { windowSize in
+                let side = max(1, windowSize / family.mergeSize / family.patchSize)
+                return ceiling(high, side) * ceiling(wide, side)
+            } ?? 0
         scale = PixelScale(
             x: Double(size.width) / Double(resized.width), y: Double(size.height) / Double(resized.height))
     }
@@ -116,7 +123,9 @@ public struct ImagePlan: Hashable, Sendable {
 }
 
 /// Returns the error for limits that the reference exceeds: narrow images, or limits close together.
-private func tooSmall(_ size: PixelSize, _ family: ModelFamily, _ limits: AreaLimits) throws(SaccadeError) -> SaccadeError {
+private func tooSmall(_ size: PixelSize, _ family: ModelFamily, _ limits: AreaLimits) throws(SaccadeError)
+    -> SaccadeError
+{
     let area = family.factor * family.factor
     let whole = try smartResize(
         size, factor: family.factor, minPixels: limits.minPixels, maxPixels: largestArea)

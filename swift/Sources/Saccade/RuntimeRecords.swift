@@ -1,4 +1,5 @@
-// Written by `python swift/write.py` from `python/mlx_saccade/preprocess/runtimes.py`. Edit that file, not this one.
+// Written by `python swift/write.py` from `python/mlx_saccade/preprocess/runtimes.py`. Edit the Python source, not this file.
+// swift-format-ignore-file
 
 /// The known runtimes, one record per runtime and range of versions, oldest range first.
 let runtimeRecords: [RuntimeRecord] = [
@@ -31,9 +32,9 @@ let runtimeRecords: [RuntimeRecord] = [
         below: "2025.12",
         labels: ["02065f00"],
         limits: [
-            "qwen2-vl": .pixels(3136, 12_845_056),
-            "qwen2.5-vl": .pixels(3136, 12_845_056),
-            "qwen3-vl": .pixels(65536, 12_845_056),
+            "qwen2-vl": .pixels(3136, 12845056),
+            "qwen2.5-vl": .pixels(3136, 12845056),
+            "qwen3-vl": .pixels(65536, 12845056),
         ]),
     RuntimeRecord(
         name: "sglang",
@@ -64,9 +65,9 @@ let runtimeRecords: [RuntimeRecord] = [
         below: nil,
         labels: ["0024aa74", "b10488"],
         limits: [
-            "qwen2-vl": .pixels(6272, 3_211_264),
-            "qwen2.5-vl": .pixels(6272, 3_211_264),
-            "qwen3-vl": .pixels(8192, 4_194_304),
+            "qwen2-vl": .pixels(6272, 3211264),
+            "qwen2.5-vl": .pixels(6272, 3211264),
+            "qwen3-vl": .pixels(8192, 4194304),
         ]),
     RuntimeRecord(
         name: "ollama",
@@ -76,7 +77,7 @@ let runtimeRecords: [RuntimeRecord] = [
         labels: [],
         limits: [
             "qwen2-vl": .unknown,
-            "qwen2.5-vl": .pixels(3136, 1_003_520),
+            "qwen2.5-vl": .pixels(3136, 1003520),
             "qwen3-vl": .unknown,
         ]),
     RuntimeRecord(
@@ -87,8 +88,8 @@ let runtimeRecords: [RuntimeRecord] = [
         labels: [],
         limits: [
             "qwen2-vl": .unknown,
-            "qwen2.5-vl": .pixels(3136, 1_003_520),
-            "qwen3-vl": .pixels(65536, 2_097_152),
+            "qwen2.5-vl": .pixels(3136, 1003520),
+            "qwen3-vl": .pixels(65536, 2097152),
         ]),
     RuntimeRecord(
         name: "ollama",
@@ -98,8 +99,8 @@ let runtimeRecords: [RuntimeRecord] = [
         labels: [],
         limits: [
             "qwen2-vl": .unknown,
-            "qwen2.5-vl": .pixels(3136, 2_097_152),
-            "qwen3-vl": .pixels(65536, 2_097_152),
+            "qwen2.5-vl": .pixels(3136, 2097152),
+            "qwen3-vl": .pixels(65536, 2097152),
         ]),
     RuntimeRecord(
         name: "ollama",
@@ -108,9 +109,9 @@ let runtimeRecords: [RuntimeRecord] = [
         below: nil,
         labels: [],
         limits: [
-            "qwen2-vl": .pixels(802_816, 3_211_264),
-            "qwen2.5-vl": .pixels(802_816, 3_211_264),
-            "qwen3-vl": .pixels(1_048_576, 4_194_304),
+            "qwen2-vl": .pixels(802816, 3211264),
+            "qwen2.5-vl": .pixels(802816, 3211264),
+            "qwen3-vl": .pixels(1048576, 4194304),
         ]),
     RuntimeRecord(
         name: "ollama-mlx",
@@ -163,9 +164,9 @@ let runtimeRecords: [RuntimeRecord] = [
         below: nil,
         labels: [],
         limits: [
-            "qwen2-vl": .pixels(3136, 1_003_520),
-            "qwen2.5-vl": .pixels(3136, 1_003_520),
-            "qwen3-vl": .pixels(65536, 1_310_720),
+            "qwen2-vl": .pixels(3136, 1003520),
+            "qwen2.5-vl": .pixels(3136, 1003520),
+            "qwen3-vl": .pixels(65536, 1310720),
         ]),
     RuntimeRecord(
         name: "lmdeploy",
@@ -185,9 +186,9 @@ let runtimeRecords: [RuntimeRecord] = [
         below: "0.0.15",
         labels: [],
         limits: [
-            "qwen2-vl": .pixels(3136, 12_845_056),
-            "qwen2.5-vl": .pixels(3136, 12_845_056),
-            "qwen3-vl": .pixels(4096, 16_777_216),
+            "qwen2-vl": .pixels(3136, 12845056),
+            "qwen2.5-vl": .pixels(3136, 12845056),
+            "qwen3-vl": .pixels(4096, 16777216),
         ]),
     RuntimeRecord(
         name: "lm-studio",

@@ -3,15 +3,16 @@ import XCTest
 
 /// The example of docs/swift.md, line by line.
 // example
-func look(at capture: UnsafeRawBufferPointer, width: Int, height: Int, bytesPerRow: Int) throws -> ([UInt8], ImagePlan) {
+func look(at capture: UnsafeRawBufferPointer, width: Int, height: Int, bytesPerRow: Int) throws -> ([UInt8], ImagePlan)
+{
     let size = PixelSize(width: width, height: height)
     let plan = try ImagePlan(size: size, family: .qwen25VL, budget: 1280)
     let pixels = try ImagePixels(bytes: capture, size: size, stride: bytesPerRow, format: .bgra)
     return (try nativePatches([pixels], plans: [plan]), plan)  // uint8 [plan.patches, 588], for the vision tower
 }
 
-func click(_ answer: PixelBox, of plan: ImagePlan) -> PixelPoint {
-    plan.toSource(answer).center  // from the model's pixels to the capture's
+func click(_ answer: String, _ plan: ImagePlan) -> PixelPoint? {
+    GroundedText(answer, plan: plan).click  // in the capture's pixels
 }
 // end of the example
 
@@ -23,7 +24,7 @@ final class ExampleTests: XCTestCase {
             try look(at: $0, width: 3840, height: 2160, bytesPerRow: row.count)
         }
         XCTAssertEqual(patches, [UInt8](repeating: 7, count: 4888 * 588))
-        let middle = click(PixelBox(x1: 0, y1: 0, x2: 1316, y2: 728), of: plan)
+        let middle = try XCTUnwrap(click("[{\"bbox_2d\": [0, 0, 1316, 728]}]", plan))
         XCTAssertEqual(middle.x, 1920, accuracy: 1e-9)
         XCTAssertEqual(middle.y, 1080, accuracy: 1e-9)
     }

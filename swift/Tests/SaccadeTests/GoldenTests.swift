@@ -9,7 +9,9 @@ let repository = URL(fileURLWithPath: #filePath)
 /// Reads a file of tests/golden/, which the Python tests also read. geometry.py writes them from the reference.
 func golden<Content: Decodable>(_ name: String, as type: Content.Type) throws -> Content {
     let data = try Data(contentsOf: repository.appendingPathComponent("tests/golden/\(name)"))
-    return try JSONDecoder().decode(type, from: data)
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(type, from: data)
 }
 
 final class GoldenTests: XCTestCase {
@@ -40,12 +42,12 @@ final class GoldenTests: XCTestCase {
     struct Windows: Decodable {
         struct Case: Decodable {
             let grids: [[Int]]
-            let window_size: Int
+            let windowSize: Int
             let index: [Int32]
             let boundaries: [Int32]
         }
-        let merge_size: Int
-        let patch_size: Int
+        let mergeSize: Int
+        let patchSize: Int
         let cases: [Case]
     }
 
@@ -54,8 +56,8 @@ final class GoldenTests: XCTestCase {
         XCTAssertGreaterThanOrEqual(windows.cases.count, 30)
         for example in windows.cases {
             let order = try windowIndex(
-                grids(example.grids), mergeSize: windows.merge_size,
-                windowSize: example.window_size, patchSize: windows.patch_size)
+                grids(example.grids), mergeSize: windows.mergeSize,
+                windowSize: example.windowSize, patchSize: windows.patchSize)
             XCTAssertEqual(order.index, example.index, "\(example.grids)")
             XCTAssertEqual(order.boundaries, example.boundaries, "\(example.grids)")
         }
@@ -68,8 +70,8 @@ final class GoldenTests: XCTestCase {
     func testVisionPositions() throws {
         let windows = try golden("windows.json", as: Windows.self)
         for example in windows.cases {
-            let positions = try visionPositions(grids(example.grids), mergeSize: windows.merge_size)
-            XCTAssertEqual(positions, visionPositionsInLoops(grids(example.grids), windows.merge_size))
+            let positions = try visionPositions(grids(example.grids), mergeSize: windows.mergeSize)
+            XCTAssertEqual(positions, visionPositionsInLoops(grids(example.grids), windows.mergeSize))
         }
     }
 
@@ -92,18 +94,18 @@ final class GoldenTests: XCTestCase {
 
     struct Prompts: Decodable {
         struct Case: Decodable {
-            let input_ids: [Int]
-            let image_grids: [[Int]]
-            let video_grids: [[Int]]
-            let seconds_per_grid: [Double]
-            let tokens_per_second: Int
+            let inputIds: [Int]
+            let imageGrids: [[Int]]
+            let videoGrids: [[Int]]
+            let secondsPerGrid: [Double]
+            let tokensPerSecond: Int
             let positions: [[Int32]]
             let delta: Int
         }
-        let image_token_id: Int
-        let video_token_id: Int
-        let vision_start_token_id: Int
-        let merge_size: Int
+        let imageTokenId: Int
+        let videoTokenId: Int
+        let visionStartTokenId: Int
+        let mergeSize: Int
         let cases: [Case]
     }
 
@@ -111,12 +113,12 @@ final class GoldenTests: XCTestCase {
         let prompts = try golden("mrope.json", as: Prompts.self)
         XCTAssertGreaterThanOrEqual(prompts.cases.count, 10)
         let tokenIDs = VisionTokenIDs(
-            image: prompts.image_token_id, video: prompts.video_token_id, visionStart: prompts.vision_start_token_id)
+            image: prompts.imageTokenId, video: prompts.videoTokenId, visionStart: prompts.visionStartTokenId)
         for (number, example) in prompts.cases.enumerated() {
             let result = try mropePositions(
-                example.input_ids, tokenIDs: tokenIDs, imageGrids: grids(example.image_grids),
-                videoGrids: grids(example.video_grids), secondsPerGrid: example.seconds_per_grid,
-                mergeSize: prompts.merge_size, tokensPerSecond: example.tokens_per_second)
+                example.inputIds, tokenIDs: tokenIDs, imageGrids: grids(example.imageGrids),
+                videoGrids: grids(example.videoGrids), secondsPerGrid: example.secondsPerGrid,
+                mergeSize: prompts.mergeSize, tokensPerSecond: example.tokensPerSecond)
             XCTAssertEqual(result.positions, example.positions.flatMap { $0 }, "case \(number)")
             XCTAssertEqual(result.delta, example.delta, "case \(number)")
         }

@@ -62,8 +62,12 @@ final class InputTests: XCTestCase {
         assertInput("inputIDs: expected 1 to") { try mropePositions([], tokenIDs: ids) }
         assertInput("got 3") { try mropePositions([1, 5, 5, 5], tokenIDs: ids, imageGrids: [grid]) }
         assertInput("got another run") { try mropePositions([1, 5, 5], tokenIDs: ids) }
-        assertInput("imageGrids: expected one grid per run") { try mropePositions([1, 2], tokenIDs: ids, imageGrids: [grid]) }
-        assertInput("three different ids") { try mropePositions([1], tokenIDs: VisionTokenIDs(image: 5, video: 5, visionStart: 5)) }
+        assertInput("imageGrids: expected one grid per run") {
+            try mropePositions([1, 2], tokenIDs: ids, imageGrids: [grid])
+        }
+        assertInput("three different ids") {
+            try mropePositions([1], tokenIDs: VisionTokenIDs(image: 5, video: 5, visionStart: 5))
+        }
         for number in [Int.min, -1, 0, Int.max] {
             assertInput("mergeSize: expected") { try mropePositions([1], tokenIDs: ids, mergeSize: number) }
             assertInput("tokensPerSecond: expected") { try mropePositions([1], tokenIDs: ids, tokensPerSecond: number) }
@@ -73,7 +77,9 @@ final class InputTests: XCTestCase {
                 try mropePositions([6, 6], tokenIDs: ids, videoGrids: [grid], secondsPerGrid: [seconds])
             }
         }
-        assertInput("one value per video grid") { try mropePositions([6, 6], tokenIDs: ids, videoGrids: [grid], secondsPerGrid: [1, 1]) }
+        assertInput("one value per video grid") {
+            try mropePositions([6, 6], tokenIDs: ids, videoGrids: [grid], secondsPerGrid: [1, 1])
+        }
     }
 
     func testFamiliesThatCannotBeThrow() {

@@ -20,8 +20,10 @@ final class PatchesTests: XCTestCase {
             copy.copyBytes(from: bytes)
             return UnsafeRawBufferPointer(copy)
         }
-        defer { pointers.forEach { $0.deallocate() } }
-        let images = try zip(pointers, sizes).map { try ImagePixels(bytes: $0, size: $1, stride: 4 * $1.width + 8, format: format) }
+        defer { for pointer in pointers { pointer.deallocate() } }
+        let images = try zip(pointers, sizes).map {
+            try ImagePixels(bytes: $0, size: $1, stride: 4 * $1.width + 8, format: format)
+        }
         return try nativePatches(images, plans: plans)
     }
 
@@ -33,13 +35,17 @@ final class PatchesTests: XCTestCase {
         XCTAssertEqual(bytes.count, 16 * 588)
         // The third patch is the first of the second row: (channel, y, x), red = x, green = y, blue = x + y.
         let third = bytes[(2 * 588)..<(3 * 588)].map { Int($0) }
-        XCTAssertEqual(third, (0..<14).flatMap { _ in Array(0..<14) }
-            + (14..<28).flatMap { y in [Int](repeating: y, count: 14) }
-            + (14..<28).flatMap { y in (0..<14).map { $0 + y } })
+        XCTAssertEqual(
+            third,
+            (0..<14).flatMap { _ in Array(0..<14) }
+                + (14..<28).flatMap { y in [Int](repeating: y, count: 14) }
+                + (14..<28).flatMap { y in (0..<14).map { $0 + y } })
     }
 
     func testABatchConcatenatesItsImages() throws {
-        let sizes = [PixelSize(width: 300, height: 200), PixelSize(width: 90, height: 410), PixelSize(width: 640, height: 480)]
+        let sizes = [
+            PixelSize(width: 300, height: 200), PixelSize(width: 90, height: 410), PixelSize(width: 640, height: 480),
+        ]
         let plans = try sizes.map { try ImagePlan(size: $0, budget: 64) }
         let alone = try zip(sizes, plans).flatMap { try patches([$0], plans: [$1]) }
         XCTAssertEqual(try patches(sizes, plans: plans), alone)

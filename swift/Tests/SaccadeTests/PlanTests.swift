@@ -28,7 +28,8 @@ final class PlanTests: XCTestCase {
         XCTAssertEqual(plan.resizedSize.width % 32, 0)
         XCTAssertEqual(plan.windows, 0)
         XCTAssertLessThanOrEqual(plan.tokens, 1280)
-        XCTAssertEqual(try ImagePlan(size: screen, family: .qwen2VL).resizedSize, try ImagePlan(size: screen).resizedSize)
+        XCTAssertEqual(
+            try ImagePlan(size: screen, family: .qwen2VL).resizedSize, try ImagePlan(size: screen).resizedSize)
     }
 
     func testThereAndBack() throws {

@@ -18,7 +18,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz fuzz-readers browser swift profile stub stub-check bench bench-profile peers golden develop clean
+.PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz fuzz-readers browser swift swift-models profile stub stub-check bench bench-profile peers golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/mlx-saccade demo
@@ -29,7 +29,7 @@ test: $(STAMPS)/test
 # $(call not_run,WHAT): report a step whose tool is missing; fail under REQUIRE_ALL=1.
 not_run = echo "NOT RUN: $(1)"$(if $(filter 1,$(REQUIRE_ALL)), >&2; exit 1)
 
-check: lint types stub-check native install-check tsan arm64 fuzz fuzz-readers browser swift profile
+check: lint types stub-check native install-check tsan arm64 fuzz fuzz-readers browser swift swift-models profile
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -158,6 +158,14 @@ browser: $(STAMPS)/dev
 swift:
 	@if command -v swift >/dev/null; then SACCADE_MLX_SWIFT=0 swift test --scratch-path .build --disable-swift-testing; \
 	else $(call not_run,the Swift tests (swift is not on the path)); fi
+
+# SACCADE_MLX_SWIFT names a checkout of mlx-swift; swift/README.md has the way on Linux.
+SWIFT_GOLDEN := $(CURDIR)/build/swift-golden
+swift-models: $(STAMPS)/dev
+	@if command -v swift >/dev/null && [ -n "$${SACCADE_MLX_SWIFT#0}" ]; then \
+	$(BIN)/python tests/golden/swift.py $(SWIFT_GOLDEN) && SACCADE_MODEL_GOLDEN=$(SWIFT_GOLDEN) \
+		swift test -c release -Xswiftc -enable-testing --scratch-path .build/models --disable-swift-testing; \
+	else $(call not_run,the Swift tests of the models (SACCADE_MLX_SWIFT names no checkout of mlx-swift)); fi
 
 # Compares ratios to Pillow and the scalar kernel with their least values, and writes build/profile/*.json.
 profile: $(STAMPS)/dev

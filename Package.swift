@@ -1,6 +1,6 @@
 // swift-tools-version:6.1
-// A Swift module over the C++ sources that CMake builds for Python. No unsafe flags: cpp/src/exact_float.h forbids fused
-// multiply-add in the sources.
+// A Swift module over the C++ sources that CMake builds for Python, and the models on MLX. No unsafe flags:
+// cpp/src/exact_float.h forbids fused multiply-add in the sources.
 import PackageDescription
 
 let package = Package(
@@ -16,3 +16,36 @@ let package = Package(
     ],
     cxxLanguageStandard: .cxx20
 )
+
+// The models need mlx-swift. They are built where the host is a Mac, or where SACCADE_MLX_SWIFT names a checkout of it;
+// SACCADE_MLX_SWIFT=0 leaves them out. Whoever needs the core alone asks for `traits: []`: mlx-swift is not cloned then.
+let checkout = Context.environment["SACCADE_MLX_SWIFT"].flatMap { $0.isEmpty ? nil : $0 }
+#if os(macOS)
+    let hostIsMac = true
+#else
+    let hostIsMac = false
+#endif
+
+if checkout != "0" && (checkout != nil || hostIsMac) {
+    let mlx: Target.Dependency
+    if let checkout {
+        package.dependencies.append(.package(path: checkout))
+        let identity = String(checkout.split(separator: "/").last ?? "mlx-swift")
+        mlx = .product(name: "MLX", package: identity, condition: .when(traits: ["MLX"]))
+    } else {
+        package.dependencies.append(
+            .package(url: "https://github.com/ml-explore/mlx-swift", "0.31.4"..<"0.33.0"))
+        mlx = .product(name: "MLX", package: "mlx-swift", condition: .when(traits: ["MLX"]))
+    }
+    package.traits = [
+        .trait(name: "MLX", description: "The models, on mlx-swift."), .default(enabledTraits: ["MLX"]),
+    ]
+    package.products.append(.library(name: "SaccadeMLX", targets: ["SaccadeMLX"]))
+    package.targets += [
+        .target(name: "SaccadeMLX", dependencies: ["Saccade", mlx], path: "swift/Sources/SaccadeMLX"),
+        .testTarget(
+            name: "SaccadeMLXTests", dependencies: ["SaccadeMLX"], path: "swift/Tests/SaccadeMLXTests"),
+    ]
+} else {
+    package.traits = [.trait(name: "MLX", description: "The models, on mlx-swift.")]
+}

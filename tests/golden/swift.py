@@ -1,9 +1,9 @@
 """Writes what the Swift model's tests read: python tests/golden/swift.py FOLDER
 
-Checkpoints and results of the sets of cases.py, the packaged checkpoint's answers, pixels and patches, and a tokenizer with
-its cases, as safetensors, JSON, PPM and raw bytes. Results are the reference's, from the other golden files. Patches of the
-demo's screenshot, boxes and the tokenizer's ids come from the installed packages. The files take 110 MB, so they are made
-before a test, not checked in.
+Checkpoints and results of the sets of cases.py, the packaged checkpoint's answers, pixels and patches, and a tokenizer
+with its cases, as safetensors, JSON and PPM. Results are the reference's, from the other golden files. Patches and boxes
+of the demo's screenshot, and the tokenizer's ids, come from the installed packages. The files take 110 MB, so they are
+made before a test, not checked in.
 """
 
 from __future__ import annotations
@@ -193,15 +193,43 @@ def _rewrite_merges(path: Path, target: Path) -> None:
 
 _WORDS = (
     *("the", "Save", "button", "don't", "I'LL", "we'Ve", "'S", "'\u017f", "'K", "'T", "straße", "\ufb00", "'\ufb05x"),
-    *("İstanbul", "привет", "日本語", "한국어", "ภาษา", "हिन्दी", "العربية", "naïve", "ǅ", "ªº", "𠀀", "__init__", "C++"),  # noqa: RUF001
-    *("x²", "#", "…", "¿", "\u0301", "\u20e3", "\u00ad", "\u200d", "\ue000", "\U0010ffff", "\ufffd", "😀", "👩\u200d👩"),
+    *(
+        "İstanbul",
+        "привет",
+        "日本語",
+        "한국어",
+        "ภาษา",
+        "हिन्दी",
+        "العربية",
+        "naïve",
+        "ǅ",
+        "ªº",
+        "𠀀",
+        "__init__",
+        "C++",
+    ),
+    *(
+        "x²",
+        "#",
+        "…",
+        "¿",
+        "\u0301",
+        "\u20e3",
+        "\u00ad",
+        "\u200d",
+        "\ue000",
+        "\U0010ffff",
+        "\ufffd",
+        "😀",
+        "👩\u200d👩",
+    ),
     *("e\u0301", "q\u0307\u0323", "\u0344", "\u212b", "\u1100\u1161\u11a8", "\u0958", "\u2adc", "\u0340", "\u1fef"),
 )
 _SPACES = (
     *(" ", "  ", "   ", "\t", "\n", "\r", "\r\n", "\n\n", "\u00a0", "\u3000", "\u2028", "\u0085", "\u000b", "\u200b"),
     *("\u1680", "\ufeff", "\x1c", "\x00"),
 )
-_NUMBERS = ("0", "12", "3.14", "½", "Ⅷ", "٣", "१", "²", "㉛", "𝟘", "0x1F", "1e-9")  # noqa: RUF001
+_NUMBERS = ("0", "12", "3.14", "½", "Ⅷ", "٣", "१", "²", "㉛", "𝟘", "0x1F", "1e-9")
 _NAMES = ("<|im_start|>", "<|im_end|>", "<|image_pad|>", "<|vision", "|>", "<tool_call>", "<|IM_END|>")
 
 

@@ -193,7 +193,7 @@ def test_each_image_has_its_own(engine: Engine, image: np.ndarray) -> None:
         ({"resized_width": 28000, "resized_height": 28}, "a ratio of 1000"),
         ({"min_tokens": 60, "max_tokens": 50}, "60"),
         ({"budget": "plenty"}, "budget: expected a whole number of tokens"),
-        ({"budget": 1}, "below the least of qwen2.5-vl, 4 tokens"),
+        ({"budget": "500px"}, "does not fit into 500 pixels"),
         ({"min_pixels": 10**15}, "min_pixels: expected a whole number of at most 1000000000000; got 1000000000000000"),
     ],
 )
@@ -214,3 +214,9 @@ def test_what_cannot_be_used_is_named(engine: Engine, image: np.ndarray, options
 def test_an_engine_refuses_a_default_that_it_cannot_use(folder: Path) -> None:
     with pytest.raises(InputError, match="budget of the engine: unknown option 'max_pixel'"):
         saccade.load(folder, budget={"max_pixel": 3136})
+
+
+def test_a_budget_below_the_least_is_noted_once(engine: Engine, image: np.ndarray) -> None:
+    answer = engine.ask([image, image], "?", budget=2, max_tokens=1)
+    assert all(frame.tokens <= 2 for frame in answer.frames)
+    assert answer.notes == ("a budget of 2 tokens is below the least of qwen2.5-vl, 4 tokens; answers may get worse",)

@@ -310,8 +310,8 @@ def test_mistakes_are_one_line() -> None:
         2,
         "mlx-saccade: gone.png: no such file; check the path",
     )
-    small = command("generate", *words, "--image", SCREEN, "--budget", "1")
-    assert (small.returncode, "below the least" in small.stderr.splitlines()[-1]) == (2, True)
+    small = command("generate", *words, "--image", SCREEN, "--budget", "500px")
+    assert (small.returncode, "does not fit" in small.stderr.splitlines()[-1]) == (2, True)
     unknown = command("generete")
     assert (unknown.returncode, "expected a command of mlx-vlm" in unknown.stderr) == (2, True)
 

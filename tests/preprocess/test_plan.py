@@ -304,16 +304,61 @@ def test_what_is_no_budget(asked: object) -> None:
         ("qwen3-vl", "65535px", 64),
     ],
 )
-def test_a_budget_below_the_familys_minimum(family: str, asked: object, least: int) -> None:
-    with pytest.raises(InputError, match=rf"a budget of .* is below the least of {family}, {least} tokens; raise it"):
-        saccade.plan((1920, 1080), family=family, budget=asked)
-    assert saccade.plan((1920, 1080), family=family, budget=least).tokens <= least
+def test_a_budget_below_the_familys_minimum_wins_and_is_noted(family: str, asked: object, least: int) -> None:
+    plan = saccade.plan((1920, 1080), family=family, budget=asked)
+    assert plan.tokens * plan.family.factor**2 <= plan.max_pixels < plan.family.min_pixels
+    (note,) = plan.notes
+    assert note.startswith("a budget of ")
+    assert f" is below the least of {family}, {least} tokens" in note
+    whole = saccade.plan((1920, 1080), family=family, budget=least)
+    assert (whole.tokens <= least, whole.notes) == (True, ())
 
 
-@pytest.mark.parametrize(("asked", "text"), [(1, "1 token is"), ("1", "1 token is"), ("1px", "1 pixel is")])
+@pytest.mark.parametrize(("asked", "text"), [(1, "1 token is"), ("1", "1 token is"), ("783px", "783 pixels is")])
 def test_a_budget_of_one_is_written_in_the_singular(asked: object, text: str) -> None:
-    with pytest.raises(InputError, match=f"a budget of {text} below"):
-        saccade.plan((1920, 1080), budget=asked)
+    if asked == "783px":
+        with pytest.raises(InputError, match=r"does not fit into 783 pixels: .* budget that holds it is 1 tok"):
+            saccade.plan((28, 28), budget=asked)
+        return
+    assert saccade.plan((28, 28), budget=asked).notes[0].startswith(f"a budget of {text} below")
+
+
+@pytest.mark.parametrize(
+    ("family", "size", "tokens"),
+    [
+        ("qwen3-vl", (128, 96), 70),
+        ("qwen3-vl", (20, 20), 64),
+        ("qwen3-vl", (256, 256), 64),
+        ("qwen2-vl", (20, 20), 4),
+        ("qwen2.5-vl", (30, 20), 6),
+    ],
+)
+def test_the_least_of_the_family_is_the_default(family: str, size: tuple[int, int], tokens: int) -> None:
+    for asked in (None, 1280, "checkpoint", "2000000px"):
+        plan = saccade.plan(size, family=family, budget=asked)
+        assert (plan.tokens, plan.min_pixels) == (tokens, families.get(family).min_pixels)
+    assert saccade.plan(size, family=family, min_tokens=1).min_pixels == families.get(family).factor ** 2
+
+
+def test_the_least_of_a_loaded_checkpoint_is_the_default() -> None:
+    assert saccade.plan((56, 56), checkpoint_pixels=(200704, 1003520)).tokens == 256
+    assert saccade.plan((56, 56), checkpoint_pixels=(200704, 1003520), budget=20).notes
+
+
+@given(sides, sides, st.integers(1, 80), st.sampled_from(FAMILIES))
+def test_a_least_gives_way_as_far_as_a_budget_needs(width: int, height: int, tokens: int, family: str) -> None:
+    assume(max(width, height) <= 200 * min(width, height))
+    try:
+        plan = saccade.plan((width, height), family=family, budget=tokens)
+    except InputError:  # too narrow for it, with any lower limit
+        with pytest.raises(InputError):
+            saccade.plan((width, height), family=family, budget=tokens, min_tokens=1)
+        return
+    assert saccade.plan((width, height), family=family, budget=tokens, min_tokens=1).tokens <= plan.tokens <= tokens
+    area = plan.family.factor**2
+    if plan.min_pixels < min(plan.family.min_pixels, tokens * area):  # one token more does not fit
+        more = saccade.smart_resize(height, width, plan.family.factor, plan.min_pixels + area, plan.max_pixels)
+        assert math.prod(more) > plan.max_pixels
 
 
 def test_unknown_names_are_errors_that_list_the_known() -> None:

@@ -178,7 +178,10 @@ def policy_options(options: argparse.Namespace) -> dict[str, Any]:
 def add_min_tokens_argument(parser: Arguments) -> None:
     """Add the lower limit of an image's tokens."""
     parser.add_argument(
-        "--min-tokens", type=int, metavar="N", help="enlarge smaller images to at least N tokens (default 4)"
+        "--min-tokens",
+        type=int,
+        metavar="N",
+        help="enlarge smaller images to at least N tokens (default the family's least)",
     )
 
 

@@ -333,7 +333,7 @@ class Runner:
                 tokens_without_fit=tokens,
                 tokens_at_cap=self.encoder.tokens_at_cap(medium, plan),
                 fps=medium.fps,
-                notes=medium.notes,
+                notes=(*medium.notes, *plan.notes),
                 convention=convention,
                 source_size=medium.whole_size(self.encoder.image_options),
                 region=medium.capture.region,

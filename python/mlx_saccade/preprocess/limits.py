@@ -136,15 +136,25 @@ def choose(
         lower = None  # from a less specific level, which may not refuse the budget
     else:
         lower = tokens if pixels is None else max(1, pixels // area)
-    least, most, budget = limits(family, None if top is None else levels[top].upper, lower, checkpoint_pixels)
+    floor = None if frames is None else _frame_floor(family, frames)
+    bounds = limits(family, None if top is None else levels[top].upper, lower, checkpoint_pixels, floor=floor)
+    least, yields, notes = bounds.least, bounds.yields, bounds.notes
     lower_pixels = tokens * area if tokens is not None else pixels
     if lower_pixels is not None:
-        if lower_pixels > most and lower is not None:
+        if lower_pixels > bounds.most and lower is not None:
             raise InputError(
-                f"a lower limit of {lower_pixels} pixels is above the budget, {budget}; lower it or raise the budget"
+                f"a lower limit of {lower_pixels} pixels is above the budget, {bounds.budget}; lower it or raise the "
+                "budget"
             )
-        least = min(lower_pixels, most)
-    return within(source_size, family, least, most, budget if frames is None else f"{budget} a frame")
+        least, yields, notes = min(lower_pixels, bounds.most), lower is None, ()
+    budget = bounds.budget if frames is None else f"{bounds.budget} a frame"
+    return within(source_size, family, least, bounds.most, budget, yields=yields, notes=notes)
+
+
+def _frame_floor(family: Family, frames: int) -> int:
+    """Return the lower limit in pixels of a video's frame under a budget: an image's, or a share of the film's."""
+    rule = family.video
+    return -(-rule.min_pixels // max(frames, family.temporal_patch_size)) if rule.whole else family.min_pixels
 
 
 def _frame(source_size: tuple[int, int], family: Family, frames: int, lower: int | None) -> Plan:

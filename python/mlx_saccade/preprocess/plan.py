@@ -23,10 +23,9 @@ from mlx_saccade.preprocess import runtimes
 if TYPE_CHECKING:
     from mlx_saccade.media import Frame, ImageOptions, Source
 
-__all__ = ["DEFAULT_TOKENS", "Plan", "limits", "plan", "smart_resize", "source_size", "within"]
+__all__ = ["DEFAULT_TOKENS", "AreaLimits", "Plan", "limits", "plan", "smart_resize", "source_size", "within"]
 
 DEFAULT_TOKENS = 1280
-_MIN_TOKENS = 4
 MAX_RATIO = 200
 MAX_PIXELS = 10**18 - 1  # the most that `smart_resize` takes
 _ANY_PIXELS = 1 << 64  # no limit where only the header is read: an image that is not decoded takes no memory
@@ -73,6 +72,7 @@ class Plan:
         budget: description of the budget and of where it came from.
         decoded_size: size at which a JPEG is decoded under `reduced_jpeg`; None if it is decoded whole.
         frames: frames of the grid: 1 for an image, frames / temporal_patch_size rounded up for a video.
+        notes: sentences on the budget; empty unless it is below the least that the family's checkpoints have.
         grid_thw: (frames, rows, columns) in patches.
         patches: frames x rows x columns.
         tokens: visual tokens, the patches after merging.
@@ -88,6 +88,7 @@ class Plan:
     budget: str
     decoded_size: tuple[int, int] | None = None
     frames: int = 1
+    notes: tuple[str, ...] = ()
     grid_thw: tuple[int, int, int] = field(init=False)
     patches: int = field(init=False)
     tokens: int = field(init=False)
@@ -136,6 +137,7 @@ class Plan:
             "patches": self.patches,
             "windows": self.windows,
             "scale": list(self.scale),
+            "notes": list(self.notes),
             "patch_bytes": self.patches * 3 * self.family.patch_size**2,
         }
 
@@ -174,8 +176,9 @@ def plan(
         budget: maximum visual tokens of the image, as int or digits; "1003520px" is a maximum of pixels, "checkpoint"
             the checkpoint's own limits, "ollama@0.13.3" the limits of that runtime. None (default) is 1,280 tokens,
             or the checkpoint's cap where that is lower.
-        min_tokens: minimum visual tokens; smaller images are enlarged. None (default) is 4, or the lower limit of the
-            checkpoint or runtime that the budget names.
+        min_tokens: minimum visual tokens; smaller images are enlarged. None (default) is the least of the family or of
+            the loaded checkpoint, or the lower limit of the runtime that the budget names. A budget below the least
+            wins, and `Plan.notes` says so.
         checkpoint_pixels: (min_pixels, max_pixels) of a loaded checkpoint; None (default) is those of the family.
         reduced_jpeg: decode a JPEG at the smallest of its own sizes (1, 1/2, 1/4, 1/8) that is not below the resized
             size; default False. Faster, but the patches differ from the reference's; see `Plan.decoded_size`.
@@ -184,19 +187,48 @@ def plan(
         The plan; its tokens never exceed the budget.
 
     Raises:
-        InputError: the budget is malformed, below the lower limit, or too small for the image's shape; the ratio of
-            the sides is over 200; the family or runtime is unknown; or `media.image_size` refuses the image. Any
-            number of pixels is accepted, as none is decoded.
+        InputError: the budget is malformed, below `min_tokens`, or too small for the image's shape; the ratio of the
+            sides is over 200; the family or runtime is unknown; or `media.image_size` refuses the image. Any number
+            of pixels is accepted, as none is decoded.
         FileNotFoundError: the file does not exist.
     """
     family = families.get(family)
     size = source_size(image_or_size)
     lower = None if min_tokens is None else _whole(min_tokens, "min_tokens", "a whole number of tokens, at least 1")
-    whole = within(size, family, *limits(family, budget, lower, checkpoint_pixels))
+    area = limits(family, budget, lower, checkpoint_pixels)
+    whole = within(size, family, area.least, area.most, area.budget, yields=area.yields, notes=area.notes)
     return replace(whole, decoded_size=_decoded_size(image_or_size, whole.resized_size)) if reduced_jpeg else whole
 
 
-def within(source_size: tuple[int, int], family: Family, least: int, most: int, budget: str) -> Plan:
+@dataclass(frozen=True)
+class AreaLimits:
+    """Limits on the pixels of a resized image.
+
+    Attributes:
+        least: min_pixels.
+        most: max_pixels.
+        budget: description of the limits, for the plan and for messages.
+        yields: True if `least` gives way where an image does not fit between the two.
+        notes: sentences on the budget, for the plan.
+    """
+
+    least: int
+    most: int
+    budget: str
+    yields: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def within(
+    source_size: tuple[int, int],
+    family: Family,
+    least: int,
+    most: int,
+    budget: str,
+    *,
+    yields: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Plan:
     """Return the plan of an image size within limits on the pixels of the result.
 
     Args:
@@ -205,6 +237,8 @@ def within(source_size: tuple[int, int], family: Family, least: int, most: int, 
         least: min_pixels.
         most: max_pixels.
         budget: description of the limits, for the plan and for messages.
+        yields: lower `least` where an image does not fit between the two; default False.
+        notes: sentences on the budget, for the plan; default none.
 
     Raises:
         InputError: the ratio of the sides is over 200, or the reference's arithmetic cannot keep the limits.
@@ -217,9 +251,25 @@ def within(source_size: tuple[int, int], family: Family, least: int, most: int, 
             f"the model takes at most {MAX_RATIO}. Crop it first"
         )
     resized = _resized(source_size, family, least, most)
-    if resized[0] * resized[1] > most:
+    if yields and math.prod(resized) > most:
+        least = _largest_least(source_size, family, most)
+        resized = _resized(source_size, family, least, most)
+    if math.prod(resized) > most:
         raise InputError(_too_small(source_size, family, least, most, budget))
-    return Plan(family, source_size, resized, least, most, budget)
+    return Plan(family, source_size, resized, least, most, budget, notes=notes)
+
+
+def _largest_least(size: tuple[int, int], family: Family, most: int) -> int:
+    """Return the largest lower limit, in pixels of whole tokens, with which an image fits; 1 token if none does."""
+    area = family.factor**2
+    low, high = 1, max(1, most // area)  # a larger lower limit gives no smaller image
+    while low < high:
+        middle = (low + high + 1) // 2
+        if math.prod(_resized(size, family, middle * area, most)) <= most:
+            low = middle
+        else:
+            high = middle - 1
+    return low * area
 
 
 def _resized(size: tuple[int, int], family: Family, least: int, most: int) -> tuple[int, int]:
@@ -247,8 +297,13 @@ _BUDGET = "a whole number of tokens (1280), of pixels ('1003520px'), 'checkpoint
 
 
 def limits(
-    family: Family, budget: int | str | None, lower: int | None, checkpoint_pixels: tuple[int, int] | None
-) -> tuple[int, int, str]:
+    family: Family,
+    budget: int | str | None,
+    lower: int | None,
+    checkpoint_pixels: tuple[int, int] | None,
+    *,
+    floor: int | None = None,
+) -> AreaLimits:
     """Return the pixel limits of a budget.
 
     Args:
@@ -256,35 +311,41 @@ def limits(
         budget: as in `plan`.
         lower: `min_tokens` of `plan`.
         checkpoint_pixels: as in `plan`.
-
-    Returns:
-        (min_pixels, max_pixels, description).
+        floor: lower limit in pixels where `lower` is None and the budget names none; None (default) is the
+            checkpoint's.
 
     Raises:
         InputError: as `plan`, except for what depends on the image.
     """
     area = family.factor**2
     checkpoint = _checkpoint(family, checkpoint_pixels)
-    floor = _MIN_TOKENS if lower is None else lower
-    if budget is None:
+    if isinstance(budget, str) and not re.fullmatch(r"\s*[+-]?[\d_,.]+\s*(px)?\s*", budget):
+        own_least, most, description = _named(family, budget, checkpoint, checkpoint_pixels is not None)
+        if lower is None:
+            return AreaLimits(own_least, most, description)
+    elif budget is None:
         most = min(DEFAULT_TOKENS * area, checkpoint[1])
         description = f"{most // area} tokens ({'default' if most < checkpoint[1] else 'the cap of the checkpoint'})"
-        least = min(floor * area, most) if lower is None else floor * area
-    elif isinstance(budget, str) and not re.fullmatch(r"\s*[+-]?[\d_,.]+\s*(px)?\s*", budget):
-        own_least, most, description = _named(family, budget, checkpoint, checkpoint_pixels is not None)
-        least = own_least if lower is None else floor * area
     else:
         most, description = _counted(budget, area)
-        allowed = family.min_pixels if lower is None else floor * area
-        if most < allowed:
-            whose = f"the least of {family.name}" if lower is None else "min_tokens"
-            raise InputError(
-                f"a budget of {description} is below {whose}, {quantity(-(-allowed // area), 'token')}; raise it"
-            )
-        least = floor * area
-    if least > most:
-        raise InputError(f"min_tokens {floor} is above the budget, {description}; lower it or raise the budget")
-    return least, most, description
+        if lower is not None and most < lower * area:
+            raise InputError(f"a budget of {description} is below min_tokens, {quantity(lower, 'token')}; raise it")
+    if lower is None:
+        return _yielding(family, checkpoint[0] if floor is None else floor, most, description)
+    if lower * area > most:
+        raise InputError(f"min_tokens {lower} is above the budget, {description}; lower it or raise the budget")
+    return AreaLimits(lower * area, most, description)
+
+
+def _yielding(family: Family, floor: int, most: int, budget: str) -> AreaLimits:
+    """Return limits whose lower one gives way to the budget, with a note where the budget is below it."""
+    if most >= floor:
+        return AreaLimits(floor, most, budget, yields=True)
+    note = (
+        f"a budget of {budget} is below the least of {family.name}, {quantity(-(-floor // family.factor**2), 'token')}"
+        "; answers may get worse"
+    )
+    return AreaLimits(most, most, budget, yields=True, notes=(note,))
 
 
 def _counted(budget: Any, area: int) -> tuple[int, str]:

@@ -159,6 +159,8 @@ def run(options: argparse.Namespace) -> int:
         output.print_json(described)
     else:
         output.facts(facts_of(plan, described))
+        for note in plan.notes:
+            output.note(note)
     return 0
 
 

@@ -100,7 +100,7 @@ def notes(family: Family, reports: list[SizeReport]) -> list[str]:
     lines.append(f"* an image below {least} is enlarged to it: more tokens, no more detail")
     if any(report.enlarged and min(report.enlargement) < 1 for report in reports):
         lines.append(f"* a side below half a token ({factor // 2} px) counts as 0, so a strip that thin loses length")
-    return lines
+    return [*lines, *dict.fromkeys(note for report in reports for note in report.plan.notes)]
 
 
 def run(options: argparse.Namespace) -> int:

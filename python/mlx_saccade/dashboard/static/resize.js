@@ -3,7 +3,6 @@
 
 saccade.resize = (() => {
   const MAX_RATIO = 200;
-  const MIN_TOKENS = 4;
 
   // Python's round(): half to even.
   function roundHalfEven(value) {
@@ -53,10 +52,23 @@ saccade.resize = (() => {
     };
   }
 
-  // The plan under a budget in tokens.
-  function planTokens(size, family, budget) {
+  // The largest lower limit, in whole tokens, with which an image fits; 1 token if none does.
+  function largestLeast(size, family, maxPixels) {
     const area = family.factor ** 2;
-    return planWithin(size, family, MIN_TOKENS * area, budget * area);
+    let [low, high] = [1, Math.max(1, Math.floor(maxPixels / area))];
+    while (low < high) {
+      const middle = Math.floor((low + high + 1) / 2);
+      if (planWithin(size, family, middle * area, maxPixels) === null) high = middle - 1;
+      else low = middle;
+    }
+    return low * area;
+  }
+
+  // The plan under a budget in tokens, to which the family's least gives way.
+  function planTokens(size, family, budget) {
+    const most = budget * family.factor ** 2;
+    const plan = planWithin(size, family, Math.min(family.min_pixels, most), most);
+    return plan ?? planWithin(size, family, largestLeast(size, family, most), most);
   }
 
   const planCheckpoint = (size, family) => planWithin(size, family, family.min_pixels, family.max_pixels);

@@ -57,14 +57,11 @@ def split_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in limit_values.items() if value is not None}
 
 
-def arguments_limits(arguments: Mapping[str, Any], checkpoint_pixels: tuple[int, int]) -> PixelLimits:
-    """Return the limits among the arguments of a call, with mlx-vlm's meaning of its own.
-
-    There, a `max_pixels` alone keeps the checkpoint's own lower limit.
+def arguments_limits(arguments: Mapping[str, Any]) -> PixelLimits:
+    """Return the limits among the arguments of a call, as mlx-vlm means them.
 
     Args:
         arguments: values of `ARGUMENTS`; others are unknown.
-        checkpoint_pixels: (min_pixels, max_pixels) of the checkpoint.
 
     Raises:
         InputError: a value is malformed, or two contradict each other.
@@ -74,11 +71,7 @@ def arguments_limits(arguments: Mapping[str, Any], checkpoint_pixels: tuple[int,
     unknown = sorted(set(arguments) - set(ARGUMENTS))
     if unknown:
         raise InputError(f"arguments: expected some of {', '.join(ARGUMENTS)}; got {', '.join(unknown)}. Leave it out")
-    level = limits.read(arguments, "arguments")
-    most = arguments.get("max_pixels")
-    if most is None or level.has_lower:
-        return level
-    return limits.read({**arguments, "min_pixels": min(int(most), checkpoint_pixels[0])}, "arguments")
+    return limits.read(arguments, "arguments")
 
 
 def part_options(part: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class ImageProcessor:
             InputError: an argument is unknown, or the budget cannot be used.
         """
         call_arguments = {name: value for name, value in arguments.items() if value is not None}
-        call = budgets.arguments_limits(call_arguments, self.checkpoint_pixels)
+        call = budgets.arguments_limits(call_arguments)
         plan = limits.choose(size, self.family, (*levels, call, self._level), self.checkpoint_pixels)
         self._say_cap(plan)
         return plan
@@ -124,7 +124,7 @@ class ImageProcessor:
             pixels = [_pixels(part) for part in parts]
             values = patchify(pixels, plans, layout="native" if self.native else "reference")
         records = [
-            PreparedImage(replace(plan, source_size=part.size), self._tokens_at_cap(plan), part.notes)
+            PreparedImage(replace(plan, source_size=part.size), self._tokens_at_cap(plan), (*part.notes, *plan.notes))
             for part, plan in zip(parts, plans, strict=True)
         ]
         for part in parts:

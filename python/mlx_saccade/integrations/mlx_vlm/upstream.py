@@ -124,7 +124,7 @@ def _process_inputs(original: Callable[..., Any], processor: Any, prompts: Any, 
     if request is not None:
         limit_values = {**limit_values, **request.arguments}
     with prepared.noting_mistakes():
-        level = budgets.arguments_limits(limit_values, processor.image_processor.checkpoint_pixels)
+        level = budgets.arguments_limits(limit_values)
     with budgets.request_limits(level):
         return original(processor, prompts, *rest, **arguments)
 
@@ -161,7 +161,7 @@ def _generate_batch(original: Callable[..., Any], model: Any, processor: Any, *r
     """Take the limits among the arguments of a batch, which mlx-vlm would refuse there."""
     if not is_ours(processor):
         return original(model, processor, *rest, **arguments)
-    level = budgets.arguments_limits(budgets.split_arguments(arguments), processor.image_processor.checkpoint_pixels)
+    level = budgets.arguments_limits(budgets.split_arguments(arguments))
     try:
         with budgets.request_limits(level):
             return original(model, processor, *rest, **arguments)

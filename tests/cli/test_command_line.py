@@ -260,7 +260,7 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "20100x100"), ("201", "200")),
         (("plan", "640x480", "--budget", "0"), ("0",)),
         (("plan", "640x480", "--budget", "-5"), ("-5",)),
-        (("plan", "640x480", "--budget", "3"), ("3",)),
+        (("plan", "640x480", "--budget", "500px"), ("500 pixels",)),
         (("plan", "640x480", "--budget", "9" * 23), ("too large",)),
         (("plan", "640x480", "--budget", "9" * 23 + "px"), ("too large",)),
         (

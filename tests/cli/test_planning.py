@@ -195,3 +195,11 @@ def test_an_impossible_screen_names_the_option(
 ) -> None:
     assert main(words) == 2
     assert capsys.readouterr().err.startswith(f"mlx-saccade: {option}: expected sides from 56 to 8192 pixels")
+
+
+def test_plan_notes_a_budget_below_the_least_once() -> None:
+    done = run_command("plan", "640x480", "--budget", "3")
+    assert done.returncode == 0
+    assert done.stderr == (
+        "mlx-saccade: a budget of 3 tokens is below the least of qwen2.5-vl, 4 tokens; answers may get worse\n"
+    )

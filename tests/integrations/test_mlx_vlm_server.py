@@ -233,7 +233,7 @@ def test_images_of_different_sizes_are_described_in_order(server: Server) -> Non
         (request(image_part(), image_part(budget=5, max_pixels=9)), "image 2: budget and max_pixels"),
         (request(image_part(), budget=16, max_pixels=50000), "request: budget and max_pixels"),
         (request(image_part(budget="many")), "budget: expected"),
-        (request(image_part(budget=1)), "a budget of 1 token is below"),
+        (request(image_part(budget="500px")), "does not fit into 500 pixels"),
         (request(image_part("data:image/png;base64,AAAA")), "is not an image"),
         (request(image_part("gone.png")), "no such file"),
     ],

@@ -76,6 +76,70 @@ QWEN2_VL: dict[str, Any] = {
 }
 
 
+# Qwen3-VL as published, always nested: heads of the language model whose widths do not add up to its own, heads of 72
+# in the tower, and a table of positions that some grids enlarge and others shrink.
+QWEN3_VL: dict[str, Any] = {
+    "architectures": ["Qwen3VLForConditionalGeneration"],
+    "model_type": "qwen3_vl",
+    "image_token_id": 1004,
+    "video_token_id": 1005,
+    "vision_start_token_id": 1002,
+    "vision_end_token_id": 1003,
+    "tie_word_embeddings": False,
+    "text_config": {
+        "model_type": "qwen3_vl_text",
+        "vocab_size": 1024,
+        "hidden_size": 128,
+        "intermediate_size": 344,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 48,
+        "hidden_act": "silu",
+        "max_position_embeddings": 32768,
+        "rms_norm_eps": 1e-6,
+        "attention_bias": False,
+        "rope_theta": 5000000.0,
+        "rope_scaling": {"mrope_interleaved": True, "mrope_section": [10, 7, 7], "rope_type": "default"},
+        "tie_word_embeddings": False,
+        "bos_token_id": 1000,
+        "eos_token_id": 1001,
+    },
+    "vision_config": {
+        "model_type": "qwen3_vl",
+        "depth": 5,
+        "hidden_size": 144,
+        "num_heads": 2,
+        "intermediate_size": 200,
+        "out_hidden_size": 128,
+        "hidden_act": "gelu_pytorch_tanh",
+        "in_channels": 3,
+        "patch_size": 16,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "num_position_embeddings": 144,
+        "deepstack_visual_indexes": [0, 2, 3],
+    },
+}
+# With experts: one layer without, and others in all.
+QWEN3_VL_MOE: dict[str, Any] = {
+    **QWEN3_VL,
+    "architectures": ["Qwen3VLMoeForConditionalGeneration"],
+    "model_type": "qwen3_vl_moe",
+    "text_config": {
+        **QWEN3_VL["text_config"],
+        "model_type": "qwen3_vl_moe_text",
+        "num_experts": 8,
+        "num_experts_per_tok": 3,
+        "moe_intermediate_size": 40,
+        "decoder_sparse_step": 1,
+        "mlp_only_layers": [1],
+        "norm_topk_prob": True,
+    },
+    "vision_config": {**QWEN3_VL["vision_config"], "model_type": "qwen3_vl_moe"},
+}
+
+
 def config(base: dict[str, Any] = CONFIG, **changes: Any) -> dict[str, Any]:
     """Return a copy of CONFIG, or of another config, with changed top-level values."""
     return {**copy.deepcopy(base), **changes}
@@ -94,8 +158,9 @@ def nested_config(flat: dict[str, Any]) -> dict[str, Any]:
 
 
 def shapes(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every tensor of a flat config, by its published key."""
-    return {**(_plain_tower(raw) if raw["model_type"] == "qwen2_vl" else _windowed_tower(raw)), **_decoder(raw)}
+    """Return the shape of every tensor of a config in its published spelling, by its published key."""
+    tower, decoder = _FAMILIES[raw["model_type"]]
+    return {**tower(raw), **decoder(raw)}
 
 
 Shapes = dict[str, tuple[int, ...]]
@@ -154,6 +219,63 @@ def _decoder(raw: dict[str, Any]) -> Shapes:
     return table
 
 
+def _deepstack_tower(raw: dict[str, Any]) -> Shapes:
+    vision = raw["vision_config"]
+    d, m, side = vision["hidden_size"], vision["intermediate_size"], vision["patch_size"]
+    prefix, merged, out = "model.visual.", 4 * vision["hidden_size"], vision["out_hidden_size"]
+    table: Shapes = {
+        prefix + "patch_embed.proj.weight": (d, 3, 2, side, side),
+        prefix + "patch_embed.proj.bias": (d,),
+        prefix + "pos_embed.weight": (vision["num_position_embeddings"], d),
+    }
+    norms = {"merger.norm": d}
+    for n in range(vision["depth"]):
+        norms |= {f"blocks.{n}.norm1": d, f"blocks.{n}.norm2": d}
+        block = f"{prefix}blocks.{n}."
+        table |= _layers(block + "attn.", (("qkv", 3 * d, d), ("proj", d, d)))
+        table |= _layers(block + "mlp.", (("linear_fc1", m, d), ("linear_fc2", d, m)))
+    mergers = [f"deepstack_merger_list.{n}" for n in range(len(vision["deepstack_visual_indexes"]))]
+    norms |= {f"{name}.norm": merged for name in mergers}
+    for name in ("merger", *mergers):
+        table |= _layers(f"{prefix}{name}.", (("linear_fc1", merged, merged), ("linear_fc2", out, merged)))
+    for norm, width in norms.items():
+        table |= {f"{prefix}{norm}.weight": (width,), f"{prefix}{norm}.bias": (width,)}
+    return table
+
+
+def _normed_decoder(raw: dict[str, Any]) -> Shapes:
+    text = raw["text_config"]
+    d, m, width = text["hidden_size"], text["intermediate_size"], text["head_dim"]
+    heads, keys = width * text["num_attention_heads"], width * text["num_key_value_heads"]
+    experts, inner = text.get("num_experts", 0), text.get("moe_intermediate_size", 0)
+    prefix = "model.language_model."
+    table: Shapes = {prefix + "embed_tokens.weight": (text["vocab_size"], d), prefix + "norm.weight": (d,)}
+    for n in range(text["num_hidden_layers"]):
+        layer = f"{prefix}layers.{n}."
+        table |= {layer + "input_layernorm.weight": (d,), layer + "post_attention_layernorm.weight": (d,)}
+        table |= {layer + "self_attn.q_norm.weight": (width,), layer + "self_attn.k_norm.weight": (width,)}
+        table |= {layer + "self_attn.q_proj.weight": (heads, d), layer + "self_attn.o_proj.weight": (d, heads)}
+        table |= {layer + "self_attn.k_proj.weight": (keys, d), layer + "self_attn.v_proj.weight": (keys, d)}
+        if experts and n not in text["mlp_only_layers"]:
+            table[layer + "mlp.gate.weight"] = (experts, d)
+            table[layer + "mlp.experts.gate_up_proj"] = (experts, d, 2 * inner)
+            table[layer + "mlp.experts.down_proj"] = (experts, inner, d)
+        else:
+            table |= {layer + "mlp.gate_proj.weight": (m, d), layer + "mlp.up_proj.weight": (m, d)}
+            table[layer + "mlp.down_proj.weight"] = (d, m)
+    if not raw["tie_word_embeddings"]:
+        table["lm_head.weight"] = (text["vocab_size"], d)
+    return table
+
+
+_FAMILIES = {
+    "qwen2_vl": (_plain_tower, _decoder),
+    "qwen2_5_vl": (_windowed_tower, _decoder),
+    "qwen3_vl": (_deepstack_tower, _normed_decoder),
+    "qwen3_vl_moe": (_deepstack_tower, _normed_decoder),
+}
+
+
 def weights(raw: dict[str, Any], seed: int = 1) -> dict[str, np.ndarray]:
     """Return float32 weights large enough that attention, positions and biases all change the result."""
     random = np.random.RandomState(seed)
@@ -164,7 +286,9 @@ def weights(raw: dict[str, Any], seed: int = 1) -> dict[str, np.ndarray]:
             noise = 0.1 * noise
         elif "norm" in key or "ln_q" in key:
             noise = 1 + 0.1 * noise
-        elif key != "model.embed_tokens.weight":
+        elif ".experts." in key:
+            noise = noise * (1.0 / np.sqrt(shape[1]))
+        elif not key.endswith(("embed_tokens.weight", "pos_embed.weight")):
             noise = noise * (1.0 / np.sqrt(np.prod(shape[1:])))
         tensors[key] = noise.astype(np.float32)
     return tensors
@@ -179,6 +303,16 @@ PREPROCESSOR: dict[str, Any] = {
     "merge_size": 2,
     "image_mean": [0.48145466, 0.4578275, 0.40821073],
     "image_std": [0.26862954, 0.26130258, 0.27577711],
+}
+
+QWEN3_PREPROCESSOR: dict[str, Any] = {
+    "image_processor_type": "Qwen2VLImageProcessorFast",
+    "processor_class": "Qwen3VLProcessor",
+    "patch_size": 16,
+    "temporal_patch_size": 2,
+    "merge_size": 2,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
 }
 
 _NAMES = {"float32": "F32", "float16": "F16", "uint16": "BF16", "int32": "I32", "uint32": "U32"}
@@ -209,9 +343,15 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(raw))
     save_tensors(folder / "model.safetensors", weights(raw) if tensors is None else tensors)
-    for name, content in {"preprocessor_config.json": PREPROCESSOR, **(files or {})}.items():
+    own = preprocessor(raw)
+    for name, content in {"preprocessor_config.json": own, **(files or {})}.items():
         (folder / name).write_text(json.dumps(content))
     return folder
+
+
+def preprocessor(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return preprocessor_config.json of a config's family, without size limits."""
+    return QWEN3_PREPROCESSOR if str(raw.get("model_type")).startswith("qwen3") else PREPROCESSOR
 
 
 SPECIAL = (
@@ -255,7 +395,7 @@ def write_tokenizer(folder: Path) -> None:
 
 def write_whole(folder: Path, base: dict[str, Any] = CONFIG, **changes: Any) -> Path:
     """Write a checkpoint with its tokenizer, template and size limits."""
-    limits = {"preprocessor_config.json": {**PREPROCESSOR, "min_pixels": 3136, "max_pixels": 100352}}
+    limits = {"preprocessor_config.json": {**preprocessor(base), "min_pixels": 3136, "max_pixels": 100352}}
     write(folder, config(base, **changes), files=limits)
     write_tokenizer(folder)
     return folder

@@ -118,14 +118,14 @@ def test_messages_of_another_form_are_refused(loaded: Engine, messages: Any, nam
 def test_several_descriptions_look_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = saccade.load(checkpoints.write_whole(tmp_path), cache_memory=0)
     picture, seen = noise(200, 120), []
-    image_features = loaded.model.image_features
+    encode = loaded.model.encode
 
     def counted(*arguments: Any) -> Any:
         seen.append(arguments)
-        return image_features(*arguments)
+        return encode(*arguments)
 
     alone = [loaded.locate(picture, words, max_tokens=6) for words in ("the red bar", "it")]
-    monkeypatch.setattr(loaded.model, "image_features", counted)
+    monkeypatch.setattr(loaded.model, "encode", counted)
     both = loaded.locate(picture, ["the red bar", "it"], max_tokens=6)
     assert len(seen) == 1
     assert [answer.text for answer in both] == [answer.text for answer in alone]
@@ -165,13 +165,13 @@ def test_a_video_is_grids_of_two_frames_in_time(loaded: Engine, monkeypatch: pyt
 
 def test_the_pixels_of_a_video_are_its_frames_in_pairs(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[np.ndarray] = []
-    image_features = loaded.model.image_features
+    encode = loaded.model.encode
 
     def recorded(pixels: Any, grids: Any, progress: Any) -> Any:
         taken.append(np.array(pixels))
-        return image_features(pixels, grids, progress)
+        return encode(pixels, grids, progress)
 
-    monkeypatch.setattr(loaded.model, "image_features", recorded)
+    monkeypatch.setattr(loaded.model, "encode", recorded)
     frames = film(3)
     answer = loaded.ask({"video": frames, "fps": 2.0}, "what?", max_tokens=1)
     plan = saccade.plan((90, 60), budget=f"{answer.frames[0].tokens // 2}")

@@ -126,7 +126,7 @@ def test_layers_whose_width_is_no_multiple_of_the_group_stay_float(tmp_path: Pat
 def test_both_ways_to_multiply_agree(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.RandomState(bits)
     packed, plain = quantized.quantize(random.standard_normal((24, 128)).astype(np.float32), bits, 32)
-    layer = QuantizedLinear(24, 128, QuantSpec(bits, 32), bias=True)
+    layer = QuantizedLinear((24, 128), QuantSpec(bits, 32), bias=True)
     layer.load_weights(
         [(key, mx.array(value.astype(np.float32) if key != "weight" else value)) for key, value in packed.items()],
         strict=False,

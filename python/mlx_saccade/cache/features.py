@@ -39,7 +39,7 @@ class FeatureCache:
         self._links: dict[Key, _Link] = {}
 
     def get(self, content: Key) -> mx.array | None:
-        """Return the features [tokens, hidden] of a content, or None; other prompts read the same array."""
+        """Return the features [tokens, width] of a content, or None; other prompts read the same array."""
         with self._lru.lock:
             entry = self._features.get(content)
             if entry is None:

@@ -125,7 +125,7 @@ class EngineCache:
         self.lru.trim(0)
 
     def features(self, content: Key) -> mx.array | None:
-        """Return the features [tokens, hidden] of a content, from memory or the folder; None if they are not cached."""
+        """Return the features of a content, from memory or the folder; None if they are not cached."""
         features = self._features.get(content)
         if features is None and self._disk is not None:
             features = self._disk.get(content)

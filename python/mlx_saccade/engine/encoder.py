@@ -45,7 +45,7 @@ class EncodedMedia:
         content: its key (`cache.keys.content`); empty where nothing is cached.
         plan: its size and grid.
         seconds: from one frame of a video's grid to the next; None where the model does not count them.
-        features: returns the tower's output, [tokens, hidden], evaluated; runs the tower only if it has to.
+        features: returns the tower's output of `Model.encode`, evaluated; runs the tower only if it has to.
     """
 
     kind: str
@@ -235,7 +235,7 @@ class MediaEncoder:
     ) -> mx.array:
         """Return the tower's output, evaluated."""
         with timer.stage("vision"):
-            features = self.model.image_features(mx.array(patches), [plan.grid_thw], report)
+            features = self.model.encode(mx.array(patches), [plan.grid_thw], report)
             mx.eval(features)
         self.store.counters.add(vision_calls=1, patches=len(patches))
         return features

@@ -248,7 +248,7 @@ def _features(model: Model, ids: Sequence[int], media: Sequence[EncodedMedia], k
     """Return features of each medium; only zeros where all of its tokens are cached, since nobody reads those."""
     places = np.flatnonzero(np.isin(ids, media_tokens(model)))
     ends = np.cumsum([medium.plan.tokens for medium in media], dtype=np.int64) - 1
-    width = model.config.vision.out_hidden_size
+    width = model.config.vision.feature_width
     return [
         mx.zeros((medium.plan.tokens, width)) if places[end] < known else medium.features()
         for medium, end in zip(media, ends, strict=True)

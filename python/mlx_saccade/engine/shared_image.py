@@ -148,9 +148,8 @@ class SharedImage(Closable):
             model = self._runner.model
             end = 1 + int(np.flatnonzero(np.isin(ids, prefill.media_tokens(model)))[-1])
             whole = prefill.embed(model, ids, self._encoded, self._features)
-            prompt = Prompt(whole.embeddings[:, :end], whole.position_ids[:, :, :end], whole.deltas, whole.padding)
             cache = model.model.make_cache()
-            mx.eval(model.prefill(prompt, cache))
+            mx.eval(model.prefill(whole.part(0, end), cache))
             self._beginning = ids[:end], cache, whole.deltas[0]
         return self._beginning
 

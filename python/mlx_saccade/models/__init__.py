@@ -1,4 +1,4 @@
-"""Qwen2-VL and Qwen2.5-VL in MLX: `load(path)` returns a `Model` with transformers' argument names and layouts."""
+"""Qwen2-VL, Qwen2.5-VL and Qwen3-VL in MLX: `load(path)` returns a `Model` with the names and layouts of transformers."""
 
 from mlx_saccade.models import memory, preprocessor_config
 from mlx_saccade.models import video_preprocessor_config as video_preprocessor_config

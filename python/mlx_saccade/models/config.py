@@ -28,6 +28,7 @@ __all__ = [
     "VISION_NORM_EPS",
     "Config",
     "ConfigReader",
+    "Experts",
     "FamilySections",
     "Grid",
     "TextConfig",
@@ -96,6 +97,23 @@ class VisionConfig:
 
 
 @dataclass(frozen=True)
+class Experts:
+    """The experts of a language model.
+
+    Attributes:
+        count: experts of each sparse layer.
+        per_token: experts that a token goes through.
+        intermediate_size: inner width of an expert's MLP.
+        layers: numbers of the sparse layers; the others have one MLP.
+    """
+
+    count: int
+    per_token: int
+    intermediate_size: int
+    layers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class TextConfig:
     """The shape of a language model."""
 
@@ -111,6 +129,7 @@ class TextConfig:
     mrope_section: tuple[int, int, int] = (16, 24, 24)
     max_position_embeddings: int = 32768
     yarn: Yarn | None = None
+    experts: Experts | None = None
 
 
 class FamilySections(Protocol):
@@ -141,9 +160,10 @@ class Config:
         image_token_id: id of the token that stands for one image token.
         video_token_id: id of the token that stands for one video token.
         vision_start_token_id: id of the token before an image or video.
+        vision_end_token_id: id of the token after an image or video.
         tie_word_embeddings: True if the head is the embedding.
         eos_token_ids: ids that end an answer.
-        family: "qwen2-vl" or "qwen2.5-vl", as `mlx_saccade.families.get` takes it.
+        family: such as "qwen2.5-vl", as `mlx_saccade.families.get` takes it.
         quantization: how the weights are quantized; None for float weights.
         ignored: keys of the file that change nothing, as "key" or "object.key".
         notes: sentences on values of the checkpoint that something else overrides.
@@ -154,6 +174,7 @@ class Config:
     image_token_id: int = 151655
     video_token_id: int = 151656
     vision_start_token_id: int = 151652
+    vision_end_token_id: int = 151653
     tie_word_embeddings: bool = False
     eos_token_ids: tuple[int, ...] = ()
     family: str = "qwen2.5-vl"
@@ -420,7 +441,7 @@ class ConfigReader:
 
 
 # Keys that are read. A family adds its own.
-_TOKEN_IDS = ("image_token_id", "video_token_id", "vision_start_token_id")
+_TOKEN_IDS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 _TOP_KEYS = frozenset(
     {
         *_TOKEN_IDS,

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlx_saccade.backend import claim_process, mx, nn
+from mlx_saccade.backend import claim_process, mx
 from mlx_saccade.checkpoint.files import check_size, read_json
 from mlx_saccade.checkpoint.safetensors import mlx_name
 from mlx_saccade.errors import InputError
 from mlx_saccade.files import part_beside
 from mlx_saccade.models import loading
-from mlx_saccade.models.config import Config
-from mlx_saccade.models.quantization import GROUPS, QuantSpec
+from mlx_saccade.models.config import Config, TextConfig
+from mlx_saccade.models.families import FAMILIES
+from mlx_saccade.models.quantization import GROUPS, PACKABLE, QuantSpec
 
 __all__ = ["BITS", "GROUPS", "SHARD_BYTES", "Conversion", "convert"]
 
@@ -32,6 +33,9 @@ SHARD_BYTES = 5_000_000_000
 
 _COPIED = (".json", ".jinja", ".txt", ".model")
 _LEGAL = ("LICENSE", "NOTICE")
+_POSITIONS = "visual.pos_embed"
+_ROUTER_BITS = 8
+"""Bits of a router of experts, as in mlx-community's checkpoints: a wrong expert costs more than a rounded one."""
 _MARGIN = 64 * 2**20  # bytes for files other than tensors
 
 
@@ -163,9 +167,9 @@ def _work(folder: Path, default: QuantSpec, vision_bits: int | None, shard_bytes
     model, weights, _ = loading.read_checkpoint(folder)
     if model.config.quantization is not None:
         raise InputError(f"{folder}: is quantized already. Convert its float checkpoint")
-    layers = {name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Embedding)}
+    layers = {name for name, layer in model.named_modules() if isinstance(layer, PACKABLE)}
     specs = {name: spec for name in layers if (spec := _layer_spec(name, default, vision_bits))}
-    fits = {name: spec for name, spec in specs.items() if weights[f"{name}.weight"].shape[1] % spec.group_size == 0}
+    fits = {name: spec for name, spec in specs.items() if weights[f"{name}.weight"].shape[-1] % spec.group_size == 0}
     packing = {f"{name}.weight": spec for name, spec in fits.items()}
     tensors = [_Tensor(name, value, packing.get(name)) for name, value in sorted(weights.items())]
     return _Work(
@@ -197,9 +201,12 @@ def _new_folder(target: Path) -> Path:
 
 
 def _layer_spec(layer: str, default: QuantSpec, vision_bits: int | None) -> QuantSpec | None:
+    if layer.endswith(".mlp.gate"):
+        return QuantSpec(max(default.bits, _ROUTER_BITS), default.group_size)
     if not layer.startswith("visual."):
         return default
-    return None if vision_bits is None else QuantSpec(vision_bits, default.group_size)
+    # A table of positions is no product: it stays float.
+    return None if vision_bits is None or layer == _POSITIONS else QuantSpec(vision_bits, default.group_size)
 
 
 def _shards(tensors: Sequence[_Tensor], most: int) -> list[list[_Tensor]]:
@@ -258,13 +265,19 @@ def _config(
     specs: Mapping[str, QuantSpec],
     weights: Mapping[str, mx.array],
 ) -> dict[str, Any]:
-    """Return the source's config with `quantization`, and with the flat spelling, the only one that mlx-vlm reads."""
+    """Return the source's config with `quantization`, and with the spelling that mlx-vlm reads.
+
+    That is the flat one of Qwen2-VL and Qwen2.5-VL, and the nested one of later families with `rope_scaling`.
+    """
     table: dict[str, Any] = {"group_size": default.group_size, "bits": default.bits, "mode": "affine"}
     for name, spec in sorted(specs.items()):
         # mlx-vlm skips layers whose size 64 does not divide, unless they are named.
         if spec != default or weights[f"{name}.weight"].size % 64:
             table[mlx_name(name)] = {"group_size": spec.group_size, "bits": spec.bits}
+    quantized = {"quantization": table, "quantization_config": table}
     text = config.text
+    if not FAMILIES[raw["model_type"]].flat:
+        return {**raw, "text_config": _nested(raw["text_config"], text), **quantized}
     rope = {**(text.yarn.as_dict() if text.yarn else {"type": "mrope"}), "mrope_section": list(text.mrope_section)}
     flat = {
         "vocab_size": text.vocab_size,
@@ -281,7 +294,15 @@ def _config(
         "tie_word_embeddings": config.tie_word_embeddings,
     }
     missing = {key: value for key, value in flat.items() if raw.get(key) is None}
-    return {**raw, **missing, "quantization": table, "quantization_config": table}
+    return {**raw, **missing, **quantized}
+
+
+def _nested(raw: Mapping[str, Any], text: TextConfig) -> dict[str, Any]:
+    """Return `text_config` with the rotary values in the released spelling, without transformers 5's."""
+    kind = text.yarn.as_dict() if text.yarn else {"rope_type": "default"}
+    rope = {**kind, "mrope_interleaved": True, "mrope_section": list(text.mrope_section)}
+    others = {key: value for key, value in raw.items() if key not in ("rope_parameters", "rope_scaling")}
+    return {**others, "rope_theta": text.rope_theta, "rope_scaling": rope, "head_dim": text.head_dim}
 
 
 def _copy_rest(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mlx_saccade.backend import mx
-from mlx_saccade.models import qwen2, qwen2_5_vl, qwen2_vl
+from mlx_saccade.models import experts, qwen2, qwen2_5_vl, qwen2_vl, qwen3, qwen3_vl
 from mlx_saccade.models.config import ConfigReader, Grid, TextConfig, VisionConfig
 from mlx_saccade.models.execution import Progress
 from mlx_saccade.models.generation import Decoder
@@ -31,7 +31,7 @@ class VisionModel(Protocol):
         """Precision of the weights."""
 
     def __call__(self, patches: mx.array, grids: Sequence[Grid], progress: Progress | None = None) -> mx.array:
-        """Return the features [tokens, out_hidden_size] of all images, one after another, evaluated."""
+        """Return the features [tokens, feature_width] of all images, one after another, evaluated."""
 
     def parameters(self) -> Any:
         """Return the weights, nested by name."""
@@ -53,6 +53,10 @@ class FamilySpec:
         text_keys: keys of the language model in config.json.
         seconds_per_grid: seconds between the grid frames of a video if the caller gives none; None if the family's
             positions count frames, not seconds.
+        flat: the published config.json has the language model's values at the top level, not in `text_config`.
+        timed_words: each grid frame of a video is an image of its own in the prompt, after words that say its time.
+        arrange: makes the layout of this package out of tensors by published names, for a config and the checkpoint's
+            name in messages; None: the layouts are the same.
     """
 
     name: str
@@ -62,6 +66,9 @@ class FamilySpec:
     read_text: Callable[[ConfigReader, Mapping[str, Any]], TextConfig]
     text_keys: frozenset[str]
     seconds_per_grid: float | None
+    flat: bool = True
+    timed_words: bool = False
+    arrange: Callable[[Mapping[str, mx.array], TextConfig, str], dict[str, mx.array]] | None = None
 
 
 FAMILIES = {
@@ -82,6 +89,29 @@ FAMILIES = {
         read_text=qwen2.read_text,
         text_keys=qwen2.TEXT_KEYS,
         seconds_per_grid=1.0,
+    ),
+    "qwen3_vl": FamilySpec(
+        name="qwen3-vl",
+        vision_model=qwen3_vl.VisionModel,
+        language_model=qwen3.LanguageModel,
+        read_vision=qwen3_vl.read_vision,
+        read_text=qwen3.read_text,
+        text_keys=qwen3.TEXT_KEYS,
+        seconds_per_grid=None,
+        flat=False,
+        timed_words=True,
+    ),
+    "qwen3_vl_moe": FamilySpec(
+        name="qwen3-vl",
+        vision_model=qwen3_vl.VisionModel,
+        language_model=qwen3.LanguageModel,
+        read_vision=qwen3_vl.read_vision,
+        read_text=qwen3.read_sparse_text,
+        text_keys=qwen3.SPARSE_TEXT_KEYS,
+        seconds_per_grid=None,
+        flat=False,
+        timed_words=True,
+        arrange=experts.stacked,
     ),
 }
 """`model_type` of config.json -> the family."""

@@ -55,7 +55,13 @@ class Decoder(Protocol):
         """Return an empty cache for each layer."""
 
     def __call__(
-        self, embeddings: mx.array, position_ids: mx.array, cache: Sequence[KVCache], *, last_only: bool = False
+        self,
+        embeddings: mx.array,
+        position_ids: mx.array,
+        cache: Sequence[KVCache],
+        *,
+        last_only: bool = False,
+        deepstack: mx.array | None = None,
     ) -> mx.array:
         """Return hidden states of new tokens [B, L, hidden], or [B, 1, hidden], and append the tokens to the cache."""
 
@@ -111,7 +117,7 @@ def read_chunks(
     """Yield hidden states of each chunk, [B, <= PREFILL_CHUNK, hidden], or [B, 1, hidden] of its last token."""
     for start in range(0, prompt.length, PREFILL_CHUNK):
         chunk = prompt.part(start, start + PREFILL_CHUNK)
-        hidden = decoder(chunk.embeddings, chunk.position_ids, cache, last_only=last_only)
+        hidden = decoder(chunk.embeddings, chunk.position_ids, cache, last_only=last_only, deepstack=chunk.deepstack)
         # Evaluated here, or the graph of all chunks would be alive at once.
         mx.eval(hidden, [layer.state for layer in cache])
         yield hidden

@@ -19,6 +19,7 @@ __all__ = [
     "AssignedMedia",
     "Prompt",
     "assign_media",
+    "check_features",
     "check_patches",
     "left_pad",
     "place_features",
@@ -38,12 +39,14 @@ class Prompt:
         position_ids: int32 [3, B, L], (time, height, width).
         deltas: position minus index of the tokens after each row.
         padding: tokens of padding at the start of each row.
+        deepstack: [levels, B, L, hidden], what the first layers add to their output, zero at text; None if nothing.
     """
 
     embeddings: mx.array
     position_ids: mx.array
     deltas: tuple[int, ...]
     padding: tuple[int, ...]
+    deepstack: mx.array | None = None
 
     @property
     def length(self) -> int:
@@ -53,7 +56,12 @@ class Prompt:
     def part(self, start: int, stop: int | None = None) -> Prompt:
         """Return tokens `start` to `stop` of every row."""
         tokens = slice(start, stop)
-        return replace(self, embeddings=self.embeddings[:, tokens], position_ids=self.position_ids[:, :, tokens])
+        return replace(
+            self,
+            embeddings=self.embeddings[:, tokens],
+            position_ids=self.position_ids[:, :, tokens],
+            deepstack=None if self.deepstack is None else self.deepstack[:, :, tokens],
+        )
 
     def after(self, start: int) -> Prompt:
         """Return the rest of the prompt, where a cache holds the first `start` tokens of every row."""
@@ -62,7 +70,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class AssignedMedia:
-    """The images (or videos) of one row: their grids, and the features [tokens, hidden], None if there are none."""
+    """The images (or videos) of one row: their grids, and the features [tokens, width], None if there are none."""
 
     grids: list[Grid]
     features: mx.array | None
@@ -75,7 +83,7 @@ def assign_media(
 
     Args:
         placeholders: bool [B, L], True at image tokens.
-        features: features of all images, one after another, [tokens, hidden].
+        features: features of all images, one after another, [tokens, width], deepstack levels included.
         grids: (frames, rows, columns) of each image, in patches.
         unit: patches in a token.
         kind: "image" or "video", for messages.
@@ -107,10 +115,8 @@ def assign_media(
     return assigned
 
 
-def place_features(embeddings: mx.array, placeholders: np.ndarray, features: mx.array | None) -> mx.array:
+def place_features(embeddings: mx.array, features: mx.array, placeholders: np.ndarray) -> mx.array:
     """Put features [tokens, hidden] into embeddings [L, hidden] where `placeholders` [L] is True."""
-    if features is None or not len(features):
-        return embeddings
     embeddings[mx.array(np.flatnonzero(placeholders).astype(np.int32))] = features.astype(embeddings.dtype)
     return embeddings
 
@@ -133,7 +139,21 @@ def left_pad(prompts: Sequence[Prompt]) -> Prompt:
         mx.concatenate(position_ids, axis=1),
         tuple(prompt.deltas[0] - more for prompt, more in zip(prompts, padding, strict=True)),
         padding,
+        _padded_levels(prompts, padding),
     )
+
+
+def _padded_levels(prompts: Sequence[Prompt], padding: Sequence[int]) -> mx.array | None:
+    """Return the deepstack rows of a batch, zero for a row without images; None if no row has any."""
+    first = next((prompt.deepstack for prompt in prompts if prompt.deepstack is not None), None)
+    if first is None:
+        return None
+    rows = []
+    for prompt, more in zip(prompts, padding, strict=True):
+        shape = (len(first), 1, prompt.length, first.shape[-1])
+        levels = mx.zeros(shape, first.dtype) if prompt.deepstack is None else prompt.deepstack
+        rows.append(mx.pad(levels, [(0, 0), (0, 0), (more, 0), (0, 0)]))
+    return mx.concatenate(rows, axis=1)
 
 
 # Checks of a call's arguments, in transformers' names.
@@ -215,6 +235,19 @@ def read_seconds(value: Any, videos: int, default: float | None, family: str) ->
     if len(seconds) != videos:
         raise InputError(f"second_per_grid_ts: expected one value for each video; got {len(seconds)} for {videos}")
     return seconds
+
+
+def check_features(features: mx.array | None, config: VisionConfig, name: str) -> None:
+    """Refuse features of another width than the tower's, such as those without their deepstack levels.
+
+    Raises:
+        InputError: another shape; the message names both.
+    """
+    if features is not None and (features.ndim != 2 or features.shape[1] != config.feature_width):
+        levels = f", {config.levels} deepstack levels included" if config.levels else ""
+        raise InputError(
+            f"{name}: expected [tokens, {config.feature_width}]{levels}; got {features.shape}. Give what encode returns"
+        )
 
 
 def check_patches(patches: mx.array, grids: Sequence[Grid], config: VisionConfig) -> None:

@@ -107,6 +107,8 @@ def read_checkpoint(folder: Path) -> tuple[Model, dict[str, mx.array], preproces
     model = Model(replace(config, notes=(*config.notes, *pixels.notes, *video_notes)), family)
     convolution = model.visual.patch_embed.proj.weight.shape
     weights = _rename(stored, folder, convolution, tied=config.tie_word_embeddings)
+    if family.arrange is not None:
+        weights = family.arrange(weights, config.text, str(folder))
     quantization.install(model, model.config.quantization, weights, str(folder))
     _check_tensors(weights, dict(tree_flatten(model.parameters())), folder)
     return model, weights, pixels

@@ -14,9 +14,9 @@ from mlx.utils import tree_flatten
 
 from mlx_saccade.backend import device, mx
 from mlx_saccade.models import cpu_ops
-from mlx_saccade.models.attention import is_fused
+from mlx_saccade.models.attention import fused_width, is_fused
 from mlx_saccade.models.cache import KVCache
-from mlx_saccade.models.config import Config, VisionConfig
+from mlx_saccade.models.config import Config, TextConfig, VisionConfig
 from mlx_saccade.models.generation import PREFILL_CHUNK
 from mlx_saccade.models.model import Model
 from mlx_saccade.models.quantization import ROWS_TO_UNPACK, packed_layers, unpacked_bytes
@@ -81,7 +81,7 @@ def estimate(model: Model, media: Sequence[tuple[int, int]], prompt: int, answer
     unpacked = unpacked_bytes(model.visual)
     for patches, frames in media:
         vision = max(vision, features + tower_bytes(config.vision, patches, frames, dtype, config.family) + unpacked)
-        features += patches // unit * config.vision.out_hidden_size * dtype.size
+        features += patches // unit * config.vision.feature_width * dtype.size
     layers = [*model.model.layers, *([model.head] if rows >= ROWS_TO_UNPACK else [])]
     prefill = rows * prefill_bytes(config, prompt, answer, dtype) + features + unpacked_bytes(*layers)
     return Estimate(weight_bytes(model), vision, prefill)
@@ -109,14 +109,16 @@ def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype
     length, heads = patches // frames, config.num_heads
     if dtype == mx.float32 and device() == "cpu":
         chunk, together = cpu_ops.score_values(frames, length, heads) // length, 1
-    elif is_fused(device(), config.head_dim, dtype):
+    elif fused_width(device(), config.head_dim, dtype):
         chunk, together = 0, 1
     else:
         chunk, together = tower_memory.query_chunk(length, heads), heads
     memory = tower_memory.predict_memory(tower, patches, dtype=_NAMES[dtype], query_chunk=chunk or None, heads=together)
     scores = min(memory.scores, together * chunk * length * 4)
     video = patches * config.patch_width * 4 if frames > 1 else 0
-    features = patches // config.spatial_merge_size**2 * config.out_hidden_size * dtype.size
+    features = patches // config.spatial_merge_size**2 * config.feature_width * dtype.size
+    if config.levels:
+        features *= 2  # the levels, and all of them beside each other
     return patches * config.still_width + video + memory.residual + memory.activations + scores + features
 
 
@@ -130,13 +132,22 @@ def prefill_bytes(config: Config, prompt: int, answer: int, dtype: mx.Dtype) -> 
     chunk = min(PREFILL_CHUNK, prompt)
     capacity = -(-(prompt + answer) // KVCache.STEP) * KVCache.STEP
     layer = 2 * text.num_key_value_heads * text.head_dim * capacity * size
-    wide = chunk * (4 * text.hidden_size + 2 * text.intermediate_size) * size
+    wide = chunk * (4 * max(text.hidden_size, text.num_attention_heads * text.head_dim) + 2 * _inner(text)) * size
     if dtype == mx.float32 and device() == "cpu":
         scores = min(cpu_ops.queries(prompt), chunk) * prompt * 4
     elif is_fused(device(), text.head_dim, dtype):
         scores = 0
     else:
         scores = 2 * text.num_attention_heads * chunk * prompt * 4
-    embeddings = prompt * text.hidden_size * size
+    embeddings = (1 + config.vision.levels) * prompt * text.hidden_size * size
     logits = text.vocab_size * 4
     return embeddings + layer * text.num_hidden_layers + layer + wide + scores + logits
+
+
+def _inner(text: TextConfig) -> int:
+    """Return the inner values of a token in the widest layer, with those of all its experts."""
+    if text.experts is None:
+        return text.intermediate_size
+    # Beside gate and up, the rows of each expert are copied in their order, and its outputs are in another.
+    sparse = text.experts.per_token * (text.experts.intermediate_size + text.hidden_size)
+    return max(text.intermediate_size, sparse)

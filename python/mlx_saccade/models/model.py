@@ -1,7 +1,7 @@
 """A whole vision-language model: image features stand in the prompt's place of image tokens, and the decoder reads on.
 
-Follows `Qwen2_5_VLForConditionalGeneration` and `Qwen2VLForConditionalGeneration` of transformers 5.23.0, with their
-argument names and layouts.
+Follows `Qwen2VLForConditionalGeneration`, `Qwen2_5_VLForConditionalGeneration` and `Qwen3VLForConditionalGeneration` of
+transformers 5.24.0, with their argument names and layouts.
 """
 
 from __future__ import annotations
@@ -48,14 +48,16 @@ class Model(nn.Module):
         """Return the logits of every position.
 
         Args:
-            input_ids: integers [L] or [B, L]; each image has as many image tokens as its grid after merging.
+            input_ids: integers [L] or [B, L]; each image has as many image tokens as its grid after merging. In
+                Qwen3-VL each frame of a video's grid is a run of video tokens of its own.
             pixel_values: patches of all images, row after row of the batch: uint8 [patches, 588] as
-                `mlx_saccade.patchify(..., layout="native")`, or float [patches, 1176] as transformers.
+                `mlx_saccade.patchify(..., layout="native")`, or float [patches, 1176] as transformers. Patches of
+                Qwen3-VL have 768 and 1,536 values.
             image_grid_thw: [images, 3], (frames, rows, columns) in patches.
             pixel_values_videos: float [patches, 1176], as `pixel_values`.
             video_grid_thw: [videos, 3].
             second_per_grid_ts: seconds between grid frames, one value for each video; default 1.0. Qwen2-VL has no
-                time in seconds and takes none.
+                time in seconds, and Qwen3-VL has it in the prompt's words: both take none.
             attention_mask: 0 for padding, which is on the left, else 1, in the shape of input_ids; default no padding.
 
         Returns:
@@ -88,6 +90,44 @@ class Model(nn.Module):
 
         Raises:
             InputError: as in a call, or features that are not finite.
+        """
+        return self.encode(pixel_values, image_grid_thw, progress)[:, : self.config.vision.out_hidden_size]
+
+    def deepstack_features(
+        self, pixel_values: Any, image_grid_thw: Any, progress: Callable[[int, int], None] | None = None
+    ) -> list[mx.array]:
+        """Return what the language model adds after its first layers: an array [tokens, hidden] for each.
+
+        Args:
+            pixel_values: as in a call.
+            image_grid_thw: as in a call.
+            progress: as `image_features`.
+
+        Returns:
+            The deepstack levels of Qwen3-VL, that of the tower's first block in the list first; none for a family
+            without.
+
+        Raises:
+            InputError: as `image_features`.
+        """
+        levels = 1 + self.config.vision.levels
+        return list(mx.split(self.encode(pixel_values, image_grid_thw, progress), levels, axis=-1))[1:]
+
+    def encode(
+        self, pixel_values: Any, image_grid_thw: Any, progress: Callable[[int, int], None] | None = None
+    ) -> mx.array:
+        """Return the features and deepstack levels of all images in one array, as `prompt` takes them.
+
+        Args:
+            pixel_values: as in a call.
+            image_grid_thw: as in a call.
+            progress: as `image_features`.
+
+        Returns:
+            [tokens, (1 + levels) hidden]: the features of a token, then its levels.
+
+        Raises:
+            InputError: as `image_features`.
         """
         claim_process()
         grids = inputs.read_grids(image_grid_thw, "image_grid_thw")
@@ -126,7 +166,11 @@ class Model(nn.Module):
         image_features: mx.array | None = None,
         video_features: mx.array | None = None,
     ) -> Prompt:
-        """Embed a prompt; arguments as in a call, but the result of `image_features` may replace pixels."""
+        """Embed a prompt; arguments as in a call, but the result of `encode` may replace pixels.
+
+        Raises:
+            InputError: as in a call, or features of another width than the tower's.
+        """
         claim_process()
         config, family = self.config, self.family
         ids, is_token = inputs.read_ids(input_ids, attention_mask, config.text.vocab_size)
@@ -134,9 +178,11 @@ class Model(nn.Module):
         videos = inputs.read_grids(video_grid_thw, "video_grid_thw")
         seconds = inputs.read_seconds(second_per_grid_ts, len(videos), family.seconds_per_grid, family.name)
         if image_features is None and pixel_values is not None:
-            image_features = self.image_features(pixel_values, images)
+            image_features = self.encode(pixel_values, images)
         if video_features is None and pixel_values_videos is not None:
-            video_features = self.image_features(pixel_values_videos, videos)
+            video_features = self.encode(pixel_values_videos, videos)
+        for features, name in ((image_features, "image_features"), (video_features, "video_features")):
+            inputs.check_features(features, config.vision, name)
         unit = config.vision.spatial_merge_size**2
         image_rows = inputs.assign_media(ids == config.image_token_id, image_features, images, unit, "image")
         video_rows = inputs.assign_media(ids == config.video_token_id, video_features, videos, unit, "video")
@@ -152,15 +198,25 @@ class Model(nn.Module):
     ) -> Prompt:
         """Embed one sequence without padding."""
         embeddings = self.model.embed_tokens(mx.array(ids))  # [L, hidden]
-        embeddings = inputs.place_features(embeddings, ids == self.config.image_token_id, images.features)
-        embeddings = inputs.place_features(embeddings, ids == self.config.video_token_id, videos.features)
+        levels = self.config.vision.levels if images.features is not None or videos.features is not None else 0
+        rows = [embeddings, *(mx.zeros_like(embeddings) for _ in range(levels))]
+        for token, media in ((self.config.image_token_id, images), (self.config.video_token_id, videos)):
+            if media.features is not None:
+                parts = mx.split(media.features, 1 + levels, axis=-1)  # the features, then each level
+                rows = [inputs.place_features(*pair, ids == token) for pair in zip(rows, parts, strict=True)]
         position_ids, delta = self.position_ids(ids, images.grids, videos.grids, seconds)
-        return Prompt(embeddings[None], mx.array(position_ids)[:, None], (delta,), (0,))
+        deepstack = mx.stack(rows[1:])[:, None] if levels else None  # [levels, 1, L, hidden]
+        return Prompt(rows[0][None], mx.array(position_ids)[:, None], (delta,), (0,), deepstack)
 
     def position_ids(
         self, ids: Any, image_grids: Sequence[Grid], video_grids: Sequence[Grid] = (), seconds: Sequence[float] = ()
     ) -> tuple[np.ndarray, int]:
-        """Return `mlx_saccade.mrope_positions` of one prompt with the checkpoint's token ids and sizes."""
+        """Return `mlx_saccade.mrope_positions` of one prompt with the checkpoint's token ids and sizes.
+
+        Where words say the time of a video, each frame of its grid is an image of its own.
+        """
+        if self.family.timed_words:
+            video_grids = [(1, rows, columns) for frames, rows, columns in video_grids for _ in range(frames)]
         return positions.mrope_positions(
             ids,
             image_grids=image_grids,

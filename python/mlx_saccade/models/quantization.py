@@ -14,14 +14,17 @@ from typing import Any
 
 from mlx_saccade.backend import device, mx, nn
 from mlx_saccade.errors import InputError
+from mlx_saccade.models.expert_linear import ExpertLinear
 
 __all__ = [
     "BITS",
     "GROUPS",
+    "PACKABLE",
     "ROWS_TO_UNPACK",
     "QuantSpec",
     "Quantization",
     "QuantizedEmbedding",
+    "QuantizedExpertLinear",
     "QuantizedLinear",
     "install",
     "packed_layers",
@@ -36,6 +39,9 @@ GROUPS = (32, 64, 128)
 
 ROWS_TO_UNPACK = 8
 """Rows from which the CPU unpacks the weights and multiplies by BLAS: MLX's quantized product takes row after row."""
+
+PACKABLE = (nn.Linear, nn.Embedding, ExpertLinear)
+"""The classes of layers whose weights may be packed."""
 
 _AFFINE = "affine"
 _FLOAT_MODES = {"mxfp4": (4, 32), "nvfp4": (4, 16), "mxfp8": (8, 32)}
@@ -153,16 +159,17 @@ def _read_spec(table: Mapping[str, Any], source: str, where: str) -> QuantSpec:
 
 
 class _Packed(nn.Module):
-    """The packed weights [rows, columns] of one layer."""
+    """The packed weights [..., rows, columns] of one layer."""
 
-    def __init__(self, rows: int, columns: int, spec: QuantSpec) -> None:
+    def __init__(self, shape: tuple[int, ...], spec: QuantSpec) -> None:
         super().__init__()
+        *rows, columns = shape
         self.spec = spec
         self.dtype = mx.float32  # of the computation; `set_dtype` sets it
-        self.weight = mx.zeros((rows, columns * spec.bits // 32), dtype=mx.uint32)
+        self.weight = mx.zeros((*rows, columns * spec.bits // 32), dtype=mx.uint32)
         for part in spec.parts:
             dtype = mx.float32 if spec.mode == _AFFINE else mx.uint8
-            setattr(self, part, mx.zeros((rows, columns // spec.group_size), dtype=dtype))
+            setattr(self, part, mx.zeros((*rows, columns // spec.group_size), dtype=dtype))
 
     @property
     def form(self) -> dict[str, Any]:
@@ -193,10 +200,10 @@ class _Packed(nn.Module):
 class QuantizedLinear(_Packed):
     """A linear layer with packed weights, in place of `nn.Linear`."""
 
-    def __init__(self, rows: int, columns: int, spec: QuantSpec, *, bias: bool) -> None:
-        super().__init__(rows, columns, spec)
+    def __init__(self, shape: tuple[int, ...], spec: QuantSpec, *, bias: bool) -> None:
+        super().__init__(shape, spec)
         if bias:
-            self.bias = mx.zeros((rows,))
+            self.bias = mx.zeros(shape[:1])
 
     def __call__(self, x: mx.array) -> mx.array:
         """[..., columns] -> [..., rows]."""
@@ -216,6 +223,15 @@ class QuantizedEmbedding(_Packed):
         return self.multiply(x)
 
 
+class QuantizedExpertLinear(_Packed):
+    """A linear layer of each expert with packed weights, in place of `ExpertLinear`."""
+
+    def __call__(self, x: mx.array, experts: mx.array, *, in_order: bool = False) -> mx.array:
+        """Apply an expert to each row, as `ExpertLinear`; the packed weights are never whole as floats."""
+        packed = (self.weight, self.scales, self.get("biases"))
+        return mx.gather_qmm(x, *packed, rhs_indices=experts, transpose=True, sorted_indices=in_order, **self.form)
+
+
 def packed_layers(module: Any) -> list[Any]:
     """Return the layers of a module whose weights are packed."""
     return [layer for _, layer in module.named_modules() if isinstance(layer, _Packed)]
@@ -225,7 +241,7 @@ def unpacked_bytes(*modules: Any) -> int:
     """Return the most bytes of one layer's weights as floats, while `ROWS_TO_UNPACK` or more rows are multiplied."""
     if device() != "cpu":
         return 0
-    layers = (layer for module in modules for layer in packed_layers(module))
+    layers = (layer for one in modules for layer in packed_layers(one) if not isinstance(layer, QuantizedExpertLinear))
     return max((layer.scales.size * layer.spec.group_size * layer.unpacked_size for layer in layers), default=0)
 
 
@@ -248,7 +264,7 @@ def install(model: nn.Module, quantization: Quantization | None, tensors: Mappin
         InputError: missing scales or biases, or scales without quantization in config.json; a layer that config.json
             names and the model or the files lack. The message names the tensor.
     """
-    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Embedding)}
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, PACKABLE)}
     specs = quantization.layers if quantization else {}
     absent = sorted(name for name, spec in specs.items() if spec is not None and name not in layers)
     if absent:
@@ -275,7 +291,7 @@ def _layer_spec(
     if spec is None:
         why = "has no quantization" if quantization is None else "says that the layer is not quantized"
         raise InputError(f"{source}: {name}.scales belongs to quantized weights, but config.json {why}")
-    width = layer.weight.shape[1]
+    width = layer.weight.shape[-1]
     if width % spec.group_size:
         raise InputError(
             f"{source}: {name}.scales: expected groups that divide the layer's width {width}; got {spec.group_size}"
@@ -288,10 +304,12 @@ def _parts(spec: QuantSpec | None) -> tuple[str, ...]:
 
 
 def _empty(layer: nn.Module, spec: QuantSpec) -> _Packed:
-    rows, columns = layer.weight.shape
+    shape = layer.weight.shape
     if isinstance(layer, nn.Embedding):
-        return QuantizedEmbedding(rows, columns, spec)
-    return QuantizedLinear(rows, columns, spec, bias="bias" in layer)
+        return QuantizedEmbedding(shape, spec)
+    if isinstance(layer, ExpertLinear):
+        return QuantizedExpertLinear(shape, spec)
+    return QuantizedLinear(shape, spec, bias="bias" in layer)
 
 
 def _replace(model: nn.Module, name: str, layer: nn.Module) -> None:

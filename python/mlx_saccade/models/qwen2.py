@@ -97,7 +97,13 @@ class LanguageModel(nn.Module):
         return [KVCache(padding) for _ in self.layers]
 
     def __call__(
-        self, embeddings: mx.array, position_ids: mx.array, cache: Sequence[KVCache], *, last_only: bool = False
+        self,
+        embeddings: mx.array,
+        position_ids: mx.array,
+        cache: Sequence[KVCache],
+        *,
+        last_only: bool = False,
+        deepstack: mx.array | None = None,
     ) -> mx.array:
         """Return hidden states of the new tokens and append the tokens to the cache.
 
@@ -106,10 +112,12 @@ class LanguageModel(nn.Module):
             position_ids: integer [3, B, L].
             cache: one for each layer, from `make_cache`, with the tokens before these.
             last_only: compute only the last token's state in the last layer.
+            deepstack: None, since the towers of these families have no levels.
 
         Returns:
             [B, L, D], normalized; [B, 1, D] with `last_only`.
         """
+        assert deepstack is None
         config = self.config
         cos, sin = layers.mrope(position_ids, config.head_dim, config.rope_theta, config.mrope_section, config.yarn)
         mask = attention_mask(embeddings.shape[1], cache[0].offset, cache[0].padding)

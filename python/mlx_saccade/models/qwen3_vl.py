@@ -269,7 +269,7 @@ class VisionModel(nn.Module):
 
 # vision_config of config.json.
 _SIZES = ("hidden_size", "intermediate_size", "out_hidden_size", "num_position_embeddings")
-_KEYS = VISION_KEYS | {*_SIZES, "deepstack_visual_indexes"}
+_KEYS = VISION_KEYS | {*_SIZES, "deepstack_visual_indexes", "model_type"}
 _DEFAULTS = VisionConfig(
     depth=27,
     hidden_size=1152,

@@ -15,8 +15,19 @@ from mlx_saccade.models.yarn import YARN_KEYS, Yarn, attention_factor
 __all__ = ["mrope_section", "read_yarn", "rotary_values"]
 
 
-def rotary_values(reader: ConfigReader, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rotary values of either spelling, or of both where they agree; `rope_type` is "default" or "yarn"."""
+def rotary_values(
+    reader: ConfigReader, raw: Mapping[str, Any], *, also: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Return the rotary values of either spelling, or of both where they agree; `rope_type` is "default" or "yarn".
+
+    Args:
+        reader: checks them.
+        raw: the language model's values.
+        also: further keys that the family knows.
+
+    Raises:
+        InputError: a value that is malformed or not implemented.
+    """
     values: dict[str, Any] = {}
     for name in ("rope_parameters", "rope_scaling"):
         table = reader.table(raw, name)
@@ -24,7 +35,8 @@ def rotary_values(reader: ConfigReader, raw: Mapping[str, Any]) -> dict[str, Any
             reader.check_value(table, key, ("default", "mrope", "yarn", None))
         named = [value for key in ("rope_type", "type") if (value := table.get(key)) is not None]
         kind = "yarn" if named[:1] == ["yarn"] else "default"  # rope_type wins, and "mrope" is its old word for default
-        reader.check_keys(table, ROPE_KEYS | YARN_KEYS if kind == "yarn" else ROPE_KEYS, "rotary", name)
+        known = ROPE_KEYS | also | (YARN_KEYS if kind == "yarn" else frozenset())
+        reader.check_keys(table, known, "rotary", name)
         found = {key: value for key, value in table.items() if key not in ("rope_type", "type")}
         for key, value in {**found, **({"rope_type": kind} if named else {})}.items():
             if values.setdefault(key, value) != value:

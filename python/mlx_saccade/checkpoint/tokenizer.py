@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel
@@ -16,10 +17,31 @@ from mlx_saccade.checkpoint.chat_template import ChatTemplate
 from mlx_saccade.checkpoint.files import check_size, optional_json, optional_text
 from mlx_saccade.errors import InputError, brief
 
-__all__ = ["Message", "Prompts"]
+__all__ = ["Message", "Prompts", "TimedVideo", "VideoPrompt", "check_video_prompt"]
 
 Message = dict[str, Any]
 """A message as in transformers: {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "..."}]}."""
+
+VideoPrompt = Literal["outer", "single"]
+"""The two forms of what stands around the frames of a video that have words of their own.
+
+The template writes a pair of vision tokens around a video. transformers 5.10 and later leave it around all frames, each
+of which has a pair too: "outer". transformers 4.57 to 5.5 and mlx-vlm replace it by the frames' own pairs: "single".
+"""
+
+
+@dataclass(frozen=True)
+class TimedVideo:
+    """A video in the prompt of a family that says the time of each frame of its grid in words.
+
+    Attributes:
+        seconds: time of each frame of the grid.
+        tokens: visual tokens of each.
+    """
+
+    seconds: tuple[float, ...]
+    tokens: int
+
 
 # Keys of a message beside its content that chat templates read.
 _BESIDE = ("tool_calls", "reasoning_content")
@@ -42,13 +64,24 @@ _BYTES = _byte_letters()
 class Prompts:
     """The chat template and tokenizer of a checkpoint."""
 
-    def __init__(self, folder: Path, image_token_id: int, video_token_id: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        image_token_id: int,
+        video_token_id: int | None = None,
+        *,
+        vision_pair: tuple[int, int] | None = None,
+        video_prompt: VideoPrompt = "outer",
+    ) -> None:
         """Read tokenizer.json, tokenizer_config.json and the chat template of a checkpoint folder.
 
         Args:
             folder: folder of the checkpoint.
             image_token_id: id of the image placeholder, one in the template's text and then one per visual token.
             video_token_id: id of the video placeholder; None (default) for a checkpoint without videos.
+            vision_pair: ids of the tokens before and after an image, which stand around each frame of a `TimedVideo`;
+                None (default) for a checkpoint without such videos.
+            video_prompt: form of what stands around a `TimedVideo`.
 
         Raises:
             FileNotFoundError: there is no tokenizer.json.
@@ -68,19 +101,24 @@ class Prompts:
                 "Check that both files belong to one checkpoint"
             )
         self._image_name = added[image_token_id].content
+        self._video_prompt = video_prompt
+        self._frame = _frame_words(added, video_token_id, vision_pair)
         names = sorted(self._special, key=len, reverse=True)
         self._specials = re.compile("(" + "|".join(map(re.escape, names)) + ")") if names else None
         self._template, self._constants = _template(folder)
 
     def encode(
-        self, messages: Sequence[Message], image_tokens: Sequence[int], video_tokens: Sequence[int] = ()
+        self,
+        messages: Sequence[Message],
+        image_tokens: Sequence[int],
+        video_tokens: Sequence[int] | Sequence[TimedVideo] = (),
     ) -> list[int]:
         """Encode a conversation to token ids, up to the start of the assistant's turn.
 
         Args:
             messages: messages in order, with image and video parts in their places.
             image_tokens: number of visual tokens of each image, in order.
-            video_tokens: number of visual tokens of each video, in order; default none.
+            video_tokens: number of visual tokens of each video, or a `TimedVideo` for each, in order; default none.
 
         Returns:
             The ids, equal to those of transformers, except that a special token in a user's text stays text.
@@ -94,20 +132,43 @@ class Prompts:
         beside = [text for message in messages for text in _texts_beside(message)]
         for text in beside:
             _check_text(text)
-        if self._specials and any(self._specials.search(text) for text in (*texts, *beside)):
-            ids = self._encode_literally(messages, texts)
-        else:
-            ids = self._tokenizer.encode(self.render(messages), add_special_tokens=False).ids
-        self._check_count(ids, messages, "image", self._image, len(image_tokens))
-        if self._video is not None:
-            self._check_count(ids, messages, "video", self._video, len(video_tokens))
-        elif video_tokens:
+        if video_tokens and self._video is None:
             raise InputError(f"{self._folder}: the checkpoint has no video token. Give images")
-        counts = {self._image: iter(image_tokens), self._video: iter(video_tokens)}
+        timed = [video for video in video_tokens if isinstance(video, TimedVideo)]
+        if self._specials and any(self._specials.search(text) for text in (*texts, *beside)):
+            ids = self._encode_literally(messages, texts, timed)
+        else:
+            text = self._with_frames(self.render(messages), messages, timed)
+            ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        self._check_count(ids.count(self._image), messages, "image", self._image, len(image_tokens))
+        frames = [tokens for video in video_tokens for tokens in _frame_tokens(video)]
+        if self._video is not None:
+            self._check_count(ids.count(self._video), messages, "video", self._video, len(frames))
+        counts = {self._image: iter(image_tokens), self._video: iter(frames)}
         return [copy for token in ids for copy in [token] * (next(counts[token]) if token in counts else 1)]
 
-    def _check_count(self, ids: Sequence[int], messages: Sequence[Message], kind: str, token: int, count: int) -> None:
-        placeholders = ids.count(token)
+    def _with_frames(self, text: str, messages: Sequence[Message], videos: Sequence[TimedVideo]) -> str:
+        """Put each frame of a video, with words and pair of its own, in the place of the template's video token.
+
+        In the text, not in the ids: in the single form nothing special stands between the text before a video and the
+        words of its first frame, so both are tokenized together.
+        """
+        if not videos:
+            return text
+        if self._frame is None or self._video is None:
+            raise InputError(
+                f"{self._folder}: vision_start_token_id or vision_end_token_id of config.json is not an added token of "
+                "tokenizer.json. Check that both files belong to one checkpoint"
+            )
+        start, video, end = self._frame
+        whole = f"{start}{video}{end}"
+        place = whole if self._video_prompt == "single" and text.count(whole) == text.count(video) else video
+        first, *others = text.split(place)
+        self._check_count(len(others), messages, "video", self._video, len(videos))
+        frames = ("".join(f"<{second:.1f} seconds>{whole}" for second in one.seconds) for one in videos)
+        return first + "".join(words + other for words, other in zip(frames, others, strict=True))
+
+    def _check_count(self, placeholders: int, messages: Sequence[Message], kind: str, token: int, count: int) -> None:
         if placeholders == count:
             return
         parts = sum(part.get("type") == kind for message in messages for part in _parts(message))
@@ -159,7 +220,9 @@ class Prompts:
         """Render the template's text, ending with the start of the assistant's turn."""
         return self._template.render(messages, **self._constants)
 
-    def _encode_literally(self, messages: Sequence[Message], texts: Sequence[str]) -> list[int]:
+    def _encode_literally(
+        self, messages: Sequence[Message], texts: Sequence[str], videos: Sequence[TimedVideo]
+    ) -> list[int]:
         """Encode with the special tokens of the template, and none from the users' text."""
         assert self._specials is not None
         texts, numbers = list(texts), iter(range(len(texts)))
@@ -175,13 +238,40 @@ class Prompts:
             for message in messages
         ]
         ids: list[int] = []
-        for piece in self._specials.split(self.render(masked)):
+        for piece in self._specials.split(self._with_frames(self.render(masked), messages, videos)):
             if piece in self._special:
                 ids.append(self._special[piece])
             else:
                 whole = _PLACEHOLDERS.sub(lambda match: texts[int(match[1])], piece)
                 ids += self._literal.encode(whole, add_special_tokens=False).ids
         return ids
+
+
+def check_video_prompt(value: object) -> None:
+    """Refuse what is no form of a video's prompt.
+
+    Raises:
+        InputError: neither "outer" nor "single".
+    """
+    if not isinstance(value, str) or value not in get_args(VideoPrompt):
+        forms = " or ".join(map(repr, get_args(VideoPrompt)))
+        raise InputError(f"video_prompt: expected {forms}; got {brief(value)}")
+
+
+def _frame_tokens(video: int | TimedVideo) -> list[int]:
+    """Return the visual tokens of each run of a video."""
+    return [video.tokens] * len(video.seconds) if isinstance(video, TimedVideo) else [video]
+
+
+def _frame_words(
+    added: Mapping[int, Any], video: int | None, pair: tuple[int, int] | None
+) -> tuple[str, str, str] | None:
+    """Return the names of the tokens before, of and after a frame of a video; None where they are not known."""
+    ids = () if pair is None or video is None else (pair[0], video, pair[1])
+    if not ids or any(token not in added for token in ids):
+        return None
+    start, middle, end = (added[token].content for token in ids)
+    return start, middle, end
 
 
 def _check(messages: Sequence[Message]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, overload
 from mlx_saccade import cache, families, media, models, validation
 from mlx_saccade.backend import mx
 from mlx_saccade.checkpoint import hub
-from mlx_saccade.checkpoint.tokenizer import Message, Prompts
+from mlx_saccade.checkpoint.tokenizer import Message, Prompts, VideoPrompt, check_video_prompt
 from mlx_saccade.engine import branches, hints, locating, owner, request, sampling
 from mlx_saccade.engine import capture as captures
 from mlx_saccade.engine import policy as policies
@@ -73,6 +73,7 @@ class Engine(Closable):
         image_options: media.ImageOptions | None = None,
         memory_limit: int | str | None = None,
         convention: ConventionName = "auto",
+        video_prompt: VideoPrompt = "outer",
     ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
         if image_options is not None and not isinstance(image_options, media.ImageOptions):
@@ -81,6 +82,7 @@ class Engine(Closable):
                 "ImageOptions(color='ignore')"
             )
         check_convention(convention)
+        check_video_prompt(video_prompt)
         default = pixel_limits.read(budget, "budget of the engine")
         cache_limit = validation.parse_bytes(cache_memory, "cache_memory")
         folder_limit = validation.parse_bytes(cache_dir_size, "cache_dir_size")
@@ -89,7 +91,13 @@ class Engine(Closable):
         self.folder = folder
         self.model = models.load(folder, compute_dtype=compute_dtype, memory_limit=limit)
         config = self.model.config
-        self.prompts = Prompts(folder, config.image_token_id, config.video_token_id)
+        self.prompts = Prompts(
+            folder,
+            config.image_token_id,
+            config.video_token_id,
+            vision_pair=(config.vision_start_token_id, config.vision_end_token_id),
+            video_prompt=video_prompt,
+        )
         pixels = models.preprocessor_config.read(folder, config.vision, config.family)
         video, _ = models.video_preprocessor_config.read(folder, config.vision, config.family, pixels)
         self.family = _family(self.model, pixels, video)

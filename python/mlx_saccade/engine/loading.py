@@ -6,6 +6,7 @@ import os
 
 from mlx_saccade import cache, media
 from mlx_saccade.checkpoint import hub
+from mlx_saccade.checkpoint.tokenizer import VideoPrompt
 from mlx_saccade.engine.engine import Engine
 from mlx_saccade.grounding.frames import ConventionName
 from mlx_saccade.preprocess.limits import Budget
@@ -26,6 +27,7 @@ def load(
     image_options: media.ImageOptions | None = None,
     memory_limit: int | str | None = None,
     convention: ConventionName = "auto",
+    video_prompt: VideoPrompt = "outer",
 ) -> Engine:
     """Load a checkpoint with its tokenizer, template and size limits.
 
@@ -52,6 +54,9 @@ def load(
             counted).
         convention: of the numbers in answers, as `mlx_saccade.grounding.read` takes it; "auto": the family's, and
             fractions where the numbers are so. A request may name its own.
+        video_prompt: what stands around the frames of a video in the prompt of Qwen3-VL: "outer", a pair of vision
+            tokens around all of them besides those of each, as transformers 5.10 and later; or "single", without it, as
+            transformers 4.57 and mlx-vlm. Other families have one form.
 
     Raises:
         FileNotFoundError: no such folder, or a file is missing from it.
@@ -70,4 +75,5 @@ def load(
         image_options=image_options,
         memory_limit=memory_limit,
         convention=convention,
+        video_prompt=video_prompt,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from mlx_saccade import grounding
-from mlx_saccade.checkpoint.tokenizer import Prompts
+from mlx_saccade.checkpoint.tokenizer import Prompts, TimedVideo
 from mlx_saccade.engine import branches, owner, prefill
 from mlx_saccade.engine.answer import Answer, Candidate, Chunk, FrameInfo, StageTimer
 from mlx_saccade.engine.capture import WHOLE
@@ -78,10 +79,17 @@ class Runner:
 
     def encode_prompt(self, request: Request, plans: Sequence[Plan]) -> list[int]:
         """Return token ids of a prompt whose media take as many tokens as their plans say."""
-        counts: dict[str, list[int]] = {"image": [], "video": []}
+        images: list[int] = []
+        videos: list[Any] = []
         for medium, plan in zip(request.media, plans, strict=True):
-            counts[medium.kind].append(plan.tokens)
-        return self.prompts.encode(request.messages, counts["image"], counts["video"])
+            if medium.kind == "image":
+                images.append(plan.tokens)
+            elif self.model.family.timed_words:
+                seconds = tuple(medium.source.times(plan.family.temporal_patch_size))
+                videos.append(TimedVideo(seconds, plan.tokens // plan.frames))
+            else:
+                videos.append(plan.tokens)
+        return self.prompts.encode(request.messages, images, videos)
 
     def plan(
         self,

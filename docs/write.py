@@ -50,6 +50,7 @@ TYPES = {
     "Backend": '"pillow" or "torchvision", as `resize` explains',
     "Budget": "a budget as `plan` takes it, a mapping in a spelling of `mlx_saccade.preprocess.limits`, or None",
     "Color": '"convert": embedded color profiles become sRGB; "ignore": they are ignored, as in transformers',
+    "VideoPrompt": '"outer" or "single"',
     "ConventionName": '"auto", "absolute", "thousandths" or "fractions"',
     "Encoded": "the bytes of a file in memory; internal",
     "FamilySections": "a family's part of reading config.json; internal",

@@ -1,4 +1,4 @@
-"""Qwen2-VL, Qwen2.5-VL and Qwen3-VL in MLX: `load(path)` returns a `Model` with the names and layouts of transformers."""
+"""Qwen2-VL, Qwen2.5-VL and Qwen3-VL in MLX: `load(path)` returns a `Model` that takes what transformers takes."""
 
 from mlx_saccade.models import memory, preprocessor_config
 from mlx_saccade.models import video_preprocessor_config as video_preprocessor_config

@@ -17,7 +17,8 @@ from mlx_saccade.engine import capture as captures
 from mlx_saccade.engine import messages as message_forms
 from mlx_saccade.engine.capture import Capture
 from mlx_saccade.errors import InputError, brief
-from mlx_saccade.media import ImageOptions, LazyImage, Video
+from mlx_saccade.families import Family
+from mlx_saccade.media import ImageOptions, LazyImage, Video, VideoFile, is_film
 from mlx_saccade.media.image import check_format, lacks_format
 from mlx_saccade.media.region import check_inside
 from mlx_saccade.preprocess import limits as pixel_limits
@@ -38,6 +39,20 @@ __all__ = [
     "with_capture",
 ]
 
+# Options of a video part -> parameter of `open_video`; the second spelling is that of Qwen's own tools.
+_SAMPLING = {
+    "fps": "fps",
+    "sample_fps": "fps",
+    "num_frames": "num_frames",
+    "nframes": "num_frames",
+    "min_frames": "min_frames",
+    "max_frames": "max_frames",
+    "start": "start",
+    "video_start": "start",
+    "end": "end",
+    "video_end": "end",
+}
+
 
 @dataclass(frozen=True)
 class Medium:
@@ -46,7 +61,7 @@ class Medium:
     Attributes:
         kind: "image" or "video".
         source: what `mlx_saccade.media.open_image` takes, or a `mlx_saccade.media.Video`. If it is only planned, also
-            a size (width, height).
+            a size (width, height); before `Request.with_videos` also the file of a film.
         limits: its own.
         capture: its own; the source is always the whole image.
     """
@@ -77,8 +92,8 @@ class Medium:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return notes on what of an opened image was set aside."""
-        return self.source.notes if isinstance(self.source, LazyImage) else ()
+        """Return notes on what of an opened image or video was set aside."""
+        return self.source.notes if isinstance(self.source, LazyImage | Video) else ()
 
     @property
     def fps(self) -> float | None:
@@ -92,6 +107,16 @@ class Request:
 
     messages: tuple[Message, ...]
     media: tuple[Medium, ...]
+
+    def with_videos(self, family: Family) -> Request:
+        """Return this request with its film files opened, for the sampling of a family; frames are not decoded.
+
+        Raises:
+            InputError, FileNotFoundError: as `mlx_saccade.media.open_video`.
+        """
+        if not any(isinstance(medium.source, VideoFile) for medium in self.media):
+            return self
+        return replace(self, media=tuple(_with_video(medium, family) for medium in self.media))
 
 
 class ImageOpener:
@@ -236,6 +261,10 @@ def several(images: Any) -> list[Any]:
     return list(images) if isinstance(images, list | tuple) else [images]
 
 
+def _with_video(medium: Medium, family: Family) -> Medium:
+    return replace(medium, source=medium.source.open(family)) if isinstance(medium.source, VideoFile) else medium
+
+
 def _no_image() -> InputError:
     return InputError("image: expected a path, bytes, a file object, a data URI, a PIL.Image or an array; got None")
 
@@ -246,7 +275,7 @@ def _media_part(image: Any) -> Any:
         return image
     if image is None:
         raise _no_image()
-    kind = "video" if isinstance(image, Video) else "image"
+    kind = "video" if isinstance(image, Video) or is_film(image) else "image"
     return {"type": kind, kind: image}
 
 
@@ -269,17 +298,40 @@ def _image(part: Mapping[str, Any], rest: Mapping[str, Any], where: str) -> Medi
 
 
 def _video(part: Mapping[str, Any], rest: Mapping[str, Any], where: str) -> Medium:
-    names = ("fps", "pixel_format")
+    names = (*_SAMPLING, "pixel_format")
     limits = pixel_limits.read({key: value for key, value in rest.items() if key not in names}, where, also=names)
-    video = part["video"]
-    if not isinstance(video, Video):
-        try:
-            options = ImageOptions(pixel_format=rest.get("pixel_format"))
-            video = Video(video, rest.get("fps"), image_options=options)
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from None
-    else:
-        twice = next((name for name in names if rest.get(name) is not None), None)
-        if twice is not None:
-            raise InputError(f"{where}: {twice} is given twice, here and in the video; give it once")
-    return Medium("video", video, limits)
+    video, given = part["video"], {name: rest[name] for name in names if rest.get(name) is not None}
+    if isinstance(video, Video):
+        if given:
+            raise InputError(f"{where}: {next(iter(given))} is given twice, here and in the video; give it once")
+        return Medium("video", video, limits)
+    try:
+        if isinstance(video, str | os.PathLike):
+            return Medium("video", _video_file(video, given), limits)
+        return Medium("video", _video_of_frames(video, given), limits)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _video_file(path: str | os.PathLike[str], given: Mapping[str, Any]) -> VideoFile:
+    """Return a film file with the options of a part, in Qwen's spelling or that of `open_video`."""
+    options: dict[str, Any] = {}
+    for name, value in given.items():
+        field = _SAMPLING.get(name)
+        if field is None or name == "sample_fps":
+            raise InputError(f"video: {name}: expected none beside the path of a film; got {brief(value)}. Leave it out")
+        if field in options:
+            raise InputError(f"video: {field} is given twice, as {name} too; give it once")
+        options[field] = value
+    return VideoFile(path, **options)
+
+
+def _video_of_frames(frames: Any, given: Mapping[str, Any]) -> Video:
+    fps = [given[name] for name in ("fps", "sample_fps") if name in given]
+    other = next((name for name in given if name not in ("fps", "sample_fps", "pixel_format")), None)
+    if other is not None:
+        raise InputError(f"video: {other}: expected the path of a film beside it; got frames. Choose among the frames")
+    if len(fps) == 2:
+        raise InputError("video: fps and sample_fps say the same; give one of them")
+    options = ImageOptions(pixel_format=given.get("pixel_format"))
+    return Video(frames, fps[0] if fps else None, image_options=options)

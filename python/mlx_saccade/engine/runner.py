@@ -73,7 +73,8 @@ class Runner:
         return ImageOpener(self.encoder.image_options)
 
     def count(self, request: Request, limits: PixelLimits) -> tuple[list[Plan], list[int]]:
-        """Return plans and prompt ids of a request; of files, only headers are read."""
+        """Return plans and prompt ids of a request; of images only headers are read, of films their packets' times."""
+        request = request.with_videos(self.encoder.family)
         plans = [self.encoder.plan(medium, limits) for medium in request.media]
         return plans, self.encode_prompt(request, plans)
 
@@ -114,7 +115,7 @@ class Runner:
             CancelledError: the caller has stopped the call.
         """
         owner.checkpoint()  # a question may have thousands of descriptions
-        request = (opener or self.opener()).open(request)
+        request = (opener or self.opener()).open(request.with_videos(self.encoder.family))
         plans, ids = self.count(request, limits)
         tokens = tuple(plan.tokens for plan in plans)
         room = self.model.config.text.max_position_embeddings - settings.max_tokens

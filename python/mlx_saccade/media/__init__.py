@@ -26,7 +26,12 @@ from mlx_saccade.media.image import (
 from mlx_saccade.media.sampling import sample_frames
 from mlx_saccade.media.sources import from_base64 as from_base64
 from mlx_saccade.media.video import Video
-from mlx_saccade.media.video_files import is_film as is_film
+from mlx_saccade.media.video_files import (
+    VideoFile as VideoFile,
+)
+from mlx_saccade.media.video_files import (
+    is_film as is_film,
+)
 from mlx_saccade.media.video_files import open_frame, open_video
 
 __all__ = [

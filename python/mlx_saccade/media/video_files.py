@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any, overload
 
@@ -17,10 +18,27 @@ from mlx_saccade.media.image import ImageOptions
 from mlx_saccade.media.sampling import sample_frames
 from mlx_saccade.media.video import Video
 
-__all__ = ["DEFAULT_FPS", "FilmFrames", "is_film", "open_frame", "open_video"]
+__all__ = ["DEFAULT_FPS", "FilmFrames", "VideoFile", "is_film", "open_frame", "open_video"]
 
 DEFAULT_FPS = 2.0
 """Frames that `open_video` takes of each second, unless it is told a rate or a number."""
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A film file, and which frames of it to take once the family of the model is known; fields as `open_video`."""
+
+    path: str | os.PathLike[str]
+    fps: float | None = None
+    num_frames: int | None = None
+    min_frames: int | None = None
+    max_frames: int | None = None
+    start: float | None = None
+    end: float | None = None
+
+    def open(self, family: str | Family) -> Video:
+        """Return the video; errors as `open_video`."""
+        return open_video(family=family, **asdict(self))
 
 
 class FilmFrames(Sequence[Frame]):

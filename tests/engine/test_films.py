@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -149,4 +149,28 @@ def test_a_group_of_frames_is_in_memory_at_once(loaded: Engine, path: Path, monk
 def test_a_shared_film_is_asked_twice(loaded: Engine, path: Path) -> None:
     shared = loaded.shared_image({"type": "video", "video": str(path), "fps": 1})
     alone = loaded.ask({"type": "video", "video": str(path), "fps": 1}, "what?", max_tokens=3)
-    assert [answer.text for answer in shared.ask(["what?", "where?"], max_tokens=3)][0] == alone.text
+    answers = shared.ask(["what?", "where?"], max_tokens=3)
+    assert answers[0].text == alone.text
+
+
+def test_times_of_an_answer_are_seconds_of_the_film(loaded: Engine, path: Path, monkeypatch: MonkeyPatch) -> None:
+    """Qwen2.5-VL counts seconds from the first frame that it is shown."""
+    text = '{"start_time": "00:00.5", "end_time": "00:01.00", "label": "jump"}'
+    monkeypatch.setattr(type(loaded.prompts), "decode", lambda self, ids: text if ids else "")
+    whole = loaded.ask(str(path), "when?", max_tokens=1)
+    assert [span.as_dict() for span in whole.times] == [{"start": 0.5, "end": 1.0, "label": "jump"}]
+    assert whole.frames[0].seconds == (0.25, 1.25, 2.25, 3.25)
+    part = loaded.ask({"type": "video", "video": str(path), "start": 2}, "when?", max_tokens=1)
+    assert part.times[0].start == pytest.approx(2.5, abs=0.03) and part.times[0].end == pytest.approx(3, abs=0.03)
+    assert part.as_dict()["times"][0]["label"] == "jump"
+    twice = loaded.ask([str(path), str(path)], "when?", max_tokens=1)
+    assert twice.times == ()
+
+
+def test_film_seconds_follow_a_variable_rate(tmp_path: Path) -> None:
+    times = [0, 10, 20, 30, 300, 310, 320, 330]
+    path = films.write(tmp_path / "pause.mp4", 8, times=times, time_base=Fraction(1, 10))
+    video = media.open_video(path, family="qwen2.5-vl", num_frames=8)
+    assert list(video.seconds) == [0, 1, 2, 3, 30, 31, 32, 33]
+    assert [video.film_seconds(k / video.fps) for k in (0, 3, 3.5, 4, 7)] == pytest.approx([0, 3, 16.5, 30, 33])
+    assert video.film_seconds(9 / video.fps) == pytest.approx(33 + 2 / video.fps)

@@ -36,6 +36,9 @@ def print_places(answer: Answer) -> None:
     for numbers, label in places_of(answer):
         text = ", ".join(f"{value:.0f}" for value in numbers)
         output.note(f"in source pixels: {text}" + (f" ({' '.join(label.split())})" if label else ""))
+    for span in answer.times:
+        part = f"{span.start:.1f} s" if span.start == span.end else f"{span.start:.1f} s to {span.end:.1f} s"
+        output.note(f"in seconds of the film: {part}" + (f" ({' '.join(span.label.split())})" if span.label else ""))
     if answer.screen.changes and answer.screen_click is not None:
         output.note("to click on the screen: " + screen_text(answer.screen_click))
     print_rejected(answer)
@@ -59,7 +62,8 @@ def print_cost(answer: Answer) -> None:
         (width, height), (resized_w, resized_h) = frame.source_size, frame.processed_size
         times = "" if frame.grid_thw[0] == 1 else f", {frame.grid_thw[0]} times"
         size = f"{width} x {height} as {resized_w} x {resized_h}{times}"
-        lines.append((f"image {number}", f"{size}: {quantity(frame.tokens, 'token')}"))
+        kind = "image" if frame.fps is None else "film"
+        lines.append((f"{kind} {number}", f"{size}: {quantity(frame.tokens, 'token')}"))
         lines.append(("budget", frame.budget))
         if frame.tokens < frame.tokens_without_fit:
             lines.append(("reduced", f"from {quantity(frame.tokens_without_fit, 'token')}, to fit the model's context"))

@@ -59,6 +59,8 @@ def check_many(options: argparse.Namespace, words: list[str], descriptions: list
     images.check_words(options, words)
     if options.save is not None:
         raise InputError("--save: expected one image; got several. Leave it out, or name one image")
+    if options.at is not None:
+        raise InputError("--at: expected one film; got several images. Leave it out, or name one film")
     if options.out is not None and options.json:
         raise InputError("--json: not allowed with --out, whose file has JSON lines. Leave out one of them")
     if options.out is not None and options.batch is None and not options.find:

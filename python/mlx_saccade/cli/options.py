@@ -126,7 +126,8 @@ def images_of(options: argparse.Namespace, words: list[str]) -> list[Any]:
         return opened
     from mlx_saccade import media
 
-    return [page for image in opened for page in media.open_pages(image, image_options(options))]
+    chosen = image_options(options)
+    return [page for image in opened for page in ([image] if media.is_film(image) else media.open_pages(image, chosen))]
 
 
 def _page(word: str) -> int:

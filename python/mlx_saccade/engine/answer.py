@@ -12,7 +12,7 @@ from mlx_saccade import validation
 from mlx_saccade.engine import hints
 from mlx_saccade.engine.capture import SAME_UNITS, Screen
 from mlx_saccade.errors import quantity
-from mlx_saccade.grounding import Action, Box, GroundedText, Point, Rejected
+from mlx_saccade.grounding import Action, Box, GroundedText, Point, Rejected, TimeSpan
 from mlx_saccade.media.region import Region
 from mlx_saccade.preprocess.plan import Plan
 
@@ -40,6 +40,7 @@ class FrameInfo:
         tokens_without_fit: more than `tokens` where `fit` reduced the image.
         tokens_at_cap: tokens under the checkpoint's own cap alone; of a video `tokens`.
         fps: frames a second of a video, None for an image.
+        seconds: of a video, the time of each frame of the grid, from the film's first frame; empty for an image.
         notes: what of the file was set aside, such as a color profile or other pages, in words.
     """
 
@@ -55,6 +56,7 @@ class FrameInfo:
     fps: float | None = None
     notes: tuple[str, ...] = ()
     region: Region | None = None
+    seconds: tuple[float, ...] = ()
 
     def to_source(self, xy: Sequence[float]) -> tuple[float, ...]:
         """Map a point (x, y) or box (x1, y1, x2, y2) from model pixels to pixels of the source image, unrounded.
@@ -78,6 +80,7 @@ class FrameInfo:
         convention: str = "auto",
         source_size: tuple[int, int] | None = None,
         region: Region | None = None,
+        seconds: tuple[float, ...] = (),
     ) -> FrameInfo:
         """Return the description of a plan, other arguments as the attributes.
 
@@ -97,6 +100,7 @@ class FrameInfo:
             fps=fps,
             notes=notes,
             region=region,
+            seconds=seconds,
         )
 
     def __repr__(self) -> str:
@@ -202,6 +206,7 @@ class Answer:
         looks: of a policy's answer, each look in order. Its usage and timings are then their sums, and its text that of
             the look with the boxes; `frames` has the first look.
         screen: the place of the image on the desktop, as `origin` and `scale` said.
+        times: that the text names, in seconds from the film's first frame; of a question about one film.
     """
 
     boxes: tuple[Box, ...]
@@ -219,6 +224,7 @@ class Answer:
     candidates: tuple[Candidate, ...] = ()
     looks: tuple[Look, ...] = ()
     screen: Screen = SAME_UNITS
+    times: tuple[TimeSpan, ...] = ()
 
     def __repr__(self) -> str:
         """Return what was found, the tokens and the seconds in short."""
@@ -288,6 +294,7 @@ class Answer:
         ]
         click, looks = self.screen_click, [look.as_dict() for look in self.looks]
         plain["candidates"] = [candidate.as_dict() for candidate in self.candidates]
+        plain["times"] = [span.as_dict() for span in self.times]
         screen = {"screen_click": None if click is None else list(click)}
         return {"found": self.found, **plain, **screen, "hint": self.hint, "looks": looks}
 

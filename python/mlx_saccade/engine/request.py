@@ -100,6 +100,10 @@ class Medium:
         """Frames a second of a video."""
         return self.source.fps if isinstance(self.source, Video) else None
 
+    def seconds(self, length: int) -> tuple[float, ...]:
+        """Return the times of a video's groups of `length` frames, from the film's first frame; none of an image."""
+        return tuple(self.source.times(length)) if isinstance(self.source, Video) else ()
+
 
 @dataclass(frozen=True)
 class Request:
@@ -319,7 +323,9 @@ def _video_file(path: str | os.PathLike[str], given: Mapping[str, Any]) -> Video
     for name, value in given.items():
         field = _SAMPLING.get(name)
         if field is None or name == "sample_fps":
-            raise InputError(f"video: {name}: expected none beside the path of a film; got {brief(value)}. Leave it out")
+            raise InputError(
+                f"video: {name}: expected none beside the path of a film; got {brief(value)}. Leave it out"
+            )
         if field in options:
             raise InputError(f"video: {field} is given twice, as {name} too; give it once")
         options[field] = value

@@ -21,6 +21,7 @@ from mlx_saccade.engine.request import ImageOpener, Medium, Request
 from mlx_saccade.engine.sampling import Settings
 from mlx_saccade.errors import InputError, quantity
 from mlx_saccade.grounding.frames import ConventionName
+from mlx_saccade.media import Video
 from mlx_saccade.models import Model
 from mlx_saccade.preprocess.limits import PixelLimits
 from mlx_saccade.preprocess.plan import Plan
@@ -333,8 +334,13 @@ class Runner:
             used[medium.kind] += plan.tokens
         text, convention = detokenizer.text, planned.settings.convention or self.convention
         grounded, capture = grounding.GroundedText(), WHOLE
+        times: list[grounding.TimeSpan] = []
+        time_notes: list[str] = []
         if len(planned.plans) == 1:
-            grounded, capture = grounding.read(text, planned.plans[0], convention), planned.request.media[0].capture
+            medium = planned.request.media[0]
+            grounded, capture = grounding.read(text, planned.plans[0], convention), medium.capture
+            if isinstance(medium.source, Video):
+                times, time_notes = self._times(text, medium.source)
         media = zip(planned.request.media, planned.plans, planned.tokens_without_fit, strict=True)
         frames = tuple(
             FrameInfo.of(
@@ -342,6 +348,7 @@ class Runner:
                 tokens_without_fit=tokens,
                 tokens_at_cap=self.encoder.tokens_at_cap(medium, plan),
                 fps=medium.fps,
+                seconds=medium.seconds(plan.family.temporal_patch_size),
                 notes=(*medium.notes, *plan.notes),
                 convention=convention,
                 source_size=medium.whole_size(self.encoder.image_options),
@@ -354,7 +361,8 @@ class Runner:
             points=grounded.points,
             actions=grounded.actions,
             rejected=grounded.rejected,
-            notes=(*dict.fromkeys(note for frame in frames for note in frame.notes), *grounded.notes),
+            notes=(*dict.fromkeys(note for frame in frames for note in frame.notes), *grounded.notes, *time_notes),
+            times=tuple(times),
             text=text,
             frames=frames,
             usage={"prompt": len(planned.ids), **used, "answer": count},
@@ -366,6 +374,16 @@ class Runner:
             screen=capture.screen,
         )
         return answer.moved(*capture.corner)
+
+    def _times(self, text: str, video: Video) -> tuple[list[grounding.TimeSpan], list[str]]:
+        """Return the times that a text names, in seconds of the film, and notes on them.
+
+        A family that counts seconds by positions starts at the first frame it is shown. The others are told the times
+        in words, or not at all.
+        """
+        by_position = self.model.family.seconds_per_grid is not None
+        clock = video.film_seconds if by_position else float
+        return grounding.on_film(grounding.read_times(text), clock, video.end)
 
 
 def _refusal(prompt: int, media: Sequence[int], answer: int, context: int, *, fit: bool) -> InputError:

@@ -96,6 +96,23 @@ class Video:
             for start in range(0, last + 1, length)
         ]
 
+    @property
+    def end(self) -> float:
+        """Seconds from the film's first frame to the end of the last of these frames."""
+        return self.seconds[-1] + 1 / self.fps
+
+    def film_seconds(self, seconds: float) -> float:
+        """Return the time in the film that a model means which counts seconds from the first of these frames.
+
+        Such a model (Qwen2.5-VL) takes frame k to be at k / `fps`, whatever the film's own times are.
+        """
+        place = seconds * self.fps
+        before = min(int(place), len(self.seconds) - 1)
+        after = min(before + 1, len(self.seconds) - 1)
+        if before == after:
+            return self.seconds[-1] + (place - before) / self.fps
+        return self.seconds[before] + (place - before) * (self.seconds[after] - self.seconds[before])
+
 
 def _rate(fps: Any) -> float:
     if fps is None:

@@ -8,7 +8,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import files
-from mlx_saccade.cli import answers_json, images, locate_words, output
+from mlx_saccade.cli import answers_json, films, images, locate_words, output
 from mlx_saccade.cli.answer_text import places_of, print_cost, print_image_notes, print_rejected, screen_text
 from mlx_saccade.cli.options import (
     add_answer_arguments,
@@ -34,6 +34,7 @@ __all__ = ["EXAMPLES", "JSON_LINES", "add_arguments", "run"]
 EXAMPLES = (
     'mlx-saccade locate screens/scene-000000.png "the blue triangle icon"',
     'mlx-saccade locate shot.png "the Save button" --model path/to/checkpoint',
+    'mlx-saccade locate clip.mp4 "the Save button" --at 12.5 --model path/to/checkpoint',
     'mlx-saccade locate shot.png other.png --find "the menu"',
     'mlx-saccade locate --batch screens "the blue triangle icon" --out found.jsonl',
 )
@@ -43,13 +44,14 @@ JSON_LINES = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade locate`."""
     parser.add_argument(
-        "image", nargs="?", metavar="IMAGE", help="image file, data URI, or -; with --find several, with --batch none"
+        "image", nargs="?", metavar="IMAGE", help="image file, film with --at, data URI, or -; with --find several"
     )
     parser.add_argument(
         "descriptions", nargs="*", metavar="DESCRIPTION", help='what to find, such as "the red round button"'
     )
     add_model_arguments(parser)
     add_policy_arguments(parser)
+    films.add_at_argument(parser)
     parser.add_argument("--point", action="store_true", help="print the one place to click")
     parser.add_argument("--save", metavar="FILE", help="write a copy of the image with the boxes drawn")
     parser.add_argument(
@@ -121,7 +123,9 @@ def _run_one(options: argparse.Namespace) -> int:
     file_format = None if options.save is None else _save_format(options)
     answers: list[Answer] = []
     settings = _settings(options)
-    image = media.LazyImage(images.source(options, options.image), image_options(options))
+    source = images.source(options, options.image)
+    frame = films.frame_at(options, source, options.image)
+    image = media.LazyImage(source if frame is None else frame, image_options(options))
     if "region" in settings:
         image.crop(settings["region"])  # refuses a region outside before the model is loaded
     if not options.find:

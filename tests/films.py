@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ def write(
     container: dict[str, str] | None = None,
     form: str | None = None,
     options: dict[str, str] | None = None,
+    frames: Sequence[np.ndarray] = (),
 ) -> Path:
     """Write a film.
 
@@ -77,8 +78,11 @@ def write(
         container: options of the muxer.
         form: name of the muxer; None: by the suffix.
         options: options of the encoder.
+        frames: upright frames in place of those that show their numbers; `count` and `size` are then theirs.
     """
     path = Path(path)
+    if frames:
+        count, size = len(frames), (frames[0].shape[1], frames[0].shape[0])
     base = time_base or 1 / Fraction(rate)
     with av.open(str(path), "w", format=form, options=container or {}) as out:
         stream = out.add_stream(codec, rate=rate)
@@ -94,7 +98,8 @@ def write(
             stream.set_display_rotation(rotation or 0, hflip=flipped)
         sound = out.add_stream("aac", rate=8000) if audio else None
         for number, time in enumerate(range(count) if times is None else times):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(picture(number, size), turns)), "rgb24")
+            upright = frames[number] if frames else picture(number, size)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(upright, turns)), "rgb24")
             frame.pts, frame.time_base = time, base
             out.mux(stream.encode(frame.reformat(format=pixel_format)))
             if sound is not None:

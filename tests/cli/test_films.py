@@ -1,0 +1,95 @@
+"""Films on the command line: `ask`, `locate --at` and `plan`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import films
+import numpy as np
+import pytest
+from PIL import Image
+
+import mlx_saccade as saccade
+from mlx_saccade.cli.__main__ import main
+
+pytestmark = [
+    pytest.mark.usefixtures("loaded_once"),
+    pytest.mark.skipif(films.av is None, reason="PyAV is not installed"),
+]
+FOUND = "the green moon icon"
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[np.ndarray]:
+    return [saccade.scenes.generate(seed, (640, 400)).image for seed in range(3, 7)]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory, scenes: list[np.ndarray]) -> Path:
+    """Return a film of four screens, one a second and each bit as it was."""
+    path = tmp_path_factory.mktemp("films") / "screens.mkv"
+    return films.write(path, rate=1, codec="ffv1", pixel_format="bgr0", b_frames=0, gop=1, frames=scenes)
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]:
+    code = main([str(word) for word in words])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def only(result: tuple[int, str, str]) -> Any:
+    (answer,) = json.loads(result[1])["answers"]
+    return answer
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: Any) -> str:
+    code, out, err = run(capsys, *words)
+    lines = [line for line in err.splitlines() if "knows generated screens only" not in line]
+    assert (code, out, len(lines)) == (2, "", 1)
+    return lines[0]
+
+
+def test_locate_at_a_time_is_locate_on_that_frame(
+    path: Path, scenes: list[np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(scenes[0]).save(tmp_path / "screen.png")
+    still = only(run(capsys, "locate", tmp_path / "screen.png", FOUND, "--json"))
+    moving = only(run(capsys, "locate", path, FOUND, "--at", "0.5", "--json"))
+    assert still["boxes"] and moving["boxes"] == still["boxes"] and moving["text"] == still["text"]
+    code, _, _ = run(capsys, "locate", path, FOUND, "--at", "2", "--save", tmp_path / "drawn.png")
+    assert code == 0
+    drawn = np.asarray(Image.open(tmp_path / "drawn.png").convert("RGB"))
+    assert (drawn == scenes[2]).mean() > 0.9
+
+
+def test_ask_about_a_film(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = only(run(capsys, "ask", path, "what?", "--fps", "1", "--json", "--max-tokens", "4"))
+    assert answer["images"] == [str(path)]
+    assert answer["frames"][0]["grid_thw"][0] == 2 and answer["frames"][0]["seconds"] == [0.5, 2.5]
+    assert answer["usage"]["video"] == answer["frames"][0]["tokens"]
+    code, _, err = run(capsys, "ask", path, "what?", "--end", "1", "--verbose", "--max-tokens", "2")
+    assert code == 0 and "film 1" in err and "640 x 400" in err
+
+
+def test_films_and_options_that_do_not_fit_are_refused(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (64, 64)).save(picture)
+    assert "expected an image; got a film. Give the time" in refused(capsys, "locate", path, FOUND)
+    assert "--at: expected a film" in refused(capsys, "locate", picture, FOUND, "--at", "1")
+    assert "at: expected a time in its 4.000 s; got 9" in refused(capsys, "locate", path, FOUND, "--at", "9")
+    assert "at: expected seconds from the film's first frame" in refused(capsys, "locate", path, FOUND, "--at", "nan")
+    assert "--at: expected one film" in refused(capsys, "locate", path, picture, "--find", FOUND, "--at", "1")
+    assert "--fps: expected a film" in refused(capsys, "ask", picture, "what?", "--fps", "1")
+    assert "--num-frames: expected a film" in refused(capsys, "ask", "what?", "--num-frames", "3")
+    assert "num_frames: expected at most the film's 4" in refused(capsys, "ask", path, "?", "--num-frames", "9")
+    assert "start before end" in refused(capsys, "ask", path, "what?", "--start", "3", "--end", "2")
+    assert "fps: expected frames per second" in refused(capsys, "ask", path, "what?", "--fps", "-1")
+    damaged = tmp_path / "cut.mp4"
+    damaged.write_bytes(films.write(tmp_path / "whole.mp4").read_bytes()[:1500])
+    assert "without its index" in refused(capsys, "ask", damaged, "what?")

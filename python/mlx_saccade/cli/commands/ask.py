@@ -23,7 +23,7 @@ __all__ = ["EXAMPLES", "JSON_LINES", "add_arguments", "run"]
 EXAMPLES = (
     'mlx-saccade ask screens/scene-000000.png "what is at (300, 200)?"',
     'mlx-saccade ask shot.png "Which tab is open?" --model path/to/checkpoint',
-    'mlx-saccade ask clip.mp4 "What happens, and when?" --fps 1 --model path/to/checkpoint',
+    'mlx-saccade ask clip.mp4 "What happens?" --fps 1 --model path/to/checkpoint',
 )
 JSON_LINES = True
 

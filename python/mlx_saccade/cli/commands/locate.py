@@ -34,7 +34,7 @@ __all__ = ["EXAMPLES", "JSON_LINES", "add_arguments", "run"]
 EXAMPLES = (
     'mlx-saccade locate screens/scene-000000.png "the blue triangle icon"',
     'mlx-saccade locate shot.png "the Save button" --model path/to/checkpoint',
-    'mlx-saccade locate clip.mp4 "the Save button" --at 12.5 --model path/to/checkpoint',
+    'mlx-saccade locate clip.mp4 "the Save button" --at 12.5 --model path/to/model',
     'mlx-saccade locate shot.png other.png --find "the menu"',
     'mlx-saccade locate --batch screens "the blue triangle icon" --out found.jsonl',
 )

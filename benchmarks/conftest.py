@@ -31,6 +31,7 @@ PACKAGES = (
     "opencv-python-headless",
     "pyvips",
     "imagecodecs",
+    "kornia-rs",
     "pyspng",
     "simplejpeg",
 )

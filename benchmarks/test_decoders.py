@@ -92,6 +92,15 @@ def opencv(data: bytes) -> Work:
     return lambda: cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
+def kornia_rs(data: bytes) -> Work:
+    """Return kornia-rs's PNG decoder."""
+    from kornia_rs.io import decode_image_png_u8
+
+    with Image.open(io.BytesIO(data)) as image:
+        shape, mode = (image.height, image.width), image.mode.lower()
+    return lambda: decode_image_png_u8(data, shape, mode)[:, :, :3]
+
+
 def pyspng(data: bytes) -> Work:
     """Return pyspng's PNG decoder."""
     from pyspng import load
@@ -112,10 +121,11 @@ SIDES = {
     "Pillow": pillow,
     "imagecodecs": imagecodecs,
     "OpenCV": opencv,
+    "kornia-rs": kornia_rs,
     "pyspng": pyspng,
     "simplejpeg": simplejpeg,
 }
-ONLY = {"pyspng": "PNG", "simplejpeg": "JPEG"}
+ONLY = {"kornia-rs": "PNG", "pyspng": "PNG", "simplejpeg": "JPEG"}
 
 
 @pytest.mark.parametrize(

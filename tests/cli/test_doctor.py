@@ -76,11 +76,11 @@ def test_doctor_says_of_the_decoders_what_was_measured(monkeypatch: pytest.Monke
     from mlx_saccade.cli.commands import doctor
     from mlx_saccade.media import fast_decoders
 
-    monkeypatch.setattr(fast_decoders, "versions", lambda: {"pyspng": None, "simplejpeg": "1.8"})
+    monkeypatch.setattr(fast_decoders, "versions", lambda: {"kornia-rs": None, "simplejpeg": "1.8"})
     finding = doctor.examine_decoders()
     reference = " ".join((Path(__file__).parents[2] / "docs" / "reference.md").read_text().split())
     assert finding.value == "simplejpeg 1.8, Pillow"
-    assert finding.advice.removeprefix("pip install pyspng simplejpeg ") in reference
+    assert finding.advice.removeprefix("pip install kornia-rs simplejpeg ") in reference
 
 
 def test_doctor_names_two_backends_installed_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:

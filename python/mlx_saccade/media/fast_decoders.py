@@ -2,7 +2,7 @@
 
 Only what is certain to come out the same goes through them: PNG of 8 bits a channel in RGB or RGBA, and JPEG of three
 components. Everything else, and every file that they stumble over, is Pillow's to decode or to refuse. Measured on 4K
-screens (benchmarks/test_decoders.py): pyspng takes 0.8 of Pillow's time for a PNG, simplejpeg 0.6 for a JPEG.
+screens (benchmarks/test_decoders.py): kornia-rs takes 0.3 of Pillow's time for a PNG, simplejpeg 0.6 for a JPEG.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ _IHDR = b"\x00\x00\x00\rIHDR"
 _PNG_MODES = {(8, 2): "RGB", (8, 6): "RGBA"}
 
 
+_MODULES = {"kornia-rs": "kornia_rs.io", "simplejpeg": "simplejpeg"}
+"""Distribution -> module of each optional decoder."""
+
+
 def versions() -> dict[str, str | None]:
-    """Version of each of the optional decoders; None where it is not installed."""
-    found: dict[str, str | None] = {}
-    for name in ("pyspng", "simplejpeg"):
-        found[name] = None if _module(name) is None else importlib.metadata.version(name)
-    return found
+    """Return the version of each optional decoder, by its distribution; None where it is not installed."""
+    return {
+        name: None if _module(module) is None else importlib.metadata.version(name) for name, module in _MODULES.items()
+    }
 
 
 def pixels(stream: BinaryIO, image: Image.Image) -> npt.NDArray[np.uint8] | None:
@@ -54,7 +57,7 @@ def pixels(stream: BinaryIO, image: Image.Image) -> npt.NDArray[np.uint8] | None
     try:
         stream.seek(0)
         array = decode(stream, image)
-    except (ValueError, RuntimeError, MemoryError):  # damaged: Pillow says what is wrong with it
+    except Exception:  # damaged: Pillow says what is wrong with it; kornia-rs raises no narrower class
         return None
     finally:
         stream.seek(position)
@@ -63,21 +66,21 @@ def pixels(stream: BinaryIO, image: Image.Image) -> npt.NDArray[np.uint8] | None
 
 
 def _png(stream: BinaryIO, image: Image.Image) -> npt.NDArray[np.uint8] | None:
-    reader = _module("pyspng")
+    reader = _module(_MODULES["kornia-rs"])
     data = stream.read() if reader is not None else b""
     if not data.startswith(_PNG + _IHDR):
         return None
     mode = _PNG_MODES.get((data[24], data[25]))
     if mode is None or mode != image.mode or not _whole(data):
         return None
-    array: npt.NDArray[np.uint8] = reader.load(data, format=mode)
+    array: npt.NDArray[np.uint8] = reader.decode_image_png_u8(data, (image.height, image.width), mode.lower())
     return array
 
 
 def _whole(data: bytes) -> bool:
     """Tell whether every chunk of a PNG is there and has its checksum, and none but the end follows the pixels.
 
-    pyspng does not look at either; Pillow reads what follows the pixels, and refuses the file where that is broken.
+    kornia-rs does not look at all of it. Pillow reads what follows the pixels, and refuses a file where that is broken.
     """
     view, position, in_pixels = memoryview(data), len(_PNG), False
     while position + 12 <= len(data):
@@ -96,7 +99,7 @@ def _whole(data: bytes) -> bool:
 
 
 def _jpeg(stream: BinaryIO, image: Image.Image) -> npt.NDArray[np.uint8] | None:
-    reader = _module("simplejpeg")
+    reader = _module(_MODULES["simplejpeg"])
     if reader is None or image.mode != "RGB":
         return None
     data = stream.read()

@@ -128,7 +128,7 @@ def examine_decoders() -> Finding:
     decoders = ", ".join([*installed, "Pillow"])
     if len(installed) == len(versions):
         return Finding("decoders", decoders)
-    advice = "pip install pyspng simplejpeg reads PNG in four fifths and JPEG in three fifths of Pillow's time"
+    advice = "pip install kornia-rs simplejpeg reads PNG in three tenths and JPEG in three fifths of Pillow's time"
     return Finding("decoders", decoders, advice=advice)
 
 

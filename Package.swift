@@ -40,11 +40,18 @@ if checkout != "0" && (checkout != nil || hostIsMac) {
     package.traits = [
         .trait(name: "MLX", description: "The models, on mlx-swift."), .default(enabledTraits: ["MLX"]),
     ]
-    package.products.append(.library(name: "SaccadeMLX", targets: ["SaccadeMLX"]))
+    package.products += [
+        .library(name: "SaccadeMLX", targets: ["SaccadeMLX"]),
+        .executable(name: "saccade-locate", targets: ["SaccadeLocate"]),
+    ]
     package.targets += [
         .target(name: "SaccadeMLX", dependencies: ["Saccade", mlx], path: "swift/Sources/SaccadeMLX"),
+        .executableTarget(
+            name: "SaccadeLocate", dependencies: ["Saccade", "SaccadeMLX"], path: "swift/Sources/SaccadeLocate"),
         .testTarget(
             name: "SaccadeMLXTests", dependencies: ["SaccadeMLX"], path: "swift/Tests/SaccadeMLXTests"),
+        .testTarget(
+            name: "SaccadeLocateTests", dependencies: ["SaccadeLocate"], path: "swift/Tests/SaccadeLocateTests"),
     ]
 } else {
     package.traits = [.trait(name: "MLX", description: "The models, on mlx-swift.")]

@@ -1,7 +1,7 @@
 """Writes what the Swift model's tests read: python tests/golden/swift.py FOLDER
 
 Checkpoints and results of the sets of cases.py, the packaged checkpoint's answers, pixels and patches, and a tokenizer
-with its cases, as safetensors, JSON and PPM. Results are the reference's, from the other golden files. Patches and boxes
+with its cases, as safetensors, JSON and PPM. Results are the reference's, of the other golden files. Patches and boxes
 of the demo's screenshot, and the tokenizer's ids, come from the installed packages. The files take 110 MB, so they are
 made before a test, not checked in.
 """

@@ -43,6 +43,20 @@ final class PackagedTests: XCTestCase {
         }
     }
 
+    func testBoxesAreThoseOfPython() async throws {
+        let file = try ModelGolden.decode("packaged.json", as: File.self)
+        let model = try GroundingModel(folder: try ModelGolden.url("packaged"))
+        let screen = try ModelGolden.screen()
+        for demo in file.demo {
+            let flat = try await model.locate(demo.description, in: screen)
+            XCTAssertEqual(flat.best.answer.text, demo.text, demo.description)
+            XCTAssertEqual(flat.boxes.map(\.corners), demo.boxes, demo.description)
+            let zoomed = try await model.locate(demo.description, in: screen, policy: .zoom())
+            XCTAssertEqual(zoomed.boxes.map(\.corners), demo.zoomed, demo.description)
+            XCTAssertEqual(zoomed.looks[0].answer.usage.cachedImages, 1)
+        }
+    }
+
     func testPatchesBitForBit() throws {
         let screen = try ModelGolden.screen()
         for family in [ModelFamily.qwen2VL, .qwen25VL] {
@@ -52,4 +66,9 @@ final class PackagedTests: XCTestCase {
             XCTAssertTrue(patches == expected.asArray(UInt8.self), family.name)
         }
     }
+}
+
+extension GroundedBox {
+    /// The corners, as Python writes them.
+    var corners: [Double] { [box.x1, box.y1, box.x2, box.y2] }
 }

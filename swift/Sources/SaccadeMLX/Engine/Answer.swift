@@ -36,6 +36,9 @@ public struct Answer: Sendable {
     public let seconds: [AnswerStage: Double]
     /// Why the answer ended.
     public let finish: Finish
+
+    /// Boxes, points and actions in pixels of the image, if there is exactly one; else nil.
+    public var grounding: GroundedText? { plans.count == 1 ? GroundedText(text, plan: plans[0]) : nil }
 }
 
 /// A part of an answer on its way.

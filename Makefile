@@ -1,8 +1,8 @@
 # make demo                  create .venv, build and install the package, run `mlx-saccade demo`
 # make test                  run the whole suite against the installed package
 # make develop               install an editable package that rebuilds itself when a C++ file changes
-# make check                 lint, types, import order, stub, C++ tests under sanitizers and for Arm, the installed
-#                            library, short fuzzing, the dashboard in a browser, Swift; a step whose
+# make check                 lint, types, import order, stub, C++ tests under sanitizers and for Arm, the text of GPU
+#                            kernels, the installed library, short fuzzing, the dashboard in a browser, Swift; a step whose
 #                            tool is missing prints NOT RUN
 # make check REQUIRE_ALL=1   the same; a missing tool is a failure
 # make live                  compare with torch and transformers, test the training
@@ -18,7 +18,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long live lint types native install-check tsan arm64 fuzz fuzz-readers browser swift swift-models profile stub stub-check bench bench-profile peers golden develop clean
+.PHONY: demo test check check-long live lint types native install-check tsan arm64 gpu fuzz fuzz-readers browser swift swift-models profile stub stub-check bench bench-profile peers golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/mlx-saccade demo
@@ -29,7 +29,7 @@ test: $(STAMPS)/test
 # $(call not_run,WHAT): report a step whose tool is missing; fail under REQUIRE_ALL=1.
 not_run = echo "NOT RUN: $(1)"$(if $(filter 1,$(REQUIRE_ALL)), >&2; exit 1)
 
-check: lint types stub-check native install-check tsan arm64 fuzz fuzz-readers browser swift swift-models profile
+check: lint types stub-check native install-check tsan arm64 gpu fuzz fuzz-readers browser swift swift-models profile
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -132,6 +132,23 @@ arm64: $(STAMPS)/dev
 	$(EMULATE) cortex-a72 build/arm64/cpp/tests/test_kernels neon && \
 	$(EMULATE) cortex-a76 build/arm64/cpp/tests/test_kernels neon neon-dotprod; \
 	else $(call not_run,the NEON kernels ($(ARM)-g++ or qemu-aarch64 is not on the path)); fi
+
+# Checks the text of the GPU kernels without a GPU: as C++ under sanitizers, by clang in place of Metal's compiler, by
+# NVRTC to PTX, and as OpenCL on PoCL's CPU device. The tools from PyPI take 300 MB, so `dev` leaves them out.
+GPU_TOOLS := nvidia-cuda-nvrtc pyopencl pocl-binary-distribution
+GPU_TESTS := $(BIN)/python -m pytest -m gpu
+gpu: $(STAMPS)/dev
+	@for tool in $(GPU_TOOLS); do $(PIP) install $$tool >/dev/null 2>&1 || true; done
+	@if command -v "$${CXX:-c++}" >/dev/null; then $(GPU_TESTS) tests/gpu/test_cpp_text.py tests/gpu/test_mistakes.py; \
+	else $(call not_run,the GPU kernels as C++ (no compiler on the path)); fi
+	@if command -v clang++ >/dev/null; then $(GPU_TESTS) tests/gpu/test_metal_text.py; \
+	else $(call not_run,the address spaces of the GPU kernels (clang++ is not on the path)); fi
+	@if ls $(VENV)/lib/python3*/site-packages/nvidia/*/lib/libnvrtc.so* >/dev/null 2>&1; then \
+	$(GPU_TESTS) tests/gpu/test_cuda_text.py; \
+	else $(call not_run,the GPU kernels in CUDA (nvidia-cuda-nvrtc did not install)); fi
+	@if $(BIN)/python -c 'import pyopencl, pocl_binary_distribution' 2>/dev/null; then \
+	$(GPU_TESTS) tests/gpu/test_opencl_text.py; \
+	else $(call not_run,the GPU kernels in OpenCL (pyopencl or pocl-binary-distribution did not install)); fi
 
 # Runs five targets for a minute in all. Apple's clang has no libFuzzer; `native` then still runs the targets on the
 # corpus and on seeded inputs.

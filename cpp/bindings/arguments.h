@@ -26,6 +26,9 @@ using Grids = std::vector<std::array<std::int64_t, 3>>;
 /// Raises the Python exception for a status of the core, unless it is SACCADE_OK. Needs the GIL.
 void check(std::int32_t status);
 
+/// Returns the SACCADE_BACKEND_... of a name. Raises InputError if there is none.
+std::int32_t parse_backend(const std::string& name);
+
 /// A view of a uint8 array with packed pixels and any row stride (a crop). Its shape is [height, width, 3] for "rgb",
 /// [height, width, 4] for "rgba" and "bgra", [height, width] for "grey".
 struct Image {
@@ -45,5 +48,6 @@ void bind_kernels(nb::module_& module);
 void bind_geometry(nb::module_& module);
 void bind_pixels(nb::module_& module);
 void bind_positions(nb::module_& module);
+void bind_weights(nb::module_& module);
 
 }  // namespace binding

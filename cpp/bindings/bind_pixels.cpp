@@ -9,14 +9,14 @@ namespace binding {
 
 using namespace nb::literals;
 
-namespace {
-
 std::int32_t parse_backend(const std::string& name) {
     if (name == "pillow13") return SACCADE_BACKEND_PILLOW13;
     if (name == "pillow12") return SACCADE_BACKEND_PILLOW12;
     if (name == "torchvision") return SACCADE_BACKEND_TORCHVISION;
     raise_input_error("backend: expected 'pillow13', 'pillow12' or 'torchvision'; got '" + name + "'");
 }
+
+namespace {
 
 nb::object resize(const AnyArray& image, std::int64_t width, std::int64_t height, const std::string& backend_name,
                   const std::string& format) {

@@ -27,11 +27,17 @@ class Unlocked {
     std::optional<nb::gil_scoped_release> release_;
 };
 
-std::pair<nb::object, nb::object> window_index(const Grids& grids, std::int64_t merge_size, std::int64_t window_size,
-                                               std::int64_t patch_size) {
+std::pair<std::int64_t, std::int64_t> window_index_size(const Grids& grids, std::int64_t merge_size,
+                                                        std::int64_t window_size, std::int64_t patch_size) {
     std::int64_t tokens = 0, boundaries = 0;
     check(saccade_window_index_size(flat(grids), count(grids), merge_size, window_size, patch_size, &tokens,
                                     &boundaries));
+    return {tokens, boundaries};
+}
+
+std::pair<nb::object, nb::object> window_index(const Grids& grids, std::int64_t merge_size, std::int64_t window_size,
+                                               std::int64_t patch_size) {
+    const auto [tokens, boundaries] = window_index_size(grids, merge_size, window_size, patch_size);
     Int32Vector index({static_cast<std::size_t>(tokens)});
     Int32Vector cumulative({static_cast<std::size_t>(boundaries)});
     std::int32_t status = SACCADE_OK;
@@ -44,10 +50,14 @@ std::pair<nb::object, nb::object> window_index(const Grids& grids, std::int64_t 
     return {index.release(), cumulative.release()};
 }
 
-nb::object vision_positions(const Grids& grids, std::int64_t merge_size) {
+std::int64_t patch_count(const Grids& grids, std::int64_t merge_size) {
     std::int64_t patches = 0;
     check(saccade_patch_count(flat(grids), count(grids), merge_size, &patches));
-    Int32Matrix positions({static_cast<std::size_t>(patches), 2});
+    return patches;
+}
+
+nb::object vision_positions(const Grids& grids, std::int64_t merge_size) {
+    Int32Matrix positions({static_cast<std::size_t>(patch_count(grids, merge_size)), 2});
     std::int32_t status = SACCADE_OK;
     {
         const Unlocked unlocked(positions.size());
@@ -113,6 +123,11 @@ void bind_positions(nb::module_& module) {
                        "merge_size: int, window_size: int, patch_size: int) -> "
                        "tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]"),
                "Return the window order [tokens] and the windows' boundaries in patches [windows + 1].");
+    module.def(
+        "window_index_size", &window_index_size, "grids"_a, "merge_size"_a, "window_size"_a, "patch_size"_a,
+        "Return the numbers of tokens and of boundaries that window_index returns. Raise InputError if it raises.");
+    module.def("patch_count", &patch_count, "grids"_a, "merge_size"_a,
+               "Return the number of patches in all grids. Raise InputError if vision_positions raises.");
     module.def("vision_positions", &vision_positions, "grids"_a, "merge_size"_a,
                nb::sig("def vision_positions(grids: collections.abc.Sequence[collections.abc.Sequence[int]], "
                        "merge_size: int) -> numpy.typing.NDArray[numpy.int32]"),

@@ -24,4 +24,5 @@ NB_MODULE(_core, module) {
     binding::bind_geometry(module);
     binding::bind_pixels(module);
     binding::bind_positions(module);
+    binding::bind_weights(module);
 }

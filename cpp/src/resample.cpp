@@ -27,6 +27,15 @@ void check_resize(const Image& source, const ImageSize& size, Backend backend) {
     }
 }
 
+WeightRounding weight_rounding(Backend backend) {
+    return backend == Backend::kTorchvision ? WeightRounding::kTorchvision : WeightRounding::kPillow;
+}
+
+bool vertical_first(const ImageSize& source, const ImageSize& size, Backend backend) {
+    return backend == Backend::kPillow13 && size.height < source.height &&
+           source.height - size.height > 2 * (source.width - size.width);
+}
+
 /// The rows of the source as kernels read them: RGB, with readable bytes after the end. Most rows of an RGB image are
 /// read in place, because other rows follow. Its last rows are copied, and rows of other formats are converted.
 class Resampling::SourceRows {
@@ -83,9 +92,8 @@ class Resampling::GroupRing {
 Resampling::Resampling(const Kernel& kernel, const Image& source, const ImageSize& size, Backend backend)
     : kernel_(kernel), source_(source), size_(size) {
     const auto [width, height] = size;
-    vertical_first_ =
-        backend == Backend::kPillow13 && height < source.height && source.height - height > 2 * (source.width - width);
-    const auto rounding = backend == Backend::kTorchvision ? WeightRounding::kTorchvision : WeightRounding::kPillow;
+    vertical_first_ = vertical_first({source.width, source.height}, size, backend);
+    const auto rounding = weight_rounding(backend);
     if (width != source.width) {
         horizontal_ = PassCache<RowPass>::of_thread().get(kernel, source.width, width, rounding);
     }

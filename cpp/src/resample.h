@@ -50,6 +50,12 @@ class RowSink {
 /// Throws InputError unless the image, the size and the backend are valid.
 void check_resize(const Image& source, const ImageSize& size, Backend backend);
 
+/// Returns true if the vertical pass comes first in a resize that changes both sides.
+bool vertical_first(const ImageSize& source, const ImageSize& size, Backend backend);
+
+/// Returns the rounding of weights of a backend.
+WeightRounding weight_rounding(Backend backend);
+
 /// A plan of a resize. Threads may run strips of one plan at the same time.
 class Resampling {
   public:

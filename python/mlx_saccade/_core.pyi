@@ -135,6 +135,18 @@ def window_index(
     Return the window order [tokens] and the windows' boundaries in patches [windows + 1].
     """
 
+def window_index_size(
+    grids: Sequence[Sequence[int]], merge_size: int, window_size: int, patch_size: int
+) -> tuple[int, int]:
+    """
+    Return the numbers of tokens and of boundaries that window_index returns. Raise InputError if it raises.
+    """
+
+def patch_count(grids: Sequence[Sequence[int]], merge_size: int) -> int:
+    """
+    Return the number of patches in all grids. Raise InputError if vision_positions raises.
+    """
+
 def vision_positions(grids: Sequence[Sequence[int]], merge_size: int) -> numpy.typing.NDArray[numpy.int32]:
     """
     Return (row, column) of every patch in merge-block order, [patches, 2].
@@ -153,4 +165,15 @@ def mrope_positions(
 ) -> tuple[numpy.typing.NDArray[numpy.int32], int]:
     """
     Return M-RoPE positions [3, n] (temporal, height, width) and the delta of later tokens.
+    """
+
+def resize_weights(
+    source_size: tuple[int, int], size: tuple[int, int], backend: str
+) -> tuple[
+    bool,
+    tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32], int],
+    tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32], int],
+]:
+    """
+    Return the arithmetic of a resize: True if the vertical pass is first, then horizontal and vertical weights. Each: spans [output + 1, 2] (first input sample, index of its first weight), the weights, and their fraction bits.
     """

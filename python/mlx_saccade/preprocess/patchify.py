@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mlx_saccade import _core, validation
 from mlx_saccade.errors import InputError, brief
+from mlx_saccade.gpu import choice
 from mlx_saccade.preprocess.plan import Plan
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ def patchify(
     backend: Backend = "pillow",
     pass_order: PassOrder | None = None,
     pixel_format: PixelFormat | None = None,
+    device: choice.Device = "auto",
 ) -> NDArray[Any]:
     """Resize one or several images as planned and cut them into the patches of a vision tower.
 
@@ -185,6 +187,9 @@ def patchify(
         backend: as in `resize`. The backends also normalize differently, in the reference layout.
         pass_order: as in `resize`.
         pixel_format: as in `resize`, for all images.
+        device: "cpu" is the compiled core, "gpu" its GPU kernel (native layout only), with the same bytes. "auto"
+            (default) takes the GPU where MLX has one that was measured to be faster, else the core. If MLX cannot run
+            the kernel, a RuntimeWarning names it and the core computes.
 
     Returns:
         The patches: for patch size 14, 588 values each in the native layout and 1,176 in the reference layout. Several
@@ -194,7 +199,7 @@ def patchify(
     Raises:
         InputError: an image differs from its plan in size, or has another dtype or shape; the layout, backend, pass
             order or pixel format is unknown; the numbers of images and plans differ; the plans are of several families
-            or of a video.
+            or of a video; or the device is "gpu" where MLX has none, or for the reference layout.
     """
     _check_choice("layout", layout, ("native", "reference"))
     several = isinstance(image, list | tuple)
@@ -208,13 +213,36 @@ def patchify(
                 f"plan{f's[{i}]' if several else ''}: expected the result of mlx_saccade.plan(...); got {brief(one)}"
             )
     pixels = _all_planned(image, plans, pixel_format) if several else [_planned(image, plans[0], pixel_format)]
-    arrays, formats = [one.array for one in pixels], [one.pixel_format for one in pixels]
-    sizes = [one.resized_size for one in plans]
-    family = plans[0].family
     if layout == "native":
-        geometry = (family.patch_size, family.merge_size, family.window_size or 0)
-        return _core.resize_patchify_native_batch(arrays, sizes, core_backend, *geometry, formats)
+        return _native(pixels, plans, core_backend, device)
+    if choice.choose(device, "resize_patchify", 0) == "gpu":
+        raise InputError("device: expected 'auto' or 'cpu' for the reference layout; got 'gpu'")
+    arrays, formats = [one.array for one in pixels], [one.pixel_format for one in pixels]
+    sizes, family = [one.resized_size for one in plans], plans[0].family
     geometry = (family.patch_size, family.merge_size, family.temporal_patch_size)
     return _core.resize_patchify_reference_batch(
         arrays, sizes, core_backend, *geometry, family.mean, family.std, formats
     )
+
+
+def _native(
+    pixels: Sequence[_Pixels], plans: Sequence[Plan], core_backend: str, device: choice.Device
+) -> NDArray[np.uint8]:
+    """Return the native patches by the GPU kernel or by the core."""
+    arrays, formats = [one.array for one in pixels], [one.pixel_format for one in pixels]
+    sizes, family = [one.resized_size for one in plans], plans[0].family
+    geometry = (family.patch_size, family.merge_size, family.window_size or 0)
+    source_pixels = sum(width * height for width, height in (one.size for one in pixels))
+    patch_bytes = sum(one.patches for one in plans) * 3 * family.patch_size**2
+    elements = max(patch_bytes, sum(array.size for array in arrays))
+    if choice.choose(device, "resize_patchify", source_pixels, elements) == "gpu":
+        from mlx_saccade.gpu import patches
+
+        images = [
+            patches.GpuImage(array, name, size, core_backend)
+            for array, name, size in zip(arrays, formats, sizes, strict=True)
+        ]
+        outputs = patches.resize_patchify(images, *geometry)
+        if outputs is not None:
+            return outputs
+    return _core.resize_patchify_native_batch(arrays, sizes, core_backend, *geometry, formats)

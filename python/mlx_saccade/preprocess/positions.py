@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlx_saccade import _core, validation
 from mlx_saccade.errors import InputError, brief
+from mlx_saccade.gpu import choice
 
 __all__ = ["mrope_positions", "vision_positions", "window_index"]
 
@@ -69,7 +70,12 @@ def _token_ids(values: ArrayLike) -> NDArray[np.int64]:
 
 
 def window_index(
-    grids: Grids, *, merge_size: int = 2, window_size: int = 112, patch_size: int = 14
+    grids: Grids,
+    *,
+    merge_size: int = 2,
+    window_size: int = 112,
+    patch_size: int = 14,
+    device: choice.Device = "auto",
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the window order of the tokens in a vision tower with windowed attention.
 
@@ -79,14 +85,18 @@ def window_index(
         merge_size: patches along a side of a token; default 2.
         window_size: side of a window in pixels, default 112; windows at the right and bottom edge may be smaller.
         patch_size: side of a patch in pixels; default 14.
+        device: "auto" (default), "cpu" or "gpu", as in `patchify`.
 
     Returns:
         int32 [tokens], the raster index of each token in window order (`tokens[index]` gathers them), and int32
         [windows + 1], the start of each window in patches, from 0 to the number of patches, without repeats.
 
     Raises:
-        InputError: there is no grid, a grid is not positive or not divisible, or a window is smaller than a token.
+        InputError: there is no grid, a grid is not positive or not divisible, a window is smaller than a token, or the
+            device is "gpu" where MLX has none.
     """
+    if not choice.is_core(device, "window_index"):
+        return _window_index_by_choice(device, _grids(grids, "grids"), merge_size, window_size, patch_size)
     try:  # the core converts faster, but its errors do not name the argument
         return _core.window_index(grids, merge_size, window_size, patch_size)  # type: ignore[arg-type]
     except TypeError:
@@ -99,25 +109,57 @@ def window_index(
     )
 
 
-def vision_positions(grids: Grids, merge_size: int = 2) -> NDArray[np.int32]:
+def _window_index_by_choice(
+    device: choice.Device, grids: list[Grid], merge_size: Any, window_size: Any, patch_size: Any
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the window order by the GPU kernel from its threshold on, else by the core."""
+    merge, patch = _integer(merge_size, "merge_size"), _integer(patch_size, "patch_size")
+    window = _integer(window_size, "window_size")
+    sizes = _core.window_index_size(grids, merge, window, patch)
+    if choice.choose(device, "window_index", sizes[0], sizes[0]) == "gpu":
+        from mlx_saccade.gpu import positions
+
+        outputs = positions.window_index(grids, sizes, merge_size=merge, side=window // merge // patch)
+        if outputs is not None:
+            return outputs
+    return _core.window_index(grids, merge, window, patch)
+
+
+def vision_positions(grids: Grids, merge_size: int = 2, *, device: choice.Device = "auto") -> NDArray[np.int32]:
     """Return row and column of each patch, for the rotary embedding of the vision tower.
 
     Args:
         grids: (frames, rows, columns) of each image or video, in patches; rows and columns are multiples of
             `merge_size`.
         merge_size: patches along a side of a token; default 2.
+        device: "auto" (default), "cpu" or "gpu", as in `patchify`.
 
     Returns:
         int32 [patches, 2], (row, column) in merge-block order, repeated for each frame.
 
     Raises:
-        InputError: there is no grid, or a grid is not positive or not divisible.
+        InputError: there is no grid, a grid is not positive or not divisible, or the device is "gpu" where MLX has
+            none.
     """
+    if not choice.is_core(device, "vision_positions"):
+        return _vision_positions_by_choice(device, _grids(grids, "grids"), _integer(merge_size, "merge_size"))
     try:  # as in `window_index`
         return _core.vision_positions(grids, merge_size)  # type: ignore[arg-type]
     except TypeError:
         pass
     return _core.vision_positions(_grids(grids, "grids"), _integer(merge_size, "merge_size"))
+
+
+def _vision_positions_by_choice(device: choice.Device, grids: list[Grid], merge_size: int) -> NDArray[np.int32]:
+    """Return the positions by the GPU kernel from its threshold on, else by the core."""
+    patches = _core.patch_count(grids, merge_size)
+    if choice.choose(device, "vision_positions", patches, 2 * patches) == "gpu":
+        from mlx_saccade.gpu import positions
+
+        output = positions.vision_positions(grids, merge_size=merge_size)
+        if output is not None:
+            return output
+    return _core.vision_positions(grids, merge_size)
 
 
 def mrope_positions(

@@ -52,6 +52,7 @@ TYPES = {
     "Color": '"convert": embedded color profiles become sRGB; "ignore": they are ignored, as in transformers',
     "VideoPrompt": '"outer" or "single"',
     "ConventionName": '"auto", "absolute", "thousandths" or "fractions"',
+    "Device": '"auto", "cpu" or "gpu", as `patchify` explains',
     "Encoded": "the bytes of a file in memory; internal",
     "FamilySections": "a family's part of reading config.json; internal",
     "Grid, Grids": "(frames, rows, columns) in patches; an iterable of those",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mlx_saccade import _core, validation
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.gpu import choice
+from mlx_saccade.gpu.choice import Device
 from mlx_saccade.preprocess.plan import Plan
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def patchify(
     backend: Backend = "pillow",
     pass_order: PassOrder | None = None,
     pixel_format: PixelFormat | None = None,
-    device: choice.Device = "auto",
+    device: Device = "auto",
 ) -> NDArray[Any]:
     """Resize one or several images as planned and cut them into the patches of a vision tower.
 
@@ -225,9 +226,7 @@ def patchify(
     )
 
 
-def _native(
-    pixels: Sequence[_Pixels], plans: Sequence[Plan], core_backend: str, device: choice.Device
-) -> NDArray[np.uint8]:
+def _native(pixels: Sequence[_Pixels], plans: Sequence[Plan], core_backend: str, device: Device) -> NDArray[np.uint8]:
     """Return the native patches by the GPU kernel or by the core."""
     arrays, formats = [one.array for one in pixels], [one.pixel_format for one in pixels]
     sizes, family = [one.resized_size for one in plans], plans[0].family

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from mlx_saccade import _core, validation
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.gpu import choice
+from mlx_saccade.gpu.choice import Device
 
 __all__ = ["mrope_positions", "vision_positions", "window_index"]
 
@@ -75,7 +76,7 @@ def window_index(
     merge_size: int = 2,
     window_size: int = 112,
     patch_size: int = 14,
-    device: choice.Device = "auto",
+    device: Device = "auto",
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the window order of the tokens in a vision tower with windowed attention.
 
@@ -110,7 +111,7 @@ def window_index(
 
 
 def _window_index_by_choice(
-    device: choice.Device, grids: list[Grid], merge_size: Any, window_size: Any, patch_size: Any
+    device: Device, grids: list[Grid], merge_size: Any, window_size: Any, patch_size: Any
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the window order by the GPU kernel from its threshold on, else by the core."""
     merge, patch = _integer(merge_size, "merge_size"), _integer(patch_size, "patch_size")
@@ -125,7 +126,7 @@ def _window_index_by_choice(
     return _core.window_index(grids, merge, window, patch)
 
 
-def vision_positions(grids: Grids, merge_size: int = 2, *, device: choice.Device = "auto") -> NDArray[np.int32]:
+def vision_positions(grids: Grids, merge_size: int = 2, *, device: Device = "auto") -> NDArray[np.int32]:
     """Return row and column of each patch, for the rotary embedding of the vision tower.
 
     Args:
@@ -150,7 +151,7 @@ def vision_positions(grids: Grids, merge_size: int = 2, *, device: choice.Device
     return _core.vision_positions(_grids(grids, "grids"), _integer(merge_size, "merge_size"))
 
 
-def _vision_positions_by_choice(device: choice.Device, grids: list[Grid], merge_size: int) -> NDArray[np.int32]:
+def _vision_positions_by_choice(device: Device, grids: list[Grid], merge_size: int) -> NDArray[np.int32]:
     """Return the positions by the GPU kernel from its threshold on, else by the core."""
     patches = _core.patch_count(grids, merge_size)
     if choice.choose(device, "vision_positions", patches, 2 * patches) == "gpu":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["OLDER", "SIZES", "older", "published"]
+__all__ = ["LATER", "OLDER", "SIZES", "later", "older", "published"]
 
 # Qwen2.5-VL-3B-Instruct, flat; the sizes have it as (hidden, intermediate, layers, heads, key heads, vocabulary, tied).
 SIZES = {
@@ -81,3 +81,81 @@ def older(size: str) -> dict[str, Any]:
     tower = {"depth": 32, "embed_dim": 1280, "mlp_ratio": 4, "num_heads": 16, "in_chans": 3, "hidden_size": hidden}
     tower |= {"patch_size": 14, "spatial_merge_size": 2, "spatial_patch_size": 14, "temporal_patch_size": 2}
     return shared | {"architectures": ["Qwen2VLForConditionalGeneration"], "vision_config": tower}
+
+
+# Qwen3-VL-Instruct, nested: (hidden, intermediate, layers, heads, key heads, tied, experts' width), then the tower's
+# (depth, width, intermediate, deepstack levels). A head has 128 values whatever the width.
+_SMALL, _LARGE = (24, 1024, 4096, [5, 11, 17]), (27, 1152, 4304, [8, 16, 24])
+LATER: dict[str, tuple[Any, ...]] = {
+    "2B": (2048, 6144, 28, 16, 8, True, 0, _SMALL),
+    "4B": (2560, 9728, 36, 32, 8, True, 0, _SMALL),
+    "8B": (4096, 12288, 36, 32, 8, False, 0, _LARGE),
+    "32B": (5120, 25600, 64, 64, 8, False, 0, _LARGE),
+    "30B-A3B": (2048, 6144, 48, 32, 4, False, 768, _LARGE),
+    "235B-A22B": (4096, 12288, 94, 64, 4, False, 1536, _LARGE),
+}
+
+
+def later(size: str) -> dict[str, Any]:
+    """Return config.json of a Qwen3-VL."""
+    hidden, intermediate, layers, heads, key_heads, tied, experts, tower = LATER[size]
+    depth, width, inner, levels = tower
+    kind, name = ("qwen3_vl_moe", "Qwen3VLMoe") if experts else ("qwen3_vl", "Qwen3VL")
+    sparse = {
+        "decoder_sparse_step": 1,
+        "mlp_only_layers": [],
+        "moe_intermediate_size": experts,
+        "norm_topk_prob": True,
+        "num_experts": 128,
+        "num_experts_per_tok": 8,
+    }
+    return {
+        "architectures": [f"{name}ForConditionalGeneration"],
+        "image_token_id": 151655,
+        "model_type": kind,
+        "text_config": {
+            "attention_bias": False,
+            "attention_dropout": 0.0,
+            "bos_token_id": 151643,
+            "dtype": "bfloat16",
+            "eos_token_id": 151645,
+            "head_dim": 128,
+            "hidden_act": "silu",
+            "hidden_size": hidden,
+            "initializer_range": 0.02,
+            "intermediate_size": intermediate,
+            "max_position_embeddings": 262144,
+            "model_type": f"{kind}_text",
+            "num_attention_heads": heads,
+            "num_hidden_layers": layers,
+            "num_key_value_heads": key_heads,
+            "rms_norm_eps": 1e-06,
+            "rope_scaling": {"mrope_interleaved": True, "mrope_section": [24, 20, 20], "rope_type": "default"},
+            "rope_theta": 5000000,
+            "tie_word_embeddings": tied,
+            "use_cache": True,
+            "vocab_size": 151936,
+            **(sparse if experts else {}),
+        },
+        "tie_word_embeddings": tied,
+        "transformers_version": "4.57.0.dev0",
+        "video_token_id": 151656,
+        "vision_config": {
+            "deepstack_visual_indexes": levels,
+            "depth": depth,
+            "hidden_act": "gelu_pytorch_tanh",
+            "hidden_size": width,
+            "in_channels": 3,
+            "initializer_range": 0.02,
+            "intermediate_size": inner,
+            "model_type": kind,
+            "num_heads": 16,
+            "num_position_embeddings": 2304,
+            "out_hidden_size": hidden,
+            "patch_size": 16,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+        },
+        "vision_end_token_id": 151653,
+        "vision_start_token_id": 151652,
+    }

@@ -52,7 +52,10 @@ def pack(values: np.ndarray, bits: int) -> np.ndarray:
 
 
 def quantize(weight: np.ndarray, bits: int, group: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Quantize float [rows, columns] to {"weight", "scales", "biases"}; return them and their float32 weights."""
+    """Quantize float [..., rows, columns] to {"weight", "scales", "biases"}; return them and their float32 weights."""
+    if weight.ndim == 3:  # one matrix for each expert
+        packed, plain = quantize(weight.reshape(-1, weight.shape[-1]), bits, group)
+        return {key: part.reshape(*weight.shape[:2], -1) for key, part in packed.items()}, plain.reshape(weight.shape)
     groups = weight.reshape(len(weight), -1, group)
     low, high = groups.min(-1), groups.max(-1)
     scales = ((high - low) / (2**bits - 1)).astype(np.float16)
@@ -96,9 +99,9 @@ def checkpoint(
     plain = dict(tensors)
     for key, value in tensors.items():
         layer = key.removesuffix(".weight")
-        form = rule(layer) if value.ndim == 2 and key.endswith(".weight") else None
-        if form is None or value.shape[1] % form[1]:
-            convolution = value.ndim == 5 and names is mlx_name
+        form = rule(layer) if value.ndim in (2, 3) and key.endswith(".weight") else None
+        if form is None or value.shape[-1] % form[1]:
+            convolution = value.ndim == 5 and names(key).startswith("vision_tower.")
             stored[names(key)] = value.transpose(0, 2, 3, 4, 1).copy() if convolution else value
             continue
         packed, plain[key] = quantize(value, *form)

@@ -11,19 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 from PIL import Image
 from pytest import MonkeyPatch
 
 import mlx_saccade as saccade
 from mlx_saccade import _core, models
-from mlx_saccade.cache import ByteLRU, keys
+from mlx_saccade.cache import ByteLRU, EngineCache, keys
 from mlx_saccade.cache import keys as fingerprint
 from mlx_saccade.checkpoint import tokenizer
 from mlx_saccade.engine import Answer, capture, confidence
 from mlx_saccade.media import display_matrix, film, opening, sampling
 from mlx_saccade.media import image as sources
-from mlx_saccade.models import cpu_decode, inputs, layers, qwen2
+from mlx_saccade.models import cpu_decode, experts, inputs, layers, qwen2, qwen3, qwen3_vl
 from mlx_saccade.preprocess import plan as budget
 from mlx_saccade.preprocess import positions, video_size
 
@@ -101,6 +102,155 @@ def red_and_blue_are_swapped(patch: MonkeyPatch) -> None:
         return model
 
     patch.setattr(models, "load", swapped)
+
+
+# -- Qwen3-VL ----------------------------------------------------------------------------------------------------------
+
+_FEATURES = "tests/models/test_qwen3_golden.py::test_features_and_levels_equal_the_reference[two-images]"
+_LOGITS = "tests/models/test_qwen3_golden.py::test_layers_and_logits_equal_the_reference[{}]"
+
+
+@seen_by(_FEATURES)
+def the_two_gelus_of_the_tower_are_exchanged(patch: MonkeyPatch) -> None:
+    """mlx-vlm 0.7.10, in the model with experts."""
+    exact, approximate = nn.gelu, nn.gelu_approx
+    patch.setattr(qwen3_vl.layers, "gelu_tanh", exact)
+    patch.setattr(qwen3_vl.nn, "gelu", approximate)
+
+
+@seen_by(_FEATURES)
+def weights_of_interpolated_positions_are_bfloat16(patch: MonkeyPatch) -> None:
+    """mlx-vlm 0.7.10 casts them to the precision of the table."""
+    right = qwen3_vl.position_taps
+
+    def rounded(*arguments: Any) -> Any:
+        numbers, weights = right(*arguments)
+        return numbers, np.array(mx.array(weights).astype(mx.bfloat16).astype(mx.float32))
+
+    patch.setattr(qwen3_vl, "position_taps", rounded)
+
+
+@seen_by(_FEATURES)
+def corners_of_the_position_table_are_not_aligned(patch: MonkeyPatch) -> None:
+    """llama.cpp: boxes a little too small."""
+    right = qwen3_vl.position_taps
+    patch.setattr(qwen3_vl, "position_taps", lambda grids, side, merge: right(grids, side - 1, merge))
+
+
+@seen_by(_FEATURES)
+def levels_are_normalized_before_their_patches_are_joined(patch: MonkeyPatch) -> None:
+    right = qwen3_vl.PatchMerger.__call__
+
+    def apart(self: Any, x: mx.array) -> mx.array:
+        if not self.normalize_joined:
+            return right(self, x)
+        parts = mx.fast.layer_norm(x, None, None, 1e-6).reshape(-1, self.width)
+        inner = parts * self.norm.weight + self.norm.bias
+        out: mx.array = self.linear_fc2(nn.gelu(self.linear_fc1(inner)))
+        return out
+
+    patch.setattr(qwen3_vl.PatchMerger, "__call__", apart)
+
+
+@seen_by(_LOGITS.format("qwen3_vl-two-images"))
+def sections_of_qwen3_are_sliced_instead_of_interleaved(patch: MonkeyPatch) -> None:
+    patch.setattr(layers, "mrope_interleaved", layers.mrope)
+
+
+def _with_levels(patch: MonkeyPatch, change: Callable[[mx.array], mx.array | None]) -> None:
+    right = qwen3.LanguageModel.__call__
+
+    def changed(self: Any, *arguments: Any, deepstack: mx.array | None = None, **named: Any) -> mx.array:
+        return right(self, *arguments, deepstack=None if deepstack is None else change(deepstack), **named)
+
+    patch.setattr(qwen3.LanguageModel, "__call__", changed)
+
+
+@seen_by(_LOGITS.format("qwen3_vl-two-images"))
+def deepstack_is_dropped(patch: MonkeyPatch) -> None:
+    """mlx-vlm, where features come from its cache."""
+    _with_levels(patch, lambda levels: None)
+
+
+@seen_by(_LOGITS.format("qwen3_vl_moe-two-images"))
+def deepstack_enters_one_layer_late(patch: MonkeyPatch) -> None:
+    _with_levels(patch, lambda levels: mx.concatenate([mx.zeros_like(levels[:1]), levels]))
+
+
+@seen_by(_LOGITS.format("qwen3_vl-images-and-videos"))
+def deepstack_is_shifted_by_one_token(patch: MonkeyPatch) -> None:
+    _with_levels(patch, lambda levels: mx.roll(levels, 1, axis=2))
+
+
+@seen_by("tests/engine/test_qwen3_vl.py::test_chunks_change_nothing[7]")
+def deepstack_is_not_cut_with_the_chunks_of_a_prompt(patch: MonkeyPatch) -> None:
+    right = inputs.Prompt.part
+
+    def part(self: Any, start: int, stop: int | None = None) -> Any:
+        count = 0 if self.deepstack is None else self.deepstack.shape[2]
+        cut = right(self, start, stop)
+        whole = None if self.deepstack is None else self.deepstack[:, :, : min(count, cut.length)]
+        return replace(cut, deepstack=whole)
+
+    patch.setattr(inputs.Prompt, "part", part)
+
+
+@seen_by("tests/engine/test_qwen3_vl.py::test_later_questions_equal_those_of_a_fresh_engine")
+def levels_are_lost_in_the_cache_of_features(patch: MonkeyPatch) -> None:
+    """mlx-vlm: the second question about an image got another answer than the first."""
+    right = EngineCache.features
+
+    def without(self: Any, content: bytes) -> mx.array | None:
+        features = right(self, content)
+        if features is None:
+            return None
+        width = features.shape[1] // 4
+        return mx.concatenate([features[:, :width], mx.zeros_like(features[:, width:])], axis=1)
+
+    patch.setattr(EngineCache, "features", without)
+
+
+@seen_by(_LOGITS.format("qwen3_vl-words"))
+def heads_are_not_normalized(patch: MonkeyPatch) -> None:
+    right = qwen3.Attention.__init__
+
+    def plain(self: Any, config: Any) -> None:
+        right(self, config)
+        object.__setattr__(self, "q_norm", lambda x: x)
+
+    patch.setattr(qwen3.Attention, "__init__", plain)
+
+
+@seen_by(_LOGITS.format("qwen3_vl_moe-two-images"))
+def the_experts_of_the_least_shares_are_chosen(patch: MonkeyPatch) -> None:
+    right = mx.argpartition
+    patch.setattr(experts.mx, "argpartition", lambda x, kth, axis: right(-x, kth, axis))
+
+
+_WORDS = "tests/checkpoint/test_video_prompts.py::test_encode_equals_the_reference[{}]"
+
+
+@seen_by(_WORDS.format("half to even-outer"))
+def the_pair_around_all_frames_of_a_video_is_lost(patch: MonkeyPatch) -> None:
+    """transformers 4.57 to 5.5, and mlx-vlm."""
+    right = tokenizer.Prompts.__init__
+
+    def single(self: Any, *arguments: Any, **named: Any) -> None:
+        right(self, *arguments, **{**named, "video_prompt": "single"})
+
+    patch.setattr(tokenizer.Prompts, "__init__", single)
+
+
+@seen_by("tests/models/test_qwen3_golden.py::test_positions_equal_the_reference[only-video]", "InputError")
+def frames_of_a_video_are_one_run(patch: MonkeyPatch) -> None:
+    right = models.load
+
+    def joined(*arguments: Any, **named: Any) -> Any:
+        model = right(*arguments, **named)
+        model.family = replace(model.family, timed_words=False)
+        return model
+
+    patch.setattr(models, "load", joined)
 
 
 # -- positions of the language model -----------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""The Qwen-VL families: geometry, pixel limits and coordinate conventions of their checkpoints.
+"""The families of models: geometry, pixel limits and coordinate conventions of their checkpoints.
 
 Source: `preprocessor_config.json` of the published checkpoints. Qwen2-VL and Qwen2.5-VL: min_pixels 3136, max_pixels
 12845056; Qwen3-VL: shortest_edge 65536, longest_edge 16777216. Of videos: Qwen3-VL's video_preprocessor_config.json,
 and for the others, which have no such file, the defaults of transformers 5.24.0 (video_processing_qwen2_vl.py).
+Gemma 4: transformers 5.24.0 (image_processing_pil_gemma4.py, video_processing_gemma4.py).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from mlx_saccade.errors import InputError, brief
 __all__ = ["Family", "VideoDefaults", "get", "names"]
 
 Convention = Literal["absolute", "thousandths", "fractions"]
-Sampling = Literal["pairs", "ends"]
+Sampling = Literal["shares", "ends"]
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -29,8 +30,8 @@ class VideoDefaults:
         min_pixels: lower limit in pixels, on each resized frame, or on frames x height x width if `whole` is True.
         max_pixels: upper limit in pixels, on the same.
         whole: True if the limits count all frames together.
-        sampling: rule for which frames are taken: "pairs" takes an even number, each at the start of its share of the
-            film; "ends" takes any number, the first and the last frame among them.
+        sampling: rule for which frames are taken: "shares" takes a number that fills whole patches, each at the start
+            of its share of the film; "ends" takes any number, the first and the last frame among them.
         fps: frames taken per second; None if their number is fixed, or every frame is taken.
         num_frames: number of frames taken; None if it depends on the film.
         min_frames: least number of frames that `fps` gives.
@@ -66,6 +67,9 @@ class Family:
         convention: coordinates of answers: "absolute" pixels of the resized image, or "thousandths" or "fractions"
             (0..1) of its sides.
         video: limits and sampling of videos.
+        budgets: the only budgets of an image, in tokens; empty (default) if any budget is possible.
+        default_budget: budget where none is given, in tokens; None (default) is 1,280.
+        y_first: True if answers write y before x; default False.
     """
 
     name: str
@@ -79,6 +83,9 @@ class Family:
     std: tuple[float, float, float]
     convention: Convention
     video: VideoDefaults
+    budgets: tuple[int, ...] = ()
+    default_budget: int | None = None
+    y_first: bool = False
 
     @property
     def factor(self) -> int:
@@ -96,7 +103,10 @@ class Family:
         return self.max_pixels // self.factor**2
 
 
-_QWEN2_VIDEO = VideoDefaults(128 * 28**2, 768 * 28**2, whole=False, sampling="pairs", fps=None)
+_QWEN2_VIDEO = VideoDefaults(128 * 28**2, 768 * 28**2, whole=False, sampling="shares", fps=None)
+_GEMMA_VIDEO = VideoDefaults(
+    48**2, 70 * 48**2, whole=False, sampling="shares", fps=None, num_frames=32, min_frames=1, max_frames=10**6
+)
 _QWEN3_VIDEO = VideoDefaults(4096, 25165824, whole=True, sampling="ends", fps=2.0)
 
 _FAMILIES = {
@@ -107,8 +117,12 @@ _FAMILIES = {
         Family(
             "qwen3-vl", 16, 2, 2, None, 65536, 16777216, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "thousandths", _QWEN3_VIDEO
         ),
+        Family(
+            "gemma-4", 16, 3, 1, None, 48**2, 1120 * 48**2, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "thousandths",
+            _GEMMA_VIDEO, budgets=(70, 140, 280, 560, 1120), default_budget=280, y_first=True,
+        ),
     )
-}
+}  # fmt: skip
 
 
 def names() -> tuple[str, ...]:

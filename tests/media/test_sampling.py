@@ -82,7 +82,7 @@ def test_without_a_rate_of_its_own_a_film_has_its_familys() -> None:
 
 def test_more_frames_than_there_are_repeat_for_qwen3_alone() -> None:
     assert media.sample_frames(3, None, family="qwen3-vl", num_frames=7) == [0, 0, 1, 1, 1, 2, 2]
-    with pytest.raises(InputError, match="num_frames: expected at most the film's 3 frames; got 8, rounded"):
+    with pytest.raises(InputError, match="num_frames: expected at most the film's 3 frames; got 8 in whole"):
         media.sample_frames(3, None, family="qwen2.5-vl", num_frames=7)
 
 

@@ -6,8 +6,10 @@ the mistake has been seen in the wild is said beside it; the projects named were
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import mlx.core as mx
@@ -22,11 +24,12 @@ from mlx_saccade.cache import ByteLRU, EngineCache, keys
 from mlx_saccade.cache import keys as fingerprint
 from mlx_saccade.checkpoint import tokenizer
 from mlx_saccade.engine import Answer, capture, confidence
+from mlx_saccade.grounding import frames
 from mlx_saccade.media import display_matrix, film, opening, sampling
 from mlx_saccade.media import image as sources
 from mlx_saccade.models import cpu_decode, experts, inputs, layers, qwen2, qwen3, qwen3_vl
+from mlx_saccade.preprocess import gemma4, positions, video_size
 from mlx_saccade.preprocess import plan as budget
-from mlx_saccade.preprocess import positions, video_size
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -486,13 +489,32 @@ def what_is_left_of_a_prompt_is_read_as_if_it_began_there(patch: MonkeyPatch) ->
     patch.setattr(inputs.Prompt, "after", from_the_start)
 
 
+# -- Gemma 4 -----------------------------------------------------------------------------------------------------------
+
+
+@seen_by("tests/grounding/test_y_first.py::test_points_and_lists_are_read_y_first")
+def boxes_of_gemma_are_read_x_first(patch: MonkeyPatch) -> None:
+    """Corners are exchanged, and nothing fails."""
+    right = frames.Frame.__init__
+
+    def x_first(self: Any, plan: Any, convention: str, *, y_first: Any) -> None:
+        right(self, plan, convention, y_first=False)
+
+    patch.setattr(frames.Frame, "__init__", x_first)
+
+
+@seen_by("tests/preprocess/test_gemma4.py::test_sizes_equal_the_reference")
+def sides_of_gemma_are_rounded_to_the_nearest(patch: MonkeyPatch) -> None:
+    patch.setattr(gemma4, "math", SimpleNamespace(sqrt=math.sqrt, floor=round))
+
+
 # -- films -------------------------------------------------------------------------------------------------------------
 
 
 @seen_by("tests/media/test_sampling.py::test_the_reference_takes_a_frame_after_the_last_and_this_does_not")
 def the_number_of_frames_is_taken_as_a_frame(patch: MonkeyPatch) -> None:
     """transformers 5.24.0: a range in float32 ends one step late in 3 of 100 films, and the processor fails."""
-    patch.setattr(sampling, "_pairs", lambda total, count: [i * total // count for i in range(count + 1)])
+    patch.setattr(sampling, "_shares", lambda total, count: [i * total // count for i in range(count + 1)])
 
 
 @seen_by("tests/preprocess/test_video_size.py::test_sizes_equal_the_reference[qwen3-vl]")

@@ -156,7 +156,7 @@ def test_patches_are_those_of_the_image_that_the_backend_resizes(data: st.DataOb
     """Any size, budget, pixel format, row stride, backend, pass order, layout and kernel, plan and all."""
     side = st.one_of(st.integers(1, 40), st.integers(1, 600))
     size = data.draw(st.tuples(side, side).filter(lambda size: max(size) <= 200 * min(size)))
-    family = families.get(data.draw(st.sampled_from(families.names())))
+    family = families.get(data.draw(st.sampled_from(["qwen2-vl", "qwen2.5-vl", "qwen3-vl"])))
     try:
         plan = saccade.plan(size, family=family, budget=data.draw(st.integers(family.min_tokens, 600)))
     except InputError as error:  # a long shape that is more than the budget in whole tokens

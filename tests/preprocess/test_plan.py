@@ -19,7 +19,7 @@ from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess import plan as budget
 from mlx_saccade.preprocess import runtimes
 
-FAMILIES = families.names()
+FAMILIES = tuple(name for name in families.names() if not families.get(name).budgets)  # those of smart_resize
 
 # width, height -> resized (width, height) and tokens under caps in tokens ("2<<20" in pixels), as transformers 5.23.0
 # gave them. "=" stands for: as the cap before.

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import mlx_saccade as saccade
-from mlx_saccade import families
 from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess import recommend
 
@@ -158,7 +157,7 @@ def test_shares_outside_the_frame_are_refused() -> None:
 
 @given(
     st.integers(1, 8000), st.integers(1, 8000), st.floats(0.001, 1), st.floats(0.001, 1),
-    st.sampled_from(families.names()),
+    st.sampled_from(["qwen2-vl", "qwen2.5-vl", "qwen3-vl"]),
 )  # fmt: skip
 def test_the_budget_is_always_usable(width: int, height: int, across: float, down: float, family: str) -> None:
     if max(width, height) > 200 * min(width, height):

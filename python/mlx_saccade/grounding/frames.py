@@ -57,18 +57,18 @@ def check_convention(convention: str) -> ConventionName:
 class Frame:
     """The frame of a model's numbers."""
 
-    def __init__(self, plan: Plan, convention: str = "auto", *, y_first: bool = False) -> None:
+    def __init__(self, plan: Plan, convention: str = "auto", *, y_first: bool | None = None) -> None:
         """Take a plan and a convention.
 
         Args:
             plan: of the image.
             convention: "auto": the family's, and fractions where all numbers of a place are so.
-            y_first: numbers without names come as y, x.
+            y_first: numbers without names come as y, x; None (default) is the family's order.
 
         Raises:
             InputError: no such convention.
         """
-        self.plan, self.y_first = plan, y_first
+        self.plan, self.y_first = plan, plan.family.y_first if y_first is None else y_first
         self.asked = check_convention(convention)
         self.fractions_instead = False
 

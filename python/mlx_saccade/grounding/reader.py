@@ -87,7 +87,7 @@ class GroundedText:
         }
 
 
-def read(text: str, plan: Plan, convention: str = "auto", *, y_first: bool = False) -> GroundedText:
+def read(text: str, plan: Plan, convention: str = "auto", *, y_first: bool | None = None) -> GroundedText:
     """Read an answer.
 
     Args:
@@ -95,7 +95,7 @@ def read(text: str, plan: Plan, convention: str = "auto", *, y_first: bool = Fal
         plan: of that image.
         convention: of the numbers: "absolute" pixels of the resized image, "thousandths" or "fractions" of its sides;
             "auto": the family's, and fractions for a place whose numbers have decimals and are at most 1.
-        y_first: numbers without names come as y, x.
+        y_first: numbers without names come as y, x; None (default) is the family's order: Gemma 4's.
 
     Returns:
         Boxes, points and actions in source pixels; a hundredth of a side (at least 4 pixels) past the edge is clipped,

@@ -1,7 +1,8 @@
 """Choose the frames of a film that a model is shown, by the rule of its family.
 
-The rules are those of transformers 5.24.0 (video_processing_qwen2_vl.py and video_processing_qwen3_vl.py), except that
-the first computes its indices in float32, and in some films takes one frame more, after the last.
+The rules are those of transformers 5.24.0 (video_processing_qwen2_vl.py, video_processing_qwen3_vl.py and
+video_processing_gemma4.py), except that the first computes its indices in float32, and in some films takes one frame
+more, after the last.
 """
 
 from __future__ import annotations
@@ -33,25 +34,28 @@ def sample_frames(
     """Return the indices of the frames of a film that a model is shown, in order.
 
     Qwen2-VL and Qwen2.5-VL take an even number n of frames, index i * total // n. Qwen3-VL takes them evenly from the
-    first frame to the last. The source of both rules is transformers 5.24.0.
+    first frame to the last. Gemma 4 takes 32 frames, index i * total // 32. The source of the rules is transformers
+    5.24.0.
 
     Args:
         total: number of frames in the film, at least 1.
         rate: average frames per second of the film; None only where no frames are taken by the second.
         family: name of the family, or a `Family`.
         fps: frames to take per second; None (default) is 2 for Qwen3-VL. Qwen2-VL and Qwen2.5-VL then take every
-            frame.
+            frame, and Gemma 4 takes 32.
         num_frames: number of frames to take, in place of `fps`; Qwen2-VL and Qwen2.5-VL round it to an even number.
             `min_frames` and `max_frames` do not apply to it.
         min_frames: least number of frames that `fps` gives; None (default) is 4, in a shorter film all its frames.
-        max_frames: largest number of frames that `fps` gives; None (default) is 768.
+            Gemma 4's is 1.
+        max_frames: largest number of frames that `fps` gives; None (default) is 768. Gemma 4 has no limit.
 
     Returns:
         Indices from 0 to total - 1. A `num_frames` above the total repeats frames for Qwen3-VL.
 
     Raises:
         InputError: both `fps` and `num_frames` are given, a value is out of range, `min_frames` is above
-            `max_frames`, or the film is too short: of 1 frame, or below `num_frames`, for Qwen2-VL and Qwen2.5-VL.
+            `max_frames`, or the film is too short: for Qwen2-VL and Qwen2.5-VL of 1 frame, for these and Gemma 4
+            below `num_frames`.
     """
     family = families.get(family)
     total = validation.at_least(1, total, "total", most=_MOST_FRAMES)
@@ -62,7 +66,7 @@ def sample_frames(
         fps, num_frames = family.video.fps, family.video.num_frames
     if num_frames is not None:
         count = validation.at_least(1, num_frames, "num_frames", most=_MOST_TAKEN)
-        return _ends(total, count) if family.video.sampling == "ends" else _pairs(total, _even(count, family))
+        return _ends(total, count) if family.video.sampling == "ends" else _shares(total, _filled(count, family))
     if fps is None and min_frames is None and max_frames is None:
         return _every(total)
     per_second = _rate(rate, "rate")
@@ -71,7 +75,7 @@ def sample_frames(
         return _ends(total, min(max(int(min(wanted, _MOST_TAKEN)), limits[0]), limits[1], total))
     length = family.temporal_patch_size
     most = min(limits[1], total) // length * length
-    return _pairs(total, int(min(max(wanted, limits[0]), most)) // length * length)
+    return _shares(total, int(min(max(wanted, limits[0]), most)) // length * length)
 
 
 def _limits(family: Family, least: Any, most: Any) -> tuple[int, int]:
@@ -104,12 +108,12 @@ def _rate(value: Any, name: str) -> float:
     return rate
 
 
-def _even(count: int, family: Family) -> int:
+def _filled(count: int, family: Family) -> int:
     """Round a number of frames to whole patches, half to even."""
     return round(count / family.temporal_patch_size) * family.temporal_patch_size
 
 
-def _pairs(total: int, count: int) -> list[int]:
+def _shares(total: int, count: int) -> list[int]:
     if count < 1:
         raise InputError(
             f"total: expected a film and a number of frames of at least 2; got {count} of {quantity(total, 'frame')}. "
@@ -117,8 +121,8 @@ def _pairs(total: int, count: int) -> list[int]:
         )
     if count > total:
         raise InputError(
-            f"num_frames: expected at most the film's {quantity(total, 'frame')}; got {count}, rounded to an even "
-            "number. Take fewer"
+            f"num_frames: expected at most the film's {quantity(total, 'frame')}; got {count} in whole patches. Take "
+            "fewer"
         )
     return [index * total // count for index in range(count)]
 

@@ -126,6 +126,8 @@ def choose(
     top = _first(levels, lambda level: level.upper is not None)
     bottom = _first(levels, lambda level: level.has_lower)
     fixed = _first(levels, lambda level: level.exact is not None)
+    if family.budgets:
+        _check_budget_alone(family, bottom is None and fixed is None and frames is None)
     if fixed is not None and all(place is None or fixed < place for place in (top, bottom)):
         return _exactly(source_size, family, levels[fixed].exact or source_size)
     tokens = None if bottom is None else levels[bottom].min_tokens
@@ -149,6 +151,16 @@ def choose(
         least, yields, notes = min(lower_pixels, bounds.most), lower is None, ()
     budget = bounds.budget if frames is None else f"{bounds.budget} a frame"
     return within(source_size, family, least, bounds.most, budget, yields=yields, notes=notes)
+
+
+def _check_budget_alone(family: Family, alone: bool) -> None:
+    """Refuse what a family with budgets of its own does not take."""
+    if not alone:
+        known = ", ".join(map(str, family.budgets))
+        raise InputError(
+            f"budget: expected an image with a budget of {known} tokens for {family.name}; got a lower limit, an exact "
+            "size or a video. Leave it out"
+        )
 
 
 def _frame_floor(family: Family, frames: int) -> int:

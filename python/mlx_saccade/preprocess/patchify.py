@@ -184,7 +184,8 @@ def patchify(
         layout: "native" (default) is uint8 [patches, 3 * patch_size ** 2], one frame, each patch (channel, y, x), in
             window order, or in merge-block order for a family without windows. "reference" is float32 [patches,
             3 * temporal_patch_size * patch_size ** 2], normalized, each patch (channel, frame, y, x), in merge-block
-            order, equal to the output of transformers' image processor with this backend.
+            order, equal to the output of transformers' image processor with this backend. Gemma 4 has the reference
+            layout only: 0..1, each patch (y, x, channel), in rows from left to right, without padding.
         backend: as in `resize`. The backends also normalize differently, in the reference layout.
         pass_order: as in `resize`.
         pixel_format: as in `resize`, for all images.
@@ -193,7 +194,8 @@ def patchify(
             the kernel, a RuntimeWarning names it and the core computes.
 
     Returns:
-        The patches: for patch size 14, 588 values each in the native layout and 1,176 in the reference layout. Several
+        The patches: for patch size 14, 588 values each in the native layout and 1,176 in the reference layout; for
+        Gemma 4 768. Several
         images share one array, one image after the other. Image i has `plan[i].patches` rows, with the bytes of a call
         for it alone.
 
@@ -214,12 +216,17 @@ def patchify(
                 f"plan{f's[{i}]' if several else ''}: expected the result of mlx_saccade.plan(...); got {brief(one)}"
             )
     pixels = _all_planned(image, plans, pixel_format) if several else [_planned(image, plans[0], pixel_format)]
+    family = plans[0].family
+    if layout == "native" and family.budgets:
+        raise InputError(f"layout: expected 'reference' for {family.name}; got 'native', which no tower of it reads")
     if layout == "native":
         return _native(pixels, plans, core_backend, device)
     if choice.choose(device, "resize_patchify", 0) == "gpu":
         raise InputError("device: expected 'auto' or 'cpu' for the reference layout; got 'gpu'")
+    if family.budgets:
+        return _rows_of_patches(pixels, plans, core_backend)
     arrays, formats = [one.array for one in pixels], [one.pixel_format for one in pixels]
-    sizes, family = [one.resized_size for one in plans], plans[0].family
+    sizes = [one.resized_size for one in plans]
     geometry = (family.patch_size, family.merge_size, family.temporal_patch_size)
     return _core.resize_patchify_reference_batch(
         arrays, sizes, core_backend, *geometry, family.mean, family.std, formats
@@ -245,3 +252,20 @@ def _native(pixels: Sequence[_Pixels], plans: Sequence[Plan], core_backend: str,
         if outputs is not None:
             return outputs
     return _core.resize_patchify_native_batch(arrays, sizes, core_backend, *geometry, formats)
+
+
+def _rows_of_patches(pixels: Sequence[_Pixels], plans: Sequence[Plan], backend: str) -> NDArray[np.float32]:
+    """Return Gemma 4's patches of several images, float32 [patches, 768] in 0..1."""
+    side = plans[0].family.patch_size
+    # transformers multiplies in double with Pillow, in float32 with torchvision.
+    scale = np.array(1 / 255, np.float32 if backend == "torchvision" else np.float64)
+    values = (np.arange(256).astype(scale.dtype) * scale).astype(np.float32)
+    patches = np.empty((sum(plan.patches for plan in plans), 3 * side**2), np.float32)
+    start = 0
+    for image, plan in zip(pixels, plans, strict=True):
+        resized = _core.resize(image.array, *plan.resized_size, backend, image.pixel_format)
+        _, rows, columns = plan.grid_thw
+        cut = resized.reshape(rows, side, columns, side, 3).swapaxes(1, 2)
+        np.take(values, cut, out=patches[start : start + plan.patches].reshape(cut.shape))
+        start += plan.patches
+    return patches

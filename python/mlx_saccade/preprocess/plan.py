@@ -3,7 +3,8 @@
     factor     = patch_size x merge_size
     max_pixels = max_tokens x factor^2
 
-The resized size is that of smart_resize (transformers 5.23.0) within the pixel limits of the budget.
+The resized size is that of smart_resize (transformers 5.23.0) within the pixel limits of the budget. Gemma 4 has other
+budgets and another rule: `mlx_saccade.preprocess.gemma4`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mlx_saccade import _core, families, validation
 from mlx_saccade.errors import InputError, brief, quantity
 from mlx_saccade.families import Family
-from mlx_saccade.preprocess import runtimes
+from mlx_saccade.preprocess import gemma4, runtimes
 
 if TYPE_CHECKING:
     from mlx_saccade.media import Frame, ImageOptions, Source
@@ -175,10 +176,10 @@ def plan(
         family: name of the model's family, or a `Family`; default "qwen2.5-vl".
         budget: maximum visual tokens of the image, as int or digits; "1003520px" is a maximum of pixels, "checkpoint"
             the checkpoint's own limits, "ollama@0.13.3" the limits of that runtime. None (default) is 1,280 tokens,
-            or the checkpoint's cap where that is lower.
+            or the checkpoint's cap where that is lower. Gemma 4 takes 70, 140, 280 (default), 560 and 1,120 only.
         min_tokens: minimum visual tokens; smaller images are enlarged. None (default) is the least of the family or of
             the loaded checkpoint, or the lower limit of the runtime that the budget names. A budget below the least
-            wins, and `Plan.notes` says so.
+            wins, and `Plan.notes` says so. Gemma 4 enlarges every image to its budget and takes none.
         checkpoint_pixels: (min_pixels, max_pixels) of a loaded checkpoint; None (default) is those of the family.
         reduced_jpeg: decode a JPEG at the smallest of its own sizes (1, 1/2, 1/4, 1/8) that is not below the resized
             size; default False. Faster, but the patches differ from the reference's; see `Plan.decoded_size`.
@@ -243,6 +244,9 @@ def within(
     Raises:
         InputError: the ratio of the sides is over 200, or the reference's arithmetic cannot keep the limits.
     """
+    if family.budgets:
+        resized = gemma4.resized_size(source_size, family, most // family.factor**2)
+        return Plan(family, source_size, resized, least, most, budget, notes=notes)
     width, height = source_size
     ratio = max(width, height) / min(width, height)
     if ratio > MAX_RATIO:
@@ -318,6 +322,11 @@ def limits(
         InputError: as `plan`, except for what depends on the image.
     """
     area = family.factor**2
+    if family.budgets:
+        if lower is not None:
+            raise InputError(f"min_tokens: expected none for {family.name}, which fills its budget. Leave it out")
+        tokens = gemma4.read_budget(family, budget)
+        return AreaLimits(area, tokens * area, f"{tokens} tokens{' (default)' if budget is None else ''}")
     checkpoint = _checkpoint(family, checkpoint_pixels)
     if isinstance(budget, str) and not re.fullmatch(r"\s*[+-]?[\d_,.]+\s*(px)?\s*", budget):
         own_least, most, description = _named(family, budget, checkpoint, checkpoint_pixels is not None)

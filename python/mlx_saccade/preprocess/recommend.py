@@ -143,10 +143,16 @@ def recommend(
         The recommendation, with the table's row, its source and its limits.
 
     Raises:
-        InputError: the target has no area or is not inside the image, or `mlx_saccade.plan` refuses the image.
+        InputError: the target has no area or is not inside the image, `mlx_saccade.plan` refuses the image, or the
+            family is Gemma 4, on which nothing was measured.
         FileNotFoundError: the file does not exist.
     """
     family = families.get(family)
+    if family.budgets:
+        raise InputError(
+            f"family: expected one of Qwen's; got {family.name}, on which no accuracy by budget was published. Compare "
+            f"plans at its budgets, {', '.join(map(str, family.budgets))}"
+        )
     own = plan(image, family=family, budget="checkpoint")
     target_size = _target_size(target, own.source_size)
     share = (target_size[0] * target_size[1]) / (own.source_size[0] * own.source_size[1])

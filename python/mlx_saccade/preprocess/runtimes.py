@@ -110,13 +110,16 @@ class SurveyRow:
     confidence: str
 
 
+_QWEN = ("qwen2-vl", "qwen2.5-vl", "qwen3-vl")
+
+
 def _same(limits: tuple[int, int] | str) -> dict[str, tuple[int, int] | str]:
-    return dict.fromkeys(families.names(), limits)
+    return dict.fromkeys(_QWEN, limits)
 
 
 def _tokens(least: int, most: int) -> dict[str, tuple[int, int] | str]:
-    """Convert limits in tokens to pixels for each family."""
-    areas = {name: families.get(name).factor ** 2 for name in families.names()}
+    """Convert limits in tokens to pixels for each of Qwen's families."""
+    areas = {name: families.get(name).factor ** 2 for name in _QWEN}
     return {name: (least * area, most * area) for name, area in areas.items()}
 
 
@@ -294,14 +297,14 @@ def survey(size: tuple[int, int], family: str | Family = "qwen2.5-vl") -> list[S
         family: name of the family, or a `Family`; default "qwen2.5-vl".
 
     Returns:
-        One row per runtime and range of versions, those with unknown limits included.
+        One row per runtime and range of versions whose source was read for the family; rows with unknown limits say so.
 
     Raises:
         InputError: the family is unknown, the size is malformed, or the ratio of its sides is over 200.
     """
     family = families.get(family)
     width, height = _sides(size)
-    return [_row(record, family, width, height) for record in _RECORDS]
+    return [_row(record, family, width, height) for record in _RECORDS if family.name in record.limits]
 
 
 def _sides(size: Any) -> tuple[int, int]:

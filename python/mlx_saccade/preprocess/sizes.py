@@ -6,6 +6,7 @@ padding before attention. A partial window attends to its real tokens only, and 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -62,6 +63,7 @@ class SizeReport:
         padding: places in the partial windows without a token; the reference drops them before attention.
         enlarged: True if the rounded size was below the lower limit and the image is enlarged to it: more tokens, no
             more detail. A side below half a token rounds to 0, so long thin strips are enlarged too and lose length.
+            Gemma 4 enlarges every image below its budget.
         enlargement: (x, y) resized pixels per source pixel.
         whole_window_size: (width, height) nearest to the resized size, within the plan's limits, that fills whole
             windows; an image of that size is not resized. None if there are no windows or no such size.
@@ -127,15 +129,18 @@ def explain(
     whole = sum(kind.count for kind in kinds if kind.whole)
     side = (image.family.window_size or 0) // image.family.factor
     width, height = image.source_size
-    # Rounded without the plan's upper limit, under which a shrunk image would look like one that is too small.
-    rounded = smart_resize(height, width, image.family.factor, 1, MAX_PIXELS)
+    if image.family.budgets:  # no lower limit: an image below the budget is enlarged to it
+        enlarged = math.prod(image.resized_size) > width * height
+    else:
+        # Rounded without the plan's upper limit, under which a shrunk image would look like one that is too small.
+        enlarged = math.prod(smart_resize(height, width, image.family.factor, 1, MAX_PIXELS)) < image.min_pixels
     return SizeReport(
         plan=image,
         kinds=kinds,
         whole_windows=whole,
         partial_windows=image.windows - whole,
         padding=max(0, image.windows * side**2 - image.tokens),
-        enlarged=rounded[0] * rounded[1] < image.min_pixels,
+        enlarged=enlarged,
         enlargement=(image.resized_size[0] / width, image.resized_size[1] / height),
         whole_window_size=_whole_window_size(image),
     )

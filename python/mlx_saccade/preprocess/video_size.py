@@ -47,10 +47,14 @@ def smart_resize_video(
         (height, width) in pixels.
 
     Raises:
-        InputError: a value is not a whole number of at least 1, the ratio of the sides is over 200, or a film for
-            Qwen3-VL has 1 frame.
+        InputError: a value is not a whole number of at least 1, the ratio of the sides is over 200, a film for Qwen3-VL
+            has 1 frame, or the family is Gemma 4, whose frames are images of their own.
     """
     family = families.get(family)
+    if family.budgets:
+        raise InputError(
+            f"family: expected one of Qwen's; got {family.name}, whose frames are images with a budget. Plan a frame"
+        )
     arguments = {
         "frames": frames, "height": height, "width": width, "min_pixels": min_pixels, "max_pixels": max_pixels
     }  # fmt: skip

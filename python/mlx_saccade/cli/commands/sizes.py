@@ -95,6 +95,8 @@ def notes(family: Family, reports: list[SizeReport]) -> list[str]:
             "whole window is dropped before attention, never attended",
             "nearest whole: the nearest size without partial windows; an image of that size is not resized",
         ]
+    if family.budgets:
+        return [*lines, f"* {family.name} enlarges an image below its budget to it: more tokens, no more detail"]
     floors = sorted({report.plan.min_pixels for report in reports})
     least = " or ".join(f"{pixels:,} px ({-(-pixels // factor**2)} tokens)" for pixels in floors)
     lines.append(f"* an image below {least} is enlarged to it: more tokens, no more detail")

@@ -18,7 +18,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long live lint types native install-check tsan arm64 gpu fuzz fuzz-readers browser swift swift-models profile stub stub-check bench bench-profile peers golden develop clean
+.PHONY: demo test check check-long live lint types native install-check tsan arm64 gpu fuzz fuzz-readers browser swift swift-tsan swift-models profile stub stub-check bench bench-profile peers golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/mlx-saccade demo
@@ -29,7 +29,7 @@ test: $(STAMPS)/test
 # $(call not_run,WHAT): report a step whose tool is missing; fail under REQUIRE_ALL=1.
 not_run = echo "NOT RUN: $(1)"$(if $(filter 1,$(REQUIRE_ALL)), >&2; exit 1)
 
-check: lint types stub-check native install-check tsan arm64 gpu fuzz fuzz-readers browser swift swift-models profile
+check: lint types stub-check native install-check tsan arm64 gpu fuzz fuzz-readers browser swift swift-tsan swift-models profile
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -173,8 +173,14 @@ browser: $(STAMPS)/dev
 	else $(call not_run,the dashboard in a browser (no chromium or google-chrome on the path)); fi
 
 swift:
-	@if command -v swift >/dev/null; then SACCADE_MLX_SWIFT=0 swift test --scratch-path .build --disable-swift-testing; \
+	@if command -v swift >/dev/null; then swift/check.sh; \
 	else $(call not_run,the Swift tests (swift is not on the path)); fi
+
+# Runs the Swift tests that use threads under ThreadSanitizer, which needs the C++ sources optimized to be quick.
+swift-tsan:
+	@if command -v swift >/dev/null; then SACCADE_MLX_SWIFT=0 swift test --sanitize=thread --scratch-path .build/tsan \
+		--disable-swift-testing -Xcxx -O1 --filter 'ThreadsTests|PatchesTests|ExampleTests'; \
+	else $(call not_run,the Swift tests under ThreadSanitizer (swift is not on the path)); fi
 
 # SACCADE_MLX_SWIFT names a checkout of mlx-swift; swift/README.md has the way on Linux.
 SWIFT_GOLDEN := $(CURDIR)/build/swift-golden

@@ -13,6 +13,8 @@ let package = Package(
         .target(name: "CSaccade", path: "cpp", sources: ["src"], publicHeadersPath: "include"),
         .target(name: "Saccade", dependencies: ["CSaccade"], path: "swift/Sources/Saccade"),
         .testTarget(name: "SaccadeTests", dependencies: ["Saccade"], path: "swift/Tests/SaccadeTests"),
+        .executableTarget(
+            name: "GroundScreenshot", dependencies: ["Saccade"], path: "swift/Examples/GroundScreenshot"),
     ],
     cxxLanguageStandard: .cxx20
 )

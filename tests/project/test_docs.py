@@ -41,6 +41,12 @@ def test_the_swift_tables_are_those_of_python() -> None:
         assert text == (write.SOURCES / name).read_text(encoding="utf-8"), "run python swift/write.py"
 
 
+def test_the_swift_tests_compare_with_todays_binding() -> None:
+    write = script(ROOT / "tests" / "golden" / "binding.py")
+    written = (ROOT / "tests" / "golden" / "binding.json").read_text(encoding="utf-8")
+    assert write.table() == written, "run python tests/golden/binding.py"
+
+
 def test_the_swift_letters_are_those_of_tokenizers() -> None:
     write = script(ROOT / "swift" / "write_letters.py")
     assert write.source() == write.SOURCE.read_text(encoding="utf-8"), "run python swift/write_letters.py"

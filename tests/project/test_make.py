@@ -30,7 +30,13 @@ def without_tools(target: str, folder: Path, *arguments: str) -> subprocess.Comp
 @pytest.mark.skipif(MAKE is None, reason="make is not on the path")
 @pytest.mark.parametrize(
     ("target", "tool"),
-    [("arm64", "qemu-aarch64"), ("swift", "swift is not"), ("fuzz", "clang"), ("gpu", "clang++")],
+    [
+        ("arm64", "qemu-aarch64"),
+        ("swift", "swift is not"),
+        ("swift-tsan", "swift is not"),
+        ("fuzz", "clang"),
+        ("gpu", "clang++"),
+    ],
 )
 def test_a_missing_tool_is_said_and_fails_where_all_has_to_run(target: str, tool: str, tmp_path: Path) -> None:
     result = without_tools(target, tmp_path)

@@ -1,9 +1,13 @@
 /// The limits of a budget on the area of a resized image. The rules are those of Python's `plan`.
 struct AreaLimits {
-    let minPixels: Int
+    var minPixels: Int
     let maxPixels: Int
     /// The budget and where it came from, in words.
     let description: String
+    /// True if `minPixels` gives way where an image does not fit between the two.
+    var yields = false
+    /// Sentences on the budget, for the plan.
+    var notes: [String] = []
 
     init(_ minPixels: Int, _ maxPixels: Int, _ description: String) {
         self.minPixels = minPixels
@@ -22,54 +26,127 @@ struct AreaLimits {
             throw .input("checkpointPixels: expected 1 to \(largestArea); got \(pixels)")
         }
         let checkpoint = checkpointPixels ?? family.minPixels...family.maxPixels
-        let floor = (minTokens ?? 4) * area
-        let limits: AreaLimits
+        let limits = try Self.of(budget, family, checkpoint, isLoaded: checkpointPixels != nil)
+        let most = limits.maxPixels
+        switch (minTokens, budget) {
+        case (nil, .checkpoint), (nil, .runtime): self = limits
+        case (nil, _):
+            self = Self.yielding(family, checkpoint.lowerBound, most, limits.description)
+        case (let least?, _):
+            guard least * area <= most else {
+                throw .input(
+                    "minTokens: expected at most the budget, \(limits.description); got \(least). Lower it or raise the "
+                        + "budget")
+            }
+            self.init(least * area, most, limits.description)
+        }
+    }
+
+    /// Returns the limits that a budget names; the lower one only of a checkpoint or runtime.
+    private static func of(
+        _ budget: ImageBudget?, _ family: ModelFamily, _ checkpoint: ClosedRange<Int>, isLoaded: Bool
+    ) throws(SaccadeError) -> AreaLimits {
+        let area = family.factor * family.factor
         switch budget {
         case nil:
             let most = min(ImagePlan.defaultTokens * area, checkpoint.upperBound)
             let origin = most < checkpoint.upperBound ? "default" : "the cap of the checkpoint"
-            limits = AreaLimits(minTokens == nil ? min(floor, most) : floor, most, "\(most / area) tokens (\(origin))")
+            return AreaLimits(1, most, "\(most / area) tokens (\(origin))")
         case .tokens(let tokens):
             guard 1...largestArea / area ~= tokens else {
                 throw .input("budget: expected 1 to \(largestArea / area) tokens of \(area) pixels; got \(tokens)")
             }
-            limits = AreaLimits(floor, tokens * area, quantity(tokens, "token"))
+            return AreaLimits(1, tokens * area, quantity(tokens, "token"))
         case .pixels(let pixels):
             guard 1...largestArea ~= pixels else {
                 throw .input("budget: expected 1 to \(largestArea) pixels; got \(pixels)")
             }
-            limits = AreaLimits(floor, pixels, quantity(pixels, "pixel"))
+            return AreaLimits(1, pixels, quantity(pixels, "pixel"))
         case .checkpoint:
-            let origin = checkpointPixels == nil ? "\(family.name) checkpoints" : "the checkpoint"
+            let origin = isLoaded ? "the checkpoint" : "\(family.name) checkpoints"
             let most = checkpoint.upperBound
-            limits = AreaLimits(
-                minTokens == nil ? checkpoint.lowerBound : floor, most, "\(most / area) tokens (\(origin))")
+            return AreaLimits(checkpoint.lowerBound, most, "\(most / area) tokens (\(origin))")
         case .runtime(let name):
             let runtime = try RuntimeLimits(name, family: family)
             let pixels = runtime.isFromCheckpoint ? checkpoint : runtime.minPixels...runtime.maxPixels
-            limits = AreaLimits(
-                minTokens == nil ? pixels.lowerBound : floor, pixels.upperBound,
-                "\(pixels.upperBound / area) tokens (\(runtime.runtime) \(runtime.versions))")
+            let origin = "\(runtime.runtime) \(runtime.versions)"
+            return AreaLimits(pixels.lowerBound, pixels.upperBound, "\(pixels.upperBound / area) tokens (\(origin))")
         }
-        try limits.checkCount(budget, family, minTokens)
-        guard limits.minPixels <= limits.maxPixels else {
-            throw .input(
-                "minTokens \(floor / area) is above the budget, \(limits.description); lower it or raise the budget")
-        }
-        self = limits
     }
 
-    /// Checks a budget that is a number against the family's least, or against `minTokens`.
-    private func checkCount(_ budget: ImageBudget?, _ family: ModelFamily, _ minTokens: Int?) throws(SaccadeError) {
-        switch budget {
-        case .tokens, .pixels: break
-        default: return
+    /// Returns limits whose lower one gives way to the budget, with a note where the budget is below it.
+    private static func yielding(_ family: ModelFamily, _ least: Int, _ most: Int, _ budget: String) -> AreaLimits {
+        var limits = AreaLimits(min(least, most), most, budget)
+        limits.yields = true
+        if most < least {
+            let tokens = quantity(ceiling(least, family.factor * family.factor), "token")
+            limits.notes = [
+                "a budget of \(budget) is below the least of \(family.name), \(tokens); answers may get worse"
+            ]
         }
-        let allowed = minTokens == nil ? family.minPixels : minPixels
-        guard maxPixels >= allowed else {
-            let owner = minTokens == nil ? "the least of \(family.name)" : "minTokens"
-            let least = quantity(ceiling(allowed, family.factor * family.factor), "token")
-            throw .input("budget: \(description) is below \(owner), \(least); raise it")
+        return limits
+    }
+
+    /// Returns the size of an image within the limits, and the limits that held.
+    func resized(_ size: PixelSize, _ family: ModelFamily) throws(SaccadeError) -> (PixelSize, AreaLimits) {
+        var limits = self
+        var resized = try limits.smartResized(size, family)
+        if yields, resized.area > maxPixels {
+            limits.minPixels = try largestMinPixels(size, family)
+            resized = try limits.smartResized(size, family)
         }
+        guard resized.area <= maxPixels else { throw try limits.tooSmall(size, family) }
+        return (resized, limits)
+    }
+
+    private func smartResized(_ size: PixelSize, _ family: ModelFamily) throws(SaccadeError) -> PixelSize {
+        try smartResize(size, factor: family.factor, minPixels: minPixels, maxPixels: maxPixels)
+    }
+
+    /// Returns the largest lower limit, in pixels of whole tokens, with which an image fits; 1 token if none does.
+    private func largestMinPixels(_ size: PixelSize, _ family: ModelFamily) throws(SaccadeError) -> Int {
+        let area = family.factor * family.factor
+        // A larger lower limit gives no smaller image.
+        var (low, high) = (1, max(1, maxPixels / area))
+        while low < high {
+            let middle = low + (high - low + 1) / 2
+            if try AreaLimits(middle * area, maxPixels, "").smartResized(size, family).area <= maxPixels {
+                low = middle
+            } else {
+                high = middle - 1
+            }
+        }
+        return low * area
+    }
+
+    /// Returns the error for limits that the reference exceeds: narrow images, or limits close together.
+    private func tooSmall(_ size: PixelSize, _ family: ModelFamily) throws(SaccadeError) -> SaccadeError {
+        let area = family.factor * family.factor
+        let whole = try AreaLimits(minPixels, largestArea, "").smartResized(size, family)
+        var tokens = maxPixels / area + 1
+        // Only a shrunk image needs this search. One side is then one token, so it ends below the largest ratio of sides.
+        while tokens <= largestArea / area {
+            let resized = try AreaLimits(minPixels, tokens * area, "").smartResized(size, family)
+            if resized == whole {
+                tokens = max(tokens, whole.area / area)
+                break
+            }
+            if resized.area <= tokens * area { break }
+            tokens += 1
+        }
+        return .input(
+            "an image of \(size) does not fit into \(description): both sides are whole tokens and the least is "
+                + "\(ceiling(minPixels, area)); the smallest budget that holds it is \(quantity(tokens, "token"))")
     }
 }
+
+extension PixelSize {
+    /// The product of sides that `smartResize` returned: at most 2^52.
+    fileprivate var area: Int { width * height }
+}
+
+/// Returns a / b, rounded up. Both are at least 1.
+func ceiling(_ a: Int, _ b: Int) -> Int { (a - 1) / b + 1 }
+
+/// Returns a count with its noun: "1 token", "1280 tokens".
+func quantity(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

@@ -24,6 +24,8 @@ public struct ImagePlan: Hashable, Sendable {
     public let maxPixels: Int
     /// The budget and where it came from, in words.
     public let budget: String
+    /// Sentences on the budget; empty unless it is below the least that the family's checkpoints have.
+    public let notes: [String]
 
     /// The tokens of a plan without a budget.
     public static let defaultTokens = 1280
@@ -34,10 +36,10 @@ public struct ImagePlan: Hashable, Sendable {
     ///   - size: of the upright source image in pixels, each side 1 to 2^26.
     ///   - family: of the model that will see it.
     ///   - budget: upper limit; nil is 1,280 tokens, or the checkpoint's own maximum if that is lower.
-    ///   - minTokens: minimum visual tokens. A smaller image is enlarged. nil is 4, or the lower limit of the checkpoint
-    ///     or runtime that the budget names.
+    ///   - minTokens: minimum visual tokens. A smaller image is enlarged. nil is the least of the family or of the
+    ///     checkpoint, or that of the runtime that the budget names. A budget below the least wins, and `notes` says so.
     ///   - checkpointPixels: minimum and maximum area of a loaded checkpoint in pixels; nil for those of the family.
-    /// - Throws: `SaccadeError.input` if the reference rejects the size, if the budget is below the lower limit or too
+    /// - Throws: `SaccadeError.input` if the reference rejects the size, if the budget is below `minTokens` or too
     ///   small for the image's shape, or if a runtime is unknown.
     public init(
         size: PixelSize, family: ModelFamily = .qwen25VL, budget: ImageBudget? = nil, minTokens: Int? = nil,
@@ -69,11 +71,7 @@ public struct ImagePlan: Hashable, Sendable {
     }
 
     private init(size: PixelSize, family: ModelFamily, limits: AreaLimits) throws(SaccadeError) {
-        let resized = try smartResize(
-            size, factor: family.factor, minPixels: limits.minPixels, maxPixels: limits.maxPixels)
-        guard resized.area <= limits.maxPixels else {
-            throw try tooSmall(size, family, limits)
-        }
+        let (resized, limits) = try limits.resized(size, family)
         let rows = resized.height / family.patchSize
         let columns = resized.width / family.patchSize
         guard rows > 0, columns > 0, rows <= Int(Int32.max) / columns else {
@@ -90,6 +88,7 @@ public struct ImagePlan: Hashable, Sendable {
         minPixels = limits.minPixels
         maxPixels = limits.maxPixels
         budget = limits.description
+        notes = limits.notes
         sourceSize = size
         resizedSize = resized
         grid = PatchGrid(rows: resized.height / family.patchSize, columns: resized.width / family.patchSize)
@@ -121,38 +120,3 @@ public struct ImagePlan: Hashable, Sendable {
         PixelBox(x1: box.x1 / scale.x, y1: box.y1 / scale.y, x2: box.x2 / scale.x, y2: box.y2 / scale.y)
     }
 }
-
-/// Returns the error for limits that the reference exceeds: narrow images, or limits close together.
-private func tooSmall(_ size: PixelSize, _ family: ModelFamily, _ limits: AreaLimits) throws(SaccadeError)
-    -> SaccadeError
-{
-    let area = family.factor * family.factor
-    let whole = try smartResize(
-        size, factor: family.factor, minPixels: limits.minPixels, maxPixels: largestArea)
-    var tokens = limits.maxPixels / area + 1
-    // Only a shrunk image needs this search. One side is then one token, so it ends below the largest ratio of sides.
-    while tokens <= largestArea / area {
-        let resized = try smartResize(
-            size, factor: family.factor, minPixels: limits.minPixels, maxPixels: tokens * area)
-        if resized == whole {
-            tokens = max(tokens, whole.area / area)
-            break
-        }
-        if resized.area <= tokens * area { break }
-        tokens += 1
-    }
-    return .input(
-        "an image of \(size) does not fit into \(limits.description): both sides are whole tokens and the least is "
-            + "\(ceiling(limits.minPixels, area)); the smallest budget that holds it is \(quantity(tokens, "token"))")
-}
-
-extension PixelSize {
-    /// The product of sides that `smartResize` returned: at most 2^52.
-    fileprivate var area: Int { width * height }
-}
-
-/// Returns a / b, rounded up. Both are at least 1.
-func ceiling(_ a: Int, _ b: Int) -> Int { (a - 1) / b + 1 }
-
-/// Returns a count with its noun: "1 token", "1,280 tokens".
-func quantity(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

@@ -1,26 +1,28 @@
 import CSaccade
 
-/// The first of the two passes of a resize.
+/// The library whose bytes a resize computes.
 ///
-/// Values are rounded to 8 bits between the passes, so the order changes the result.
-public enum PassOrder: Int32, Hashable, Sendable, CaseIterable {
-    /// Horizontal first, as Pillow up to 12.1.
-    case horizontal = 0
-    /// Vertical first where that is less work, as Pillow 13.
+/// All are antialiased and bicubic, on gamma-encoded values. They round differently between and in the passes.
+public enum ResizeBackend: Int32, Hashable, Sendable, CaseIterable {
+    /// Pillow up to 12.1: horizontal pass first.
+    case pillow12 = 0
+    /// Pillow 13: vertical pass first where that is less work.
     case pillow13 = 1
+    /// torchvision on uint8 on a CPU. Its normalization in the reference layout differs from Pillow's too.
+    case torchvision = 2
 }
 
-/// Returns an image resized to RGB, bit for bit as Pillow's `resize(size, BICUBIC)` of the image converted to RGB.
+/// Returns an image resized to RGB, bit for bit as a library's bicubic resize of the image converted to RGB.
 ///
 /// - Parameters:
 ///   - image: to resize.
 ///   - size: of the result in pixels, each side 1 to 2^26.
-///   - passOrder: first of the two passes.
+///   - backend: library whose bytes are computed.
 /// - Returns: `[size.height, size.width, 3]`.
 /// - Throws: `SaccadeError.input` if a side is out of range; `SaccadeError.memory` if the result does not fit into
 ///   memory.
 public func resize(
-    _ image: ImagePixels, to size: PixelSize, passOrder: PassOrder = .pillow13
+    _ image: ImagePixels, to size: PixelSize, backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) -> [UInt8] {
     let sides = 1...Int(SACCADE_MAX_SIDE)
     guard sides.contains(size.width), sides.contains(size.height) else {
@@ -30,87 +32,87 @@ public func resize(
     try check(
         saccade_resize(
             image.bytes.bindMemory(to: UInt8.self).baseAddress, Int64(image.size.width), Int64(image.size.height),
-            Int64(image.stride), image.format.rawValue, Int64(size.width), Int64(size.height), passOrder.rawValue,
+            Int64(image.stride), image.format.rawValue, Int64(size.width), Int64(size.height), backend.rawValue,
             &target, Int64(target.count)))
     return target
 }
 
 /// Returns the patches of images for a vision tower that reads uint8 patches of one frame. Each image is resized as
-/// planned, bit for bit as Pillow's BICUBIC.
+/// planned, bit for bit as the backend's bicubic resize.
 ///
 /// - Parameters:
 ///   - images: with the source sizes of their plans. All threads share the rows of all images.
 ///   - plans: one per image, all of one family.
-///   - passOrder: first of the two passes of the resize.
+///   - backend: library whose bytes are computed.
 /// - Returns: `[patches, 3 * patchSize * patchSize]`: the images concatenated, `plan.patches` patches each. A patch is
 ///   (channel, y, x). Patches are in window order, or in merge-block order for a family without windows.
 /// - Throws: `SaccadeError.input` if there is no image, or if images and plans do not match; `SaccadeError.memory` if
 ///   the patches do not fit into memory.
 public func nativePatches(
-    _ images: [ImagePixels], plans: [ImagePlan], passOrder: PassOrder = .pillow13
+    _ images: [ImagePixels], plans: [ImagePlan], backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) -> [UInt8] {
     let family = try matchedFamily(images, plans)
     var patches: [UInt8] = try zeros(try elements(plans, frames: 1))
     try patches.withUnsafeMutableBufferPointer { output throws(SaccadeError) in
-        try fillNative(output, images, plans, family, passOrder)
+        try fillNative(output, images, plans, family, backend)
     }
     return patches
 }
 
-/// Writes what `nativePatches(_:plans:passOrder:)` returns into the caller's memory.
+/// Writes what `nativePatches(_:plans:backend:)` returns into the caller's memory.
 ///
 /// - Parameters:
 ///   - images: as there. Their memory must not overlap `output`.
 ///   - plans: as there.
 ///   - output: memory for at least the elements of the result; what follows them is untouched.
-///   - passOrder: as there.
+///   - backend: as there.
 /// - Throws: the errors of the other form; `SaccadeError.input` also if `output` is too small. After an error of input
 ///   `output` is untouched.
 public func nativePatches(
     _ images: [ImagePixels], plans: [ImagePlan], into output: UnsafeMutableBufferPointer<UInt8>,
-    passOrder: PassOrder = .pillow13
+    backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) {
     let family = try matchedFamily(images, plans)
     try require(output.count, atLeast: try elements(plans, frames: 1))
-    try fillNative(output, images, plans, family, passOrder)
+    try fillNative(output, images, plans, family, backend)
 }
 
-/// Returns the normalized patches of images, bit for bit as transformers' Pillow image processor.
+/// Returns the normalized patches of images, bit for bit as transformers' image processor of the backend.
 ///
 /// - Parameters:
 ///   - images: with the source sizes of their plans. All threads share the rows of all images.
 ///   - plans: one per image, all of one family.
-///   - passOrder: first of the two passes of the resize.
+///   - backend: library whose bytes are computed.
 /// - Returns: `[patches, 3 * temporalPatchSize * patchSize * patchSize]`: the images concatenated, in merge-block order.
 ///   A patch is (channel, frame, y, x), with the same image in each frame.
-/// - Throws: as `nativePatches(_:plans:passOrder:)`.
+/// - Throws: as `nativePatches(_:plans:backend:)`.
 public func referencePatches(
-    _ images: [ImagePixels], plans: [ImagePlan], passOrder: PassOrder = .pillow13
+    _ images: [ImagePixels], plans: [ImagePlan], backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) -> [Float] {
     let family = try matchedFamily(images, plans)
     var patches: [Float] = try zeros(try elements(plans, frames: family.temporalPatchSize))
     try patches.withUnsafeMutableBufferPointer { output throws(SaccadeError) in
-        try fillReference(output, images, plans, family, passOrder)
+        try fillReference(output, images, plans, family, backend)
     }
     return patches
 }
 
-/// Writes what `referencePatches(_:plans:passOrder:)` returns into the caller's memory.
+/// Writes what `referencePatches(_:plans:backend:)` returns into the caller's memory.
 ///
 /// - Parameters:
 ///   - images: as there. Their memory must not overlap `output`.
 ///   - plans: as there.
 ///   - output: memory for at least the elements of the result; what follows them is untouched.
-///   - passOrder: as there.
+///   - backend: as there.
 /// - Throws: the errors of the other form; `SaccadeError.input` also if `output` is too small. After an error of input
 ///   `output` is untouched.
 public func referencePatches(
     _ images: [ImagePixels], plans: [ImagePlan], into output: UnsafeMutableBufferPointer<Float>,
-    passOrder: PassOrder = .pillow13
+    backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) {
     let family = try matchedFamily(images, plans)
     try require(output.count, atLeast: try elements(plans, frames: family.temporalPatchSize))
-    try fillReference(output, images, plans, family, passOrder)
+    try fillReference(output, images, plans, family, backend)
 }
 
 /// Returns the family of plans that match their images.
@@ -155,9 +157,9 @@ private func require(_ count: Int, atLeast needed: Int) throws(SaccadeError) {
 
 private func fillNative(
     _ output: UnsafeMutableBufferPointer<UInt8>, _ images: [ImagePixels], _ plans: [ImagePlan], _ family: ModelFamily,
-    _ passOrder: PassOrder
+    _ backend: ResizeBackend
 ) throws(SaccadeError) {
-    let batch = batch(output, images, plans, frames: 1, passOrder)
+    let batch = batch(output, images, plans, frames: 1, backend)
     try check(
         saccade_resize_patchify_native_batch(
             batch, Int64(batch.count), Int64(family.patchSize), Int64(family.mergeSize),
@@ -166,9 +168,9 @@ private func fillNative(
 
 private func fillReference(
     _ output: UnsafeMutableBufferPointer<Float>, _ images: [ImagePixels], _ plans: [ImagePlan], _ family: ModelFamily,
-    _ passOrder: PassOrder
+    _ backend: ResizeBackend
 ) throws(SaccadeError) {
-    let batch = batch(output, images, plans, frames: family.temporalPatchSize, passOrder)
+    let batch = batch(output, images, plans, frames: family.temporalPatchSize, backend)
     try check(
         saccade_resize_patchify_reference_batch(
             batch, Int64(batch.count), Int64(family.patchSize), Int64(family.mergeSize),
@@ -178,7 +180,7 @@ private func fillReference(
 /// Returns the core's form of images that write their patches into `output`, one image after the other.
 private func batch<Element>(
     _ output: UnsafeMutableBufferPointer<Element>, _ images: [ImagePixels], _ plans: [ImagePlan], frames: Int,
-    _ passOrder: PassOrder
+    _ backend: ResizeBackend
 ) -> [saccade_batch_image] {
     var next = output.baseAddress
     return zip(images, plans).map { image, plan in
@@ -187,7 +189,7 @@ private func batch<Element>(
         return saccade_batch_image(
             source: image.bytes.bindMemory(to: UInt8.self).baseAddress, source_width: Int64(image.size.width),
             source_height: Int64(image.size.height), source_stride: Int64(image.stride),
-            format: image.format.rawValue, backend: passOrder.rawValue,
+            format: image.format.rawValue, backend: backend.rawValue,
             target_width: Int64(plan.resizedSize.width), target_height: Int64(plan.resizedSize.height),
             patches: UnsafeMutableRawPointer(next), patches_capacity: Int64(count))
     }

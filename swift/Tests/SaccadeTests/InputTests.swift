@@ -9,7 +9,7 @@ func assertInput<Result>(
 ) {
     XCTAssertThrowsError(try call(), file: file, line: line) { error in
         guard case SaccadeError.input(let message) = error else { return XCTFail("\(error)", file: file, line: line) }
-        XCTAssertTrue(message.contains(part), message, file: file, line: line)
+        XCTAssertTrue(part.isEmpty || message.contains(part), message, file: file, line: line)
         XCTAssertFalse(message.contains("\n"), message, file: file, line: line)
         XCTAssertEqual(error.localizedDescription, message, file: file, line: line)
     }
@@ -115,13 +115,10 @@ final class InputTests: XCTestCase {
             assertInput("minTokens: expected 1 to") { try ImagePlan(size: screen, minTokens: tokens) }
             assertInput("minPixels, maxPixels") { try ImagePlan(size: screen, minPixels: tokens, maxPixels: 0) }
         }
-        assertInput("budget: 3 tokens is below the least of qwen2.5-vl, 4 tokens") {
-            try ImagePlan(size: screen, budget: 3)
-        }
-        assertInput("budget: 8 tokens is below minTokens, 9 tokens") {
+        assertInput("minTokens: expected at most the budget, 8 tokens; got 9") {
             try ImagePlan(size: screen, budget: 8, minTokens: 9)
         }
-        assertInput("minTokens 1281 is above the budget, 1280 tokens (default)") {
+        assertInput("minTokens: expected at most the budget, 1280 tokens (default); got 1281") {
             try ImagePlan(size: screen, minTokens: 1281)
         }
         assertInput("checkpointPixels") { try ImagePlan(size: screen, checkpointPixels: 0...5) }

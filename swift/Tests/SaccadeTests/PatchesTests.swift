@@ -51,6 +51,46 @@ final class PatchesTests: XCTestCase {
         XCTAssertEqual(try patches(sizes, plans: plans), alone)
     }
 
+    func testCallersMemoryGetsTheSamePatches() throws {
+        let size = PixelSize(width: 300, height: 200)
+        let plan = try ImagePlan(size: size, budget: 64)
+        let image = try ImageBuffer(captured(size), size: size, stride: 4 * 300 + 8, format: .bgra)
+        try image.withPixels { pixels throws(SaccadeError) in
+            let native = try nativePatches([pixels], plans: [plan])
+            var memory = [UInt8](repeating: 171, count: native.count + 5)
+            try memory.withUnsafeMutableBufferPointer { output throws(SaccadeError) in
+                try nativePatches([pixels], plans: [plan], into: output)
+            }
+            XCTAssertEqual(memory, native + [171, 171, 171, 171, 171])
+            let reference = try referencePatches([pixels], plans: [plan])
+            XCTAssertEqual(reference.count, 2 * native.count)
+            var floats = [Float](repeating: -9, count: reference.count)
+            try floats.withUnsafeMutableBufferPointer { output throws(SaccadeError) in
+                try referencePatches([pixels], plans: [plan], into: output)
+            }
+            XCTAssertEqual(floats, reference)
+        }
+    }
+
+    func testMemoryThatIsTooSmallIsUntouched() throws {
+        let size = PixelSize(width: 60, height: 60)
+        let plan = try ImagePlan(size: size)
+        let image = try ImageBuffer(captured(size), size: size, stride: 4 * 60 + 8, format: .bgra)
+        try image.withPixels { pixels throws(SaccadeError) in
+            for count in [0, 1, plan.patches * 588 - 1] {
+                var memory = [UInt8](repeating: 171, count: count)
+                memory.withUnsafeMutableBufferPointer { output in
+                    assertInput("output: expected memory for \(plan.patches * 588) elements; got \(count)") {
+                        try nativePatches([pixels], plans: [plan], into: output)
+                    }
+                }
+                XCTAssertEqual(memory, [UInt8](repeating: 171, count: count))
+            }
+            let empty = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
+            assertInput("output: expected memory") { try referencePatches([pixels], plans: [plan], into: empty) }
+        }
+    }
+
     func testImagesThatDoNotMatchTheirPlansThrow() throws {
         let size = PixelSize(width: 90, height: 60)
         let plan = try ImagePlan(size: size)

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Type-checks the code for Apple platforms against our own stubs (swift/Stubs). It is not compiled for macOS here.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=build/swift/stubs
+mkdir -p "$out"
+module() { # NAME SOURCES...: compile a module without code
+  swiftc -emit-module -parse-as-library -swift-version 6 -module-name "$1" -I "$out" \
+    -Xcc -fmodule-map-file=swift/Stubs/module.modulemap -emit-module-path "$out/$1.swiftmodule" "${@:2}"
+}
+for name in CoreGraphics ImageIO CoreVideo CoreMedia ScreenCaptureKit; do module $name swift/Stubs/$name.swift; done
+mapfile -t sources < <(find swift/Sources/Saccade -name '*.swift')
+module Saccade -warnings-as-errors "${sources[@]}"
+swiftc -typecheck -swift-version 6 -I "$out" -Xcc -fmodule-map-file=swift/Stubs/module.modulemap -warnings-as-errors \
+  swift/Examples/ScreenCapture/Sources/screen-capture/main.swift
+echo "type-checked against our own stubs: swift/Sources/Saccade/Apple, swift/Examples/ScreenCapture"

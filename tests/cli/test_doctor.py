@@ -17,6 +17,7 @@ def test_doctor_reports_kernel_and_device() -> None:
     findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
     assert findings["kernel"]["value"]
     assert "Device" in findings["MLX device"]["value"]
+    assert "CPU core (" in findings["patches"]["value"]
     assert result.returncode == (1 if any(finding["wrong"] for finding in findings.values()) else 0)
 
 

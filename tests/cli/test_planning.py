@@ -29,6 +29,7 @@ def test_plan_of_a_size_as_json() -> None:
     assert (plan["tokens"], plan["patches"], plan["windows"]) == (1222, 4888, 84)
     assert plan["scale"] == [3840 / 1316, 2160 / 728]
     assert plan["patch_bytes"] == 4888 * 588
+    assert plan["device"] == "cpu"
     assert plan["vision_tower_bytes"]["3b"] > 1e9
 
 

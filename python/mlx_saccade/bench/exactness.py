@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import _core
+from mlx_saccade.bench import gpu_kernels
 from mlx_saccade.bench.run import Check
 from mlx_saccade.preprocess.plan import Plan
 from mlx_saccade.preprocess.plan import plan as plan_image
@@ -31,7 +32,10 @@ DIGESTS = (
 
 
 def check_all() -> list[Check]:
-    """Compare patches with recorded digests on every kernel, and resizes with the installed Pillow."""
+    """Compare patches with recorded digests on every kernel, resizes with the installed Pillow, GPU kernels with ours.
+
+    The GPU kernels are checked where MLX has a GPU.
+    """
     checks: list[Check] = []
     for kernel in _core.kernels():
         _core.select_kernel(kernel)
@@ -39,7 +43,8 @@ def check_all() -> list[Check]:
             checks += [_by_digest(kernel), _by_pillow(kernel), _reference(kernel)]
         finally:
             _core.select_kernel(None)
-    return checks
+    on_gpu = gpu_kernels.check()
+    return checks if on_gpu is None else [*checks, on_gpu]
 
 
 def patches_of(case: tuple[int, int, int]) -> NDArray[np.uint8]:

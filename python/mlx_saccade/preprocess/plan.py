@@ -14,11 +14,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Number
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlx_saccade import _core, families, validation
 from mlx_saccade.errors import InputError, brief, quantity
 from mlx_saccade.families import Family
+from mlx_saccade.gpu import choice
 from mlx_saccade.preprocess import gemma4, runtimes
 
 if TYPE_CHECKING:
@@ -115,6 +116,11 @@ class Plan:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def device(self) -> Literal["cpu", "gpu"]:
+        """Device on which `patchify` computes the native patches with device="auto"."""
+        return choice.choose("auto", "resize_patchify", math.prod(self.decoded_size or self.source_size))
 
     def __repr__(self) -> str:
         """Return the family, sizes and tokens in short."""

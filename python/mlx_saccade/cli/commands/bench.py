@@ -250,16 +250,18 @@ def _send_in(options: argparse.Namespace) -> int:
     import tempfile
     from dataclasses import replace
 
-    from mlx_saccade.bench import exactness, history
+    from mlx_saccade.bench import exactness, gpu_kernels, history
+    from mlx_saccade.gpu import choice
 
     out = files.check_writable(options.out or str(_SEND_IN["out"]))
     options.model = options.revision = options.synthetic = options.answer_tokens = None
     budgets = parse_budgets(options.budgets or str(_SEND_IN["budgets"]))
-    checks = exactness.check_all()
+    checks, on_gpu = exactness.check_all(), choice.dialect() is not None
     with tempfile.TemporaryDirectory(prefix="saccade-send-in-") as folder:
         log = str(Path(folder) / "profile.jsonl")
         run, lines = measure_profile(options, log, parse_screen_size("size", _SIZE), budgets, _rounds(options, 3))
-    run = replace(run, kind="send-in", checks=tuple(checks))
+    faster = {f"gpu_{name}_from": size for name, size in gpu_kernels.first_faster_sizes().items()} if on_gpu else {}
+    run = replace(run, kind="send-in", checks=tuple(checks), settings={**run.settings, **faster})
     files.write_atomically(out, history.dumps(run))
     failed = [one for one in checks if not one.passed]
     if options.json:

@@ -119,6 +119,17 @@ def examine_blas() -> Finding:
     return Finding("BLAS", value, wrong=True, advice=advice)
 
 
+def examine_gpu_kernels() -> Finding:
+    """Return where patches are computed, and the language of MLX's GPU."""
+    from mlx_saccade.gpu import choice
+
+    try:
+        language = choice.dialect()
+    except ImportError:
+        return Finding("patches", "CPU core (MLX cannot be imported)")
+    return Finding("patches", f"{choice.explain('resize_patchify')}; GPU of MLX: {language or 'none'}")
+
+
 def examine_decoders() -> Finding:
     """Return the decoders of PNG and JPEG."""
     from mlx_saccade.media import fast_decoders
@@ -161,7 +172,7 @@ def examine() -> list[Finding]:
         examine_core("threads", _core.threads),
     ]
     findings += [Finding(name, version_of(name) or "not installed") for name in PACKAGES]
-    return [*findings, examine_decoders(), *examine_mlx(), examine_blas(), examine_cache()]
+    return [*findings, examine_decoders(), *examine_mlx(), examine_gpu_kernels(), examine_blas(), examine_cache()]
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from mlx_saccade.cli.options import (
 )
 from mlx_saccade.cli.size_words import image_or_size
 from mlx_saccade.errors import InputError
+from mlx_saccade.gpu import choice
 from mlx_saccade.preprocess import tower_memory
 from mlx_saccade.preprocess.plan import Plan
 from mlx_saccade.preprocess.plan import plan as plan_image
@@ -151,7 +153,7 @@ def run(options: argparse.Namespace) -> int:
         checkpoint_pixels=limits,
         reduced_jpeg=options.reduced_jpeg,
     )
-    described = {**plan.as_dict(), **memory_of(plan, model)}
+    described = {**plan.as_dict(), "device": plan.device, **memory_of(plan, model)}
     if file_format is not None:
         draw_plan(plan, image, options.color or "convert", options.picture, file_format)
         described["picture"] = options.picture
@@ -181,6 +183,7 @@ def facts_of(plan: Plan, described: dict[str, Any]) -> Iterator[tuple[str, str]]
     yield "patches", f"{plan.patches:,}"
     yield "windows", f"{plan.windows:,}" if plan.windows else "none (full attention)"
     yield "scale", f"x {scale_x:.4f}, y {scale_y:.4f} source px per model px"
+    yield "patches on", choice.explain("resize_patchify", math.prod(plan.decoded_size or plan.source_size))
     yield "patch memory", output.bytes_text(described["patch_bytes"])
     for tower, count in described.get("vision_tower_bytes", {}).items():
         yield f"{tower} vision tower", f"{output.bytes_text(count)} predicted peak in bfloat16, weights included"

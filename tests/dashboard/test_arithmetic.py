@@ -87,8 +87,9 @@ def test_plan_equals_the_package(family: str, evaluate: Callable[[str], Any]) ->
 def test_survey_equals_the_package(family: str, evaluate: Callable[[str], Any]) -> None:
     for size in [(3840, 2160), (1, 1), (640, 480), (126, 70), (9, 1700), (8000, 50)]:
         rows = evaluate(
-            "saccade.data.arithmetic.runtimes.map((one) => saccade.resize.surveyRow("
-            f"{json.dumps(size)}, named('{family}'), one.families.find((two) => two.family === '{family}')))"
+            "saccade.data.arithmetic.runtimes.flatMap((one) => one.families)"
+            f".filter((one) => one.family === '{family}')"
+            f".map((one) => saccade.resize.surveyRow({json.dumps(size)}, named('{family}'), one))"
         )
         for row, expected in zip(rows, runtimes.survey(size, family), strict=True):
             assert (row and row["tokens"]) == expected.tokens

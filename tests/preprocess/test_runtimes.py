@@ -17,6 +17,20 @@ from mlx_saccade.preprocess import runtimes
     [
         ("transformers", "qwen2.5-vl", (4, 16384)),
         ("transformers@5.23.0", "qwen3-vl", (64, 16384)),
+        ("transformers@5.24.0", "qwen3-vl", (64, 16384)),
+        ("transformers", "gemma-4", (1, 280)),
+        ("vllm@01bae219", "gemma-4", (1, 280)),
+        ("mlx-vlm@0.7.10", "gemma-4", (1, 280)),
+        ("mlx-swift-lm", "gemma-4", (1, 280)),
+        ("mlxcel", "gemma-4", (1, 280)),
+        ("mlx-swift-lm-chatsession", "qwen3-vl", (64, 1280)),
+        ("rapid-mlx@0.16.10", "qwen2.5-vl", (4, 8192)),
+        ("rapid-mlx", "qwen3-vl", (64, 8192)),
+        ("vllm-mlx", "qwen3-vl", (64, 16384)),
+        ("vllm-metal@0.3.0", "qwen3-vl", (64, 16384)),
+        ("omlx", "qwen2-vl", (4, 16384)),
+        ("mlxcel", "qwen3-vl", (64, 16384)),
+        ("ui-locator", "qwen2.5-vl", (100, 16384)),
         ("vllm", "qwen2-vl", (4, 16384)),
         ("sglang@2025-11", "qwen2.5-vl", (4, 16384)),
         ("sglang@2025-11", "qwen3-vl", (64, 12544)),
@@ -52,7 +66,7 @@ CHECKPOINT = ((4, 16384), (64, 16384))
 # Name, versions, the default limits in tokens of Qwen2.5-VL and of Qwen3-VL (None: not known), and words of the setting
 # that changes them: copied from what was read of each runtime, not from the survey.
 TABLE = [
-    ("transformers", "5.23.0", *CHECKPOINT, "longest_edge"),
+    ("transformers", "5.23.0 and 5.24.0", *CHECKPOINT, "longest_edge"),
     ("vllm", "002d181a", *CHECKPOINT, "--mm-processor-kwargs"),
     ("sglang", "2025-11 (commit 02065f00)", (4, 16384), (64, 12544), "SGLANG_IMAGE_MAX_PIXELS"),
     ("sglang", "mid-2026", *CHECKPOINT, "--mm-process-config"),
@@ -67,6 +81,14 @@ TABLE = [
     ("mlx-vlm", "0.7.10", *CHECKPOINT, "--max-pixels"),
     ("mlx-swift-lm", "below 3.31.4", *CHECKPOINT, "UserInput.Processing(minPixels:"),
     ("mlx-swift-lm", "3.31.4 and later", (4, 1280), (64, 1280), "UserInput.Processing(minPixels:"),
+    ("mlx-swift-lm-chatsession", "14414441", (4, 1280), (64, 1280), "ChatSession(processing:"),
+    ("rapid-mlx", "0.16.10", (4, 8192), (64, 8192), "--vision-max-pixels"),
+    ("vllm-mlx", "0.6.0", *CHECKPOINT, "none found"),
+    ("vllm-metal", "0.3.0", "no row", CHECKPOINT[1], "--mm-processor-kwargs"),
+    ("omlx", "02e70681", *CHECKPOINT, "max_image_side_length"),
+    ("mlxcel", "0a0803de", *CHECKPOINT, "--image-max-tokens"),
+    ("mlx-serve", "9a785b75", None, None, "of the checkpoint"),
+    ("ui-locator", "0.1.3", (100, 16384), "no row", "none"),
     ("lmdeploy", "1263d5cd", *CHECKPOINT, "mm_processor_kwargs"),
     ("qwen-vl-utils", "0.0.14", (4, 16384), (4, 16384), "max_pixels"),
     ("lm-studio", "2026-06", None, None, "Never exceed 2048 px"),
@@ -76,14 +98,45 @@ TABLE = [
 
 def test_the_survey_is_the_table() -> None:
     rows = [runtimes.survey((3840, 2160), family) for family in ("qwen2.5-vl", "qwen3-vl")]
-    assert [row.runtime for row in rows[0]] == [name for name, *_ in TABLE]
+    for place, own in enumerate(rows):
+        assert [row.runtime for row in own] == [entry[0] for entry in TABLE if entry[2 + place] != "no row"]
     for name, versions, *limits, setting in TABLE:
         found = [[row for row in own if row.runtime == name and versions in row.versions] for own in rows]
-        assert [len(own) for own in found] == [1, 1], (name, versions)
-        for (row,), expected in zip(found, limits, strict=True):
+        assert [len(own) for own in found] == [int(one != "no row") for one in limits], (name, versions)
+        for (row,), expected in ((own, one) for own, one in zip(found, limits, strict=True) if own):
             tokens = None if row.min_tokens is None else (row.min_tokens, row.max_tokens)
             assert tokens == expected, (name, versions)
             assert setting in row.override, (name, versions)
+
+
+def test_a_family_has_the_rows_whose_sources_were_read_for_it() -> None:
+    rows = {row.runtime: row for row in runtimes.survey((3840, 2160), "gemma-4")}
+    assert list(rows) == ["transformers", "vllm", "mlx-vlm", "mlx-swift-lm", "mlx-swift-lm-chatsession", "mlxcel"]
+    for row in rows.values():
+        assert (row.max_tokens, row.resized_size, row.tokens) == (280, (1056, 576), 264)
+        assert "emma4" in row.source or "ChatSession" in row.source
+        assert not any(word in row.override + row.note for word in ("1003520", "Qwen", "min_pixels"))
+    with pytest.raises(InputError, match=r"the limits of llama\.cpp for gemma-4 are not known"):
+        runtimes.get("llama.cpp", "gemma-4")
+    with pytest.raises(InputError, match=r"the limits of vllm-metal for qwen2\.5-vl are not known"):
+        runtimes.get("vllm-metal", "qwen2.5-vl")
+
+
+def test_the_transformers_row_says_which_back_end() -> None:
+    for family in families.names():
+        row = runtimes.survey((3840, 2160), family)[0]
+        assert "torchvision's bicubic where torchvision is installed, else Pillow's" in row.filter
+
+
+def test_an_image_is_fitted_into_a_square_first_where_the_runtime_does_that() -> None:
+    def rows(size: tuple[int, int]) -> dict[str, runtimes.SurveyRow]:
+        return {row.runtime: row for row in runtimes.survey(size)}
+
+    large, small = rows((3840, 2160)), rows((100, 50))
+    assert large["mlx-swift-lm-chatsession"].resized_size == (504, 280)  # of 512x288
+    assert large["omlx"].resized_size == (2044, 1148)  # of 2048x1152
+    assert small["mlx-swift-lm-chatsession"].resized_size == (504, 252)  # of 512x256
+    assert small["omlx"].resized_size == small["transformers"].resized_size
 
 
 def test_what_is_second_hand_or_of_another_family_is_in_the_note() -> None:
@@ -134,7 +187,7 @@ def test_pixel_limits_stay_what_the_runtime_wrote() -> None:
         ("ollama@0.7.0@1", "is not known"),
         ("ollama@0..7", "is not known"),
         ("transformers@4.57.0", "Known: 5.23.0"),
-        ("transformers@5.24.0", "Known: 5.23.0"),
+        ("transformers@5.25.0", "Known: 5.23.0 and 5.24.0"),
         ("vllm@0.11.0", "Known: commit 002d181a"),
         ("sglang@0.5.0", "Known: 2025-11"),
         ("mlx-vlm@0.7.9", "Known: 0.6.15, 0.7.10"),
@@ -159,9 +212,9 @@ def test_limits_unknown_for_one_family(runtime: str, family: str) -> None:
 
 def test_survey_of_a_4k_screen() -> None:
     rows = {(row.runtime, row.versions): row for row in runtimes.survey((3840, 2160))}
-    assert len(rows) == len(runtimes.records())
-    assert rows["transformers", "5.23.0"].resized_size == (3836, 2156)
-    assert rows["transformers", "5.23.0"].tokens == 10549
+    assert len(rows) == len(runtimes.records()) - 1  # vllm-metal
+    assert rows["transformers", "5.23.0 and 5.24.0"].resized_size == (3836, 2156)
+    assert rows["transformers", "5.23.0 and 5.24.0"].tokens == 10549
     assert rows["ollama", "0.12.7 to 0.13.3"].tokens == 1222
     assert rows["ollama", "0.13.4 to below 0.30.0"].tokens == 2584
     assert rows["ollama", "0.30.0 and later"].resized_size == (2380, 1344)
@@ -181,7 +234,7 @@ def test_survey_of_a_small_image_shows_who_enlarges_it() -> None:
 
 def test_survey_of_another_family() -> None:
     rows = {(row.runtime, row.versions): row for row in runtimes.survey((5120, 2880), family="qwen3-vl")}
-    assert rows["transformers", "5.23.0"].tokens == 14400
+    assert rows["transformers", "5.23.0 and 5.24.0"].tokens == 14400
     assert rows["ollama", "0.12.7 to 0.13.3"].tokens == 1980
     assert rows["ollama", "0.7.0 to 0.12.6"].tokens is None
 
@@ -199,6 +252,11 @@ def test_every_record_says_where_it_was_read_and_ranges_do_not_overlap() -> None
         for earlier, later in itertools.pairwise(ranges):
             assert runtimes.get(f"{name}@{later.first}").versions == later.versions
             assert runtimes.get(f"{name}@{earlier.first}").versions == earlier.versions
+
+
+def test_words_of_a_family_belong_to_a_family_of_the_record() -> None:
+    for record in runtimes.records():
+        assert set(record.readings) == set(record.limits) & {"gemma-4"}
 
 
 @pytest.mark.parametrize(

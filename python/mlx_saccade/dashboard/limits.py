@@ -46,23 +46,23 @@ def _family(family: families.Family) -> dict[str, Any]:
 
 
 def _runtimes() -> list[dict[str, Any]]:
-    """Return each runtime with its limits in pixels for every family, as `runtimes.survey` has them."""
-    surveys = [(family.name, runtimes.survey((1000, 1000), family)) for family in _families()]
+    """Return each runtime with its limits in pixels for every family whose sizes the page computes."""
+    surveys = {family.name: iter(runtimes.survey((1000, 1000), family)) for family in _families()}
     rows = []
-    for place, first in enumerate(surveys[0][1]):
-        of_family = [(name, survey[place]) for name, survey in surveys]
+    for record in runtimes.records():
+        of_family = [(name, next(survey)) for name, survey in surveys.items() if name in record.limits]
         rows.append(
             {
-                "name": first.runtime,
-                "versions": first.versions,
-                "rounding": first.rounding,
-                "filter": first.filter,
-                "note": first.note,
-                "source": first.source,
-                "confidence": first.confidence,
+                "name": record.name,
+                "versions": record.versions,
+                "rounding": record.rounding,
+                "filter": record.filter,
+                "note": record.note,
+                "source": record.source,
+                "confidence": record.confidence,
                 "families": [
                     {"family": name, "min_pixels": row.min_pixels, "max_pixels": row.max_pixels,
-                     "setting": row.override}
+                     "setting": row.override, "fit": record.fit, "enlarges": record.enlarges}
                     for name, row in of_family
                 ],
             }

@@ -130,7 +130,10 @@ class Plan:
         return f"Plan({self.family.name}: {sizes}, {quantity(self.tokens, 'token')}, budget: {self.budget})"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain lists, numbers and strings, for JSON; `patch_bytes` is the memory of its uint8 patches."""
+        """Return plain lists, numbers and strings, for JSON.
+
+        `patch_bytes` is the memory of its patches: uint8, for Gemma 4 float32.
+        """
         return {
             "family": self.family.name,
             "budget": self.budget,
@@ -145,7 +148,7 @@ class Plan:
             "windows": self.windows,
             "scale": list(self.scale),
             "notes": list(self.notes),
-            "patch_bytes": self.patches * 3 * self.family.patch_size**2,
+            "patch_bytes": self.patches * 3 * self.family.patch_size**2 * (4 if self.family.budgets else 1),
         }
 
     def to_source(self, xy: Sequence[float]) -> tuple[float, ...]:

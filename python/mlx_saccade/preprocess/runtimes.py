@@ -3,18 +3,21 @@
 Each record comes from the runtime's source code at the named version, or from its public threads where `confidence`
 says so; a `note` marks what is second-hand. Only the processors of transformers and of mlx-vlm 0.7.10 were executed.
 The limits are applied with the reference's arithmetic (transformers 5.23.0). A runtime that rounds or pads differently
-can use another number of tokens; its `note` says how.
+can use another number of tokens; its `note` says how. A record has the families for which its source was read; those
+of Qwen share its words, and a family with other sources has its own.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlx_saccade import _core, families, validation
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.families import Family
+from mlx_saccade.preprocess import gemma4
 
 __all__ = ["Limits", "SurveyRow", "get", "names", "survey"]
 
@@ -41,6 +44,27 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """The words of a record about one family, which was read in other files.
+
+    Attributes:
+        versions: versions that were read, in words.
+        rounding: rounding of a side to a multiple of the factor.
+        filter: resampling filter.
+        override: setting that changes the limits.
+        note: differences from the reference; empty if there are none.
+        source: file that was read.
+    """
+
+    versions: str
+    rounding: str
+    filter: str
+    override: str
+    note: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Runtime:
     """A runtime over one range of its versions.
 
@@ -57,6 +81,9 @@ class Runtime:
         note: differences from the reference; empty if there are none.
         source: file or thread that was read.
         confidence: "source", or "issue" for a statement in a public thread.
+        fit: side in pixels of the square into which an image is fitted before its limits apply; None if it is not.
+        enlarges: True if an image smaller than `fit` is enlarged to it.
+        readings: words about a family with sources of its own, by its name.
     """
 
     name: str
@@ -71,6 +98,18 @@ class Runtime:
     note: str
     source: str
     confidence: str = "source"
+    fit: int | None = None
+    enlarges: bool = False
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+
+    def fitted(self, width: int, height: int) -> tuple[int, int]:
+        """Return the (width, height) of an image to which the limits apply."""
+        if self.fit is None:
+            return width, height
+        scale = self.fit / max(width, height)
+        if scale == 1 or (scale > 1 and not self.enlarges):
+            return width, height
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 @dataclass(frozen=True)
@@ -130,20 +169,51 @@ _LLAMA_CPP = (
     "float32; no ratio check"
 )
 _AWAY = "half away from zero"
+_DOWN = "down"  # Gemma 4's rule
+_BOTH_BACKENDS = (
+    "torchvision's bicubic where torchvision is installed, else Pillow's: up to 2 levels apart in under 1 % of values"
+)
+_GEMMA_280 = 48**2, 280 * 48**2  # one token, and the default budget of its checkpoints
+_COREIMAGE = "rejects sides below one factor, ratio tested by integer division, Float32; not Pillow's pixels"
+_MLX_SWIFT: dict[str, tuple[int, int] | str] = {
+    "qwen2-vl": (3136, 1003520), "qwen2.5-vl": (3136, 1003520), "qwen3-vl": (65536, 1310720), "gemma-4": _GEMMA_280
+}  # fmt: skip
+_MLX_SWIFT_GEMMA = Reading(
+    "commit 14414441 (2026-08-22)", _DOWN, "CIFilter bicubic", "max_soft_tokens of the checkpoint's processor_config",
+    "not Pillow's pixels", "mlx-swift-lm Libraries/MLXVLM/Models/Gemma4.swift",
+)  # fmt: skip
 
 _RECORDS = (
     Runtime(
-        "transformers", "5.23.0", "5.23.0", "5.23.1", (), _same("checkpoint"), _AS_REFERENCE, "bicubic, antialiased",
+        "transformers", "5.23.0 and 5.24.0", "5.23.0", "5.24.1", (), _same("checkpoint") | {"gemma-4": _GEMMA_280},
+        _AS_REFERENCE,
+        _BOTH_BACKENDS,
         'from_pretrained(..., max_pixels=1003520), or size={"shortest_edge": 3136, "longest_edge": 1003520}, both keys',
         "the reference; its class without a checkpoint's configuration uses 3,136 to 1,003,520 px instead",
         "transformers models/qwen2_vl/image_processing_qwen2_vl.py 5.23.0",
+        readings={
+            "gemma-4": Reading(
+                "5.24.0", _DOWN,
+                _BOTH_BACKENDS,
+                "max_soft_tokens=560 in from_pretrained or in the call; 70, 140, 280, 560 and 1120 are possible",
+                "the reference; one budget a call", "transformers models/gemma4/image_processing_pil_gemma4.py 5.24.0",
+            )
+        },
     ),
     Runtime(
-        "vllm", "commit 002d181a (late 2025) and later copies", None, None, ("002d181a",), _same("checkpoint"),
+        "vllm", "commit 002d181a (late 2025) and later copies", None, None, ("002d181a", "01bae219"),
+        _same("checkpoint") | {"gemma-4": _GEMMA_280},
         _AS_REFERENCE, "as transformers",
         "--mm-processor-kwargs '{\"max_pixels\": 1003520}', or mm_processor_kwargs in a request; limits inside an "
         "image_url part are ignored", "",
         "vllm/model_executor/models/qwen2_vl.py, qwen3_vl.py",
+        readings={
+            "gemma-4": Reading(
+                "commit 01bae219", _DOWN, "as transformers", "--mm-processor-kwargs '{\"max_soft_tokens\": 560}'",
+                "handed to transformers' processor; counts a token less or more for sides below 48 px",
+                "vllm/model_executor/models/gemma4_mm.py",
+            )
+        },
     ),
     Runtime(
         "sglang", "2025-11 (commit 02065f00)", "2025.11", "2025.12", ("02065f00",),
@@ -206,26 +276,100 @@ _RECORDS = (
         "mlx_vlm/models/qwen3_vl/processing_qwen3_vl.py",
     ),
     Runtime(
-        "mlx-vlm", "0.7.10", "0.7.10", "0.7.11", (), _same("checkpoint"), _AS_REFERENCE, "Pillow bicubic",
+        "mlx-vlm", "0.7.10", "0.7.10", "0.7.11", (), _same("checkpoint") | {"gemma-4": _GEMMA_280}, _AS_REFERENCE,
+        "Pillow bicubic",
         "max_pixels=1003520 in the call; --processor-kwargs '{\"max_pixels\": 1003520}'; of its server --max-pixels "
         "1003520, or \"max_pixels\": 1003520 in the request",
         "drops alpha where the reference puts it over white; 3,136 to 1,003,520 px where the checkpoint names no "
         "limits, and always for resized_height and resized_width",
         "mlx_vlm/models/qwen3_vl/processing_qwen3_vl.py:231-366, 656-687 (all three families), server/cli.py:122, "
         "server/schemas.py:299-308",
+        readings={
+            "gemma-4": Reading(
+                "0.7.10", _DOWN, "Pillow bicubic",
+                "max_soft_tokens=560 in the call; --processor-kwargs '{\"max_soft_tokens\": 560}'",
+                "takes any budget without a check; drops alpha", "mlx_vlm/models/gemma4/processing_gemma4.py:113-284",
+            )
+        },
     ),
     Runtime(
         "mlx-swift-lm", "below 3.31.4", "0", "3.31.4", (), _same("checkpoint"), _AWAY, "CIFilter bicubic",
         "UserInput.Processing(minPixels: 3136, maxPixels: 1003520)",
-        "rejects sides below one factor, ratio tested by integer division, Float32; not Pillow's pixels",
-        "mlx-swift-lm Libraries/MLXVLM/Models/Qwen25VL.swift before commit b95dc780",
+        _COREIMAGE, "mlx-swift-lm Libraries/MLXVLM/Models/Qwen25VL.swift before commit b95dc780",
     ),
     Runtime(
-        "mlx-swift-lm", "3.31.4 and later", "3.31.4", None, (),
-        {"qwen2-vl": (3136, 1003520), "qwen2.5-vl": (3136, 1003520), "qwen3-vl": (65536, 1310720)},
-        _AWAY, "CIFilter bicubic", "UserInput.Processing(minPixels: 3136, maxPixels: 1003520)",
-        "rejects sides below one factor, ratio tested by integer division, Float32; not Pillow's pixels",
+        "mlx-swift-lm", "3.31.4 and later", "3.31.4", None, (), _MLX_SWIFT,
+        _AWAY, "CIFilter bicubic", "UserInput.Processing(minPixels: 3136, maxPixels: 1003520)", _COREIMAGE,
         "mlx-swift-lm Qwen25VL.swift:815, Qwen2VL.swift:818, Qwen3VL.swift:36-64",
+        readings={"gemma-4": _MLX_SWIFT_GEMMA},
+    ),
+    Runtime(
+        "mlx-swift-lm-chatsession", "commit 14414441 (2026-08-22)", None, None, ("14414441",), _MLX_SWIFT,
+        _AWAY, "Core Image's, then CIFilter bicubic",
+        "ChatSession(processing: .init(minPixels: 3136, maxPixels: 1003520)), which also leaves out the fit",
+        "fits every image into 512x512 px first, small ones too: a 4K screen becomes 512x288; then mlx-swift-lm's. "
+        + _COREIMAGE,
+        "mlx-swift-lm Libraries/MLXLMCommon/ChatSession.swift:361, MLXVLM/MediaProcessing.swift:75, 282",
+        fit=512, enlarges=True,
+        readings={
+            "gemma-4": replace(
+                _MLX_SWIFT_GEMMA, override="ChatSession(processing: .init()) leaves out the fit",
+                note="fits every image into 512x512 px first, then enlarges it to the budget: the detail is lost",
+            )
+        },
+    ),
+    Runtime(
+        "rapid-mlx", "0.16.10", "0.16.10", "0.16.11", (),
+        {
+            name: (families.get(name).min_pixels, 8192 * families.get(name).factor ** 2) for name in _QWEN
+        },
+        _AS_REFERENCE, "Pillow bicubic", "--vision-max-pixels 1003520, --vision-prefill-token-budget 8192",
+        "8,192 tokens are those of a whole request: its images share them, and are resized again if its text does not "
+        "fit beside them; prepared by mlx-vlm 0.7.2",
+        "rapid_mlx/mllm_batch_generator.py:3719-3782, cli.py:4991",
+    ),
+    Runtime(
+        "vllm-mlx", "0.6.0", "0.6.0", "0.6.1", (), _same("checkpoint"), _AS_REFERENCE, "Pillow bicubic", "none found",
+        "prepared by mlx-vlm", "vllm_mlx/multimodal_processor.py:95-165",
+    ),
+    Runtime(
+        "vllm-metal", "0.3.0, commit 211a1e4b", "0.3.0", "0.3.1", ("211a1e4b",), {"qwen3-vl": "checkpoint"},
+        _AS_REFERENCE, "as transformers", "--mm-processor-kwargs '{\"max_pixels\": 1003520}', as vLLM",
+        "prepared by vLLM; runs no other family of these with images",
+        "vllm_metal/multimodal/qwen3_vl/adapter.py:292, docs/supported_models.md",
+    ),
+    Runtime(
+        "omlx", "commit 02e70681", None, None, ("02e70681",), _same("checkpoint"), _AS_REFERENCE,
+        "Pillow Lanczos to the side limit, then Pillow bicubic", "max_image_side_length of the server; 0 is no limit",
+        "shrinks an image whose longer side is above 2,048 px to it first (JPEGs in the decoder too); then prepared by "
+        "mlx-vlm",
+        "omlx/utils/image.py (DEFAULT_MAX_IMAGE_SIDE_LENGTH), omlx/engine/vlm.py", fit=2048,
+    ),
+    Runtime(
+        "mlxcel", "commit 0a0803de", None, None, ("0a0803de",), _same("checkpoint") | {"gemma-4": _GEMMA_280}, _AWAY,
+        "Lanczos3", "--image-min-tokens 4 --image-max-tokens 1280",
+        "a side is at least one token; shrinks and enlarges the rounded size, not the image's; no ratio check; not "
+        "Pillow's pixels",
+        "mlxcel src/vision/processors/qwen2_vl.rs",
+        readings={
+            "gemma-4": Reading(
+                "commit 08e09034", _DOWN, "Catmull-Rom", "max_soft_tokens of a request: 70, 140, 280, 560 or 1120",
+                "a budget for the images of a request; not Pillow's pixels", "mlxcel src/vision/processors/gemma4.rs",
+            )
+        },
+    ),
+    Runtime(
+        "mlx-serve", "commit 9a785b75", None, None, ("9a785b75",), _same("unknown"), _AS_REFERENCE, "Pillow bicubic",
+        "min_pixels and max_pixels of the checkpoint",
+        "runs Qwen3.5 alone of Qwen's: the checkpoint's limits, or 3,136 to 1,003,520 px, at 32x32 px a token, by the "
+        "reference's arithmetic",
+        "mlx-serve src/qwen_vision.zig, src/model.zig",
+    ),
+    Runtime(
+        "ui-locator", "ui-locator-cli 0.1.3", "0.1.3", "0.1.4", (), {"qwen2.5-vl": (78400, 12845056)}, _AS_REFERENCE,
+        "its server's", "none, it is written in the source",
+        "runs no model: it maps answers as if the server had kept these limits; none while shrinking: a side can be 0",
+        "ui_locator/coords.py",
     ),
     Runtime(
         "lmdeploy", "commit 1263d5cd", None, None, ("1263d5cd",), _same("checkpoint"), _AS_REFERENCE,
@@ -318,22 +462,31 @@ def _sides(size: Any) -> tuple[int, int]:
 
 
 def _row(record: Runtime, family: Family, width: int, height: int) -> SurveyRow:
-    limits = record.limits.get(family.name, "unknown")
+    limits = record.limits[family.name]
     if limits == "checkpoint":
         limits = (family.min_pixels, family.max_pixels)
-    override = _setting(record.override, family)
-    common = (record.rounding, record.filter, override, record.note, record.source, record.confidence)
+    words = record.readings.get(family.name, record)
+    override = _setting(words.override, family)
+    common = (words.rounding, words.filter, override, words.note, words.source, record.confidence)
     if isinstance(limits, str):
-        return SurveyRow(record.name, record.versions, None, None, None, None, None, None, *common)
+        return SurveyRow(record.name, words.versions, None, None, None, None, None, None, *common)
     least, most = limits
     area = family.factor**2
-    high, wide = _core.smart_resize(height, width, family.factor, least, most)
+    wide, high = _resized(record.fitted(width, height), family, least, most)
     counted = (-(-least // area), most // area, least, most, (wide, high), wide * high // area)
-    return SurveyRow(record.name, record.versions, *counted, *common)
+    return SurveyRow(record.name, words.versions, *counted, *common)
+
+
+def _resized(size: tuple[int, int], family: Family, least: int, most: int) -> tuple[int, int]:
+    """Return the resized (width, height), which may exceed the limits as the reference's does."""
+    if family.budgets:
+        return gemma4.resized_size(size, family, most // family.factor**2)
+    high, wide = _core.smart_resize(size[1], size[0], family.factor, least, most)
+    return wide, high
 
 
 def _setting(override: str, family: Family) -> str:
-    """Rewrite the pixels of a record's setting, those of Qwen2.5-VL, for a family."""
+    """Rewrite the pixels of a record's setting, those of Qwen2.5-VL, for another of Qwen's families."""
     own = {"1003520": 1280 * family.factor**2, "3136": family.min_pixels}
     return re.sub("|".join(own), lambda match: str(own[match[0]]), override)
 

@@ -5,11 +5,12 @@
 let runtimeRecords: [RuntimeRecord] = [
     RuntimeRecord(
         name: "transformers",
-        versions: "5.23.0",
+        versions: "5.23.0 and 5.24.0",
         first: "5.23.0",
-        below: "5.23.1",
+        below: "5.24.1",
         labels: [],
         limits: [
+            "gemma-4": .pixels(2304, 645120),
             "qwen2-vl": .checkpoint,
             "qwen2.5-vl": .checkpoint,
             "qwen3-vl": .checkpoint,
@@ -19,8 +20,9 @@ let runtimeRecords: [RuntimeRecord] = [
         versions: "commit 002d181a (late 2025) and later copies",
         first: nil,
         below: nil,
-        labels: ["002d181a"],
+        labels: ["002d181a", "01bae219"],
         limits: [
+            "gemma-4": .pixels(2304, 645120),
             "qwen2-vl": .checkpoint,
             "qwen2.5-vl": .checkpoint,
             "qwen3-vl": .checkpoint,
@@ -142,6 +144,7 @@ let runtimeRecords: [RuntimeRecord] = [
         below: "0.7.11",
         labels: [],
         limits: [
+            "gemma-4": .pixels(2304, 645120),
             "qwen2-vl": .checkpoint,
             "qwen2.5-vl": .checkpoint,
             "qwen3-vl": .checkpoint,
@@ -164,9 +167,96 @@ let runtimeRecords: [RuntimeRecord] = [
         below: nil,
         labels: [],
         limits: [
+            "gemma-4": .pixels(2304, 645120),
             "qwen2-vl": .pixels(3136, 1003520),
             "qwen2.5-vl": .pixels(3136, 1003520),
             "qwen3-vl": .pixels(65536, 1310720),
+        ]),
+    RuntimeRecord(
+        name: "mlx-swift-lm-chatsession",
+        versions: "commit 14414441 (2026-08-22)",
+        first: nil,
+        below: nil,
+        labels: ["14414441"],
+        limits: [
+            "gemma-4": .pixels(2304, 645120),
+            "qwen2-vl": .pixels(3136, 1003520),
+            "qwen2.5-vl": .pixels(3136, 1003520),
+            "qwen3-vl": .pixels(65536, 1310720),
+        ]),
+    RuntimeRecord(
+        name: "rapid-mlx",
+        versions: "0.16.10",
+        first: "0.16.10",
+        below: "0.16.11",
+        labels: [],
+        limits: [
+            "qwen2-vl": .pixels(3136, 6422528),
+            "qwen2.5-vl": .pixels(3136, 6422528),
+            "qwen3-vl": .pixels(65536, 8388608),
+        ]),
+    RuntimeRecord(
+        name: "vllm-mlx",
+        versions: "0.6.0",
+        first: "0.6.0",
+        below: "0.6.1",
+        labels: [],
+        limits: [
+            "qwen2-vl": .checkpoint,
+            "qwen2.5-vl": .checkpoint,
+            "qwen3-vl": .checkpoint,
+        ]),
+    RuntimeRecord(
+        name: "vllm-metal",
+        versions: "0.3.0, commit 211a1e4b",
+        first: "0.3.0",
+        below: "0.3.1",
+        labels: ["211a1e4b"],
+        limits: [
+            "qwen3-vl": .checkpoint,
+        ]),
+    RuntimeRecord(
+        name: "omlx",
+        versions: "commit 02e70681",
+        first: nil,
+        below: nil,
+        labels: ["02e70681"],
+        limits: [
+            "qwen2-vl": .checkpoint,
+            "qwen2.5-vl": .checkpoint,
+            "qwen3-vl": .checkpoint,
+        ]),
+    RuntimeRecord(
+        name: "mlxcel",
+        versions: "commit 0a0803de",
+        first: nil,
+        below: nil,
+        labels: ["0a0803de"],
+        limits: [
+            "gemma-4": .pixels(2304, 645120),
+            "qwen2-vl": .checkpoint,
+            "qwen2.5-vl": .checkpoint,
+            "qwen3-vl": .checkpoint,
+        ]),
+    RuntimeRecord(
+        name: "mlx-serve",
+        versions: "commit 9a785b75",
+        first: nil,
+        below: nil,
+        labels: ["9a785b75"],
+        limits: [
+            "qwen2-vl": .unknown,
+            "qwen2.5-vl": .unknown,
+            "qwen3-vl": .unknown,
+        ]),
+    RuntimeRecord(
+        name: "ui-locator",
+        versions: "ui-locator-cli 0.1.3",
+        first: "0.1.3",
+        below: "0.1.4",
+        labels: [],
+        limits: [
+            "qwen2.5-vl": .pixels(78400, 12845056),
         ]),
     RuntimeRecord(
         name: "lmdeploy",

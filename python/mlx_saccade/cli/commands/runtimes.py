@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a row for each runtime and range of versions: the reference's arithmetic within its limits."""
-    size = plan.plan(image_or_size_of(options), family=options.family, budget="checkpoint").source_size
+    size = plan.source_size(image_or_size_of(options))
     rows = runtimes.survey(size, options.family)
     if options.json:
         output.print_json(
@@ -41,10 +41,11 @@ def run(options: argparse.Namespace) -> int:
     output.text(
         "limits in tokens; sizes by the reference's arithmetic within them; --json adds differences and sources"
     )
-    area = families.get(options.family).factor ** 2
-    example = f"pixels = tokens x {area}; 1003520 px = {1003520 // area:,} tokens"
+    family = families.get(options.family)
+    area = family.factor**2
+    example = "" if family.budgets else f" (pixels = tokens x {area}; 1003520 px = {1003520 // area:,} tokens)"
     print()
-    output.text(f"what changes a runtime's limits ({example}):")
+    output.text(f"what changes a runtime's limits{example}:")
     output.facts(settings(rows))
     return 0
 

@@ -73,10 +73,17 @@ saccade.resize = (() => {
 
   const planCheckpoint = (size, family) => planWithin(size, family, family.min_pixels, family.max_pixels);
 
+  // The size to which a runtime's limits apply: fitted into a square first, where it does that.
+  function fitted(size, limits) {
+    const scale = limits.fit === null ? 1 : limits.fit / Math.max(...size);
+    if (scale === 1 || (scale > 1 && !limits.enlarges)) return size;
+    return size.map((side) => Math.max(1, roundHalfEven(side * scale)));
+  }
+
   // A runtime's result, which may exceed its limits as the reference's does; null where the limits are unknown.
   function surveyRow(size, family, limits) {
-    if (limits.min_pixels === null) return null;
-    const resized = smartResize(size, family.factor, limits.min_pixels, limits.max_pixels);
+    if (limits === undefined || limits.min_pixels === null) return null;
+    const resized = smartResize(fitted(size, limits), family.factor, limits.min_pixels, limits.max_pixels);
     return resized === null ? null : described(size, family, resized);
   }
 

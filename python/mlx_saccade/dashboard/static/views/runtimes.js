@@ -81,9 +81,9 @@ saccade.views = { ...saccade.views, runtimes: (() => {
 
   function table(size, family) {
     const base = saccade.resize.planTokens(size, family, 1280);
-    const rows = runtimes.map((runtime) => {
+    const rows = runtimes.flatMap((runtime) => {
       const limits = runtime.families.find((one) => one.family === family.name);
-      return { runtime, limits, plan: saccade.resize.surveyRow(size, family, limits) };
+      return limits === undefined ? [] : [{ runtime, limits, plan: saccade.resize.surveyRow(size, family, limits) }];
     });
     const caption = `${family.name}, ${sizeText(size)} px: what each runtime sends to the model`;
     return make("div", {}, saccade.table.table(`runtimes-${family.name}`, caption, [

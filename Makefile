@@ -91,8 +91,9 @@ native: $(STAMPS)/dev
 	$(BIN)/cmake --build build/native
 	$(BIN)/ctest --test-dir build/native --output-on-failure
 
-# Installs the library, static and shared, and builds a C program against it with pkg-config and with find_package. The
-# shared one has another include folder and an absolute library folder. Both share one build tree and its objects.
+# Installs the library, static and shared, and builds C programs against it with pkg-config and with find_package. The
+# shared one has another include folder and an absolute library folder. Both share one build tree and its objects. Then
+# the sources inside another project, which CMake 3.20 builds in `make check-long`.
 PREFIX := $(CURDIR)/build/prefix
 install-check: $(STAMPS)/dev
 	rm -rf $(PREFIX)
@@ -111,6 +112,10 @@ install-check: $(STAMPS)/dev
 	$(BIN)/cmake --build build/prefix/$$kind/user && \
 	$(BIN)/ctest --test-dir build/prefix/$$kind/user --output-on-failure || exit 1; \
 	done
+	$(BIN)/cmake -S cpp/tests/install -B build/contained -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja \
+		-DCMAKE_BUILD_TYPE=Release -DSACCADE_WERROR=ON -DSACCADE_SOURCE=$(CURDIR)
+	$(BIN)/cmake --build build/contained
+	$(BIN)/ctest --test-dir build/contained --output-on-failure
 
 # Tests the thread pool under ThreadSanitizer.
 tsan: $(STAMPS)/dev

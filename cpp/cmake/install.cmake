@@ -3,20 +3,15 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/saccade)
 
-# What a C program links with a static library: the C++ runtime and threads. A shared library links them itself.
-set(runtime "")
+# The libraries of a static saccade.pc. A shared library links them itself.
 set(saccade_libs "")
 if(NOT BUILD_SHARED_LIBS)
-  set(runtime ${CMAKE_CXX_IMPLICIT_LINK_LIBRARIES})
-  list(REMOVE_ITEM runtime ${CMAKE_C_IMPLICIT_LINK_LIBRARIES})
-  list(REMOVE_DUPLICATES runtime)
   foreach(library ${runtime})
     string(APPEND saccade_libs " -l${library}")
   endforeach()
   if(CMAKE_THREAD_LIBS_INIT)
     string(APPEND saccade_libs " ${CMAKE_THREAD_LIBS_INIT}")
   endif()
-  target_link_libraries(saccade INTERFACE $<INSTALL_INTERFACE:${runtime}>)
 endif()
 
 install(TARGETS saccade EXPORT saccadeTargets)

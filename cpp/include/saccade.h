@@ -23,13 +23,7 @@
  *
  * To link: cc program.c $(pkg-config --cflags --libs saccade); in CMake find_package(saccade), saccade::saccade.
  *
- *     int64_t height, width, patches, values;
- *     if (saccade_smart_resize(2160, 3840, 28, 3136, 1003520, &height, &width) != SACCADE_OK) ..;    728 x 1316
- *     if (saccade_patchify_size(width, height, 14, 2, 1, &patches, &values) != SACCADE_OK) ..;       4888 x 588
- *     uint8_t* out = malloc(patches * values);
- *     if (saccade_resize_patchify_native(pixels, 3840, 2160, 4 * 3840, SACCADE_FORMAT_BGRA, width, height,
- *                                        SACCADE_BACKEND_PILLOW13, 14, 2, 112, out, patches * values) != SACCADE_OK)
- *         puts(saccade_last_message());
+ * docs/reference.md has a whole program.
  */
 #ifndef SACCADE_H
 #define SACCADE_H
@@ -124,14 +118,72 @@ const char* saccade_last_message(void);
 /*
  * Computes the size to which Qwen's preprocessing resizes an image: sides that are multiples of `factor`, an area from
  * min_pixels to max_pixels, about the same aspect ratio. Equals transformers' smart_resize for every input. Like the
- * reference, it may exceed max_pixels when a side is rounded up to `factor`. A side that rounds to 0 stays 0 unless
- * min_pixels applies.
+ * reference, it may exceed max_pixels when a side is rounded up to `factor`, and accepts a min_pixels above max_pixels.
+ * A side that rounds to 0 stays 0 unless min_pixels applies. saccade_plan_image keeps its limits.
  *
  * height, width, factor: pixels, 1 to SACCADE_MAX_SIDE. min_pixels: at most 2^53. max_pixels: at least 1.
  * Errors: SACCADE_ERROR_INPUT also if one side is more than 200 times the other.
  */
 int32_t saccade_smart_resize(int64_t height, int64_t width, int64_t factor, int64_t min_pixels, int64_t max_pixels,
                              int64_t* out_height, int64_t* out_width);
+
+/*
+ * The constants of a model family, from preprocessor_config.json of its published checkpoints.
+ *
+ * This struct and saccade_plan may get members at their end. A caller passes the size that it was compiled with, sizeof
+ * of the struct, and the library writes no more than that. Members that an older library lacks stay as they were.
+ */
+typedef struct saccade_family {
+    int64_t patch_size;          /* pixels per side */
+    int64_t merge_size;          /* patches per side of a token */
+    int64_t temporal_patch_size; /* frames in a patch; a still image is repeated to fill it */
+    int64_t window_size;         /* pixels per side of an attention window; 0 for a tower without windows */
+    int64_t min_pixels;          /* limits on the area of a resized image */
+    int64_t max_pixels;
+    double mean[3]; /* of red, green and blue, for reference patches */
+    double std[3];
+} saccade_family;
+
+/*
+ * Copies the constants of a family. name: "qwen2-vl", "qwen2.5-vl" or "qwen3-vl". family_bytes: sizeof(saccade_family).
+ */
+int32_t saccade_get_family(const char* name, saccade_family* out_family, int64_t family_bytes);
+
+/* The plan of an image. */
+typedef struct saccade_plan {
+    int64_t width; /* resized size in pixels */
+    int64_t height;
+    int64_t rows; /* grid in patches: (1, rows, columns) */
+    int64_t columns;
+    int64_t patches;
+    int64_t tokens;     /* visual tokens in the prompt */
+    int64_t windows;    /* attention windows; 0 for a family without windows */
+    int64_t min_pixels; /* limits on width * height that applied */
+    int64_t max_pixels;
+    double scale_x; /* source pixels per model pixel */
+    double scale_y;
+} saccade_plan;
+
+/*
+ * Plans an image within a budget of visual tokens, as mlx_saccade.plan does in Python. The result is that of
+ * saccade_smart_resize and has at most max_tokens tokens.
+ *
+ * source_width, source_height: pixels, 1 to SACCADE_MAX_SIDE. family: a name that saccade_get_family takes. max_tokens:
+ * at least 1; 0 for 1,280, or the family's maximum if that is lower. min_tokens: 1 to max_tokens, smaller images are
+ * enlarged; 0 for the family's minimum, which gives way to max_tokens. plan_bytes: sizeof(saccade_plan).
+ * Errors: SACCADE_ERROR_INPUT also if one side is more than 200 times the other, or if max_tokens is too small for an
+ * image of that shape, whose sides are whole tokens.
+ */
+int32_t saccade_plan_image(int64_t source_width, int64_t source_height, const char* family, int64_t min_tokens,
+                           int64_t max_tokens, saccade_plan* out_plan, int64_t plan_bytes);
+
+/*
+ * Maps points from the resized image of a plan to the source image, in place, without clipping or rounding.
+ *
+ * scale_x, scale_y: of the plan, finite and above 0. points: double [count, 2], (x, y). count: at least 0; a box is two
+ * points.
+ */
+int32_t saccade_to_source(double scale_x, double scale_y, double* points, int64_t count);
 
 /*
  * Resizes an image, bit for bit as the backend does with the image converted to RGB: Pillow's Image.resize(size,

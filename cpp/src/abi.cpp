@@ -1,7 +1,11 @@
 // The C interface. guarded() turns every exception into a status and a message.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <new>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "checked.h"
@@ -10,6 +14,7 @@
 #include "kernels/kernel.h"
 #include "patchify_native.h"
 #include "patchify_reference.h"
+#include "plan.h"
 #include "positions.h"
 #include "resize.h"
 #include "saccade.h"
@@ -60,6 +65,14 @@ Normalization to_normalization(const double* mean, const double* std) {
     check_pointer(mean, "mean");
     check_pointer(std, "std");
     return {{mean[0], mean[1], mean[2]}, {std[0], std[1], std[2]}};
+}
+
+/// Copies a struct into the caller's, which may be of an older or newer header and so shorter or longer. `first_bytes`:
+/// its size when it was added to the interface.
+template <typename Struct>
+void copy_known(const Struct& from, Struct* to, std::int64_t bytes, std::int64_t first_bytes, const char* what) {
+    if (bytes < first_bytes) reject(what, ": expected at least ", first_bytes, "; got ", bytes);
+    std::memcpy(to, &from, std::min(static_cast<std::size_t>(bytes), sizeof(Struct)));
 }
 
 /// Throws InputError about `what` if a pointer to `count` elements is NULL and count is not 0.
@@ -155,6 +168,36 @@ std::int32_t saccade_smart_resize(std::int64_t height, std::int64_t width, std::
         const Size size = smart_resize(height, width, factor, min_pixels, max_pixels);
         *out_height = size.height;
         *out_width = size.width;
+    });
+}
+
+std::int32_t saccade_get_family(const char* name, saccade_family* out_family, std::int64_t family_bytes) {
+    return guarded([&] {
+        check_pointer(name, "name");
+        check_pointer(out_family, "out_family");
+        copy_known(family_named(name), out_family, family_bytes, 96, "family_bytes");
+    });
+}
+
+std::int32_t saccade_plan_image(std::int64_t source_width, std::int64_t source_height, const char* family,
+                                std::int64_t min_tokens, std::int64_t max_tokens, saccade_plan* out_plan,
+                                std::int64_t plan_bytes) {
+    return guarded([&] {
+        check_pointer(family, "family");
+        check_pointer(out_plan, "out_plan");
+        copy_known(plan_image(source_width, source_height, family_named(family), min_tokens, max_tokens), out_plan,
+                   plan_bytes, 88, "plan_bytes");
+    });
+}
+
+std::int32_t saccade_to_source(double scale_x, double scale_y, double* points, std::int64_t count) {
+    return guarded([&] {
+        if (count < 0) reject("count: expected at least 0; got ", count);
+        check_array(points, count, "points");
+        for (const auto& [scale, name] : {std::pair{scale_x, "scale_x"}, {scale_y, "scale_y"}}) {
+            if (!std::isfinite(scale) || scale <= 0.0) reject(name, ": expected finite and above 0; got ", scale);
+        }
+        for (std::int64_t i = 0; i < count; ++i) points[2 * i] *= scale_x, points[2 * i + 1] *= scale_y;
     });
 }
 

@@ -133,11 +133,18 @@ static void test_null(void) {
     const uint8_t image[12] = {0};
     uint8_t bytes[12];
     float floats[24];
+    saccade_family family;
+    saccade_plan plan;
     int32_t places[8];
     int64_t a = 0, b = 0;
     CHECK(null_named(saccade_threads(NULL), "out_threads"));
     CHECK(null_named(saccade_smart_resize(1, 1, 1, 1, 1, NULL, &b), "out_height"));
     CHECK(null_named(saccade_smart_resize(1, 1, 1, 1, 1, &a, NULL), "out_width"));
+    CHECK(null_named(saccade_get_family(NULL, &family, sizeof family), "name"));
+    CHECK(null_named(saccade_get_family("qwen2-vl", NULL, sizeof family), "out_family"));
+    CHECK(null_named(saccade_plan_image(9, 9, NULL, 0, 0, &plan, sizeof plan), "family"));
+    CHECK(null_named(saccade_plan_image(9, 9, "qwen2-vl", 0, 0, NULL, sizeof plan), "out_plan"));
+    CHECK(null_named(saccade_to_source(1, 1, NULL, 1), "points"));
     CHECK(null_named(saccade_resize(NULL, 2, 2, 6, 0, 2, 2, 0, bytes, 12), "image"));
     CHECK(null_named(saccade_resize(image, 2, 2, 6, 0, 2, 2, 0, NULL, 12), "target"));
     CHECK(null_named(saccade_patchify_size(2, 2, 1, 2, 1, NULL, &b), "out_patches"));

@@ -150,6 +150,13 @@ def test_the_c_functions_are_those_of_the_header() -> None:
     assert set(re.findall(r"`(saccade_\w+)`", page)) == declared
 
 
+def test_the_c_program_is_the_one_that_is_compiled() -> None:
+    page = (DOCS / "reference.md").read_text(encoding="utf-8")
+    assert re.findall(r"```c\n(.*?)```", page, re.DOTALL) == [
+        (ROOT / "cpp" / "examples" / "patches.c").read_text(encoding="utf-8")
+    ]
+
+
 def test_the_environment_variables_are_those_that_are_read() -> None:
     sources = [*(ROOT / "cpp" / "src").rglob("*.cpp"), *(ROOT / "python" / "mlx_saccade").rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)

@@ -15,6 +15,7 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
+import torchvision_reference
 from PIL import Image
 from pytest import MonkeyPatch
 
@@ -411,6 +412,57 @@ def images_are_resized_without_antialiasing(patch: MonkeyPatch) -> None:
         return np.asarray(image.transform(size, Image.Transform.AFFINE, scale, Image.Resampling.BICUBIC))
 
     resized_by(patch, sparse)
+
+
+TORCHVISION = "tests/core/test_resize_torchvision.py::test_resize_equals_what_torchvision_made[scalar]"
+FUSED = "tests/preprocess/test_patchify.py::test_pixel_values_are_those_of_the_torchvision_processor[0-scalar]"
+
+
+def torchvision_weights_by(patch: MonkeyPatch, fix: Callable[[np.ndarray], tuple[np.ndarray, int]]) -> None:
+    """Let other fixed-point weights resize as torchvision. The kernel runs all the same, for tests that ask which."""
+    right = _core.resize
+
+    def resize(array: Any, width: int, height: int, backend: str, *rest: Any) -> Any:
+        made = right(array, width, height, backend, *rest)
+        return torchvision_reference.resize(array, (width, height), fix) if backend == "torchvision" else made
+
+    patch.setattr(_core, "resize", resize)
+
+
+@seen_by(TORCHVISION)
+def torchvision_weights_are_rounded_from_22_bits(patch: MonkeyPatch) -> None:
+    """Rounded twice: Pillow's fixed weights are at hand, and right for nearly every sample."""
+
+    def fix(weights: np.ndarray) -> tuple[np.ndarray, int]:
+        bits = torchvision_reference.torchvision_bits(weights)
+        return torchvision_reference.rounded(torchvision_reference.rounded(weights, 22) / 2.0**22, bits), bits
+
+    torchvision_weights_by(patch, fix)
+
+
+@seen_by(TORCHVISION)
+def large_16_bit_weights_are_cut_into_two_signed_bytes(patch: MonkeyPatch) -> None:
+    """From 32,640 on the upper byte is 128, which wraps to -128."""
+
+    def fix(weights: np.ndarray) -> tuple[np.ndarray, int]:
+        fixed, bits = torchvision_reference.fixed_weights(weights)
+        low = fixed.astype(np.int8).astype(np.int64)
+        return 256 * ((fixed - low) >> 8).astype(np.int8).astype(np.int64) + low, bits
+
+    torchvision_weights_by(patch, fix)
+
+
+@seen_by(FUSED)
+def torchvision_patches_are_normalized_as_pillows(patch: MonkeyPatch) -> None:
+    """The division by 255 by itself: off by a last bit in most values."""
+    right = _core.resize_patchify_reference_batch
+
+    def batch(arrays: Any, sizes: Any, backend: str, *rest: Any) -> Any:
+        *cut, formats = rest
+        made = [_core.resize(one, *size, backend, form) for one, size, form in zip(arrays, sizes, formats, strict=True)]
+        return right(made, sizes, "pillow13", *cut, ["rgb" for _ in formats])
+
+    patch.setattr(_core, "resize_patchify_reference_batch", batch)
 
 
 @seen_by("tests/preprocess/test_smart_resize.py::test_halves_round_to_even")

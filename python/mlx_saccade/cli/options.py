@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_answer_arguments",
+    "add_backend_argument",
     "add_budget_argument",
     "add_budgets_argument",
     "add_cache_arguments",
@@ -83,6 +84,16 @@ def add_image_arguments(parser: Arguments) -> None:
         help="convert embedded color profiles to sRGB (default), or ignore them",
     )
     add_url_argument(parser)
+
+
+def add_backend_argument(parser: Arguments) -> None:
+    """Add the library whose pixels the resize reproduces."""
+    parser.add_argument(
+        "--backend",
+        choices=("pillow", "torchvision"),
+        default="pillow",
+        help="resize bit for bit as Pillow (default) or torchvision",
+    )
 
 
 def add_family_argument(parser: Arguments, *, default: str | None = "qwen2.5-vl") -> None:
@@ -275,6 +286,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fit", action="store_true", help="shrink images until the prompt fits the model's context")
     group.add_argument("--page", default="1", metavar="N|all", help="page of a TIFF or PDF, or all pages (default 1)")
     add_image_arguments(group)
+    add_backend_argument(group)
     images.add_raw_arguments(group)
 
 
@@ -304,6 +316,7 @@ def load_engine(options: argparse.Namespace) -> Engine:
         revision=options.revision,
         image_options=image_options(options),
         memory_limit=options.memory_limit,
+        backend=options.backend,
         **cache,
     )
     if options.verbose:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlx_saccade import validation
 from mlx_saccade.cli.options import (
+    add_backend_argument,
     add_budget_argument,
     add_cache_arguments,
     add_memory_argument,
@@ -36,6 +37,7 @@ def add_server_arguments(parser: argparse.ArgumentParser) -> None:
     add_revision_argument(group)
     add_memory_argument(group)
     add_cache_arguments(group)
+    add_backend_argument(group)
 
 
 def tools_of(options: argparse.Namespace, access: ImageAccess) -> Tools:
@@ -68,6 +70,7 @@ def tools_of(options: argparse.Namespace, access: ImageAccess) -> Tools:
             revision=options.revision,
             budget=options.budget,
             memory_limit=options.memory_limit,
+            backend=options.backend,
             **cache,
         )
 

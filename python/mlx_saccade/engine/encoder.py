@@ -28,6 +28,7 @@ from mlx_saccade.models import Model
 from mlx_saccade.models.execution import Progress as TowerProgress
 from mlx_saccade.preprocess import limits, patchify
 from mlx_saccade.preprocess.limits import PixelLimits
+from mlx_saccade.preprocess.patchify import Backend
 from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["EncodedMedia", "MediaEncoder"]
@@ -66,6 +67,7 @@ class MediaEncoder:
         default: PixelLimits,
         store: cache.EngineCache,
         image_options: ImageOptions,
+        backend: Backend = "pillow",
     ) -> None:
         """Take the parts of an engine.
 
@@ -76,9 +78,10 @@ class MediaEncoder:
             default: the engine's limits, for requests without their own.
             store: caches features, and counts.
             image_options: how images are decoded; a video has its own.
+            backend: library whose pixels the resize reproduces, as `mlx_saccade.resize` takes it.
         """
         self.model, self.family, self.pixel_limits = model, family, pixel_limits
-        self.default, self.store, self.image_options = default, store, image_options
+        self.default, self.store, self.image_options, self.backend = default, store, image_options, backend
 
     def plan(self, medium: Medium, request_limits: PixelLimits, *, most: int | None = None) -> Plan:
         """Return the plan of a medium; of files, only headers are read.
@@ -154,7 +157,8 @@ class MediaEncoder:
         key, content = None, None
         if image.encoded is not None:
             with timer.stage("decode"):
-                key = keys.planned(image.encoded.data, image.pixel_options, plan, self.store.tower)
+                options = {**image.pixel_options, "backend": self.backend}
+                key = keys.planned(image.encoded.data, options, plan, self.store.tower)
                 content = self.store.content_of(key)
         if content is not None:
             again = partial(self._patchify_and_release, image, plan, timer)
@@ -199,7 +203,7 @@ class MediaEncoder:
         """Return the native patches of an image."""
         frame = self._decode(image, timer)
         with timer.stage("patches"):
-            patches: npt.NDArray[np.uint8] = patchify.patchify(frame, plan)
+            patches: npt.NDArray[np.uint8] = patchify.patchify(frame, plan, backend=self.backend)
         self.store.counters.add(resizes=1)
         return patches
 
@@ -220,7 +224,8 @@ class MediaEncoder:
                     image = LazyImage(source, video.image_options)
                 frame = self._decode(image, timer)
                 with timer.stage("patches"):
-                    joined[:, :, place] = patchify.patchify(frame, still, "reference").reshape(shape)[:, :, place]
+                    made = patchify.patchify(frame, still, "reference", backend=self.backend)
+                    joined[:, :, place] = made.reshape(shape)[:, :, place]
         self.store.counters.add(resizes=plan.frames * family.temporal_patch_size)
         return patches.reshape(plan.patches, -1)
 

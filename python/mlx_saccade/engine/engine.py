@@ -35,6 +35,7 @@ from mlx_saccade.media.region import Region, check_inside
 from mlx_saccade.preprocess import limits as pixel_limits
 from mlx_saccade.preprocess import plan as plans
 from mlx_saccade.preprocess.limits import Budget
+from mlx_saccade.preprocess.patchify import Backend, check_backend
 from mlx_saccade.preprocess.plan import Plan
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Engine(Closable):
         memory_limit: int | str | None = None,
         convention: ConventionName = "auto",
         video_prompt: VideoPrompt = "outer",
+        backend: Backend = "pillow",
     ) -> None:
         """Read a checkpoint folder; arguments and errors as `load`."""
         if image_options is not None and not isinstance(image_options, media.ImageOptions):
@@ -83,6 +85,7 @@ class Engine(Closable):
             )
         check_convention(convention)
         check_video_prompt(video_prompt)
+        check_backend(backend)
         default = pixel_limits.read(budget, "budget of the engine")
         cache_limit = validation.parse_bytes(cache_memory, "cache_memory")
         folder_limit = validation.parse_bytes(cache_dir_size, "cache_dir_size")
@@ -103,8 +106,9 @@ class Engine(Closable):
         self.family = _family(self.model, pixels, video)
         plans.limits(self.family, default.upper, 1, pixels.pixel_limits)  # refuses an unusable budget now
         self.store = cache.EngineCache(self.model.visual, cache_limit, disk)
+        decoding = image_options or media.ImageOptions()
         self.encoder = MediaEncoder(
-            self.model, self.family, pixels.pixel_limits, default, self.store, image_options or media.ImageOptions()
+            self.model, self.family, pixels.pixel_limits, default, self.store, decoding, backend
         )
         self.memory_limit = MemoryLimit(self.model, self.store.lru, limit)
         self.runner = Runner(self.model, self.prompts, self.encoder, self.memory_limit, convention)

@@ -10,6 +10,7 @@ from mlx_saccade.checkpoint.tokenizer import VideoPrompt
 from mlx_saccade.engine.engine import Engine
 from mlx_saccade.grounding.frames import ConventionName
 from mlx_saccade.preprocess.limits import Budget
+from mlx_saccade.preprocess.patchify import Backend
 
 __all__ = ["load"]
 
@@ -28,6 +29,7 @@ def load(
     memory_limit: int | str | None = None,
     convention: ConventionName = "auto",
     video_prompt: VideoPrompt = "outer",
+    backend: Backend = "pillow",
 ) -> Engine:
     """Load a checkpoint with its tokenizer, template and size limits.
 
@@ -57,11 +59,13 @@ def load(
         video_prompt: what stands around the frames of a video in the prompt of Qwen3-VL: "outer", a pair of vision
             tokens around all of them besides those of each, as transformers 5.10 and later; or "single", without it, as
             transformers 4.57 and mlx-vlm. Other families have one form.
+        backend: library whose pixels the resize of images and frames reproduces, as `mlx_saccade.resize` takes it:
+            "pillow" (default), or "torchvision", which transformers uses where it is installed.
 
     Raises:
         FileNotFoundError: no such folder, or a file is missing from it.
-        InputError: a checkpoint that cannot be used, a hub id that cannot be downloaded, no amount of memory, or a
-            cache folder that cannot be written.
+        InputError: a checkpoint that cannot be used, a hub id that cannot be downloaded, no amount of memory, a cache
+            folder that cannot be written, or an unknown backend.
     """
     if path_or_id is None and compute_dtype is None:
         compute_dtype = "float32"
@@ -76,4 +80,5 @@ def load(
         memory_limit=memory_limit,
         convention=convention,
         video_prompt=video_prompt,
+        backend=backend,
     )

@@ -18,7 +18,7 @@ from mlx_saccade.preprocess.plan import Plan
 if TYPE_CHECKING:
     from mlx_saccade.media.pixel_formats import PixelFormat
 
-__all__ = ["patchify", "resize"]
+__all__ = ["Backend", "check_backend", "patchify", "resize"]
 
 Backend = Literal["pillow", "torchvision"]
 PassOrder = Literal["pillow13", "horizontal"]
@@ -74,9 +74,18 @@ def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
         raise InputError(f"{name}: expected {', '.join(others)} or {last}; got {brief(value)}")
 
 
+def check_backend(backend: Backend) -> None:
+    """Check the name of a backend.
+
+    Raises:
+        InputError: the backend is unknown.
+    """
+    _check_choice("backend", backend, get_args(Backend))
+
+
 def _core_backend(backend: Backend, pass_order: PassOrder | None) -> str:
     """Return the core's name of a backend with its order of passes."""
-    _check_choice("backend", backend, get_args(Backend))
+    check_backend(backend)
     if pass_order is not None:
         _check_choice("pass_order", pass_order, get_args(PassOrder))
     if backend == "torchvision":

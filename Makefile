@@ -1,8 +1,8 @@
 # make demo                  create .venv, build and install the package, run `mlx-saccade demo`
 # make test                  run the whole suite against the installed package
 # make develop               install an editable package that rebuilds itself when a C++ file changes
-# make check                 lint, types, import order, stub, C++ tests under sanitizers and for Arm, the text of GPU
-#                            kernels, the installed library, short fuzzing, the dashboard in a browser, Swift; a step whose
+# make check                 lint, types, import order, stub, C++ tests under sanitizers, for Arm and macOS, the text of
+#                            GPU kernels, the installed library, short fuzzing, the dashboard in a browser, Swift; a step whose
 #                            tool is missing prints NOT RUN
 # make check REQUIRE_ALL=1   the same; a missing tool is a failure
 # make live                  compare with torch and transformers, test the training
@@ -18,7 +18,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long live lint types native install-check tsan arm64 gpu fuzz fuzz-readers browser swift swift-tsan swift-models profile stub stub-check bench bench-profile peers golden develop clean
+.PHONY: demo test check check-long live lint types native install-check tsan arm64 macos-cross gpu fuzz fuzz-readers browser swift swift-tsan swift-models profile stub stub-check bench bench-profile peers golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/mlx-saccade demo
@@ -29,7 +29,7 @@ test: $(STAMPS)/test
 # $(call not_run,WHAT): report a step whose tool is missing; fail under REQUIRE_ALL=1.
 not_run = echo "NOT RUN: $(1)"$(if $(filter 1,$(REQUIRE_ALL)), >&2; exit 1)
 
-check: lint types stub-check native install-check tsan arm64 gpu fuzz fuzz-readers browser swift swift-tsan swift-models profile
+check: lint types stub-check native install-check tsan arm64 macos-cross gpu fuzz fuzz-readers browser swift swift-tsan swift-models profile
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
@@ -66,7 +66,8 @@ develop: $(STAMPS)/dev
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check benchmarks cpp docs python swift tests training
-	PYTHONPATH=python $(BIN)/lint-imports
+	@if [ -x $(BIN)/lint-imports ]; then PYTHONPATH=python $(BIN)/lint-imports; \
+	else $(call not_run,the order of imports (import-linter needs Python 3.11)); fi
 	find cpp -name '*.cpp' -o -name '*.h' -o -name '*.c' | xargs $(BIN)/clang-format --dry-run --Werror
 
 types: $(STAMPS)/dev
@@ -155,6 +156,15 @@ gpu: $(STAMPS)/dev
 	$(GPU_TESTS) tests/gpu/test_opencl_text.py; \
 	else $(call not_run,the GPU kernels in OpenCL (pyopencl or pocl-binary-distribution did not install)); fi
 
+# Compiles all for macOS on arm64 and the library for macOS on x86-64, inspects the wheel, and runs the C and C++ tests
+# of the macOS build in an emulator (cpp/macos/README.md). About three minutes.
+macos-cross: $(STAMPS)/dev
+	@if [ "$$(uname -sm)" = "Linux x86_64" ] && command -v $(ARM)-g++ >/dev/null && command -v qemu-aarch64 >/dev/null && \
+	$(PIP) install "$$(echo $(WHEELS)/mlx_saccade-*.whl)[macos-cross]"; then \
+	{ [ -x build/native/cpp/tests/test_digests ] || $(MAKE) native; } && \
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh cpp/macos/check.sh build/macos build/native/cpp/tests/test_digests; \
+	else $(call not_run,the macOS build (needs Linux on x86-64; $(ARM)-g++ and qemu-aarch64 on the path; ziglang)); fi
+
 # Runs five targets for a minute in all. Apple's clang has no libFuzzer; `native` then still runs the targets on the
 # corpus and on seeded inputs.
 FUZZ_SECONDS ?= 12
@@ -209,7 +219,7 @@ live: $(STAMPS)/test
 # tower with the widths of 7B at 16,384 tokens (minutes, 2.5 GB), 10,000 damaged images, an hour of fuzzing.
 # Last results: tests/long/README.md.
 check-long: $(STAMPS)/test
-	$(PIP) install mlx-vlm==0.7.10 'transformers>=5.23' torch mss pyautogui
+	$(PIP) install uv mlx-vlm==0.7.10 'transformers>=5.23' torch mss pyautogui
 	$(MAKE) live REQUIRE_ALL=1
 	$(foreach version,0.7.6 0.7.9,$(PIP) install --no-deps --target build/mlx-vlm/$(version) mlx-vlm==$(version) &&) true
 	MLX_VLM_VERSIONS=$(CURDIR)/build/mlx-vlm/0.7.6:$(CURDIR)/build/mlx-vlm/0.7.9 \

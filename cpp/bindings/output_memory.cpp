@@ -8,8 +8,9 @@
 #include <new>
 #include <utility>
 
-#if defined(__linux__)
+#if defined(__linux__) || defined(__APPLE__)
 #include <sys/mman.h>
+#define REUSES_BLOCKS 1
 #endif
 
 namespace binding {
@@ -17,7 +18,7 @@ namespace {
 
 constexpr std::size_t kCacheLine = 64;
 
-#if defined(__linux__)
+#ifdef REUSES_BLOCKS
 constexpr std::size_t kLargePage = std::size_t{2} << 20;
 constexpr std::size_t kLarge = 2 * kLargePage;
 
@@ -73,7 +74,7 @@ SpareBlocks& spare_blocks() {
 
 OutputMemory::OutputMemory(std::size_t bytes)
     : block_(nullptr), data_(nullptr), size_(std::max<std::size_t>(bytes, 1)) {
-#if defined(__linux__)
+#ifdef REUSES_BLOCKS
     if (bytes >= kLarge) {
         const auto [data, size] = spare_blocks().take(bytes);
         if (data != nullptr) {
@@ -83,7 +84,9 @@ OutputMemory::OutputMemory(std::size_t bytes)
         size_ = (bytes + kLargePage - 1) / kLargePage * kLargePage;
         if (size_ < bytes || posix_memalign(&block_, kLargePage, size_) != 0) throw std::bad_alloc();
         data_ = block_;
+#if defined(__linux__)
         madvise(data_, size_, MADV_HUGEPAGE);  // a hint that may be ignored
+#endif
         return;
     }
 #endif
@@ -101,7 +104,7 @@ OutputMemory::OutputMemory(OutputMemory&& other) noexcept
       size_(std::exchange(other.size_, 0)) {}
 
 OutputMemory::~OutputMemory() {
-#if defined(__linux__)
+#ifdef REUSES_BLOCKS
     if (block_ != nullptr && size_ >= kLarge) block_ = spare_blocks().give(block_, size_);
 #endif
     std::free(block_);

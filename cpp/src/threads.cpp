@@ -16,7 +16,7 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
 #endif
-#if defined(__linux__)
+#if defined(__linux__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
 #if defined(__x86_64__)
@@ -124,6 +124,10 @@ class Pool {
     static constexpr int kSpins = 2000;  // longer than the pause between consecutive calls
 
     void help() {
+#if defined(__APPLE__)
+        // macOS may run a thread without a class on an efficiency core, for which the caller would wait.
+        pthread_set_qos_class_self_np(QOS_CLASS_USER_INITIATED, 0);
+#endif
         std::uint32_t last_call = 0;
         for (;;) {
             for (int spin = 0; spin < kSpins && calls_.load(std::memory_order_acquire) == last_call; ++spin) pause();

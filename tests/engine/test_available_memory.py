@@ -63,3 +63,28 @@ def test_without_linux_it_is_the_physical_memory(tmp_path: Path) -> None:
 
 def test_this_machine_has_some() -> None:
     assert 2**26 < memory_limit.available_memory() <= memory_limit.available_memory(Path("/nowhere"), Path("/nowhere"))
+
+
+VM_STAT = """Mach Virtual Memory Statistics: (page size of 16384 bytes)
+Pages free:                               20000.
+Pages active:                            300000.
+Pages inactive:                          290000.
+Pages speculative:                         1000.
+Pages throttled:                              0.
+Pages wired down:                        100000.
+"Translation faults":                 123456789.
+"""
+
+
+def test_on_macos_free_and_inactive_pages_can_be_had() -> None:
+    assert memory_limit.memory_in_vm_stat(VM_STAT) == 16384 * (20000 + 290000 + 1000)
+    assert memory_limit.memory_in_vm_stat("") is None
+    assert memory_limit.memory_in_vm_stat(VM_STAT.replace("Pages free", "Pages fried")) is None
+
+
+def test_on_macos_without_vm_stat_it_is_the_physical_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(memory_limit.sys, "platform", "darwin")
+    monkeypatch.setattr(memory_limit, "_vm_stat", lambda: VM_STAT)
+    assert memory_limit.available_memory(tmp_path, tmp_path) == 16384 * 311000
+    monkeypatch.setattr(memory_limit, "_vm_stat", str)
+    assert memory_limit.available_memory(tmp_path, tmp_path) >= GIB

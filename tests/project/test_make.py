@@ -32,6 +32,7 @@ def without_tools(target: str, folder: Path, *arguments: str) -> subprocess.Comp
     ("target", "tool"),
     [
         ("arm64", "qemu-aarch64"),
+        ("macos-cross", "qemu-aarch64"),
         ("swift", "swift is not"),
         ("swift-tsan", "swift is not"),
         ("fuzz", "clang"),
@@ -58,15 +59,18 @@ def cpu_kernels() -> ModuleType:
     return module
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what its CPU has in /proc/cpuinfo")
+@pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="only these say what their CPU has")
 def test_the_library_offers_what_the_cpu_has(cpu_kernels: ModuleType) -> None:
-    has, _ = cpu_kernels.sort(platform.machine(), Path("/proc/cpuinfo").read_text())
+    has, _ = cpu_kernels.sort(platform.machine(), cpu_kernels.read_flags())
     assert [*has, "scalar"] == list(_core.kernels())
 
 
 def test_kernels_of_other_cpus(cpu_kernels: ModuleType) -> None:
     zen3 = "processor : 0\nflags : fpu avx2 fma\n"
-    assert cpu_kernels.sort("x86_64", zen3) == (["avx2"], ["avx512", "avx512-bw"])
+    assert cpu_kernels.sort("x86_64", cpu_kernels.linux_flags(zen3)) == (["avx2"], ["avx512", "avx512-bw"])
     a76 = "processor : 0\nFeatures : fp asimd asimddp\n"
-    assert cpu_kernels.sort("aarch64", a76) == (["neon-dotprod", "neon"], ["neon-i8mm"])
-    assert cpu_kernels.sort("riscv64", "") == ([], [])
+    assert cpu_kernels.sort("aarch64", cpu_kernels.linux_flags(a76)) == (["neon-dotprod", "neon"], ["neon-i8mm"])
+    assert cpu_kernels.sort("riscv64", set()) == ([], [])
+    m1 = "hw.optional.arm.FEAT_DotProd: 1\nhw.optional.arm.FEAT_I8MM: 0\n"
+    assert cpu_kernels.sort("arm64", cpu_kernels.macos_flags(m1)) == (["neon-dotprod", "neon"], ["neon-i8mm"])
+    assert cpu_kernels.sort("arm64", cpu_kernels.macos_flags("")) == (["neon"], ["neon-i8mm", "neon-dotprod"])

@@ -14,7 +14,7 @@ from mlx_saccade import _core
 from mlx_saccade.bench.run import Machine
 from mlx_saccade.evals.processes import cores
 
-__all__ = ["commit", "describe", "versions"]
+__all__ = ["commit", "cpu", "describe", "versions"]
 
 PACKAGES = ("mlx", "numpy", "pillow", "mlx-vlm", "transformers")
 _ROOT = Path(__file__).resolve().parents[3]
@@ -27,7 +27,7 @@ def describe(*, device: str | None = None) -> Machine:
         device: device of MLX, "cpu" or "gpu"; None (default): no model runs, and MLX is not imported.
     """
     return Machine(
-        cpu=_cpu(),
+        cpu=cpu(),
         cores=cores(),
         memory_bytes=_memory(),
         system=_system(),
@@ -69,7 +69,8 @@ def commit() -> str:
     return ""
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """Return the name of the CPU, as "Apple M3" or "AMD EPYC 9B14"."""
     if sys.platform == "darwin":
         return _output(["sysctl", "-n", "machdep.cpu.brand_string"]) or platform.machine()
     try:

@@ -6,6 +6,9 @@ The caches count toward the limit and are evicted first. Nothing is allocated fo
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -137,13 +140,29 @@ def available_memory(proc: Path = _PROC, groups: Path = _GROUPS) -> int:
 
     Returns:
         On Linux the least of MemAvailable and of the rest of each control group above this process (cgroup v1 and
-        v2); elsewhere the physical memory.
+        v2); on macOS the free and inactive pages; elsewhere the physical memory.
     """
     bounds = list(_left_in_groups(proc, groups))
     machine = _mem_available(proc)
+    if machine is None and sys.platform == "darwin":
+        machine = memory_in_vm_stat(_vm_stat())
     if machine is None:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(0, min([machine, *bounds]))
+
+
+def memory_in_vm_stat(text: str) -> int | None:
+    """Return the bytes that macOS can give out at once, by what `vm_stat` prints; None if it cannot be read."""
+    page = re.search(r"page size of (\d+) bytes", text)
+    pages = dict(re.findall(r"^Pages (free|inactive|speculative): +(\d+)\.$", text, re.MULTILINE))
+    return int(page[1]) * sum(map(int, pages.values())) if page and "free" in pages else None
+
+
+def _vm_stat() -> str:
+    try:
+        return subprocess.run(["vm_stat"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def _mem_available(proc: Path) -> int | None:

@@ -60,6 +60,15 @@ def version_of(package: str) -> str | None:
         return None
 
 
+def system_text() -> str:
+    """Return the system with its version, and the CPU; on a Mac the chip, as in "macOS 15.3 arm64, Apple M3"."""
+    if sys.platform != "darwin":
+        return f"{platform.system()} {platform.release()} {platform.machine()}"
+    from mlx_saccade.bench import machine
+
+    return f"macOS {platform.mac_ver()[0]} {platform.machine()}, {machine.cpu()}"
+
+
 def examine_core(name: str, query: Callable[[], object]) -> Finding:
     """Return a setting of the compiled core, which is wrong if the environment asks for an impossible one."""
     try:
@@ -167,7 +176,7 @@ def examine() -> list[Finding]:
     findings = [
         Finding("mlx-saccade", f"{_core.version()} (ABI {_core.abi_version()})"),
         Finding("Python", f"{platform.python_version()} ({sys.executable})"),
-        Finding("machine", f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} CPUs"),
+        Finding("machine", f"{system_text()}, {os.cpu_count()} CPUs"),
         examine_core("kernel", _core.kernel),
         examine_core("threads", _core.threads),
     ]

@@ -98,8 +98,7 @@ class MediaEncoder:
         levels = [medium.limits, request_limits, self.default]
         if most is not None:
             levels.insert(0, PixelLimits(upper=most // steps))
-        plan = limits.choose(medium.size(self.image_options), self.family, levels, self.pixel_limits, frames=shown)
-        return replace(plan, frames=steps)
+        return limits.choose(medium.size(self.image_options), self.family, levels, self.pixel_limits, frames=shown)
 
     def tokens_at_cap(self, medium: Medium, plan: Plan) -> int:
         """Return the tokens that an image would take without any budget; of a video its plan's."""

@@ -298,7 +298,10 @@ def _image(part: Mapping[str, Any], rest: Mapping[str, Any], where: str) -> Medi
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     others = {key: value for key, value in rest.items() if key not in captures.NAMES}
-    return Medium("image", part["image"], pixel_limits.read(others, where, also=captures.NAMES), own)
+    limits = pixel_limits.read(others, where, also=captures.NAMES)
+    if limits.has_total:
+        raise InputError(f"{where}: total: expected a video, all frames of which it limits; got an image. Give budget")
+    return Medium("image", part["image"], limits, own)
 
 
 def _video(part: Mapping[str, Any], rest: Mapping[str, Any], where: str) -> Medium:

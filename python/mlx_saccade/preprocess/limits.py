@@ -3,20 +3,22 @@
     upper limit   budget | max_tokens | max_pixels | size.longest_edge | detail
     lower limit   min_tokens | min_pixels | size.shortest_edge
     exact size    resized_height with resized_width, rounded to whole tokens
+    whole video   total | total_pixels, beside the others, which are those of each frame
 
 Tokens are visual tokens of one image, or of each frame of a video. `size` is transformers' spelling; its edges are
 numbers of pixels in spite of their names. `resized_*` are Qwen's. `detail` is OpenAI's: "low" is 256 tokens, "high" is
-4,096, the best measured budget for small targets, and "auto" sets no limit.
+4,096, the best measured budget for small targets, and "auto" sets no limit. `total` is a maximum of tokens, always
+kept; `total_pixels` is Qwen's, by the rule of qwen-vl-utils, which keeps 128 tokens a frame before it keeps the total.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlx_saccade import validation
-from mlx_saccade.errors import InputError, brief
+from mlx_saccade.errors import InputError, brief, quantity
 from mlx_saccade.families import Family
 from mlx_saccade.preprocess.plan import Plan, limits, smart_resize, within
 from mlx_saccade.preprocess.video_size import smart_resize_video
@@ -35,8 +37,11 @@ _SIZE = {
     "max_pixels": "max_pixels",
     "min_pixels": "min_pixels",
 }
-NAMES = (*_UPPER, *_LOWER, *_EXACT, "size")
+_TOTAL = ("total", "total_pixels")
+NAMES = (*_UPPER, *_LOWER, *_EXACT, *_TOTAL, "size")
 _DETAILS: dict[str, int | None] = {"low": 256, "high": 4096, "auto": None}
+# Limits of a frame in qwen-vl-utils 0.0.14, in tokens, and the factor by which its upper limit is above the lower.
+_QWEN_FRAME, _QWEN_SLACK = (128, 768), 1.05
 # More pixels than any image has; times the pixels of a token it is still far from the core's own limit.
 _MOST = 10**12
 
@@ -50,12 +55,21 @@ class PixelLimits:
         min_tokens: lower limit in tokens.
         min_pixels: lower limit in pixels; at most one of the two is set.
         exact: exact size (width, height) in pixels.
+        total: maximum tokens of all frames of a video.
+        total_pixels: the same in Qwen's spelling, in pixels of all pairs of frames; at most one of the two is set.
     """
 
     upper: int | str | None = None
     min_tokens: int | None = None
     min_pixels: int | None = None
     exact: tuple[int, int] | None = None
+    total: int | None = None
+    total_pixels: int | None = None
+
+    @property
+    def has_total(self) -> bool:
+        """Return True if there is a limit on a whole video."""
+        return self.total is not None or self.total_pixels is not None
 
     @property
     def has_lower(self) -> bool:
@@ -85,7 +99,7 @@ def read(budget: Budget, where: str, *, also: Sequence[str] = ()) -> PixelLimits
     unknown = [name for name in options if name not in NAMES]
     if unknown:
         raise InputError(f"{where}: unknown option {brief(unknown[0])}. Known: {', '.join((*NAMES, *also))}")
-    for group in (_UPPER, _LOWER):
+    for group in (_UPPER, _LOWER, _TOTAL):
         both = [name for name in group if name in options]
         if len(both) > 1:
             raise InputError(f"{where}: {both[0]} and {both[1]} limit the same; give one of them")
@@ -93,8 +107,8 @@ def read(budget: Budget, where: str, *, also: Sequence[str] = ()) -> PixelLimits
     if exact is not None and len(options) > 2:
         other = next(name for name in options if name not in _EXACT)
         raise InputError(f"{where}: {other} limits what resized_height and resized_width fix; give one or the other")
-    lower = {name: _whole(options[name], name, where) for name in _LOWER if name in options}
-    return PixelLimits(_upper(options, where), lower.get("min_tokens"), lower.get("min_pixels"), exact)
+    numbers = {name: _whole(options[name], name, where) for name in (*_LOWER, *_TOTAL) if name in options}
+    return PixelLimits(_upper(options, where), exact=exact, **numbers)
 
 
 def choose(
@@ -110,7 +124,7 @@ def choose(
     The upper and the lower limit each come from the first level that has one. A lower limit above the upper limit of an
     earlier level gives way. An exact size applies unless an earlier level has limits. Without any limit the default of
     `mlx_saccade.plan` applies; for a video, `Family.video` of the checkpoint's family. Other limits are those of each
-    frame.
+    frame; the first level with a limit on the whole video lowers that of a frame to its share.
 
     Args:
         source_size: (width, height) in pixels.
@@ -119,9 +133,24 @@ def choose(
         checkpoint_pixels: (min_pixels, max_pixels) of the checkpoint; None if it has none.
         frames: number of frames that the model is shown of a video; None (default) is an image.
 
+    Returns:
+        The plan; of a video, with as many frames as its grid has.
+
     Raises:
         InputError: the limits contradict each other or cannot be kept.
     """
+    plan = _choose(source_size, family, levels, checkpoint_pixels, frames)
+    return plan if frames is None else replace(plan, frames=-(-frames // family.temporal_patch_size))
+
+
+def _choose(
+    source_size: tuple[int, int],
+    family: Family,
+    levels: Sequence[PixelLimits],
+    checkpoint_pixels: tuple[int, int] | None,
+    frames: int | None,
+) -> Plan:
+    """Return the plan of an image, or of one frame of a video; arguments and errors as `choose`."""
     area = family.factor**2
     top = _first(levels, lambda level: level.upper is not None)
     bottom = _first(levels, lambda level: level.has_lower)
@@ -132,6 +161,13 @@ def choose(
         return _exactly(source_size, family, levels[fixed].exact or source_size)
     tokens = None if bottom is None else levels[bottom].min_tokens
     pixels = None if bottom is None else levels[bottom].min_pixels
+    whole = _first(levels, lambda level: level.has_total)
+    if whole is not None and frames is not None:
+        upper = None if top is None else limits(family, levels[top].upper, None, checkpoint_pixels, floor=1).most
+        least = tokens * area if tokens is not None else pixels
+        # A lower limit from a less specific level may not refuse the total.
+        floor = None if bottom is not None and bottom > whole else least
+        return _of_total(source_size, family, levels[whole], frames, upper, floor)
     if top is None and frames is not None:
         return _frame(source_size, family, frames, tokens * area if tokens is not None else pixels)
     if bottom is not None and top is not None and bottom > top:
@@ -188,6 +224,65 @@ def _frame(source_size: tuple[int, int], family: Family, frames: int, lower: int
     tokens = most // family.factor**2
     each = f"{tokens} tokens for {frames} frames" if rule.whole else f"{tokens} tokens a frame"
     return Plan(family, source_size, (wide, high), least, most, f"{each} (default)")
+
+
+def _of_total(
+    source_size: tuple[int, int],
+    family: Family,
+    level: PixelLimits,
+    frames: int,
+    upper: int | None,
+    lower: int | None,
+) -> Plan:
+    """Plan each frame of a video under a limit on all of them.
+
+    Args:
+        source_size: of a frame.
+        family: as in `choose`.
+        level: has the limit.
+        frames: number of frames.
+        upper: further limit on a frame in pixels; None if there is none.
+        lower: lower limit on a frame in pixels; None is the default, which gives way to the limit on all.
+    """
+    if level.total is None:
+        return _of_total_pixels(source_size, family, level, frames, upper, lower)
+    area, rule, total = family.factor**2, family.video, level.total
+    steps, each = -(-frames // family.temporal_patch_size), frames if rule.whole else 1
+    budget = f"{quantity(total, 'token')} for {quantity(frames, 'frame')}"
+    if total < steps:
+        raise InputError(
+            f"a total of {budget} is less than a token for each {family.temporal_patch_size} frames; take fewer "
+            f"frames, or raise the total to at least {steps}"
+        )
+    most = min(total * area // steps, rule.max_pixels // each if upper is None else upper)
+    if lower is not None and lower > most:
+        raise InputError(f"a lower limit of {lower} pixels is above {budget}, {most} pixels a frame; lower it")
+    least = min(-(-rule.min_pixels // each) if lower is None else lower, most)
+    return within(source_size, family, least, most, budget, yields=lower is None)
+
+
+def _of_total_pixels(
+    source_size: tuple[int, int],
+    family: Family,
+    level: PixelLimits,
+    frames: int,
+    upper: int | None,
+    lower: int | None,
+) -> Plan:
+    """Plan each frame as qwen-vl-utils 0.0.14 does (`fetch_video`); arguments as `_of_total`."""
+    assert level.total_pixels is not None
+    area, length, (width, height) = family.factor**2, family.temporal_patch_size, source_size
+    shown = -(-frames // length) * length
+    least = _QWEN_FRAME[0] * area if lower is None else lower
+    share = max(min(_QWEN_FRAME[1] * area, level.total_pixels / shown * length), int(least * _QWEN_SLACK))
+    most = int(share) if upper is None else min(upper, int(share))
+    if least > most:
+        raise InputError(
+            f"total_pixels: expected a lower limit of at most {most} pixels a frame; got {least}. Lower min_pixels or "
+            "raise the budget"
+        )
+    high, wide = smart_resize(height, width, family.factor, least, most)
+    return Plan(family, source_size, (wide, high), least, most, f"{level.total_pixels} pixels for {frames} frames")
 
 
 def _exactly(source_size: tuple[int, int], family: Family, size: tuple[int, int]) -> Plan:

@@ -91,3 +91,35 @@ def test_films_and_options_that_do_not_fit_are_refused(
     damaged = tmp_path / "cut.mp4"
     damaged.write_bytes(films.write(tmp_path / "whole.mp4").read_bytes()[:1500])
     assert "without its index" in refused(capsys, "ask", damaged, "what?")
+
+
+def test_plan_of_a_film(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "plan", path, "--fps", "1", "--json")
+    plan = json.loads(out)
+    assert code == 0
+    assert plan["video"]["indices"] == [0, 1, 2, 3] and plan["video"]["seconds"] == [0.5, 2.5]
+    assert plan["video"]["total_frames"] == 4 and plan["video"]["rate"] == 1 and plan["video"]["length"] == 3
+    assert plan["grid_thw"][0] == 2 and plan["source_size"] == [640, 400]
+    capped = json.loads(run(capsys, "plan", path, "--total", "100", "--json")[1])
+    assert capped["tokens"] <= 100 < plan["tokens"]
+    text = run(capsys, "plan", path, "--num-frames", "3", "--family", "qwen3-vl")[1]
+    assert "4 frames, 3.0 s, 1 a second" in text and "3 taken" in text and "2 times" in text
+
+
+def test_plan_of_a_film_equals_what_the_engine_shows(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = saccade.load().folder
+    plan = json.loads(run(capsys, "plan", path, "--model", folder, "--total", "300", "--json")[1])
+    answer = only(run(capsys, "ask", path, "what?", "--total", "300", "--json", "--max-tokens", "1"))
+    (frame,) = answer["frames"]
+    assert [plan[name] for name in ("tokens", "grid_thw", "budget")] == [
+        frame[name] for name in ("tokens", "grid_thw", "budget")
+    ]
+    assert frame["processed_size"] == plan["resized_size"]
+    assert plan["model_bytes"]["peak"] > plan["model_bytes"]["vision"] > 0
+
+
+def test_plan_refuses_what_does_not_fit_a_film(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--picture: expected an image" in refused(capsys, "plan", path, "--picture", tmp_path / "a.png")
+    assert "--reduced-jpeg: expected an image" in refused(capsys, "plan", path, "--reduced-jpeg")
+    assert "--total: expected a film" in refused(capsys, "plan", "640x480", "--total", "100")
+    assert "less than a token for each 2 frames" in refused(capsys, "plan", path, "--total", "1")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Arguments = argparse.ArgumentParser | argparse._ArgumentGroup
 
-__all__ = ["add_at_argument", "add_film_arguments", "film_options", "frame_at", "is_film", "parts"]
+__all__ = ["add_at_argument", "add_film_arguments", "film_options", "frame_at", "is_film", "parts", "refuse_options"]
 
 _OPTIONS = ("fps", "num_frames", "max_frames", "start", "end")
 
@@ -23,6 +23,7 @@ def add_film_arguments(parser: Arguments) -> None:
     parser.add_argument("--num-frames", type=int, metavar="N", help="frames to take, in place of --fps")
     parser.add_argument("--max-frames", type=int, metavar="N", help="most frames that --fps takes (default 768)")
     parser.add_argument("--start", type=float, metavar="SECONDS", help="take no frame before (default the beginning)")
+    parser.add_argument("--total", type=int, metavar="N", help="maximum visual tokens of a film (default no limit)")
     parser.add_argument("--end", type=float, metavar="SECONDS", help="take no frame after (default the end)")
 
 
@@ -49,15 +50,27 @@ def parts(options: argparse.Namespace, sources: list[Any]) -> list[Any]:
     Raises:
         InputError: options of films without a film.
     """
-    given = film_options(options)
     films = [is_film(source) for source in sources]
-    if given and not any(films):
-        name = "--" + next(iter(given)).replace("_", "-")
-        raise InputError(f"{name}: expected a film, whose frames it chooses; got none. Leave it out")
+    if not any(films):
+        refuse_options(options)
+    given = {**film_options(options), **({} if options.total is None else {"total": options.total})}
     return [
         {"type": "video", "video": source, **given} if film else source
         for source, film in zip(sources, films, strict=True)
     ]
+
+
+def refuse_options(options: argparse.Namespace) -> None:
+    """Refuse the options of films where there is none.
+
+    Raises:
+        InputError: naming the first of them.
+    """
+    name = next((name for name in (*_OPTIONS, "total") if getattr(options, name) is not None), None)
+    if name is not None:
+        raise InputError(
+            f"--{name.replace('_', '-')}: expected a film, whose frames it chooses; got none. Leave it out"
+        )
 
 
 def frame_at(options: argparse.Namespace, source: Any, name: str) -> Frame | None:

@@ -60,9 +60,9 @@ _TINY_NOTE = "the packaged checkpoint knows generated screens only; give --model
 # Images and sizes.
 
 
-def add_image_or_size(parser: Arguments, *, default: str | None = None) -> None:
-    """Add an image, or a size in its place."""
-    text = "image file, - for standard input, or a size"
+def add_image_or_size(parser: Arguments, *, default: str | None = None, with_films: bool = False) -> None:
+    """Add an image, or a size in its place; with `with_films` also a film."""
+    text = f"image file, {'film, ' if with_films else ''}- for standard input, or a size"
     if default is None:
         parser.add_argument("image", metavar="IMAGE|WIDTHxHEIGHT", help=text)
     else:

@@ -8,7 +8,7 @@
 Tokens are visual tokens of one image, or of each frame of a video. `size` is transformers' spelling; its edges are
 numbers of pixels in spite of their names. `resized_*` are Qwen's. `detail` is OpenAI's: "low" is 256 tokens, "high" is
 4,096, the best measured budget for small targets, and "auto" sets no limit. `total` is a maximum of tokens, always
-kept; `total_pixels` is Qwen's, by the rule of qwen-vl-utils, which keeps 128 tokens a frame before it keeps the total.
+kept. Qwen's total_pixels is by the rule of qwen-vl-utils, which keeps 128 tokens a frame before it keeps the total.
 """
 
 from __future__ import annotations

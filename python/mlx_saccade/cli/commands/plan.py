@@ -1,13 +1,15 @@
-"""`mlx-saccade plan`: show resized size, tokens and windows of an image without loading a model."""
+"""`mlx-saccade plan`: show resized size, tokens and windows of an image or film without loading a model."""
 
 from __future__ import annotations
 
 import argparse
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlx_saccade.cli import output
+from mlx_saccade import families
+from mlx_saccade.cli import film_plan, films, output
 from mlx_saccade.cli.options import (
     add_budget_argument,
     add_family_argument,
@@ -19,13 +21,14 @@ from mlx_saccade.cli.options import (
     image_or_size_of,
 )
 from mlx_saccade.cli.size_words import image_or_size
-from mlx_saccade.errors import InputError
+from mlx_saccade.errors import InputError, quantity
 from mlx_saccade.gpu import choice
 from mlx_saccade.preprocess import tower_memory
 from mlx_saccade.preprocess.plan import Plan
 from mlx_saccade.preprocess.plan import plan as plan_image
 
 if TYPE_CHECKING:
+    from mlx_saccade.families import Family
     from mlx_saccade.media.color import Color
     from mlx_saccade.models import Model
 
@@ -34,6 +37,7 @@ __all__ = ["EXAMPLES", "add_arguments", "run"]
 EXAMPLES = (
     "mlx-saccade plan 3840x2160",
     "mlx-saccade plan screens/scene-000000.png --budget 256 --picture plan.png",
+    "mlx-saccade plan clip.mp4 --fps 1 --total 8192 --family qwen3-vl",
 )
 
 # The question of a memory prediction: tokens of its text and of its answer.
@@ -42,12 +46,13 @@ _TEXT_TOKENS, _ANSWER_TOKENS = 64, 512
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade plan`."""
-    add_image_or_size(parser)
+    add_image_or_size(parser, with_films=True)
     add_budget_argument(parser)
     add_model_argument(parser, "checkpoint to plan and predict memory for (default none)")
     add_family_argument(parser, default=None)
     parser.add_argument("--picture", metavar="FILE", help="draw the resized image with its tokens and windows")
     add_min_tokens_argument(parser)
+    films.add_film_arguments(parser.add_argument_group("frames of films"))
     more = parser.add_argument_group("images and checkpoint")
     add_revision_argument(more)
     more.add_argument(
@@ -58,9 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def memory_of(plan: Plan, model: Model | None) -> dict[str, dict[str, int]]:
-    """Return the predicted bytes of a question to `model`, or without a model, of the family's vision towers."""
+    """Return the predicted bytes of a question to `model`, or without a model, of the family's vision towers.
+
+    The prediction without a model is for images.
+    """
     if model is not None:
         return {"model_bytes": question_bytes(model, plan)}
+    if plan.frames > 1:
+        return {}
     towers = tower_memory.towers(plan.family)
     return {"vision_tower_bytes": {tower.name: predicted_peak(tower, plan.patches) for tower in towers}}
 
@@ -71,14 +81,20 @@ def predicted_peak(tower: tower_memory.VisionTower, patches: int) -> int:
     return tower_memory.predict_memory(tower, patches, query_chunk=chunk).total
 
 
-def load_outline(path_or_id: str, revision: str | None) -> tuple[Model, tuple[int, int] | None]:
-    """Return a checkpoint's model without the data of its weights, and its limits in pixels."""
+def load_outline(path_or_id: str, revision: str | None) -> tuple[Model, tuple[int, int] | None, Family]:
+    """Return a checkpoint's model without the data of its weights, its limits in pixels, and its family.
+
+    The family has the checkpoint's own limits and sampling of videos.
+    """
     from mlx_saccade import models
     from mlx_saccade.checkpoint import hub
 
     folder = hub.find(path_or_id, revision=revision)
     model = models.load_lazy(folder)
-    return model, models.preprocessor_config.read(folder, model.config.vision, model.config.family).pixel_limits
+    vision, name = model.config.vision, model.config.family
+    pixels = models.preprocessor_config.read(folder, vision, name)
+    video, _ = models.video_preprocessor_config.read(folder, vision, name, pixels)
+    return model, pixels.pixel_limits, replace(families.get(name), video=video)
 
 
 def question_bytes(model: Model, plan: Plan) -> dict[str, int]:
@@ -139,21 +155,28 @@ def check(options: argparse.Namespace, image: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the plan of one image or size."""
+    """Print the plan of one image, size or film."""
     check(options, image_or_size(options.image))
     file_format = None if options.picture is None else writable_picture(options.picture, options.image)
     image = image_or_size_of(options)
-    model, limits = (None, None) if options.model is None else load_outline(options.model, options.revision)
-    family = "qwen2.5-vl" if options.family is None else options.family
-    plan = plan_image(
-        image,
-        family=family if model is None else model.config.family,
-        budget=options.budget,
-        min_tokens=options.min_tokens,
-        checkpoint_pixels=limits,
-        reduced_jpeg=options.reduced_jpeg,
-    )
-    described = {**plan.as_dict(), "device": plan.device, **memory_of(plan, model)}
+    model, limits, family = None, None, families.get("qwen2.5-vl" if options.family is None else options.family)
+    if options.model is not None:
+        model, limits, family = load_outline(options.model, options.revision)
+    if isinstance(image, str) and films.is_film(image):
+        plan, video = film_plan.plan_film(options, image, family)
+        described = {**plan.as_dict(), "video": film_plan.describe(video, plan), **memory_of(plan, model)}
+        notes = (*plan.notes, *video.notes)
+    else:
+        films.refuse_options(options)
+        plan = plan_image(
+            image,
+            family=family,
+            budget=options.budget,
+            min_tokens=options.min_tokens,
+            checkpoint_pixels=limits,
+            reduced_jpeg=options.reduced_jpeg,
+        )
+        described, notes = {**plan.as_dict(), "device": plan.device, **memory_of(plan, model)}, plan.notes
     if file_format is not None:
         draw_plan(plan, image, options.color or "convert", options.picture, file_format)
         described["picture"] = options.picture
@@ -161,7 +184,7 @@ def run(options: argparse.Namespace) -> int:
         output.print_json(described)
     else:
         output.facts(facts_of(plan, described))
-        for note in plan.notes:
+        for note in notes:
             output.note(note)
     return 0
 
@@ -172,13 +195,16 @@ def facts_of(plan: Plan, described: dict[str, Any]) -> Iterator[tuple[str, str]]
     _, rows, columns = plan.grid_thw
     factor = plan.family.factor
     yield "source", f"{source_w} x {source_h} px"
+    if "video" in described:
+        yield from film_plan.facts(described["video"])
     if plan.decoded_size is not None:
         decoded_w, decoded_h = plan.decoded_size
         yield "decoded", f"{decoded_w} x {decoded_h} px, reduced by the JPEG decoder: other bits than the reference"
     yield "family", f"{plan.family.name} (patch {plan.family.patch_size} px, a token covers {factor} x {factor} px)"
     yield "budget", plan.budget
     yield "resized", f"{width} x {height} px"
-    yield "grid", f"{columns} x {rows} patches"
+    times = "" if "video" not in described else f", {quantity(plan.frames, 'time')}"
+    yield "grid", f"{columns} x {rows} patches{times}"
     yield "tokens", f"{plan.tokens:,}"
     yield "patches", f"{plan.patches:,}"
     yield "windows", f"{plan.windows:,}" if plan.windows else "none (full attention)"

@@ -79,7 +79,10 @@ def test_films_and_options_that_do_not_fit_are_refused(
     picture = tmp_path / "a.png"
     Image.new("RGB", (64, 64)).save(picture)
     assert "expected an image; got a film. Give the time" in refused(capsys, "locate", path, FOUND)
-    assert "--at: expected a film" in refused(capsys, "locate", picture, FOUND, "--at", "1")
+    assert "a.png: is not a film; supported: MP4" in refused(capsys, "locate", picture, FOUND, "--at", "1")
+    assert "none.mp4: no such file" in refused(capsys, "locate", "none.mp4", FOUND, "--at", "1")
+    assert "none.mp4: no such file" in refused(capsys, "ask", "none.mp4", FOUND, "--fps", "1")
+    assert "none.mp4: no such file" in refused(capsys, "plan", "none.mp4", "--fps", "1")
     assert "at: expected a time in its 4.000 s; got 9" in refused(capsys, "locate", path, FOUND, "--at", "9")
     assert "at: expected seconds from the film's first frame" in refused(capsys, "locate", path, FOUND, "--at", "nan")
     assert "--at: expected one film" in refused(capsys, "locate", path, picture, "--find", FOUND, "--at", "1")

@@ -52,7 +52,7 @@ def parts(options: argparse.Namespace, sources: list[Any]) -> list[Any]:
     """
     films = [is_film(source) for source in sources]
     if not any(films):
-        refuse_options(options)
+        refuse_options(options, sources)
     given = {**film_options(options), **({} if options.total is None else {"total": options.total})}
     return [
         {"type": "video", "video": source, **given} if film else source
@@ -60,14 +60,20 @@ def parts(options: argparse.Namespace, sources: list[Any]) -> list[Any]:
     ]
 
 
-def refuse_options(options: argparse.Namespace) -> None:
+def refuse_options(options: argparse.Namespace, sources: list[Any]) -> None:
     """Refuse the options of films where there is none.
 
     Raises:
         InputError: naming the first of them.
+        FileNotFoundError: a source that may be meant as the film is not there.
     """
     name = next((name for name in (*_OPTIONS, "total") if getattr(options, name) is not None), None)
     if name is not None:
+        from mlx_saccade.media import sources as files
+
+        for path in (files.named_file(source) for source in sources if isinstance(source, str)):
+            if path is not None:
+                files.find_file(path)
         raise InputError(
             f"--{name.replace('_', '-')}: expected a film, whose frames it chooses; got none. Leave it out"
         )
@@ -83,16 +89,16 @@ def frame_at(options: argparse.Namespace, source: Any, name: str) -> Frame | Non
 
     Raises:
         InputError: a film without --at, --at without a film, or a time after its end.
+        FileNotFoundError: no such film.
     """
-    film = is_film(source)
-    if film == (options.at is not None):
-        if not film:
-            return None
-        from mlx_saccade import media
+    if options.at is None:
+        if is_film(source):
+            raise InputError(
+                f"{name}: expected an image; got a film. Give the time of one of its frames, such as --at 12.5"
+            )
+        return None
+    if not isinstance(source, str):
+        raise InputError(f"--at: expected a film, of whose frames it names one; got {name}. Leave it out")
+    from mlx_saccade import media
 
-        return media.open_frame(source, options.at)
-    if film:
-        raise InputError(
-            f"{name}: expected an image; got a film. Give the time of one of its frames, such as --at 12.5"
-        )
-    raise InputError(f"--at: expected a film, of whose frames it names one; got {name}. Leave it out")
+    return media.open_frame(source, options.at)

@@ -167,7 +167,7 @@ def run(options: argparse.Namespace) -> int:
         described = {**plan.as_dict(), "video": film_plan.describe(video, plan), **memory_of(plan, model)}
         notes = (*plan.notes, *video.notes)
     else:
-        films.refuse_options(options)
+        films.refuse_options(options, [image])
         plan = plan_image(
             image,
             family=family,

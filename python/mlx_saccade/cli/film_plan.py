@@ -43,17 +43,19 @@ def plan_film(options: argparse.Namespace, path: str, family: Family) -> tuple[P
 
 
 def describe(video: Video, plan: Plan) -> dict[str, Any]:
-    """Return what the JSON of a plan says of a film."""
+    """Return what the JSON of a plan says of a film; its patches are float32, of several frames each."""
     timeline = video.frames.film.timeline  # type: ignore[attr-defined]
-    return {
+    family = plan.family
+    about = {
         "frames": len(video),
         "fps": video.fps,
         "indices": list(video.indices),
-        "seconds": video.times(plan.family.temporal_patch_size),
+        "seconds": video.times(family.temporal_patch_size),
         "total_frames": len(timeline),
         "rate": timeline.rate,
         "length": float(timeline.length),
     }
+    return {"video": about, "patch_bytes": plan.patches * 3 * family.temporal_patch_size * family.patch_size**2 * 4}
 
 
 def facts(video: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -164,7 +164,7 @@ def run(options: argparse.Namespace) -> int:
         model, limits, family = load_outline(options.model, options.revision)
     if isinstance(image, str) and films.is_film(image):
         plan, video = film_plan.plan_film(options, image, family)
-        described = {**plan.as_dict(), "video": film_plan.describe(video, plan), **memory_of(plan, model)}
+        described = {**plan.as_dict(), **film_plan.describe(video, plan), **memory_of(plan, model)}
         notes = (*plan.notes, *video.notes)
     else:
         films.refuse_options(options, [image])
@@ -209,7 +209,8 @@ def facts_of(plan: Plan, described: dict[str, Any]) -> Iterator[tuple[str, str]]
     yield "patches", f"{plan.patches:,}"
     yield "windows", f"{plan.windows:,}" if plan.windows else "none (full attention)"
     yield "scale", f"x {scale_x:.4f}, y {scale_y:.4f} source px per model px"
-    yield "patches on", choice.explain("resize_patchify", math.prod(plan.decoded_size or plan.source_size))
+    if "video" not in described:
+        yield "patches on", choice.explain("resize_patchify", math.prod(plan.decoded_size or plan.source_size))
     yield "patch memory", output.bytes_text(described["patch_bytes"])
     for tower, count in described.get("vision_tower_bytes", {}).items():
         yield f"{tower} vision tower", f"{output.bytes_text(count)} predicted peak in bfloat16, weights included"

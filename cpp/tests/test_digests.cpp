@@ -11,16 +11,18 @@ namespace {
 
 struct Case {
     std::int64_t width, height, target_width, target_height;
-    std::int32_t format, pass_order;
+    std::int32_t format, backend;
 };
 
 // Screens, extreme ratios, enlargements.
 constexpr Case kCases[] = {
-    {1920, 1080, 1316, 728, SACCADE_FORMAT_RGB, SACCADE_PASS_ORDER_PILLOW13},
-    {1280, 720, 532, 308, SACCADE_FORMAT_BGRA, SACCADE_PASS_ORDER_HORIZONTAL},
-    {70, 3000, 28, 1120, SACCADE_FORMAT_RGBA, SACCADE_PASS_ORDER_PILLOW13},
-    {97, 61, 700, 448, SACCADE_FORMAT_RGB, SACCADE_PASS_ORDER_PILLOW13},
-    {4000, 90, 84, 56, SACCADE_FORMAT_GREY, SACCADE_PASS_ORDER_HORIZONTAL},
+    {1920, 1080, 1316, 728, SACCADE_FORMAT_RGB, SACCADE_BACKEND_PILLOW13},
+    {1280, 720, 532, 308, SACCADE_FORMAT_BGRA, SACCADE_BACKEND_PILLOW12},
+    {70, 3000, 28, 1120, SACCADE_FORMAT_RGBA, SACCADE_BACKEND_PILLOW13},
+    {97, 61, 700, 448, SACCADE_FORMAT_RGB, SACCADE_BACKEND_PILLOW13},
+    {4000, 90, 84, 56, SACCADE_FORMAT_GREY, SACCADE_BACKEND_PILLOW12},
+    {1920, 1080, 1316, 728, SACCADE_FORMAT_RGB, SACCADE_BACKEND_TORCHVISION},
+    {97, 61, 700, 448, SACCADE_FORMAT_BGRA, SACCADE_BACKEND_TORCHVISION},
 };
 constexpr double kMean[] = {0.48145466, 0.4578275, 0.40821073}, kStd[] = {0.26862954, 0.26130258, 0.27577711};
 
@@ -50,18 +52,20 @@ std::string digests_of(const Case& c) {
     const auto source = noise(static_cast<std::size_t>(stride * c.height));
     std::vector<std::uint8_t> resized(static_cast<std::size_t>(3 * pixels)), native(resized.size());
     std::vector<float> floats(2 * resized.size());
-    CHECK(saccade_resize(source.data(), c.width, c.height, stride, c.format, c.target_width, c.target_height,
-                         c.pass_order, resized.data(), 3 * pixels) == SACCADE_OK);
+    CHECK(saccade_resize(source.data(), c.width, c.height, stride, c.format, c.target_width, c.target_height, c.backend,
+                         resized.data(), 3 * pixels) == SACCADE_OK);
     CHECK(saccade_resize_patchify_native(source.data(), c.width, c.height, stride, c.format, c.target_width,
-                                         c.target_height, c.pass_order, 14, 2, 112, native.data(),
+                                         c.target_height, c.backend, 14, 2, 112, native.data(),
                                          3 * pixels) == SACCADE_OK);
     CHECK(saccade_resize_patchify_reference(source.data(), c.width, c.height, stride, c.format, c.target_width,
-                                            c.target_height, c.pass_order, 14, 2, 2, kMean, kStd, floats.data(),
+                                            c.target_height, c.backend, 14, 2, 2, kMean, kStd, floats.data(),
                                             6 * pixels) == SACCADE_OK);
     char line[200];
     std::snprintf(line, sizeof line,
-                  "%" PRId64 "x%" PRId64 " to %" PRId64 "x%" PRId64 ": %016" PRIx64 " %016" PRIx64 " %016" PRIx64,
-                  c.width, c.height, c.target_width, c.target_height, digest(resized), digest(native), digest(floats));
+                  "%" PRId64 "x%" PRId64 " to %" PRId64 "x%" PRId64 ", backend %" PRId32 ": %016" PRIx64 " %016" PRIx64
+                  " %016" PRIx64,
+                  c.width, c.height, c.target_width, c.target_height, c.backend, digest(resized), digest(native),
+                  digest(floats));
     return line;
 }
 

@@ -46,23 +46,39 @@ FUNCTION(uchar) to_byte(uint sum, int bits) {
     return (uchar)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-/// Returns the sum of products of a channel along axis A. `at`: index of the channel of the first sample's pixel.
-FUNCTION(uint) weigh_source(READS(uchar) source, READS(int) weights, int span, int at, int stride, int bits) {
-    uint sum = 1u << (bits - 1);
-    for (int i = weights[span + SPAN_WEIGHT]; i < weights[span + SPAN_INTS + SPAN_WEIGHT]; ++i, at += stride) {
-        sum += (uint)weights[i] * source[at];
+typedef struct {
+    uint red, green, blue;
+} PixelSums;
+
+/// Returns the sums of products of a pixel along axis A. `line`: index in `source` of the pixel at sample 0.
+FUNCTION(PixelSums) weigh_source(READS(uchar) source, READS(int) plans, int plan, READS(int) weights, int span,
+                                 int line) {
+    const int red = plans[plan + PLAN_RED], green = plans[plan + PLAN_GREEN], blue = plans[plan + PLAN_BLUE];
+    const int stride = plans[plan + PLAN_STRIDE_A], end = weights[span + SPAN_INTS + SPAN_WEIGHT];
+    const uint rounding = 1u << (plans[plan + PLAN_BITS_A] - 1);
+    PixelSums sums = {rounding, rounding, rounding};
+    int at = line + weights[span + SPAN_SAMPLE] * stride;
+    for (int i = weights[span + SPAN_WEIGHT]; i < end; ++i) {
+        const uint weight = (uint)weights[i];
+        sums.red += weight * source[at + red];
+        sums.green += weight * source[at + green];
+        sums.blue += weight * source[at + blue];
+        at += stride;
     }
-    return sum;
+    return sums;
 }
 
+/// Returns the index in a strip of channel c of the pixel at sample a of axis A and the strip's sample b of axis B.
+FUNCTION(int) index_in_strip(int a, int b, int c) { return (c * STRIP + b) * TILE + a; }
+
 /// Returns the sum of products along axis B of the samples in a strip, which starts at sample `start` and has `count`
-/// of them. `at`: index in the strip of the channel and axis A's sample.
-FUNCTION(uint) weigh_strip(SHARED(uchar) strip, READS(int) weights, int span, int at, int start, int count) {
+/// of them.
+FUNCTION(uint) weigh_strip(SHARED(uchar) strip, READS(int) weights, int span, int a, int c, int start, int count) {
     const int sample = weights[span + SPAN_SAMPLE], weight = weights[span + SPAN_WEIGHT];
     const int end = smaller(sample + weights[span + SPAN_INTS + SPAN_WEIGHT] - weight, start + count);
     uint sum = 0;
     for (int i = sample > start ? sample : start; i < end; ++i) {
-        sum += (uint)weights[weight + i - sample] * strip[(i - start) * TILE * 3 + at];
+        sum += (uint)weights[weight + i - sample] * strip[index_in_strip(a, i - start, c)];
     }
     return sum;
 }
@@ -81,7 +97,7 @@ FUNCTION(int) index_in_patches(READS(int) plans, int plan, int x, int y, int c) 
 /// source: uchar, all images. plans: a row per image. weights: int, spans and weights of all axes. patches: uchar
 /// [patches, 3 * patch_size * patch_size], of all images. strip: uchar [SHARED_BYTES].
 KERNEL(resize_patchify)(READS(uchar) source, READS(int) plans, READS(int) weights, WRITES(uchar) patches,
-                        SHARED(uchar) strip, uint group, uint thread) {
+                        SHARED(uchar) strip, uint group, uint in_group) {
     const int plan = find_row(plans, PLAN_INTS, (int)group);
     const int tile = (int)group - plans[plan + PLAN_FIRST], tiles_a = plans[plan + PLAN_TILES_A];
     const int first_a = tile % tiles_a * TILE, first_b = tile / tiles_a * TILE;
@@ -100,31 +116,30 @@ KERNEL(resize_patchify)(READS(uchar) source, READS(int) plans, READS(int) weight
                     weights[last_b + SPAN_WEIGHT];
     for (int start = weights[spans_b + SPAN_SAMPLE]; start < end; start += STRIP) {
         const int count = smaller(STRIP, end - start);
-        for (int i = (int)thread; i < count * TILE; i += THREADS) {
-            const int a = i % TILE;
-            if (a < count_a) {
-                const int span = spans_a + a * SPAN_INTS, stride = plans[plan + PLAN_STRIDE_A];
-                const int at = plans[plan + PLAN_SOURCE] + (start + i / TILE) * plans[plan + PLAN_STRIDE_B] +
-                               weights[span + SPAN_SAMPLE] * stride;
-                for (int c = 0; c < 3; ++c) {
-                    const int channel = at + plans[plan + PLAN_RED + c];
-                    strip[i * 3 + c] = to_byte(weigh_source(source, weights, span, channel, stride, bits_a), bits_a);
-                }
+        for (int i = (int)in_group; i < STRIP * TILE; i += THREADS) {
+            // Threads side by side read pixels side by side.
+            const int a = a_is_x ? i % TILE : i / STRIP, b = a_is_x ? i / TILE : i % STRIP;
+            if (a < count_a && b < count) {
+                const int line = plans[plan + PLAN_SOURCE] + (start + b) * plans[plan + PLAN_STRIDE_B];
+                const PixelSums pixel = weigh_source(source, plans, plan, weights, spans_a + a * SPAN_INTS, line);
+                strip[index_in_strip(a, b, 0)] = to_byte(pixel.red, bits_a);
+                strip[index_in_strip(a, b, 1)] = to_byte(pixel.green, bits_a);
+                strip[index_in_strip(a, b, 2)] = to_byte(pixel.blue, bits_a);
             }
         }
         BARRIER;
         for (int k = 0; k < SAMPLES_PER_THREAD; ++k) {
-            const int i = (int)thread + k * THREADS, x = i % TILE, y = i / TILE % TILE, c = i / (TILE * TILE);
+            const int i = (int)in_group + k * THREADS, x = i % TILE, y = i / TILE % TILE, c = i / (TILE * TILE);
             const int a = a_is_x ? x : y, b = a_is_x ? y : x;
             if (a < count_a && b < count_b) {
-                sums[k] += weigh_strip(strip, weights, spans_b + b * SPAN_INTS, a * 3 + c, start, count);
+                sums[k] += weigh_strip(strip, weights, spans_b + b * SPAN_INTS, a, c, start, count);
             }
         }
         BARRIER;
     }
 
     for (int k = 0; k < SAMPLES_PER_THREAD; ++k) {
-        const int i = (int)thread + k * THREADS, x = i % TILE, y = i / TILE % TILE, c = i / (TILE * TILE);
+        const int i = (int)in_group + k * THREADS, x = i % TILE, y = i / TILE % TILE, c = i / (TILE * TILE);
         const int a = a_is_x ? x : y, b = a_is_x ? y : x;
         if (a < count_a && b < count_b) {
             const int left = a_is_x ? first_a : first_b, top = a_is_x ? first_b : first_a;

@@ -7,8 +7,8 @@
 #define POSITION_GRID_MERGE 3    // patches along a side of a token
 
 /// positions: int [patches, 2], (row, column).
-KERNEL(vision_positions)(READS(int) grids, WRITES(int) positions, uint group, uint thread) {
-    const int patch = (int)(group * THREADS + thread);
+KERNEL(vision_positions)(READS(int) grids, WRITES(int) positions, uint group, uint in_group) {
+    const int patch = (int)(group * THREADS + in_group);
     if (patch < end_of_rows(grids, POSITION_GRID_INTS)) {
         const int grid = find_row(grids, POSITION_GRID_INTS, patch);
         const int columns = grids[grid + POSITION_GRID_COLUMNS], merge = grids[grid + POSITION_GRID_MERGE];

@@ -9,8 +9,8 @@
 #define WINDOW_GRID_PATCHES_PER_TOKEN 5
 
 /// index: int [tokens], the raster index of each token in window order. boundaries: int [windows + 1], in patches.
-KERNEL(window_index)(READS(int) grids, WRITES(int) index, WRITES(int) boundaries, uint group, uint thread) {
-    const int token = (int)(group * THREADS + thread);
+KERNEL(window_index)(READS(int) grids, WRITES(int) index, WRITES(int) boundaries, uint group, uint in_group) {
+    const int token = (int)(group * THREADS + in_group);
     if (token < end_of_rows(grids, WINDOW_GRID_INTS)) {
         const int grid = find_row(grids, WINDOW_GRID_INTS, token);
         const int rows = grids[grid + WINDOW_GRID_ROWS], columns = grids[grid + WINDOW_GRID_COLUMNS], side = grids[grid + WINDOW_GRID_SIDE];

@@ -21,13 +21,13 @@ MISTAKES = {
     "the barrier after the first pass left out": (RESIZE, BARRIER, "", 0, "resizes", "read (before|without)"),
     "the barrier after the second pass left out": (RESIZE, BARRIER, "", 1, "resizes", "without a barrier"),
     "a barrier for half of a group": (
-        *(RESIZE, BARRIER, "        if (thread < 128) BARRIER;\n", 1),
+        *(RESIZE, BARRIER, "        if (in_group < 128) BARRIER;\n", 1),
         *("resizes", "128 of 256 threads wait|without a barrier"),
     ),
     "shared memory a row too small": (RESIZE, "SHARED_BYTES 3072", "SHARED_BYTES 2976", 0, "resizes", "below 2976"),
-    "sums without the half": (RESIZE, "uint sum = 1u << (bits - 1);", "uint sum = 0;", 0, "resizes", OTHER_BITS),
+    "sums without the half": (RESIZE, "1u << (plans[plan + PLAN_BITS_A] - 1)", "0", 0, "resizes", OTHER_BITS),
     "bytes not clamped": (RESIZE, "value < 0 ? 0 : value", "value", 0, "resizes", OTHER_BITS),
-    "a weight of 16 bits": (RESIZE, "(uint)weights[i] *", "(uint)(short)weights[i] *", 0, "resizes", OTHER_BITS),
+    "a weight of 16 bits": (RESIZE, "(uint)weights[i];", "(uint)(short)weights[i];", 0, "resizes", OTHER_BITS),
     "one order of the passes": (RESIZE, "a_is_x ? x : y", "x", 0, "resizes", "output"),
     "strips that overlap": (RESIZE, "start += STRIP", "start += STRIP - 1", 0, "resizes", OTHER_BITS),
     "patches of the first image only": (

@@ -5,7 +5,7 @@
 #define device __attribute__((address_space(1)))
 #define constant __attribute__((address_space(2)))
 #define threadgroup __attribute__((address_space(3)))
-#define kernel
+#define thread __attribute__((address_space(4)))  // so that no variable has this name
 
 typedef unsigned char uchar;
 typedef unsigned char uint8_t;
@@ -36,3 +36,6 @@ uint atomic_fetch_add_explicit(volatile device atomic_uint*, uint, memory_order)
 using namespace metal;
 
 #pragma clang poison double malloc new delete throw try virtual goto
+
+// Words of Metal that C++ takes as names.
+#pragma clang poison half kernel vertex fragment visible sampler texture imageblock ray_data object_data access

@@ -1,39 +1,13 @@
 // smart_resize against the golden file that the Python and Swift tests also read.
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "check.h"
+#include "golden.h"
 
 namespace {
 
-/// Reads rows of eight integers after "rows":[[ to the end of the file.
-std::vector<std::vector<std::int64_t>> read_rows(const char* path) {
-    std::ifstream file(path);
-    std::stringstream buffer;
-    buffer << file.rdbuf();
-    std::string text = buffer.str();
-    const auto start = text.find("\"rows\":");
-    if (start == std::string::npos) return {};
-    text.erase(0, start + 7);
-    for (char& letter : text) {
-        if ((letter < '0' || letter > '9') && letter != '-') letter = ' ';
-    }
-    std::istringstream numbers(text);
-    std::vector<std::vector<std::int64_t>> rows;
-    std::vector<std::int64_t> row;
-    for (std::int64_t number = 0; numbers >> number;) {
-        row.push_back(number);
-        if (row.size() == 8) rows.push_back(std::exchange(row, {}));
-    }
-    return rows;
-}
-
 void test_golden(const char* path) {
-    const auto rows = read_rows(path);
+    const auto rows = golden::read_rows(path, 8);
     CHECK(rows.size() >= 5000);
     for (const auto& row : rows) {
         std::int64_t height = -1, width = -1;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "check.h"
+#include "golden.h"
 
 namespace {
 
@@ -82,6 +83,24 @@ void test_limits() {
     }
 }
 
+/// Compares with the plans of the Python package.
+void test_golden(const char* path) {
+    const char* const families[] = {"qwen2-vl", "qwen2.5-vl", "qwen3-vl"};
+    const auto rows = golden::read_rows(path, 11);
+    CHECK(rows.size() >= 1000);
+    for (const auto& row : rows) {
+        saccade_plan plan{};
+        const int status = saccade_plan_image(row[1], row[2], families[row[0]], row[3], row[4], &plan, sizeof plan);
+        const std::vector<std::int64_t> output = {plan.width,      plan.height,     plan.windows,
+                                                  plan.min_pixels, plan.max_pixels, status == SACCADE_OK ? 0 : 1};
+        if (!CHECK(output == std::vector<std::int64_t>(row.begin() + 5, row.end()))) {
+            std::fprintf(stderr, "  %s: %lldx%lld, min_tokens %lld, max_tokens %lld\n", families[row[0]],
+                         static_cast<long long>(row[1]), static_cast<long long>(row[2]), static_cast<long long>(row[3]),
+                         static_cast<long long>(row[4]));
+        }
+    }
+}
+
 void test_points() {
     const saccade_plan plan = plan_of(3840, 2160, "qwen2.5-vl", 0, 1280);
     double box[4] = {0, 0, 1316, 728};
@@ -121,7 +140,12 @@ void test_refusals() {
 
 }  // namespace
 
-int main() {
+int main(int count, char** arguments) {
+    if (count != 2) {
+        std::fprintf(stderr, "usage: test_plan tests/golden/plans.json\n");
+        return 2;
+    }
+    test_golden(arguments[1]);
     test_families();
     test_larger_structs();
     test_plans();

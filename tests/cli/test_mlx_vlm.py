@@ -43,6 +43,8 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program], None]:
         ("mlx-vlm generate --x --budget 9 y", "mlx-vlm generate --budget 9", "--x y"),
         ("mlx-vlm generate --budget=9 y", "mlx-vlm generate --budget=9", "y"),
         ("mlx-vlm generate y --budget", "mlx-vlm generate --budget", "y"),
+        ("mlx-vlm chat --backend torchvision --x", "mlx-vlm chat --backend torchvision", "--x"),
+        ("mlx-vlm --backend pillow chat", "mlx-vlm --backend pillow chat", ""),
         ("mlx-vlm --any-version server --port 1", "mlx-vlm --any-version server", "--port 1"),
     ],
 )
@@ -54,9 +56,9 @@ def test_the_command_runs_with_the_hooks_and_leaves_none(program: Callable[[Prog
     seen = []
     program(lambda: seen.append((list(sys.argv), fast.status())))
     arguments = list(sys.argv)
-    assert main(["mlx-vlm", "generate", "--budget", "64", "--image", "a.png"]) == 0
+    assert main(["mlx-vlm", "generate", "--budget", "64", "--image", "a.png", "--backend=torchvision"]) == 0
     assert seen[0][0] == ["mlx_vlm", "generate", "--image", "a.png"]
-    assert (seen[0][1].later_models, seen[0][1].budget) == (True, "64")
+    assert (seen[0][1].later_models, seen[0][1].budget, seen[0][1].backend) == (True, "64", "torchvision")
     assert not fast.status().enabled
     assert sys.argv == arguments
 
@@ -66,6 +68,7 @@ def test_a_command_without_images_runs_without_hooks(program: Callable[[Program]
     program(lambda: seen.append(fast.status().enabled))
     assert main(["mlx-vlm", "convert", "--hf-path", "x"]) == 0
     assert seen == [False]
+    assert main(["mlx-vlm", "convert", "--backend", "torchvision"]) == 2
 
 
 def test_the_exit_code_is_mlx_vlms(program: Callable[[Program], None]) -> None:

@@ -64,6 +64,23 @@ class TestPreparation:
             assert np.array_equal(inputs["pixel_values"], saccade.patchify(PIXELS, saccade.plan((500, 300), budget=64)))
             fast.enable(model, processor, budget="64")
 
+    @pytest.mark.parametrize("native", [False, True])
+    def test_patches_are_those_of_the_backend(
+        self, model: Any, processor: Any, monkeypatch: pytest.MonkeyPatch, shot: str, native: bool
+    ) -> None:
+        monkeypatch.setattr(vision, "attach", lambda model, hooks: native)
+        plan, layout = saccade.plan((500, 300), budget=64), "native" if native else "reference"
+        expected = {}
+        for backend in ("pillow", "torchvision", "pillow"):
+            fast.enable(model, processor, budget=64, backend=backend)
+            assert fast.status().models[0].backend == backend
+            inputs = processor.image_processor([shot])
+            expected[backend] = saccade.patchify(shot, plan, layout, backend=backend)
+            assert np.array_equal(inputs["pixel_values"], expected[backend])
+        assert not np.array_equal(*expected.values())
+        with pytest.raises(InputError, match="backend: expected 'pillow' or 'torchvision'; got 'pil'"):
+            fast.enable(model, processor, backend="pil")
+
     def test_channels_first_arrays_are_mlx_vlms_habit(self, model: Any, processor: Any) -> None:
         fast.enable(model, processor)
         first = processor.image_processor(np.ascontiguousarray(PIXELS.transpose(2, 0, 1)))

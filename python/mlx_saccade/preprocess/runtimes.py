@@ -171,7 +171,8 @@ _LLAMA_CPP = (
 _AWAY = "half away from zero"
 _DOWN = "down"  # Gemma 4's rule
 _BOTH_BACKENDS = (
-    "torchvision's bicubic where torchvision is installed, else Pillow's: up to 2 levels apart in under 1 % of values"
+    "torchvision's bicubic where torchvision is installed, else Pillow's: --backend torchvision, or pillow; up to 2 "
+    "levels apart in under 1 % of values, further in tall images that Pillow 13 shrinks"
 )
 _GEMMA_280 = 48**2, 280 * 48**2  # one token, and the default budget of its checkpoints
 _COREIMAGE = "rejects sides below one factor, ratio tested by integer division, Float32; not Pillow's pixels"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from mlx_saccade.cli import output
+from mlx_saccade.cli.options import add_backend_argument
 from mlx_saccade.errors import InputError
 
 __all__ = ["EXAMPLES", "HOOKED", "add_arguments", "run", "split_words"]
@@ -23,6 +24,8 @@ EXAMPLES = (
 HOOKED = ("generate", "chat", "chat_ui", "server")
 """mlx-vlm's commands that show images to a model; the others run as they are."""
 
+_OWN = ("--budget", "--backend")  # options of ours that may also follow mlx-vlm's command
+
 INSTALL = "pip install 'mlx-saccade[mlx-vlm]'"
 
 
@@ -34,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget", metavar="BUDGET", help="maximum visual tokens per image, also among ARGS (default 1280)"
     )
+    add_backend_argument(parser)
     parser.add_argument("--any-version", action="store_true", help="accept an untested mlx-vlm (default no)")
 
 
@@ -44,19 +48,19 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
         words: of the command line, with "mlx-vlm" among them.
 
     Returns:
-        The words up to mlx-vlm's command, with each --budget that follows it; and what else follows it.
+        The words up to mlx-vlm's command, with each --budget and --backend that follows; and what else follows.
     """
     end = list(words).index("mlx-vlm") + 1
     while end < len(words) and words[end].startswith("-"):
-        end += 2 if words[end] == "--budget" else 1
+        end += 2 if words[end] in _OWN else 1
     own, rest = list(words[: end + 1]), list(words[end + 1 :])
     foreign: list[str] = []
     while rest:
         word = rest.pop(0)
-        if word == "--budget":
+        if word in _OWN:
             own += [word, *rest[:1]]
             rest = rest[1:]
-        elif word.startswith("--budget="):
+        elif word.partition("=")[0] in _OWN:
             own.append(word)
         else:
             foreign.append(word)
@@ -80,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     arguments, sys.argv = sys.argv, ["mlx_vlm", options.name, *options.foreign]
     try:
         if options.name in HOOKED:
-            switch.enable(budget=options.budget, any_version=options.any_version)
+            switch.enable(budget=options.budget, backend=options.backend, any_version=options.any_version)
         if options.name == "server":
             switch.enable_server()
         runpy.run_module("mlx_vlm", run_name="__main__")
@@ -102,6 +106,8 @@ def _check(options: argparse.Namespace) -> None:
     """Refuse what would go past the hooks, or contradicts the budget."""
     if options.budget is not None and options.name not in HOOKED:
         raise InputError(f"--budget: expected one of {', '.join(HOOKED)}; got {options.name}. Leave it out")
+    if options.backend != "pillow" and options.name not in HOOKED:
+        raise InputError(f"--backend: expected one of {', '.join(HOOKED)}; got {options.name}. Leave it out")
     if options.name != "server":
         return
     for word in options.foreign:

@@ -1,4 +1,4 @@
-"""An image processor for mlx-vlm with an explicit budget, Pillow-exact resizing and one decode policy."""
+"""An image processor for mlx-vlm with an explicit budget, exact resizing and one decode policy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlx_saccade.integrations.mlx_vlm import budgets, prepared, reuse
 from mlx_saccade.integrations.mlx_vlm.decoding import ImagePart, image_part
 from mlx_saccade.integrations.mlx_vlm.prepared import PreparedImage
 from mlx_saccade.preprocess import limits
-from mlx_saccade.preprocess.patchify import patchify, resize
+from mlx_saccade.preprocess.patchify import Backend, check_backend, patchify, resize
 from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["ImageProcessor"]
@@ -34,14 +34,19 @@ class ImageProcessor:
         original: mlx-vlm's image processor.
         family: geometry of the model's images.
         budget: maximum visual tokens per image, as in `mlx_saccade.plan`.
+        resize_backend: library whose pixels and normalization are computed, as in `mlx_saccade.patchify`.
         native: the tower reads uint8 patches in the native layout; default False, the reference layout.
     """
 
-    def __init__(self, original: Any, family: families.Family, budget: int | str | None) -> None:
-        """Wrap an image processor; `budget` is as in `mlx_saccade.plan`."""
+    def __init__(
+        self, original: Any, family: families.Family, budget: int | str | None, backend: Backend = "pillow"
+    ) -> None:
+        """Wrap an image processor; `budget` is as in `mlx_saccade.plan`, `backend` as in `mlx_saccade.patchify`."""
+        check_backend(backend)
         self.original = original
         self.family = family
         self.budget = budget
+        self.resize_backend: Backend = backend
         self.native = False
         self._level = limits.read(budget, "budget")
         self._said_cap = False
@@ -119,10 +124,12 @@ class ImageProcessor:
     ) -> tuple[dict[str, NDArray[Any]], tuple[PreparedImage, ...]]:
         plans = [self.plan(_fitted(part), part.limits, *budgets.request_levels(), **arguments) for part in parts]
         if self.native and all(part.encoded is not None for part in parts):
-            values = np.concatenate([_reused(part, plan) for part, plan in zip(parts, plans, strict=True)])
+            values = np.concatenate(
+                [_reused(part, plan, self.resize_backend) for part, plan in zip(parts, plans, strict=True)]
+            )
         else:
             pixels = [_pixels(part) for part in parts]
-            values = patchify(pixels, plans, layout="native" if self.native else "reference")
+            values = patchify(pixels, plans, "native" if self.native else "reference", backend=self.resize_backend)
         records = [
             PreparedImage(replace(plan, source_size=part.size), self._tokens_at_cap(plan), (*part.notes, *plan.notes))
             for part, plan in zip(parts, plans, strict=True)
@@ -166,12 +173,12 @@ def _pixels(part: ImagePart) -> Any:
     return frame if part.resize_shape is None else resize(frame, _fitted(part))
 
 
-def _reused(part: ImagePart, plan: Plan) -> NDArray[np.uint8]:
+def _reused(part: ImagePart, plan: Plan, backend: Backend) -> NDArray[np.uint8]:
     """Return the native patches of an image file, which is decoded at the first time only."""
     assert part.encoded is not None
-    options = {**part.options.pixel_options, "resize_shape": part.resize_shape}
+    options = {**part.options.pixel_options, "resize_shape": part.resize_shape, "backend": backend}
     key = keys.planned(part.encoded.data, options, plan, b"")
-    return reuse.store.patches(key, lambda: patchify(_pixels(part), plan))
+    return reuse.store.patches(key, lambda: patchify(_pixels(part), plan, backend=backend))
 
 
 def _identity(processor: ImageProcessor, parts: Sequence[ImagePart], arguments: dict[str, Any]) -> str | None:

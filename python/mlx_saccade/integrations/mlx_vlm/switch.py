@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from mlx_saccade import backend, families
+from mlx_saccade import families
+from mlx_saccade.backend import mlx_blas
 from mlx_saccade.errors import InputError, quantity
 from mlx_saccade.integrations.mlx_vlm import guard, prompts, reuse, server, upstream, vision
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor
+from mlx_saccade.preprocess.patchify import Backend, check_backend
 
 __all__ = ["FAMILIES", "Enabled", "EnabledModel", "Status", "disable", "enable", "enable_server", "status"]
 
@@ -43,11 +45,13 @@ class EnabledModel:
         model_type: mlx-vlm's name of its type.
         budget: maximum visual tokens per image, as in `mlx_saccade.plan`; None is 1,280.
         prefix_reuse: True if a prompt reuses the keys and values of an earlier one with the same beginning.
+        backend: library whose pixels are computed, as in `mlx_saccade.patchify`.
     """
 
     model_type: str
     budget: Budget
     prefix_reuse: bool = True
+    backend: Backend = "pillow"
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Status:
         version: of mlx-vlm; None before the first `enable`.
         later_models: True if each model loaded from now on is enabled.
         budget: maximum visual tokens per image of those.
+        backend: library whose pixels those get.
         models: the enabled models that are still in use.
         hooks: "owner.name" of each replaced attribute.
         blas: path of the BLAS that MLX calls on the CPU; None if it is not known.
@@ -66,6 +71,7 @@ class Status:
     version: str | None
     later_models: bool
     budget: Budget
+    backend: Backend
     models: tuple[EnabledModel, ...]
     hooks: tuple[str, ...]
     blas: str | None
@@ -128,6 +134,7 @@ class _State:
         self.later_models = False
         self.budget: Budget = None
         self.prefix_reuse = True
+        self.backend: Backend = "pillow"
 
     def living(self) -> list[_Hooked]:
         """Return the enabled models that are still in use, and forget the others."""
@@ -145,11 +152,12 @@ def enable(
     *,
     cache_memory: int | str | None = None,
     prefix_reuse: bool = True,
+    backend: Backend = "pillow",
     any_version: bool = False,
 ) -> Enabled:
     """Let mlx-saccade prepare the images of mlx-vlm, for one model or for every model loaded from now on.
 
-    Enabling again changes the budget and `prefix_reuse`.
+    Enabling again changes the budget, `prefix_reuse` and `backend`.
 
     Args:
         model: model from `mlx_vlm.load`, given with its processor; None (default): every model of a known family that
@@ -161,19 +169,22 @@ def enable(
             as a number or such as "2GB"; 0 keeps nothing; None (default) changes nothing, and is 512MB at first.
         prefix_reuse: let `mlx_vlm.generate` and its stream reuse the keys and values of an earlier prompt that begins
             with the same images and words; default True.
+        backend: library whose pixels are computed, as in `mlx_saccade.patchify`: "pillow" (default), as mlx-vlm, or
+            "torchvision", as transformers where it is installed.
         any_version: accept an mlx-vlm outside the tested range; default False.
 
     Returns:
         A context manager that disables at its end what this call enabled. It may be ignored.
 
     Raises:
-        InputError: mlx-vlm is not installed or of an untested version, the budget is impossible, the model is of
-            another family, or the processor has no image processor of its geometry.
+        InputError: mlx-vlm is not installed or of an untested version, the budget is impossible, the backend is
+            unknown, the model is of another family, or the processor has no image processor of its geometry.
     """
     if (model is None) != (processor is None):
         raise InputError(
             "enable: expected a model and its processor, or neither; got one. Give what mlx_vlm.load returned"
         )
+    check_backend(backend)
     with _state.lock:
         version = upstream.check_version(any_version)
         if cache_memory is not None:
@@ -182,8 +193,9 @@ def enable(
             _check_budget(budget)
             _hook_modules(version, later_models=True)
             _state.later_models, _state.budget, _state.prefix_reuse = True, budget, prefix_reuse
+            _state.backend = backend
         else:
-            replacement = _replacement(*_checked(model, processor), budget)
+            replacement = _replacement(*_checked(model, processor), budget, backend)
             _hook_modules(version, later_models=False)
             _enable_one(model, processor, replacement, prefix_reuse)
         return Enabled(model)
@@ -209,6 +221,7 @@ def disable(model: Any = None) -> None:
                 _state.models = [other for other in _state.models if other is not one]
         if model is None:
             _state.later_models, _state.budget, _state.prefix_reuse = False, None, True
+            _state.backend = "pillow"
         if not _state.models and not _state.later_models:
             foreign += _state.modules.restore()
             _state.version = None
@@ -226,7 +239,7 @@ def status() -> Status:
         registries = (_state.modules, *(one.hooks for one in living))
         names = tuple(one.where for hooks in registries for one in hooks.replacements())
         models = tuple(one.described for one in living)
-        return Status(_state.version, _state.later_models, _state.budget, models, names, backend.mlx_blas())
+        return Status(_state.version, _state.later_models, _state.budget, _state.backend, models, names, mlx_blas())
 
 
 def _hook_modules(version: str, *, later_models: bool) -> None:
@@ -253,11 +266,12 @@ def _enable_loaded(model: Any, processor: Any) -> None:
         except InputError as error:
             warnings.warn(f"mlx-saccade: this model is left to mlx-vlm: {error}", stacklevel=2)
             return
-        _enable_one(model, processor, _replacement(family, original, _state.budget), _state.prefix_reuse)
+        replacement = _replacement(family, original, _state.budget, _state.backend)
+        _enable_one(model, processor, replacement, _state.prefix_reuse)
 
 
 def _enable_one(model: Any, processor: Any, replacement: ImageProcessor, prefix_reuse: bool) -> None:
-    described = EnabledModel(_model_type(model), replacement.budget, prefix_reuse)
+    described = EnabledModel(_model_type(model), replacement.budget, prefix_reuse, replacement.resize_backend)
     known = next((one for one in _state.living() if one.model() is model and one.processor() is processor), None)
     if known is None:
         hooks = Hooks()
@@ -292,9 +306,9 @@ def _checked(model: Any, processor: Any) -> tuple[families.Family, Any]:
     return family, original
 
 
-def _replacement(family: families.Family, original: Any, budget: Budget) -> ImageProcessor:
+def _replacement(family: families.Family, original: Any, budget: Budget, backend: Backend = "pillow") -> ImageProcessor:
     """Return the image processor of a model for a budget that is possible for its family."""
-    replacement = ImageProcessor(original, family, budget)
+    replacement = ImageProcessor(original, family, budget, backend)
     replacement.plan((family.factor * 4, family.factor * 4))  # refuse an impossible budget before the first image
     return replacement
 

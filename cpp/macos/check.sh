@@ -42,7 +42,8 @@ emulate() { # PROGRAM ARGUMENTS...
 }
 emulate test_abi
 emulate test_geometry tests/golden/smart_resize.json
-for test in test_mrope test_plan test_cpus test_environment test_layout; do emulate $test; done
+emulate test_plan tests/golden/plans.json
+for test in test_mrope test_cpus test_environment test_layout; do emulate $test; done
 emulate test_kernels neon neon-dotprod neon-i8mm
 for kernel in scalar neon neon-dotprod neon-i8mm; do SACCADE_KERNEL=$kernel emulate test_resample $kernel; done
 MACHO_LACKS=FEAT_I8MM emulate test_resample neon-dotprod # an M1

@@ -102,15 +102,16 @@ def test_products_of_heads() -> None:
             "num_key_value_heads": 1,
             "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]},
         },
+        checkpoints.QWEN3_VL,
     ],
-    ids=["pairs", "tied", "one-key-head"],
+    ids=["pairs", "tied", "one-key-head", "normalized-heads"],
 )
 def test_a_step_equals_the_plain_form(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, changes: dict[str, Any]
 ) -> None:
     """Over the places where the buffers of keys and values grow, rows padded on the left."""
     monkeypatch.setattr(KVCache, "STEP", 5)
-    raw = checkpoints.config(**changes)
+    raw = changes if "model_type" in changes else checkpoints.config(**changes)
     model = models.load(checkpoints.write(tmp_path, raw, checkpoints.weights(raw)))
     assert cpu_decode.applies(model.model, model.head)
     prompt = models.left_pad([model.prompt(ids) for ids in PROMPTS[:rows]])
@@ -180,6 +181,18 @@ def test_applies_layer_with_unknown_steps_false(model: models.Model) -> None:
         assert not cpu_decode.applies(model.model, model.head)
         setattr(holder, name, own)
         assert cpu_decode.applies(model.model, model.head) == on_cpu
+
+
+def test_applies_decoder_with_experts_false(tmp_path: Path) -> None:
+    model = models.load(checkpoints.write(tmp_path, checkpoints.QWEN3_VL_MOE))
+    assert not cpu_decode.applies(model.model, model.head)
+
+
+def test_applies_head_with_another_norm_false(tmp_path: Path) -> None:
+    model = models.load(checkpoints.write(tmp_path, checkpoints.QWEN3_VL))
+    assert cpu_decode.applies(model.model, model.head) == (mx.default_device() == mx.cpu)
+    model.model.layers[-1].self_attn.k_norm = nn.LayerNorm(48)
+    assert not cpu_decode.applies(model.model, model.head)
 
 
 # -- ways of going on --------------------------------------------------------------------------------------------------

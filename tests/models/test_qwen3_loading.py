@@ -17,7 +17,7 @@ import quantized
 import mlx_saccade as saccade
 from mlx_saccade import models
 from mlx_saccade.errors import InputError
-from mlx_saccade.models import cpu_decode, quantization
+from mlx_saccade.models import quantization
 
 IDS = [[5, 1002, *[1004] * 15, 1003, 7, 8]]
 GRID = [[1, 10, 6]]
@@ -197,12 +197,6 @@ def test_convert_writes_what_mlx_community_writes(
     assert new.config.text == old.config.text and new.config.vision == old.config.vision
     both = [np.asarray(model(IDS, PIXELS, GRID))[0, -1] for model in (old, new)]
     assert np.corrcoef(*both)[0, 1] > 0.9
-
-
-def test_a_decoder_with_normalized_heads_takes_the_plain_way(tmp_path: Path) -> None:
-    """Skipping the norms of heads raises no error: the shortcut has to know them, or leave the decoder alone."""
-    model = models.load(checkpoints.write(tmp_path, checkpoints.QWEN3_VL))
-    assert not cpu_decode.applies(model.model, model.head)
 
 
 @pytest.mark.parametrize("size", published_configs.LATER)

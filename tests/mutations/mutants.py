@@ -225,6 +225,12 @@ def heads_are_not_normalized(patch: MonkeyPatch) -> None:
     patch.setattr(qwen3.Attention, "__init__", plain)
 
 
+@seen_by("tests/models/test_cpu_decode.py::test_a_step_equals_the_plain_form[BLAS-normalized-heads-2]")
+def heads_are_not_normalized_while_decoding(patch: MonkeyPatch) -> None:
+    """A fast step written for Qwen2.5-VL runs on Qwen3 without an error."""
+    patch.setattr(cpu_decode.CpuDecoder, "norm_heads", lambda self, x, weight: None)
+
+
 @seen_by(_LOGITS.format("qwen3_vl_moe-two-images"))
 def the_experts_of_the_least_shares_are_chosen(patch: MonkeyPatch) -> None:
     right = mx.argpartition

@@ -15,22 +15,27 @@ from typing import Any
 import numpy as np
 
 from mlx_saccade.backend import mx, nn
-from mlx_saccade.models import cpu_ops, layers
+from mlx_saccade.models import cpu_ops, layers, qwen2, qwen3
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.cpu_ops import Floats, Gemv
-from mlx_saccade.models.qwen2 import MLP, Attention, DecoderLayer, LanguageModel
 
 __all__ = ["CpuDecoder", "applies"]
 
-_PARTS = (Attention, MLP, nn.RMSNorm, nn.RMSNorm)
+# The classes that are computed: of decoders, and of the parts of their layers.
+_DECODERS = (qwen2.LanguageModel, qwen3.LanguageModel)
+_PARTS: dict[type, tuple[type, type]] = {
+    qwen2.DecoderLayer: (qwen2.Attention, qwen2.MLP),
+    qwen3.DecoderLayer: (qwen3.Attention, qwen3.MLP),
+}
+_HEAD_NORMS = ("q_norm", "k_norm")
 
 
 def applies(model: Any, head: nn.Module) -> bool:
-    """Return True for a Qwen2 decoder and its head on the CPU, with float32 weights that are not quantized.
+    """Return True for a dense Qwen2 or Qwen3 decoder and its head on the CPU, with float32 weights, not quantized.
 
     A layer of any other class takes the plain form, a subclass included: it may hold steps that are not known here.
     """
-    if type(model) is not LanguageModel or not all(_is_known(layer) for layer in model.layers):
+    if type(model) not in _DECODERS or not all(_is_known(layer) for layer in model.layers):
         return False
     linear = [module for _, module in model.named_modules() if isinstance(module, nn.Linear)]
     expected = 7 * len(model.layers)
@@ -40,8 +45,12 @@ def applies(model: Any, head: nn.Module) -> bool:
 
 def _is_known(layer: Any) -> bool:
     """Return True for a layer whose parts are all of the classes that `_Layer` computes."""
-    norms = (layer.input_layernorm, layer.post_attention_layernorm) if type(layer) is DecoderLayer else ()
-    return bool(norms) and (type(layer.self_attn), type(layer.mlp), *map(type, norms)) == _PARTS
+    parts = _PARTS.get(type(layer))
+    if parts is None or parts != (type(layer.self_attn), type(layer.mlp)):
+        return False
+    heads = [layer.self_attn[name] for name in _HEAD_NORMS if name in layer.self_attn]
+    norms = [layer.input_layernorm, layer.post_attention_layernorm, *heads]
+    return all(type(norm) is nn.RMSNorm for norm in norms)
 
 
 class CpuDecoder:
@@ -90,6 +99,14 @@ class CpuDecoder:
         self.head(0.0)
         return [mx.array(row) for row in self.logits]
 
+    def norm_heads(self, x: Floats, weight: Floats) -> None:
+        """Normalize each head of x [B, H or K, d] in place."""
+        means = np.einsum("bhd,bhd->bh", x, x)[:, :, None]
+        means /= np.float32(self.width)
+        means += self.eps
+        x /= np.sqrt(means, out=means)
+        x *= weight
+
     def norm(self, weight: Floats) -> None:
         """Write the normalized stream to `normed`."""
         np.multiply(self.x, self.x, out=self.squares)
@@ -117,7 +134,7 @@ class CpuDecoder:
 class _Layer:
     """One layer's weights, and its products from one of the decoder's buffers to another."""
 
-    def __init__(self, layer: DecoderLayer, decoder: CpuDecoder) -> None:
+    def __init__(self, layer: Any, decoder: CpuDecoder) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         self.before, self.between = (
             cpu_ops.view(norm.weight) for norm in (layer.input_layernorm, layer.post_attention_layernorm)
@@ -130,6 +147,7 @@ class _Layer:
                 (attention.v_proj, decoder.v),
             )
         ]
+        self.head_norms = [cpu_ops.view(attention[name].weight) for name in _HEAD_NORMS if name in attention]
         self.mix = _product(attention.o_proj, decoder.mixed, decoder.x)
         self.gate, self.up = (
             _product(module, decoder.normed, out)
@@ -144,8 +162,11 @@ class _Layer:
         decoder.norm(self.before)
         for project in self.projections:
             project()
-        cpu_ops.rotate_in_place(decoder.q.reshape(rows, -1, width), cos, sin)
-        cpu_ops.rotate_in_place(decoder.k.reshape(rows, -1, width), cos, sin)
+        heads = [part.reshape(rows, -1, width) for part in (decoder.q, decoder.k)]
+        for part, weight in zip(heads, self.head_norms, strict=False):  # Qwen2 has no norms of heads
+            decoder.norm_heads(part, weight)
+        for part in heads:
+            cpu_ops.rotate_in_place(part, cos, sin)
         keys, values = self._extend(cache)
         place = cache.offset - 1
         keys[:, :, place] = decoder.k.reshape(rows, -1, width)

@@ -106,11 +106,12 @@ def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype
         config.intermediate_size,
         config.out_hidden_size,
     )
-    length, heads = patches // frames, config.num_heads
+    length, heads, padded = patches // frames, config.num_heads, 0
     if dtype == mx.float32 and device() == "cpu":
         chunk, together = cpu_ops.score_values(frames, length, heads) // length, 1
-    elif fused_width(device(), config.head_dim, dtype):
+    elif width := fused_width(device(), config.head_dim, dtype):
         chunk, together = 0, 1
+        padded = 4 * patches * heads * (width - config.head_dim) * dtype.size  # query, key, value and output
     else:
         chunk, together = tower_memory.query_chunk(length, heads), heads
     memory = tower_memory.predict_memory(tower, patches, dtype=_NAMES[dtype], query_chunk=chunk or None, heads=together)
@@ -119,7 +120,7 @@ def tower_bytes(config: VisionConfig, patches: int, frames: int, dtype: mx.Dtype
     features = patches // config.spatial_merge_size**2 * config.feature_width * dtype.size
     if config.levels:
         features *= 2  # the levels, and all of them beside each other
-    return patches * config.still_width + video + memory.residual + memory.activations + scores + features
+    return patches * config.still_width + video + memory.residual + memory.activations + padded + scores + features
 
 
 def prefill_bytes(config: Config, prompt: int, answer: int, dtype: mx.Dtype) -> int:
@@ -148,6 +149,6 @@ def _inner(text: TextConfig) -> int:
     """Return the inner values of a token in the widest layer, with those of all its experts."""
     if text.experts is None:
         return text.intermediate_size
-    # Beside gate and up, the rows of each expert are copied in their order, and its outputs are in another.
-    sparse = text.experts.per_token * (text.experts.intermediate_size + text.hidden_size)
+    # Beside gate and up, a token's copies sorted by expert, and their outputs sorted, unsorted and weighted.
+    sparse = text.experts.per_token * (text.experts.intermediate_size + 2 * text.hidden_size)
     return max(text.intermediate_size, sparse)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 FOLDERS = [folder for folder in os.environ.get("MLX_VLM_VERSIONS", "").split(os.pathsep) if folder]
-FILES = ("test_mlx_vlm.py", "test_mlx_vlm_families.py", "test_mlx_vlm_server.py")
+FILES = ("test_mlx_vlm.py", "test_mlx_vlm_families.py", "test_mlx_vlm_gemma4.py", "test_mlx_vlm_server.py")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

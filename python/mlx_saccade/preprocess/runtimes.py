@@ -288,8 +288,9 @@ _RECORDS = (
         readings={
             "gemma-4": Reading(
                 "0.7.10", _DOWN, "Pillow bicubic",
-                "max_soft_tokens=560 in the call; --processor-kwargs '{\"max_soft_tokens\": 560}'",
-                "takes any budget without a check; drops alpha", "mlx_vlm/models/gemma4/processing_gemma4.py:113-284",
+                "processor.image_processor.max_soft_tokens = 560",
+                "takes any budget without a check; drops alpha, and max_soft_tokens of generate and --processor-kwargs",
+                "mlx_vlm/models/gemma4/processing_gemma4.py:113-284",
             )
         },
     ),

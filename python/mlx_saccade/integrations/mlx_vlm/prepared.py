@@ -8,8 +8,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from numpy.typing import NDArray
-
 from mlx_saccade.engine.answer import FrameInfo
 from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess.plan import Plan
@@ -57,7 +55,7 @@ class ServerRequest:
     """
 
     images: tuple[PreparedImage, ...] = ()
-    patches: dict[str, tuple[dict[str, NDArray[Any]], tuple[PreparedImage, ...]]] = field(default_factory=dict)
+    patches: dict[str, tuple[dict[str, Any], tuple[PreparedImage, ...]]] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
     mistake: str | None = None
 

@@ -20,7 +20,7 @@ from mlx_saccade.preprocess import limits
 from mlx_saccade.preprocess.patchify import Backend, check_backend, patchify, resize
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["ImageProcessor"]
+__all__ = ["ImageProcessor", "fitted", "pixels"]
 
 _AT_CAP = limits.PixelLimits(upper="checkpoint")
 
@@ -66,7 +66,7 @@ class ImageProcessor:
         """Return (min_pixels, max_pixels) of the checkpoint."""
         return int(self.original.min_pixels), int(self.original.max_pixels)
 
-    def plan(self, size: tuple[int, int], *levels: limits.PixelLimits, **arguments: Any) -> Plan:
+    def plan(self, size: tuple[int, int], /, *levels: limits.PixelLimits, **arguments: Any) -> Plan:
         """Return the plan of an image size.
 
         Args:
@@ -97,6 +97,18 @@ class ImageProcessor:
         Raises:
             InputError: an image or an argument cannot be used.
         """
+        return self._prepare_once(images, arguments)[0]
+
+    def preprocess(self, images: Any, **arguments: Any) -> dict[str, NDArray[Any]]:
+        """Prepare images, as `__call__`."""
+        return self(images, **arguments)
+
+    def num_image_tokens(self, height: int, width: int, **arguments: Any) -> int:
+        """Return the visual tokens of an image size in pixels."""
+        return self.plan((width, height), **arguments).tokens
+
+    def _prepare_once(self, images: Any, arguments: dict[str, Any]) -> tuple[dict[str, Any], tuple[PreparedImage, ...]]:
+        """Prepare and record images, or take what an earlier preparation of the same server request left."""
         parts = [image_part(image) for image in _flat(images)]
         if not parts:
             raise InputError("images: expected at least one image; got none. Leave it out for a text prompt")
@@ -109,35 +121,31 @@ class ImageProcessor:
             if request is not None and identity is not None:
                 request.patches[identity] = values, records
         prepared.record(records)
-        return values
-
-    def preprocess(self, images: Any, **arguments: Any) -> dict[str, NDArray[Any]]:
-        """Prepare images, as `__call__`."""
-        return self(images, **arguments)
-
-    def num_image_tokens(self, height: int, width: int, **arguments: Any) -> int:
-        """Return the visual tokens of an image size in pixels."""
-        return self.plan((width, height), **arguments).tokens
+        return values, records
 
     def _prepare(
         self, parts: Sequence[ImagePart], arguments: dict[str, Any]
-    ) -> tuple[dict[str, NDArray[Any]], tuple[PreparedImage, ...]]:
-        plans = [self.plan(_fitted(part), part.limits, *budgets.request_levels(), **arguments) for part in parts]
+    ) -> tuple[dict[str, Any], tuple[PreparedImage, ...]]:
+        plans = [self.plan(fitted(part), part.limits, *budgets.request_levels(), **arguments) for part in parts]
         if self.native and all(part.encoded is not None for part in parts):
             values = np.concatenate(
                 [_reused(part, plan, self.resize_backend) for part, plan in zip(parts, plans, strict=True)]
             )
         else:
-            pixels = [_pixels(part) for part in parts]
-            values = patchify(pixels, plans, "native" if self.native else "reference", backend=self.resize_backend)
+            images = [pixels(part) for part in parts]
+            values = patchify(images, plans, "native" if self.native else "reference", backend=self.resize_backend)
+        grids = np.array([plan.grid_thw for plan in plans], dtype=np.int64)
+        return {"pixel_values": values, "image_grid_thw": grids}, self._records(parts, plans)
+
+    def _records(self, parts: Sequence[ImagePart], plans: Sequence[Plan]) -> tuple[PreparedImage, ...]:
+        """Return the records of prepared images, and release their pixels."""
         records = [
             PreparedImage(replace(plan, source_size=part.size), self._tokens_at_cap(plan), (*part.notes, *plan.notes))
             for part, plan in zip(parts, plans, strict=True)
         ]
         for part in parts:
             part.release()
-        grids = np.array([plan.grid_thw for plan in plans], dtype=np.int64)
-        return {"pixel_values": values, "image_grid_thw": grids}, tuple(records)
+        return tuple(records)
 
     def _tokens_at_cap(self, plan: Plan) -> int:
         try:
@@ -158,7 +166,7 @@ class ImageProcessor:
             )
 
 
-def _fitted(part: ImagePart) -> tuple[int, int]:
+def fitted(part: ImagePart) -> tuple[int, int]:
     """Return the size of an image, from its header, once mlx-vlm's `resize_shape` is applied."""
     width, height = part.size
     if part.resize_shape is None:
@@ -167,10 +175,10 @@ def _fitted(part: ImagePart) -> tuple[int, int]:
     return max(1, int(width * ratio)), max(1, int(height * ratio))
 
 
-def _pixels(part: ImagePart) -> Any:
+def pixels(part: ImagePart) -> Any:
     """Return the decoded image, fitted into `resize_shape` as mlx-vlm does it."""
     frame = part.frame()
-    return frame if part.resize_shape is None else resize(frame, _fitted(part))
+    return frame if part.resize_shape is None else resize(frame, fitted(part))
 
 
 def _reused(part: ImagePart, plan: Plan, backend: Backend) -> NDArray[np.uint8]:
@@ -178,7 +186,7 @@ def _reused(part: ImagePart, plan: Plan, backend: Backend) -> NDArray[np.uint8]:
     assert part.encoded is not None
     options = {**part.options.pixel_options, "resize_shape": part.resize_shape, "backend": backend}
     key = keys.planned(part.encoded.data, options, plan, b"")
-    return reuse.store.patches(key, lambda: patchify(_pixels(part), plan, backend=backend))
+    return reuse.store.patches(key, lambda: patchify(pixels(part), plan, backend=backend))
 
 
 def _identity(processor: ImageProcessor, parts: Sequence[ImagePart], arguments: dict[str, Any]) -> str | None:

@@ -16,6 +16,7 @@ from mlx_saccade import families
 from mlx_saccade.backend import mlx_blas
 from mlx_saccade.errors import InputError, quantity
 from mlx_saccade.integrations.mlx_vlm import guard, prompts, reuse, server, upstream, vision
+from mlx_saccade.integrations.mlx_vlm.gemma4 import Gemma4ImageProcessor
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor
 from mlx_saccade.preprocess.patchify import Backend, check_backend
@@ -31,10 +32,13 @@ FAMILIES = {
     "qwen3_vl_moe": "qwen3-vl",
     "qwen3_5": "qwen3-vl",
     "qwen3_5_moe": "qwen3-vl",
+    "gemma4": "gemma-4",
 }
 """mlx-vlm's model types, and the family whose geometry and arithmetic of images each has."""
 
-_GEOMETRY = ("patch_size", "merge_size", "temporal_patch_size")
+# mlx-vlm's names of a processor's geometry, and the family's.
+_GEOMETRY = {name: name for name in ("patch_size", "merge_size", "temporal_patch_size")}
+_GEMMA_GEOMETRY = {"patch_size": "patch_size", "pooling_kernel_size": "merge_size"}
 
 
 @dataclass(frozen=True)
@@ -263,14 +267,15 @@ def _enable_loaded(model: Any, processor: Any) -> None:
             return
         try:
             family, original = _checked(model, processor)
+            replacement = _replacement(family, original, _state.budget, _state.backend)
         except InputError as error:
             warnings.warn(f"mlx-saccade: this model is left to mlx-vlm: {error}", stacklevel=2)
             return
-        replacement = _replacement(family, original, _state.budget, _state.backend)
         _enable_one(model, processor, replacement, _state.prefix_reuse)
 
 
 def _enable_one(model: Any, processor: Any, replacement: ImageProcessor, prefix_reuse: bool) -> None:
+    prefix_reuse = prefix_reuse and not replacement.family.budgets  # not tried with Gemma 4
     described = EnabledModel(_model_type(model), replacement.budget, prefix_reuse, replacement.resize_backend)
     known = next((one for one in _state.living() if one.model() is model and one.processor() is processor), None)
     if known is None:
@@ -296,10 +301,12 @@ def _checked(model: Any, processor: Any) -> tuple[families.Family, Any]:
     original = getattr(processor, "image_processor", None)
     if isinstance(original, ImageProcessor):
         original = original.original
-    geometry, expected = (tuple(getattr(one, name, None) for name in _GEOMETRY) for one in (original, family))
+    names = _GEMMA_GEOMETRY if family.budgets else _GEOMETRY
+    geometry = tuple(getattr(original, name, None) for name in names)
+    expected = tuple(getattr(family, name) for name in names.values())
     if geometry != expected:
         raise InputError(
-            f"processor: expected (patch_size, merge_size, temporal_patch_size) of {family.name}, {expected}; "
+            f"processor: expected ({', '.join(names)}) of {family.name}, {expected}; "
             f"got {geometry}. Give the processor that mlx_vlm.load returned with this model"
         )
     _check_normalization(original, family)
@@ -308,17 +315,19 @@ def _checked(model: Any, processor: Any) -> tuple[families.Family, Any]:
 
 def _replacement(family: families.Family, original: Any, budget: Budget, backend: Backend = "pillow") -> ImageProcessor:
     """Return the image processor of a model for a budget that is possible for its family."""
-    replacement = ImageProcessor(original, family, budget, backend)
+    kind = Gemma4ImageProcessor if family.budgets else ImageProcessor
+    replacement = kind(original, family, budget, backend)
     replacement.plan((family.factor * 4, family.factor * 4))  # refuse an impossible budget before the first image
     return replacement
 
 
 def _check_normalization(original: Any, family: families.Family) -> None:
     """Refuse a checkpoint whose own values would give other numbers."""
-    expected: dict[str, Any] = {
-        "image_mean": family.mean, "image_std": family.std, "do_rescale": True, "do_normalize": True,
-        "rescale_factor": 1 / 255,
-    }  # fmt: skip
+    expected: dict[str, Any] = {"do_rescale": True, "rescale_factor": 1 / 255}
+    if family.budgets:  # mlx-vlm's class has a mean and a deviation there that it does not use
+        expected |= {"do_resize": True, "do_normalize": False}
+    else:
+        expected |= {"image_mean": family.mean, "image_std": family.std, "do_normalize": True}
     for name, value in expected.items():
         own = getattr(original, name, None)
         if own is not None and not np.allclose(own, value, rtol=0, atol=1e-8):
@@ -332,7 +341,9 @@ def _check_budget(budget: Budget) -> None:
     refusals = []
     for name in set(FAMILIES.values()):
         family = families.get(name)
-        original = SimpleNamespace(min_pixels=family.min_pixels, max_pixels=family.max_pixels)
+        original = SimpleNamespace(
+            min_pixels=family.min_pixels, max_pixels=family.max_pixels, max_soft_tokens=family.default_budget
+        )
         try:
             _replacement(family, original, budget)
         except InputError as error:

@@ -15,6 +15,7 @@ let package = Package(
         .testTarget(name: "SaccadeTests", dependencies: ["Saccade"], path: "swift/Tests/SaccadeTests"),
         .executableTarget(
             name: "GroundScreenshot", dependencies: ["Saccade"], path: "swift/Examples/GroundScreenshot"),
+        .executableTarget(name: "saccade-benchmark", dependencies: ["Saccade"], path: "swift/Benchmarks"),
     ],
     cxxLanguageStandard: .cxx20
 )

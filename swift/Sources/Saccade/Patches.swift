@@ -28,17 +28,19 @@ public func resize(
     guard sides.contains(size.width), sides.contains(size.height) else {
         throw .input("size: expected sides of 1 to \(SACCADE_MAX_SIDE) pixels; got \(size)")
     }
-    var target: [UInt8] = try zeros(3 * size.width * size.height)
-    try check(
-        saccade_resize(
-            image.bytes.bindMemory(to: UInt8.self).baseAddress, Int64(image.size.width), Int64(image.size.height),
-            Int64(image.stride), image.format.rawValue, Int64(size.width), Int64(size.height), backend.rawValue,
-            &target, Int64(target.count)))
-    return target
+    return try filled(3 * size.width * size.height) { target throws(SaccadeError) in
+        try check(
+            saccade_resize(
+                image.bytes.bindMemory(to: UInt8.self).baseAddress, Int64(image.size.width), Int64(image.size.height),
+                Int64(image.stride), image.format.rawValue, Int64(size.width), Int64(size.height), backend.rawValue,
+                target.baseAddress, Int64(target.count)))
+    }
 }
 
 /// Returns the patches of images for a vision tower that reads uint8 patches of one frame. Each image is resized as
 /// planned, bit for bit as the backend's bicubic resize.
+///
+/// A debug build is hundreds of times slower, unless it is built with `-Xcxx -O2`.
 ///
 /// - Parameters:
 ///   - images: with the source sizes of their plans. All threads share the rows of all images.
@@ -52,11 +54,9 @@ public func nativePatches(
     _ images: [ImagePixels], plans: [ImagePlan], backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) -> [UInt8] {
     let family = try matchedFamily(images, plans)
-    var patches: [UInt8] = try zeros(try elements(plans, frames: 1))
-    try patches.withUnsafeMutableBufferPointer { output throws(SaccadeError) in
+    return try filled(try elements(plans, frames: 1)) { output throws(SaccadeError) in
         try fillNative(output, images, plans, family, backend)
     }
-    return patches
 }
 
 /// Writes what `nativePatches(_:plans:backend:)` returns into the caller's memory.
@@ -90,11 +90,9 @@ public func referencePatches(
     _ images: [ImagePixels], plans: [ImagePlan], backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) -> [Float] {
     let family = try matchedFamily(images, plans)
-    var patches: [Float] = try zeros(try elements(plans, frames: family.temporalPatchSize))
-    try patches.withUnsafeMutableBufferPointer { output throws(SaccadeError) in
+    return try filled(try elements(plans, frames: family.temporalPatchSize)) { output throws(SaccadeError) in
         try fillReference(output, images, plans, family, backend)
     }
-    return patches
 }
 
 /// Writes what `referencePatches(_:plans:backend:)` returns into the caller's memory.

@@ -1,3 +1,5 @@
+import CSaccade
+
 /// The limits of a budget on the area of a resized image. The rules are those of Python's `plan`.
 struct AreaLimits {
     var minPixels: Int
@@ -19,6 +21,10 @@ struct AreaLimits {
         _ budget: ImageBudget?, _ family: ModelFamily, minTokens: Int?, checkpointPixels: ClosedRange<Int>?
     ) throws(SaccadeError) {
         let area = family.factor * family.factor
+        guard family.budgets.isEmpty else {
+            self = try Self.ofBudgets(budget, family, minTokens)
+            return
+        }
         if let minTokens, !(1...largestArea / area ~= minTokens) {
             throw .input("minTokens: expected 1 to \(largestArea / area); got \(minTokens)")
         }
@@ -42,6 +48,24 @@ struct AreaLimits {
         }
     }
 
+    /// Returns the limits of a family that has budgets of its own and fills them.
+    private static func ofBudgets(
+        _ budget: ImageBudget?, _ family: ModelFamily, _ minTokens: Int?
+    ) throws(SaccadeError) -> AreaLimits {
+        guard minTokens == nil else {
+            throw .input("minTokens: expected none for \(family.name), which fills its budget. Leave it out")
+        }
+        let area = family.factor * family.factor
+        guard let budget else {
+            return AreaLimits(area, family.defaultBudget * area, "\(family.defaultBudget) tokens (default)")
+        }
+        guard case .tokens(let tokens) = budget, family.budgets.contains(tokens) else {
+            let known = family.budgets.map(String.init).joined(separator: ", ")
+            throw .input("budget: expected one of \(known) tokens for \(family.name); got \(brief(budget))")
+        }
+        return AreaLimits(area, tokens * area, "\(tokens) tokens")
+    }
+
     /// Returns the limits that a budget names; the lower one only of a checkpoint or runtime.
     private static func of(
         _ budget: ImageBudget?, _ family: ModelFamily, _ checkpoint: ClosedRange<Int>, isLoaded: Bool
@@ -49,7 +73,7 @@ struct AreaLimits {
         let area = family.factor * family.factor
         switch budget {
         case nil:
-            let most = min(ImagePlan.defaultTokens * area, checkpoint.upperBound)
+            let most = min(family.defaultBudget * area, checkpoint.upperBound)
             let origin = most < checkpoint.upperBound ? "default" : "the cap of the checkpoint"
             return AreaLimits(1, most, "\(most / area) tokens (\(origin))")
         case .tokens(let tokens):
@@ -89,6 +113,7 @@ struct AreaLimits {
 
     /// Returns the size of an image within the limits, and the limits that held.
     func resized(_ size: PixelSize, _ family: ModelFamily) throws(SaccadeError) -> (PixelSize, AreaLimits) {
+        guard family.budgets.isEmpty else { return (try filled(size, family), self) }
         var limits = self
         var resized = try limits.smartResized(size, family)
         if yields, resized.area > maxPixels {
@@ -97,6 +122,26 @@ struct AreaLimits {
         }
         guard resized.area <= maxPixels else { throw try limits.tooSmall(size, family) }
         return (resized, limits)
+    }
+
+    /// Returns the size with which an image fills a budget, as Gemma 4's image processor computes it: each side scaled
+    /// by the same number and rounded down to whole tokens, at least one. Any ratio of the sides is possible.
+    private func filled(_ size: PixelSize, _ family: ModelFamily) throws(SaccadeError) -> PixelSize {
+        let sides = 1...Int(SACCADE_MAX_SIDE)
+        guard sides.contains(size.width), sides.contains(size.height) else {
+            throw .input("size: expected sides of 1 to \(SACCADE_MAX_SIDE) pixels; got \(size)")
+        }
+        let factor = family.factor
+        let budget = maxPixels / (factor * factor)
+        let scale = (Double(maxPixels) / Double(size.area)).squareRoot()
+        var columns = Int(scale * Double(size.width) / Double(factor))
+        var rows = Int(scale * Double(size.height) / Double(factor))
+        if rows == 0 {
+            (columns, rows) = (min(size.width / size.height, budget), 1)
+        } else if columns == 0 {
+            (columns, rows) = (1, min(size.height / size.width, budget))
+        }
+        return PixelSize(width: columns * factor, height: rows * factor)
     }
 
     private func smartResized(_ size: PixelSize, _ family: ModelFamily) throws(SaccadeError) -> PixelSize {
@@ -141,7 +186,7 @@ struct AreaLimits {
 }
 
 extension PixelSize {
-    /// The product of sides that `smartResize` returned: at most 2^52.
+    /// The product of the sides, each at most 2^26.
     fileprivate var area: Int { width * height }
 }
 

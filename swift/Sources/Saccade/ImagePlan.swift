@@ -27,17 +27,16 @@ public struct ImagePlan: Hashable, Sendable {
     /// Sentences on the budget; empty unless it is below the least that the family's checkpoints have.
     public let notes: [String]
 
-    /// The tokens of a plan without a budget.
-    public static let defaultTokens = 1280
-
     /// Plans an image within a budget.
     ///
     /// - Parameters:
     ///   - size: of the upright source image in pixels, each side 1 to 2^26.
     ///   - family: of the model that will see it.
-    ///   - budget: upper limit; nil is 1,280 tokens, or the checkpoint's own maximum if that is lower.
+    ///   - budget: upper limit; nil is the family's default, 1,280 tokens for Qwen-VL, or the checkpoint's own maximum if that
+    ///     is lower. Gemma 4 takes the budgets of its family only.
     ///   - minTokens: minimum visual tokens. A smaller image is enlarged. nil is the least of the family or of the
     ///     checkpoint, or that of the runtime that the budget names. A budget below the least wins, and `notes` says so.
+    ///     Gemma 4 enlarges every image to its budget and takes none.
     ///   - checkpointPixels: minimum and maximum area of a loaded checkpoint in pixels; nil for those of the family.
     /// - Throws: `SaccadeError.input` if the reference rejects the size, if the budget is below `minTokens` or too
     ///   small for the image's shape, or if a runtime is unknown.

@@ -32,6 +32,12 @@ public struct ModelFamily: Hashable, Sendable {
     public let std: [Double]
     /// Coordinates of the answers.
     public let convention: CoordinateConvention
+    /// The only budgets of an image, in tokens; empty if any budget is possible.
+    public let budgets: [Int]
+    /// Budget where none is given, in tokens.
+    public let defaultBudget: Int
+    /// True if answers write y before x.
+    public let isYFirst: Bool
 
     /// Creates a family.
     ///
@@ -82,7 +88,8 @@ public struct ModelFamily: Hashable, Sendable {
     /// Creates a family of the table, whose values need no check.
     init(
         known name: String, _ patchSize: Int, _ mergeSize: Int, _ temporalPatchSize: Int, _ windowSize: Int?,
-        _ minPixels: Int, _ maxPixels: Int, _ mean: [Double], _ std: [Double], _ convention: CoordinateConvention
+        _ minPixels: Int, _ maxPixels: Int, _ mean: [Double], _ std: [Double], _ convention: CoordinateConvention,
+        budgets: [Int] = [], defaultBudget: Int = 1280, isYFirst: Bool = false
     ) {
         self.name = name
         self.patchSize = patchSize
@@ -94,6 +101,9 @@ public struct ModelFamily: Hashable, Sendable {
         self.mean = mean
         self.std = std
         self.convention = convention
+        self.budgets = budgets
+        self.defaultBudget = defaultBudget
+        self.isYFirst = isYFirst
     }
 
     /// Side of a token in pixels.
@@ -121,8 +131,13 @@ public struct ModelFamily: Hashable, Sendable {
     public static let qwen3VL = ModelFamily(
         known: "qwen3-vl", 16, 2, 2, nil, 65536, 16_777_216, halves, halves, .thousandths)
 
+    /// Gemma 4: tokens of 48 x 48 pixels, five budgets, patches in rows from left to right.
+    public static let gemma4 = ModelFamily(
+        known: "gemma-4", 16, 3, 1, nil, 2304, 2_580_480, [0, 0, 0], [1, 1, 1], .thousandths,
+        budgets: [70, 140, 280, 560, 1120], defaultBudget: 280, isYFirst: true)
+
     /// The known families, oldest first.
-    public static let all = [qwen2VL, qwen25VL, qwen3VL]
+    public static let all = [qwen2VL, qwen25VL, qwen3VL, gemma4]
 
     /// Returns the family with a name.
     ///

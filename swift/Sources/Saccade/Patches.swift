@@ -53,7 +53,7 @@ public func resize(
 public func nativePatches(
     _ images: [ImagePixels], plans: [ImagePlan], backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) -> [UInt8] {
-    let family = try matchedFamily(images, plans)
+    let family = try nativeFamily(images, plans)
     return try filled(try elements(plans, frames: 1)) { output throws(SaccadeError) in
         try fillNative(output, images, plans, family, backend)
     }
@@ -72,7 +72,7 @@ public func nativePatches(
     _ images: [ImagePixels], plans: [ImagePlan], into output: UnsafeMutableBufferPointer<UInt8>,
     backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) {
-    let family = try matchedFamily(images, plans)
+    let family = try nativeFamily(images, plans)
     try require(output.count, atLeast: try elements(plans, frames: 1))
     try fillNative(output, images, plans, family, backend)
 }
@@ -84,7 +84,8 @@ public func nativePatches(
 ///   - plans: one per image, all of one family.
 ///   - backend: library whose bytes are computed.
 /// - Returns: `[patches, 3 * temporalPatchSize * patchSize * patchSize]`: the images concatenated, in merge-block order.
-///   A patch is (channel, frame, y, x), with the same image in each frame.
+///   A patch is (channel, frame, y, x), with the same image in each frame. Gemma 4's are values in 0 to 1, a patch
+///   (y, x, channel), in rows from left to right, without padding.
 /// - Throws: as `nativePatches(_:plans:backend:)`.
 public func referencePatches(
     _ images: [ImagePixels], plans: [ImagePlan], backend: ResizeBackend = .pillow13
@@ -111,6 +112,16 @@ public func referencePatches(
     let family = try matchedFamily(images, plans)
     try require(output.count, atLeast: try elements(plans, frames: family.temporalPatchSize))
     try fillReference(output, images, plans, family, backend)
+}
+
+/// Returns the family of plans that match their images, if a tower of it reads native patches.
+private func nativeFamily(_ images: [ImagePixels], _ plans: [ImagePlan]) throws(SaccadeError) -> ModelFamily {
+    let family = try matchedFamily(images, plans)
+    guard family.budgets.isEmpty else {
+        throw .input(
+            "plans: expected a family of Qwen; got \(family.name). Call referencePatches, which its tower reads")
+    }
+    return family
 }
 
 /// Returns the family of plans that match their images.
@@ -168,11 +179,41 @@ private func fillReference(
     _ output: UnsafeMutableBufferPointer<Float>, _ images: [ImagePixels], _ plans: [ImagePlan], _ family: ModelFamily,
     _ backend: ResizeBackend
 ) throws(SaccadeError) {
+    guard family.budgets.isEmpty else {
+        try fillRows(output, images, plans, backend)
+        return
+    }
     let batch = batch(output, images, plans, frames: family.temporalPatchSize, backend)
     try check(
         saccade_resize_patchify_reference_batch(
             batch, Int64(batch.count), Int64(family.patchSize), Int64(family.mergeSize),
             Int64(family.temporalPatchSize), family.mean, family.std))
+}
+
+/// Writes Gemma 4's patches: values in 0 to 1, a patch (y, x, channel), in rows from left to right.
+private func fillRows(
+    _ output: UnsafeMutableBufferPointer<Float>, _ images: [ImagePixels], _ plans: [ImagePlan],
+    _ backend: ResizeBackend
+) throws(SaccadeError) {
+    // transformers multiplies in double with Pillow, in float with torchvision.
+    let values = (0..<256).map {
+        backend == .torchvision ? Float($0) * Float(1.0 / 255) : Float(Double($0) * (1.0 / 255))
+    }
+    var next = 0
+    for (image, plan) in zip(images, plans) {
+        let pixels = try resize(image, to: plan.resizedSize, backend: backend)
+        let (side, width) = (plan.family.patchSize, plan.resizedSize.width)
+        for top in stride(from: 0, to: plan.resizedSize.height, by: side) {
+            for left in stride(from: 0, to: width, by: side) {
+                for y in top..<top + side {
+                    for place in 3 * (y * width + left)..<3 * (y * width + left + side) {
+                        output[next] = values[Int(pixels[place])]
+                        next += 1
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Returns the core's form of images that write their patches into `output`, one image after the other.

@@ -85,12 +85,12 @@ public struct GroundedText: Hashable, Sendable {
     ///   - plan: of the image.
     ///   - convention: of the numbers; nil for the family's, and fractions for a place whose numbers have decimals and
     ///     are at most 1.
-    ///   - isYFirst: numbers without names come as y, x.
+    ///   - isYFirst: numbers without names come as y, x; nil for the family's order.
     public init(
-        _ text: String, plan: ImagePlan, convention: CoordinateConvention? = nil, isYFirst: Bool = false
+        _ text: String, plan: ImagePlan, convention: CoordinateConvention? = nil, isYFirst: Bool? = nil
     ) {
         let document = AnswerDocument(Array(text.unicodeScalars))
-        var reader = AnswerReader(document, AnswerFrame(plan, convention, isYFirst: isYFirst))
+        var reader = AnswerReader(document, AnswerFrame(plan, convention, isYFirst: isYFirst ?? plan.family.isYFirst))
         for candidate in AnswerReader.collect(document, [plan.sourceSize, plan.resizedSize]) { reader.add(candidate) }
         self = reader.result()
     }

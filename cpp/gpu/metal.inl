@@ -5,4 +5,4 @@
 #define FUNCTION(result) inline result
 #define KERNEL(name) inline void name
 #define END_KERNEL
-#define BARRIER threadgroup_barrier(metal::mem_flags::mem_threadgroup)
+#define BARRIER metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup)

@@ -7,7 +7,7 @@ from gpu_comparisons import COMPARISONS
 from gpu_runners import StandIn
 
 EXAMPLES = 15
-MORE_EXAMPLES = 250
+MORE_EXAMPLES = 150
 
 
 @pytest.mark.parametrize("name", COMPARISONS)

@@ -106,6 +106,13 @@ def test_auto_takes_the_gpu_from_the_measured_size_on(gpu: StandIn, thresholds: 
     assert gpu.launches == [kernel]
 
 
+def test_plan_names_the_device_of_its_patches(thresholds: dict[str, int]) -> None:
+    assert PLAN.device == "cpu"
+    thresholds["resize_patchify"] = 200 * 150
+    assert PLAN.device == "gpu"
+    assert saccade.plan((200, 149), budget=12).device == "cpu"
+
+
 def test_auto_stays_on_the_core_without_a_measurement(gpu: StandIn) -> None:
     for call in CALLS.values():
         call("auto")

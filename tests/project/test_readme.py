@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import films
 import numpy as np
 import openai_stand_in
 import pytest
@@ -41,7 +42,7 @@ TEXTS = [
 ]
 EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "small-targets.md": 5, "mlx-vlm.md": 3,
             "your-own-checkpoint.md": 3, "measuring.md": 1, "messages.md": 2,
-            "screenshot-to-click.md": 8, "real-checkpoint.md": 1, "agents.md": 4}  # fmt: skip
+            "screenshot-to-click.md": 8, "real-checkpoint.md": 1, "agents.md": 4, "video.md": 3}  # fmt: skip
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -108,6 +109,10 @@ def test_python_examples_in_order_run(
     names: dict[str, Any] = {}
     examples = blocks(path, "python")
     assert len(examples) == EXAMPLES[path.name]
+    if path.name == "video.md":
+        if films.av is None:
+            pytest.skip("PyAV is not installed")
+        films.write("clip.mp4", rate=2, frames=[request.getfixturevalue("picture")] * 8)
     if path.name == "agents.md":
         server = request.getfixturevalue("server")
         examples = [example.replace(ADDRESS, server.url) for example in examples]
@@ -231,7 +236,14 @@ def check_agents(names: dict[str, Any]) -> None:
         assert set(re.findall(r"`(\w+)`", rows[name])) == set(tool.properties) - raw
 
 
+def check_video(names: dict[str, Any]) -> None:
+    assert names["video"].seconds == (0, 1, 2, 3)
+    assert names["answer"].usage["video"] <= 400
+    assert names["engine"].locate(names["frame"], "the red dialog").found
+
+
 CHECKS = {
+    "video.md": check_video,
     "agents.md": check_agents,
     "screenshot-to-click.md": check_screenshot_to_click,
     "real-checkpoint.md": check_real_checkpoint,

@@ -30,6 +30,7 @@ from mlx_saccade import families
 from mlx_saccade.integrations import mlx_vlm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import films
 import pictures
 
 ASSETS = resources.files("mlx_saccade") / "assets"
@@ -61,6 +62,48 @@ def answer(model_and_processor: tuple[Any, Any], description: str) -> str:
     return generate(
         model, processor, prompt_of(processor, description), image=SCREEN, max_tokens=60, temperature=0.0, verbose=False
     ).text
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a film of four screens, one a second."""
+    screens = [saccade.scenes.generate(seed, (640, 400)).image for seed in range(3, 7)]
+    path = tmp_path_factory.mktemp("film") / "screens.mkv"
+    return str(films.write(path, rate=1, codec="ffv1", pixel_format="bgr0", b_frames=0, gop=1, frames=screens))
+
+
+@pytest.mark.skipif(films.av is None, reason="PyAV is not installed")
+def test_films_get_the_engines_tokens_positions_and_answer(model_and_processor: tuple[Any, Any], film: str) -> None:
+    model, processor = model_and_processor
+    question = "Locate the light dock, output its bbox coordinates using JSON format."
+    content = [{"type": "video"}, {"type": "text", "text": question}]
+    prompt = processor.apply_chat_template(
+        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+    )
+    engine = saccade.load()
+    for part in ({"fps": 1}, {"fps": 1, "total": 200}, {"nframes": 2, "video_start": 1}):
+        asked = {"type": "video", "video": film, **part}
+        expected = engine.ask(asked, question, max_tokens=20)
+        with mlx_vlm.enable(model, processor):
+            inputs = upstream.utils.prepare_inputs(processor, videos=[asked], prompts=prompt)
+            assert inputs["video_grid_thw"].tolist() == [list(expected.frames[0].grid_thw)]
+            positions, _ = model.language_model.get_rope_index(
+                inputs["input_ids"], None, inputs["video_grid_thw"], inputs["attention_mask"]
+            )
+            seconds = 2 / (expected.frames[0].fps or 0)
+            ids = inputs["input_ids"][0].tolist()
+            reference, _ = saccade.mrope_positions(
+                ids,
+                video_grids=[expected.frames[0].grid_thw],
+                seconds_per_grid=[seconds],
+                image_token_id=model.config.image_token_id,
+                video_token_id=model.config.video_token_id,
+                vision_start_token_id=model.config.vision_start_token_id,
+                tokens_per_second=model.config.vision_config.tokens_per_second,
+            )
+            assert np.array_equal(np.asarray(positions)[:, 0], reference)
+            got = generate(model, processor, prompt, video=[asked], max_tokens=20, temperature=0.0, verbose=False)
+        assert got.text == expected.text and got.prompt_tokens == expected.usage["prompt"] == len(ids)
 
 
 def prompt_of(processor: Any, description: str, images: int = 1) -> str:

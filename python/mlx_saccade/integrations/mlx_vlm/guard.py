@@ -24,6 +24,7 @@ from mlx_saccade.backend import mx
 from mlx_saccade.cache import keys
 from mlx_saccade.integrations.mlx_vlm import reuse
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
+from mlx_saccade.integrations.mlx_vlm.video import seconds_of
 
 __all__ = ["PromptMedia", "attach", "media_of", "safe_prefix"]
 
@@ -48,6 +49,7 @@ class PromptMedia:
         self.input_ids = input_ids
         self._pixels: tuple[Any, ...] | None = (pixel_values, data.get("pixel_values_videos"))
         self._grids = (data.get("image_grid_thw"), data.get("video_grid_thw"))
+        self._seconds = (None, seconds_of(self._grids[1]))
         # A model without grids is of another kind; its prompts stay as mlx-vlm treats them.
         foreign = pixel_values is not None and all(grid is None for grid in self._grids)
         self.tokens = () if foreign else tuple(getattr(config, f"{kind}_token_id", None) for kind in ("image", "video"))
@@ -64,13 +66,17 @@ class PromptMedia:
     def keys(self) -> tuple[tuple[bytes, ...], ...]:
         """Return the keys of the images and those of the videos, each in the order of the prompt."""
         if self._pixels is not None:
-            self._keys = tuple(_keys(*medium) for medium in zip(self._pixels, self._grids, strict=True))
+            media = zip(self._pixels, self._grids, self._seconds, strict=True)
+            self._keys = tuple(_keys(*medium) for medium in media)
             self._pixels = None  # a cached prompt does not keep its pixels
         return self._keys
 
 
-def _keys(pixels: Any, grids: Any) -> tuple[bytes, ...]:
-    """Return one key for each grid; none where the rows are not those of the grids, so that nothing is equal to it."""
+def _keys(pixels: Any, grids: Any, seconds: Sequence[float] | None) -> tuple[bytes, ...]:
+    """Return one key for each grid; none where the rows are not those of the grids, so that nothing is equal to it.
+
+    The seconds of a video move the positions of its tokens, so they are part of its key.
+    """
     if pixels is None or grids is None:
         return ()
     sizes = [tuple(int(extent) for extent in grid) for grid in np.asarray(grids).tolist()]
@@ -80,7 +86,8 @@ def _keys(pixels: Any, grids: Any) -> tuple[bytes, ...]:
     raw = reuse.as_bytes(pixels) if isinstance(pixels, mx.array) else np.asarray(pixels)
     parts = np.split(raw, ends[:-1])
     layout = f"{pixels.dtype} {pixels.shape[1:]}".encode()
-    return tuple(keys.content(part, grid, layout) for part, grid in zip(parts, sizes, strict=True))
+    times = [None] * len(sizes) if seconds is None else seconds
+    return tuple(keys.content(part, grid, layout, time) for part, grid, time in zip(parts, sizes, times, strict=True))
 
 
 def safe_prefix(ids: Sequence[int], matched: int, now: PromptMedia | None, before: PromptMedia | None) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from mlx_saccade import families
 from mlx_saccade.backend import mlx_blas
 from mlx_saccade.errors import InputError, quantity
-from mlx_saccade.integrations.mlx_vlm import guard, prompts, reuse, server, upstream, vision
+from mlx_saccade.integrations.mlx_vlm import guard, prompts, reuse, server, upstream, video, vision
 from mlx_saccade.integrations.mlx_vlm.gemma4 import Gemma4ImageProcessor
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor
@@ -290,6 +290,7 @@ def _enable_one(model: Any, processor: Any, replacement: ImageProcessor, prefix_
         known.hooks.restore(model)
     replacement.native = known.native
     known.hooks.replace(processor, "image_processor", replacement)
+    video.attach(model, processor, replacement, known.hooks)
 
 
 def _checked(model: Any, processor: Any) -> tuple[families.Family, Any]:

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from mlx_saccade.errors import InputError
-from mlx_saccade.integrations.mlx_vlm import budgets, prepared
+from mlx_saccade.integrations.mlx_vlm import budgets, prepared, video
 from mlx_saccade.integrations.mlx_vlm.decoding import image_part
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor
@@ -139,7 +139,7 @@ def _prepare_inputs(original: Callable[..., Any], processor: Any, *rest: Any, **
             "pad_to_uniform_size: expected False for a model that mlx-saccade prepares, as its images need no padding; "
             "got True. Leave it out"
         )
-    return original(processor, *rest, **arguments)
+    return video.prepare(functools.partial(original, processor, *rest), processor, arguments)
 
 
 def _group_images_by_shape(original: Callable[..., Any], images: list[Any], *rest: Any, **named: Any) -> Any:

@@ -29,7 +29,7 @@ from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 from mlx_saccade.integrations.mlx_vlm.processor import ImageProcessor
 from mlx_saccade.media import Video, open_image, open_video, sources
 from mlx_saccade.preprocess import limits, positions
-from mlx_saccade.preprocess.patchify import patchify
+from mlx_saccade.preprocess.patchify import Backend, patchify
 from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["FAMILIES", "VideoProcessor", "attach", "open_videos", "prepare", "seconds_of"]
@@ -77,11 +77,17 @@ class _OpenedVideo(Video):
 
 
 class VideoProcessor:
-    """A replacement for mlx-vlm's video processor, which passes unknown attributes on to it."""
+    """A replacement for mlx-vlm's video processor, which passes unknown attributes on to it.
 
-    def __init__(self, original: Any, family: families.Family) -> None:
+    Attributes:
+        original: mlx-vlm's video processor.
+        family: geometry and limits of the model's videos.
+        resize_backend: library whose pixels are computed, as in `mlx_saccade.patchify`.
+    """
+
+    def __init__(self, original: Any, family: families.Family, resize_backend: Backend) -> None:
         """Wrap a video processor."""
-        self.original, self.family = original, family
+        self.original, self.family, self.resize_backend = original, family, resize_backend
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -116,17 +122,17 @@ class VideoProcessor:
             return {name: np.asarray(value) for name, value in theirs.items()}
         plan = self.plan(video, video.limits)
         grids = np.array([plan.grid_thw], dtype=np.int64)
-        return {"pixel_values_videos": _patches(video, plan), "video_grid_thw": grids}
+        return {"pixel_values_videos": _patches(video, plan, self.resize_backend), "video_grid_thw": grids}
 
 
-def _patches(video: Video, plan: Plan) -> NDArray[np.float32]:
+def _patches(video: Video, plan: Plan, backend: Backend) -> NDArray[np.float32]:
     """Return the reference patches of a video; a group of frames is in memory at once."""
     still, length = replace(plan, frames=1), plan.family.temporal_patch_size
     shape = (still.patches, 3, length, plan.family.patch_size**2)
     patches = np.empty((plan.frames, *shape), np.float32)
     for step, group in zip(patches, video.groups(length), strict=True):
         for place, frame in enumerate(group):
-            pixels = patchify(open_image(frame), still, "reference")
+            pixels = patchify(open_image(frame), still, "reference", backend=backend)
             step[:, :, place] = pixels.reshape(shape)[:, :, place]
     return patches.reshape(plan.patches, -1)
 
@@ -226,10 +232,11 @@ def attach(model: Any, processor: Any, images: ImageProcessor, hooks: Hooks) -> 
     if family.name not in FAMILIES or original is None or not hasattr(language, "get_rope_index"):
         return
     if isinstance(original, VideoProcessor):
+        original.resize_backend = images.resize_backend
         return
     if cap[1] < family.video.max_pixels:
         family = replace(family, video=replace(family.video, min_pixels=cap[0], max_pixels=cap[1]))
-    hooks.replace(processor, "video_processor", VideoProcessor(original, family))
+    hooks.replace(processor, "video_processor", VideoProcessor(original, family, images.resize_backend))
     reference, theirs = weakref.ref(language), type(language).get_rope_index
     rule = _Rule(model.config, family)
 

@@ -87,9 +87,9 @@ def patches(examples: int, *, shrink: bool = True) -> Compare:
         factor = patch * merge
         pixels, size = image(seed, width, height), (columns * factor, rows * factor)
         batch = [GpuImage(pixels, "rgb", size, backend)]
-        made = resize_patchify(batch, patch_size=patch, merge_size=merge, window_size=window * factor)
+        outputs = resize_patchify(batch, patch_size=patch, merge_size=merge, window_size=window * factor)
         expected = _core.resize_patchify_native(pixels, *size, backend, patch, merge, window * factor)
-        assert np.array_equal(made, expected)
+        assert np.array_equal(outputs, expected)
 
     return compare
 
@@ -105,17 +105,17 @@ def batches(examples: int, *, shrink: bool = True) -> Compare:
     def compare(seed: int, sizes: list[tuple[int, int, int, int]], backend: str, formats: list[str]) -> None:
         random = np.random.RandomState(seed)
         shapes = {"rgb": (3,), "rgba": (4,), "bgra": (4,), "grey": ()}
-        images, targets, used = [], [], []
+        images, targets, names = [], [], []
         for (width, height, columns, rows), name in zip(sizes, formats, strict=False):
             images.append(random.randint(0, 256, (height, width, *shapes[name]), dtype=np.uint8))
             targets.append((28 * columns, 28 * rows))
-            used.append(name)
+            names.append(name)
         batch = [
-            GpuImage(pixels, name, size, backend) for pixels, size, name in zip(images, targets, used, strict=True)
+            GpuImage(pixels, name, size, backend) for pixels, size, name in zip(images, targets, names, strict=True)
         ]
-        made = resize_patchify(batch, patch_size=14, merge_size=2, window_size=112)
-        expected = _core.resize_patchify_native_batch(images, targets, backend, 14, 2, 112, used)
-        assert np.array_equal(made, expected)
+        outputs = resize_patchify(batch, patch_size=14, merge_size=2, window_size=112)
+        expected = _core.resize_patchify_native_batch(images, targets, backend, 14, 2, 112, names)
+        assert np.array_equal(outputs, expected)
 
     return compare
 
@@ -126,9 +126,9 @@ def orders_of_tokens(examples: int, *, shrink: bool = True) -> Compare:
     def compare(grids: list[tuple[int, int, int]], merge: int, side: int) -> None:
         grids = [(frames, rows * merge, columns * merge) for frames, rows, columns in grids]
         sizes = _core.window_index_size(grids, merge, side * merge * 14, 14)
-        made = window_index(grids, sizes, merge_size=merge, side=side)
-        assert made is not None
-        for one, expected in zip(made, _core.window_index(grids, merge, side * merge * 14, 14), strict=True):
+        outputs = window_index(grids, sizes, merge_size=merge, side=side)
+        assert outputs is not None
+        for one, expected in zip(outputs, _core.window_index(grids, merge, side * merge * 14, 14), strict=True):
             assert np.array_equal(one, expected)
 
     return compare

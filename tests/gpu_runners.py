@@ -133,7 +133,7 @@ class StandIn:
         """Make it MLX's GPU for a test."""
         monkeypatch.setattr(mx.metal, "is_available", lambda: True)
         monkeypatch.setattr(mx.fast, "metal_kernel", self.metal_kernel)
-        monkeypatch.setattr(choice, "failed", set())
-        monkeypatch.setattr(launch, "failed", choice.failed)
+        monkeypatch.setattr(choice, "failed_kernels", set())
+        monkeypatch.setattr(launch, "failed_kernels", choice.failed_kernels)
         launch._compiled.cache_clear()
         monkeypatch.setattr(launch, "_compiled", launch._compiled.__wrapped__)

@@ -17,7 +17,7 @@ WORK = gpu_kernels.Work
 @pytest.fixture
 def metal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "dialect", lambda: "metal")
-    monkeypatch.setattr(choice, "failed", set())
+    monkeypatch.setattr(choice, "failed_kernels", set())
 
 
 def calls(monkeypatch: pytest.MonkeyPatch, *sizes: tuple[int, float, int]) -> None:
@@ -63,7 +63,7 @@ def test_other_bytes_are_named_among_all_checks(monkeypatch: pytest.MonkeyPatch,
 
 def test_kernel_that_mlx_could_not_run_has_not_passed(monkeypatch: pytest.MonkeyPatch, metal: None) -> None:
     calls(monkeypatch, (16, 1.0, 0))
-    choice.failed.add("window_index")
+    choice.failed_kernels.add("window_index")
     check = gpu_kernels.check()
     assert check is not None
     assert (check.passed, check.detail) == (False, "MLX could not run window_index")

@@ -17,6 +17,7 @@ from kernel_cases import image
 from mlx import core as mx
 
 import mlx_saccade as saccade
+from mlx_saccade import backend
 from mlx_saccade.errors import InputError
 from mlx_saccade.gpu import choice, text
 
@@ -45,9 +46,9 @@ def equal(one: Any, other: Any) -> bool:
 
 @pytest.mark.parametrize("kernel", CALLS)
 def test_gpu_gives_the_bits_of_the_core(gpu: StandIn, kernel: str) -> None:
-    made = CALLS[kernel]("gpu")
+    outputs = CALLS[kernel]("gpu")
     assert gpu.launches == [kernel]
-    assert equal(made, CALLS[kernel]("cpu"))
+    assert equal(outputs, CALLS[kernel]("cpu"))
     assert gpu.launches == [kernel]
 
 
@@ -157,6 +158,15 @@ def test_explain_without_a_measured_gpu(thresholds: dict[str, int], monkeypatch:
     thresholds["window_index"] = 500
     monkeypatch.setattr(choice, "_chip", lambda: None)
     assert choice.explain("window_index") == "CPU core (MLX has no GPU here that was measured to be faster)"
+
+
+def test_auto_in_a_forked_process_stays_on_the_core(gpu: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "_thresholds", lambda: {"Apple M9": {"window_index": 1}})
+    monkeypatch.setattr(backend, "device", lambda: "metal")
+    monkeypatch.setattr(mx, "device_info", lambda: {"device_name": "Apple M9"})
+    assert choice.choose("auto", "window_index", 1) == "gpu"
+    monkeypatch.setattr(backend, "is_own_process", lambda: False)
+    assert choice.choose("auto", "window_index", 1) == "cpu"
 
 
 def test_packaged_thresholds_name_kernels_and_sizes() -> None:

@@ -81,7 +81,7 @@ def check() -> Check | None:
     calls = list(works())
     wrong = [work for work in calls if not np.array_equal(work.run("gpu"), work.run("cpu"))]
     names = ", ".join(f"{work.kernel} at {work.name}" for work in wrong)
-    failed = f"MLX could not run {', '.join(sorted(choice.failed))}" if choice.failed else ""
+    failed = f"MLX could not run {', '.join(sorted(choice.failed_kernels))}" if choice.failed_kernels else ""
     detail = "; ".join(filter(None, [f"differs: {names}" if wrong else "", failed])) or f"{len(calls)} sizes"
     return Check("GPU kernels against the core", language, not wrong and not failed, detail)
 

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.gpu.text import KERNELS
 
-__all__ = ["MAX_INDEX", "Device", "choose", "dialect", "explain", "failed", "is_core"]
+__all__ = ["MAX_INDEX", "Device", "choose", "dialect", "explain", "failed_kernels", "is_core"]
 
 Device = Literal["auto", "cpu", "gpu"]
 _THRESHOLDS = Path(__file__).parents[1] / "assets" / "gpu_thresholds.json"
@@ -22,7 +22,7 @@ _THRESHOLDS = Path(__file__).parents[1] / "assets" / "gpu_thresholds.json"
 MAX_INDEX = 2**31 - 1024
 """Most elements of an array: an index in a kernel is an int of 32 bits, and threads come in whole groups."""
 
-failed: set[str] = set()
+failed_kernels: set[str] = set()
 """Kernels that MLX could not run in this process; a warning named each."""
 
 
@@ -39,15 +39,15 @@ def dialect() -> str | None:
 @cache
 def _thresholds() -> dict[str, dict[str, int]]:
     """Return the least sizes at which the GPU was measured to be faster, by chip, then by kernel."""
-    measured: dict[str, dict[str, int]] = json.loads(_THRESHOLDS.read_text(encoding="utf-8"))
-    return measured
+    sizes: dict[str, dict[str, int]] = json.loads(_THRESHOLDS.read_text(encoding="utf-8"))
+    return sizes
 
 
 def _chip() -> str | None:
-    """Return MLX's name of the GPU that it computes on; None if it computes on the CPU."""
-    from mlx_saccade.backend import device, mx
+    """Return MLX's name of the GPU that it computes on; None if it computes on the CPU, or not at all after a fork."""
+    from mlx_saccade.backend import device, is_own_process, mx
 
-    if device() == "cpu":
+    if device() == "cpu" or not is_own_process():
         return None
     return str(mx.device_info().get("device_name", ""))
 
@@ -87,7 +87,7 @@ def choose(device: Device, kernel: str, size: int, elements: int = 0) -> Literal
         return "gpu"
     least = _threshold(kernel) if device == "auto" else None
     is_faster = least is not None and size >= least and elements <= MAX_INDEX
-    return "gpu" if is_faster and kernel not in failed else "cpu"
+    return "gpu" if is_faster and kernel not in failed_kernels else "cpu"
 
 
 def explain(kernel: str, size: int | None = None) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlx_saccade.errors import InputError
-from mlx_saccade.gpu.choice import MAX_INDEX, dialect, failed
+from mlx_saccade.gpu.choice import MAX_INDEX, dialect, failed_kernels
 from mlx_saccade.gpu.text import KERNELS, constants, text
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ def _compiled(kernel: str, language: str) -> Any:
 
     header, body = text(kernel, language)
     digest = hashlib.sha256((header + body).encode()).hexdigest()[:12]
-    described = KERNELS[kernel]
+    entry = KERNELS[kernel]
     options: dict[str, Any] = {
         "name": f"saccade_{kernel}_{digest}",
-        "input_names": [name for name, _ in described.inputs],
-        "output_names": [name for name, _ in described.outputs],
+        "input_names": [name for name, _ in entry.inputs],
+        "output_names": [name for name, _ in entry.outputs],
         "header": header,
         "source": body,
     }
@@ -67,7 +67,7 @@ def launch(
     Returns:
         The outputs; None, after one warning per kernel, if MLX cannot compile or run it.
     """
-    if kernel in failed:
+    if kernel in failed_kernels:
         return None
     from mlx_saccade.backend import claim_process, mx
 
@@ -86,7 +86,7 @@ def launch(
         mx.eval(outputs)
         return [np.asarray(output) for output in outputs]
     except (RuntimeError, ValueError) as error:
-        failed.add(kernel)
+        failed_kernels.add(kernel)
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         warnings.warn(
             f"mlx_saccade: MLX could not run the GPU kernel {kernel} ({reason}). The CPU core computes instead, with "

@@ -82,17 +82,17 @@ def constants(kernel: str) -> dict[str, int]:
 
 @cache
 def text(kernel: str, language: str) -> tuple[str, str]:
-    """Return a kernel's source as MLX takes it: what stands before the entry function, and the body of that.
+    """Return a kernel's source as MLX takes it: what stands before the entry function, and its body.
 
     Args:
         kernel: a name in KERNELS.
         language: "metal", "cuda" or "opencl"; MLX runs the first two.
     """
-    described, (qualifier, group, thread) = KERNELS[kernel], _DIALECTS[language]
-    header = "\n".join(map(_read, (language, *described.files)))
-    names = [name for name, _ in (*described.inputs, *described.outputs)]
+    entry, (qualifier, group, thread) = KERNELS[kernel], _DIALECTS[language]
+    header = "\n".join(map(_read, (language, *entry.files)))
+    names = [name for name, _ in (*entry.inputs, *entry.outputs)]
     declaration = ""
-    if described.shared:
-        declaration = f"{qualifier} {described.shared};\n"
-        names.append(described.shared.split()[1].partition("[")[0])
+    if entry.shared:
+        declaration = f"{qualifier} {entry.shared};\n"
+        names.append(entry.shared.split()[1].partition("[")[0])
     return header, f"{declaration}{kernel}({', '.join([*names, group, thread])});\n"

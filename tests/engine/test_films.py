@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import weakref
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +17,10 @@ from pytest import MonkeyPatch
 
 import mlx_saccade as saccade
 from mlx_saccade import media
-from mlx_saccade.engine import Engine
+from mlx_saccade.engine import Engine, request
 from mlx_saccade.errors import InputError
 from mlx_saccade.media import film as film_files
+from mlx_saccade.preprocess import limits
 
 pytestmark = pytest.mark.skipif(films.av is None, reason="PyAV is not installed")
 
@@ -25,6 +28,12 @@ pytestmark = pytest.mark.skipif(films.av is None, reason="PyAV is not installed"
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     return saccade.load(checkpoints.write_whole(tmp_path_factory.mktemp("films")))
+
+
+@pytest.fixture(scope="module")
+def with_words(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Return an engine of Qwen3-VL, whose prompts have the times in words."""
+    return saccade.load(checkpoints.write_whole(tmp_path_factory.mktemp("qwen3"), checkpoints.QWEN3_VL))
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +183,55 @@ def test_film_seconds_follow_a_variable_rate(tmp_path: Path) -> None:
     assert list(video.seconds) == [0, 1, 2, 3, 30, 31, 32, 33]
     assert [video.film_seconds(k / video.fps) for k in (0, 3, 3.5, 4, 7)] == pytest.approx([0, 3, 16.5, 30, 33])
     assert video.film_seconds(9 / video.fps) == pytest.approx(33 + 2 / video.fps)
+
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "films.json").read_text(encoding="utf-8"))["films"]
+
+
+def test_seconds_and_words_of_prompts_equal_the_reference(
+    loaded: Engine, with_words: Engine, seen: dict[str, Any], tmp_path: Path
+) -> None:
+    for count, rate, family, arguments, *_, sampled_fps, times in GOLDEN:
+        path = tmp_path / f"{count}.mp4"
+        path = path if path.exists() else films.write(path, count, rate=Fraction(rate))
+        part = {"type": "video", "video": str(path), **arguments, "total": len(times)}
+        if family == "qwen2.5-vl":
+            loaded.chat(user(part), max_tokens=1)
+            assert seen["second_per_grid_ts"] == [2 / sampled_fps]
+            continue
+        answer = with_words.chat(user(part), max_tokens=1)
+        assert answer.frames[0].seconds == tuple(times)
+        plan, ids = with_words.runner.count(request.conversation(user(part)), limits.NO_LIMITS)
+        prompt = with_words.prompts._tokenizer.decode(ids, skip_special_tokens=False)
+        assert re.findall(r"<[0-9.]+ seconds>", prompt) == [f"<{time:.1f} seconds>" for time in times]
+        assert len(ids) == answer.usage["prompt"] and plan[0].tokens == len(times)
+
+
+def test_times_of_a_model_that_reads_times_in_words_are_its_own(
+    with_words: Engine, path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(with_words.prompts), "decode", lambda self, ids: "at 2.5 seconds" if ids else "")
+    answer = with_words.ask({"type": "video", "video": str(path), "start": 2}, "when?", max_tokens=1)
+    assert [(span.start, span.end) for span in answer.times] == [(2.5, 2.5)]
+    assert answer.frames[0].seconds[0] >= 2
+
+
+def patches_of(engine: Engine, path: Path, monkeypatch: MonkeyPatch) -> np.ndarray:
+    """Return the patches that the vision tower is given of a film."""
+    taken: list[np.ndarray] = []
+    encode = engine.model.encode
+
+    def recorded(pixels: Any, *rest: Any) -> Any:
+        taken.append(np.array(pixels))
+        return encode(pixels, *rest)
+
+    monkeypatch.setattr(engine.model, "encode", recorded)
+    engine.forget()
+    engine.ask({"type": "video", "video": str(path), "fps": 1}, "what?", max_tokens=1)
+    return taken[0]
+
+
+def test_torchvisions_bits_change_the_frames_by_little(loaded: Engine, path: Path, monkeypatch: MonkeyPatch) -> None:
+    other = saccade.load(loaded.folder, backend="torchvision")
+    difference = np.abs(patches_of(loaded, path, monkeypatch) - patches_of(other, path, monkeypatch))
+    assert 0 < difference.max() < 2.5 / 255 / 0.26 and (difference > 1e-4).mean() < 0.05

@@ -78,6 +78,22 @@ class ImageAccess:
 
         return self.open_bytes(media.Encoded(_file_bytes(path), sources.short(path)))
 
+    def film(self, text: str, name: str) -> str | None:
+        """Return the path of a film, which is opened by its path alone; None for another kind of text.
+
+        Raises:
+            InputError: this server reads no files of its machine.
+        """
+        from mlx_saccade.media import sources
+
+        path = None if _is_base64(text) or text.lower().startswith(_URLS) else sources.named_file(text)
+        if path is not None and not self.paths:
+            raise InputError(
+                f"{name}: expected the frames of a film; got a path, and this server reads no files of its machine. "
+                "Send frames as data URLs with fps, or start the server with --allow-paths"
+            )
+        return path
+
     def open_bytes(self, encoded: Encoded) -> LazyImage:
         """Read an image file's bytes; its pixels are decoded when they are needed.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import films
 import pytest
 from asgi import Reply, request
 from PIL import Image
@@ -104,6 +105,20 @@ def test_two_images_and_a_video_keep_their_order(serve: Serve, url: str) -> None
     frames = ask(serve(), body).json["saccade"]["frames"]
     assert [frame["fps"] for frame in frames] == [None, 1.0, None]
     assert frames[0]["tokens"] <= 30 < frames[2]["tokens"] <= 60
+
+
+@pytest.mark.skipif(films.av is None, reason="PyAV is not installed")
+def test_films_are_read_by_their_paths_where_paths_are_allowed(
+    serve: Serve, engine: saccade.Engine, tmp_path: Path
+) -> None:
+    path = films.write(tmp_path / "film.mp4", 60)
+    part = {"type": "video", "video": str(path), "fps": 1, "total": 40}
+    body = {"messages": [{"role": "user", "content": [part, {"type": "text", "text": "What?"}]}], "max_tokens": 4}
+    own = ask(serve(images=ImageAccess(paths=True)), body).json["saccade"]
+    expected = json.loads(json.dumps(engine.chat(body["messages"], max_tokens=4).as_dict()))
+    assert own["frames"] == expected["frames"] and own["frames"][0]["seconds"]
+    refused = ask(serve(), body)
+    assert refused.status == 400 and "reads no files of its machine" in refused.json["error"]["message"]
 
 
 def test_what_changes_nothing_is_noted(serve: Serve) -> None:

@@ -169,6 +169,8 @@ def open_media(messages: Any, access: ImageAccess) -> list[Any]:
         kind = part["type"]
         if kind == "image":
             media.append({**part, "image": _opened(part["image"], access, where)})
+        elif isinstance(part[kind], str) and (path := access.film(part[kind], where)) is not None:
+            media.append({**part, kind: path})
         else:
             frames = part[kind] if isinstance(part[kind], list) else [part[kind]]
             media.append({**part, kind: [_opened(frame, access, where) for frame in frames]})

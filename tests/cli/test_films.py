@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,15 @@ def test_ask_about_a_film(path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert answer["usage"]["video"] == answer["frames"][0]["tokens"]
     code, _, err = run(capsys, "ask", path, "what?", "--end", "1", "--verbose", "--max-tokens", "2")
     assert code == 0 and "film 1" in err and "640 x 400" in err
+
+
+def test_chat_about_a_film(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("what?\nand then?\n"))
+    code, out, _ = run(capsys, "chat", path, "--jsonl", "--max-tokens", "2")
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and len(answers) == 2
+    assert [answer["images"] for answer in answers] == [[str(path)]] * 2
+    assert answers[0]["frames"][0]["fps"] is not None
 
 
 def test_films_and_options_that_do_not_fit_are_refused(

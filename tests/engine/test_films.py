@@ -235,3 +235,11 @@ def test_torchvisions_bits_change_the_frames_by_little(loaded: Engine, path: Pat
     other = saccade.load(loaded.folder, backend="torchvision")
     difference = np.abs(patches_of(loaded, path, monkeypatch) - patches_of(other, path, monkeypatch))
     assert 0 < difference.max() < 2.5 / 255 / 0.26 and (difference > 1e-4).mean() < 0.05
+
+
+def test_timings_and_progress_count_the_frames_of_a_film(loaded: Engine, path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    part = {"type": "video", "video": str(path), "fps": 2, "budget": 4}
+    answer = loaded.ask(part, "what?", max_tokens=1, progress=lambda *now: told.append(now))
+    assert [now for now in told if now[0] == "frames"] == [("frames", number, 8) for number in (0, 2, 4, 6)]
+    assert answer.timings["decode"] > 0.2 * answer.timings["patches"] > 0

@@ -17,7 +17,7 @@ __all__ = ["Progress", "bar"]
 
 # A bar appears after this time; quick work shows none.
 SECONDS = 1.5
-STAGES = {"vision": "encoding tokens", "prefill": "reading tokens", "answer": "answering"}
+STAGES = {"frames": "reading frames", "vision": "encoding tokens", "prefill": "reading tokens", "answer": "answering"}
 
 
 def bar(*columns: ProgressColumn, redirect_stdout: bool = True) -> Bar:

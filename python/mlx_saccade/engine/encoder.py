@@ -125,7 +125,7 @@ class MediaEncoder:
             media: images, opened, and videos.
             plans: one for each medium.
             timer: counts "decode", "patches" and "vision".
-            progress: called for "vision", in tokens of all media.
+            progress: called for "vision", in tokens of all media, and for "frames" while a video is decoded.
             later: media that a later call encodes; images that they share stay decoded until then.
         """
         encoded: list[EncodedMedia] = []
@@ -136,7 +136,7 @@ class MediaEncoder:
             if report is not None:
                 report(0, plan.tokens)
             if isinstance(medium.source, Video):
-                encoded.append(self._encode_video(medium.source, plan, timer, report))
+                encoded.append(self._encode_video(medium.source, plan, timer, progress, report))
             else:
                 encoded.append(self._encode_image(medium.image, plan, timer, report))
                 uses[id(medium.source)] -= 1
@@ -172,12 +172,19 @@ class MediaEncoder:
         features = self._features(content, plan, timer, lambda: patches, report)
         return EncodedMedia("image", content, plan, None, lambda: features)
 
-    def _encode_video(self, video: Video, plan: Plan, timer: StageTimer, report: TowerProgress | None) -> EncodedMedia:
+    def _encode_video(
+        self,
+        video: Video,
+        plan: Plan,
+        timer: StageTimer,
+        progress: Progress | None,
+        report: TowerProgress | None,
+    ) -> EncodedMedia:
         """Encode a video; it may have many files or none, so it is recognized by its pixels alone."""
         # Qwen2-VL's frames are one position apart, whatever the rate.
         timed = self.model.family.seconds_per_grid is not None
         seconds = self.family.temporal_patch_size / video.fps if timed else None
-        patches = self._patchify_video(video, plan, timer)
+        patches = self._patchify_video(video, plan, timer, progress)
         if not self.store.on:
             features = self._run_tower(patches, plan, timer, report)
             return EncodedMedia("video", b"", plan, seconds, lambda: features)
@@ -211,13 +218,20 @@ class MediaEncoder:
         image.release()
         return patches
 
-    def _patchify_video(self, video: Video, plan: Plan, timer: StageTimer) -> npt.NDArray[np.float32]:
+    def _patchify_video(
+        self, video: Video, plan: Plan, timer: StageTimer, progress: Progress | None
+    ) -> npt.NDArray[np.float32]:
         """Return the reference patches of a video: each holds the same place of temporal_patch_size frames."""
         still, family = replace(plan, frames=1), plan.family
         shape = (still.patches, 3, family.temporal_patch_size, family.patch_size**2)
         patches = np.empty((plan.frames, *shape), np.float32)
-        for joined, group in zip(patches, video.groups(family.temporal_patch_size), strict=True):
+        groups = video.groups(family.temporal_patch_size)
+        for number, joined in enumerate(patches):
             owner.checkpoint()
+            if progress is not None:
+                progress("frames", number * family.temporal_patch_size, len(video))
+            with timer.stage("decode"):
+                group = next(groups)  # of a film file, decoded here
             for place, source in enumerate(group):
                 with timer.stage("decode"):
                     image = LazyImage(source, video.image_options)

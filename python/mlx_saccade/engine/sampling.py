@@ -32,7 +32,9 @@ _HEAD = 1024
 _MOST_TOKENS = 10**9
 
 Progress = Callable[[str, int, int], None]
-"""Called with (stage, done, total) in tokens: of the images for "vision", of the prompt for "prefill", "answer"."""
+"""Called with (stage, done, total) in tokens: of the images for "vision", of the prompt for "prefill", "answer".
+
+While a video is decoded, with "frames", in frames."""
 
 
 class GenerateOptions(TypedDict, total=False):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mlx_saccade.cli import answers_json, chat_lines, output
+from mlx_saccade.cli import answers_json, chat_lines, films, output
 from mlx_saccade.cli.answer_text import print_cost, print_image_notes, print_places, print_rejected
 from mlx_saccade.cli.images import is_stdin
 from mlx_saccade.cli.options import (
@@ -40,7 +40,7 @@ HELP = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade chat`."""
     parser.add_argument(
-        "images", nargs="*", metavar="IMAGE", help="image files or data URIs of the first message (default none)"
+        "images", nargs="*", metavar="IMAGE", help="image files, films or data URIs of the first message (default none)"
     )
     add_model_arguments(parser)
     add_system_argument(parser)
@@ -95,8 +95,9 @@ def _image_parts(options: argparse.Namespace, words: list[str]) -> list[dict[str
 
 
 def image_part(image: Any) -> dict[str, Any]:
-    """Return the part of a message that shows an image."""
-    return {"type": "image", "image": image}
+    """Return the part of a message that shows an image, or a film by its path."""
+    kind = "video" if films.is_film(image) else "image"
+    return {"type": kind, kind: image}
 
 
 def _content(options: argparse.Namespace, line: str) -> list[dict[str, Any]]:
@@ -172,7 +173,7 @@ def _answer(engine: Engine, options: argparse.Namespace, messages: list[dict[str
         print_rejected(answer)
     else:
         answers_json.print_error(options, "interrupted", "interrupted")
-    if answer is not None and any(part["type"] == "image" for part in messages[-1]["content"]):
+    if answer is not None and any(part["type"] != "text" for part in messages[-1]["content"]):
         print_image_notes(answer)
     if options.verbose and answer is not None:
         print_cost(answer)
@@ -182,7 +183,7 @@ def _answer(engine: Engine, options: argparse.Namespace, messages: list[dict[str
 def _print_json(options: argparse.Namespace, messages: list[dict[str, Any]], answer: Answer) -> None:
     """Print an answer in one line; its images are those of the whole conversation."""
     parts = [part for message in messages if isinstance(message["content"], list) for part in message["content"]]
-    images = [part["image"] for part in parts if part["type"] == "image"]
+    images = [part[part["type"]] for part in parts if part["type"] != "text"]
     question = " ".join(part["text"] for part in messages[-1]["content"] if part["type"] == "text")
     row = answers_json.answered(images, question, answer)
     if options.jsonl:

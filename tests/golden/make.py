@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--packaged", action="store_true", help="what hangs on the packaged checkpoint only")
     whole = [["geometry.py"], ["torchvision_pixels.py"], ["models.py"], ["acceptance.py"], ["resized.py"]]
-    whole += [["conversations.py"], ["yarn.py"]]
+    whole += [["conversations.py"], ["yarn.py"], ["video.py"], ["gemma4.py"]]
     packaged = [["models.py", "--packaged"], ["conversations.py", "--packaged"]]
     commands = packaged if parser.parse_args().packaged else whole
     for script, *arguments in commands:

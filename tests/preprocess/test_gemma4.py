@@ -92,9 +92,12 @@ def test_limits_that_it_does_not_know_are_refused() -> None:
     family = families.get("gemma-4")
     level = limits.read({"budget": 560}, "image 1")
     assert limits.choose((640, 480), family, [level], None).tokens == 540
-    for options in ({"min_tokens": 9}, {"resized_height": 96, "resized_width": 96}, {"min_pixels": 9000}):
-        with pytest.raises(InputError, match="got a lower limit, an exact size or a video"):
+    exact: dict[str, Any] = {"resized_height": 96, "resized_width": 96}
+    for options, got in (({"min_tokens": 9}, "lower limit"), (exact, "an exact size"), ({"min_pixels": 9}, "a lower")):
+        with pytest.raises(InputError, match=f"tokens and no other limit for gemma-4; got .*{got}"):
             limits.choose((640, 480), family, [limits.read(options, "image 1")], None)
+    with pytest.raises(InputError, match="video: expected an image for gemma-4"):
+        limits.choose((640, 480), family, [], None, frames=8)
     with pytest.raises(InputError, match=LISTED):
         limits.choose((640, 480), family, [limits.read({"max_pixels": 100_000}, "image 1")], None)
     with pytest.raises(InputError, match="whose frames are images with a budget"):

@@ -83,7 +83,8 @@ def test_a_frame_of_the_other_families_is_an_image() -> None:
 def test_a_film_without_a_budget_keeps_the_limits_of_its_family(frames: int, size: tuple[int, int]) -> None:
     film = limits.choose((1920, 1080), families.get("qwen3-vl"), [], None, frames=frames)
     assert film.resized_size == size
-    assert film.budget == f"24576 tokens for {max(frames, 2)} frames (default)"
+    assert film.budget == f"12288 tokens for {max(frames, 2)} frames (default)"
+    assert film.tokens <= 12288
     each = limits.choose((1920, 1080), families.get("qwen2.5-vl"), [], None, frames=frames)
     assert (each.resized_size, each.budget) == ((1008, 560), "768 tokens a frame (default)")
 

@@ -156,7 +156,7 @@ def _choose(
     bottom = _first(levels, lambda level: level.has_lower)
     fixed = _first(levels, lambda level: level.exact is not None)
     if family.budgets:
-        _check_budget_alone(family, bottom is None and fixed is None and frames is None)
+        _check_budget_alone(family, lower=bottom is not None, exact=fixed is not None, film=frames is not None)
     if fixed is not None and all(place is None or fixed < place for place in (top, bottom)):
         return _exactly(source_size, family, levels[fixed].exact or source_size)
     tokens = None if bottom is None else levels[bottom].min_tokens
@@ -189,13 +189,18 @@ def _choose(
     return within(source_size, family, least, bounds.most, budget, yields=yields, notes=notes)
 
 
-def _check_budget_alone(family: Family, alone: bool) -> None:
+def _check_budget_alone(family: Family, *, lower: bool, exact: bool, film: bool) -> None:
     """Refuse what a family with budgets of its own does not take."""
-    if not alone:
-        known = ", ".join(map(str, family.budgets))
+    known = ", ".join(map(str, family.budgets))
+    if film:
         raise InputError(
-            f"budget: expected an image with a budget of {known} tokens for {family.name}; got a lower limit, an exact "
-            "size or a video. Leave it out"
+            f"video: expected an image for {family.name}, whose frames are images of their own; got a video. Give its "
+            f"frames as images, with a budget of {known} tokens each"
+        )
+    if lower or exact:
+        got = "a lower limit" if lower else "an exact size"
+        raise InputError(
+            f"budget: expected {known} tokens and no other limit for {family.name}; got {got}. Leave it out"
         )
 
 
@@ -222,7 +227,10 @@ def _frame(source_size: tuple[int, int], family: Family, frames: int, lower: int
         frames, height, width, family=family, min_pixels=least, max_pixels=most, cap_per_frame=rule.cap_per_frame
     )
     tokens = most // family.factor**2
-    each = f"{tokens} tokens for {frames} frames" if rule.whole else f"{tokens} tokens a frame"
+    if rule.whole:  # all frames of a patch share their tokens
+        each = f"{tokens // family.temporal_patch_size} tokens for {frames} frames"
+    else:
+        each = f"{tokens} tokens a frame"
     return Plan(family, source_size, (wide, high), least, most, f"{each} (default)")
 
 

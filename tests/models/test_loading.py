@@ -223,9 +223,11 @@ ODD = [None, 0, -1, 1, 2.5, 10**30, float("nan"), "x", True, [], [1], [4, 6, 6],
         checkpoints.CONFIG,
         checkpoints.nested_config(checkpoints.CONFIG),
         checkpoints.QWEN2_VL,
+        checkpoints.QWEN3_VL,
+        checkpoints.QWEN3_VL_MOE,
         {**checkpoints.CONFIG, "quantization": {"bits": 4, "group_size": 64, "lm_head": {"bits": 8, "group_size": 64}}},
     ],
-    ids=["flat", "nested", "qwen2-vl", "quantized"],
+    ids=["flat", "nested", "qwen2-vl", "qwen3-vl", "experts", "quantized"],
 )
 def test_an_odd_value_anywhere_is_read_or_refused_in_one_line(spelling: dict[str, Any]) -> None:
     refused = 0

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-import mlx.nn as nn
 import published_configs
 import pytest
 from mlx.utils import tree_flatten
@@ -24,6 +23,7 @@ CONFIGS = {
     "Qwen2.5-VL-7B": published_configs.published("7B"),
     "Qwen2-VL-2B": published_configs.older("2B"),
     "Qwen2-VL-7B": published_configs.older("7B"),
+    **{f"Qwen3-VL-{size}": published_configs.later(size) for size in ("2B", "4B", "8B", "32B", "30B-A3B")},
 }
 PROMPT, ANSWER = 64, 512  # tokens beside the image, as `mlx-saccade plan --model`
 
@@ -40,10 +40,10 @@ def outline(raw: dict[str, Any], bits: int | None, dtype: mx.Dtype) -> Model:
     model = Model(config, FAMILIES[raw["model_type"]])
     packed: dict[str, mx.array] = {}
     for name, layer in model.named_modules():
-        if bits and isinstance(layer, nn.Linear | nn.Embedding) and not name.startswith("visual"):
-            height, width = layer.weight.shape
-            packed[f"{name}.weight"] = mx.zeros((height, width * bits // 32), mx.uint32)
-            packed |= {f"{name}.{part}": mx.zeros((height, width // 64)) for part in ("scales", "biases")}
+        if bits and isinstance(layer, quantization.PACKABLE) and not name.startswith("visual"):
+            *rows, width = layer.weight.shape
+            packed[f"{name}.weight"] = mx.zeros((*rows, width * bits // 32), mx.uint32)
+            packed |= {f"{name}.{part}": mx.zeros((*rows, width // 64)) for part in ("scales", "biases")}
     quantization.install(model, config.quantization, packed, "outline")
     model.set_dtype(dtype)
     quantization.set_dtype(model, dtype)
@@ -62,7 +62,7 @@ def test_plan_of_the_sizes_is_the_one_in_the_text() -> None:
 
 
 def test_every_checkpoint_of_the_table_is_computed() -> None:
-    assert set(rows(r"Qwen2[\w.-]*-VL-\dB")) == set(CONFIGS)
+    assert set(rows(r"Qwen[23][\w.-]*-VL-\d+B[\w-]*")) == set(CONFIGS)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -81,14 +81,22 @@ def test_sizes_and_peaks_are_computed(name: str, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(("device", "dtype"), [("metal", mx.bfloat16), ("cpu", mx.float32)])
+@pytest.mark.parametrize(
+    ("family", "tokens", "words"),
+    [
+        ("Qwen2", 10549, r"at most ([\d.]+) GB higher on a GPU, and ([\d.]+) GB on the CPU"),
+        ("Qwen3", 8160, r"Qwen3-VL's at 8,160 tokens, its most, is up to ([\d.]+) GB higher, and ([\d.]+) GB"),
+    ],
+)
 def test_highest_peak_of_many_tokens_is_the_one_in_the_text(
-    device: str, dtype: mx.Dtype, monkeypatch: pytest.MonkeyPatch
+    family: str, tokens: int, words: str, device: str, dtype: mx.Dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "device", lambda: device)
-    outlines = [outline(raw, bits, dtype) for raw in CONFIGS.values() for bits in (None, 4)]
-    most = max(peak(model, 10549) - peak(model, 1222) for model in outlines)
+    raws = [raw for name, raw in CONFIGS.items() if name.startswith(family)]
+    outlines = [outline(raw, bits, dtype) for raw in raws for bits in (None, 4)]
+    most = max(peak(model, tokens) - peak(model, 1222) for model in outlines)
     sentence = " ".join(TEXT.split())
-    stated = re.search(r"at most ([\d.]+) GB higher on a GPU, and ([\d.]+) GB on the CPU", sentence)
+    stated = re.search(words, sentence)
     assert stated is not None
     assert stated[["metal", "cpu"].index(device) + 1] == f"{most / 1e9:.1f}"
 

@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     profile = parser.add_argument_group("profile")
     profile.add_argument("--model", metavar="PATH|ID", help="checkpoint folder or hub id (default the packaged one)")
     add_revision_argument(profile)
-    profile.add_argument("--synthetic", metavar="SIZE[:LAYERS]", help="random weights: 3b, 7b, 3b:4 (default no)")
+    profile.add_argument("--synthetic", metavar="SIZE[:LAYERS]", help="random weights: 3b, 7b:4, qwen3-4b (default no)")
     profile.add_argument("--sides", metavar="NAMES", help="saccade,mlx-vlm,mlx-vlm enabled (default the installed)")
     profile.add_argument("--device", choices=("cpu", "gpu"), help="device of MLX (default MLX's own)")
     profile.add_argument("--answer-tokens", type=int, metavar="N", help="tokens of each answer (default 16)")

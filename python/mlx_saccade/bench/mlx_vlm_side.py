@@ -143,7 +143,8 @@ class MlxVlmSide:
         """Return the options of a call at a budget, enabling it first where it is another one."""
         options: dict[str, Any] = {"max_tokens": self.options.answer_tokens, "temperature": 0.0}
         if not self.enabled:
-            return {**options, "max_pixels": budget * 28 * 28}
+            vision = self.model.config.vision_config
+            return {**options, "max_pixels": budget * (vision.patch_size * vision.spatial_merge_size) ** 2}
         if budget != self._budget:
             import warnings
 

@@ -31,7 +31,8 @@ public func resize(
     return try filled(3 * size.width * size.height) { target throws(SaccadeError) in
         try check(
             saccade_resize(
-                image.bytes.bindMemory(to: UInt8.self).baseAddress, Int64(image.size.width), Int64(image.size.height),
+                image.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), Int64(image.size.width),
+                Int64(image.size.height),
                 Int64(image.stride), image.format.rawValue, Int64(size.width), Int64(size.height), backend.rawValue,
                 target.baseAddress, Int64(target.count)))
     }
@@ -73,7 +74,7 @@ public func nativePatches(
     backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) {
     let family = try nativeFamily(images, plans)
-    try require(output.count, atLeast: try elements(plans, frames: 1))
+    try require(UnsafeRawBufferPointer(output), images, atLeast: try elements(plans, frames: 1), of: UInt8.self)
     try fillNative(output, images, plans, family, backend)
 }
 
@@ -110,7 +111,8 @@ public func referencePatches(
     backend: ResizeBackend = .pillow13
 ) throws(SaccadeError) {
     let family = try matchedFamily(images, plans)
-    try require(output.count, atLeast: try elements(plans, frames: family.temporalPatchSize))
+    let count = try elements(plans, frames: family.temporalPatchSize)
+    try require(UnsafeRawBufferPointer(output), images, atLeast: count, of: Float.self)
     try fillReference(output, images, plans, family, backend)
 }
 
@@ -158,9 +160,19 @@ private func elements(_ plans: [ImagePlan], frames: Int) throws(SaccadeError) ->
     return total
 }
 
-private func require(_ count: Int, atLeast needed: Int) throws(SaccadeError) {
-    guard count >= needed else {
+/// Checks the caller's memory: its size, and that no image is in it.
+private func require<Element>(
+    _ output: UnsafeRawBufferPointer, _ images: [ImagePixels], atLeast needed: Int, of type: Element.Type
+) throws(SaccadeError) {
+    let count = output.count / MemoryLayout<Element>.stride
+    guard count >= needed, let start = output.baseAddress else {
         throw .input("output: expected memory for \(needed) elements; got \(count)")
+    }
+    for (i, image) in images.enumerated() {
+        guard let first = image.bytes.baseAddress else { continue }
+        guard first + image.bytes.count <= start || start + output.count <= first else {
+            throw .input("images[\(i)]: expected memory apart from output; got pixels that overlap it")
+        }
     }
 }
 
@@ -226,7 +238,7 @@ private func batch<Element>(
         let count = plan.patches * 3 * frames * plan.family.patchSize * plan.family.patchSize
         defer { next = next.map { $0 + count } }
         return saccade_batch_image(
-            source: image.bytes.bindMemory(to: UInt8.self).baseAddress, source_width: Int64(image.size.width),
+            source: image.bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), source_width: Int64(image.size.width),
             source_height: Int64(image.size.height), source_stride: Int64(image.stride),
             format: image.format.rawValue, backend: backend.rawValue,
             target_width: Int64(plan.resizedSize.width), target_height: Int64(plan.resizedSize.height),

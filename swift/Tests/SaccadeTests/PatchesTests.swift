@@ -72,6 +72,22 @@ final class PatchesTests: XCTestCase {
         }
     }
 
+    func testPixelsInTheOutputThrow() throws {
+        let size = PixelSize(width: 56, height: 56)
+        let plan = try ImagePlan(size: size)
+        var memory = [UInt8](repeating: 171, count: 4 * plan.patches * 588)
+        try memory.withUnsafeMutableBytes { bytes in
+            let half = UnsafeRawBufferPointer(rebasing: bytes[(bytes.count / 2 - 1)...])
+            let image = try ImagePixels(bytes: half, size: size, format: .bgra)
+            let output = UnsafeMutableRawBufferPointer(rebasing: bytes[..<(bytes.count / 2)]).bindMemory(to: UInt8.self)
+            assertInput("images[0]: expected memory apart from output") {
+                try nativePatches([image], plans: [plan], into: output)
+            }
+            let apart = UnsafeMutableBufferPointer(rebasing: output[..<(output.count - 1)])
+            XCTAssertNoThrow(try nativePatches([image], plans: [plan], into: apart))
+        }
+    }
+
     func testMemoryThatIsTooSmallIsUntouched() throws {
         let size = PixelSize(width: 60, height: 60)
         let plan = try ImagePlan(size: size)

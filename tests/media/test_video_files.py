@@ -264,6 +264,51 @@ def test_damage_in_the_middle_is_an_error_and_not_a_shorter_film(write: Callable
     assert numbers(media.open_video(path, family="qwen2.5-vl", start=3.5)) == [105, 108, 112, 116]
 
 
+def test_a_stream_that_begins_between_key_frames_begins_at_the_next(write: Callable[..., Path], tmp_path: Path) -> None:
+    data = write("long.ts", 400).read_bytes()
+    path = tmp_path / "middle.ts"
+    path.write_bytes(data[188 * 60 :])
+    video = every(path)
+    shown = numbers(video)
+    assert shown[0] % 12 == 0 and shown == list(range(shown[0], 400)) and video.seconds[0] == 0
+
+
+def test_streams_one_after_another_with_the_same_times_are_noted(write: Callable[..., Path], tmp_path: Path) -> None:
+    path = tmp_path / "twice.ts"
+    path.write_bytes(write("stream.ts", 50).read_bytes() * 2)
+    video = every(path, end=1.5)
+    assert numbers(video) == list(range(46))
+    assert any("50 packets have the time of another" in note for note in video.notes)
+
+
+def test_a_change_of_size_is_an_error_at_its_time(write: Callable[..., Path], tmp_path: Path) -> None:
+    later = write("later.ts", size=(240, 120), times=range(80, 100))
+    path = tmp_path / "sizes.ts"
+    path.write_bytes(write("sixty.ts", 60).read_bytes() + later.read_bytes())
+    assert numbers(every(path, end=1.91)) == list(range(58))
+    assert "the frame at 1.933 s cannot be decoded" in refused(path)  # FFmpeg cannot tell that it ends at the joint
+    assert "expected frames of 192x96; got 240x120 at 3.000 s. Cut it there" in refused(path, start=2.99)
+
+
+def test_what_a_stream_lost_is_an_error(write: Callable[..., Path], tmp_path: Path) -> None:
+    data = write("long.ts", 400).read_bytes()
+    middle = len(data) // 2 // 188 * 188
+    path = tmp_path / "hole.ts"
+    path.write_bytes(data[:middle] + data[middle + 188 * 10 :])
+    message = refused(path)
+    assert "cannot be decoded" in message
+    lost = float(message.partition("the frame at ")[2].partition(" s")[0])
+    assert 5 < lost < 8
+    shown = numbers(every(path, end=lost - 0.01))
+    assert shown == list(range(len(shown))) and len(shown) > 150
+
+
+def test_hdr_is_noted(write: Callable[..., Path]) -> None:
+    options = {"x265-params": "transfer=smpte2084:colorprim=bt2020:log-level=none"}
+    path = write("hdr.mkv", 8, codec="libx265", pixel_format="yuv420p10le", b_frames=0, options=options)
+    assert [note for note in every(path).notes if "HDR (PQ)" in note]
+
+
 def test_any_damage_is_an_input_error_or_nothing(write: Callable[..., Path], tmp_path: Path) -> None:
     generator = random.Random(0)
     path = tmp_path / "any"
@@ -299,7 +344,7 @@ def test_too_many_packets_are_refused(write: Callable[..., Path], monkeypatch: M
 def test_start_and_end_choose_a_part(write: Callable[..., Path]) -> None:
     path = write("ten.mp4", 300)
     part = media.open_video(path, family="qwen3-vl", start=2, end=4)
-    assert part.indices == (60, 80, 100, 120) and part.seconds == (2, 80 / 30, 100 / 30, 4)
+    assert part.indices == [60, 80, 100, 120] and part.seconds == [2, 80 / 30, 100 / 30, 4]
     assert part.fps == 4 / 61 * 30
     assert numbers(part) == [60, 80, 100, 120]
     for arguments in ({"start": 11}, {"start": 3, "end": 2}, {"start": -1}, {"end": float("nan")}, {"start": True}):
@@ -313,7 +358,7 @@ def test_a_single_frame_is_repeated_and_noted(write: Callable[..., Path]) -> Non
         assert numbers(video) == [0, 0] and video.times(2) == [0]
         assert any("one frame, which is repeated" in note for note in video.notes)
     video = media.open_video(write("ten.mp4", 300), family="qwen3-vl", num_frames=1)
-    assert video.indices == (0, 0) and "repeated" in video.notes[0]
+    assert video.indices == [0, 0] and "repeated" in video.notes[0]
 
 
 def test_more_frames_than_the_film_has(write: Callable[..., Path]) -> None:

@@ -237,7 +237,7 @@ def check_agents(names: dict[str, Any]) -> None:
 
 
 def check_video(names: dict[str, Any]) -> None:
-    assert names["video"].seconds == (0, 1, 2, 3)
+    assert names["video"].seconds == [0, 1, 2, 3]
     assert names["answer"].usage["video"] <= 400
     assert names["engine"].locate(names["frame"], "the red dialog").found
 

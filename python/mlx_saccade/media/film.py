@@ -193,10 +193,11 @@ class Film:
             if packet.is_keyframe:
                 keys.append(time)
             if packet.is_corrupt:
-                broken.append(time)
+                broken.append(time)  # left out at the end of a file that was cut off, else a frame like others
             elif not packet.is_discard:
+                ticks.extend(broken)
                 ticks.append(time)
-                broken = array("q")
+                del broken[:]
             if len(ticks) + untimed > MAX_PACKETS:
                 raise InputError(f"{self.name}: has more than {MAX_PACKETS:,} frames; cut it")
         if not ticks:
@@ -207,7 +208,10 @@ class Film:
                 f"{self.name}: is cut off: it lists {quantity(listed, 'frame')} and has {len(ticks)}; save or download "
                 "it again"
             )
-        timeline = Timeline(*_in_order(ticks, keys), stream.time_base, stream.average_rate)
+        frames, starts, repeated = _in_order(ticks, keys)
+        if repeated:
+            notes.append(f"{self.name}: {quantity(repeated, 'packet')} have the time of another and were left out")
+        timeline = Timeline(frames, starts, stream.time_base, stream.average_rate)
         self._note_end(container, timeline, len(broken), notes)
         return timeline
 
@@ -263,9 +267,10 @@ class Film:
         import numpy as np
 
         if (frame.width, frame.height) != self._stored_size:
-            at = self.timeline.seconds(index)
+            at, (width, height) = self.timeline.seconds(index), self._stored_size or (0, 0)
             raise InputError(
-                f"{self.name}: is {frame.width}x{frame.height} from {at:.3f} s on, another size; cut it there"
+                f"{self.name}: expected frames of {width}x{height}; got {frame.width}x{frame.height} at {at:.3f} s. "
+                "Cut it there"
             )
         pixels: npt.NDArray[np.uint8] = np.ascontiguousarray(
             display_matrix.turned(frame.to_ndarray(format="rgb24"), self._turn)
@@ -332,6 +337,9 @@ class _Decoder:
         self._film, self._container, self._stream = film, container, stream
         self._at: int | None = None
         self._is_damaged = False
+        self._after_loss = False
+        self._lossy: set[int] = set()
+        self._last = int(film.timeline.ticks[-1])
         self.jumped = False
         self.reason = ""
 
@@ -346,7 +354,7 @@ class _Decoder:
         if timeline.ticks.searchsorted(key) - at < _FEWEST_SKIPPED:
             return False
         self._container.seek(key, stream=self._stream)
-        self._at, self._is_damaged, self.jumped = key - 1, False, True
+        self._at, self._is_damaged, self._after_loss, self.jumped = key - 1, False, False, True
         return True
 
     def frames(self) -> Iterator[_Decoded]:
@@ -362,13 +370,20 @@ class _Decoder:
                     continue
                 self._is_damaged = picture.is_corrupt or (self._is_damaged and not picture.key_frame)
                 self._at = int(tick)
-                yield _Decoded(picture, self._at, self._is_damaged)
+                yield _Decoded(picture, self._at, self._is_damaged or self._at in self._lossy)
+                self._lossy.discard(self._at)
 
     def _decode(self, packet: Any) -> list[Any]:
-        """Return the pictures that a packet completes; frames after a damaged one are damaged until a key frame."""
-        if packet is not None and packet.is_corrupt:
-            self._is_damaged = True
-            return []
+        """Return the pictures that a packet completes; frames after a damaged one are damaged until a key frame.
+
+        What a container has lost is known of its packets, which come some frames before their pictures.
+        """
+        if packet is not None:
+            self._after_loss = packet.is_corrupt or (self._after_loss and not packet.is_keyframe)
+            if self._after_loss and packet.pts is not None:
+                self._lossy.add(packet.pts)
+            if packet.is_corrupt and packet.pts is not None and packet.pts > self._last:
+                return []  # cut off with the file
         try:
             pictures: list[Any] = self._stream.decode(packet)
         except _pyav(self._film.name).error.FFmpegError as error:
@@ -387,17 +402,18 @@ def _pyav(name: str) -> Any:
         ) from None
 
 
-def _in_order(ticks: array[int], keys: array[int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the times of frames and of key frames, each once and ascending.
+def _in_order(ticks: array[int], keys: array[int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
+    """Return the times of frames and of key frames, each once and ascending, and how many frames repeat a time.
 
     Frames before the first key frame cannot be decoded, as where a recording of a broadcast begins.
     """
     import numpy as np
 
     frames, starts = (np.unique(np.frombuffer(one, np.int64)) for one in (ticks, keys))
+    repeated = len(ticks) - len(frames)
     if len(starts) and (shown := frames[frames.searchsorted(starts[0]) :]).size:
         frames = shown
-    return frames, starts
+    return frames, starts, repeated
 
 
 def _unreadable(file: BinaryIO, error: BaseException) -> str:

@@ -36,8 +36,8 @@ class Video:
     fps: float
     size: tuple[int, int]
     image_options: ImageOptions
-    indices: Sequence[int]
-    seconds: Sequence[float]
+    indices: list[int]
+    seconds: list[float]
     notes: tuple[str, ...] = ()
 
     def __init__(self, frames: Any, fps: float | None, *, image_options: ImageOptions | None = None) -> None:
@@ -71,8 +71,8 @@ class Video:
                     f"video: frame {number} is {size[0]}x{size[1]}, the first is {self.size[0]}x{self.size[1]}; "
                     "give frames of one size"
                 )
-        self.indices = range(len(self.frames))
-        self.seconds = tuple(index / self.fps for index in self.indices)
+        self.indices = list(range(len(self.frames)))
+        self.seconds = [index / self.fps for index in self.indices]
 
     def __len__(self) -> int:
         """Return the number of frames."""

@@ -77,8 +77,8 @@ class _FilmVideo(Video):
     def __init__(self, film: Film, indices: Sequence[int], fps: float, notes: Sequence[str]) -> None:
         self.frames, self.fps, self.size = FilmFrames(film, indices), fps, film.size
         self.image_options = ImageOptions()
-        self.indices = tuple(indices)
-        self.seconds = tuple(map(film.timeline.seconds, indices))
+        self.indices = list(indices)
+        self.seconds = [film.timeline.seconds(index) for index in indices]
         self.notes = (*film.notes, *notes)
 
 

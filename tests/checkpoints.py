@@ -140,6 +140,10 @@ QWEN3_VL_MOE: dict[str, Any] = {
 }
 
 
+BASES = {base["model_type"]: base for base in (QWEN2_VL, CONFIG, QWEN3_VL, QWEN3_VL_MOE)}
+"""`model_type` -> the config of that family."""
+
+
 def config(base: dict[str, Any] = CONFIG, **changes: Any) -> dict[str, Any]:
     """Return a copy of CONFIG, or of another config, with changed top-level values."""
     return {**copy.deepcopy(base), **changes}

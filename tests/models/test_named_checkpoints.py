@@ -138,7 +138,7 @@ MODELS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, int] | None]]
 
 def write(folder: Path, name: str) -> Path:
     raw, pixels, _ = MODELS[name]
-    base = QWEN2_VL if raw["model_type"] == "qwen2_vl" else QWEN2_5_VL
+    base = checkpoints.BASES[raw["model_type"]]
     tensors = checkpoints.weights(checkpoints.config(base, tie_word_embeddings=raw.get("tie_word_embeddings", False)))
     preprocessor = {key: value for key, value in checkpoints.PREPROCESSOR.items() if key != "size"} | pixels
     checkpoints.write(folder, raw, tensors, files={"preprocessor_config.json": preprocessor})
@@ -157,7 +157,7 @@ def test_a_checkpoint_with_the_keys_of_a_published_one_loads(tmp_path: Path, nam
 @pytest.mark.parametrize("name", [name for name in MODELS if "YaRN" not in name])
 def test_its_keys_change_no_number(tmp_path: Path, name: str) -> None:
     raw = MODELS[name][0]
-    base = QWEN2_VL if raw["model_type"] == "qwen2_vl" else QWEN2_5_VL
+    base = checkpoints.BASES[raw["model_type"]]
     plain = checkpoints.config(base, tie_word_embeddings=raw.get("tie_word_embeddings", False))
     model = models.load(write(tmp_path / "named", name))
     expected = models.load(checkpoints.write(tmp_path / "plain", plain))

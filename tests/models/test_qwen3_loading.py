@@ -249,3 +249,12 @@ def test_what_a_config_leaves_out_is_the_references_default() -> None:
     assert (config.text.rope_theta, config.text.head_dim, config.text.num_key_value_heads) == (500000.0, 128, 32)
     assert (config.vision.depth, config.vision.hidden_size, config.vision.patch_size) == (27, 1152, 16)
     assert config.vision.deepstack_visual_indexes == (8, 16, 24)
+
+
+def test_a_mean_that_the_file_leaves_out_is_noted_where_it_is_not_the_familys(tmp_path: Path) -> None:
+    """As in transformers it is Qwen2-VL's, which gives plausible, worse answers without an error."""
+    file = {key: value for key, value in checkpoints.QWEN3_PREPROCESSOR.items() if key != "image_mean"}
+    model = models.load(checkpoints.write(tmp_path, BASES["dense"], files={"preprocessor_config.json": file}))
+    (note,) = [note for note in model.config.notes if "image_mean" in note]
+    assert "no image_mean. It is [0.48145466, 0.4578275, 0.40821073], as in transformers; qwen3-vl was" in note
+    assert not any("image_std" in note for note in model.config.notes)

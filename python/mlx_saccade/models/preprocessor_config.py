@@ -87,7 +87,13 @@ def read(folder: Path, vision: VisionConfig, family: str = "qwen2.5-vl") -> Prep
         raise InputError(f"{path}: image_std: expected numbers above 0; got {list(std)}")
     mean = three(path, "image_mean", raw.get("image_mean", _FAMILY.mean))
     limits, note = read_limits(raw, path, _DEFAULT_LIMITS)
-    return Preprocessor(mean, std, limits, (note,) if note else ())
+    notes = [note] if note else []
+    notes += [
+        f"{path}: no {key}. It is {list(value)}, as in transformers; {family} was published with {list(own)}"
+        for key, value, own in (("image_mean", mean, published.mean), ("image_std", std, published.std))
+        if key not in raw and value != own
+    ]
+    return Preprocessor(mean, std, limits, tuple(notes))
 
 
 def check_steps(raw: Mapping[str, Any], path: Path) -> None:

@@ -44,7 +44,7 @@ extension VisionLanguageModel {
         let wide = chunk * (6 * text.hiddenSize + 3 * text.intermediateSize) * size
         let queries = min(chunk, max(1, TowerMemory.scoreBytes / (text.headCount * prompt * 4)))
         let isFused = Kernels.attentionIsFused(headWidth: text.headWidth)
-        let scores = isFused ? 0 : 3 * text.headCount * queries * prompt * 4
+        let scores = isFused ? 0 : (text.headCount * 4 + 8) * queries * prompt  // with the mask of one head
         let embeddings = 2 * prompt * text.hiddenSize * size
         return embeddings + layer * text.layerCount + 2 * layer + wide + scores + text.vocabularySize * 4
     }

@@ -56,6 +56,20 @@ if checkout != "0" && (checkout != nil || hostIsMac) {
         .testTarget(
             name: "SaccadeLocateTests", dependencies: ["SaccadeLocate"], path: "swift/Tests/SaccadeLocateTests"),
     ]
+    // The processor for mlx-swift-lm, for those who ask for the trait MLXLM.
+    if hostIsMac && checkout == nil {
+        package.traits.insert(
+            .trait(name: "MLXLM", description: "The processor for mlx-swift-lm.", enabledTraits: ["MLX"]))
+        package.dependencies.append(
+            .package(url: "https://github.com/ml-explore/mlx-swift-lm", "3.31.3"..<"4.0.0"))
+        package.products.append(.library(name: "SaccadeMLXLM", targets: ["SaccadeMLXLM"]))
+        let modules = ["MLXLMCommon", "MLXVLM"].map { name -> Target.Dependency in
+            .product(name: name, package: "mlx-swift-lm", condition: .when(traits: ["MLXLM"]))
+        }
+        package.targets.append(
+            .target(
+                name: "SaccadeMLXLM", dependencies: ["Saccade", mlx] + modules, path: "swift/Sources/SaccadeMLXLM"))
+    }
 } else {
     package.traits = [.trait(name: "MLX", description: "The models, on mlx-swift.")]
 }

@@ -13,4 +13,17 @@ mapfile -t sources < <(find swift/Sources/Saccade -name '*.swift')
 module Saccade -warnings-as-errors "${sources[@]}"
 swiftc -typecheck -swift-version 6 -I "$out" -Xcc -fmodule-map-file=swift/Stubs/module.modulemap -warnings-as-errors \
   swift/Examples/ScreenCapture/Sources/screen-capture/main.swift
-echo "type-checked against our own stubs: swift/Sources/Saccade/Apple, swift/Examples/ScreenCapture"
+
+# The parts of the models that are for Apple platforms alone. The rest is compiled on Linux against mlx-swift.
+for name in CoreImage Metal MLX MLXLMCommon MLXVLM; do module $name swift/Stubs/$name.swift; done
+check() { # SOURCES...
+  swiftc -typecheck -swift-version 6 -I "$out" -Xcc -fmodule-map-file=swift/Stubs/module.modulemap \
+    -warnings-as-errors "$@"
+}
+models=swift/Sources/SaccadeMLX
+check $models/ModelError.swift $models/Network/{Backend,Kernels,Activations}.swift
+check -D MLXLM swift/Sources/SaccadeMLXLM/*.swift
+module SaccadeMLX $models/ModelError.swift
+check swift/Sources/SaccadeLocate/{ImageFile,PortablePixmap}.swift
+echo "type-checked against our own stubs: swift/Sources/Saccade/Apple, swift/Examples/ScreenCapture," \
+  "the kernels of SaccadeMLX, SaccadeMLXLM, the images of saccade-locate"

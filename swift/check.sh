@@ -6,8 +6,7 @@ cd "$(dirname "$0")/.."
 export SACCADE_MLX_SWIFT=0
 scratch=${SWIFT_SCRATCH:-.build}
 
-swift format lint --strict --recursive Package.swift swift/Sources/Saccade swift/Tests/SaccadeTests swift/Examples \
-  swift/Benchmarks
+swift format lint --strict --recursive Package.swift swift/Sources swift/Tests swift/Examples swift/Benchmarks
 swift test --scratch-path "$scratch" --disable-swift-testing -Xswiftc -warnings-as-errors
 
 # The example reads a picture of 56 x 56 gray pixels, and an answer about it.

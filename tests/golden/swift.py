@@ -29,6 +29,8 @@ import quantized  # noqa: E402
 from cases import COLUMNS, LOCATE, PACKAGED_TOKENS, SETS, Case  # noqa: E402
 
 import mlx_saccade as saccade  # noqa: E402
+from mlx_saccade.engine.sampling import RandomSampler, Sampling  # noqa: E402
+from mlx_saccade.models import config_keys  # noqa: E402
 
 ASSETS = HERE.parents[1] / "python" / "mlx_saccade" / "assets"
 PATTERN = (
@@ -123,6 +125,39 @@ def write_packaged(out: Path) -> None:
         patches = saccade.patchify(screen, plan, layout="native")
         _save(out / f"patches-{family}.safetensors", {"patches": np.asarray(patches)})
     (out / "packaged.json").write_text(json.dumps(content))
+
+
+# Rules that both packages have.
+
+
+def write_rules(out: Path) -> None:
+    """Write which keys of config.json are refused, and distributions of the sampler."""
+    values: tuple[Any, ...] = (2, 1, 0, 2.5, 1.0, True, False, "silu", "", "rope", [], [1], {}, {"a": 1}, None)
+    words = ("foo", "_rope", "rope_dropout", "my_norm", "use_cache", "train_window", "qk_scale_x", "factor", "dtype")
+    rows = []
+    for key in sorted({*config_keys._REFUSED, *words}):
+        # Python takes true for 1.
+        alike = {type(harmless) for harmless in config_keys._REFUSED.get(key, ())} & {bool, int}
+        for value in values:
+            if value is None or (alike and isinstance(value, bool | int | float)):
+                continue
+            sections: tuple[config_keys.Section, ...] = ("model", "vision", "rotary")
+            rows += [[key, value, name, config_keys.changes_numbers(key, value, name)] for name in sections]
+    (out / "config_keys.json").write_text(json.dumps(rows))
+    rng = np.random.default_rng(5)
+    samples = []
+    for number in range(60):
+        options: dict[str, Any] = {"temperature": float(rng.choice((0.0, 0.3, 1.0, 2.5)))}
+        options |= {"top_p": float(rng.choice((0.05, 0.5, 0.9, 1.0))), "min_p": float(rng.choice((0.0, 0.1)))}
+        options |= {"top_k": [None, 1, 5, 40][number % 4], "repetition_penalty": float(rng.choice((1.0, 1.3, 0.7)))}
+        logits = rng.normal(0, 3, 50).astype(np.float32)
+        prompt = rng.integers(0, 50, 6).tolist()
+        tokens, shares = RandomSampler(Sampling(**options), prompt).distribution(logits)
+        named = {"topP": options["top_p"], "minP": options["min_p"], "topK": options["top_k"]}
+        named |= {"temperature": options["temperature"], "repetitionPenalty": options["repetition_penalty"]}
+        samples.append({**named, "logits": logits.tolist(), "prompt": prompt})
+        samples[-1] |= {"tokens": tokens.tolist(), "shares": shares.tolist()}
+    (out / "sampling.json").write_text(json.dumps(samples))
 
 
 # The tokenizer.
@@ -287,6 +322,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_sets(out)
     write_packaged(out)
+    write_rules(out)
     write_tokenizer(out)
     (out / "complete").write_text("")
 

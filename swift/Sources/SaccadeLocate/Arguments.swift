@@ -17,7 +17,8 @@ struct Arguments {
           --point            print the place to click alone; exit code 1 if there is none
           --max-tokens N     maximum tokens of an answer (default: 256)
         """
-    private static let budgetHelp = "visual tokens (1280), \"1003520px\", \"checkpoint\" or \"ollama@0.13.3\" (default: 1280)"
+    private static let budgetHelp =
+        "visual tokens (1280), \"1003520px\", \"checkpoint\" or \"ollama@0.13.3\" (default: 1280)"
 
     private(set) var isHelp = false
     private(set) var isPointOnly = false

@@ -18,7 +18,7 @@ enum ImageFile {
     ///   - url: of the file.
     ///   - rawSize: size of a file of raw RGB; nil for a file with a header.
     /// - Throws: `ModelError.missingFile`, or `ModelError.input` for a file of another format or size.
-    static func read(_ url: URL, rawSize: PixelSize?) throws -> SourceImage {
+    static func read(_ url: URL, rawSize: PixelSize?) throws -> ImageBuffer {
         guard FileManager.default.fileExists(atPath: url.path) else {
             throw ModelError.missingFile("\(url.path): no such file")
         }
@@ -28,7 +28,7 @@ enum ImageFile {
         if let rawSize { return try raw(url, data, rawSize) }
         if let image = try PortablePixmap.read(data, name: url.path) { return image }
         #if canImport(ImageIO)
-            return try decoded(url)
+            return try ImageBuffer(contentsOf: url)
         #else
             throw ModelError.input(
                 "\(url.path): expected a binary PPM (P6) or PGM (P5); got another format. Convert it, or give raw RGB "
@@ -36,12 +36,12 @@ enum ImageFile {
         #endif
     }
 
-    private static func raw(_ url: URL, _ data: Data, _ size: PixelSize) throws -> SourceImage {
+    private static func raw(_ url: URL, _ data: Data, _ size: PixelSize) throws -> ImageBuffer {
         let sides = 1...(1 << 26)
         guard sides.contains(size.width), sides.contains(size.height), data.count == size.width * size.height * 3 else {
             throw ModelError.input(
                 "\(url.path): expected 3 bytes for each pixel of \(size); got \(data.count) bytes")
         }
-        return try SourceImage(bytes: [UInt8](data), size: size, format: .rgb)
+        return try ImageBuffer([UInt8](data), size: size, format: .rgb)
     }
 }

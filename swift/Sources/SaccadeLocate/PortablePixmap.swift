@@ -7,7 +7,7 @@ enum PortablePixmap {
     /// Reads a file's content; nil if it is no such file.
     ///
     /// - Throws: `ModelError.input` for a file with a damaged header or of the wrong length.
-    static func read(_ data: Data, name: String) throws -> SourceImage? {
+    static func read(_ data: Data, name: String) throws -> ImageBuffer? {
         let magic = data.prefix(2)
         guard magic.elementsEqual("P6".utf8) || magic.elementsEqual("P5".utf8) else { return nil }
         let format: PixelFormat = magic.elementsEqual("P6".utf8) ? .rgb : .grey
@@ -26,8 +26,8 @@ enum PortablePixmap {
         guard pixels.count >= count else {
             throw ModelError.input("\(name): expected \(count) bytes of pixels; got \(pixels.count)")
         }
-        return try SourceImage(
-            bytes: [UInt8](pixels.prefix(count)), size: PixelSize(width: width, height: height), format: format)
+        return try ImageBuffer(
+            [UInt8](pixels.prefix(count)), size: PixelSize(width: width, height: height), format: format)
     }
 
     private struct Header {

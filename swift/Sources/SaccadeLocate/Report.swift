@@ -43,7 +43,8 @@ enum Report {
 
     private static func action(_ action: GroundedAction) -> [String: Any] {
         [
-            "name": action.name, "tool": action.tool, "points": action.points.map(point), "boxes": action.boxes.map(box),
+            "name": action.name, "tool": action.tool, "points": action.points.map(point),
+            "boxes": action.boxes.map(box),
         ]
     }
 

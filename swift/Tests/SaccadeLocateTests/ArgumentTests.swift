@@ -22,7 +22,8 @@ final class ArgumentTests: XCTestCase {
     func testUnusableArgumentsAreErrors() {
         let base = ["--model", "m", "--image", "a.ppm"]
         for words in [
-            [], base, base + ["a", "b"], base + ["a", "--budget", "0"], base + ["a", "--budget"], base + ["a", "--red"],
+            [], base, base + ["a", "b"], base + ["a", "--budget", "0"], base + ["a", "--budget"],
+            base + ["a", "--red"],
             base + ["a", "--raw", "4"], base + ["a", "--max-tokens", "0"], ["--model", "m", "a"],
         ] {
             XCTAssertThrowsError(try Arguments(words), "\(words)")
@@ -32,7 +33,7 @@ final class ArgumentTests: XCTestCase {
 }
 
 final class ImageFileTests: XCTestCase {
-    private func read(_ bytes: [UInt8], rawSize: PixelSize? = nil) throws -> SourceImage {
+    private func read(_ bytes: [UInt8], rawSize: PixelSize? = nil) throws -> ImageBuffer {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try Data(bytes).write(to: url)
         defer { try? FileManager.default.removeItem(at: url) }

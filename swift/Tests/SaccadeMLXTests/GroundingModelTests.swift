@@ -10,9 +10,9 @@ final class GroundingModelTests: XCTestCase {
         try GroundingModel(folder: try ModelGolden.url("packaged"), options: options)
     }
 
-    private func plain(_ size: PixelSize, _ value: UInt8 = 90) throws -> SourceImage {
-        try SourceImage(
-            bytes: Array(repeating: value, count: size.width * size.height * 3), size: size, format: .rgb)
+    private func plain(_ size: PixelSize, _ value: UInt8 = 90) throws -> ImageBuffer {
+        try ImageBuffer(
+            Array(repeating: value, count: size.width * size.height * 3), size: size, format: .rgb)
     }
 
     func testAStreamGivesTheAnswerInParts() async throws {
@@ -61,7 +61,8 @@ final class GroundingModelTests: XCTestCase {
 
     func testSeveralImagesAndNone() async throws {
         let (model, screen) = (try model(), try ModelGolden.screen())
-        let two = try await model.ask("what is at (5, 5)?", about: [screen, try plain(PixelSize(width: 99, height: 40))])
+        let two = try await model.ask(
+            "what is at (5, 5)?", about: [screen, try plain(PixelSize(width: 99, height: 40))])
         XCTAssertEqual(two.plans.count, 2)
         XCTAssertNil(two.grounding)
         XCTAssertEqual(two.usage.image, two.plans.reduce(0) { $0 + $1.tokens })
@@ -70,7 +71,8 @@ final class GroundingModelTests: XCTestCase {
         XCTAssertFalse(none.tokens.isEmpty)
         let chat = try await model.chat([
             ChatMessage(.system, "You are a helpful assistant."),
-            ChatMessage(.user, [.image(screen, budget: 64), .text("what is here?")]), ChatMessage(.assistant, "a screen"),
+            ChatMessage(.user, [.image(screen, budget: 64), .text("what is here?")]),
+            ChatMessage(.assistant, "a screen"),
             ChatMessage(.user, "what is at (5, 5)?"),
         ])
         XCTAssertLessThanOrEqual(chat.usage.image, 64)
@@ -139,8 +141,8 @@ final class GroundingModelTests: XCTestCase {
         let none = await model.cachedBytes
         XCTAssertEqual(none, 0)
         // Equal pixels in another order of channels are one image.
-        let grey = try SourceImage(
-            bytes: Array(repeating: 90, count: 280 * 280), size: PixelSize(width: 280, height: 280), format: .grey)
+        let grey = try ImageBuffer(
+            Array(repeating: 90, count: 280 * 280), size: PixelSize(width: 280, height: 280), format: .grey)
         _ = try await model.ask("what is here?", about: [first])
         let other = try await model.ask("what is here?", about: [grey])
         XCTAssertEqual(other.usage.cachedImages, 1)
@@ -213,13 +215,26 @@ final class GroundingModelTests: XCTestCase {
         XCTAssertEqual(dot.looks.count, 1)
         for bytes in [0, 299 * 3, 300 * 200 * 3 - 1] {
             XCTAssertThrowsError(
-                try SourceImage(
-                    bytes: Array(repeating: 0, count: bytes), size: PixelSize(width: 300, height: 200), format: .rgb))
+                try ImageBuffer(
+                    Array(repeating: 0, count: bytes), size: PixelSize(width: 300, height: 200), format: .rgb))
         }
         for crop in [(-1, 0, 5, 5), (0, 0, 0, 5), (0, 0, 301, 5), (299, 0, 2, 1), (Int.max, 0, 1, 1)] {
             let part = ImageCrop(x: crop.0, y: crop.1, size: PixelSize(width: crop.2, height: crop.3))
-            XCTAssertThrowsError(try image.crop(part), "\(part)")
+            await refuses("\(part)") { _ = try await model.locate("it", in: image, region: part) }
         }
+    }
+
+    func testARegionIsAnImageOfItsOwn() async throws {
+        let (model, screen) = (try model(), try ModelGolden.screen())
+        let region = ImageCrop(x: 2600, y: 50, size: PixelSize(width: 1200, height: 1900))
+        let found = try await model.locate("the cyan panel", in: screen, region: region)
+        XCTAssertEqual(found.best.answer.plans[0].sourceSize, region.size)
+        let click = try XCTUnwrap(found.click)
+        XCTAssertTrue((2681...3711).contains(click.x) && (111...1818).contains(click.y), "\(click)")
+        let zoomed = try await model.locate("the cyan panel", in: screen, region: region, policy: .zoom())
+        XCTAssertEqual(zoomed.looks.count, 2)
+        XCTAssertGreaterThanOrEqual(zoomed.looks[1].crop.x, 2600)
+        XCTAssertEqual(zoomed.looks[1].crop.size, PixelSize(width: 600, height: 950))
     }
 
     func testCropsAreThoseOfPython() throws {

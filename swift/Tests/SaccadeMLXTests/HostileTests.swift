@@ -49,7 +49,9 @@ final class HostileTests: XCTestCase {
         let checkpoint = try SmallCheckpoint()
         defer { checkpoint.remove() }
         let header = SmallCheckpoint.header(try checkpoint.tensors())
-        for length in [0, 1, UInt64(header.utf8.count) - 1, UInt64(header.utf8.count) + 1, 1 << 24, 1 << 32, 1 << 63, .max] {
+        for length in [
+            0, 1, UInt64(header.utf8.count) - 1, UInt64(header.utf8.count) + 1, 1 << 24, 1 << 32, 1 << 63, .max,
+        ] {
             try checkpoint.writeWeights(header, length: length)
             refuses(checkpoint, "length \(length)")
         }
@@ -194,7 +196,8 @@ final class HostileTests: XCTestCase {
             ("rms_norm_eps", "x"), ("rope_theta", -1), ("rope_scaling", 3), ("rope_scaling", .object(JSONObject())),
             ("tie_word_embeddings", "yes"), ("eos_token_id", nil), ("eos_token_id", 99), ("eos_token_id", "1"),
             ("eos_token_id", .array([])), ("image_token_id", -2), ("image_token_id", 3), ("video_token_id", 4),
-            ("num_experts", 8), ("lora_config", .object(JSONObject(members: [("r", 8)]))), ("sliding_window_pattern", 2),
+            ("num_experts", 8), ("lora_config", .object(JSONObject(members: [("r", 8)]))),
+            ("sliding_window_pattern", 2),
             ("use_sliding_window", true), ("attention_bias", false), ("head_dim", 16), ("partial_rotary_factor", 2),
             ("layer_types", .array(["sliding_attention"])), ("auto_map", "x.py"), ("model_file", "x.py"),
             ("num_key_value_heads", 3), ("num_attention_heads", 3), ("quantization", 4),

@@ -43,11 +43,11 @@ enum ModelGolden {
     }
 
     /// The demo's screenshot.
-    static func screen() throws -> SourceImage {
+    static func screen() throws -> ImageBuffer {
         let data = [UInt8](try Data(contentsOf: try url("screen.ppm")))
         let start = data.count - 3840 * 2160 * 3
-        return try SourceImage(
-            bytes: Array(data[start...]), size: PixelSize(width: 3840, height: 2160), format: .rgb)
+        return try ImageBuffer(
+            Array(data[start...]), size: PixelSize(width: 3840, height: 2160), format: .rgb)
     }
 }
 

@@ -32,10 +32,11 @@ final class PackagedTests: XCTestCase {
         let screen = try ModelGolden.screen()
         for known in file.answers {
             let size = PixelSize(width: known.crop[2] - known.crop[0], height: known.crop[3] - known.crop[1])
-            let image = try screen.crop(ImageCrop(x: known.crop[0], y: known.crop[1], size: size))
+            let region = ImageCrop(x: known.crop[0], y: known.crop[1], size: size)
             let question = file.prompt.replacingOccurrences(of: "{}", with: known.description)
             let options = AnswerOptions(maxTokens: file.tokens, budget: .checkpoint)
-            let answer = try await model.ask(question, about: [image], options: options)
+            let message = ChatMessage(.user, [.image(screen, region: region), .text(question)])
+            let answer = try await model.chat([message], options: options)
             XCTAssertEqual(answer.tokens, known.tokens, known.description)
             XCTAssertEqual(answer.usage.prompt, known.prompt.count)
             let grid = answer.plans[0].grid
@@ -61,7 +62,7 @@ final class PackagedTests: XCTestCase {
         let screen = try ModelGolden.screen()
         for family in [ModelFamily.qwen2VL, .qwen25VL] {
             let plan = try ImagePlan(size: screen.size, family: family, budget: 256)
-            let patches = try screen.withPixels { try nativePatches([$0], plans: [plan]) }
+            let patches = try ImageCrop(whole: screen).patches(screen, plan)
             let expected = try XCTUnwrap(try ModelGolden.arrays("patches-\(family.name).safetensors")["patches"])
             XCTAssertTrue(patches == expected.asArray(UInt8.self), family.name)
         }

@@ -117,8 +117,10 @@ extension JSON {
 
     private static func quoted(_ text: String) -> String {
         let escaped = text.unicodeScalars.map { scalar in
-            scalar == "\"" || scalar == "\\" ? "\\\(scalar)" : scalar.value < 0x20
-                ? "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16) : String(scalar)
+            scalar == "\"" || scalar == "\\"
+                ? "\\\(scalar)"
+                : scalar.value < 0x20
+                    ? "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16) : String(scalar)
         }
         return "\"\(escaped.joined())\""
     }

@@ -21,7 +21,9 @@ enum ConfigKeys {
             return harmless.isEmpty ? !isEmpty(value) : !harmless.contains(value) && !isHollow(value)
         }
         let words = split(key)
-        if isEmpty(value) || section == .model || key.hasPrefix("_") || !words.isDisjoint(with: training) { return false }
+        if isEmpty(value) || section == .model || key.hasPrefix("_") || !words.isDisjoint(with: training) {
+            return false
+        }
         if section == .rotary, value.string == nil, value.object == nil { return true }
         return !words.union(value.string.map(split) ?? []).isDisjoint(with: arithmetic)
     }

@@ -119,7 +119,8 @@ struct PreprocessorConfig {
         let edges = ["min_pixels", "max_pixels", "shortest_edge", "longest_edge"]
         guard size.members.isEmpty || edges.contains(where: { size[$0] != nil }) else {
             throw ModelError.input(
-                "\(source): size: expected shortest_edge and longest_edge, in pixels of area; got \(brief(raw["size"]))")
+                "\(source): size: expected shortest_edge and longest_edge, in pixels of area; got \(brief(raw["size"]))"
+            )
         }
         func value(_ key: String, _ edge: String) -> JSON? { raw[key] ?? size.given(key) ?? size.given(edge) }
         let (low, high) = (value("min_pixels", "shortest_edge"), value("max_pixels", "longest_edge"))

@@ -98,7 +98,8 @@ enum SafeTensors {
         guard let type = object["dtype"]?.string, let width = widths[type] else {
             throw broken(url, "\(brief(name)) has the unknown type \(brief(object["dtype"]))")
         }
-        guard let shape = counts(object["shape"]), shape.count <= mostAxes, let offsets = counts(object["data_offsets"]),
+        guard let shape = counts(object["shape"]), shape.count <= mostAxes,
+            let offsets = counts(object["data_offsets"]),
             offsets.count == 2
         else {
             throw broken(

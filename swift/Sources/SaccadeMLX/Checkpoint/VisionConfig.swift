@@ -112,7 +112,9 @@ extension VisionConfig {
 
     /// Refuses patches that the core does not make.
     private func checkNativeLayout(_ reader: ConfigReader) throws {
-        let expected = [("in_channels", channels, 3), ("patch_size", patchSize, 14), ("spatial_merge_size", mergeSize, 2)]
+        let expected = [
+            ("in_channels", channels, 3), ("patch_size", patchSize, 14), ("spatial_merge_size", mergeSize, 2),
+        ]
         for (key, value, implemented) in expected where value != implemented {
             throw reader.error(
                 key, expected: "\(implemented)", got: .integer(value), advice: "Nothing else is implemented")

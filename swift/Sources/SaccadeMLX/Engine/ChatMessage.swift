@@ -13,8 +13,8 @@ public struct ChatMessage: Sendable {
     public enum Part: Sendable {
         /// Words. A special token in them stays text.
         case text(String)
-        /// An image with its own budget; nil for that of the request.
-        case image(SourceImage, budget: ImageBudget? = nil)
+        /// An image, or a region of it, with its own budget; nil for that of the request.
+        case image(ImageBuffer, region: ImageCrop? = nil, budget: ImageBudget? = nil)
     }
 
     /// Who speaks.

@@ -90,7 +90,7 @@ public actor GroundingModel {
     /// - Throws: `ModelError` or `SaccadeError` for an input that cannot be used, `CancellationError` if the task is
     ///   cancelled.
     public func ask(
-        _ question: String, about images: [SourceImage] = [], options: AnswerOptions = AnswerOptions()
+        _ question: String, about images: [ImageBuffer] = [], options: AnswerOptions = AnswerOptions()
     ) async throws -> Answer {
         try await chat([ChatMessage(.user, Self.parts(question, images, "question"))], options: options)
     }
@@ -132,7 +132,7 @@ public actor GroundingModel {
     public var cachedBytes: Int { cache.bytes }
 
     /// Returns the parts of a message: the images, then the words.
-    static func parts(_ text: String, _ images: [SourceImage], _ name: String) throws -> [ChatMessage.Part] {
+    static func parts(_ text: String, _ images: [ImageBuffer], _ name: String) throws -> [ChatMessage.Part] {
         guard text.contains(where: { !$0.isWhitespace }) else {
             throw ModelError.input("\(name): expected words; got \(brief(text))")
         }
@@ -195,22 +195,24 @@ public actor GroundingModel {
     /// A conversation as the model reads it.
     private struct Request {
         let ids: [Int]
-        let images: [SourceImage]
+        let images: [(image: ImageBuffer, region: ImageCrop)]
         let plans: [ImagePlan]
     }
 
     private func plannedRequest(_ messages: [ChatMessage], _ options: AnswerOptions) throws -> Request {
         guard !messages.isEmpty else { throw ModelError.input("messages: expected at least one; got none") }
-        var (images, plans): ([SourceImage], [ImagePlan]) = ([], [])
+        var (images, plans): ([(image: ImageBuffer, region: ImageCrop)], [ImagePlan]) = ([], [])
         let written = try messages.map { message in
             PromptTemplate.Message(
                 role: message.role.rawValue,
                 parts: try message.parts.map { part in
                     switch part {
                     case .text(let text): return .text(text)
-                    case .image(let image, let budget):
-                        let plan = try plan(image.size, budget: budget ?? options.budget)
-                        images.append(image)
+                    case .image(let image, let region, let budget):
+                        let region = region ?? ImageCrop(whole: image)
+                        try region.check(image)
+                        let plan = try plan(region.size, budget: budget ?? options.budget)
+                        images.append((image, region))
                         plans.append(plan)
                         return .image(tokens: plan.tokens)
                     }
@@ -246,7 +248,8 @@ public actor GroundingModel {
             if isEnough { fits = middle } else { fails = middle }
         }
         let advice =
-            fits >= 4 ? "the largest budget that fits is \(fits) tokens an image" : "no budget fits: load a smaller model"
+            fits >= 4
+            ? "the largest budget that fits is \(fits) tokens an image" : "no budget fits: load a smaller model"
         throw ModelError.memory(
             "the request needs about \(needed / 1_000_000) MB, and the memory limit is \(memoryLimit / 1_000_000) MB; "
                 + advice)
@@ -260,11 +263,9 @@ public actor GroundingModel {
     ) throws -> (features: [MLXArray], hits: Int) {
         var (features, hits): ([MLXArray], Int) = ([], 0)
         let total = Double(max(1, request.images.count))
-        for (number, (image, plan)) in zip(request.images, request.plans).enumerated() {
+        for (number, (source, plan)) in zip(request.images, request.plans).enumerated() {
             try Task.checkCancellation()
-            let patches = try clock.time(.patches) {
-                try image.withPixels { try nativePatches([$0], plans: [plan]) }
-            }
+            let patches = try clock.time(.patches) { try source.region.patches(source.image, plan) }
             options.progress?(.patches, Double(number + 1) / total)
             if let cached = cache.features(patches, plan.grid) {
                 features.append(cached)

@@ -51,6 +51,7 @@ extension GroundingModel {
     /// - Parameters:
     ///   - description: such as "the red round button". Special tokens in it are plain text.
     ///   - image: upright; boxes come back in its pixels.
+    ///   - region: part of the image to look in; nil for all of it.
     ///   - policy: how often and where to look.
     ///   - convention: coordinates of the model; nil for those of its family.
     ///   - options: of each answer; the budget is that of each look.
@@ -58,7 +59,7 @@ extension GroundingModel {
     /// - Throws: `ModelError` or `SaccadeError` for an input that cannot be used, `CancellationError` if the task is
     ///   cancelled.
     public func locate(
-        _ description: String, in image: SourceImage, policy: LookPolicy = .flat,
+        _ description: String, in image: ImageBuffer, region: ImageCrop? = nil, policy: LookPolicy = .flat,
         convention: CoordinateConvention? = nil, options: AnswerOptions = AnswerOptions()
     ) async throws -> Location {
         let target = Self.trimmed(description)
@@ -69,20 +70,24 @@ extension GroundingModel {
         if case .zoom(let share) = policy, !(share > 0 && share <= 1) {
             throw ModelError.input("share: expected above 0 and at most 1; got \(share)")
         }
-        let whole = ImageCrop(x: 0, y: 0, size: image.size)
+        let whole = region ?? ImageCrop(whole: image)
         var looks = [try await look(question, image, whole, convention, options)]
         if case .zoom(let share) = policy, let click = looks[0].grounding.click {
-            let crop = try ImageCrop.around(click, in: image.size, share: share)
+            let inside = PixelPoint(x: click.x - Double(whole.x), y: click.y - Double(whole.y))
+            var crop = try ImageCrop.around(inside, in: whole.size, share: share)
+            crop.x += whole.x
+            crop.y += whole.y
             looks.append(try await look(question, image, crop, convention, options))
         }
         return Location(looks: looks)
     }
 
     private func look(
-        _ question: String, _ image: SourceImage, _ crop: ImageCrop, _ convention: CoordinateConvention?,
+        _ question: String, _ image: ImageBuffer, _ crop: ImageCrop, _ convention: CoordinateConvention?,
         _ options: AnswerOptions
     ) async throws -> Location.Look {
-        let answer = try await ask(question, about: [try image.crop(crop)], options: options)
+        let message = ChatMessage(.user, [.image(image, region: crop), .text(question)])
+        let answer = try await chat([message], options: options)
         return Location.Look(crop: crop, answer: answer, convention: convention)
     }
 

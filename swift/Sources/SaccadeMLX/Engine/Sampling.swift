@@ -40,7 +40,8 @@ public struct Sampling: Hashable, Sendable {
         func require(_ holds: Bool, _ name: String, _ expected: String, _ value: Any) throws {
             guard holds else { throw ModelError.input("\(name): expected \(expected); got \(value)") }
         }
-        try require(temperature.isFinite && temperature >= 0, "temperature", "a finite number of at least 0", temperature)
+        try require(
+            temperature.isFinite && temperature >= 0, "temperature", "a finite number of at least 0", temperature)
         try require(topP > 0 && topP <= 1, "topP", "a number above 0, at most 1", topP)
         try require(topK.map { $0 >= 1 } ?? true, "topK", "at least 1, or nil", topK ?? 0)
         try require((0...1).contains(minP), "minP", "a number in 0 to 1", minP)

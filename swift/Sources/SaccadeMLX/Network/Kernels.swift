@@ -69,7 +69,8 @@ enum Kernels {
     ) -> MLXArray {
         let (batch, heads, length, width) = (queries.dim(0), queries.dim(1), queries.dim(2), queries.dim(3))
         let (keyHeads, total) = (keys.dim(1), keys.dim(2))
-        let grouped = (queries * scalar(scale, like: queries)).reshaped(batch, keyHeads, heads / keyHeads, length, width)
+        let grouped = (queries * scalar(scale, like: queries)).reshaped(
+            batch, keyHeads, heads / keyHeads, length, width)
         var scores = matmul(grouped, keys.expandedDimensions(axis: 2).swappedAxes(-1, -2))  // [B, K, H / K, L, S]
         if isCausal, length > 1 {
             let places = MLXArray(Int32(0)..<Int32(total))

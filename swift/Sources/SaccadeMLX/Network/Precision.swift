@@ -19,3 +19,14 @@ public enum Precision: String, Sendable, CaseIterable {
         }
     }
 }
+
+extension TensorIndex {
+    /// The checkpoint's own precision.
+    var type: DType {
+        switch places["model.norm.weight"]?.entry.type {
+        case .float16: .float16
+        case .bfloat16: .bfloat16
+        default: .float32
+        }
+    }
+}

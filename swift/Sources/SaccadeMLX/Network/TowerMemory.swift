@@ -20,9 +20,9 @@ enum TowerMemory {
 
     /// Returns the peak of the tower for one image beyond its weights, the output included, in bytes.
     ///
-    /// The memory of a block is the greater of two moments, as in the Python package: attention (the stream, query, key,
-    /// value and output, and one chunk of scores with its shares) and the rest (the stream before and after, the
-    /// attention output, and a slice of rows through the matrices).
+    /// The memory of a block is the greater of two moments: attention (the stream, query, key, value and output, and one
+    /// chunk of scores) and the rest (the stream before and after, the attention output, and a slice of rows through the
+    /// matrices).
     ///
     /// - Parameters:
     ///   - config: shape of the tower.
@@ -35,9 +35,9 @@ enum TowerMemory {
         let angles = patches * config.headWidth * 4
         let isFused = Kernels.attentionIsFused(headWidth: config.headWidth)
         let chunk = queryChunk(patches, heads: config.headCount)
-        // Scores and their shares after the softmax.
-        let scores = isFused ? 0 : 2 * config.headCount * min(chunk, patches) * patches * 4
-        let mixing = 5 * patches * count * width + scores
+        let scores = isFused ? 0 : config.headCount * min(chunk, patches) * patches * 4
+        // Query, key and value, their copies with heads first, the output and its parts.
+        let mixing = 8 * patches * count * width + scores
         let rest = stream + (patches * count + slice * (3 * inner + 4 * count)) * width
         let features = patches / config.unit * config.outHiddenSize * width
         return patches * config.stillWidth + stream + angles + max(mixing, rest) + features

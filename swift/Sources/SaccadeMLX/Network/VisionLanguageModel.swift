@@ -54,19 +54,22 @@ struct VisionLanguageModel {
         config = try ModelConfig.read(folder, embeddingRows: index.embeddingRows)
         pixels = try PreprocessorConfig.read(folder, config.vision, config.family)
         let check = try TensorCheck(index, config, source: folder.path)
-        let weights = try Weights(index, check, precision: precision, source: folder.path)
-        weightBytes = weights.bytes
-        unpackedBytes = try weights.unpackedBytes()
-        if let memoryLimit, weightBytes > memoryLimit {
+        let needed = Weights.bytes(index, check, precision: precision)
+        if let memoryLimit, needed > memoryLimit {
             throw ModelError.memory(
-                "\(folder.path): the weights alone take \(weightBytes) bytes; the memory limit is \(memoryLimit). Raise "
-                    + "it, or load a smaller or quantized checkpoint")
+                "\(folder.path): the weights alone take \(needed) bytes; the memory limit is \(memoryLimit). Raise it, or "
+                    + "load a smaller or quantized checkpoint")
         }
+        let weights = try Weights(index, check, precision: precision, source: folder.path)
+        unpackedBytes = try weights.unpackedBytes()
         if config.family == .qwen2VL {
             tower = try Qwen2VisionTower(weights, config.vision, pixels)
         } else {
             tower = try Qwen25VisionTower(weights, config.vision, pixels)
         }
+        let folded = [tower.embedding.matrix, tower.embedding.bias]
+        try Backend.evaluate(folded)
+        weightBytes = weights.bytes + folded.reduce(0) { $0 + $1.nbytes }
         language = try LanguageModel(weights, config.text, tiesHead: config.tiesHead)
     }
 

@@ -7,6 +7,8 @@ protocol VisionTower {
     var config: VisionConfig { get }
     /// Precision of the computation.
     var type: DType { get }
+    /// The embedding of patches.
+    var embedding: PatchEmbedding { get }
 
     /// Runs the tower.
     ///

@@ -37,13 +37,23 @@ struct Weights {
                         + "tie_word_embeddings to false or remove the head")
             }
         }
-        let type = precision.type(own: stored["model.norm.weight"]?.dtype ?? .float32)
+        let type = precision.type(own: index.type)
         let convolution = "visual.patch_embed.proj.weight"
         if check.hasChannelsLast { stored[convolution] = stored[convolution]?.transposed(0, 4, 1, 2, 3) }
         arrays = stored.mapValues { $0.dtype == .uint32 ? $0 : $0.asType(type) }
         packings = check.packings
         self.type = type
         try Backend.evaluate(Array(arrays.values))
+    }
+
+    /// Returns the bytes that the weights of a folder will take, from headers alone.
+    static func bytes(_ index: TensorIndex, _ check: TensorCheck, precision: Precision) -> Int {
+        let type = precision.type(own: index.type)
+        return index.places.reduce(0) { sum, item in
+            let (name, entry) = (item.key, item.value.entry)
+            if check.tiedHead.contains(name) { return sum }
+            return sum + entry.shape.reduce(1, *) * (entry.type == .uint32 ? 4 : type.size)
+        }
     }
 
     /// Returns a tensor.

@@ -66,8 +66,9 @@ struct PromptTemplate: Sendable {
         }
         func special(_ name: String) throws -> Int {
             guard let id = tokenizer.special(name) else {
-                throw ModelError.input("\(folder.path): tokenizer.json has no special token \(name), which the chat "
-                    + "template needs. Check that both files belong to one checkpoint")
+                throw ModelError.input(
+                    "\(folder.path): tokenizer.json has no special token \(name), which the chat "
+                        + "template needs. Check that both files belong to one checkpoint")
             }
             return id
         }

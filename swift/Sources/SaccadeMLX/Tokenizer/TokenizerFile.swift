@@ -103,7 +103,9 @@ struct TokenizerFile {
     private static func merges(
         _ model: JSONObject, _ words: [[UInt8]: Int32], _ source: String
     ) throws -> [UInt64: BytePairs.Merge] {
-        guard let list = model["merges"]?.array else { throw error(source, "model's merges", "a list", model["merges"]) }
+        guard let list = model["merges"]?.array else {
+            throw error(source, "model's merges", "a list", model["merges"])
+        }
         var merges: [UInt64: BytePairs.Merge] = [:]
         merges.reserveCapacity(list.count)
         for (rank, value) in list.enumerated() {
@@ -119,7 +121,9 @@ struct TokenizerFile {
     private static func pair(_ value: JSON) -> (left: [UInt8], right: [UInt8])? {
         let parts: [Substring.UnicodeScalarView]
         if let text = value.string {
-            parts = text.unicodeScalars.split(separator: " ", omittingEmptySubsequences: false).map { Substring($0).unicodeScalars }
+            parts = text.unicodeScalars.split(separator: " ", omittingEmptySubsequences: false).map {
+                Substring($0).unicodeScalars
+            }
         } else {
             parts = value.array?.compactMap { $0.string.map { Substring($0).unicodeScalars } } ?? []
         }

@@ -1,0 +1,2 @@
+// What the package asks of Metal: that it is there.
+public protocol MTLDevice {}

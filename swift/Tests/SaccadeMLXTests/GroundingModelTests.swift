@@ -7,7 +7,7 @@ import XCTest
 /// The actor: streams, cancellation, several images, the cache, limits and inputs that cannot be used.
 final class GroundingModelTests: XCTestCase {
     private func model(_ options: LoadOptions = LoadOptions()) throws -> GroundingModel {
-        try GroundingModel(folder: try ModelGolden.url("packaged"), options: options)
+        try ModelGolden.groundingModel(options)
     }
 
     private func plain(_ size: PixelSize, _ value: UInt8 = 90) throws -> ImageBuffer {

@@ -42,6 +42,13 @@ enum ModelGolden {
         try Backend.run { try VisionLanguageModel(folder: try url(name), precision: precision, memoryLimit: nil) }
     }
 
+    /// Loads the packaged checkpoint, in float32 as its golden answers.
+    static func groundingModel(_ options: LoadOptions = LoadOptions()) throws -> GroundingModel {
+        var options = options
+        options.precision = .float32
+        return try GroundingModel(folder: try url("packaged"), options: options)
+    }
+
     /// The demo's screenshot.
     static func screen() throws -> ImageBuffer {
         let data = [UInt8](try Data(contentsOf: try url("screen.ppm")))

@@ -28,7 +28,7 @@ final class PackagedTests: XCTestCase {
 
     func testAnswersTokenByToken() async throws {
         let file = try ModelGolden.decode("packaged.json", as: File.self)
-        let model = try GroundingModel(folder: try ModelGolden.url("packaged"))
+        let model = try ModelGolden.groundingModel()
         let screen = try ModelGolden.screen()
         for known in file.answers {
             let size = PixelSize(width: known.crop[2] - known.crop[0], height: known.crop[3] - known.crop[1])
@@ -46,7 +46,7 @@ final class PackagedTests: XCTestCase {
 
     func testBoxesAreThoseOfPython() async throws {
         let file = try ModelGolden.decode("packaged.json", as: File.self)
-        let model = try GroundingModel(folder: try ModelGolden.url("packaged"))
+        let model = try ModelGolden.groundingModel()
         let screen = try ModelGolden.screen()
         for demo in file.demo {
             let flat = try await model.locate(demo.description, in: screen)

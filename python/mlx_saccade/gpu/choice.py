@@ -53,7 +53,8 @@ def _chip() -> str | None:
 
 
 def _is_measured(kernel: str) -> bool:
-    return any(kernel in sizes for sizes in _thresholds().values())
+    chips = _thresholds()
+    return bool(chips) and any(kernel in sizes for sizes in chips.values())
 
 
 def _threshold(kernel: str) -> int | None:

@@ -4,6 +4,12 @@ import CoreGraphics
 
 public final class CGImageSource {}
 
+public enum CGImageSourceStatus: Int32 {
+    case statusUnexpectedEOF = -5
+    case statusIncomplete = -1
+    case statusComplete = 0
+}
+
 public let kCGImagePropertyOrientation: CFString = ""
 
 public func CGImageSourceCreateWithDataProvider(_ provider: CGDataProvider, _ options: CFDictionary?) -> CGImageSource?
@@ -16,3 +22,6 @@ public func CGImageSourceCreateImageAtIndex(
 public func CGImageSourceCopyPropertiesAtIndex(
     _ source: CGImageSource, _ index: Int, _ options: CFDictionary?
 ) -> CFDictionary? { nil }
+public func CGImageSourceGetStatusAtIndex(_ source: CGImageSource, _ index: Int) -> CGImageSourceStatus {
+    .statusComplete
+}

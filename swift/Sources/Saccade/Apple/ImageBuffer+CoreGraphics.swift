@@ -20,7 +20,8 @@
         /// Reads the first image of a file, upright and converted to sRGB.
         ///
         /// - Parameter url: of a file in a format that ImageIO reads.
-        /// - Throws: `SaccadeError.input` if there is no such file, or if it is not an image; else as `init(_:)`.
+        /// - Throws: `SaccadeError.input` if there is no such file, or if it is not an image or cut off; else as
+        ///   `init(_:)`.
         public convenience init(contentsOf url: URL) throws(SaccadeError) {
             guard url.isFileURL, FileManager.default.fileExists(atPath: url.path) else {
                 throw .input("url: expected the URL of an image file; got \(brief(url.absoluteString)), where none is")
@@ -30,6 +31,11 @@
                 let image = CGImageSourceCreateImageAtIndex(source, 0, nil)
             else {
                 throw .input("url: expected an image that ImageIO reads; got \(brief(url.lastPathComponent))")
+            }
+            switch CGImageSourceGetStatusAtIndex(source, 0) {
+            case .statusUnexpectedEOF, .statusIncomplete:
+                throw .input("url: expected a whole image; got \(brief(url.lastPathComponent)), which is cut off")
+            default: break
             }
             let properties = CGImageSourceCopyPropertiesAtIndex(source, 0, nil) as? [String: Any]
             let stored = (properties?[kCGImagePropertyOrientation as String] as? NSNumber)?.uint32Value

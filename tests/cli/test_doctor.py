@@ -84,6 +84,15 @@ def test_doctor_says_of_the_decoders_what_was_measured(monkeypatch: pytest.Monke
     assert finding.advice.removeprefix("pip install kornia-rs simplejpeg ") in reference
 
 
+def test_doctor_says_whether_films_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlx_saccade.cli.commands import doctor
+
+    monkeypatch.setattr(doctor, "version_of", lambda name: {"av": "18.1.0"}.get(name))
+    assert doctor.examine_films() == doctor.Finding("films", "PyAV 18.1.0")
+    monkeypatch.setattr(doctor, "version_of", lambda name: None)
+    assert "mlx-saccade[video]" in doctor.examine_films().advice
+
+
 def test_doctor_names_two_backends_installed_over_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     from mlx_saccade.cli.commands import doctor
 

@@ -152,6 +152,14 @@ def examine_decoders() -> Finding:
     return Finding("decoders", decoders, advice=advice)
 
 
+def examine_films() -> Finding:
+    """Return the decoder of film files."""
+    version = version_of("av")
+    if version is not None:
+        return Finding("films", f"PyAV {version}")
+    return Finding("films", "not read", advice="pip install 'mlx-saccade[video]' adds PyAV, which reads film files")
+
+
 def examine_cache() -> Finding:
     """Return the folder of hub checkpoints, and its size."""
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -181,7 +189,8 @@ def examine() -> list[Finding]:
         examine_core("threads", _core.threads),
     ]
     findings += [Finding(name, version_of(name) or "not installed") for name in PACKAGES]
-    return [*findings, examine_decoders(), *examine_mlx(), examine_gpu_kernels(), examine_blas(), examine_cache()]
+    findings += [examine_decoders(), examine_films(), *examine_mlx(), examine_gpu_kernels()]
+    return [*findings, examine_blas(), examine_cache()]
 
 
 def run(options: argparse.Namespace) -> int:

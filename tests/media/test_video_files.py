@@ -19,7 +19,7 @@ from pytest import MonkeyPatch
 
 from mlx_saccade import media
 from mlx_saccade.errors import InputError
-from mlx_saccade.media import Video, display_matrix, film, other_files
+from mlx_saccade.media import Video, display_matrix, film, film_decoder, other_files, timeline
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "films.json").read_text(encoding="utf-8"))["films"]
 FAMILIES = ("qwen2-vl", "qwen2.5-vl", "qwen3-vl")
@@ -334,7 +334,7 @@ def test_large_frames_are_refused_before_they_are_decoded(write: Callable[..., P
 
 
 def test_too_many_packets_are_refused(write: Callable[..., Path], monkeypatch: MonkeyPatch) -> None:
-    monkeypatch.setattr(film, "MAX_PACKETS", 59)
+    monkeypatch.setattr(timeline, "MAX_PACKETS", 59)
     assert "has more than 59 frames" in refused(write("whole.mp4"))
 
 
@@ -388,13 +388,13 @@ def test_jumps_give_the_same_frames_as_one_pass(
     path = write(name, 300, gop=40)
     indices = [0, 1, 90, 130, 131, 250, 299]
     jumps: list[bool] = []
-    jump = film._Decoder.jump
+    jump = film_decoder.Decoder.jump
 
-    def recorded(decoder: film._Decoder, tick: int) -> bool:
+    def recorded(decoder: film_decoder.Decoder, tick: int) -> bool:
         jumps.append(jump(decoder, tick))
         return jumps[-1]
 
-    monkeypatch.setattr(film._Decoder, "jump", recorded)
+    monkeypatch.setattr(film_decoder.Decoder, "jump", recorded)
     jumping = [films.number_of(picture.pixels) for picture in film.Film(path).pictures(indices)]
     monkeypatch.setattr(film, "_SEEKABLE", frozenset())
     plain = [films.number_of(picture.pixels) for picture in film.Film(path).pictures(indices)]

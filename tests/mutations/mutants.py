@@ -26,7 +26,7 @@ from mlx_saccade.cache import keys as fingerprint
 from mlx_saccade.checkpoint import tokenizer
 from mlx_saccade.engine import Answer, capture, confidence
 from mlx_saccade.grounding import frames
-from mlx_saccade.media import display_matrix, film, opening, sampling
+from mlx_saccade.media import display_matrix, film_decoder, opening, sampling, timeline
 from mlx_saccade.media import image as sources
 from mlx_saccade.models import cpu_decode, experts, inputs, layers, qwen2, qwen3, qwen3_vl
 from mlx_saccade.preprocess import gemma4, positions, video_size
@@ -586,7 +586,7 @@ FILMS = "tests/media/test_video_files.py::"
 
 @seen_by(FILMS + "test_open_video_counts_time_from_the_first_frame[mkv]")
 def films_begin_at_the_time_of_their_container(patch: MonkeyPatch) -> None:
-    patch.setattr(film.Timeline, "seconds", lambda self, index: float(int(self.ticks[index]) * self.unit))
+    patch.setattr(timeline.Timeline, "seconds", lambda self, index: float(int(self.ticks[index]) * self.unit))
 
 
 @seen_by(FILMS + "test_rotation_is_applied[90--1]")
@@ -598,13 +598,13 @@ def the_rotation_of_a_film_is_dropped(patch: MonkeyPatch) -> None:
 @seen_by(FILMS + "test_jumps_give_the_same_frames_as_one_pass[jumps.mp4]")
 def frames_are_counted_after_a_jump(patch: MonkeyPatch) -> None:
     """OpenCV in films of variable rate and in MPEG-TS."""
-    patch.setattr(film, "_UNTIMED", frozenset(("mov", "matroska")))
+    patch.setattr(film_decoder, "_UNTIMED", ("mov,mp4,m4a,3gp,3g2,mj2",))
 
 
 @seen_by(FILMS + "test_seconds_of_a_variable_rate_are_those_at_which_frames_are_shown")
 def times_are_the_number_over_the_average_rate(patch: MonkeyPatch) -> None:
     """Every reference: a recording of a screen that pauses gets times of a film that does not."""
-    patch.setattr(film.Timeline, "_is_constant", lambda self: True)
+    patch.setattr(timeline.Timeline, "_is_constant", lambda self: True)
 
 
 # -- what is said of an answer -----------------------------------------------------------------------------------------

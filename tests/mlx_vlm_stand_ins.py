@@ -13,15 +13,17 @@ from mlx_saccade.models import Model
 
 
 class Convolution(nn.Module):
-    def __init__(self, weight: mx.array) -> None:
+    def __init__(self, weight: mx.array, bias: mx.array | None) -> None:
         super().__init__()
         self.weight = weight  # [D, frame, y, x, channel]
+        if bias is not None:
+            self.bias = bias
 
 
 class PatchEmbed(nn.Module):
-    def __init__(self, weight: mx.array) -> None:
+    def __init__(self, weight: mx.array, bias: mx.array | None) -> None:
         super().__init__()
-        self.proj = Convolution(weight)
+        self.proj = Convolution(weight, bias)
 
 
 class Attention(nn.Module):
@@ -45,13 +47,26 @@ class PlainMLP(nn.Module):
         self.fc1, self.fc2 = nn.Linear(width, inner), nn.Linear(inner, width)
 
 
-class Block(nn.Module):
-    def __init__(self, width: int, inner: int, heads: int, windowed: bool) -> None:
+class Qwen3MLP(nn.Module):
+    def __init__(self, width: int, inner: int, act_fn: nn.GELU) -> None:
         super().__init__()
-        norm = nn.RMSNorm if windowed else nn.LayerNorm
+        self.linear_fc1, self.linear_fc2, self.act_fn = nn.Linear(width, inner), nn.Linear(inner, width), act_fn
+
+
+class Block(nn.Module):
+    def __init__(self, width: int, heads: int, mlp: nn.Module) -> None:
+        super().__init__()
+        norm = nn.RMSNorm if isinstance(mlp, GatedMLP) else nn.LayerNorm
         self.norm1, self.norm2 = norm(width, eps=1e-6), norm(width, eps=1e-6)
-        self.attn = Attention(width, heads)
-        self.mlp = GatedMLP(width, inner) if windowed else PlainMLP(width, inner)
+        self.attn, self.mlp = Attention(width, heads), mlp
+
+
+class Qwen3PatchMerger(nn.Module):
+    def __init__(self, width: int, out: int, act_fn: nn.GELU, use_postshuffle_norm: bool) -> None:
+        super().__init__()
+        self.hidden_size, self.use_postshuffle_norm, self.act_fn = 4 * width, use_postshuffle_norm, act_fn
+        self.norm = nn.LayerNorm(4 * width if use_postshuffle_norm else width, eps=1e-6)
+        self.linear_fc1, self.linear_fc2 = nn.Linear(4 * width, 4 * width), nn.Linear(4 * width, out)
 
 
 class PatchMerger(nn.Module):
@@ -65,25 +80,37 @@ class PatchMerger(nn.Module):
 class VisionModel(nn.Module):
     """A tower whose own forward pass only remembers its input."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, kind: str) -> None:
         super().__init__()
-        own = model.config.vision
-        windowed = own.window_size is not None
+        own, sizes = model.config.vision, ("hidden_size", "intermediate_size", "out_hidden_size")
+        windowed, joined = kind == "qwen2_5_vl", kind.startswith("qwen3")
         shape = {name: getattr(own, name) for name in ("depth", "num_heads", "in_channels", "patch_size")}
         shape |= {name: getattr(own, name) for name in ("temporal_patch_size", "spatial_merge_size")}
-        if windowed:
-            shape |= {name: getattr(own, name) for name in ("hidden_size", "intermediate_size", "out_hidden_size")}
+        if windowed or joined:
+            shape |= {name: getattr(own, name) for name in sizes}
             shape |= {"window_size": own.window_size, "fullatt_block_indexes": list(own.fullatt_block_indexes)}
+            shape["num_position_embeddings"] = own.num_position_embeddings
+            shape["deepstack_visual_indexes"] = list(own.deepstack_visual_indexes)
         else:
             shape |= {"embed_dim": own.hidden_size, "hidden_size": own.out_hidden_size}
             shape["mlp_ratio"] = own.intermediate_size / own.hidden_size
         self.config = SimpleNamespace(**shape)
-        self.patch_embed = PatchEmbed(model.visual.patch_embed.proj.weight.transpose(0, 2, 3, 4, 1))
-        sizes = (own.hidden_size, own.intermediate_size, own.num_heads)
-        self.blocks = [Block(*sizes, windowed) for _ in range(own.depth)]
-        self.merger = PatchMerger(own.hidden_size, own.out_hidden_size, windowed)
-        weights = {key: value for key, value in tree_flatten(model.visual.parameters()) if "patch_embed" not in key}
-        self.load_weights([*weights.items(), ("patch_embed.proj.weight", self.patch_embed.proj.weight)])
+        proj = model.visual.patch_embed.proj
+        self.patch_embed = PatchEmbed(proj.weight.transpose(0, 2, 3, 4, 1), proj.get("bias"))
+        width, inner, out = (getattr(own, name) for name in sizes)
+        exact, tanh = nn.GELU(), nn.GELU(approx="tanh")
+        block, merger = (exact, tanh) if kind == "qwen3_vl_moe" else (tanh, exact)  # exchanged in mlx-vlm
+        mlps: dict[bool, Any] = {True: lambda: Qwen3MLP(width, inner, block), False: lambda: PlainMLP(width, inner)}
+        make = (lambda: GatedMLP(width, inner)) if windowed else mlps[joined]
+        self.blocks = [Block(width, own.num_heads, make()) for _ in range(own.depth)]
+        if joined:
+            self.pos_embed = nn.Embedding(own.num_position_embeddings, width)
+            self.merger = Qwen3PatchMerger(width, out, merger, False)
+            self.deepstack_merger_list = [Qwen3PatchMerger(width, out, merger, True) for _ in range(own.levels)]
+        else:
+            self.merger = PatchMerger(width, out, windowed)
+        weights = dict(tree_flatten(model.visual.parameters()))
+        self.load_weights([*(weights | {"patch_embed.proj.weight": self.patch_embed.proj.weight}).items()])
         self.eval()
         self.inputs = SimpleNamespace(latest=None)
 
@@ -92,7 +119,14 @@ class VisionModel(nn.Module):
         return mx.zeros((len(hidden_states) // 4, 1))
 
 
-def model(of: Model) -> Any:
+def model_type(of: Model) -> str:
+    """Return mlx-vlm's model type of a tower; one of Qwen3-VL without deepstack is Qwen3.5's."""
+    kinds = {"qwen2-vl": "qwen2_vl", "qwen2.5-vl": "qwen2_5_vl", "qwen3-vl": "qwen3_vl"}
+    kind = kinds[of.config.family]
+    return "qwen3_5" if kind == "qwen3_vl" and not of.config.vision.levels else kind
+
+
+def model(of: Model, kind: str | None = None) -> Any:
     """Return an object of mlx-vlm's shape with the weights of one of this package's models."""
-    kind = {"qwen2-vl": "qwen2_vl", "qwen2.5-vl": "qwen2_5_vl"}[of.config.family]
-    return SimpleNamespace(config=SimpleNamespace(model_type=kind), vision_tower=VisionModel(of))
+    kind = kind or model_type(of)
+    return SimpleNamespace(config=SimpleNamespace(model_type=kind), vision_tower=VisionModel(of, kind))

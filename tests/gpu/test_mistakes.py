@@ -63,7 +63,7 @@ def runner_of(folder: Path, file: str, old: str, new: str, kept: int) -> Iterato
         shutil.copytree(ROOT / "cpp" / name, folder / name)
     path = folder / "gpu" / f"{file}.inl"
     path.write_text(edited(path.read_text(encoding="utf-8"), old, new, kept), encoding="utf-8")
-    runner = CppRunner(compile_cpp(folder, sources=folder, flags=("-w",)))
+    runner = CppRunner(compile_cpp(folder, sources=folder, flags=("-O0", "-w")))
     try:
         yield runner
     finally:

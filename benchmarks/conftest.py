@@ -27,6 +27,7 @@ PACKAGES = (
     "torch",
     "torchvision",
     "mlx-vlm",
+    "hf-processors-rs",
     "cykooz.resizer",
     "opencv-python-headless",
     "pyvips",

@@ -76,8 +76,11 @@ def mlx_vlm_batch(images: list[NDArray[np.uint8]], tokens: int) -> Work:
     return lambda: processor(planes)["pixel_values"]
 
 
-def rust_processor(pixels: NDArray[np.uint8], tokens: int, backend: str) -> Work:
-    """Return hf-processors-rs, which gives the bits of transformers' back end of that name, "pil" or "torchvision"."""
+def rust_batch(images: list[NDArray[np.uint8]], tokens: int, backend: str) -> Work:
+    """Return hf-processors-rs with one of its back ends, "pil" or "torchvision", which transformers' are named after.
+
+    An image is the work of one thread.
+    """
     import hf_processors_rs
 
     config = {
@@ -88,31 +91,42 @@ def rust_processor(pixels: NDArray[np.uint8], tokens: int, backend: str) -> Work
         "max_pixels": tokens * 28 * 28,
     }
     processor = hf_processors_rs.AutoImageProcessor.from_dict(config, backend=backend)
-    return lambda: processor(pixels)["pixel_values"]
+    given: Any = images if len(images) > 1 else images[0]
+    return lambda: processor(given)["pixel_values"]
 
 
+def bits_of(side: str) -> str:
+    """Return the backend whose bits a peer is compared with."""
+    return "torchvision" if "torchvision" in side or "planes" in side else "pillow"
+
+
+RUST = {
+    "hf-processors-rs, pil": lambda images, tokens: rust_batch(images, tokens, "pil"),
+    "hf-processors-rs, torchvision": lambda images, tokens: rust_batch(images, tokens, "torchvision"),
+}
+BATCHES = {"transformers, torchvision": transformers_batch, "mlx-vlm": mlx_vlm_batch, **RUST}
 WHOLE_CALLS = {
     "transformers, torchvision": lambda pixels, tokens: transformers_batch([pixels], tokens),
     "the same, from planes": transformers_planes,
     "transformers, Pillow": transformers_pillow,
     "mlx-vlm": lambda pixels, tokens: mlx_vlm_batch([pixels], tokens),
-    "hf-processors-rs, pil": lambda pixels, tokens: rust_processor(pixels, tokens, "pil"),
-    "hf-processors-rs, torchvision": lambda pixels, tokens: rust_processor(pixels, tokens, "torchvision"),
+    "hf-processors-rs, pil": lambda pixels, tokens: RUST["hf-processors-rs, pil"]([pixels], tokens),
+    "hf-processors-rs, torchvision": lambda pixels, tokens: RUST["hf-processors-rs, torchvision"]([pixels], tokens),
 }
-BATCHES = {"transformers, torchvision": transformers_batch, "mlx-vlm": mlx_vlm_batch}
 
 
 # -- resizers ---------------------------------------------------------------------------------------------------------
 
 
-def torchvision_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
-    """Return torchvision's antialiased bicubic resize."""
+def torchvision_resize(pixels: NDArray[np.uint8], size: tuple[int, int], *, first: bool = False) -> Work:
+    """Return torchvision's antialiased bicubic resize, of channels last, or `first`, as transformers passes them."""
     import torch
     import torchvision_import  # noqa: F401
     from torchvision.transforms.v2 import functional as function
 
     # A view: torch keeps the channels last in memory.
     planes = torch.from_numpy(pixels).permute(2, 0, 1)
+    planes = planes.contiguous() if first else planes
     bicubic = function.InterpolationMode.BICUBIC
     return lambda: function.resize(planes, [size[1], size[0]], bicubic, antialias=True).permute(1, 2, 0)
 
@@ -152,7 +166,8 @@ def vips_resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Work:
 RESIZERS = {
     "Pillow": pillow_resize,
     "fast_image_resize": fast_image_resize,
-    "torchvision": torchvision_resize,
+    "torchvision, channels last": torchvision_resize,
+    "torchvision, channels first": lambda pixels, size: torchvision_resize(pixels, size, first=True),
     "OpenCV, area (no antialiased cubic)": opencv_resize,
     "libvips": vips_resize,
 }

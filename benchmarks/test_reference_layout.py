@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import peers
 import pytest
 from conftest import Cell
-from inputs import BUDGETS
+from inputs import BITS, BUDGETS
 from numpy.typing import NDArray
 
 import mlx_saccade as saccade
@@ -37,15 +38,30 @@ def put_speed(cell: Cell, row: str, side: str, size: int, seconds: float | None)
 
 
 @pytest.mark.parametrize("row", BUDGETS)
+@pytest.mark.parametrize("backend", BITS)
 @pytest.mark.parametrize("layout", ["reference", "native"])
-def test_layouts(cell: Cell, screen: NDArray[np.uint8], layout: str, row: str) -> None:
+def test_layouts(cell: Cell, screen: NDArray[np.uint8], layout: str, backend: str, row: str) -> None:
     plan = saccade.plan((3840, 2160), budget=BUDGETS[row])
     size = plan.patches * (4704 if layout == "reference" else 588)
+    side = f"saccade, {layout}" + (", torchvision" if backend != "pillow" else "")
 
     def work() -> NDArray[np.generic]:
-        return saccade.patchify(screen, plan, layout)  # type: ignore[arg-type]
+        return saccade.patchify(screen, plan, layout, **BITS[backend])  # type: ignore[arg-type]
 
-    put_speed(cell, row, f"saccade, {layout}", size, cell.time(TITLE, row, f"saccade, {layout}", work))
+    put_speed(cell, row, side, size, cell.time(TITLE, row, side, work))
+
+
+@pytest.mark.parametrize("row", BUDGETS)
+@pytest.mark.parametrize("side", peers.RUST)
+def test_peers(cell: Cell, screen: NDArray[np.uint8], side: str, row: str) -> None:
+    try:
+        work = peers.RUST[side]([screen], BUDGETS[row])
+    except ImportError as error:
+        cell.missing(TITLE, row, side, error)
+    plan = saccade.plan((3840, 2160), budget=BUDGETS[row])
+    ours = saccade.patchify(screen, plan, "reference", **BITS[peers.bits_of(side)])
+    note = "the same bits" if np.array_equal(work(), ours) else "other bits"
+    put_speed(cell, row, side, ours.nbytes, cell.time(TITLE, row, side, work, note, rounds=8, warmup_rounds=1))
 
 
 @pytest.mark.parametrize("row", BUDGETS)

@@ -6,7 +6,7 @@ import numpy as np
 import peers
 import pytest
 from conftest import Cell
-from inputs import PILLOW_ORDER
+from inputs import BITS
 from numpy.typing import NDArray
 
 import mlx_saccade as saccade
@@ -16,8 +16,10 @@ SIZE = (1316, 728)
 ROW = f"3840x2160 to {SIZE[0]}x{SIZE[1]}"
 
 
-def test_saccade(cell: Cell, screen: NDArray[np.uint8]) -> None:
-    cell.time(TITLE, ROW, "saccade", lambda: saccade.resize(screen, SIZE, pass_order=PILLOW_ORDER), rounds=200)
+@pytest.mark.parametrize("backend", BITS)
+def test_saccade(cell: Cell, screen: NDArray[np.uint8], backend: str) -> None:
+    side = "saccade" if backend == "pillow" else f"saccade, {backend}"
+    cell.time(TITLE, ROW, side, lambda: saccade.resize(screen, SIZE, **BITS[backend]), rounds=200)
 
 
 @pytest.mark.parametrize("side", peers.RESIZERS)
@@ -26,9 +28,9 @@ def test_peers(cell: Cell, screen: NDArray[np.uint8], side: str) -> None:
         work = peers.RESIZERS[side](screen, SIZE)
     except ImportError as error:
         cell.missing(TITLE, ROW, side, error)
-    ours = saccade.resize(screen, SIZE, pass_order=PILLOW_ORDER).astype(int)
+    ours = saccade.resize(screen, SIZE, **BITS[peers.bits_of(side)]).astype(int)
     largest = np.abs(np.asarray(work()).astype(int) - ours).max()
-    assert side != "Pillow" or largest == 0
+    assert (side != "Pillow" and "torchvision" not in side) or largest == 0
     note = "the same bits" if largest == 0 else f"differs by up to {largest}/255"
     cell.time(TITLE, ROW, side, work, note, rounds=8)
 

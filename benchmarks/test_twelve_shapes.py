@@ -1,7 +1,7 @@
-"""Time twelve shapes beside Pillow: wide and tall, 2 to 40 times smaller, larger, a few pixels wide or high, small.
+"""Time twelve shapes beside Pillow and torchvision: wide and tall, 2 to 40 times smaller, larger, narrow, flat, small.
 
-saccade resizes and patchifies by the core's own function, since no plan gives some of these shapes. Pillow only
-resizes. saccade's resize must equal Pillow's before it is timed.
+saccade resizes and patchifies by the core's own function, since no plan gives some of these shapes. Pillow and
+torchvision only resize. saccade's resize must equal theirs before it is timed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from inputs import PILLOW_ORDER, noise
 from mlx_saccade import _core
 
 TITLE = "Twelve shapes"
+PILLOW = "pillow13" if PILLOW_ORDER == "pillow13" else "pillow12"
 SHAPES = {
     "2 times smaller": ((3840, 2160), (1904, 1092)),
     "3 times smaller": ((3840, 2160), (1316, 728)),
@@ -38,14 +39,15 @@ def label(row: str) -> str:
 
 
 @pytest.mark.parametrize("row", SHAPES)
-def test_saccade(cell: Cell, row: str) -> None:
+@pytest.mark.parametrize("side", ["saccade", "saccade, torchvision"])
+def test_saccade(cell: Cell, side: str, row: str) -> None:
     source, size = SHAPES[row]
-    pixels = noise(source)
-    resized = _core.resize(pixels, *size, PILLOW_ORDER)
-    patches = _core.resize_patchify_native(pixels, *size, PILLOW_ORDER, 14, 2, 112)
+    pixels, backend = noise(source), "torchvision" if side != "saccade" else PILLOW
+    resized = _core.resize(pixels, *size, backend)
+    patches = _core.resize_patchify_native(pixels, *size, backend, 14, 2, 112)
     assert np.array_equal(patches, _core.patchify_native(resized, 14, 2, 112))
-    work = lambda: _core.resize_patchify_native(pixels, *size, PILLOW_ORDER, 14, 2, 112)  # noqa: E731
-    cell.time(TITLE, label(row), "saccade", work, rounds=80)
+    work = lambda: _core.resize_patchify_native(pixels, *size, backend, 14, 2, 112)  # noqa: E731
+    cell.time(TITLE, label(row), side, work, rounds=80)
 
 
 @pytest.mark.parametrize("row", SHAPES)
@@ -53,5 +55,18 @@ def test_pillow(cell: Cell, row: str) -> None:
     source, size = SHAPES[row]
     pixels = noise(source)
     work = peers.pillow_resize(pixels, size)
-    assert np.array_equal(np.asarray(work()), _core.resize(pixels, *size, PILLOW_ORDER))
+    assert np.array_equal(np.asarray(work()), _core.resize(pixels, *size, PILLOW))
     cell.time(TITLE, label(row), "Pillow, resize alone", work, "the same bits", rounds=6, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("row", SHAPES)
+@pytest.mark.parametrize("side", [side for side in peers.RESIZERS if side.startswith("torchvision")])
+def test_torchvision(cell: Cell, side: str, row: str) -> None:
+    source, size = SHAPES[row]
+    pixels = noise(source)
+    try:
+        work = peers.RESIZERS[side](pixels, size)
+    except ImportError as error:
+        cell.missing(TITLE, label(row), f"{side}, resize alone", error)
+    assert np.array_equal(np.asarray(work()), _core.resize(pixels, *size, "torchvision"))
+    cell.time(TITLE, label(row), f"{side}, resize alone", work, "the same bits", rounds=6, warmup_rounds=1)

@@ -84,6 +84,16 @@ class PairWeights {
     /// Returns the parts of each pair's weights, for all pixels of a chunk.
     const std::int32_t* packed(const Chunk& chunk) const { return packed_.data() + chunk.offset; }
 
+    /// Moves the transposed quads that a chunk shares with the chunk before it to the front, and returns their number.
+    /// At large scales these are up to half of a chunk.
+    template <typename Vector>
+    static std::int64_t keep_shared(Vector* transposed, const Chunk& before, const Chunk& chunk) {
+        const std::int64_t shared = before.end_quad - chunk.quad;
+        if (shared <= 0) return 0;
+        std::copy_n(transposed + 6 * (chunk.quad - before.quad), 6 * shared, transposed);
+        return shared;
+    }
+
     /// Returns the maximum number of transposed vectors of a chunk, with those read past the end.
     std::int64_t max_transposed() const { return 6 * max_quads_ + 3 * max_pairs_; }
 

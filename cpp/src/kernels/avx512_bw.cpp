@@ -88,8 +88,11 @@ class Horizontal final : public HorizontalPass {
         thread_local AlignedBytes memory;
         auto* transposed = reinterpret_cast<__m512i*>(memory.get(weights_.max_transposed() * kVector));
         std::int64_t x = 0;
+        Chunk before{};
         for (const Chunk& chunk : weights_.chunks()) {
-            transpose(rows, chunk.quad, chunk.end_quad, transposed);
+            const std::int64_t shared = weights_.keep_shared(transposed, before, chunk);
+            transpose(rows, chunk.quad + shared, chunk.end_quad, transposed + 6 * shared);
+            before = chunk;
             const std::int64_t end = weights_.end(x);
             switch (chunk.pairs) {
                 case 2:

@@ -6,7 +6,8 @@
 #                            tool is missing prints NOT RUN
 # make check REQUIRE_ALL=1   the same; a missing tool is a failure
 # make live                  compare with torch and transformers, test the training
-# make check-long            `make live`, mlx-vlm, servers, large towers, 10,000 damaged images, an hour of fuzzing
+# make check-long            `make live`, `make oldest`, mlx-vlm, servers, large towers, 10,000 damaged images, an hour
+#                            of fuzzing
 # make bench, make peers     run the benchmarks, install what they compare with
 # make bench-profile         time the stages of questions beside mlx-vlm, in build/latency-profile.json
 PYTHON ?= python3
@@ -18,7 +19,7 @@ STAMPS := build/stamps
 SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
 	$(shell find cpp python -type f -not -name '*.so' -not -path '*/__pycache__/*')
 
-.PHONY: demo test check check-long live lint types native install-check tsan arm64 macos-cross gpu fuzz fuzz-readers browser swift swift-tsan swift-models profile stub stub-check bench bench-profile peers golden develop clean
+.PHONY: demo test check check-long live oldest lint types native install-check tsan arm64 macos-cross gpu fuzz fuzz-readers browser swift swift-tsan swift-models profile stub stub-check bench bench-profile peers golden develop clean
 
 demo: $(STAMPS)/installed
 	$(BIN)/mlx-saccade demo
@@ -209,6 +210,26 @@ swift-models: $(STAMPS)/dev
 profile: $(STAMPS)/dev
 	$(BIN)/python benchmarks/check_profile.py --out build/profile
 
+# Runs the rooms that call a dependency with the oldest version of each that pyproject.toml allows for this Python and
+# that has a wheel; and builds the C library inside another project with the oldest CMake.
+OLDEST := build/oldest
+OLDEST_TESTS := tests/core tests/checkpoint tests/media tests/preprocess tests/models/test_golden.py \
+	tests/engine/test_engine.py tests/engine/test_packaged_checkpoint.py tests/cli/test_terminal.py
+oldest: $(STAMPS)/wheel
+	$(PIP) install uv
+	rm -rf $(OLDEST)
+	$(BIN)/uv venv -q --python $(BIN)/python $(OLDEST)
+	$(BIN)/uv pip compile -q --python $(OLDEST)/bin/python --resolution lowest-direct --only-binary :all: \
+		pyproject.toml -o $(OLDEST)/versions.txt
+	$(BIN)/uv pip install -q --python $(OLDEST)/bin/python -r $(OLDEST)/versions.txt \
+		pytest hypothesis jsonschema pyte 'cmake==3.20.*'
+	$(BIN)/uv pip install -q --python $(OLDEST)/bin/python --no-deps $(WHEELS)/mlx_saccade-*.whl
+	$(OLDEST)/bin/python -m pytest -q $(OLDEST_TESTS)
+	$(OLDEST)/bin/cmake -S cpp/tests/install -B build/contained-oldest -DCMAKE_BUILD_TYPE=Release \
+		-DSACCADE_SOURCE=$(CURDIR)
+	$(OLDEST)/bin/cmake --build build/contained-oldest
+	cd build/contained-oldest && $(CURDIR)/$(OLDEST)/bin/ctest --output-on-failure
+
 # Compares with torch and transformers themselves; `make peers` installs them.
 live: $(STAMPS)/test
 	@missing=$$($(BIN)/python -c 'from importlib.util import find_spec as there; print(*[name for name in ("torch", "transformers") if there(name) is None])') && \
@@ -221,6 +242,7 @@ live: $(STAMPS)/test
 check-long: $(STAMPS)/test
 	$(PIP) install uv mlx-vlm==0.7.10 'transformers>=5.23' torch mss pyautogui
 	$(MAKE) live REQUIRE_ALL=1
+	$(MAKE) oldest
 	$(foreach version,0.7.6 0.7.9,$(PIP) install --no-deps --target build/mlx-vlm/$(version) mlx-vlm==$(version) &&) true
 	MLX_VLM_VERSIONS=$(CURDIR)/build/mlx-vlm/0.7.6:$(CURDIR)/build/mlx-vlm/0.7.9 \
 		$(BIN)/python -m pytest -W ignore -o norecursedirs=.git tests/long

@@ -118,3 +118,14 @@ def test_readme_policies_table_equals_the_results() -> None:
         rows = list(csv.DictReader(file))
     columns = ("policy", "right", "wrong", "none", "iou", "looks", "seconds", "alarms")
     assert readme_table("Policies")[1:] == [[row[column] for column in columns] for row in rows]
+
+
+def test_readme_processor_time_table_equals_the_results() -> None:
+    with (ROOT / "benchmarks" / "results" / "processor_time.csv").open(encoding="utf-8", newline="") as file:
+        cells = list(csv.DictReader(file))
+    header, *rows = readme_table("Processor time")
+    figures = {(row[0], side): text for row in rows for side, text in zip(header[1:], row[1:], strict=True)}
+    assert figures == {
+        (one["row"], one["side"]): one["value"] + (f" ({one['times_first']})" if one["times_first"] else "")
+        for one in cells
+    }

@@ -34,8 +34,15 @@ func filled<Element: Numeric>(
 /// Tries an allocation, because Swift ends the process if an array does not fit into memory.
 private func requireMemory<Element>(_ count: Int, _ type: Element.Type) throws(SaccadeError) {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-    guard !overflow, let probe = malloc(max(bytes, 1)) else {
+    guard !overflow, let probe = allocate(max(bytes, 1)) else {
         throw .memory("out of memory: \(count) elements of \(MemoryLayout<Element>.stride) bytes do not fit")
     }
-    free(probe)
+    release(probe)
 }
+
+// Two functions of their own, because the optimizer leaves out an allocation that it sees freed unused.
+@inline(never)
+private func allocate(_ bytes: Int) -> UnsafeMutableRawPointer? { malloc(bytes) }
+
+@inline(never)
+private func release(_ memory: UnsafeMutableRawPointer) { free(memory) }

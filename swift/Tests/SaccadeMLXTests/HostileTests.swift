@@ -226,7 +226,9 @@ final class HostileTests: XCTestCase {
             refuses(checkpoint, "vision_config \(key) \(value)")
         }
         for table in [
-            #"{"type": "yarn", "factor": 4}"#, #"{"type": "linear"}"#, #"{"mrope_section": [1, 1]}"#,
+            #"{"type": "yarn", "mrope_section": [1, 1, 0]}"#,
+            #"{"type": "yarn", "factor": -4, "mrope_section": [1, 1, 0]}"#, #"{"type": "linear"}"#,
+            #"{"type": "yarn", "factor": 4, "truncate": 1, "mrope_section": [1, 1, 0]}"#, #"{"mrope_section": [1, 1]}"#,
             #"{"mrope_section": [1, 1, 1]}"#, #"{"mrope_section": [9223372036854775807, 9223372036854775807, 2]}"#,
             #"{"mrope_section": [1, 1, 0], "factor": 2}"#,
         ] {

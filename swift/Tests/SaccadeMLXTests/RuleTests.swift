@@ -18,6 +18,33 @@ final class RuleTests: XCTestCase {
         }
     }
 
+    func testYarnFollowsTheReference() throws {
+        let repository = (0..<4).reduce(URL(fileURLWithPath: #filePath)) { url, _ in url.deletingLastPathComponent() }
+        let data = [UInt8](try Data(contentsOf: repository.appendingPathComponent("tests/golden/yarn.json")))
+        let cases = try XCTUnwrap(try JSONParser.parse(data).object).members.compactMap { name, value in
+            value.object.map { (name, $0) }
+        }
+        XCTAssertGreaterThan(cases.count, 5)
+        for (name, example) in cases {
+            var raw = try CheckpointFiles.object(try ModelGolden.url("random/config.json"))
+            for (key, value) in example["changes"]?.object?.members ?? [] { raw[key] = value }
+            if raw["rope_scaling"]?.object?["mrope_section"] == nil {  // a published shape, with heads of 128 values
+                raw["hidden_size"] = 256
+                raw["num_attention_heads"] = 2
+                raw.change("vision_config") { $0["out_hidden_size"] = 256 }
+                raw.change("rope_scaling") { $0["mrope_section"] = .array([16, 24, 24]) }
+            }
+            let config = try ModelConfig(raw, source: name, embeddingRows: nil).text
+            let yarn = try XCTUnwrap(config.yarn, name)
+            let frequencies = yarn.frequencies(headWidth: config.headWidth, theta: config.ropeTheta)
+            let expected = (example["frequencies"]?.array ?? []).compactMap(\.double)
+            XCTAssertEqual(frequencies.count, expected.count, name)
+            for (a, b) in zip(frequencies, expected) { XCTAssertEqual(Double(a), b, accuracy: 1e-6 * b, name) }
+            let factor = try XCTUnwrap(example["attention_factor"]?.double)
+            XCTAssertEqual(yarn.attentionFactor, factor, accuracy: 1e-6, name)
+        }
+    }
+
     struct Sample: Decodable {
         let temperature, topP, minP, repetitionPenalty: Double
         let topK: Int?

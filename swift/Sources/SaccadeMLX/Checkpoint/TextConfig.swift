@@ -11,6 +11,8 @@ struct TextConfig: Equatable {
     /// How many of a head's frequencies turn with time, height and width.
     var mropeSection = [16, 24, 24]
     var maxPositions = 32768
+    /// Scaling of the frequencies; nil without one.
+    var yarn: Yarn?
 
     /// Width of one attention head.
     var headWidth: Int { hiddenSize / headCount }
@@ -58,26 +60,31 @@ extension TextConfig {
             }
             config.mropeSection = sizes
         }
+        if rope["rope_type"] == "yarn" {
+            config.yarn = try Yarn(
+                rope, raw, theta: config.ropeTheta, maxPositions: config.maxPositions, reader)
+        }
         try config.checkHeads(raw, reader)
         return config
     }
 
-    /// Returns the rotary values of either spelling, or of both where they agree.
+    /// Returns the rotary values of either spelling, or of both where they agree; `rope_type` is "default" or "yarn".
     private static func rotaryValues(_ raw: JSONObject, _ reader: inout ConfigReader) throws -> JSONObject {
         var values = JSONObject()
         for name in ["rope_parameters", "rope_scaling"] {
             let table = try reader.table(raw, name)
             for key in ["rope_type", "type"] {
-                if table[key] == "yarn" {
-                    throw reader.error(
-                        "\(name)'s \(key)", expected: "default or mrope", got: "yarn",
-                        advice: "YaRN is implemented in the Python package only")
-                }
-                try reader.check(table, key, implemented: ["default", "mrope", nil])
+                try reader.check(table, key, implemented: ["default", "mrope", "yarn", nil])
             }
+            // rope_type wins, and "mrope" is its old word for default.
+            let named = table.given("rope_type") ?? table.given("type")
+            let kind: JSON = named == "yarn" ? "yarn" : "default"
+            let keys: Set = ["mrope_section", "rope_theta", "rope_type", "type"]
             try reader.checkKeys(
-                table, known: ["mrope_section", "rope_theta", "rope_type", "type"], in: .rotary, place: name)
-            for (key, value) in table.members where key != "rope_type" && key != "type" {
+                table, known: kind == "yarn" ? keys.union(Yarn.keys) : keys, in: .rotary, place: name)
+            var own = table.members.filter { $0.name != "rope_type" && $0.name != "type" }
+            if named != nil { own.append(("rope_type", kind)) }
+            for (key, value) in own {
                 if let earlier = values[key], earlier != value {
                     throw ModelError.input(
                         "\(reader.source): \(key): expected one value; got \(brief(earlier)) and, in \(name), "

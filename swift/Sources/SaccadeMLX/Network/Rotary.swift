@@ -35,15 +35,19 @@ struct Rotary {
     ///   - config: gives the head's width, the base of the frequencies and the sections.
     /// - Returns: cosine and sine `[L, d / 2]`.
     static func threeDimensional(_ positions: MLXArray, _ config: TextConfig) -> Rotary {
-        let angles =
-            positions.asType(.float32).expandedDimensions(axis: 2) * frequencies(config.headWidth, config.ropeTheta)
+        let rates =
+            config.yarn.map { MLXArray($0.frequencies(headWidth: config.headWidth, theta: config.ropeTheta)) }
+            ?? frequencies(config.headWidth, config.ropeTheta)
+        let angles = positions.asType(.float32).expandedDimensions(axis: 2) * rates
         var parts: [MLXArray] = []
         var start = 0
         for (axis, size) in config.mropeSection.enumerated() where size > 0 {
             parts.append(angles[axis, 0..., start..<(start + size)])
             start += size
         }
-        return Rotary(concatenated(parts, axis: -1))
+        let turns = Rotary(concatenated(parts, axis: -1))
+        guard let factor = config.yarn?.attentionFactor else { return turns }
+        return Rotary(cosine: turns.cosine * Float(factor), sine: turns.sine * Float(factor))
     }
 
     /// Cosine and sine of some rows.

@@ -42,6 +42,12 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return films.write(tmp_path_factory.mktemp("film") / "film.mp4", 120)
 
 
+@pytest.fixture(autouse=True)
+def forget(loaded: Engine) -> None:
+    """Forget the films of the tests before."""
+    loaded.forget()
+
+
 @pytest.fixture
 def seen(loaded: Engine, monkeypatch: MonkeyPatch) -> dict[str, Any]:
     """Return what the language model was given in the last question."""
@@ -243,3 +249,32 @@ def test_timings_and_progress_count_the_frames_of_a_film(loaded: Engine, path: P
     answer = loaded.ask(part, "what?", max_tokens=1, progress=lambda *now: told.append(now))
     assert [now for now in told if now[0] == "frames"] == [("frames", number, 8) for number in (0, 2, 4, 6)]
     assert answer.timings["decode"] > 0.2 * answer.timings["patches"] > 0
+
+
+def test_a_film_is_decoded_once_for_many_questions(tmp_path: Path, loaded: Engine, monkeypatch: MonkeyPatch) -> None:
+    path = films.write(tmp_path / "film.mp4", 60)
+    passes: list[int] = []
+    pictures = film_files.Film.pictures
+
+    def counted(self: Any, chosen: Any) -> Any:
+        passes.append(len(chosen))
+        return pictures(self, chosen)
+
+    monkeypatch.setattr(film_files.Film, "pictures", counted)
+    asked = {"type": "video", "video": str(path), "fps": 2, "budget": 8}
+    loaded.forget()
+    first = loaded.ask(asked, "what?", max_tokens=3)
+    again = loaded.ask(asked, "what?", max_tokens=3)
+    loaded.ask(asked, "where?", max_tokens=1)
+    assert passes == [4] and again.text == first.text
+    loaded.ask({**asked, "budget": 4}, "what?", max_tokens=1)
+    loaded.ask({**asked, "fps": 3}, "what?", max_tokens=1)
+    assert passes == [4, 4, 6]
+    films.write(path, 61)  # another film in its place
+    loaded.ask(asked, "what?", max_tokens=1)
+    loaded.forget()
+    loaded.ask(asked, "what?", max_tokens=1)
+    assert passes == [4, 4, 6, 4, 4]
+    assert (
+        repr(media.open_video(path, family="qwen2.5-vl")) == "Video(4 frames of 192x96, 0.0 to 1.5 s, 1.967 a second)"
+    )

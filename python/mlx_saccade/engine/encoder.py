@@ -180,16 +180,27 @@ class MediaEncoder:
         progress: Progress | None,
         report: TowerProgress | None,
     ) -> EncodedMedia:
-        """Encode a video; it may have many files or none, so it is recognized by its pixels alone."""
+        """Encode a video; a film file that was encoded before is not decoded again."""
         # Qwen2-VL's frames are one position apart, whatever the rate.
         timed = self.model.family.seconds_per_grid is not None
         seconds = self.family.temporal_patch_size / video.fps if timed else None
-        patches = self._patchify_video(video, plan, timer, progress)
+        patchify_again = partial(self._patchify_video, video, plan, timer, progress)
         if not self.store.on:
-            features = self._run_tower(patches, plan, timer, report)
+            features = self._run_tower(patchify_again(), plan, timer, report)
             return EncodedMedia("video", b"", plan, seconds, lambda: features)
+        key, content = None, None
+        if video.identity is not None:
+            key = keys.planned(video.identity, {"backend": self.backend, "seconds": seconds}, plan, self.store.tower)
+            content = self.store.content_of(key)
+        if content is not None:
+            return EncodedMedia(
+                "video", content, plan, seconds, partial(self._features, content, plan, timer, patchify_again, report)
+            )
+        patches = patchify_again()
         with timer.stage("patches"):
             content = keys.content(patches, plan.grid_thw, self.store.tower, seconds)
+        if key is not None:
+            self.store.link(key, content)
         return EncodedMedia(
             "video", content, plan, seconds, partial(self._features, content, plan, timer, lambda: patches, report)
         )

@@ -41,6 +41,7 @@ class Film:
         timeline: times of its frames.
         size: (width, height) of the upright frames, in pixels.
         notes: what is not as the file says, in words.
+        identity: of the file as it was opened: its place on the disk, size, time of change and times of its frames.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_pixels: int = decode.MAX_PIXELS) -> None:
@@ -60,10 +61,13 @@ class Film:
             raise InputError(f"{sources.short(os.fsdecode(path))}: expected the path of a film; got a URL. Download it")
         self.path, self.name = named, sources.short(os.fsdecode(named))
         self._max_pixels = max_pixels
+        with sources.open_file(self.path) as file:
+            status = os.fstat(file.fileno())  # before it is read, so that a later change is one
         with self._opened() as (container, stream):
             self._is_seekable = container.format.name.partition(",")[0] in _SEEKABLE
             decode.check_size((stream.width, stream.height), self.name, max_pixels)
             self.timeline, notes = timeline.read(container, stream, self.name)
+        self.identity = self._identity(status)
         self._stored_size: tuple[int, int] | None = None
         with self._opened() as (container, stream):
             first = self._first_frame(container, stream)
@@ -76,6 +80,10 @@ class Film:
         if first.color_trc in _HDR:
             notes.append(f"{self.name}: its colors are HDR ({_HDR[first.color_trc]}) and were not mapped to SDR")
         self.notes = tuple(notes)
+
+    def _identity(self, status: os.stat_result) -> bytes:
+        own = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        return repr((own, film_container.pyav(self.name).__version__)).encode() + self.timeline.ticks.tobytes()
 
     def _opened(self) -> Any:
         return film_container.opened(self.path, self.name, self._max_pixels)

@@ -9,7 +9,7 @@ from itertools import islice
 from numbers import Real
 from typing import Any
 
-from mlx_saccade.errors import InputError, brief, kind_of
+from mlx_saccade.errors import InputError, brief, kind_of, quantity
 from mlx_saccade.media import arrays
 from mlx_saccade.media.image import ImageOptions, Source
 
@@ -30,6 +30,7 @@ class Video:
         indices: number of each frame in the film, from 0; here one after another.
         seconds: time of each frame, from the film's first frame.
         notes: what of the film was set aside, in words.
+        identity: of the film's file and the frames taken, equal for the same ones; None if there is no such file.
     """
 
     frames: Sequence[Source]
@@ -39,6 +40,7 @@ class Video:
     indices: list[int]
     seconds: list[float]
     notes: tuple[str, ...] = ()
+    identity: bytes | None = None
 
     def __init__(self, frames: Any, fps: float | None, *, image_options: ImageOptions | None = None) -> None:
         """Take the frames.
@@ -73,6 +75,11 @@ class Video:
                 )
         self.indices = list(range(len(self.frames)))
         self.seconds = [index / self.fps for index in self.indices]
+
+    def __repr__(self) -> str:
+        """Return the number, size and times of the frames in short."""
+        frames = f"{quantity(len(self), 'frame')} of {self.size[0]}x{self.size[1]}"
+        return f"Video({frames}, {self.seconds[0]:.1f} to {self.seconds[-1]:.1f} s, {self.fps:.4g} a second)"
 
     def __len__(self) -> int:
         """Return the number of frames."""

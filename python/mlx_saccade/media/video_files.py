@@ -80,6 +80,7 @@ class _FilmVideo(Video):
         self.indices = list(indices)
         self.seconds = [film.timeline.seconds(index) for index in indices]
         self.notes = (*film.notes, *notes)
+        self.identity = film.identity + repr(self.indices).encode()
 
 
 def open_video(

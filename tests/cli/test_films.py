@@ -111,12 +111,12 @@ def test_plan_of_a_film(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = json.loads(out)
     assert code == 0
     assert plan["video"]["indices"] == [0, 1, 2, 3] and plan["video"]["seconds"] == [0.5, 2.5]
-    assert plan["video"]["total_frames"] == 4 and plan["video"]["rate"] == 1 and plan["video"]["length"] == 3
+    assert plan["video"]["total_frames"] == 4 and plan["video"]["rate"] == 1 and plan["video"]["length"] == 4
     assert plan["grid_thw"][0] == 2 and plan["source_size"] == [640, 400]
     capped = json.loads(run(capsys, "plan", path, "--total", "100", "--json")[1])
     assert capped["tokens"] <= 100 < plan["tokens"]
     text = run(capsys, "plan", path, "--num-frames", "3", "--family", "qwen3-vl")[1]
-    assert "4 frames, 3.0 s, 1 a second" in text and "3 taken" in text and "2 times" in text
+    assert "4 frames, 4.0 s, 1 a second" in text and "3 taken" in text and "2 times" in text
 
 
 def test_plan_of_a_film_equals_what_the_engine_shows(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

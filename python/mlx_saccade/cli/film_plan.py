@@ -53,7 +53,7 @@ def describe(video: Video, plan: Plan) -> dict[str, Any]:
         "seconds": video.times(family.temporal_patch_size),
         "total_frames": len(timeline),
         "rate": timeline.rate,
-        "length": float(timeline.length),
+        "length": timeline.end,
     }
     return {"video": about, "patch_bytes": plan.patches * 3 * family.temporal_patch_size * family.patch_size**2 * 4}
 

@@ -55,6 +55,11 @@ class Timeline:
         """Seconds from the first frame to the last."""
         return int(self.ticks[-1] - self.ticks[0]) * self.unit
 
+    @property
+    def end(self) -> float:
+        """Seconds from the first frame to the end of the last, which is shown as long as the others on average."""
+        return self.seconds(len(self) - 1) + 1 / self.rate
+
     def __len__(self) -> int:
         return len(self.ticks)
 

@@ -172,9 +172,11 @@ def open_frame(path: str | os.PathLike[str], at: float, *, max_pixels: int = dec
     """
     film = Film(path, max_pixels=max_pixels)
     seconds = _seconds(at, "at")
-    end = _end(film)
-    if seconds > end:
-        raise InputError(f"{film.name}: at: expected a time in its {end:.3f} s; got {seconds:g}. Give an earlier one")
+    if seconds > film.timeline.end:
+        length = film.timeline.end
+        raise InputError(
+            f"{film.name}: at: expected a time in its {length:.3f} s; got {seconds:g}. Give an earlier one"
+        )
     return FilmFrames(film, [film.timeline.index_at(seconds)])[0]
 
 
@@ -196,12 +198,6 @@ def _frame(film: Film, picture: Picture) -> Frame:
     return Frame(picture.pixels, film.size, f"{film.name} at {picture.seconds:.3f} s", film.notes)
 
 
-def _end(film: Film) -> float:
-    """Return the seconds at which the last frame ends, as long as the mean of the others."""
-    timeline = film.timeline
-    return timeline.seconds(len(timeline) - 1) + 1 / timeline.rate
-
-
 def _range(film: Film, start: float | None, end: float | None) -> tuple[int, int]:
     """Return the first and last frame that are shown from `start` to `end`, both included."""
     timeline = film.timeline
@@ -213,7 +209,7 @@ def _range(film: Film, start: float | None, end: float | None) -> tuple[int, int
     if end is not None:
         last = timeline.index_at(_seconds(end, "end"))
     if first > last:
-        length = f"{_end(film):.3f} s, {quantity(len(timeline), 'frame')}"
+        length = f"{timeline.end:.3f} s, {quantity(len(timeline), 'frame')}"
         raise InputError(
             f"{film.name}: expected start before end, both in the film of {length}; got start {start} and end {end}. "
             "Give a part with at least one frame"

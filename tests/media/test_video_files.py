@@ -8,6 +8,7 @@ import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from pytest import MonkeyPatch
 
-from mlx_saccade import media
+from mlx_saccade import families, media
 from mlx_saccade.errors import InputError
 from mlx_saccade.media import Video, display_matrix, film, film_decoder, other_files, timeline
 
@@ -73,6 +74,14 @@ def test_open_video_by_default_takes_two_frames_a_second(write: Callable[..., Pa
     assert len(media.open_video(path, family="qwen3-vl")) == 20
     assert len(media.open_video(path, family="qwen3-vl", max_frames=8)) == 8
     assert len(media.open_video(path, family="qwen2-vl", fps=0.1, min_frames=6)) == 6
+
+
+def test_a_familys_own_sampling_is_the_default(write: Callable[..., Path]) -> None:
+    path, family = write("ten.mp4", 300), families.get("qwen3-vl")
+    slow = replace(family, video=replace(family.video, fps=1.0))
+    few = replace(family, video=replace(family.video, fps=None, num_frames=5))
+    assert [len(media.open_video(path, family=one)) for one in (family, slow, few)] == [20, 10, 5]
+    assert [len(media.open_video(path, family=one, fps=2)) for one in (slow, few)] == [20, 20]
 
 
 # Traps.

@@ -23,8 +23,8 @@ def add_film_arguments(parser: Arguments) -> None:
     parser.add_argument("--num-frames", type=int, metavar="N", help="frames to take, in place of --fps")
     parser.add_argument("--max-frames", type=int, metavar="N", help="most frames that --fps takes (default 768)")
     parser.add_argument("--start", type=float, metavar="SECONDS", help="take no frame before (default the beginning)")
-    parser.add_argument("--total", type=int, metavar="N", help="maximum visual tokens of a film (default no limit)")
     parser.add_argument("--end", type=float, metavar="SECONDS", help="take no frame after (default the end)")
+    parser.add_argument("--total", type=int, metavar="N", help="maximum visual tokens of a film (default no limit)")
 
 
 def add_at_argument(parser: Arguments) -> None:

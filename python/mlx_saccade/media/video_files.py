@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any, overload
 
+from mlx_saccade import families
 from mlx_saccade.errors import InputError, brief, quantity
 from mlx_saccade.families import Family
 from mlx_saccade.media import decode, other_files, sources
@@ -20,8 +21,29 @@ from mlx_saccade.media.video import Video
 
 __all__ = ["DEFAULT_FPS", "FilmFrames", "VideoFile", "is_film", "open_frame", "open_video"]
 
+_IMAGE_NAMES = tuple(
+    f".{name}"
+    for name in [
+        "png",
+        "jpg",
+        "jpeg",
+        "webp",
+        "gif",
+        "bmp",
+        "tif",
+        "tiff",
+        "ppm",
+        "avif",
+        "heic",
+        "ico",
+        "jp2",
+        "tga",
+        "pdf",
+    ]
+)
+
 DEFAULT_FPS = 2.0
-"""Frames that `open_video` takes of each second, unless it is told a rate or a number."""
+"""Frames that `open_video` takes of each second where neither the caller nor the family says which."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +125,7 @@ def open_video(
     Args:
         path: of a regular file, or a file URL.
         family: name of the model's family, or a `Family`; each has its rule, as `sample_frames`.
-        fps: frames to take of each second; None (default) is 2, unless `num_frames` is given.
+        fps: frames to take of each second; None (default) is the family's own sampling where it has one, else 2.
         num_frames: number of frames to take, in place of `fps`.
         min_frames: least number of frames that `fps` gives, as `sample_frames`.
         max_frames: largest number of frames that `fps` gives, as `sample_frames`.
@@ -135,13 +157,15 @@ def open_video(
         indices = [first, first]
         notes.append(f"{film.name}: there is one frame, which is repeated")
     else:
-        rate = DEFAULT_FPS if fps is None and num_frames is None else fps
+        own = families.get(family).video
+        if fps is None and num_frames is None and own.fps is None and own.num_frames is None:
+            fps = DEFAULT_FPS
         try:
             chosen = sample_frames(
                 total,
                 film.timeline.rate,
                 family=family,
-                fps=rate,
+                fps=fps,
                 num_frames=num_frames,
                 min_frames=min_frames,
                 max_frames=max_frames,
@@ -181,12 +205,15 @@ def open_frame(path: str | os.PathLike[str], at: float, *, max_pixels: int = dec
 
 
 def is_film(source: Any) -> bool:
-    """Return True for the path of a file that begins as a film does; other sources, and missing files, are none."""
+    """Return True for the path of a file that begins as a film does; other sources, and missing files, are none.
+
+    A file with the name of an image is not opened: it will be, once, as an image.
+    """
     if not isinstance(source, str | os.PathLike):
         return False
     try:
         path = sources.named_file(source) if isinstance(source, str) else source
-        if path is None:
+        if path is None or os.fsdecode(path).lower().endswith(_IMAGE_NAMES):
             return False
         with sources.open_file(path) as file:
             return other_files.film_name(file.read(other_files.HEAD_OF_FILM)) is not None

@@ -193,6 +193,7 @@ def test_a_film_comes_in_every_form(loaded: Engine, tmp_path: Path) -> None:
         Image.fromarray(frame).save(paths[-1])
     forms = [np.stack(frames), frames, tuple(frames), paths]
     asked = [{"type": "video", "video": form, "fps": 1} for form in forms]
+    asked.append({"type": "video", "video": [path.as_uri() for path in paths], "sample_fps": "1"})  # Qwen's example
     asked.append({"type": "video", "video": media.Video(frames, 1)})
     texts = {loaded.chat(user(form, words("what?")), max_tokens=5).text for form in asked}
     texts.add(loaded.ask(media.Video(frames, 1), "what?", max_tokens=5).text)
@@ -206,6 +207,8 @@ def test_a_film_comes_in_every_form(loaded: Engine, tmp_path: Path) -> None:
         ({"video": [np.zeros((28, 28, 3), np.uint8)]}, "no rate"),
         ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": 0}, "fps is 0"),
         ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": True}, "fps is True"),
+        ({"video": [np.zeros((28, 28, 3), np.uint8)], "sample_fps": "often"}, "fps is 'often'"),
+        ({"video": [np.zeros((28, 28, 3), np.uint8)], "sample_fps": "nan"}, "fps is nan"),
         ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": 10**5000}, "fps is an int"),
         ({"video": np.zeros((28, 28), np.uint8), "fps": 1}, "shape (28, 28)"),
         ({"video": "https://a.b/film.mp4"}, "expected the path of a film; got a URL"),

@@ -21,26 +21,10 @@ from mlx_saccade.media.video import Video
 
 __all__ = ["DEFAULT_FPS", "FilmFrames", "VideoFile", "is_film", "open_frame", "open_video"]
 
-_IMAGE_NAMES = tuple(
-    f".{name}"
-    for name in [
-        "png",
-        "jpg",
-        "jpeg",
-        "webp",
-        "gif",
-        "bmp",
-        "tif",
-        "tiff",
-        "ppm",
-        "avif",
-        "heic",
-        "ico",
-        "jp2",
-        "tga",
-        "pdf",
-    ]
-)
+_IMAGE_NAMES = (
+    ".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif", ".heic", ".ico", ".jp2", ".tga",
+    ".pdf",
+)  # fmt: skip
 
 DEFAULT_FPS = 2.0
 """Frames that `open_video` takes of each second where neither the caller nor the family says which."""

@@ -102,8 +102,8 @@ def test_later_questions_equal_those_of_a_fresh_engine(loaded: Engine, cold: Eng
     assert stored.counts.disk_hits == 3 and stored.counts.vision_calls == 0
 
 
-def test_a_prefix_that_ends_inside_an_image_is_read_on(loaded: Engine, cold: Engine) -> None:
-    """Images of one beginning: two prompts that part after the first image share it, levels included."""
+def test_prompts_that_part_after_the_first_image_share_it(loaded: Engine, cold: Engine) -> None:
+    """The second image is read on from the cached beginning, its levels at their own places."""
     for engine in (loaded, cold):
         engine.ask([IMAGE, OTHER], "What?", max_tokens=MOST)
     one, other = (engine.ask([IMAGE, IMAGE], "What?", max_tokens=MOST).text for engine in (loaded, cold))

@@ -99,5 +99,6 @@ def stacked(weights: Mapping[str, mx.array], config: TextConfig, source: str) ->
                 f"config.json; got {pair[0].shape}. Check that config and weights belong together"
             )
         halves = {"gate_proj": pair[0][:, :inner], "up_proj": pair[0][:, inner:], "down_proj": pair[1]}
-        others |= {f"{prefix}.switch_mlp.{part}.weight": value for part, value in halves.items()}
+        # Views would be copied in each product.
+        others |= {f"{prefix}.switch_mlp.{part}.weight": mx.contiguous(value) for part, value in halves.items()}
     return others

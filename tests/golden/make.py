@@ -2,6 +2,7 @@
 
 python tests/golden/make.py              geometry, the seeded checkpoints, pictures stage by stage
 python tests/golden/make.py --packaged   what hangs on the packaged checkpoint, after it has changed
+python tests/golden/qwen3_vl.py          Qwen3-VL, by a later version of transformers
 """
 
 from __future__ import annotations

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 
 from mlx_saccade import models
+from mlx_saccade.models import cpu_ops
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
 from qwen3_cases import (  # noqa: E402
     CASES,
     COLUMNS,
+    MIXED,
     NEW_TOKENS,
     ROWS,
     SETS,
@@ -118,6 +120,18 @@ def test_layers_and_logits_equal_the_reference(loaded: Any, golden: Any, name: s
 def test_greedy_tokens_equal_the_reference(loaded: Any, golden: Any, name: str, case: Case) -> None:
     tokens = loaded[name].generate(max_new_tokens=NEW_TOKENS, **case.inputs())
     assert tokens == golden[name][f"{case.name}/tokens"].tolist()
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_plain_operations_equal_the_reference(
+    loaded: Any, golden: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """MLX's own operations, as on a GPU, in place of NumPy's."""
+    monkeypatch.setattr(cpu_ops, "applies", lambda *arrays: False)
+    model, expected = loaded[name], golden[name]
+    assert error(model(**MIXED.inputs())[0, -1], expected[f"{MIXED.name}/last"]) <= LOGITS
+    tokens = model.generate(max_new_tokens=NEW_TOKENS, **MIXED.inputs())
+    assert tokens == expected[f"{MIXED.name}/tokens"].tolist()
 
 
 def test_a_batch_equals_the_reference(loaded: Any) -> None:

@@ -76,6 +76,21 @@ def test_images_together_equal_images_apart() -> None:
     assert np.abs(np.asarray(together) - np.asarray(mx.concatenate(apart))).max() < 2e-5
 
 
+def test_rows_at_a_time_and_short_evaluations_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2,200 patches are above the rows of one step: embedding, blocks and mergers go part by part."""
+    grids = [(1, 50, 44)]
+    model, pixels = tower(), patches(grids)
+    calls: list[tuple[int, int]] = []
+    features = model(pixels, grids, lambda done, tokens: calls.append((done, tokens)))
+    assert calls[-1] == (550, 550) and [done for done, _ in calls] == sorted(done for done, _ in calls)
+    for limit in (0, 3):
+        model.patch_layers = limit
+        assert (np.asarray(model(pixels, grids)) == np.asarray(features)).all()
+    with monkeypatch.context() as patch:
+        patch.setattr(qwen3_vl, "map_rows", lambda count, function, budget, *rest, **named: function(slice(0, count)))
+        assert np.abs(np.asarray(model(pixels, grids)) - np.asarray(features)).max() < 2e-5
+
+
 def test_split_takes_levels_in_the_order_of_blocks() -> None:
     """The mergers belong to the listed blocks, whatever their order in the config."""
     model, turned = tower(), tower(deepstack_visual_indexes=[2, 1])
@@ -84,6 +99,13 @@ def test_split_takes_levels_in_the_order_of_blocks() -> None:
     assert len(levels) == 2
     for own, other in zip(levels, others, strict=True):
         assert np.abs(np.asarray(own) - np.asarray(other)).max() == 0
+
+
+def test_values_that_are_not_finite_are_traced_to_their_block() -> None:
+    model = tower()
+    model.blocks[2].mlp.linear_fc2.bias[5] = float("nan")
+    with pytest.raises(InputError, match="block 2 of the vision tower: expected finite values"):
+        model(patches(GRIDS), GRIDS)
 
 
 @pytest.mark.parametrize("dtype", [mx.float32, mx.bfloat16])

@@ -163,7 +163,7 @@ def nested_config(flat: dict[str, Any]) -> dict[str, Any]:
 
 def shapes(raw: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     """Return the shape of every tensor of a config in its published spelling, by its published key."""
-    tower, decoder = _FAMILIES[raw["model_type"]]
+    tower, decoder = _FAMILIES.get(raw["model_type"], (_windowed_tower, _decoder))
     return {**tower(raw), **decoder(raw)}
 
 

@@ -1,7 +1,8 @@
-"""Measure the processor time of the whole call with one thread, which other load on the machine hardly changes.
+"""Measure the processor time of calls with one thread, which other load on the machine hardly changes.
 
-The sides and the comparison of bits are those of test_whole_call.py. Every side is limited to one thread, and all
-sides of a budget take turns. A side's number is the processor time of its fastest call, threads included.
+The sides of the whole call and the comparison of bits are those of test_whole_call.py. Shapes 34 to 39 times smaller
+are resized alone. Every side is limited to one thread, and all sides of a row take turns. A side's number is the
+processor time of its fastest call, threads included.
 """
 
 from __future__ import annotations
@@ -14,15 +15,23 @@ import numpy as np
 import peers
 import pytest
 from conftest import Cell
-from inputs import BITS, BUDGETS
+from inputs import BITS, BUDGETS, noise
 from numpy.typing import NDArray
 from test_whole_call import difference, expected_values, whole_call
 
+import mlx_saccade as saccade
 from mlx_saccade import _core
 
 TITLE = "Processor time of the whole call, one thread, 3840x2160 to the model's input"
 UNIT = "milliseconds of processor time, the fastest call"
 ROUNDS, QUICK = 10, 0.02
+
+SMALLER = "Processor time of a resize 34 to 39 times smaller, one thread"
+SHAPES = {
+    "1920x1080 to 56x28": ((1920, 1080), (56, 28)),
+    "3840x2160 to 98x56": ((3840, 2160), (98, 56)),
+    "7680x4320 to 196x112": ((7680, 4320), (196, 112)),
+}
 
 
 def fastest(sides: dict[str, Callable[[], Any]]) -> dict[str, float]:
@@ -62,3 +71,31 @@ def test_processor_time(cell: Cell, screen: NDArray[np.uint8], row: str) -> None
         cell.put(TITLE, row, side, 1000 * seconds, UNIT, notes.get(side, ""))
     for side, error in missing.items():
         cell.missing(TITLE, row, side, error, UNIT)
+
+
+@pytest.mark.parametrize("row", SHAPES)
+def test_shrinks(cell: Cell, row: str) -> None:
+    source, size = SHAPES[row]
+    pixels = noise(source)
+    _core.limit_threads(1)
+    sides: dict[str, Callable[[], Any]] = {
+        "saccade": lambda: saccade.resize(pixels, size, **BITS["pillow"]),
+        "saccade, torchvision": lambda: saccade.resize(pixels, size, backend="torchvision"),
+    }
+    missing = {}
+    for side in ("Pillow", "torchvision, channels last", "torchvision, channels first"):
+        try:
+            sides[side] = peers.RESIZERS[side](pixels, size)
+        except ImportError as error:
+            missing[side] = error
+            continue
+        ours = "saccade" if side == "Pillow" else "saccade, torchvision"
+        assert np.array_equal(np.asarray(sides[side]()), sides[ours]())
+    if len(sides) > 3:
+        import torch
+
+        torch.set_num_threads(1)
+    for side, seconds in fastest(sides).items():
+        cell.put(SMALLER, row, side, 1000 * seconds, UNIT)
+    for side, error in missing.items():
+        cell.missing(SMALLER, row, side, error, UNIT)

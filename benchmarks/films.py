@@ -1,7 +1,7 @@
 """Measure the time and the peak memory of a film of one minute, ten minutes and one hour, for as many frames.
 
     python benchmarks/films.py                    # writes films of 1.4 GB in all to a temporary folder
-    python benchmarks/films.py --frames 64 --csv benchmarks/results/films.csv
+    python benchmarks/films.py --frames 64 --csv films.csv
 
 The films repeat the packets of ten seconds of moving noise, 1280x720 at 30 frames a second, so an hour is written in
 seconds and is as large as a real one. Each is measured in a process of its own: `plan` is `media.open_video` and the

@@ -1,4 +1,4 @@
-"""Atomic writes: a reader sees the old file or the new one."""
+"""Atomic writes, by which a reader sees the old file or the new one; and which names are those of images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from pathlib import Path
 
 from mlx_saccade.errors import InputError
 
-__all__ = ["check_writable", "part_beside", "write_atomically"]
+__all__ = ["check_writable", "is_image_name", "part_beside", "write_atomically"]
+
+_IMAGE_SUFFIXES = frozenset(
+    (
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
+        *(".pnm", ".jp2", ".j2k", ".avif", ".ico", ".icns", ".tga", ".heic", ".heif", ".pdf"),
+    )
+)
+
+
+def is_image_name(path: str | os.PathLike[str]) -> bool:
+    """Return True if the name of a file ends as those of images do; the file need not exist."""
+    return Path(path).suffix.lower() in _IMAGE_SUFFIXES
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +38,18 @@ def test_the_size_is_the_references_or_the_ratio_is_named(
     assert saccade.smart_resize(height, width, 28, 3136, tokens * 784) == (high, wide)
     if high * wide > tokens * 784:  # the reference passes the cap without a word; a plan does not
         with pytest.raises(InputError) as error:
-            saccade.plan((width, height), budget=tokens)
+            saccade.plan((width, height), budget=tokens, min_tokens=4)
         least = int(str(error.value).split()[-2])
-        assert saccade.plan((width, height), budget=least).tokens <= least
+        assert saccade.plan((width, height), budget=least, min_tokens=4).tokens <= least
         with pytest.raises(InputError):
-            saccade.plan((width, height), budget=least - 1)
+            saccade.plan((width, height), budget=least - 1, min_tokens=4)
+        if math.prod(saccade.smart_resize(height, width, 28, 1, tokens * 784)) > tokens * 784:
+            with pytest.raises(InputError):
+                saccade.plan((width, height), budget=tokens)
+            return
+        smaller = saccade.plan((width, height), budget=tokens)  # the default least gives way
+        assert smaller.tokens <= tokens and smaller.min_pixels < 3136
+        assert smaller.resized_size[::-1] == saccade.smart_resize(height, width, 28, smaller.min_pixels, tokens * 784)
         return
     plan = saccade.plan((width, height), budget=tokens)
     assert plan.resized_size == (wide, high)

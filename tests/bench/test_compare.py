@@ -57,7 +57,7 @@ def test_a_slowdown_is_found(pair: int, peer: bool) -> None:
 
 
 def test_a_real_run_of_preprocessing_is_compared_with_a_slower_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slowdown is four times, since the machine of a test may do much else."""
+    """The slowdown is ten times, since the machine of a test may do much else."""
     from mlx_saccade.preprocess import patchify
 
     pixels = np.random.RandomState(0).randint(0, 256, (480, 640, 3), dtype=np.uint8)
@@ -66,7 +66,7 @@ def test_a_real_run_of_preprocessing_is_compared_with_a_slower_one(monkeypatch: 
     def slow(*words: Any, **options: Any) -> Any:
         start = time.perf_counter()
         patches = original(*words, **options)
-        end = time.perf_counter() + 3 * (time.perf_counter() - start)
+        end = time.perf_counter() + 9 * (time.perf_counter() - start)
         while time.perf_counter() < end:
             pass
         return patches

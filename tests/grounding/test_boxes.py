@@ -121,9 +121,9 @@ def test_labels_come_back(labels: list[str]) -> None:
 )
 def test_long_nonsense_takes_no_time(piece: str) -> None:
     text = piece * (200_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()  # what other processes take does not count
     grounding.read_raw(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_boxes_come_back_in_source_pixels() -> None:

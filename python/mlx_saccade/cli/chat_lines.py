@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlx_saccade.cli.image_files import is_image, is_image_name
+from mlx_saccade.cli.image_files import is_image
+from mlx_saccade.files import is_image_name
 
 __all__ = ["ImagePath", "paths", "split"]
 

@@ -6,22 +6,11 @@ import os
 from pathlib import Path
 
 from mlx_saccade.errors import InputError
+from mlx_saccade.files import is_image_name
 
-__all__ = ["images_in", "is_image", "is_image_name"]
+__all__ = ["images_in", "is_image"]
 
 _ANY_PIXELS = 10**12
-
-_SUFFIXES = frozenset(
-    (
-        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
-        *(".pnm", ".jp2", ".j2k", ".avif", ".ico", ".icns", ".tga", ".heic", ".heif", ".pdf"),
-    )
-)
-
-
-def is_image_name(path: str | os.PathLike[str]) -> bool:
-    """Return True if the name of a file ends as those of images do; the file need not exist."""
-    return Path(path).suffix.lower() in _SUFFIXES
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:

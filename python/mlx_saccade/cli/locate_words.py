@@ -6,9 +6,10 @@ import argparse
 import os
 
 from mlx_saccade.cli import images, output
-from mlx_saccade.cli.image_files import is_image, is_image_name
+from mlx_saccade.cli.image_files import is_image
 from mlx_saccade.cli.mistakes import UsageError
 from mlx_saccade.errors import InputError
+from mlx_saccade.files import is_image_name
 
 __all__ = ["check_many", "note_single_words", "split_words"]
 

@@ -12,6 +12,7 @@ from typing import Any, overload
 from mlx_saccade import families
 from mlx_saccade.errors import InputError, brief, quantity
 from mlx_saccade.families import Family
+from mlx_saccade.files import is_image_name
 from mlx_saccade.media import decode, other_files, sources
 from mlx_saccade.media.film import Film, Picture
 from mlx_saccade.media.frame import Frame
@@ -20,11 +21,6 @@ from mlx_saccade.media.sampling import sample_frames
 from mlx_saccade.media.video import Video
 
 __all__ = ["DEFAULT_FPS", "FilmFrames", "VideoFile", "is_film", "open_frame", "open_video"]
-
-_IMAGE_NAMES = (
-    ".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif", ".heic", ".ico", ".jp2", ".tga",
-    ".pdf",
-)  # fmt: skip
 
 DEFAULT_FPS = 2.0
 """Frames that `open_video` takes of each second where neither the caller nor the family says which."""
@@ -197,7 +193,7 @@ def is_film(source: Any) -> bool:
         return False
     try:
         path = sources.named_file(source) if isinstance(source, str) else source
-        if path is None or os.fsdecode(path).lower().endswith(_IMAGE_NAMES):
+        if path is None or is_image_name(path):
             return False
         with sources.open_file(path) as file:
             return other_files.film_name(file.read(other_files.HEAD_OF_FILM)) is not None

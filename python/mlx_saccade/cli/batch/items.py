@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mlx_saccade.cli import answers_json, output
-from mlx_saccade.cli.image_files import images_in, is_image_name
+from mlx_saccade.cli.image_files import images_in
 from mlx_saccade.cli.images import is_stdin
 from mlx_saccade.errors import InputError, brief
+from mlx_saccade.files import is_image_name
 
 __all__ = ["Batch", "Item", "from_lines", "from_words", "open_batch"]
 

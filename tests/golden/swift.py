@@ -29,6 +29,7 @@ import quantized  # noqa: E402
 from cases import COLUMNS, LOCATE, PACKAGED_TOKENS, SETS, Case  # noqa: E402
 
 import mlx_saccade as saccade  # noqa: E402
+from mlx_saccade.checkpoint.tokenizer import Prompts  # noqa: E402
 from mlx_saccade.engine.sampling import RandomSampler, Sampling  # noqa: E402
 from mlx_saccade.models import config_keys  # noqa: E402
 
@@ -125,6 +126,37 @@ def write_packaged(out: Path) -> None:
         patches = saccade.patchify(screen, plan, layout="native")
         _save(out / f"patches-{family}.safetensors", {"patches": np.asarray(patches)})
     (out / "packaged.json").write_text(json.dumps(content))
+
+
+# Conversations.
+
+
+def write_prompts(out: Path) -> None:
+    """Write conversations and their ids, by the packaged tokenizer and by one as Qwen's; texts hold special tokens."""
+    rng = random.Random(11)
+    words = (*_WORDS, *_SPACES, *_NAMES, "what is at (5, 5)?", "Locate ", "user\n", "\n\n", "<|vision_start|>")
+    rows = []
+    for name in ("packaged", "tokenizer"):
+        shutil.copy(ASSETS / "tiny" / "chat_template.jinja", out / name)
+        tokenizer = Tokenizer.from_file(str(out / name / "tokenizer.json"))
+        image = tokenizer.token_to_id("<|image_pad|>")
+        prompts = Prompts(out / name, image)
+        for number in range(60):
+            roles = rng.choice((["user"], ["system", "user"], ["user", "assistant", "user"]))
+            messages: list[dict[str, Any]] = []
+            counts: list[int] = []
+            for role in roles:
+                parts: list[dict[str, Any]] = []
+                for _ in range(rng.randint(1, 4)):
+                    if role == "user" and rng.random() < 0.4:
+                        counts.append(rng.randint(1, 9))
+                        parts.append({"type": "image", "tokens": counts[-1]})
+                    else:
+                        parts.append({"type": "text", "text": "".join(rng.choices(words, k=number % 7 + 1))})
+                messages.append({"role": role, "content": parts})
+            ids = prompts.encode(messages, counts)
+            rows.append({"folder": name, "image": image, "messages": messages, "ids": ids})
+    (out / "prompts.json").write_text(json.dumps(rows))
 
 
 # Rules that both packages have.
@@ -324,6 +356,7 @@ def main() -> None:
     write_packaged(out)
     write_rules(out)
     write_tokenizer(out)
+    write_prompts(out)
     (out / "complete").write_text("")
 
 

@@ -27,6 +27,16 @@ final class HostileTests: XCTestCase {
         XCTAssertNoThrow(try checkpoint.load())
     }
 
+    func testTheEmbeddingDecidesOnTheVocabulary() throws {
+        let checkpoint = try SmallCheckpoint()
+        defer { checkpoint.remove() }
+        var config = checkpoint.config
+        config["vocab_size"] = 1
+        config["eos_token_id"] = 15
+        try checkpoint.write(config)
+        XCTAssertNoThrow(try checkpoint.load())
+    }
+
     func testCutFiles() throws {
         let checkpoint = try SmallCheckpoint()
         defer { checkpoint.remove() }

@@ -76,6 +76,43 @@ final class RuleTests: XCTestCase {
         XCTAssertEqual(counts[3], 0)
     }
 
+    struct Conversation: Decodable {
+        struct Message: Decodable {
+            struct Part: Decodable {
+                let text: String?
+                let tokens: Int?
+            }
+            let role: String
+            let content: [Part]
+        }
+        let folder: String
+        let image: Int
+        let messages: [Message]
+        let ids: [Int]
+    }
+
+    func testConversationsHaveTheSameIds() throws {
+        let examples = try ModelGolden.decode("prompts.json", as: [Conversation].self)
+        XCTAssertEqual(examples.count, 120)
+        var templates: [String: PromptTemplate] = [:]
+        for example in examples {
+            if templates[example.folder] == nil {
+                let folder = try ModelGolden.url(example.folder)
+                var raw = try CheckpointFiles.object(try ModelGolden.url("random/config.json"))
+                raw["image_token_id"] = .integer(example.image)
+                let config = try ModelConfig(raw, source: "config.json", embeddingRows: nil)
+                let tokenizer = try Tokenizer(folder.appendingPathComponent("tokenizer.json"))
+                templates[example.folder] = try PromptTemplate(folder, tokenizer, config)
+            }
+            let messages = example.messages.map { message in
+                PromptTemplate.Message(
+                    role: message.role,
+                    parts: message.content.map { $0.tokens.map { .image(tokens: $0) } ?? .text($0.text ?? "") })
+            }
+            XCTAssertEqual(templates[example.folder]?.encode(messages), example.ids, "\(example.messages)")
+        }
+    }
+
     func testTextComesInWholeCharacters() {
         let words: [[UInt8]] = [Array("a".utf8), [0xF0], [0x9F, 0x98], [0x80], Array("STO".utf8), Array("P!".utf8)]
         var writer = Detokenizer(stops: ["STOP!", "TOP"]) { words[$0] }

@@ -46,6 +46,12 @@ struct ModelConfig {
             raw, source: folder.appendingPathComponent("config.json").path, embeddingRows: embeddingRows)
     }
 
+    /// Refuses a folder of another architecture, without a look at its weights.
+    static func checkFamily(_ folder: URL) throws {
+        let url = folder.appendingPathComponent("config.json")
+        _ = try family(try CheckpointFiles.object(url), ConfigReader(source: url.path))
+    }
+
     /// Reads a parsed config.json; see `read`.
     init(_ raw: JSONObject, source: String, embeddingRows: Int?) throws {
         var reader = ConfigReader(source: source)

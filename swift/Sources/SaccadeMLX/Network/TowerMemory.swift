@@ -36,8 +36,8 @@ enum TowerMemory {
         let isFused = Kernels.attentionIsFused(headWidth: config.headWidth)
         let chunk = queryChunk(patches, heads: config.headCount)
         let scores = isFused ? 0 : config.headCount * min(chunk, patches) * patches * 4
-        // Query, key and value, their copies with heads first, the output and its parts.
-        let mixing = 8 * patches * count * width + scores
+        // Query, key and value, their copies with heads first, the output, its parts and what joins them.
+        let mixing = 9 * patches * count * width + scores
         let rest = stream + (patches * count + slice * (3 * inner + 4 * count)) * width
         let features = patches / config.unit * config.outHiddenSize * width
         return patches * config.stillWidth + stream + angles + max(mixing, rest) + features

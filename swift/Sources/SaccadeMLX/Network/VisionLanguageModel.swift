@@ -49,7 +49,7 @@ struct VisionLanguageModel {
             }
         }
         // The architecture first: a folder of another model needs no look at its weights.
-        _ = try ModelConfig.read(folder, embeddingRows: nil)
+        try ModelConfig.checkFamily(folder)
         let index = try TensorIndex(folder)
         config = try ModelConfig.read(folder, embeddingRows: index.embeddingRows)
         pixels = try PreprocessorConfig.read(folder, config.vision, config.family)

@@ -154,6 +154,8 @@ final class GroundingModelTests: XCTestCase {
         let estimate = await whole.estimate([plan])
         XCTAssertGreaterThan(estimate.vision, 0)
         XCTAssertGreaterThan(estimate.weights, 8_000_000)
+        let most = await whole.estimate([plan], words: .max, answer: .max)
+        XCTAssertGreaterThan(most.prefill, estimate.prefill)
         let model = try model(LoadOptions(memoryLimit: estimate.weights + estimate.vision / 2))
         let screen = try ModelGolden.screen()
         do {

@@ -74,10 +74,11 @@ public actor GroundingModel {
     ///   - words: tokens of the prompt beside the images; 64 is enough for a short question.
     ///   - answer: most tokens of the answer.
     public func estimate(_ plans: [ImagePlan], words: Int = 64, answer: Int = 256) -> MemoryEstimate {
-        Device.withDefaultDevice(Backend.device) {
+        let most = 1 << 30
+        return Device.withDefaultDevice(Backend.device) {
             model.estimate(
-                patches: plans.map(\.patches), prompt: plans.reduce(max(words, 0)) { $0 + $1.tokens },
-                answer: max(answer, 1))
+                patches: plans.map(\.patches), prompt: plans.reduce(min(max(words, 1), most)) { $0 + $1.tokens },
+                answer: min(max(answer, 1), most))
         }
     }
 
@@ -145,9 +146,7 @@ public actor GroundingModel {
     private func answer(
         _ messages: [ChatMessage], _ options: AnswerOptions, _ emit: @Sendable (String) -> Void
     ) async throws -> Answer {
-        try options.check()
-        let request = try plannedRequest(messages, options)
-        try checkFits(request, options)
+        let request = try planned(messages, options)
         var clock = StageClock()
         let (features, hits) = try encode(request, options, &clock)
         let progress = options.progress
@@ -185,81 +184,31 @@ public actor GroundingModel {
         let rest = writer.finish()
         if !rest.isEmpty { emit(rest) }
         let usage = Answer.Usage(
-            prompt: request.ids.count, image: request.plans.reduce(0) { $0 + $1.tokens }, answer: tokens.count,
-            cachedImages: hits)
+            prompt: request.ids.count, image: request.imageTokens, answer: tokens.count, cachedImages: hits)
         return Answer(
             text: writer.text, tokens: tokens, plans: request.plans, usage: usage, seconds: clock.seconds,
             finish: finish)
     }
 
-    /// A conversation as the model reads it.
-    private struct Request {
-        let ids: [Int]
-        let images: [(image: ImageBuffer, region: ImageCrop)]
-        let plans: [ImagePlan]
-    }
-
-    private func plannedRequest(_ messages: [ChatMessage], _ options: AnswerOptions) throws -> Request {
-        guard !messages.isEmpty else { throw ModelError.input("messages: expected at least one; got none") }
-        var (images, plans): ([(image: ImageBuffer, region: ImageCrop)], [ImagePlan]) = ([], [])
-        let written = try messages.map { message in
-            PromptTemplate.Message(
-                role: message.role.rawValue,
-                parts: try message.parts.map { part in
-                    switch part {
-                    case .text(let text): return .text(text)
-                    case .image(let image, let region, let budget):
-                        let region = region ?? ImageCrop(whole: image)
-                        try region.check(image)
-                        let plan = try plan(region.size, budget: budget ?? options.budget)
-                        images.append((image, region))
-                        plans.append(plan)
-                        return .image(tokens: plan.tokens)
-                    }
-                })
+    /// Plans a conversation, refuses it above the memory limit, and makes room for it in the cache.
+    private func planned(_ messages: [ChatMessage], _ options: AnswerOptions) throws -> PlannedRequest {
+        try options.check()
+        let request = try PlannedRequest(messages, template, maxPositions: model.config.text.maxPositions) {
+            try plan($0, budget: $1 ?? options.budget)
         }
-        let ids = template.encode(written)
-        let most = model.config.text.maxPositions
-        guard ids.count < most else {
-            throw ModelError.input(
-                "messages: expected fewer than the \(most) tokens that the model can read; got \(ids.count), "
-                    + "\(plans.reduce(0) { $0 + $1.tokens }) of them for images. Lower the budget")
+        let needed = request.peak(model, answer: options.maxTokens)
+        guard needed <= memoryLimit else {
+            throw request.tooLarge(model, answer: options.maxTokens, needed: needed, limit: memoryLimit)
         }
-        return Request(ids: ids, images: images, plans: plans)
-    }
-
-    /// Refuses a request above the memory limit; cached images make room first.
-    private func checkFits(_ request: Request, _ options: AnswerOptions) throws {
-        func peak(_ patches: [Int]) -> Int {
-            let saved = request.plans.reduce(0) { $0 + $1.tokens } - patches.reduce(0, +) / 4
-            return Device.withDefaultDevice(Backend.device) {
-                model.estimate(
-                    patches: patches, prompt: request.ids.count - saved,
-                    answer: min(options.maxTokens, model.config.text.maxPositions)
-                ).peak
-            }
-        }
-        let needed = peak(request.plans.map(\.patches))
-        guard needed > memoryLimit else { return cache.makeRoom(max(0, min(cache.limit, memoryLimit - needed))) }
-        var (fits, fails) = (0, request.plans.map(\.tokens).max() ?? 1)
-        while fails - fits > 1 {
-            let middle = (fits + fails) / 2
-            let isEnough = peak(request.plans.map { min($0.patches, 4 * middle) }) <= memoryLimit
-            if isEnough { fits = middle } else { fails = middle }
-        }
-        let advice =
-            fits >= 4
-            ? "the largest budget that fits is \(fits) tokens an image" : "no budget fits: load a smaller model"
-        throw ModelError.memory(
-            "the request needs about \(needed / 1_000_000) MB, and the memory limit is \(memoryLimit / 1_000_000) MB; "
-                + advice)
+        cache.makeRoom(min(cache.limit, memoryLimit - needed))
+        return request
     }
 
     /// Encodes the images of a request one after another, so that memory is that of the largest.
     ///
     /// - Returns: the features of each, and how many were cached.
     private func encode(
-        _ request: Request, _ options: AnswerOptions, _ clock: inout StageClock
+        _ request: PlannedRequest, _ options: AnswerOptions, _ clock: inout StageClock
     ) throws -> (features: [MLXArray], hits: Int) {
         var (features, hits): ([MLXArray], Int) = ([], 0)
         let total = Double(max(1, request.images.count))

@@ -42,7 +42,18 @@ ROWS = (
     ("packaged", "float16"),
     ("packaged", "float32"),
     ("wide", "float32"),
+    ("qwen3", "float32"),
 )
+# The widths of Qwen3-VL-2B, in one layer more than its deepstack levels enter.
+QWEN3_TEXT = {
+    "hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 4, "num_attention_heads": 16,
+    "num_key_value_heads": 8, "head_dim": 128, "tie_word_embeddings": True,
+    "rope_scaling": {"mrope_interleaved": True, "mrope_section": [24, 20, 20], "rope_type": "default"},
+}  # fmt: skip
+QWEN3_TOWER = {
+    "depth": 4, "hidden_size": 1024, "num_heads": 16, "intermediate_size": 4096, "out_hidden_size": 2048,
+    "num_position_embeddings": 2304, "deepstack_visual_indexes": [0, 1, 2],
+}  # fmt: skip
 NATIVE = 16384
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "SACCADE_THREADS")
 CLOCKS: dict[str, dict[str, str]] = {"wall": {}, "cpu": dict.fromkeys(THREADS, "1")}
@@ -114,7 +125,13 @@ class Side:
 
 
 def checkpoint(name: str, dtype: str, parent: Path) -> Path:
-    """Write a checkpoint with the packaged tokenizer: the packaged one, or "wide", the widths of 3B in few layers."""
+    """Write a checkpoint with the packaged tokenizer.
+
+    Args:
+        name: "packaged"; "wide", the widths of Qwen2.5-VL-3B in few layers; or "qwen3", those of Qwen3-VL-2B.
+        dtype: precision of the weights.
+        parent: folder of its folder.
+    """
     packaged = Path(str(resources.files("mlx_saccade") / "assets" / "tiny"))
     if name == "packaged":
         return packaged
@@ -124,18 +141,30 @@ def checkpoint(name: str, dtype: str, parent: Path) -> Path:
 
     own = json.loads((packaged / "config.json").read_text())
     ids = {key: value for key, value in own.items() if key.endswith("_token_id")}
-    raw = checkpoints.config(**{**WIDE, "vocab_size": own["vocab_size"], **ids})
-    raw["vision_config"] |= WIDE_TOWER
+    files = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
+    if name == "qwen3":
+        raw = checkpoints.config(checkpoints.QWEN3_VL, **ids, tie_word_embeddings=True)
+        raw["text_config"] |= {**QWEN3_TEXT, "vocab_size": own["vocab_size"], "eos_token_id": own["eos_token_id"]}
+        raw["vision_config"] |= QWEN3_TOWER
+    else:
+        raw = checkpoints.config(**{**WIDE, "vocab_size": own["vocab_size"], **ids})
+        raw["vision_config"] |= WIDE_TOWER
+        files.append("preprocessor_config.json")
     folder = parent / f"{name}-{dtype}"
     if not folder.exists():
-        checkpoints.write(folder, raw)
-        for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "preprocessor_config.json"):
+        limits = {**checkpoints.preprocessor(raw), "size": {"shortest_edge": 65536, "longest_edge": 16777216}}
+        checkpoints.write(folder, raw, files={"preprocessor_config.json": limits} if name == "qwen3" else None)
+        for file in files:
             shutil.copy(packaged / file, folder / file)
     return folder
 
 
 def heads(name: str) -> int:
     return 4 if name == "packaged" else 16
+
+
+def family(name: str) -> str:
+    return "qwen3-vl" if name == "qwen3" else "qwen2.5-vl"
 
 
 def screenshot(seed: int, folder: Path) -> Path:
@@ -155,7 +184,7 @@ def row(
     """Return the figures of both questions on each side, and print them."""
     import mlx_saccade as saccade
 
-    plan = saccade.plan(SCREEN, budget=tokens)
+    plan = saccade.plan(SCREEN, family=family(name), budget=tokens)
     scores = heads(name) * plan.patches**2
     title = f"{name} {dtype}, {plan.tokens:,} tokens"
     running: list[Side] = []
@@ -212,7 +241,7 @@ def main() -> int:
         serve(sys.argv[2], sys.argv[3], int(sys.argv[4]))
         return 0
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("checkpoints", nargs="*", default=[], help="packaged, wide; default both")
+    parser.add_argument("checkpoints", nargs="*", default=[], help="packaged, wide, qwen3; default all")
     parser.add_argument("--dtype", choices=("float16", "float32"), help="of the weights; default all rows")
     parser.add_argument("--tokens", nargs="+", type=int, default=[256, 1280, 4096, NATIVE])
     parser.add_argument("--rounds", type=int, default=2, help="default 2")

@@ -4,7 +4,7 @@
 
 Its tests are in no package, so those of the installed version are cloned into a temporary folder. Without a network it
 prints NOT RUN. Enabled means: `enable()` before the first test, so that every model that is loaded gets it all; and
-each Qwen2-VL or Qwen2.5-VL that a test builds by itself gets the tower.
+each Qwen model that a test builds by itself gets the tower.
 """
 
 from __future__ import annotations
@@ -24,13 +24,18 @@ FILES = (
     "test_processors", "test_models", "test_rope", "test_generate", "test_utils", "test_prompt_utils",
     "test_vision_cache", "test_apc_semantic_key", "test_server", "test_responses_state",
 )  # fmt: skip
-"""Those of models, processors, generation and server; of test_models the tests that name Qwen2-VL or Qwen2.5-VL."""
+"""Those of models, processors, generation and server; of test_models the tests that name Qwen."""
 
 SECONDS_PER_FILE = 900
 
 SELECTION = """
+import pathlib
+import mlx_vlm
+
+mlx_vlm.__path__.append(str(pathlib.Path(__file__).parent))  # its tests import each other as mlx_vlm.tests
+
 def pytest_collection_modifyitems(items):
-    items[:] = [item for item in items if "test_models" not in item.nodeid or "qwen2" in item.nodeid.lower()]
+    items[:] = [item for item in items if "test_models" not in item.nodeid or "qwen" in item.nodeid.lower()]
 """
 
 PLUGIN = """
@@ -40,11 +45,12 @@ from mlx_saccade.integrations.mlx_vlm import vision
 from mlx_saccade.integrations.mlx_vlm.hooks import Hooks
 
 def pytest_configure(config):
-    import mlx_vlm
-    from mlx_vlm.models import qwen2_5_vl, qwen2_vl
+    import importlib
+    from mlx_saccade.integrations.mlx_vlm.towers import TOWERS
     fast.enable()
     hooks = Hooks()
-    for module in (qwen2_vl, qwen2_5_vl):
+    for name in TOWERS:
+        module = importlib.import_module(f"mlx_vlm.models.{name}")
         original = module.Model.__init__
         @functools.wraps(original)
         def build(self, *arguments, original=original, **options):
@@ -103,7 +109,10 @@ def outcomes(folder: Path, file: str, *, on: bool) -> dict[str, str]:
     except subprocess.TimeoutExpired:
         print(f"  {file}: no end within {SECONDS_PER_FILE} s, {'with' if on else 'without'} mlx-saccade", flush=True)
         return {}
-    notes = [line for line in done.stdout.splitlines()[-3:] if " passed" in line or line.startswith("towers")]
+    lines = done.stdout.splitlines()
+    notes = [line for line in lines if line.startswith("towers run")] + [
+        line for line in lines[-1:] if " passed" in line
+    ]
     print(f"  {file}, {'with' if on else 'without'}: {'; '.join(notes) or done.stdout[-300:]}", flush=True)
     if not report.exists():
         return {}

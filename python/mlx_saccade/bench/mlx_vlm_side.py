@@ -70,9 +70,11 @@ class MlxVlmSide:
         Raises:
             InputError: mlx-vlm would end the process.
         """
+        from mlx_saccade.integrations.mlx_vlm.switch import FAMILIES
         from mlx_saccade.preprocess.plan import plan as plan_image
 
-        plan = plan_image(size, budget=budget)
+        family = FAMILIES.get(self.model.config.model_type, "qwen2.5-vl")
+        plan = plan_image(size, family=family, budget=budget)
         vision, language = self.model.config.vision_config, self.model.config.text_config
         cpu = self.options.device == "cpu"
         prompt = plan.tokens + 64

@@ -145,6 +145,24 @@ def test_packed_layers_are_unpacked_or_multiplied_as_they_are(
     assert np.abs(np.array(look(tower, patches.astype(mx.float32), grids)) - expected).max() < 1e-4
 
 
+@pytest.mark.parametrize("bits", [None, 4])
+def test_weights_stay_as_they_are_elsewhere_than_on_the_cpu(
+    engine_model: models.Model, hooks: Hooks, monkeypatch: pytest.MonkeyPatch, bits: int | None
+) -> None:
+    """The way of a GPU, on the CPU: no weight is unpacked or made float32."""
+    tower = enabled(engine_model, hooks)
+    if bits:
+        nn.quantize(tower, 32, bits, class_predicate=lambda _, layer: fits(layer))
+    patches, grids = images(engine_model.config.family, "native")
+    expected = np.array(look(tower, patches.astype(mx.float32), grids))
+    tower.set_dtype(mx.bfloat16)
+    monkeypatch.setattr(vision, "device", lambda: "metal")
+    monkeypatch.setattr(vision, "in_float32", None)
+    features = look(tower, patches.astype(mx.bfloat16), grids)
+    assert features.dtype == mx.bfloat16
+    assert np.abs(np.array(features.astype(mx.float32)) - expected).mean() < 0.02 * np.abs(expected).max()
+
+
 def fits(layer: nn.Module) -> bool:
     return isinstance(layer, nn.Linear | nn.Embedding) and layer.weight.shape[1] % 32 == 0
 

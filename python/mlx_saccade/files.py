@@ -1,4 +1,4 @@
-"""Atomic writes, by which a reader sees the old file or the new one; and which names are those of images."""
+"""Atomic writes, by which a reader sees the old file or the new one; and which names are those of images and films."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlx_saccade.errors import InputError
 
-__all__ = ["check_writable", "is_image_name", "part_beside", "write_atomically"]
+__all__ = ["check_writable", "is_film_name", "is_image_name", "part_beside", "write_atomically"]
 
 _IMAGE_SUFFIXES = frozenset(
     (
@@ -16,6 +16,14 @@ _IMAGE_SUFFIXES = frozenset(
         *(".pnm", ".jp2", ".j2k", ".avif", ".ico", ".icns", ".tga", ".heic", ".heif", ".pdf"),
     )
 )
+_FILM_SUFFIXES = frozenset(
+    (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".flv", ".mpg", ".mpeg", ".m2ts", ".ogv", ".wmv", ".3gp")
+)
+
+
+def is_film_name(path: str | os.PathLike[str]) -> bool:
+    """Return True if the name of a file ends as those of films do; the file need not exist."""
+    return Path(path).suffix.lower() in _FILM_SUFFIXES
 
 
 def is_image_name(path: str | os.PathLike[str]) -> bool:

@@ -24,6 +24,8 @@ def shots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("a.png", "b c.png", "d\u202fPM.png", "e's.jpg", "noend"):
         with (folder / name).open("wb") as stream:
             Image.new("RGB", (64, 48), (9, 9, 200)).save(stream, "PNG")
+    for name in ("clip.mp4", "film"):
+        (folder / name).write_bytes(b"\0\0\0\x14ftypisom\0\0\0\0isom")
     (folder / "notes.txt").write_text("hello")
     (folder / "broken.png").write_text("hello")
     monkeypatch.chdir(folder)
@@ -44,6 +46,8 @@ def shots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("./d PM.png what?", ["d\u202fPM.png", "=what?"]),
         (r"e\'s.jpg what's it", ["e's.jpg", "=what's it"]),
         ("./noend what?", ["./noend", "=what?"]),
+        ("what happens in clip.mp4?", ["=what happens in", "clip.mp4", "=?"]),
+        ("./clip.mp4 and ./film", ["./clip.mp4", "=and", "./film"]),
         ("noend what?", ["=noend what?"]),
         ("what about notes.txt and ./notes.txt", ["=what about notes.txt and ./notes.txt"]),
         ("./broken.png?", ["./broken.png", "=?"]),

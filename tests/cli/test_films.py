@@ -76,9 +76,9 @@ def test_ask_about_a_film(path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_chat_about_a_film(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("what?\nand then?\n"))
-    code, out, _ = run(capsys, "chat", path, "--jsonl", "--max-tokens", "2")
+    code, out, _ = run(capsys, "chat", path, "--jsonl", "--max-tokens", "2", "--num-frames", "2")
     answers = [json.loads(line) for line in out.splitlines()]
-    assert code == 0 and len(answers) == 2
+    assert code == 0 and len(answers) == 2 and answers[0]["frames"][0]["grid_thw"][0] == 1
     assert [answer["images"] for answer in answers] == [[str(path)]] * 2
     assert answers[0]["frames"][0]["fps"] is not None
 
@@ -97,13 +97,41 @@ def test_films_and_options_that_do_not_fit_are_refused(
     assert "at: expected seconds from the film's first frame" in refused(capsys, "locate", path, FOUND, "--at", "nan")
     assert "--at: expected one film" in refused(capsys, "locate", path, picture, "--find", FOUND, "--at", "1")
     assert "--fps: expected a film" in refused(capsys, "ask", picture, "what?", "--fps", "1")
+    assert "--fps: expected a film, whose frames it chooses; got" in refused(capsys, "plan", picture, "--fps", "1")
     assert "--num-frames: expected a film" in refused(capsys, "ask", "what?", "--num-frames", "3")
+    assert "--page 2: expected a TIFF or PDF; got the film" in refused(capsys, "ask", path, "what?", "--page", "2")
+    assert "--page 2: expected" in refused(capsys, "locate", path, FOUND, "--at", "1", "--page", "2")
     assert "num_frames: expected at most the film's 4" in refused(capsys, "ask", path, "?", "--num-frames", "9")
     assert "start before end" in refused(capsys, "ask", path, "what?", "--start", "3", "--end", "2")
     assert "fps: expected frames per second" in refused(capsys, "ask", path, "what?", "--fps", "-1")
     damaged = tmp_path / "cut.mp4"
     damaged.write_bytes(films.write(tmp_path / "whole.mp4").read_bytes()[:1500])
     assert "without its index" in refused(capsys, "ask", damaged, "what?")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"", "is empty; give a film"), (b"hello", "is not a film; supported: MP4")]
+)
+@pytest.mark.parametrize("words", [("ask", "what?"), ("plan",), ("chat",)])
+def test_a_file_with_the_name_of_a_film_is_reported_as_one(
+    content: bytes, reason: str, words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = tmp_path / "clip.mp4"
+    named.write_bytes(content)
+    command, *text = words
+    assert f"clip.mp4: {reason}" in refused(capsys, command, named, *text)
+    still = tmp_path / "still.mov"
+    Image.new("RGB", (64, 64)).save(still, "PNG")
+    assert run(capsys, "plan", still)[0] == 0
+
+
+def test_a_gif_is_a_film_where_its_frames_are_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    moving = tmp_path / "a.gif"
+    first, *others = (Image.fromarray(films.picture(number)) for number in range(8))
+    first.save(moving, save_all=True, append_images=others, duration=250)
+    plan = json.loads(run(capsys, "plan", moving, "--fps", "2", "--json")[1])
+    assert plan["video"]["frames"] == 4 and plan["video"]["total_frames"] == 8
+    assert "video" not in json.loads(run(capsys, "plan", moving, "--json")[1])
 
 
 def test_plan_of_a_film(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

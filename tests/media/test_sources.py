@@ -159,7 +159,7 @@ def test_a_missing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: s
 
 
 def test_what_is_no_regular_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a folder; give the path of an image file"):
+    with pytest.raises(InputError, match="is a folder; give the path of a file"):
         media.open_image(tmp_path)
     with pytest.raises(InputError, match="/dev/zero: is not a regular file"):
         media.open_image("/dev/zero")

@@ -1,4 +1,4 @@
-"""Read a line of a chat: the paths of images, however a terminal writes them, and the text around them."""
+"""Read a line of a chat: the paths of images and films, however a terminal writes them, and the text around them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlx_saccade.cli.image_files import is_image
-from mlx_saccade.files import is_image_name
+from mlx_saccade.files import is_film_name, is_image_name
 
 __all__ = ["ImagePath", "paths", "split"]
 
@@ -21,13 +21,13 @@ _MAX_SPACES = 30
 
 @dataclass(frozen=True)
 class ImagePath:
-    """A path in a line that is the path of an image."""
+    """A path in a line that is the path of an image or film."""
 
     path: str
 
 
 def split(line: str) -> tuple[list[str | ImagePath], list[str]]:
-    """Return the texts and images of a line in order, and notes on paths of images that do not exist.
+    """Return the texts, images and films of a line in order, and notes on paths of those that do not exist.
 
     A path may be quoted, have escaped spaces, or begin with ~ or file://. At the beginning of the line, a path with
     plain spaces is recognized too.
@@ -64,7 +64,7 @@ def _leading_path(line: str) -> tuple[ImagePath, int] | None:
         return None
     ends = [match.start() for match in re.finditer(r"[ \t]|$", line)][1 : _MAX_SPACES + 1]
     for end in reversed(ends):
-        if is_image_name(line[:end].rstrip(_AFTER_A_WORD)):
+        if _has_name(line[:end].rstrip(_AFTER_A_WORD)):
             path = _image_path(line[:end], []) or _image_path(line[:end].rstrip(_AFTER_A_WORD), [])
             if path is not None:
                 return ImagePath(path), end
@@ -88,16 +88,20 @@ def _unescaped(word: str) -> str:
     return re.sub(r"\\(.)", r"\1", word)
 
 
+def _has_name(path: str) -> bool:
+    return is_image_name(path) or is_film_name(path)
+
+
 def _image_path(word: str, notes: list[str]) -> str | None:
-    """Return the path of an image that a word names; None for any other word.
+    """Return the path of an image or film that a word names; None for any other word.
 
     Args:
         word: without quotes and escapes.
-        notes: gets a line where the word can only be the path of an image, and there is none.
+        notes: gets a line where the word can only be the path of an image or film, and there is none.
     """
-    from mlx_saccade.media import sources
+    from mlx_saccade.media import is_film, sources
 
-    has_suffix = is_image_name(word)
+    has_suffix = _has_name(word)
     if not has_suffix and "/" not in word:
         return None
     try:
@@ -113,7 +117,7 @@ def _image_path(word: str, notes: list[str]) -> str | None:
         return None
     except (OSError, ValueError):  # a name that no file can have
         return None
-    return path if has_suffix or is_image(path) else None  # a broken image is reported as such
+    return path if has_suffix or is_image(path) or is_film(path) else None  # a broken image is reported as such
 
 
 def _exists(word: str) -> bool:

@@ -177,7 +177,7 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
         mode = os.stat(path).st_mode  # noqa: PTH116
         if not stat.S_ISREG(mode):
             what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-            raise InputError(f"{name}: is {what}; give the path of an image file")
+            raise InputError(f"{name}: is {what}; give the path of a file")
         return Path(path).open("rb")
     except FileNotFoundError:
         raise

@@ -184,19 +184,24 @@ def open_frame(path: str | os.PathLike[str], at: float, *, max_pixels: int = dec
     return FilmFrames(film, [film.timeline.index_at(seconds)])[0]
 
 
-def is_film(source: Any) -> bool:
+def is_film(source: Any, *, gif: bool = False) -> bool:
     """Return True for the path of a file that begins as a film does; other sources, and missing files, are none.
 
     A file with the name of an image is not opened: it will be, once, as an image.
+
+    Args:
+        source: of any type.
+        gif: True counts a GIF as a film, which is an image elsewhere.
     """
     if not isinstance(source, str | os.PathLike):
         return False
     try:
         path = sources.named_file(source) if isinstance(source, str) else source
-        if path is None or is_image_name(path):
+        if path is None or (is_image_name(path) and not (gif and os.fsdecode(path).lower().endswith(".gif"))):
             return False
         with sources.open_file(path) as file:
-            return other_files.film_name(file.read(other_files.HEAD_OF_FILM)) is not None
+            head = file.read(other_files.HEAD_OF_FILM)
+        return other_files.film_name(head) is not None or (gif and head.startswith(b"GIF8"))
     except (InputError, OSError):
         return False
 

@@ -1,4 +1,4 @@
-"""`mlx-saccade chat`: chat about images in the terminal."""
+"""`mlx-saccade chat`: chat about images and films in the terminal."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLES", "JSON_LINES", "add_arguments", "run"]
 
-EXAMPLES = ("mlx-saccade chat shot.png --model path/to/checkpoint",)
+EXAMPLES = (
+    "mlx-saccade chat shot.png --model path/to/checkpoint",
+    "mlx-saccade chat clip.mp4 --fps 1 --model path/to/checkpoint",
+)
 JSON_LINES = True
 
 HINT = "ask about the images; /help lists the commands, Ctrl-C stops an answer"
 HELP = (
-    "/image PATH adds an image to the next question; a path in a question, or a file dropped on the terminal, does too",
+    "/image PATH adds an image or film to the next question; a path in a question, or a file dropped here, does too",
     "/help prints these lines",
     "/quit or end of input exits; Ctrl-C stops an answer",
 )
@@ -44,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model_arguments(parser)
     add_system_argument(parser)
+    films.add_film_arguments(parser.add_argument_group("frames of films"))
     add_answer_arguments(parser, max_tokens=512)
 
 
@@ -87,17 +91,11 @@ def _image_parts(options: argparse.Namespace, words: list[str]) -> list[dict[str
     """Return the parts of a message that show the images of several words.
 
     Raises:
-        InputError, FileNotFoundError: standard input, or as `images_of`.
+        InputError, FileNotFoundError: standard input, or as `images_of` and `films.part`.
     """
     if any(map(is_stdin, words)):
         raise InputError("-: expected the path of an image, as standard input has the questions. Save the image first")
-    return [image_part(image) for image in images_of(options, words)]
-
-
-def image_part(image: Any) -> dict[str, Any]:
-    """Return the part of a message that shows an image, or a film by its path."""
-    kind = "video" if films.is_film(image) else "image"
-    return {"type": kind, kind: image}
+    return [films.part(options, image) for image in images_of(options, words)]
 
 
 def _content(options: argparse.Namespace, line: str) -> list[dict[str, Any]]:

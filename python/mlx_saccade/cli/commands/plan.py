@@ -162,7 +162,7 @@ def run(options: argparse.Namespace) -> int:
     model, limits, family = None, None, families.get("qwen2.5-vl" if options.family is None else options.family)
     if options.model is not None:
         model, limits, family = load_outline(options.model, options.revision)
-    if isinstance(image, str) and films.is_film(image):
+    if isinstance(image, str) and films.is_film(options, image):
         plan, video = film_plan.plan_film(options, image, family)
         described = {**plan.as_dict(), **film_plan.describe(video, plan), **memory_of(plan, model)}
         notes = (*plan.notes, *video.notes)

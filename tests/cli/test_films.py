@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import checkpoints
 import films
 import numpy as np
 import pytest
@@ -132,6 +133,14 @@ def test_a_gif_is_a_film_where_its_frames_are_chosen(tmp_path: Path, capsys: pyt
     plan = json.loads(run(capsys, "plan", moving, "--fps", "2", "--json")[1])
     assert plan["video"]["frames"] == 4 and plan["video"]["total_frames"] == 8
     assert "video" not in json.loads(run(capsys, "plan", moving, "--json")[1])
+
+
+def test_video_prompt_of_qwen3(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = checkpoints.write_whole(tmp_path, checkpoints.QWEN3_VL)
+    words = ("ask", path, "what?", "--model", folder, "--json", "--max-tokens", "1")
+    outer, single = (only(run(capsys, *words, *more))["usage"] for more in ((), ("--video-prompt", "single")))
+    assert outer["prompt"] - single["prompt"] == 2 and outer["video"] == single["video"] > 0
+    assert "--video-prompt: invalid choice: 'none'" in refused(capsys, "ask", path, "what?", "--video-prompt", "none")
 
 
 def test_plan_of_a_film(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

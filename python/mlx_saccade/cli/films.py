@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_at_argument",
     "add_film_arguments",
+    "add_video_prompt_argument",
     "film_options",
     "frame_at",
     "is_film",
@@ -37,6 +38,16 @@ def add_film_arguments(parser: Arguments) -> None:
     parser.add_argument("--start", type=float, metavar="SECONDS", help="take no frame before (default the beginning)")
     parser.add_argument("--end", type=float, metavar="SECONDS", help="take no frame after (default the end)")
     parser.add_argument("--total", type=int, metavar="N", help="maximum visual tokens of a film (default no limit)")
+
+
+def add_video_prompt_argument(parser: Arguments) -> None:
+    """Add the form of what stands around the frames of a film in a prompt; `load_engine` reads it."""
+    parser.add_argument(
+        "--video-prompt",
+        choices=("outer", "single"),
+        default="outer",
+        help="Qwen3-VL: a pair of vision tokens around all frames (default), or none",
+    )
 
 
 def add_at_argument(parser: Arguments) -> None:

@@ -317,6 +317,7 @@ def load_engine(options: argparse.Namespace) -> Engine:
         image_options=image_options(options),
         memory_limit=options.memory_limit,
         backend=options.backend,
+        video_prompt=getattr(options, "video_prompt", "outer"),
         **cache,
     )
     if options.verbose:

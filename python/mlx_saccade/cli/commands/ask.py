@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     add_system_argument(parser)
     images.add_capture_arguments(parser.add_argument_group("place of one image on the screen"))
-    films.add_film_arguments(parser.add_argument_group("frames of films"))
+    group = parser.add_argument_group("frames of films")
+    films.add_film_arguments(group)
+    films.add_video_prompt_argument(group)
     add_answer_arguments(parser, max_tokens=512)
 
 

@@ -47,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model_arguments(parser)
     add_system_argument(parser)
-    films.add_film_arguments(parser.add_argument_group("frames of films"))
+    group = parser.add_argument_group("frames of films")
+    films.add_film_arguments(group)
+    films.add_video_prompt_argument(group)
     add_answer_arguments(parser, max_tokens=512)
 
 

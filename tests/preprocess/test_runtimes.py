@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+import mlx_saccade as saccade
 from mlx_saccade import families
 from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess import runtimes
@@ -137,6 +138,15 @@ def test_an_image_is_fitted_into_a_square_first_where_the_runtime_does_that() ->
     assert large["omlx"].resized_size == (2044, 1148)  # of 2048x1152
     assert small["mlx-swift-lm-chatsession"].resized_size == (504, 252)  # of 512x256
     assert small["omlx"].resized_size == small["transformers"].resized_size
+
+
+def test_a_plan_by_the_limits_of_such_a_runtime_says_what_it_leaves_out() -> None:
+    plan = saccade.plan((3840, 2160), budget="mlx-swift-lm-chatsession")
+    assert plan.tokens == 1222
+    assert plan.notes == (
+        "mlx-swift-lm-chatsession first fits an image into 512 x 512 pixels; this plan has its limits alone",
+    )
+    assert saccade.plan((3840, 2160), budget="mlx-vlm").notes == ()
 
 
 def test_what_is_second_hand_or_of_another_family_is_in_the_note() -> None:

@@ -338,9 +338,10 @@ def limits(
         return AreaLimits(area, tokens * area, f"{tokens} tokens{' (default)' if budget is None else ''}")
     checkpoint = _checkpoint(family, checkpoint_pixels)
     if isinstance(budget, str) and not re.fullmatch(r"\s*[+-]?[\d_,.]+\s*(px)?\s*", budget):
-        own_least, most, description = _named(family, budget, checkpoint, checkpoint_pixels is not None)
+        own = _named(family, budget, checkpoint, checkpoint_pixels is not None)
         if lower is None:
-            return AreaLimits(own_least, most, description)
+            return own
+        most, description = own.most, own.budget
     elif budget is None:
         most = min(DEFAULT_TOKENS * area, checkpoint[1])
         description = f"{most // area} tokens ({'default' if most < checkpoint[1] else 'the cap of the checkpoint'})"
@@ -394,19 +395,23 @@ def _too_large(budget: Any, area: int) -> InputError:
     )
 
 
-def _named(family: Family, budget: str, checkpoint: tuple[int, int], loaded: bool) -> tuple[int, int, str]:
-    """Return (min_pixels, max_pixels, description) of "checkpoint" or of a runtime."""
+def _named(family: Family, budget: str, checkpoint: tuple[int, int], loaded: bool) -> AreaLimits:
+    """Return the limits of "checkpoint" or of a runtime."""
     area = family.factor**2
     if budget == "checkpoint":
         least, most = checkpoint
-        return least, most, f"{most // area} tokens ({'the checkpoint' if loaded else family.name + ' checkpoints'})"
+        name = "the checkpoint" if loaded else f"{family.name} checkpoints"
+        return AreaLimits(least, most, f"{most // area} tokens ({name})")
     if budget.strip().lower().partition("@")[0] not in runtimes.names():
         raise InputError(
             f"budget: expected {_BUDGET}; got {brief(budget)}. Known runtimes: {', '.join(runtimes.names())}"
         )
     runtime = runtimes.get(budget, family)
     least, most = checkpoint if runtime.from_checkpoint else (runtime.min_pixels, runtime.max_pixels)
-    return least, most, f"{most // area} tokens ({runtime.runtime} {runtime.versions})"
+    square = f"{runtime.fit} x {runtime.fit} pixels"
+    note = f"{runtime.runtime} first fits an image into {square}; this plan has its limits alone"
+    description = f"{most // area} tokens ({runtime.runtime} {runtime.versions})"
+    return AreaLimits(least, most, description, notes=() if runtime.fit is None else (note,))
 
 
 def _checkpoint(family: Family, pixels: tuple[int, int] | None) -> tuple[int, int]:

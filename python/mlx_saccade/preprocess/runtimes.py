@@ -34,6 +34,7 @@ class Limits:
         min_pixels: lower limit in pixels.
         max_pixels: upper limit in pixels.
         from_checkpoint: True if the runtime reads them from the checkpoint; these are then the family's.
+        fit: side in pixels of the square into which the runtime fits an image before its limits; None if it does not.
     """
 
     runtime: str
@@ -41,6 +42,7 @@ class Limits:
     min_pixels: int
     max_pixels: int
     from_checkpoint: bool
+    fit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -425,14 +427,14 @@ def get(runtime: str, family: str | Family = "qwen2.5-vl") -> Limits:
     record = _record(runtime)
     limits = record.limits.get(family.name, "unknown")
     if limits == "checkpoint":
-        return Limits(record.name, record.versions, family.min_pixels, family.max_pixels, True)
+        return Limits(record.name, record.versions, family.min_pixels, family.max_pixels, True, record.fit)
     if isinstance(limits, str):
         why = f" ({record.note})" if record.note and set(record.limits.values()) == {"unknown"} else ""
         raise InputError(
             f"the limits of {runtime if len(runtime) <= 80 else record.name} for {family.name} are not known{why}. "
             'Give the budget in tokens, or in pixels as "1003520px"'
         )
-    return Limits(record.name, record.versions, limits[0], limits[1], False)
+    return Limits(record.name, record.versions, limits[0], limits[1], False, record.fit)
 
 
 def survey(size: tuple[int, int], family: str | Family = "qwen2.5-vl") -> list[SurveyRow]:

@@ -278,3 +278,12 @@ def test_a_film_is_decoded_once_for_many_questions(tmp_path: Path, loaded: Engin
     assert (
         repr(media.open_video(path, family="qwen2.5-vl")) == "Video(4 frames of 192x96, 0.0 to 1.5 s, 1.967 a second)"
     )
+
+
+def test_options_beside_a_question_that_do_not_fit_a_film_say_where_they_belong(loaded: Engine, path: Path) -> None:
+    with pytest.raises(InputError, match="region: expected an image, to whose pixels it belongs; got a film"):
+        loaded.ask(path, "what?", region=(0, 0, 9, 9))
+    with pytest.raises(InputError, match=r"'fps' of ask\. Choose the frames of a film in its part: "):
+        loaded.ask(path, "what?", fps=1)  # type: ignore[call-arg]
+    with pytest.raises(InputError, match=r"'at' of locate\. One frame of a film is media\.open_frame"):
+        loaded.locate(path, "what", at=1)  # type: ignore[call-arg, call-overload]

@@ -131,6 +131,9 @@ def test_an_image_that_was_not_shrunk_is_said_so(loaded: Engine, answer: Answer)
     small = replace(loaded.locate(noise(112, 84), "it", max_tokens=2), boxes=(), points=(), text="[]", finish="stop")
     assert small.hint is not None
     assert "not shrunk" in small.hint
+    # Rounded down to whole tokens, 192x96 is shown as 196x84, and no budget shows more.
+    rounded = replace(loaded.locate(noise(192, 96), "it", max_tokens=2), boxes=(), points=(), text="[]", finish="stop")
+    assert max(rounded.frames[0].scale) > 1 and "not shrunk" in (rounded.hint or "")
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,18 @@ def test_smaller_copies_and_masks_are_not_pages(kind: int) -> None:
     assert media.open_image(data).notes == ("bytes: only page 1 of 2 pages was read",)
 
 
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_an_animation_is_its_first_frame_with_a_note(form: str) -> None:
+    frames = [Image.new("RGB", (32, 32), (level, level, level)) for level in (40, 120, 200)]
+    data = pictures.encode(frames[0], form, save_all=True, append_images=frames[1:], duration=100)
+    assert media.open_image(data).notes == ("bytes: only the first frame of its animation was read",)
+    assert abs(int(media.open_image(data).pixels[0, 0, 0]) - 40) < 4
+    assert media.open_image(pictures.encode(frames[0], form)).notes == ()
+    opened = Image.open(io.BytesIO(data))
+    opened.seek(2)
+    assert media.open_image(opened).notes == ()
+
+
 def test_damaged_chain_of_directories_ends_the_pages() -> None:
     data = scan()
     for cut in range(8, len(data), 7):

@@ -109,7 +109,8 @@ def test_rates_of_any_type_are_read() -> None:
         ({"min_frames": 9, "max_frames": 8}, "min_frames: expected at most max_frames, 8; got 9"),
         ({"family": "qwen"}, "unknown family 'qwen'"),
         ({"family": "qwen2-vl", "total": 1, "fps": 2}, "total: expected a film and a number of frames of at least 2"),
-        ({"family": "qwen2-vl", "num_frames": 1}, "got 0 of 100 frames"),
+        ({"family": "qwen2-vl", "num_frames": 1}, "num_frames, max_frames: expected at least 2 for qwen2-vl"),
+        ({"family": "qwen2-vl", "fps": 1, "max_frames": 1}, "num_frames, max_frames: expected at least 2 for qwen2-vl"),
         ({"family": "qwen2-vl", "total": 10**8}, r"expected at most 1000000 frames if each is taken; got 1\d*\. Give"),
     ],
 )

@@ -357,8 +357,33 @@ def test_start_and_end_choose_a_part(write: Callable[..., Path]) -> None:
     assert part.fps == 4 / 61 * 30
     assert numbers(part) == [60, 80, 100, 120]
     for arguments in ({"start": 11}, {"start": 3, "end": 2}, {"start": -1}, {"end": float("nan")}, {"start": True}):
-        with pytest.raises(InputError, match=r"ten\.mp4: expected start before end|expected seconds from"):
+        with pytest.raises(
+            InputError, match=r"ten\.mp4: (start: |)expected (start before|at most)|expected seconds from"
+        ):
             media.open_video(path, family="qwen3-vl", **arguments)
+    with pytest.raises(
+        InputError, match=r"ten\.mp4: start: expected at most 9\.967, where the film's last .* got 11\."
+    ):
+        media.open_video(path, family="qwen3-vl", start=11)
+    assert media.open_video(path, family="qwen3-vl", start=9.96).indices == [299, 299]
+
+
+@pytest.mark.parametrize("source", [None, 7, b"clip.mp4", ["clip.mp4"]])
+def test_what_is_no_path_is_refused(source: Any) -> None:
+    with pytest.raises(InputError, match="video: expected the path of a film; got"):
+        media.open_video(source, family="qwen3-vl")
+    with pytest.raises(InputError, match="video: expected the path of a film; got"):
+        media.open_frame(source, 0)
+
+
+def test_another_rate_in_the_header_is_noted(write: Callable[..., Path]) -> None:
+    path = write(
+        "slow.mkv", 10, times=[0, 100, 120, 500, 1000, 1900, 2000, 2100, 4000, 6000], time_base=Fraction(1, 1000)
+    )
+    (note,) = media.open_video(path, family="qwen3-vl", fps=1).notes
+    assert "slow.mkv: its header states 30 frames a second, and on average it has 1.5" in note
+    assert media.open_video(path, family="qwen3-vl", num_frames=6).notes == ()
+    assert media.open_video(write("ten.mp4", 300), family="qwen3-vl", fps=1).notes == ()
 
 
 def test_a_single_frame_is_repeated_and_noted(write: Callable[..., Path]) -> None:

@@ -104,10 +104,11 @@ def _size_reasons(frame: FrameInfo) -> Iterator[str]:
     """Yield how far the image was shrunk, and what shows the model more of it."""
     source_w, source_h = _read_size(frame)
     (width, height), scale = frame.processed_size, max(frame.scale)
-    if scale <= 1:
+    token = math.sqrt(_token_area(frame))
+    # Within half a token of its size an image is as large as any budget would show it.
+    if scale <= 1 or max(source_w - width, source_h - height) <= token / 2:
         yield "The image was not shrunk. Try other words."
         return
-    token = math.sqrt(_token_area(frame))
     yield (
         f"It read {source_w} x {source_h} as {width} x {height}, one pixel for {scale:.2g} of yours. "
         f"A target under about {token * scale:.0f} px is smaller than a visual token and may be too small."

@@ -231,6 +231,11 @@ def with_capture(request: Request, capture: Capture) -> Request:
     if capture == captures.WHOLE:
         return request
     images = [medium for medium in request.media if medium.kind == "image"]
+    if capture.places and not images and request.media:
+        raise InputError(
+            f"{capture.places[0]}: expected an image, to whose pixels it belongs; got a film. Leave it out, or give "
+            "one frame as an image (--at, media.open_frame)"
+        )
     if capture.places and (len(images) != 1 or len(request.media) != 1):
         raise InputError(
             f"{capture.places[0]}: expected a question about exactly one image; got {len(images)} of "

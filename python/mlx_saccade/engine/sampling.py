@@ -147,13 +147,22 @@ def read(options: Mapping[str, Any], max_tokens: int, method: Callable[..., Any]
     )
 
 
+_CHOOSE = "Choose the frames of a film in its part: {'type': 'video', 'video': path, ...}. "
+_OF_FILMS = {
+    "at": "One frame of a film is media.open_frame(path, at). ",
+    **dict.fromkeys(("fps", "num_frames", "nframes", "min_frames", "max_frames", "start", "end"), _CHOOSE),
+    **dict.fromkeys(("total", "total_pixels"), "The limit of a film stands in its part: {'type': 'video', ...}. "),
+}
+"""What to do about an option of films that stands beside a question."""
+
+
 def _unknown(name: str, method: Callable[..., Any] | None) -> InputError:
     """Return the error for an option that does not exist, with the nearest that does."""
     parameters = () if method is None else inspect.signature(method).parameters.values()
     own = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
     known = [*own, *GenerateOptions.__annotations__]
     nearest = difflib.get_close_matches(name, known, 1)
-    advice = f"Did you mean {nearest[0]!r}? " if nearest else ""
+    advice = f"Did you mean {nearest[0]!r}? " if nearest else _OF_FILMS.get(name, "")
     where = "" if method is None else f" of {method.__name__}"
     return InputError(f"unknown option {name!r}{where}. {advice}Known: {', '.join(known)}")
 

@@ -82,9 +82,15 @@ class ImageAccess:
         """Return the path of a film, which is opened by its path alone; None for another kind of text.
 
         Raises:
-            InputError: this server reads no files of its machine.
+            InputError: the bytes of a film, or this server reads no files of its machine.
         """
         from mlx_saccade.media import sources
+
+        if text[:11].lower() == "data:video/":
+            raise InputError(
+                f"{name}: expected the path of a film, or its frames with fps; got a film as data URL, which is not "
+                "read. Send frames as data URLs, or the path to a server that was started with --allow-paths"
+            )
 
         path = None if _is_base64(text) or text.lower().startswith(_URLS) else sources.named_file(text)
         if path is not None and not self.paths:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlx_saccade.errors import InputError
+from mlx_saccade.errors import InputError, kind_of
 from mlx_saccade.media import decode, display_matrix, film_container, sources, timeline
 from mlx_saccade.media.film_decoder import Decoder
 from mlx_saccade.media.orientation import upright_size
@@ -56,6 +56,8 @@ class Film:
                 frames that are too large.
             FileNotFoundError: no such file.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise InputError(f"video: expected the path of a film; got {kind_of(path)}. Save the film as a file")
         named = sources.named_file(os.fspath(path)) if isinstance(path, str) else os.fspath(path)
         if named is None:
             raise InputError(f"{sources.short(os.fsdecode(path))}: expected the path of a film; got a URL. Download it")

@@ -16,6 +16,7 @@ _SUBFILE_TYPE, _SHORT = 254, 3
 # Bits of the subfile type: a smaller copy of another page, and a mask of transparency.
 _NO_PAGE = 0b101
 _PROFILE = 34675
+_ANIMATIONS = frozenset(("GIF", "PNG", "WEBP", "AVIF"))
 
 
 def frames(image: Any, stream: BinaryIO | None) -> list[int]:
@@ -62,7 +63,7 @@ def select(image: Any, stream: BinaryIO | None, page: int, origin: str) -> tuple
         origin: for messages.
 
     Returns:
-        A note, if the file has other pages.
+        A note, if the file has other pages, or is an animation.
 
     Raises:
         InputError: there is no such page, or it is broken.
@@ -79,7 +80,23 @@ def select(image: Any, stream: BinaryIO | None, page: int, origin: str) -> tuple
             raise InputError(f"{origin}: page {page} of {count} is broken ({error}); save it again") from None
         if image.format == "TIFF" and _PROFILE not in image.tag_v2:
             image.info.pop("icc_profile", None)  # of the first page
-    return () if count == 1 else (f"{origin}: only page {page} of {count} pages was read",)
+    if count > 1:
+        return (f"{origin}: only page {page} of {count} pages was read",)
+    return (
+        (f"{origin}: only the first frame of its animation was read",)
+        if stream is not None and _is_animation(image)
+        else ()
+    )
+
+
+def _is_animation(image: Any) -> bool:
+    """Return True for a file of several frames; the second of a JPEG (MPO) is another view of the same."""
+    if image.format not in _ANIMATIONS:
+        return False
+    try:
+        return bool(image.is_animated)
+    except BROKEN:  # the second frame of a GIF, which is not read
+        return False
 
 
 def _directory(stream: BinaryIO, place: int, order: str, is_big: bool) -> tuple[int, int]:

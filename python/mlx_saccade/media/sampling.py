@@ -66,7 +66,9 @@ def sample_frames(
         fps, num_frames = family.video.fps, family.video.num_frames
     if num_frames is not None:
         count = validation.at_least(1, num_frames, "num_frames", most=_MOST_TAKEN)
-        return _ends(total, count) if family.video.sampling == "ends" else _shares(total, _filled(count, family))
+        return (
+            _ends(total, count) if family.video.sampling == "ends" else _shares(total, _filled(count, family), family)
+        )
     if fps is None and min_frames is None and max_frames is None:
         return _every(total)
     per_second = _rate(rate, "rate")
@@ -75,7 +77,7 @@ def sample_frames(
         return _ends(total, min(max(int(min(wanted, _MOST_TAKEN)), limits[0]), limits[1], total))
     length = family.temporal_patch_size
     most = min(limits[1], total) // length * length
-    return _shares(total, int(min(max(wanted, limits[0]), most)) // length * length)
+    return _shares(total, int(min(max(wanted, limits[0]), most)) // length * length, family)
 
 
 def _limits(family: Family, least: Any, most: Any) -> tuple[int, int]:
@@ -113,7 +115,13 @@ def _filled(count: int, family: Family) -> int:
     return round(count / family.temporal_patch_size) * family.temporal_patch_size
 
 
-def _shares(total: int, count: int) -> list[int]:
+def _shares(total: int, count: int, family: Family) -> list[int]:
+    length = family.temporal_patch_size
+    if count < 1 and total >= length:
+        raise InputError(
+            f"num_frames, max_frames: expected at least {length} for {family.name}, which reads {length} frames at a "
+            "time; got fewer. Raise it, or give one frame as an image (--at, media.open_frame)"
+        )
     if count < 1:
         raise InputError(
             f"total: expected a film and a number of frames of at least 2; got {count} of {quantity(total, 'frame')}. "

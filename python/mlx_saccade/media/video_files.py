@@ -25,6 +25,9 @@ __all__ = ["DEFAULT_FPS", "FilmFrames", "VideoFile", "is_film", "open_frame", "o
 DEFAULT_FPS = 2.0
 """Frames that `open_video` takes of each second where neither the caller nor the family says which."""
 
+_RATE_MARGIN = 0.1
+"""Share by which the rate of a header may differ from the mean of the frames' times without a note."""
+
 
 @dataclass(frozen=True)
 class VideoFile:
@@ -132,7 +135,7 @@ def open_video(
     film = Film(path, max_pixels=max_pixels)
     first, last = _range(film, start, end)
     total = last - first + 1
-    notes = []
+    notes = [] if num_frames is not None else _rate_notes(film)
     if total == 1:
         indices = [first, first]
         notes.append(f"{film.name}: there is one frame, which is repeated")
@@ -206,6 +209,20 @@ def is_film(source: Any, *, gif: bool = False) -> bool:
         return False
 
 
+def _rate_notes(film: Film) -> list[str]:
+    """Return a note on a header that states another rate than the film's frames have on average."""
+    timeline = film.timeline
+    if timeline.is_constant or not timeline.length:
+        return []
+    mean = (len(timeline) - 1) / float(timeline.length)
+    if abs(timeline.rate - mean) <= _RATE_MARGIN * mean:
+        return []
+    return [
+        f"{film.name}: its header states {timeline.rate:.3g} frames a second, and on average it has {mean:.3g}; frames "
+        "are taken by the header's rate, as in transformers. num_frames takes another number"
+    ]
+
+
 def _frame(film: Film, picture: Picture) -> Frame:
     return Frame(picture.pixels, film.size, f"{film.name} at {picture.seconds:.3f} s", film.notes)
 
@@ -220,6 +237,12 @@ def _range(film: Film, start: float | None, end: float | None) -> tuple[int, int
         first += timeline.seconds(first) < begin
     if end is not None:
         last = timeline.index_at(_seconds(end, "end"))
+    if first > last and end is None:
+        latest = timeline.seconds(len(timeline) - 1)
+        raise InputError(
+            f"{film.name}: start: expected at most {latest:.3f}, where the film's last frame begins; got {start:g}. "
+            "Give an earlier one"
+        )
     if first > last:
         length = f"{timeline.end:.3f} s, {quantity(len(timeline), 'frame')}"
         raise InputError(

@@ -119,6 +119,9 @@ def test_films_are_read_by_their_paths_where_paths_are_allowed(
     assert own["frames"] == expected["frames"] and own["frames"][0]["seconds"]
     refused = ask(serve(), body)
     assert refused.status == 400 and "reads no files of its machine" in refused.json["error"]["message"]
+    part["video"] = "data:video/mp4;base64,AAAA"
+    refused = ask(serve(), body)
+    assert refused.status == 400 and "got a film as data URL, which is not read" in refused.json["error"]["message"]
 
 
 def test_what_changes_nothing_is_noted(serve: Serve) -> None:

@@ -150,6 +150,7 @@ final class GroundingModelTests: XCTestCase {
 
     func testMemoryLimitNamesTheLargestBudget() async throws {
         let whole = try model()
+        XCTAssertTrue(whole.ignoredKeys.contains("vision_config.spatial_patch_size"), "\(whole.ignoredKeys)")
         let plan = try whole.plan(PixelSize(width: 3840, height: 2160))
         let estimate = await whole.estimate([plan])
         XCTAssertGreaterThan(estimate.vision, 0)

@@ -93,6 +93,11 @@ final class TokenizerTests: XCTestCase {
     }
 }
 
+extension Tokenizer {
+    /// Decodes ids to text, special tokens included.
+    func decode(_ ids: [Int]) -> String { String(decoding: ids.flatMap(bytes), as: UTF8.self) }
+}
+
 extension JSONObject {
     /// Changes an object inside.
     mutating func change(_ name: String, _ body: (inout JSONObject) -> Void) {

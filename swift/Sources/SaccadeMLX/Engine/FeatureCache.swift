@@ -26,9 +26,6 @@ struct FeatureCache {
 
     init(limit: Int) { self.limit = limit }
 
-    /// Number of images.
-    var count: Int { entries.count }
-
     /// Returns the features of an image; nil if they are not cached.
     mutating func features(_ patches: [UInt8], _ grid: PatchGrid) -> MLXArray? {
         uses += 1

@@ -17,6 +17,8 @@ public actor GroundingModel {
     public nonisolated let pixelLimits: ClosedRange<Int>?
     /// Sentences on values of the checkpoint that something else overrides.
     public nonisolated let notes: [String]
+    /// Keys of config.json that change nothing and are not read; those of nested objects as "object.key".
+    public nonisolated let ignoredKeys: [String]
     /// Most bytes that weights and a request may take.
     public nonisolated let memoryLimit: Int
 
@@ -50,6 +52,7 @@ public actor GroundingModel {
         family = model.config.family
         pixelLimits = model.pixels.limits.map { $0.minPixels...$0.maxPixels }
         notes = model.config.notes
+        ignoredKeys = model.config.ignored
         memoryLimit = options.memoryLimit
     }
 

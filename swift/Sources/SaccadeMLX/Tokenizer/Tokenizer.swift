@@ -35,9 +35,6 @@ struct Tokenizer: Sendable {
         return ids
     }
 
-    /// Decodes ids to text, special tokens included. Bytes that are not UTF-8 become U+FFFD.
-    func decode(_ ids: [Int]) -> String { String(decoding: ids.flatMap(bytes), as: UTF8.self) }
-
     /// Returns the bytes of a token; none for an unused id.
     func bytes(_ id: Int) -> [UInt8] { file.texts[id] ?? [] }
 

@@ -274,7 +274,7 @@ peers: $(STAMPS)/dev
 
 # Needs torch (CPU) and transformers in $(PYTHON), in the versions at the head of the script.
 golden:
-	$(PYTHON) tests/golden/make.py
+	$(PYTHON) tests/golden/make.py $(GOLDEN)
 
 clean:
 	rm -rf build .build

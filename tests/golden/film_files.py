@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1] / "benchmarks"), str(HERE.parent)]
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "benchmarks")]
 
 import torch  # noqa: E402
 import torchvision_import  # noqa: E402, F401

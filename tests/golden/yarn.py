@@ -10,18 +10,22 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from transformers import AutoConfig, AutoModelForImageTextToText
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "benchmarks")]
+
+with suppress(ImportError):
+    import torchvision_import  # noqa: F401
 
 import checkpoints  # noqa: E402
+import transformers  # noqa: E402
 from cases import Case  # noqa: E402
+from transformers import AutoConfig, AutoModelForImageTextToText  # noqa: E402
 
 PROMPT = Case("yarn", images=((1, 8, 12), (1, 4, 4)))
 COLUMNS = slice(None, None, 128)

@@ -40,7 +40,7 @@ struct WideSum {
     SACCADE_BW_INLINE static WideSum half(int) {
         return {_mm512_setzero_si512(), _mm512_set1_epi32(1 << (kWeightBits - 1))};
     }
-    SACCADE_BW_INLINE void add(__m512i samples, const Weights& weights) {
+    SACCADE_BW_INLINE void add(__m512i samples, Weights weights) {
         high = _mm512_add_epi32(high, _mm512_madd_epi16(samples, weights.high));
         low = _mm512_add_epi32(low, _mm512_madd_epi16(samples, weights.low));
 #if !defined(__clang__)
@@ -60,7 +60,7 @@ struct NarrowSum {
 
     SACCADE_BW_INLINE static Weights weights(const std::int32_t* packed) { return _mm512_set1_epi32(packed[0]); }
     SACCADE_BW_INLINE static NarrowSum half(int bits) { return {_mm512_set1_epi32(1 << (bits - 1))}; }
-    SACCADE_BW_INLINE void add(__m512i samples, const Weights& weights) {
+    SACCADE_BW_INLINE void add(__m512i samples, Weights weights) {
         sum = _mm512_add_epi32(sum, _mm512_madd_epi16(samples, weights));
 #if !defined(__clang__)
         __asm__("" : "+v"(sum));

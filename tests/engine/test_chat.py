@@ -208,7 +208,7 @@ def test_a_film_comes_in_every_form(loaded: Engine, tmp_path: Path) -> None:
         ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": 0}, "fps is 0"),
         ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": True}, "fps is True"),
         ({"video": [np.zeros((28, 28, 3), np.uint8)], "sample_fps": "often"}, "fps is 'often'"),
-        ({"video": [np.zeros((28, 28, 3), np.uint8)], "sample_fps": "nan"}, "fps is nan"),
+        ({"video": [np.zeros((28, 28, 3), np.uint8)], "sample_fps": "nan"}, "fps is 'nan'"),
         ({"video": [np.zeros((28, 28, 3), np.uint8)], "fps": 10**5000}, "fps is an int"),
         ({"video": np.zeros((28, 28), np.uint8), "fps": 1}, "shape (28, 28)"),
         ({"video": "https://a.b/film.mp4"}, "expected the path of a film; got a URL"),

@@ -161,6 +161,18 @@ def test_frames_stay_mlx_vlms_and_get_their_seconds(modules: dict[str, Any], pat
         assert video._seconds.of(grids) == (0.5, 0.5)
 
 
+def test_a_part_may_hold_frames(modules: dict[str, Any]) -> None:
+    its = processor()
+    with mlx_vlm.enable(model(), its):
+        prepare = modules["mlx_vlm.utils"].prepare_inputs
+        part = {"type": "video", "video": [np.zeros((280, 280, 3), np.uint8)] * 5, "sample_fps": "4", "total": 60}
+        grids = prepare(its, videos=[part], prompts="?")["video_grid_thw"]
+        assert grids[0].tolist()[0] == 3 and np.prod(grids[0].tolist()) // 4 <= 60
+        assert video._seconds.of(grids) == (0.5,)
+        with pytest.raises(InputError, match="no rate"):
+            prepare(its, videos=[{"type": "video", "video": part["video"]}], prompts="?")
+
+
 def test_seconds_are_forgotten_with_their_grids() -> None:
     known = video._Seconds()
     grids = mx.array([[1, 2, 2]])

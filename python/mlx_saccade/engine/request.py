@@ -341,7 +341,7 @@ def _video_file(path: str | os.PathLike[str], given: Mapping[str, Any]) -> Video
 
 
 def _video_of_frames(frames: Any, given: Mapping[str, Any]) -> Video:
-    fps = [_numeral(given[name]) for name in ("fps", "sample_fps") if name in given]
+    fps = [given[name] for name in ("fps", "sample_fps") if name in given]
     other = next((name for name in given if name not in ("fps", "sample_fps", "pixel_format")), None)
     if other is not None:
         raise InputError(f"video: {other}: expected the path of a film beside it; got frames. Choose among the frames")
@@ -349,11 +349,3 @@ def _video_of_frames(frames: Any, given: Mapping[str, Any]) -> Video:
         raise InputError("video: fps and sample_fps say the same; give one of them")
     options = ImageOptions(pixel_format=given.get("pixel_format"))
     return Video(frames, fps[0] if fps else None, image_options=options)
-
-
-def _numeral(value: Any) -> Any:
-    """Return the number that a text is; Qwen's examples write '1'. Anything else stays as it is."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value

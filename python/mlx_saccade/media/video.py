@@ -42,13 +42,14 @@ class Video:
     notes: tuple[str, ...] = ()
     identity: bytes | None = None
 
-    def __init__(self, frames: Any, fps: float | None, *, image_options: ImageOptions | None = None) -> None:
+    def __init__(self, frames: Any, fps: float | str | None, *, image_options: ImageOptions | None = None) -> None:
         """Take the frames.
 
         Args:
             frames: a list of what `open_image` takes, all of one size, or an array [frames, height, width] or
                 [frames, height, width, channels].
-            fps: frames that make a second of the film, as they are given here: above 0.
+            fps: frames that make a second of the film, as they are given here: above 0; also as text, which Qwen's
+                examples have.
             image_options: how they are decoded; None: the defaults of `open_image`.
 
         Raises:
@@ -124,9 +125,13 @@ class Video:
 def _rate(fps: Any) -> float:
     if fps is None:
         raise InputError("video: no rate; say with fps how many of these frames make a second")
-    if isinstance(fps, bool) or not isinstance(fps, Real) or not fps <= sys.float_info.max or fps <= 0:
+    try:
+        rate = float(fps) if isinstance(fps, str) else fps
+    except ValueError:
+        rate = None
+    if isinstance(rate, bool) or not isinstance(rate, Real) or not rate <= sys.float_info.max or rate <= 0:
         raise InputError(f"video: fps is {brief(fps)}; give the frames a second, a finite number above 0")
-    return float(fps)
+    return float(rate)
 
 
 def _frames(frames: Any) -> Sequence[Source]:

@@ -165,7 +165,7 @@ def open_videos(processor: Any, videos: Any, arguments: Mapping[str, Any]) -> tu
     Args:
         processor: of the model.
         videos: as mlx-vlm takes them: paths, frames, or a list of these; also parts of messages,
-            {"type": "video", "video": path, "fps": ..., "total": ...}.
+            {"type": "video", "video": path or frames, "fps": ..., "total": ...}.
         arguments: of the call; `fps`, `nframes`, `min_frames` and `max_frames` choose frames.
 
     Returns:
@@ -193,7 +193,7 @@ def _open(video: Any, family: families.Family, fps: float | None, arguments: Map
     path = part.pop("video", video)
     part.pop("type", None)
     if not isinstance(path, str | os.PathLike):
-        return video
+        return _open_frames(path, part, fps) if isinstance(video, Mapping) else video
     if isinstance(path, str) and sources.named_file(path) is None:
         raise InputError(f"{sources.short(path)}: expected the path of a film; got a URL. Download it")
     options = {name: arguments[key] for key, name in _SAMPLING.items() if arguments.get(key) is not None}
@@ -202,6 +202,13 @@ def _open(video: Any, family: families.Family, fps: float | None, arguments: Map
     if "num_frames" not in options and fps is not None:
         options.setdefault("fps", fps)
     return _OpenedVideo(open_video(path, family=family, **options), limits.read(part, "video", also=tuple(own)))
+
+
+def _open_frames(frames: Any, part: Mapping[str, Any], fps: float | None) -> _OpenedVideo:
+    """Return the video of a part that holds frames, which mlx-vlm does not take."""
+    rate = next((part[name] for name in ("fps", "sample_fps") if part.get(name) is not None), fps)
+    rest = {name: value for name, value in part.items() if name not in ("fps", "sample_fps")}
+    return _OpenedVideo(Video(frames, rate), limits.read(rest, "video", also=("fps", "sample_fps")))
 
 
 def _is_frame(item: Any) -> bool:

@@ -287,3 +287,26 @@ def test_options_beside_a_question_that_do_not_fit_a_film_say_where_they_belong(
         loaded.ask(path, "what?", fps=1)  # type: ignore[call-arg]
     with pytest.raises(InputError, match=r"'at' of locate\. One frame of a film is media\.open_frame"):
         loaded.locate(path, "what", at=1)  # type: ignore[call-arg, call-overload]
+
+
+def test_the_total_that_a_refusal_names_fits(tmp_path: Path) -> None:
+    checkpoint = checkpoints.write_whole(tmp_path / "checkpoint", checkpoints.QWEN3_VL)
+    film = {"type": "video", "video": str(films.write(tmp_path / "large.mp4", 20, size=(640, 352)))}
+    engine = saccade.load(checkpoint)
+    engine.memory_limit.limit = engine.estimate({**film, "total": 300}, "what?", max_tokens=2).peak
+    still = {"type": "image", "image": films.picture(0, (640, 352)), "budget": 400}
+    for parts, words in (
+        ([film], r"\(films: \d+ tokens\).* the largest total that fits is (\d+) tokens for a film"),
+        (
+            [still, film],
+            r"\(images and films: .* largest that fit are a budget of \d+ tokens an image and (\d+) tokens",
+        ),
+    ):
+        with pytest.raises(InputError, match=words) as refused:
+            engine.ask(parts, "what?", max_tokens=2)
+        (total,) = re.findall(words, str(refused.value))
+        assert engine.estimate({**film, "total": int(total)}, "what?", max_tokens=2).peak <= engine.memory_limit.limit
+        assert 0 < engine.ask({**film, "total": int(total)}, "what?", max_tokens=2).usage["video"] <= int(total)
+    short = saccade.load(checkpoints.write_whole(tmp_path / "short", max_position_embeddings=300))
+    with pytest.raises(InputError, match=r"\(films: \d+\) .*lower the total of a film \(--total\), take fewer of its"):
+        short.ask(film, "what?")

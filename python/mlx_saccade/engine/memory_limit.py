@@ -16,7 +16,7 @@ from mlx_saccade import cache, models, validation
 from mlx_saccade.backend import device, mx
 from mlx_saccade.errors import InputError, quantity
 from mlx_saccade.models import Estimate, Model
-from mlx_saccade.preprocess.plan import Plan
+from mlx_saccade.preprocess.plan import Plan, kinds_of
 
 __all__ = ["MemoryLimit", "available_memory", "default_limit", "read_limit"]
 
@@ -75,11 +75,13 @@ class MemoryLimit:
         if peak <= self.limit:
             return peak
         best = self._largest(plans, prompt, answer, capped)
-        shares = f" (images: {', '.join(f'{plan.tokens:,}' for plan in plans)} tokens)" if plans else ""
-        if best is None:
+        tokens = ", ".join(f"{plan.tokens:,}" for plan in plans)
+        shares = f" ({kinds_of(plans)}: {tokens} tokens)" if plans else ""
+        smaller = None if best is None else capped(best)
+        if best is None or smaller is None:
             advice = f"no budget fits; raise {_OPTION}, or load a smaller or quantized checkpoint"
         else:
-            advice = f"the largest budget that fits is {quantity(best, 'token')} an image; pass it, or raise {_OPTION}"
+            advice = f"{_largest_text(best, smaller)}, or raise {_OPTION}"
         raise InputError(
             f"the request would take {_megabytes(peak)} with the weights{shares}, and the memory "
             f"limit is {_megabytes(self.limit)}: {advice}"
@@ -111,6 +113,22 @@ class MemoryLimit:
             )
             low, high = (middle, high) if fits else (low, middle - 1)
         return low or None
+
+
+def _largest_text(cap: int, plans: Sequence[Plan]) -> str:
+    """Return in words which budget fits, and which total of a film, whose budget is of each frame.
+
+    Args:
+        cap: in tokens on each image or film.
+        plans: under that cap.
+    """
+    totals = [plan.tokens for plan in plans if plan.frames > 1]
+    if not totals:
+        return f"the largest budget that fits is {quantity(cap, 'token')} an image; pass it"
+    film = f"{quantity(max(totals), 'token')} for a film (--total, total in its part)"
+    if len(totals) == len(plans):
+        return f"the largest total that fits is {film}; pass it"
+    return f"the largest that fit are a budget of {quantity(cap, 'token')} an image and {film}; pass them"
 
 
 def read_limit(value: int | str | None) -> int:

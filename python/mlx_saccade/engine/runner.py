@@ -24,7 +24,7 @@ from mlx_saccade.grounding.frames import ConventionName
 from mlx_saccade.media import Video
 from mlx_saccade.models import Model
 from mlx_saccade.preprocess.limits import PixelLimits
-from mlx_saccade.preprocess.plan import Plan
+from mlx_saccade.preprocess.plan import Plan, kinds_of
 
 __all__ = ["ROWS", "PlannedRequest", "Runner"]
 
@@ -139,7 +139,7 @@ class Runner:
         """
         context = self.model.config.text.max_position_embeddings
         if len(ids) > context - settings.max_tokens:
-            raise _refusal(len(ids), [plan.tokens for plan in plans], settings.max_tokens, context, fit=fit)
+            raise _refusal(len(ids), plans, settings.max_tokens, context, fit=fit)
 
     def encode(self, planned: PlannedRequest, timer: StageTimer, *, later: Sequence[Medium] = ()) -> list[EncodedMedia]:
         """Encode a request's media; `timer` and `later` as `MediaEncoder.encode`."""
@@ -386,27 +386,29 @@ class Runner:
         return grounding.on_film(grounding.read_times(text), clock, video.end)
 
 
-def _refusal(prompt: int, media: Sequence[int], answer: int, context: int, *, fit: bool) -> InputError:
+def _refusal(prompt: int, plans: Sequence[Plan], answer: int, context: int, *, fit: bool) -> InputError:
     """Return the error for a prompt that the language model cannot read to its end.
 
     Args:
         prompt: its tokens, images included.
-        media: tokens of each image or video.
+        plans: of its images and videos.
         answer: maximum tokens of the answer.
         context: tokens that the model can read.
         fit: True if smaller images were tried.
     """
-    shares = ", ".join(str(tokens) for tokens in media) or "none"
+    shares = ", ".join(str(plan.tokens) for plan in plans) or "none"
     advice = "lower the budget, give fewer images or less text, or lower max_tokens (--max-tokens)"
-    if media:
+    if any(plan.frames > 1 for plan in plans):
+        advice = f"lower the total of a film (--total), take fewer of its frames, {advice}"
+    if plans:
         advice = f"fit cannot make it fit; {advice}" if fit else f"{advice}, or pass fit=True (--fit)"
     if answer >= context:
         left, advice = "which the answer alone takes", "lower max_tokens (--max-tokens)"
     else:
         left = f"{context - answer} for the prompt"
     return InputError(
-        f"the prompt takes {quantity(prompt, 'token')} (images: {shares}) and the answer up to {answer}, together "
-        f"{prompt + answer}; the model has {context} (max_position_embeddings), {left}: {advice}"
+        f"the prompt takes {quantity(prompt, 'token')} ({kinds_of(plans)}: {shares}) and the answer up to {answer}, "
+        f"together {prompt + answer}; the model has {context} (max_position_embeddings), {left}: {advice}"
     )
 
 

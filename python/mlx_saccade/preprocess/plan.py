@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Number
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,7 +25,17 @@ from mlx_saccade.preprocess import gemma4, runtimes
 if TYPE_CHECKING:
     from mlx_saccade.media import Frame, ImageOptions, Source
 
-__all__ = ["DEFAULT_TOKENS", "AreaLimits", "Plan", "limits", "plan", "smart_resize", "source_size", "within"]
+__all__ = [
+    "DEFAULT_TOKENS",
+    "AreaLimits",
+    "Plan",
+    "kinds_of",
+    "limits",
+    "plan",
+    "smart_resize",
+    "source_size",
+    "within",
+]
 
 DEFAULT_TOKENS = 1280
 MAX_RATIO = 200
@@ -432,6 +442,14 @@ def _whole(value: Any, name: str, expected: str) -> int:
     if number is None or not 1 <= number <= MAX_PIXELS:
         raise InputError(f"{name}: expected {expected}; got {brief(value)}")
     return number
+
+
+def kinds_of(plans: Iterable[Plan]) -> str:
+    """Return "images", "films" or "images and films", as messages name what is planned; one moment is an image."""
+    films = [plan.frames > 1 for plan in plans]
+    if any(films):
+        return "films" if all(films) else "images and films"
+    return "images"
 
 
 def source_size(image_or_size: Any, reading: ImageOptions | None = None) -> tuple[int, int]:

@@ -188,3 +188,5 @@ def test_qwen3_vl_keeps_mlx_vlms_videos() -> None:
     its.image_processor.patch_size = 16
     with mlx_vlm.enable(made, its):
         assert type(its.video_processor) is Videos and "get_rope_index" not in vars(made.language_model)
+        with pytest.raises(InputError, match="expected a path or frames, for mlx-vlm to prepare; got a part"):
+            video.prepare(lambda **_: None, its, {"videos": [{"type": "video", "video": "a.mp4", "fps": 1}]})

@@ -147,6 +147,7 @@ def prepare(original: Callable[..., Any], processor: Any, arguments: dict[str, A
     """
     opened = open_videos(processor, arguments.get("videos"), arguments)
     if opened is None:
+        _refuse_parts(processor, arguments.get("videos"))
         return original(**arguments)
     videos, rates = opened
     known = arguments.get("video_metadata") or [None] * len(videos)
@@ -157,6 +158,17 @@ def prepare(original: Callable[..., Any], processor: Any, arguments: dict[str, A
         length = processor.video_processor.family.temporal_patch_size
         _seconds.remember(grids, [length / fps for fps in rates])
     return inputs
+
+
+def _refuse_parts(processor: Any, videos: Any) -> None:
+    """Refuse parts of messages where mlx-vlm prepares the videos, which would fail over their shape."""
+    images = getattr(processor, "image_processor", None)
+    if not isinstance(images, ImageProcessor):
+        return
+    parts = videos if isinstance(videos, list) else [videos]
+    if any(isinstance(video, Mapping) for video in parts):
+        mend = "Install PyAV (pip install 'mlx-saccade[video]')" if images.family.name in FAMILIES else "Give its path"
+        raise InputError(f"video: expected a path or frames, for mlx-vlm to prepare; got a part of a message. {mend}")
 
 
 def open_videos(processor: Any, videos: Any, arguments: Mapping[str, Any]) -> tuple[list[Any], list[float]] | None:

@@ -350,6 +350,18 @@ class TestSwitch:
         assert plan.tokens <= 9
         assert "9 tokens is below the least of qwen3-vl" in plan.notes[0]
 
+    @pytest.mark.parametrize(("kind", "reused"), [("qwen3_vl_moe", True), ("qwen3_5", False), ("qwen3_5_moe", False)])
+    def test_prompts_of_a_model_whose_state_cannot_be_cut_are_read_whole(
+        self, upstream: Any, monkeypatch: pytest.MonkeyPatch, kind: str, reused: bool
+    ) -> None:
+        monkeypatch.setattr(StandInImages, "patch_size", 16)
+        model = StandInModel(kind)
+        before = set(vars(model))
+        fast.enable(model, processor := StandInProcessor())
+        assert fast.status().models[-1].prefix_reuse == reused
+        assert (set(vars(model)) > before) == reused
+        del processor
+
     def test_a_context_manager_disables_at_its_end(self, upstream: Any, model: Any, processor: Any) -> None:
         before = contents()
         with fast.enable(budget=64) as enabled:

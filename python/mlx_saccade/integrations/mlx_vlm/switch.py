@@ -36,6 +36,9 @@ FAMILIES = {
 }
 """mlx-vlm's model types, and the family whose geometry and arithmetic of images each has."""
 
+# Their prompts are read whole: a state of Qwen3.5's layers cannot be cut at a word, and Gemma 4 was not tried.
+_READ_WHOLE = ("qwen3_5", "qwen3_5_moe", "gemma4")
+
 # mlx-vlm's names of a processor's geometry, and the family's.
 _GEOMETRY = {name: name for name in ("patch_size", "merge_size", "temporal_patch_size")}
 _GEMMA_GEOMETRY = {"patch_size": "patch_size", "pooling_kernel_size": "merge_size"}
@@ -275,7 +278,7 @@ def _enable_loaded(model: Any, processor: Any) -> None:
 
 
 def _enable_one(model: Any, processor: Any, replacement: ImageProcessor, prefix_reuse: bool) -> None:
-    prefix_reuse = prefix_reuse and not replacement.family.budgets  # not tried with Gemma 4
+    prefix_reuse = prefix_reuse and _model_type(model) not in _READ_WHOLE
     described = EnabledModel(_model_type(model), replacement.budget, prefix_reuse, replacement.resize_backend)
     known = next((one for one in _state.living() if one.model() is model and one.processor() is processor), None)
     if known is None:

@@ -95,6 +95,7 @@ def test_what_is_sent_in_holds_checks_and_a_profile(
 ) -> None:
     monkeypatch.setattr(exactness, "CASES", exactness.CASES[3:4])
     monkeypatch.setattr(exactness, "DIGESTS", exactness.DIGESTS[3:4])
+    monkeypatch.setattr(exactness, "TORCHVISION_DIGESTS", exactness.TORCHVISION_DIGESTS[3:4])
     out = tmp_path / "machine.json"
     words = ["bench", "send-in", "--budgets", "16", "--rounds", "1", "--sides", "saccade", "--out", str(out)]
     assert main(words) == 0

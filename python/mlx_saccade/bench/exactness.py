@@ -29,6 +29,15 @@ DIGESTS = (
     "a3d34cb27560e733",
 )
 """SHA-256 of the patches of each case, as the scalar kernel gave them on x86-64 (first 16 digits)."""
+TORCHVISION_DIGESTS = (
+    "688c8a0895fb5b03",
+    "18733911e8ec6102",
+    "bfac1e551e5d1ec3",
+    "b01aedeec1536e9d",
+    "04bfb411f2b5677d",
+    "18a18e31d9544d75",
+)
+"""The same of the pixel values of transformers 5.24.0 with torchvision 0.28.0, of its processor of Qwen2-VL."""
 
 
 def check_all() -> list[Check]:
@@ -40,7 +49,7 @@ def check_all() -> list[Check]:
     for kernel in _core.kernels():
         _core.select_kernel(kernel)
         try:
-            checks += [_by_digest(kernel), _by_pillow(kernel), _reference(kernel)]
+            checks += [_by_digest(kernel), _by_torchvision(kernel), _by_pillow(kernel), _reference(kernel)]
         finally:
             _core.select_kernel(None)
     on_gpu = gpu_kernels.check()
@@ -77,6 +86,18 @@ def _by_digest(kernel: str) -> Check:
     """Compare resize and patchify with the recorded digests."""
     wrong = [case for case, expected in zip(CASES, DIGESTS, strict=True) if digest(patches_of(case)) != expected]
     return _check("patches against recorded digests", kernel, wrong)
+
+
+def _by_torchvision(kernel: str) -> Check:
+    """Compare the reference layout of backend "torchvision" with the recorded digests."""
+    from mlx_saccade.preprocess.patchify import patchify
+
+    wrong = [
+        case
+        for case, expected in zip(CASES, TORCHVISION_DIGESTS, strict=True)
+        if digest(patchify(pixels_of(case), plan_of(case), "reference", backend="torchvision")) != expected
+    ]
+    return _check("patches against recorded digests of torchvision", kernel, wrong)
 
 
 def _by_pillow(kernel: str) -> Check:

@@ -127,11 +127,12 @@ JSON lines from a file or from standard input (`-`). Folders inside a folder are
 ```json
 {"image": "shots/a.png", "description": "the Save button", "id": "a-1"}
 {"image": "shots/b.png", "description": ["the menu", "the close button"], "budget": 512, "policy": "search"}
+{"image": "clip.mp4", "at": 12.5, "description": "the menu"}
 ```
 
-- A line may have `image`, `description`, `id`, and the options of `Engine.locate` by their Python names. An option in a
-  line takes the place of the command line's. Descriptions on the command line are for lines without their own. An
-  unknown key is an error.
+- A line may have `image`, `description`, `id`, and the options of `Engine.locate` by their Python names. `at` names a
+  frame of a film, in seconds. An option in a line takes the place of the command line's. Descriptions on the command
+  line are for lines without their own. An unknown key is an error.
 - Relative paths are relative to the working directory, wherever the file lies.
 - One row is printed for each description as it comes, with the `line` and `id` of its line. On standard input a row
   comes as soon as its line was read, so a program can keep `locate --batch -` running and ask it line by line.

@@ -66,6 +66,22 @@ def test_locate_at_a_time_is_locate_on_that_frame(
     assert (drawn == scenes[2]).mean() > 0.9
 
 
+def test_a_line_of_a_batch_names_a_frame(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [{"image": str(path), "description": FOUND, **more} for more in ({"at": 0.5}, {"at": 2}, {"at": 9}, {})]
+    lines.append({"image": str(tmp_path / "none.mp4"), "description": FOUND, "at": "1"})
+    batch = tmp_path / "batch.jsonl"
+    batch.write_text("\n".join(map(json.dumps, lines)))
+    code, out, _ = run(capsys, "locate", "--batch", batch, "--max-tokens", "40")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 2 and len(rows) == 5
+    for row, at in zip(rows[:2], ("0.5", "2"), strict=True):
+        alone = only(run(capsys, "locate", path, FOUND, "--at", at, "--json", "--max-tokens", "40"))
+        assert row["text"] == alone["text"] and row["boxes"] == alone["boxes"] and row["options"] == {"at": float(at)}
+    errors = [row["error"]["message"] for row in rows[2:]]
+    assert "at: expected a time in its 4.000 s; got 9" in errors[0] and "not an image" in errors[1]
+    assert "none.mp4: no such file" in errors[2]
+
+
 def test_ask_about_a_film(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answer = only(run(capsys, "ask", path, "what?", "--fps", "1", "--json", "--max-tokens", "4"))
     assert answer["images"] == [str(path)]

@@ -63,11 +63,11 @@ class _Tally:
 
 
 def option_names() -> list[str]:
-    """Return the names of the options that a JSON line may have, which are those of `Engine.locate`."""
+    """Return the names of the options that a JSON line may have: those of `Engine.locate`, and "at" of a film."""
     from mlx_saccade.engine import Engine, sampling
 
     names = [*inspect.signature(Engine.locate).parameters, *sampling.GenerateOptions.__annotations__]
-    return [name for name in names if name not in _NOT_IN_LINES]
+    return [*(name for name in names if name not in _NOT_IN_LINES), "at"]
 
 
 def locate_batch(options: argparse.Namespace, batch: Batch, settings: dict[str, Any], show: Show | None = None) -> int:
@@ -166,8 +166,8 @@ def _rows(
         return [], ()
     engine = load()
     try:
-        image = images.source(options, item.image or "")
-        answers = engine.locate(image, missing, **{**settings, **item.options})
+        own = {name: value for name, value in item.options.items() if name != "at"}
+        answers = engine.locate(_image(options, item), missing, **{**settings, **own})
     except (InputError, OSError, MemoryError) as error:
         source = error.filename if isinstance(error, OSError) else None
         return [_failure(item, head, kind_of(error), message_of(error), source)], ()
@@ -176,6 +176,20 @@ def _rows(
         for description, answer in zip(missing, answers, strict=True)
     ]
     return rows, answers
+
+
+def _image(options: argparse.Namespace, item: Item) -> Any:
+    """Return the image of an item, or the frame of its film that "at" names.
+
+    Raises:
+        InputError, FileNotFoundError: as `images.source` and `mlx_saccade.media.open_frame`.
+    """
+    source = images.source(options, item.image or "")
+    if "at" not in item.options:
+        return source
+    from mlx_saccade import media
+
+    return media.open_frame(source, item.options["at"])
 
 
 def _failure(item: Item, head: Row, kind: str, message: str, source: str | None = None) -> Row:

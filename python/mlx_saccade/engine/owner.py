@@ -69,7 +69,9 @@ class _Task(Generic[T]):
                 self._end.release()
 
     def wait(self, seconds: float = -1) -> bool:
-        """Wait for its end; return False if the time is over first."""
+        """Wait for its end; return False if the time is over first. At the end of the process it waits for ever."""
+        if self.abandoned:
+            self._end.acquire()
         # Ctrl-C may have come right after an earlier wait acquired the lock, which then stays locked.
         return self.ended or self._end.acquire(timeout=seconds)
 
@@ -126,7 +128,8 @@ class _Owner:
             return
         self.closing = True
         if (running := self.running) is not None:
-            running.stopped = running.abandoned = True  # only daemon threads are left to wait for it
+            running.abandoned = True  # only daemon threads are left to wait for it
+            running.stopped = True
         self.queue.put(self._last)
         end = time.monotonic() + EXIT_SECONDS
         self._last.wait(EXIT_SECONDS)

@@ -172,10 +172,13 @@ def test_plan_of_a_film(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "4 frames, 4.0 s, 1 a second" in text and "3 taken" in text and "2 times" in text
 
 
-def test_plan_of_a_film_equals_what_the_engine_shows(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("words", [(), ("--total", "300"), ("--budget", "checkpoint"), ("--budget", "64")])
+def test_plan_of_a_film_equals_what_the_engine_shows(
+    words: tuple[str, ...], path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = saccade.load().folder
-    plan = json.loads(run(capsys, "plan", path, "--model", folder, "--total", "300", "--json")[1])
-    answer = only(run(capsys, "ask", path, "what?", "--total", "300", "--json", "--max-tokens", "1"))
+    plan = json.loads(run(capsys, "plan", path, "--model", folder, *words, "--json")[1])
+    answer = only(run(capsys, "ask", path, "what?", *words, "--json", "--max-tokens", "1"))
     (frame,) = answer["frames"]
     assert [plan[name] for name in ("tokens", "grid_thw", "budget")] == [
         frame[name] for name in ("tokens", "grid_thw", "budget")

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["describe", "facts", "plan_film"]
 
 
-def plan_film(options: argparse.Namespace, path: str, family: Family) -> tuple[Plan, Video]:
+def plan_film(
+    options: argparse.Namespace, path: str, family: Family, checkpoint_pixels: tuple[int, int] | None
+) -> tuple[Plan, Video]:
     """Return the plan of a film and its frames; only the first frame is decoded.
 
     Args:
         options: of the command.
         path: of the film.
         family: with the limits of the checkpoint's videos.
+        checkpoint_pixels: the checkpoint's limits of an image, for the budget "checkpoint"; None without one.
 
     Raises:
         InputError: an option of images, or as `mlx_saccade.media.open_video` and `mlx_saccade.preprocess.limits`.
@@ -39,7 +42,7 @@ def plan_film(options: argparse.Namespace, path: str, family: Family) -> tuple[P
     video = media.open_video(path, family=family, **films.film_options(options))
     own = {name: getattr(options, name) for name in ("budget", "min_tokens", "total")}
     level = limits.read(own, path)
-    return limits.choose(video.size, family, [level], None, frames=len(video)), video
+    return limits.choose(video.size, family, [level], checkpoint_pixels, frames=len(video)), video
 
 
 def describe(video: Video, plan: Plan) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def run(options: argparse.Namespace) -> int:
     if options.model is not None:
         model, limits, family = load_outline(options.model, options.revision)
     if isinstance(image, str) and films.is_film(options, image):
-        plan, video = film_plan.plan_film(options, image, family)
+        plan, video = film_plan.plan_film(options, image, family, limits)
         described = {**plan.as_dict(), **film_plan.describe(video, plan), **memory_of(plan, model)}
         notes = (*plan.notes, *video.notes)
     else:

@@ -1,18 +1,26 @@
-"""Qwen3-VL and Qwen3.5 in mlx-vlm, with random weights: enabled, they give mlx-vlm's own log probabilities."""
+"""Qwen3-VL and Qwen3.5 in mlx-vlm, with random weights: enabled, they give mlx-vlm's own log probabilities.
+
+Of films they get the prompts and positions of this package's engine, and Qwen3-VL its answers.
+"""
 
 from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Iterator
+from fractions import Fraction
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
+import checkpoints
+import films
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
-from mlx_vlm import load, stream_generate
+from mlx_vlm import load, stream_generate, utils
 from mlx_vlm.models.qwen3_vl.processing_qwen3_vl import (
     Qwen3VLImageProcessor,
     Qwen3VLProcessor,
@@ -20,6 +28,8 @@ from mlx_vlm.models.qwen3_vl.processing_qwen3_vl import (
 )
 
 import mlx_saccade as saccade
+from mlx_saccade import media
+from mlx_saccade.checkpoint.tokenizer import TimedVideo
 from mlx_saccade.integrations import mlx_vlm
 from mlx_saccade.integrations.mlx_vlm import reuse
 
@@ -130,3 +140,101 @@ def test_a_known_beginning_of_a_prompt_changes_no_answer(kind: str, hits: int) -
     assert [tokens for tokens, _ in actual] == [tokens for tokens, _ in expected]
     assert max(np.abs(one - other).max() for (_, one), (_, other) in zip(actual, expected, strict=True)) < 1e-4
     assert (reuse.store.counts() - before).prefix_hits == hits
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a film of six screens of variable rate."""
+    screens = [saccade.scenes.generate(seed, (320, 200)).image for seed in range(6)]
+    path, shown = tmp_path_factory.mktemp("film") / "screens.mkv", [0, 400, 1500, 1600, 4000, 9000]
+    return films.write(path, codec="ffv1", pixel_format="bgr0", b_frames=0, gop=1, frames=screens, times=shown,
+                       time_base=Fraction(1, 1000))  # fmt: skip
+
+
+# Options of a part, and of `open_video` for the same frames.
+PARTS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
+    ({"nframes": 6}, {"num_frames": 6}),
+    ({"nframes": 5, "total": 60}, {"num_frames": 5}),
+    ({"fps": 1, "video_start": 1}, {"fps": 1, "start": 1}),
+    ({"budget": 12}, {}),
+)
+
+
+@pytest.mark.skipif(films.av is None, reason="PyAV is not installed")
+@pytest.mark.parametrize("base", ["QWEN3_VL", "QWEN3_VL_MOE"])
+def test_films_get_the_engines_prompt_and_answer(base: str, film: Path, tmp_path: Path) -> None:
+    """In the single form, which mlx-vlm writes."""
+    folder = checkpoints.write_whole(tmp_path, getattr(checkpoints, base))
+    own = {"size": {"shortest_edge": 4096, "longest_edge": 600000}, "fps": 2, "min_frames": 4, "max_frames": 768}
+    (folder / "video_preprocessor_config.json").write_text(json.dumps({**own, "patch_size": 16}))
+    engine = saccade.load(folder, video_prompt="single")
+    model, processor = load(str(folder))
+    mlx_vlm.enable(model, processor)
+    for options, opened in PARTS:
+        part, question = {"type": "video", "video": str(film), **options}, "When is the window closed?"
+        messages = [{"role": "user", "content": [part, {"type": "text", "text": question}]}]
+        answer = engine.chat(messages, max_tokens=8)
+        text = film_prompt(processor, question)
+        inputs = utils.prepare_inputs(processor, videos=[part], prompts=text)
+        frames, rows, columns = answer.frames[0].grid_thw
+        assert inputs["video_grid_thw"].tolist() == [[frames, rows, columns]]
+        times = media.open_video(film, family="qwen3-vl", **opened).times(2)
+        ids = inputs["input_ids"][0].tolist()
+        assert ids == engine.prompts.encode(messages, (), [TimedVideo(tuple(times), rows * columns // 4)])
+        chunks = list(stream_generate(model, processor, text, video=[part], max_tokens=8, temperature=0.0))
+        # The words of this vocabulary are no text for mlx-vlm, whose last chunk repeats a token; it ends at a token
+        # that this checkpoint does not name as an end.
+        tokens = {chunk.generation_tokens: int(chunk.token) for chunk in chunks}
+        words = engine.prompts.decode(list(tokens.values()))
+        assert answer.text == words or (words.endswith("<|endoftext|>") and answer.text.startswith(words))
+        assert chunks[-1].prompt_tokens == answer.usage["prompt"] == len(ids)
+
+
+@pytest.mark.skipif(films.av is None, reason="PyAV is not installed")
+def test_an_image_and_a_film_in_one_prompt(film: Path, tmp_path: Path) -> None:
+    """Of mlx-vlm's models `qwen3_vl` alone reads both."""
+    folder = checkpoints.write_whole(tmp_path, checkpoints.QWEN3_VL)
+    engine = saccade.load(folder, video_prompt="single")
+    model, processor = load(str(folder))
+    mlx_vlm.enable(model, processor)
+    part = {"type": "video", "video": str(film), "nframes": 4, "budget": 20}
+    content = [{"type": "image", "image": SCREEN}, part, {"type": "text", "text": "Which?"}]
+    answer = engine.chat([{"role": "user", "content": content}], max_tokens=6)
+    places = [{"type": "image"}, {"type": "video"}, content[2]]
+    text = processor.apply_chat_template(
+        [{"role": "user", "content": places}], tokenize=False, add_generation_prompt=True
+    )
+    chunks = stream_generate(model, processor, text, image=[SCREEN], video=[part], max_tokens=6, temperature=0.0)
+    tokens = {chunk.generation_tokens: int(chunk.token) for chunk in chunks}
+    assert engine.prompts.decode(list(tokens.values())) == answer.text
+
+
+@pytest.mark.skipif(films.av is None, reason="PyAV is not installed")
+@pytest.mark.parametrize("kind", ["qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe"])
+def test_two_films_and_frames_are_read(kind: str, film: Path) -> None:
+    """Each with its own times in words, and answers that a second question does not change."""
+    model, processor = build(kind)
+    mlx_vlm.enable(model, processor)
+    frames = [saccade.scenes.generate(seed, (160, 96)).image for seed in range(3)]
+    videos = [str(film), {"type": "video", "video": frames, "fps": 2}]
+    text = film_prompt(processor, "What?", 2)
+    inputs = utils.prepare_inputs(processor, videos=videos, prompts=text)
+    words = processor.tokenizer.decode(inputs["input_ids"][0].tolist())
+    times = [*media.open_video(film, family="qwen3-vl").times(2), 0.2, 1.0]
+    assert re.findall(r"<([\d.]+) seconds>", words) == [f"{time:.1f}" for time in times]
+    answers = []
+    for question in ("What?", "What is it?", "What?"):
+        chunks = stream_generate(
+            model, processor, film_prompt(processor, question, 2), video=videos, max_tokens=4, temperature=0.0
+        )
+        answers.append(np.array([np.array(chunk.logprobs.astype(mx.float32)) for chunk in chunks]))
+    assert np.isfinite(answers[0].max(axis=1)).all() and np.abs(answers[0] - answers[2]).max() < 1e-5
+    assert np.abs(answers[0][0] - answers[1][0]).max() > 1e-5
+
+
+def film_prompt(processor: Any, question: str, videos: int = 1) -> str:
+    """Return the prompt of a question about some videos."""
+    content = [*[{"type": "video"}] * videos, {"type": "text", "text": question}]
+    messages = [{"role": "user", "content": content}]
+    text: str = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    return text

@@ -1,11 +1,13 @@
-"""Videos in mlx-vlm for Qwen2-VL and Qwen2.5-VL: film files with true times, the families' sizes, and seconds.
+"""Videos in mlx-vlm for the Qwen families: film files with true times, the families' sizes, and seconds.
 
-mlx-vlm opens films with OpenCV, which loses frames and does not know the times of a variable rate. It gives these two
-families the sizes of Qwen3-VL, and Qwen2.5-VL no seconds. Enabled, the path of a film is opened by
-`mlx_saccade.media.open_video` and resized by the family's rule, and positions are those of transformers.
+mlx-vlm opens films with OpenCV, which loses frames and does not know the times of a variable rate. It gives Qwen2-VL
+and Qwen2.5-VL the sizes of Qwen3-VL, and Qwen2.5-VL no seconds. Enabled, the path of a film is opened by
+`mlx_saccade.media.open_video` and resized by the family's rule.
 
-mlx-vlm computes positions from the grids of the videos, in several places. So the seconds are remembered with the
-array of the grids that its preparation returns, and looked up where that array comes back.
+mlx-vlm computes positions from the grids of the videos, in several places. So for Qwen2-VL and Qwen2.5-VL the seconds
+are remembered with the array of the grids that its preparation returns, and looked up where that array comes back.
+Qwen3-VL and Qwen3.5 read the times as words, which mlx-vlm writes from the metadata of a video; their positions are
+right as mlx-vlm computes them.
 """
 
 from __future__ import annotations
@@ -34,8 +36,11 @@ from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["FAMILIES", "VideoProcessor", "attach", "open_videos", "prepare", "seconds_of"]
 
-FAMILIES = ("qwen2-vl", "qwen2.5-vl")
+FAMILIES = ("qwen2-vl", "qwen2.5-vl", "qwen3-vl")
 """Families whose videos are prepared here; the others keep mlx-vlm's path."""
+
+# mlx-vlm's names of what a checkpoint says of Qwen3-VL's videos, and ours, which are the same.
+_OWN_DEFAULTS = ("min_pixels", "max_pixels", "fps", "min_frames", "max_frames")
 
 _SAMPLING = {"nframes": "num_frames", "min_frames": "min_frames", "max_frames": "max_frames"}
 _PART = {"video_start": "start", "video_end": "end", "start": "start", "end": "end", "num_frames": "num_frames"}
@@ -151,7 +156,10 @@ def prepare(original: Callable[..., Any], processor: Any, arguments: dict[str, A
         return original(**arguments)
     videos, rates = opened
     known = arguments.get("video_metadata") or [None] * len(videos)
-    described = [own or _metadata(video, fps) for own, video, fps in zip(known, videos, rates, strict=True)]
+    described = [
+        own if own and not isinstance(video, Video) else _metadata(video, fps, processor.video_processor.family)
+        for own, video, fps in zip(known, videos, rates, strict=True)
+    ]
     inputs = original(**{**arguments, "videos": videos, "video_metadata": described})
     grids = inputs.get("video_grid_thw") if hasattr(inputs, "get") else None
     if grids is not None:
@@ -196,7 +204,8 @@ def open_videos(processor: Any, videos: Any, arguments: Mapping[str, Any]) -> tu
         return None  # mlx-vlm says what is wrong
     opened = [_open(video, component.family, fps, arguments) for video, fps in zip(several, each, strict=True)]
     return opened, [
-        video.fps if isinstance(video, Video) else _rate(fps) for video, fps in zip(opened, each, strict=True)
+        video.fps if isinstance(video, Video) else _rate(fps, component.family)
+        for video, fps in zip(opened, each, strict=True)
     ]
 
 
@@ -227,13 +236,19 @@ def _is_frame(item: Any) -> bool:
     return hasattr(item, "convert") or (isinstance(item, np.ndarray) and item.ndim in (2, 3))
 
 
-def _metadata(video: Any, fps: float) -> dict[str, Any]:
-    """Return what mlx-vlm wants to know of frames that it did not choose."""
+def _metadata(video: Any, fps: float, family: families.Family) -> dict[str, Any]:
+    """Return what mlx-vlm wants to know of frames that it did not choose.
+
+    For Qwen3-VL mlx-vlm divides each index by the rate and writes the quotient. Indices are whole frames of a constant
+    rate, so a film's seconds are given as the indices of a film of one frame a second.
+    """
+    if family.video.whole and isinstance(video, Video):
+        return {"total_num_frames": len(video) / fps, "fps": 1.0, "frames_indices": list(video.seconds)}
     return {"total_num_frames": len(video), "fps": fps, "frames_indices": list(range(len(video)))}
 
 
-def _rate(fps: float | None) -> float:
-    return _DEFAULT_FPS if fps is None else float(fps)
+def _rate(fps: float | None, family: families.Family) -> float:
+    return float(family.video.fps or _DEFAULT_FPS) if fps is None else float(fps)
 
 
 def attach(model: Any, processor: Any, images: ImageProcessor, hooks: Hooks) -> None:
@@ -247,15 +262,33 @@ def attach(model: Any, processor: Any, images: ImageProcessor, hooks: Hooks) -> 
     """
     original: Any = getattr(processor, "video_processor", None)
     language: Any = getattr(model, "language_model", None)
-    family, cap = images.family, images.checkpoint_pixels
-    if family.name not in FAMILIES or original is None or not hasattr(language, "get_rope_index"):
+    if images.family.name not in FAMILIES or original is None or not hasattr(language, "get_rope_index"):
         return
     if isinstance(original, VideoProcessor):
         original.resize_backend = images.resize_backend
         return
-    if cap[1] < family.video.max_pixels:
-        family = replace(family, video=replace(family.video, min_pixels=cap[0], max_pixels=cap[1]))
+    family = _checkpoint_family(images, original)
     hooks.replace(processor, "video_processor", VideoProcessor(original, family, images.resize_backend))
+    if not family.video.whole:
+        _hook_positions(model, language, family, hooks)
+
+
+def _checkpoint_family(images: ImageProcessor, original: Any) -> families.Family:
+    """Return the family with the limits and the sampling of a checkpoint's videos.
+
+    Qwen3-VL has those of its own, which mlx-vlm's video processor holds. The others have an image's cap.
+    """
+    family, cap = images.family, images.checkpoint_pixels
+    changes: dict[str, Any] = {}
+    if family.video.whole:
+        own = {name: getattr(original, name, None) for name in _OWN_DEFAULTS}
+        changes = {name: value for name, value in own.items() if value is not None}
+    elif cap[1] < family.video.max_pixels:
+        changes = {"min_pixels": cap[0], "max_pixels": cap[1]}
+    return replace(family, video=replace(family.video, **changes))
+
+
+def _hook_positions(model: Any, language: Any, family: families.Family, hooks: Hooks) -> None:
     reference, theirs = weakref.ref(language), type(language).get_rope_index
     rule = _Rule(model.config, family)
 

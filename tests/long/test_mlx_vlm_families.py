@@ -26,6 +26,7 @@ from mlx_vlm.models.qwen3_vl.processing_qwen3_vl import (
     Qwen3VLProcessor,
     Qwen3VLVideoProcessor,
 )
+from mlx_vlm.version import __version__ as mlx_vlm_version
 
 import mlx_saccade as saccade
 from mlx_saccade import media
@@ -54,6 +55,10 @@ VISION = {
     "depth": 4, "hidden_size": 64, "intermediate_size": 64, "out_hidden_size": 64, "num_heads": 4, "patch_size": 16,
     "spatial_merge_size": 2, "temporal_patch_size": 2, "num_position_embeddings": 64, "in_channels": 3,
 }  # fmt: skip
+
+UNREAD = pytest.mark.skipif(
+    mlx_vlm_version == "0.7.6", reason="mlx-vlm 0.7.6 reads no checkpoint whose experts are matrices of their own"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +166,7 @@ PARTS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
 
 
 @pytest.mark.skipif(films.av is None, reason="PyAV is not installed")
-@pytest.mark.parametrize("base", ["QWEN3_VL", "QWEN3_VL_MOE"])
+@pytest.mark.parametrize("base", ["QWEN3_VL", pytest.param("QWEN3_VL_MOE", marks=UNREAD)])
 def test_films_get_the_engines_prompt_and_answer(base: str, film: Path, tmp_path: Path) -> None:
     """In the single form, which mlx-vlm writes."""
     folder = checkpoints.write_whole(tmp_path, getattr(checkpoints, base))

@@ -572,7 +572,7 @@ def sides_of_gemma_are_rounded_to_the_nearest(patch: MonkeyPatch) -> None:
 @seen_by("tests/media/test_sampling.py::test_the_reference_takes_a_frame_after_the_last_and_this_does_not")
 def the_number_of_frames_is_taken_as_a_frame(patch: MonkeyPatch) -> None:
     """transformers 5.24.0: a range in float32 ends one step late in 3 of 100 films, and the processor fails."""
-    patch.setattr(sampling, "_shares", lambda total, count: [i * total // count for i in range(count + 1)])
+    patch.setattr(sampling, "_shares", lambda total, count, _: [i * total // count for i in range(count + 1)])
 
 
 @seen_by("tests/preprocess/test_video_size.py::test_sizes_equal_the_reference[qwen3-vl]")

@@ -342,8 +342,8 @@ def _check_normalization(original: Any, family: families.Family) -> None:
 
 def _check_budget(budget: Budget) -> None:
     """Refuse a budget that no family can use."""
-    refusals = []
-    for name in set(FAMILIES.values()):
+    names, refusals = dict.fromkeys(FAMILIES.values()), []
+    for name in names:
         family = families.get(name)
         original = SimpleNamespace(
             min_pixels=family.min_pixels, max_pixels=family.max_pixels, max_soft_tokens=family.default_budget
@@ -352,7 +352,7 @@ def _check_budget(budget: Budget) -> None:
             _replacement(family, original, budget)
         except InputError as error:
             refusals.append(error)
-    if len(refusals) == len(set(FAMILIES.values())):
+    if len(refusals) == len(names):
         raise refusals[0]
 
 

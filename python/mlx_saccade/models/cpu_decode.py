@@ -25,7 +25,7 @@ __all__ = ["CpuDecoder", "applies"]
 _DECODERS = (qwen2.LanguageModel, qwen3.LanguageModel)
 _PARTS: dict[type, tuple[type, type]] = {
     qwen2.DecoderLayer: (qwen2.Attention, qwen2.MLP),
-    qwen3.DecoderLayer: (qwen3.Attention, qwen3.MLP),
+    qwen3.DecoderLayer: (qwen3.Attention, qwen2.MLP),
 }
 _HEAD_NORMS = ("q_norm", "k_norm")
 

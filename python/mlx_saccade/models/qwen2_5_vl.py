@@ -27,7 +27,8 @@ from mlx_saccade.models.config import (
     VisionConfig,
     read_vision_sizes,
 )
-from mlx_saccade.models.execution import QUARTERS, ROWS, EvalBudget, Progress, Run, Segments, join_runs, map_rows
+from mlx_saccade.models.execution import ROWS, EvalBudget, Progress, Run, Segments, join_runs, map_rows
+from mlx_saccade.models.vision_block import VisionBlock
 from mlx_saccade.preprocess import positions
 
 __all__ = ["Layout", "VisionModel", "layout", "read_vision"]
@@ -93,9 +94,14 @@ class Attention(nn.Module):
         return layers.rotate_beginning(qkv, 2, cos, sin)
 
     def attend(self, qkv: mx.array, segments: Segments, budget: EvalBudget) -> mx.array:
-        """[N, 3, H, d] -> [N, D], before `proj`."""
+        """[N, 3, H, d] -> [N, D], before `output`."""
         q, k, v = (qkv[:, part] for part in range(3))  # [N, H, d]
         return attend(q, k, v, segments, self.scale, budget)
+
+    def output(self, attended: mx.array) -> mx.array:
+        """[N, D] -> [N, D]."""
+        out: mx.array = self.proj(attended)
+        return out
 
 
 class MLP(nn.Module):
@@ -116,8 +122,8 @@ class MLP(nn.Module):
         return out
 
 
-class Block(nn.Module):
-    """Attention, then MLP, each on the normalized stream and added to it."""
+class Block(VisionBlock):
+    """A block of this tower."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -125,28 +131,6 @@ class Block(nn.Module):
         self.norm2 = nn.RMSNorm(config.hidden_size, eps=VISION_NORM_EPS)
         self.attn = Attention(config)
         self.mlp = MLP(config)
-
-    def __call__(self, x: mx.array, segments: Segments, cos: mx.array, sin: mx.array, budget: EvalBudget) -> mx.array:
-        """[N, D] -> [N, D]; all but attention goes by rows, so that its memory does not grow with N.
-
-        Args:
-            x: the stream, float32 if the weights are float16, else in their precision.
-            segments: patches that attend to each other.
-            cos: [N, 1, d/2].
-            sin: as cos.
-            budget: of the pass.
-        """
-
-        def project(rows: slice) -> mx.array:
-            return self.attn.project(layers.normalize(self.norm1, x[rows]), cos[rows], sin[rows])
-
-        def rest(rows: slice) -> mx.array:
-            part = x[rows] + self.attn.proj(attended[rows])
-            out: mx.array = part + self.mlp(layers.normalize(self.norm2, part))
-            return out
-
-        attended = self.attn.attend(map_rows(len(x), project, budget, 1), segments, budget)
-        return map_rows(len(x), rest, budget, QUARTERS - 1)
 
 
 class PatchMerger(nn.Module):

@@ -17,6 +17,7 @@ from mlx_saccade.models.attention import Mask, attend_causally, attention_mask
 from mlx_saccade.models.cache import KVCache
 from mlx_saccade.models.config import ConfigReader, Experts, TextConfig
 from mlx_saccade.models.experts import SparseMLP
+from mlx_saccade.models.qwen2 import MLP
 from mlx_saccade.models.rotary_config import mrope_section, read_yarn, rotary_values
 
 __all__ = ["SPARSE_TEXT_KEYS", "TEXT_KEYS", "LanguageModel", "read_sparse_text", "read_text"]
@@ -51,20 +52,6 @@ class Attention(nn.Module):
             cos, sin = cos[:, :, -1:], sin[:, :, -1:]
             mask = mask[:, :, -1:] if isinstance(mask, mx.array) else None
         return self.o_proj(attend_causally(layers.rotate(q, cos, sin), k, v, self.scale, mask))
-
-
-class MLP(nn.Module):
-    """SwiGLU without biases."""
-
-    def __init__(self, config: TextConfig) -> None:
-        super().__init__()
-        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
-
-    def __call__(self, x: mx.array) -> mx.array:
-        """[..., D] -> [..., D]."""
-        return self.down_proj(layers.swiglu(self.gate_proj(x), self.up_proj(x)))
 
 
 class DecoderLayer(nn.Module):

@@ -28,7 +28,8 @@ from mlx_saccade.models.config import (
     VisionConfig,
     read_vision_sizes,
 )
-from mlx_saccade.models.execution import QUARTERS, ROWS, EvalBudget, Progress, Segments, join_runs, map_rows
+from mlx_saccade.models.execution import ROWS, EvalBudget, Progress, Segments, join_runs, map_rows
+from mlx_saccade.models.vision_block import VisionBlock
 from mlx_saccade.preprocess import positions
 
 __all__ = ["VisionModel", "position_taps", "read_vision"]
@@ -111,8 +112,8 @@ class MLP(nn.Module):
         return out
 
 
-class Block(nn.Module):
-    """Attention, then MLP, each on the normalized stream and added to it."""
+class Block(VisionBlock):
+    """A block of this tower."""
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -120,28 +121,6 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(config.hidden_size, eps=VISION_NORM_EPS)
         self.attn = Attention(config)
         self.mlp = MLP(config)
-
-    def __call__(self, x: mx.array, frames: Segments, cos: mx.array, sin: mx.array, budget: EvalBudget) -> mx.array:
-        """[N, D] -> [N, D]; all but attention goes by rows, so that its memory does not grow with N.
-
-        Args:
-            x: the stream, float32 if the weights are float16, else in their precision.
-            frames: patches that attend to each other.
-            cos: [N, 1, d/2].
-            sin: as cos.
-            budget: of the pass.
-        """
-
-        def project(rows: slice) -> mx.array:
-            return self.attn.project(layers.normalize(self.norm1, x[rows]), cos[rows], sin[rows])
-
-        def rest(rows: slice) -> mx.array:
-            part = x[rows] + self.attn.output(attended[rows])
-            out: mx.array = part + self.mlp(layers.normalize(self.norm2, part))
-            return out
-
-        attended = self.attn.attend(map_rows(len(x), project, budget, 1), frames, budget)
-        return map_rows(len(x), rest, budget, QUARTERS - 1)
 
 
 class PatchMerger(nn.Module):

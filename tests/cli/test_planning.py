@@ -109,6 +109,28 @@ def test_recommend_says_where_no_crop_holds_a_long_target() -> None:
     assert "keeps at most" not in printed
 
 
+def test_recommend_prints_the_setting_of_a_runtime() -> None:
+    words = ("recommend", "--target", "400x60", "--image", "3840x2160", "--runtime")
+    assert "'{\"max_pixels\": 3211264}'" in run_command(*words, "vllm").stdout
+    assert json.loads(run_command(*words, "llama.cpp", "--json").stdout)["setting"].startswith(
+        "--image-max-tokens 4096"
+    )
+    assert_mistake(run_command(*words, "vlm"), "--runtime: unknown runtime 'vlm'. Known: transformers")
+
+
+def test_recommend_reads_seconds_off_a_profile(tmp_path: Path) -> None:
+    history = sorted((Path(__file__).parents[2] / "benchmarks/history").rglob("*-profile.json"))
+    profile = history[-1]
+    words = ("recommend", "--target", "400x60", "--image", "640x480")
+    report = json.loads(run_command(*words, "--profile", str(profile), "--json").stdout)
+    least, most = report["seconds"]["measured_tokens"]
+    assert (report["seconds"]["seconds"] is None) == (not least <= report["tokens"] <= most)
+    assert report["seconds"]["model"] == json.loads(profile.read_bytes())["model"]["name"]
+    without = run_command("recommend", "--target", "4x6", "--image", "64x48", cwd=tmp_path).stdout
+    assert "no profile of this machine" in " ".join(without.split())
+    assert_mistake(run_command(*words, "--profile", str(tmp_path / "none.jsonl")), "none.jsonl: No such file")
+
+
 def test_recommend_takes_a_box_and_an_image_file(picture: Path) -> None:
     report = json.loads(run_command("recommend", "--target", "10,20,60.5,70", "--image", str(picture), "--json").stdout)
     assert report["target_size"] == [50.5, 50]

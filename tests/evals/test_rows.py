@@ -20,7 +20,8 @@ TARGET = Target("a-1", "a.png", "the blue icon", ((10.0, 20.0, 30.5, 44.0),), (6
         Reply(
             boxes=((1.0, 2.0, 3.0, 4.5),), points=((5.0, 6.0),), click=(2.0, 3.25), text="[{}]",
             rejected=("x: outside",), image_sent_size=(364, 252), tokens=117, prompt_tokens=140, answer_tokens=30,
-            confidence=0.5, seconds={"vision": 0.5, "answer": 0.25}, looks=({"crop": [0, 0, 1, 1], "tokens": 9},), peak_bytes=1 << 40,
+            confidence=0.5, seconds={"vision": 0.5, "answer": 0.25}, looks=({"crop": [0, 0, 1, 1], "tokens": 9},),
+            peak_bytes=1 << 40,
         ),
     ],
 )  # fmt: skip

@@ -293,3 +293,29 @@ def test_a_setting_in_pixels_is_that_of_1280_tokens_of_the_family(family: str) -
     assert f'size={{"shortest_edge": {least}, "longest_edge": {most}}}' in rows["transformers"]
     assert f"minPixels: {least}, maxPixels: {most}" in rows["mlx-swift-lm"]
     assert f'"max_pixels": {most}' in rows["tensorrt-llm"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "family", "tokens", "words"),
+    [
+        ("vllm", "qwen2.5-vl", 4096, "--mm-processor-kwargs '{\"max_pixels\": 3211264}'"),
+        ("vllm", "qwen3-vl", 4096, "--mm-processor-kwargs '{\"max_pixels\": 4194304}'"),
+        ("llama.cpp", "qwen2.5-vl", 600, "--image-max-tokens 600 (and --image-min-tokens)"),
+        ("mlx-vlm@0.7.10", "qwen2-vl", 256, "its server --max-pixels 200704"),
+        ("transformers", "qwen3-vl", 1280, 'size={"shortest_edge": 65536, "longest_edge": 1310720}'),
+        ("ollama@0.13.3", "qwen2.5-vl", 4096, "none, it is written in the source"),
+    ],
+)
+def test_setting_of_a_budget(runtime: str, family: str, tokens: int, words: str) -> None:
+    assert words in runtimes.setting(runtime, tokens, family)
+
+
+def test_setting_of_nonsense() -> None:
+    with pytest.raises(InputError, match="unknown runtime 'vlm'"):
+        runtimes.setting("vlm", 1280)
+    with pytest.raises(
+        InputError, match=r"vllm-metal: its source was not read for qwen2\.5-vl\. Name another runtime: "
+    ):
+        runtimes.setting("vllm-metal", 1280)
+    with pytest.raises(InputError, match="tokens: expected a whole number of at least 1; got 0"):
+        runtimes.setting("vllm", 0)

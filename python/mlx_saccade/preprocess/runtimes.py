@@ -19,7 +19,7 @@ from mlx_saccade.errors import InputError, brief
 from mlx_saccade.families import Family
 from mlx_saccade.preprocess import gemma4
 
-__all__ = ["Limits", "SurveyRow", "get", "names", "survey"]
+__all__ = ["Limits", "SurveyRow", "get", "names", "setting", "survey"]
 
 _AS_REFERENCE = "half to even"
 
@@ -489,10 +489,35 @@ def _resized(size: tuple[int, int], family: Family, least: int, most: int) -> tu
     return wide, high
 
 
-def _setting(override: str, family: Family) -> str:
-    """Rewrite the pixels of a record's setting, those of Qwen2.5-VL, for another of Qwen's families."""
-    own = {"1003520": 1280 * family.factor**2, "3136": family.min_pixels}
-    return re.sub("|".join(own), lambda match: str(own[match[0]]), override)
+def setting(runtime: str, tokens: int, family: str | Family = "qwen2.5-vl") -> str:
+    """Return the setting with which a runtime takes at most so many tokens of an image, in the words of its options.
+
+    Args:
+        runtime: as `get`.
+        tokens: maximum visual tokens, at least 1.
+        family: name of one of Qwen's families, or a `Family`; default "qwen2.5-vl".
+
+    Returns:
+        The words of the survey with the tokens' pixels; a runtime without such a setting has words that say so.
+
+    Raises:
+        InputError: the runtime or version is unknown, its source was not read for the family, or the number is none.
+    """
+    family = families.get(family)
+    record = _record(runtime)
+    tokens = validation.at_least(1, tokens, "tokens")
+    if family.name not in record.limits:
+        known = [one for one in names() if family.name in _record(one).limits]
+        raise InputError(
+            f"{record.name}: its source was not read for {family.name}. Name another runtime: {', '.join(known)}"
+        )
+    return _setting(record.readings.get(family.name, record).override, family, tokens)
+
+
+def _setting(override: str, family: Family, tokens: int = 1280) -> str:
+    """Rewrite the numbers of a record's setting, 1,280 tokens of Qwen2.5-VL, for other tokens of Qwen's families."""
+    own = {"1003520": tokens * family.factor**2, "3136": family.min_pixels, "1280": tokens}
+    return re.sub("|".join(rf"\b{name}\b" for name in own), lambda match: str(own[match[0]]), override)
 
 
 def _record(runtime: str) -> Runtime:

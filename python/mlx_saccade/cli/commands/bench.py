@@ -12,6 +12,7 @@ from mlx_saccade import _core, files, validation
 from mlx_saccade.cli import images, output
 from mlx_saccade.cli.bench import tables
 from mlx_saccade.cli.bench.measure import measure_profile
+from mlx_saccade.cli.costs import PROFILE
 from mlx_saccade.cli.options import (
     add_image_arguments,
     add_memory_argument,
@@ -40,7 +41,6 @@ EXAMPLES = (
 
 _SIZE = "3840x2160"
 _BUDGETS = "256,1280,4096,16384"
-_PROFILE_OUT = "saccade-profile.jsonl"
 _SEND_IN = {"budgets": "256,1280,4096", "rounds": 3, "out": "saccade-machine.json"}
 _HISTORY = "benchmarks/history"
 _MAX_ROUNDS = 1000
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rounds", type=int, metavar="N", help="timed turns of each side (default 5, with --out 40; profiles 3)"
     )
-    parser.add_argument("--out", metavar="FILE", help=f"file to write (default of profile {_PROFILE_OUT})")
+    parser.add_argument("--out", metavar="FILE", help=f"file to write (default of profile {PROFILE})")
     parser.add_argument("--history", metavar="DIR", help=f"folder of the history (default {_HISTORY})")
     profile = parser.add_argument_group("profile")
     profile.add_argument("--model", metavar="PATH|ID", help="checkpoint folder or hub id (default the packaged one)")
@@ -181,7 +181,7 @@ def _rounds(options: argparse.Namespace, default: int) -> int:
 
 def _profile(options: argparse.Namespace) -> int:
     size = parse_screen_size("WIDTHxHEIGHT", options.words[0] if options.words else _SIZE)
-    path = options.out or _PROFILE_OUT
+    path = options.out or PROFILE
     run, lines = measure_profile(options, path, size, parse_budgets(options.budgets or _BUDGETS), _rounds(options, 3))
     return _print_profile(options, run, lines, path)
 

@@ -6,14 +6,17 @@ import argparse
 import re
 from typing import Any
 
-from mlx_saccade.cli import output
+from mlx_saccade.cli import costs, output
 from mlx_saccade.cli.options import add_family_argument, add_url_argument, image_or_size_of
 from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess import recommend
 
 __all__ = ["EXAMPLES", "add_arguments", "describe", "parse_target", "run"]
 
-EXAMPLES = ("mlx-saccade recommend --target 32x32 --image 3840x2160",)
+EXAMPLES = (
+    "mlx-saccade recommend --target 32x32 --image 3840x2160",
+    "mlx-saccade recommend --target 400x60 --image 3840x2160 --runtime vllm",
+)
 
 NUMBER = r"(\d+(?:\.\d+)?)"
 TARGET = re.compile(f"{NUMBER}[xX\N{MULTIPLICATION SIGN}]{NUMBER}|{','.join([NUMBER] * 4)}")
@@ -26,6 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="target in source pixels: size such as 32x32, or box X1,Y1,X2,Y2",
     )  # fmt: skip
     parser.add_argument("--image", required=True, metavar="IMAGE|SIZE", help="image file, or size such as 3840x2160")
+    parser.add_argument(
+        "--runtime",
+        metavar="NAME[@VERSION]",
+        help="print the setting of another runtime, such as vllm or ollama@0.13.3",
+    )
+    parser.add_argument(
+        "--profile", metavar="FILE", help=f"profile to read seconds from (default {costs.PROFILE} if it exists)"
+    )
     add_family_argument(parser)
     add_url_argument(parser)
 
@@ -104,8 +115,14 @@ def facts_of(advice: recommend.Recommendation) -> list[tuple[str, str]]:
 def run(options: argparse.Namespace) -> int:
     """Print the recommendation for a target."""
     advice = recommend.recommend(parse_target(options.target), image_or_size_of(options), family=options.family)
+    setting = costs.setting_of(options.runtime, advice.plan, advice.budget)
+    seconds = costs.seconds_of(advice.plan, options.profile)
     if options.json:
-        output.print_json(describe(advice))
+        output.print_json({**describe(advice), "seconds": seconds, "setting": setting})
         return 0
-    output.facts(facts_of(advice))
+    lines = [("seconds", costs.seconds_text(seconds, advice.plan.tokens))]
+    if setting is not None:
+        lines.append((options.runtime, setting))
+    target, budget, *rest = facts_of(advice)
+    output.facts([target, budget, *lines, *rest])
     return 0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from mlx_saccade import validation
 from mlx_saccade.backend import mx
 from mlx_saccade.cache import keys
 from mlx_saccade.cache.disk import Disk
@@ -92,7 +95,15 @@ class Counters:
 
 
 class EngineCache:
-    """The cache of one engine between requests."""
+    """The cache of one engine between requests.
+
+    Attributes:
+        lru: the entries in memory.
+        counters: of work done and saved.
+        prefixes: keys and values of prompts.
+        prompts_on: True if these are cached.
+        tower: key of the vision tower.
+    """
 
     def __init__(self, visual: VisionModel, limit: int, disk: Disk | None = None) -> None:
         """Start with an empty memory, and the files of the folder.
@@ -103,6 +114,7 @@ class EngineCache:
             disk: the folder; None: no folder.
         """
         self.lru = ByteLRU(limit)
+        self.prompts_on = limit > 0
         self.counters = Counters()
         self.prefixes = PrefixCache(self.lru)
         self._features = FeatureCache(self.lru)
@@ -114,6 +126,19 @@ class EngineCache:
     def on(self) -> bool:
         """True if anything can be cached."""
         return self.lru.limit > 0 or self._disk is not None
+
+    @contextmanager
+    def features_kept(self) -> Iterator[None]:
+        """Cache features until the end of the block where nothing is cached otherwise; prompts are not."""
+        if self.on:
+            yield
+            return
+        self.lru.limit = validation.parse_bytes(MEMORY_LIMIT, "cache_memory")
+        try:
+            yield
+        finally:
+            self.lru.limit = 0
+            self.clear()
 
     def counts(self) -> Counts:
         """Return the counts so far."""

@@ -201,6 +201,8 @@ class Answer:
             model's own distribution at temperature 1, whatever chose the tokens. None without a place. It says how
             decided the model is, not that it is right: nothing of whether there is such a thing, nor of the label.
             How far it can be trusted differs between checkpoints and screens; see docs/guides/measuring.md.
+        token_probability: in 0..1, of an answer of `Engine.sample_looks`: the geometric mean of the probabilities of
+            its tokens, the end token included, in the model's own distribution at temperature 1. Else None.
         candidates: with `locate(..., candidates=...)`, boxes that do not overlap by half: the answer's first box, then
             others by score. Empty without a box, if there is a point or action too, and for one candidate.
         looks: of a policy's answer, each look in order. Its usage and timings are then their sums, and its text that of
@@ -225,6 +227,7 @@ class Answer:
     looks: tuple[Look, ...] = ()
     screen: Screen = SAME_UNITS
     times: tuple[TimeSpan, ...] = ()
+    token_probability: float | None = None
 
     def __repr__(self) -> str:
         """Return what was found, the tokens and the seconds in short."""

@@ -25,9 +25,9 @@ from mlx_saccade.errors import InputError, brief
 from mlx_saccade.grounding import GroundedText, iou
 
 if TYPE_CHECKING:
-    from mlx_saccade.models import Model, Sampler
+    from mlx_saccade.models import KVCache, Model, Prompt, Sampler
 
-__all__ = ["MAX_CANDIDATES", "candidates", "check_count", "decode_forks", "rows_of"]
+__all__ = ["MAX_CANDIDATES", "candidates", "check_count", "copy_rows", "decode_forks", "rows_of"]
 
 MAX_CANDIDATES = 16
 """Most candidates of one question; each is a row with its own copy of the prompt's keys and values."""
@@ -81,8 +81,7 @@ def decode_forks(
     if start:
         before = [layer.copy(1, read - 1) for layer in prefilled.cache]
         logits = model.decode([tokens[start - 1]], prefilled.prompt.deltas, before)
-    cache = [layer.copy(rows, read) for layer in prefilled.cache]
-    prompt = replace(prefilled.prompt, deltas=prefilled.prompt.deltas * rows, padding=prefilled.prompt.padding * rows)
+    prompt, cache = copy_rows(prefilled, rows, read)
     recorders = [recorder.copy(start) for _ in forks]
     forced = [[*tokens[start : fork.index], fork.token] for fork in forks]
     samplers = [_forced(words, tokens[:start], None if allowed is None else allowed()) for words in forced]
@@ -103,6 +102,13 @@ def decode_forks(
     for detokenizer in texts:
         detokenizer.finish()
     return [(detokenizer.text, one) for detokenizer, one in zip(texts, recorders, strict=True)]
+
+
+def copy_rows(prefilled: PrefilledPrompt, rows: int, read: int) -> tuple[Prompt, list[KVCache]]:
+    """Return a prompt of one row as several, and a copy for each of its first `read` keys and values."""
+    prompt = prefilled.prompt
+    copies = [layer.copy(rows, read) for layer in prefilled.cache]
+    return replace(prompt, deltas=prompt.deltas * rows, padding=prompt.padding * rows), copies
 
 
 def candidates(

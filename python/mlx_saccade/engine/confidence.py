@@ -91,16 +91,19 @@ class NumberTokens:
 class TokenRecorder:
     """The tokens of one answer, with the probabilities of all number tokens where one was written."""
 
-    def __init__(self, numbers: NumberTokens) -> None:
-        """Start an answer."""
+    def __init__(self, numbers: NumberTokens, *, every_token: bool = False) -> None:
+        """Start an answer; `every_token` records the probability of each token, for `token_probability`."""
         self._numbers = numbers
         self._tokens: list[int] = []
         self._logs: dict[int, mx.array | NDArray[np.float32]] = {}
+        self._own: list[mx.array | NDArray[np.float32]] | None = [] if every_token else None
 
     def add(self, token: int, logits: mx.array) -> None:
         """Take the next token and the logits [vocabulary] that it was chosen from."""
         if token in self._numbers.places:
             self._logs[len(self._tokens)] = log_probabilities(logits, self._numbers.ids)
+        if self._own is not None:
+            self._own.append(log_probabilities(logits, np.array([token])))
         self._tokens.append(token)
 
     def copy(self, count: int) -> TokenRecorder:
@@ -108,7 +111,14 @@ class TokenRecorder:
         copy = TokenRecorder(self._numbers)
         copy._tokens = self._tokens[:count]
         copy._logs = {index: logs for index, logs in self._logs.items() if index < count}
+        copy._own = None if self._own is None else self._own[:count]
         return copy
+
+    def token_probability(self) -> float | None:
+        """Return the geometric mean of the tokens' probabilities in 0..1; None if they were not recorded."""
+        if not self._own:
+            return None
+        return float(np.exp(np.mean([float(np.asarray(log)[0]) for log in self._own])))
 
     def confidence(self, place: WrittenPlace, text: str, decode: Callable[[Sequence[int]], str]) -> float | None:
         """Return the confidence of a place in 0..1, as `Answer.confidence` says.

@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
@@ -24,8 +25,8 @@ from mlx_saccade.engine.locating import Locator
 from mlx_saccade.engine.memory_limit import MemoryLimit, read_limit
 from mlx_saccade.engine.owner import OwnedGenerator, on_owner
 from mlx_saccade.engine.policy import Policy, View
-from mlx_saccade.engine.request import Request
-from mlx_saccade.engine.runner import ROWS, PlannedRequest, Runner
+from mlx_saccade.engine.request import ImageOpener, Request
+from mlx_saccade.engine.runner import PlannedRequest, Runner
 from mlx_saccade.engine.shared_image import SharedImage
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.grounding.frames import ConventionName, check_convention
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 _LOCATE_TOKENS, _ASK_TOKENS = 256, 512
+_SAMPLED = {"temperature": 0.9, "seed": 0}
 
 
 class Engine(Closable):
@@ -346,21 +348,52 @@ class Engine(Closable):
         Raises:
             InputError: as `locate`, views that are no such pairs, or a crop that is empty or leaves the image.
         """
-        settings, limits = sampling.read(options, _LOCATE_TOKENS, self.look), pixel_limits.read(budget, "budget")
-        frame, views = self.open(frame), policies.check_views(views)
-        places: dict[tuple[int, int, int, int], list[int]] = {crop: [] for crop, _ in views}
-        for number, (crop, _) in enumerate(views):
-            places[crop].append(number)
-        answers: dict[int, Answer] = {}
-        crops = list(places)
-        for start in range(0, len(crops), ROWS):  # a crop is a copy of its pixels, so few of them at a time
-            numbers = [number for crop in crops[start : start + ROWS] for number in places[crop]]
-            requests = locating.crop_requests(frame, [views[number] for number in numbers], image_first=image_first)
-            opener = self.runner.opener()
-            planned = [self.runner.plan(one, limits, settings, fit=fit, opener=opener) for one in requests]
-            several = self.locator.answer_views(planned, constrained=constrained)
-            answers.update(zip(numbers, several, strict=True))
-        return [hints.locating(answers[number], words).moved(*crop[:2]) for number, (crop, words) in enumerate(views)]
+        settings = sampling.read(options, _LOCATE_TOKENS, self.look)
+
+        def answer(planned: Sequence[PlannedRequest]) -> list[list[Answer]]:
+            return [[one] for one in self.locator.answer_views(planned, constrained=constrained)]
+
+        return [one for (one,) in self._look(frame, views, answer, settings, budget, image_first=image_first, fit=fit)]
+
+    @on_owner
+    def sample_looks(
+        self,
+        frame: media.Frame,
+        views: Sequence[View],
+        samples: int,
+        *,
+        budget: Budget = None,
+        image_first: bool = True,
+        constrained: bool = False,
+        fit: bool = False,
+        **options: Unpack[GenerateOptions],
+    ) -> list[list[Answer]]:
+        """Locate each description several times in its crop, with tokens drawn at random.
+
+        The image is encoded and the prompt is read once for all samples of a view; these run as rows of one batch.
+
+        Args:
+            frame: as `look`.
+            views: as `look`.
+            samples: answers to each view, at least 1.
+            budget: as `look`.
+            image_first: as `locate`.
+            constrained: as `locate`.
+            fit: as `locate`.
+            options: as `locate`. `temperature` is 0.9 and `seed` is 0 if they are left out. Sample i, from 0, is the
+                answer of `look` with the seed plus i.
+
+        Returns:
+            For each view its answers, in pixels of the whole image, with their `token_probability`. Usage and timings
+            of the first have the image and the prompt; those of the others have their own tokens alone.
+
+        Raises:
+            InputError: as `look`, or `samples` is not a whole number of at least 1.
+        """
+        count = validation.at_least(1, samples, "samples")
+        settings = sampling.read({**_SAMPLED, **options}, _LOCATE_TOKENS, self.sample_looks)
+        answer = partial(self.locator.answer_samples, count=count, constrained=constrained)
+        return self._look(frame, views, answer, settings, budget, image_first=image_first, fit=fit)
 
     @on_owner
     def ask(
@@ -587,6 +620,25 @@ class Engine(Closable):
         image_plans, ids = self.runner.count(question, pixel_limits.read(budget, "budget"))
         return self.memory_limit.estimate(image_plans, len(ids), validation.at_least(1, max_tokens, "max_tokens"))
 
+    def _look(
+        self,
+        frame: media.Frame,
+        views: Sequence[View],
+        answer: Callable[[Sequence[PlannedRequest]], Sequence[Sequence[Answer]]],
+        settings: sampling.Settings,
+        budget: Budget,
+        *,
+        image_first: bool,
+        fit: bool,
+    ) -> list[list[Answer]]:
+        limits = pixel_limits.read(budget, "budget")
+
+        def plan(one: Request, opener: ImageOpener) -> PlannedRequest:
+            return self.runner.plan(one, limits, settings, fit=fit, opener=opener)
+
+        frame, views = self.open(frame), policies.check_views(views)
+        return locating.look(frame, views, self.runner, plan, answer, image_first=image_first)
+
     def _follow_policy(
         self,
         image: Any,
@@ -599,12 +651,15 @@ class Engine(Closable):
         if policy is None:
             raise InputError("max_looks: expected a policy beside it; got none. Pass policy='search'")
         chosen, values = policies.choose(policy, max_looks)
+        for name in values.keys() & options.keys():
+            raise InputError(f"{name}: expected once; got it in policy={brief(policy)} too. Leave one out")
         whole = self.open(image, pixel_format=capture.pixel_format)
         frame = whole
         if capture.region is not None:
             x, y, width, height = check_inside(capture.region, whole.source_size)
             frame = whole.crop((x, y, x + width, y + height))
-        answers = list(chosen(self, frame, descriptions, **values, **options))
+        with self.store.features_kept():
+            answers = list(chosen(self, frame, descriptions, **values, **options))
         if len(answers) != len(descriptions) or not all(isinstance(answer, Answer) for answer in answers):
             got = len(answers) if len(answers) != len(descriptions) else brief(answers[0])
             raise InputError(f"policy: expected {len(descriptions)} answers; got {got}. Return one a description")

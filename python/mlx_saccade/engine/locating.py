@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from mlx_saccade import media
-from mlx_saccade.engine import request
+from mlx_saccade.engine import hints, request
 from mlx_saccade.engine.answer import Answer, StageTimer, last_answer
 from mlx_saccade.engine.capture import Capture
 from mlx_saccade.engine.encoder import EncodedMedia
 from mlx_saccade.engine.grammar import BoxGrammar, Constraint, Vocabulary
-from mlx_saccade.engine.policy import View
-from mlx_saccade.engine.request import Request
-from mlx_saccade.engine.runner import PlannedRequest, Runner
+from mlx_saccade.engine.policy import Crop, View
+from mlx_saccade.engine.request import ImageOpener, Request
+from mlx_saccade.engine.runner import ROWS, PlannedRequest, Runner
 from mlx_saccade.errors import InputError
 from mlx_saccade.grounding.frames import ConventionName
 from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["Locator", "crop_requests", "with_screen"]
+__all__ = ["Locator", "crop_requests", "look", "with_screen"]
 
 
 class Locator:
@@ -41,6 +41,20 @@ class Locator:
                 together = self.answer_together([planned[place] for place in places], constrained=constrained)
                 answers.update(zip(places, together, strict=True))
         return [answers[place] for place in range(len(planned))]
+
+    def answer_samples(self, planned: Sequence[PlannedRequest], count: int, *, constrained: bool) -> list[list[Answer]]:
+        """Answer each request `count` times by `Runner.run_samples`; requests that share an image encode it once."""
+        encoded: dict[tuple[int, tuple[Plan, ...]], list[EncodedMedia]] = {}
+        answers = []
+        for one in planned:
+            timer, key = StageTimer(), (id(one.request.media[0].source), one.plans)
+            if key not in encoded:
+                encoded[key] = self.runner.encode(one, timer)
+            constraint = partial(self.only_boxes, one.plans[0], one.settings.convention) if constrained else None
+            answers.append(
+                self.runner.run_samples(one, count, encoded=encoded[key], constraint=constraint, timer=timer)
+            )
+        return answers
 
     def answer_together(
         self, planned: Sequence[PlannedRequest], *, constrained: bool, candidates: int = 1
@@ -77,6 +91,42 @@ class Locator:
         if convention not in limits:
             raise InputError(f"constrained: {convention} are no whole numbers; leave it out")
         return Constraint(BoxGrammar(limits[convention]), vocabulary, tokens)
+
+
+def look(
+    frame: media.Frame,
+    views: Sequence[View],
+    runner: Runner,
+    plan: Callable[[Request, ImageOpener], PlannedRequest],
+    answer: Callable[[Sequence[PlannedRequest]], Sequence[Sequence[Answer]]],
+    *,
+    image_first: bool,
+) -> list[list[Answer]]:
+    """Return the answers to each view, in pixels of the whole image.
+
+    Args:
+        frame: the whole image.
+        views: pairs of a crop and a description.
+        runner: opens images.
+        plan: plans a request, whose image the opener shares with the others.
+        answer: returns the answers to each of several requests.
+        image_first: as `Engine.locate`.
+    """
+    places: dict[Crop, list[int]] = {crop: [] for crop, _ in views}
+    for number, (crop, _) in enumerate(views):
+        places[crop].append(number)
+    answers: dict[int, Sequence[Answer]] = {}
+    crops = list(places)
+    for start in range(0, len(crops), ROWS):  # a crop is a copy of its pixels, so few of them at a time
+        numbers = [number for crop in crops[start : start + ROWS] for number in places[crop]]
+        requests = crop_requests(frame, [views[number] for number in numbers], image_first=image_first)
+        opener = runner.opener()
+        planned = [plan(one, opener) for one in requests]
+        answers.update(zip(numbers, answer(planned), strict=True))
+    return [
+        [hints.locating(one, words).moved(*crop[:2]) for one in answers[number]]
+        for number, (crop, words) in enumerate(views)
+    ]
 
 
 def with_screen(answer: Answer, capture: Capture, size: tuple[int, int]) -> Answer:

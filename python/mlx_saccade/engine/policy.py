@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from mlx_saccade.engine.engine import Engine
     from mlx_saccade.media import Frame
 
-__all__ = ["Policy", "View", "check_views", "choose", "names", "parse", "register"]
+__all__ = ["Crop", "Policy", "View", "check_views", "choose", "names", "parse", "register"]
 
-View = tuple[tuple[int, int, int, int], str]
-"""A crop (x1, y1, x2, y2) in pixels of the whole image, and the description to locate in it."""
+Crop = tuple[int, int, int, int]
+"""A part (x1, y1, x2, y2) of an image, in its pixels."""
+View = tuple[Crop, str]
+"""A crop in pixels of the whole image, and the description to locate in it."""
 
 
 class Policy(Protocol):

@@ -235,7 +235,7 @@ def _prefix_writer(
     model: Model, store: caches.EngineCache, ids: Sequence[int], media: Sequence[EncodedMedia]
 ) -> PrefixWriter | None:
     """Return the place of a prompt in the prefix cache; None where prompts are not cached."""
-    if not store.lru.limit:
+    if not store.prompts_on:
         return None
     images, videos = ([medium.plan.grid_thw for medium in media if medium.kind == kind] for kind in ("image", "video"))
     position_ids, delta = model.position_ids(ids, images, videos, _seconds(media))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from mlx_saccade import grounding
+from mlx_saccade.backend import mx
 from mlx_saccade.checkpoint.tokenizer import Prompts, TimedVideo
 from mlx_saccade.engine import branches, owner, prefill
 from mlx_saccade.engine.answer import Answer, Candidate, Chunk, FrameInfo, StageTimer
@@ -252,6 +253,44 @@ class Runner:
             rows, prefill.prefill_rows(self.model, self.encoder.store, prompts, timer, progress), timer
         )
 
+    def run_samples(
+        self,
+        planned: PlannedRequest,
+        count: int,
+        *,
+        encoded: Sequence[EncodedMedia],
+        constraint: Callable[[], Allowed] | None = None,
+        timer: StageTimer | None = None,
+    ) -> list[Answer]:
+        """Return several answers to one request, whose prompt is read once, in rows that fit the memory limit.
+
+        Args:
+            planned: from `plan`. Answer number i, from 0, has its seed plus i.
+            count: answers, at least 1.
+            encoded: its media.
+            constraint: as `run`.
+            timer: holds the time that `encoded` took.
+
+        Returns:
+            The answers. Usage and timings of the first have the prompt; the others have their own tokens alone.
+        """
+        timer, most = timer or StageTimer(), planned.settings.max_tokens
+        at_once = self._rows_within(len(planned.ids), most, count)
+        prefilled = prefill.prefill(
+            self.model, self.encoder.store, planned.ids, encoded, timer, planned.settings.progress
+        )
+        answers: list[Answer] = []
+        while len(answers) < count:
+            rows = [_with_seed(planned, len(answers) + row) for row in range(min(at_once, count - len(answers)))]
+            prompt, cache = branches.copy_rows(prefilled, len(rows), prefilled.prompt.length)
+            copies = PrefilledPrompt(prompt, cache, mx.repeat(prefilled.logits, len(rows), axis=0), None)
+            several = self._answer_rows(rows, copies, StageTimer(), constraint, every_token=True)
+            answers += [_without_prompt(answer, len(rows)) for answer in several]
+        first = answers[0]
+        usage = {**self.usage(planned), "answer": first.usage["answer"]}
+        timings = {stage: seconds + first.timings[stage] for stage, seconds in timer.seconds.items()}
+        return [replace(first, usage=usage, timings=timings), *answers[1:]]
+
     def run_batches(self, rows: Sequence[PlannedRequest]) -> list[Answer]:
         """Return the answers to several requests, in batches of at most `ROWS` that fit the memory limit.
 
@@ -273,13 +312,20 @@ class Runner:
         return limit.estimate_rows(sizes, rows[0].settings.max_tokens).peak <= limit.limit
 
     def _answer_rows(
-        self, rows: Sequence[PlannedRequest], prefilled: PrefilledPrompt, timer: StageTimer
+        self,
+        rows: Sequence[PlannedRequest],
+        prefilled: PrefilledPrompt,
+        timer: StageTimer,
+        constraint: Callable[[], Allowed] | None = None,
+        *,
+        every_token: bool = False,
     ) -> list[Answer]:
         progress, most = rows[0].settings.progress, rows[0].settings.max_tokens
         detokenizers = [StreamDetokenizer(self.prompts.decode, row.settings.stop) for row in rows]
-        recorders = [self.recorder() for _ in rows]
+        recorders = [self.recorder(every_token=every_token) for _ in rows]
         counts, ended, done = [0] * len(rows), [False] * len(rows), set[int]()
-        choose = [prefill.sampler(row.settings.sampling, row.ids) for row in rows]
+        allowed = [None if constraint is None else constraint() for _ in rows]
+        choose = [prefill.sampler(row.settings.sampling, row.ids, ids) for row, ids in zip(rows, allowed, strict=True)]
         stream = self.model.stream_rows(
             prefilled.prompt, prefilled.cache, prefilled.logits, most, choose, done, observe_rows(recorders)
         )
@@ -300,11 +346,18 @@ class Runner:
             for row, detokenizer, count, end, recorder in zip(rows, detokenizers, counts, ended, recorders, strict=True)
         ]
 
-    def recorder(self) -> TokenRecorder:
-        """Return a new recorder of the tokens of one answer."""
+    def recorder(self, *, every_token: bool = False) -> TokenRecorder:
+        """Return a new recorder of the tokens of one answer; argument as `TokenRecorder`."""
         if self._numbers is None:
             self._numbers = NumberTokens(self.prompts.number_tokens())
-        return TokenRecorder(self._numbers)
+        return TokenRecorder(self._numbers, every_token=every_token)
+
+    def usage(self, planned: PlannedRequest) -> dict[str, int]:
+        """Return the tokens of a prompt, as in `Answer.usage`."""
+        used = {"prompt": len(planned.ids), "image": 0, "video": 0}
+        for medium, plan in zip(planned.request.media, planned.plans, strict=True):
+            used[medium.kind] += plan.tokens
+        return used
 
     def _tokens(
         self,
@@ -329,9 +382,6 @@ class Runner:
         recorder: TokenRecorder,
     ) -> Answer:
         """Return the answer whose `count` tokens are complete; `recorder` has its probabilities."""
-        used = {"image": 0, "video": 0}
-        for medium, plan in zip(planned.request.media, planned.plans, strict=True):
-            used[medium.kind] += plan.tokens
         text, convention = detokenizer.text, planned.settings.convention or self.convention
         grounded, capture = grounding.GroundedText(), WHOLE
         times: list[grounding.TimeSpan] = []
@@ -365,13 +415,14 @@ class Runner:
             times=tuple(times),
             text=text,
             frames=frames,
-            usage={"prompt": len(planned.ids), **used, "answer": count},
+            usage={**self.usage(planned), "answer": count},
             timings=dict(timer.seconds),
             confidence=(
                 None if grounded.written is None else recorder.confidence(grounded.written, text, self.prompts.decode)
             ),
             finish="stop" if ended else "length" if detokenizer.stopped is None else "stop string",
             screen=capture.screen,
+            token_probability=recorder.token_probability(),
         )
         return answer.moved(*capture.corner)
 
@@ -384,6 +435,21 @@ class Runner:
         by_position = self.model.family.seconds_per_grid is not None
         clock = video.film_seconds if by_position else float
         return grounding.on_film(grounding.read_times(text), clock, video.end)
+
+
+def _with_seed(planned: PlannedRequest, number: int) -> PlannedRequest:
+    """Return a request whose seed is `number` further; without a seed it stays without."""
+    settings = planned.settings
+    if settings.sampling.seed is None:
+        return planned
+    sampling = replace(settings.sampling, seed=settings.sampling.seed + number)
+    return replace(planned, settings=replace(settings, sampling=sampling))
+
+
+def _without_prompt(answer: Answer, rows: int) -> Answer:
+    """Return an answer with its own tokens alone, and its share of the seconds that its rows took together."""
+    usage = {**dict.fromkeys(answer.usage, 0), "answer": answer.usage["answer"]}
+    return replace(answer, usage=usage, timings={stage: time / rows for stage, time in answer.timings.items()})
 
 
 def _refusal(prompt: int, plans: Sequence[Plan], answer: int, context: int, *, fit: bool) -> InputError:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlx_saccade.engine import Look
+from mlx_saccade.engine.policy import Crop
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["Crop", "Trail", "whole"]
 
 _NOT_BELIEVED = "the place in the text was not believed, since no other look confirmed it"
-Crop = tuple[int, int, int, int]
-"""A part (x1, y1, x2, y2) of an image, in its pixels."""
 
 
 class Trail:

@@ -41,7 +41,7 @@ TEXTS = [
     *(ROOT / name / "README.md" for name in ("benchmarks", "cpp/fuzz", "tests/long", "training")),
 ]
 EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "small-targets.md": 5, "mlx-vlm.md": 3,
-            "your-own-checkpoint.md": 3, "measuring.md": 1, "messages.md": 2,
+            "your-own-checkpoint.md": 3, "measuring.md": 2, "messages.md": 2,
             "screenshot-to-click.md": 8, "real-checkpoint.md": 1, "agents.md": 4, "video.md": 3}  # fmt: skip
 
 
@@ -178,6 +178,7 @@ def check_your_own_checkpoint(names: dict[str, Any]) -> None:
 
 def check_measuring(names: dict[str, Any]) -> None:
     assert names["hits"] > 0
+    assert [target.regime for target in names["data"].targets] == ["tiny"]
 
 
 def check_messages(names: dict[str, Any]) -> None:

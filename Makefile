@@ -242,7 +242,7 @@ live: $(STAMPS)/test
 # tower with the widths of 7B at 16,384 tokens (minutes, 2.5 GB), 10,000 damaged images, an hour of fuzzing.
 # Last results: tests/long/README.md.
 check-long: $(STAMPS)/test
-	$(PIP) install uv mlx-vlm==0.7.10 'transformers>=5.23' torch mss pyautogui
+	$(PIP) install uv mlx-vlm==0.7.10 'transformers>=5.23' torch mss pyautogui scipy
 	$(MAKE) live REQUIRE_ALL=1
 	$(MAKE) oldest
 	$(foreach version,0.7.6 0.7.9,$(PIP) install --no-deps --target build/mlx-vlm/$(version) mlx-vlm==$(version) &&) true

@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MIN_SCREENS", "Means", "Numbers", "Value", "first_mean", "interval", "t_quantile"]
+__all__ = ["MIN_SCREENS", "Means", "Numbers", "Value", "draw_counts", "first_mean", "interval", "t_quantile", "tail"]
 
 RESAMPLES = 2000
 MIN_SCREENS = 10
@@ -44,7 +44,7 @@ def interval(groups: Sequence[Sequence[tuple[int, float]]], value: Value = first
     places = {screen: place for place, screen in enumerate(sorted({screen for group in groups for screen, _ in group}))}
     if len(places) < MIN_SCREENS:
         return None
-    weights = _draw_counts(len(places))
+    weights = draw_counts(len(places))
     means = []
     for group in groups:
         totals, counts = np.zeros((2, len(places)))
@@ -56,13 +56,13 @@ def interval(groups: Sequence[Sequence[tuple[int, float]]], value: Value = first
     values = value(means)
     if np.isnan(values).all():
         return None
-    tail = _tail(len(places))
-    low, high = np.nanquantile(values, [tail, 1 - tail])
+    share = tail(len(places))
+    low, high = np.nanquantile(values, [share, 1 - share])
     return round(float(low), 4), round(float(high), 4)
 
 
 @lru_cache
-def _tail(screens: int) -> float:
+def tail(screens: int) -> float:
     """Return the share of the draws to leave out at each end."""
     return NormalDist().cdf(-math.sqrt(screens / (screens - 1)) * t_quantile(screens - 1))
 
@@ -93,7 +93,7 @@ def _within(t: float, freedom: int) -> float:
 
 
 @lru_cache(maxsize=2)
-def _draw_counts(screens: int) -> Numbers:
+def draw_counts(screens: int) -> Numbers:
     """Return how often each draw has each screen, [draws, screens]."""
     draws = np.random.RandomState(0).randint(0, screens, (RESAMPLES, screens))
     places = draws + screens * np.arange(RESAMPLES)[:, None]

@@ -1,0 +1,193 @@
+"""The report of a run, on rows whose figures are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mlx_saccade.evals.bootstrap import interval
+from mlx_saccade.evals.cells import Cell
+from mlx_saccade.evals.report import Report, report
+from mlx_saccade.evals.rows import Budget, Reply, Row
+from mlx_saccade.evals.targets import Target
+from mlx_saccade.preprocess.recommend import TABLE
+
+SIDES = {"large": 400, "medium": 150, "small": 50, "tiny": 15}
+RUN = {"data": "screens", "runtime": "saccade"}
+
+
+def target(screen: int, regime: str, **more: Any) -> Target:
+    """Return a square target of a size on a screen of 1000 by 1000 pixels."""
+    side = float(SIDES[regime])
+    return Target(f"{screen}-{regime}", f"{screen}.png", "it", ((0.0, 0.0, side, side),), (1000, 1000), **more)
+
+
+def overlapping(one: Target, iou: float) -> Reply:
+    """Return an answer with a box of that IoU: as high as the target and narrower."""
+    (_, _, width, height), *_ = one.expected
+    box = (0.0, 0.0, width * iou, height)
+    return Reply(
+        boxes=(box,) if iou else (), click=(box[2] / 2, box[3] / 2) if iou else None, tokens=100, answer_tokens=20,
+        image_sent_size=(500, 500), seconds={"vision": 0.2, "answer": 0.1}, peak_bytes=1000,
+    )  # fmt: skip
+
+
+def rows(
+    curves: dict[Budget, float], *, screens: int = 12, policy: str = "flat", regimes: tuple[str, ...] = ("large",)
+) -> Iterator[Row]:
+    """Yield answers whose IoU is the budget's, a little better on later screens."""
+    for screen in range(screens):
+        for regime in regimes:
+            one = target(screen, regime)
+            for budget, iou in curves.items():
+                yield Row(one, "i", budget, policy, overlapping(one, min(1.0, iou * (1 + screen / 50))))
+
+
+def cell(made: Report, value: str, budget: Budget, policy: str = "flat") -> Cell:
+    (one,) = (c for c in made.cells if (c.value, c.budget, c.policy) == (value, budget, policy))
+    return one
+
+
+def test_a_cell_has_every_figure() -> None:
+    made = report(rows({256: 0.4}), RUN)
+    one = cell(made, "large", 256)
+    ious = [0.4 * (1 + screen / 50) for screen in range(12)]
+    assert (one.n, one.screens, one.failed, one.no_answer, one.rejected) == (12, 12, 0, 0, 0)
+    assert one.iou == pytest.approx(sum(ious) / 12, abs=5.1e-5)
+    assert (one.iou_low, one.iou_high) == interval([list(enumerate(ious))])
+    assert (one.hits, one.hits_low, one.hits_high) == (1.0, pytest.approx(0.025 ** (1 / 12), abs=5.1e-5), 1.0)
+    assert (one.size_ratio, one.tokens, one.answer_tokens, one.looks) == (one.iou, 100.0, 20.0, 1.0)
+    assert one.center_error == pytest.approx(400 * (1 - 0.444) / 2)
+    assert (one.seconds, one.stages, one.peak_bytes, one.note) == (0.3, {"vision": 0.2, "answer": 0.1}, 1000, "")
+
+
+def test_failures_count_apart_from_wrong_answers() -> None:
+    given = list(rows({256: 0.8}))
+    kinds = {0: Reply(error="no server"), 1: Reply(text="[]"), 2: Reply(rejected=("9000: outside",))}
+    given = [Row(row.target, "i", 256, "flat", kinds.get(place, row.reply)) for place, row in enumerate(given)]
+    made = report(given, RUN)
+    one = cell(made, "large", 256)
+    assert (one.n, one.failed, one.no_answer, one.rejected, one.screens) == (12, 1, 1, 1, 11)
+    assert one.hits == pytest.approx(9 / 11, abs=5.1e-5)
+    assert one.iou == pytest.approx(sum(0.8 * (1 + screen / 50) for screen in range(3, 12)) / 11, abs=5.1e-5)
+    assert (made.rows, made.failed, made.targets, made.screens) == (12, 1, 12, 12)
+
+
+def test_few_screens_have_a_note_with_numbers() -> None:
+    one = cell(report(rows({256: 0.4}, screens=3), RUN), "large", 256)
+    assert (one.iou_low, one.hits_low) == (None, None)
+    assert one.note == "3 answers on 3 screens: an interval needs 10 screens"
+    failed = [Row(target(0, "large"), "i", 256, "flat", Reply(error="no"))]
+    assert cell(report(failed, RUN), "large", 256).note == "no answers"
+
+
+def test_groups_are_in_order_and_settings_by_size() -> None:
+    given = [
+        *rows({"checkpoint": 0.1, 1280: 0.2, "50176px": 0.3, 256: 0.4}, regimes=tuple(SIDES), screens=2, policy="zoom"),
+        *rows({64: 0.1}, regimes=("tiny",), screens=2),
+    ]
+    cells = report(given, RUN).cells
+    assert [c.value for c in cells if c.grouping == "regime" and c.budget == 256] == list(SIDES)
+    assert [(c.policy, c.budget) for c in cells if c.value == "all"] == [
+        ("flat", 64), ("zoom", "50176px"), ("zoom", 256), ("zoom", 1280), ("zoom", "checkpoint"),
+    ]  # fmt: skip
+    assert {c.grouping for c in cells} == {"all", "regime", "model_side"}
+    assert [c.value for c in cells if c.grouping == "model_side" and c.budget == 256] == [
+        "7 to 14", "14 to 28", "56 to 112", "from 112",
+    ]  # fmt: skip
+
+
+def test_groups_of_what_the_data_set_says() -> None:
+    kinds = [("text", "word"), ("icon", "excel"), ("", "")]
+    given = []
+    for screen, (ui_type, application) in enumerate(kinds):
+        one = target(screen, "large", ui_type=ui_type, application=application)
+        given.append(Row(one, "i", 256, "flat", overlapping(one, 0.5)))
+    cells = report(given, RUN).cells
+    assert [c.value for c in cells if c.grouping == "ui_type"] == ["icon", "text", ""]
+    assert [c.value for c in cells if c.grouping == "application"] == ["excel", "word", ""]
+
+
+def test_differences_are_paired_and_between_budgets_or_policies() -> None:
+    given = [*rows({256: 0.2, 1280: 0.6}), *rows({1280: 0.5}, policy="zoom")]
+    made = report(given, RUN).differences
+    large = [(d.policy, d.budget, d.other_policy, d.other_budget, d.iou) for d in made if d.regime == "large"]
+    assert large == [("flat", 256, "flat", 1280, 0.444), ("flat", 1280, "zoom", 1280, -0.111)]
+    assert {d.regime for d in made} == {"large", "all"}
+    assert made[0].n == 12
+
+
+def test_the_best_budget_and_how_sure_it_is() -> None:
+    given = [*rows({256: 0.2, 1280: 0.6, 4096: 0.59}), *rows({256: 0.7, 1280: 0.1}, policy="zoom")]
+    noisy = [
+        Row(row.target, "i", row.budget, row.policy, overlapping(row.target, 0.9))
+        if row.budget == 4096 and row.target.image == "3.png" else row for row in given
+    ]  # fmt: skip
+    optima = report(noisy, RUN).optima
+    flat, zoom, every = (one for one in optima if (one.regime, one.metric) == ("large", "iou"))
+    assert [one.policy for one in (flat, zoom, every)] == ["flat", "zoom", None]
+    assert flat.best_budget == 4096  # by the one screen
+    assert [choice.is_level for choice in flat.choices] == [False, True, True]
+    shares = [choice.best_share for choice in flat.choices]
+    assert sum(share for share in shares if share is not None) == pytest.approx(1)
+    assert shares[0] == 0
+    assert (zoom.best_budget, zoom.choices[0].best_share) == (256, 1.0)
+    assert (every.best_policy, every.best_budget) == ("zoom", 256)
+
+
+def test_the_best_of_few_screens_is_named_without_a_claim() -> None:
+    (best,) = (
+        one for one in report(rows({256: 0.2, 1280: 0.6}, screens=4), RUN).optima
+        if (one.regime, one.metric) == ("large", "iou")
+    )  # fmt: skip
+    assert (best.best_budget, best.note) == (1280, "4 answers on 4 screens: an interval needs 10 screens")
+    assert {(choice.best_share, choice.is_level) for choice in best.choices} == {(None, None)}
+
+
+def test_answers_that_are_points_have_hits_alone() -> None:
+    given = []
+    for screen in range(12):
+        for budget in (64, 256):
+            point = (10.0, 10.0) if budget == 256 else (900.0, 900.0)
+            given.append(Row(target(screen, "large"), "i", budget, "flat", Reply(points=(point,), click=point)))
+    made = report(given, RUN, with_published=True)
+    one = cell(made, "large", 256)
+    assert (one.iou, one.hits, one.size_ratio, one.note) == (None, 1.0, None, "")
+    assert [(best.metric, best.best_budget) for best in made.optima if best.regime == "large"] == [("hits", 256)]
+    assert made.published[0].run is None
+
+
+def test_the_published_table_is_beside_by_shape() -> None:
+    made = report([*rows({64: 0.2, 256: 0.4}), *rows({256: 0.9}, policy="zoom")], RUN, with_published=True)
+    large, *others = made.published
+    assert [one.regime for one in made.published] == [row.size for row in TABLE]
+    assert large.run is not None
+    assert (large.policy, large.run.best_budget, large.run.level_budgets, large.run.n) == ("flat", 256, (256,), 12)
+    assert [point.share_of_best for point in large.run.points] == [0.5, 1.0]
+    assert (large.published.best_budget, large.published.n) == (1280, 36)
+    assert [point.share_of_best for point in large.published.points] == [
+        pytest.approx(value, abs=1e-4) for value in (0.343 / 0.643, 1, 0.574 / 0.643, 0.526 / 0.643)
+    ]
+    assert "other" in large.caution
+    assert [one.run for one in others] == [None] * 3
+    assert report(rows({64: 0.2}), RUN).published == ()
+
+
+def test_all_zero_has_no_share_of_the_best() -> None:
+    made = report(rows({64: 0.0, 256: 0.0}), RUN, with_published=True)
+    assert made.published[0].run is not None
+    assert [point.share_of_best for point in made.published[0].run.points] == [None, None]
+
+
+def test_nothing_to_report_is_a_report() -> None:
+    made = report([], RUN, with_published=True)
+    assert (made.rows, made.cells, made.differences, made.optima) == (0, (), (), ())
+    assert made.published[0].run is None
+
+
+def test_json_is_plain() -> None:
+    made = report([*rows({64: 0.2, "checkpoint": 0.4}, regimes=tuple(SIDES))], RUN, with_published=True).as_dict()
+    assert json.loads(json.dumps(made, allow_nan=False))["cells"][0]["budget"] == 64

@@ -7,12 +7,13 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals import screenspot
-from mlx_saccade.evals.datasets import open_data
+from mlx_saccade.evals.datasets import BOX_FORMATS, FORMATS, describe, open_data
 from mlx_saccade.evals.datasets.reading import read_rows
 
 HEADER = "image,description,x1,y1,x2,y2"
@@ -37,6 +38,7 @@ def pro(name: str, image: str = "a.png", **changes: Any) -> dict[str, Any]:
         f"\n{HEADER.replace(',', ';')};\n\n{LINE.replace(',', ';')};\n",
         f"{HEADER}\n{LINE}\n".replace(",", "\t"),
         f"{HEADER}\n{LINE}\n".encode("utf-16"),
+        f"\ufeffsep=|\r\n{HEADER}\r\n{LINE}\r\n".replace(",", "|"),
         'Image, Description, Box\na.png, "the marker", "30, 20, 50, 28"\n',
         json.dumps({"image": "a.png", "description": "the marker", "box": [30, 20, 50, 28]}),
         '\n{"image": "a.png", "description": "the marker",\t"bbox": ["30", 20, 5e1, 28.0], "more": {}}\r\n\r\n',
@@ -75,6 +77,7 @@ def test_open_data_optional_columns(draw: Any, write: Any) -> None:
         ("[" * 100_000, "line 1: expected an object; got JSON that is nested too deep"),
         ('{"a": ' * 100_000, "line 1: expected an object; got JSON that is nested too deep"),
         (f"{HEADER}\n{LINE},more\n", "line 2: expected 6 cells as in the header; got 7 cells"),
+        (f"sep=,\n{HEADER}\n{LINE},more\n", "line 3: expected 6 cells as in the header; got 7 cells"),
         (f"{HEADER}\n{LINE}\na.png\n", "line 3: expected 6 cells as in the header; got 1 cell"),
         (f'{HEADER}\n{LINE}\n"a.png,the\nmarker', "line 3: expected a row of CSV; got unexpected end of data"),
         (f"{HEADER},x1\n{LINE},1\n", "line 1: expected each column once; got 'x1' twice"),
@@ -117,11 +120,13 @@ def test_open_data_missing_file_is_named(tmp_path: Any) -> None:
 def test_open_data_folder_as_the_benchmark_lays_it_out(draw: Any, write: Any, tmp_path: Any) -> None:
     for app in ("word_mac", "vscode_mac"):
         draw(f"images/{app}/a.png")
-        write(f"annotations/{app}.json", [pro(f"{app}_{i}", f"{app}/a.png") for i in range(2)])
+        write(f"annotations/{app}.json", [pro(f"paint_linux_{app}_{i}", f"{app}/a.png") for i in range(2)])
     write("annotations/._word_mac.json", b"\x00\x05\x16\x07")
     write("annotations/notes.json", {"version": 1, "files": []})
     data = open_data(tmp_path)
-    assert [target.id for target in data.targets] == ["vscode_mac_0", "vscode_mac_1", "word_mac_0", "word_mac_1"]
+    assert [target.id for target in data.targets] == [
+        f"paint_linux_{app}_{i}" for app in ("vscode_mac", "word_mac") for i in range(2)
+    ]
     assert data.identity == {"kind": "screenspot-pro", "boxes": "xyxy"}
     assert "skipped" in data.notes[1]
     # One of the lists, named by itself, finds the same images, and is part of the same benchmark.
@@ -208,3 +213,45 @@ def test_open_data_any_bytes_give_a_line_for_people(content: bytes, tmp_path_fac
         open_data(path)
     assert "\n" not in str(caught.value)
     assert "any.txt" in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=4)
+    | st.sampled_from(["a.png", "[1 2 3 4]"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=6,
+)
+FIELDS = (
+    *("img_filename", "image", "bbox", "box", "bboxes", "instruction", "description", "id", "application", "platform"),
+    *("img_size", "ui_type", "group", "data_type", "data_source", "x1", "y1", "x2", "y2"),
+)
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    entries=st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=8) | JSON, max_size=4),
+    data_format=st.none() | st.sampled_from(FORMATS),
+    boxes=st.none() | st.sampled_from(BOX_FORMATS),
+)
+def test_open_data_any_values_give_targets_or_a_line(
+    entries: list[Any], data_format: Any, boxes: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "values.json"
+    good = [pro(f"paint_linux_{i}", instruction=f"marker {i}") for i in range(3)]
+    path.write_text(json.dumps([*good, *entries]), encoding="utf-8")
+    Image.new("RGB", (120, 90)).save(path.parent / "a.png", compress_level=1)
+    try:
+        data = open_data(path, data_format=data_format, boxes=boxes, missing="skip", n=5)
+    except InputError as error:
+        assert "\n" not in str(error)
+        return
+    for target in data.targets:
+        (x1, y1, x2, y2), *_ = target.expected
+        assert 0 <= x1 < x2 <= 120 and 0 <= y1 < y2 <= 90
+        assert target.regime
+    assert not any("\n" in line for line in describe(data))
+    json.dumps(data.identity)

@@ -15,7 +15,7 @@ from mlx_saccade.evals.datasets.checking import Checked, check
 from mlx_saccade.evals.datasets.file_set import FileDataSet
 from mlx_saccade.evals.datasets.images import ImageFolders
 from mlx_saccade.evals.datasets.reading import NotTargetsError, header_of, read_rows
-from mlx_saccade.evals.datasets.records import Layout, Record, Row
+from mlx_saccade.evals.datasets.records import Layout, Row
 from mlx_saccade.evals.datasets.sampling import by_image, draw
 from mlx_saccade.evals.datasets.sizes import Missing
 from mlx_saccade.evals.targets import DataSet
@@ -84,7 +84,7 @@ def open_data(
         )
     return FileDataSet(
         name=layout.kind if layout.kind != table.KIND else path.name,
-        identity=_identity(path, records, layout),
+        identity=_identity(path, lists, layout),
         targets=by_image(chosen, checked.targets),
         notes=notes,
         files=checked.files,
@@ -204,11 +204,11 @@ def _notes(checked: Checked) -> list[str]:
     return [*checked.faults.notes("left out"), *checked.oddities.notes("kept")]
 
 
-def _identity(path: Path, records: Sequence[Record], layout: Layout) -> dict[str, Any]:
+def _identity(path: Path, lists: Sequence[ReadList], layout: Layout) -> dict[str, Any]:
     """Return what the targets are: the benchmark's name, or that of a file or folder of one's own."""
     identity = {"kind": layout.kind, "boxes": layout.convention}
     is_benchmark = layout.kind == screenspot_v2.KIND or (
-        layout.kind == screenspot_pro.KIND and {record.group for record in records} <= screenspot_pro.GROUPS
+        layout.kind == screenspot_pro.KIND and screenspot_pro.is_benchmark(row for _, rows, _ in lists for row in rows)
     )
     if not is_benchmark:
         whole = path.resolve()

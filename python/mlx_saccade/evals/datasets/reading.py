@@ -18,6 +18,7 @@ from mlx_saccade.media.sources import open_file, short
 __all__ = ["NotTargetsError", "header_of", "read_rows"]
 
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
+_EXCEL: Final = re.compile(r'"?sep=([,;\t|])"?[^\S\n]*\n')
 _DELIMITERS: Final = (",", ";", "\t")
 # JSON's whole numbers have any length; Python refuses those of over 4,300 digits with an error of another kind.
 _DECODER: Final = json.JSONDecoder(parse_int=lambda text: int(text) if len(text) < 400 else math.inf)
@@ -136,14 +137,18 @@ def _as_one_object(text: str) -> dict[str, Any] | None:
 
 def _table_rows(text: str, name: str) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the rows of a CSV table with a header, each with the line at which it begins."""
-    delimiter = _delimiter(text)
+    # Excel writes and reads a first line that names the delimiter.
+    stated = _EXCEL.match(text)
+    body = text[stated.end() :] if stated else text
+    delimiter = stated[1] if stated else _delimiter(text)
     # Without strict mode a quote that is never closed would swallow the rest of the file as one cell.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
-    start = 1
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    above = 1 if stated else 0
+    start = above + 1
     header: list[str] = []
     try:
         for cells in reader:
-            line, start = start, reader.line_num + 1
+            line, start = start, above + reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
             if not header:

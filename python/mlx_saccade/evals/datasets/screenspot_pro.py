@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from mlx_saccade.evals.datasets.boxes import BoxFormat
 from mlx_saccade.evals.datasets.records import Layout, Record, Row
 
-__all__ = ["GROUPS", "KIND", "layout", "matches"]
+__all__ = ["KIND", "is_benchmark", "layout", "matches"]
 
 KIND: Final = "screenspot-pro"
-GROUPS: Final = frozenset(("Dev", "Creative", "CAD", "Scientific", "Office", "OS"))
-"""The groups of programs of the benchmark itself, by which it is told from other lists in its fields."""
+_GROUPS: Final = ("Dev", "Creative", "CAD", "Scientific", "Office", "OS")
 _CONVENTION: Final = "xyxy"
 _IMAGES: Final = ("images", "", "../images", "..")
 
@@ -25,6 +24,17 @@ def matches(names: Collection[str]) -> bool:
 def layout(boxes: BoxFormat | None) -> Layout:
     """Return how rows are read; `boxes` None is the benchmark's own convention."""
     return Layout(KIND, "ScreenSpot-Pro", "bbox", boxes or _CONVENTION, _record, _IMAGES)
+
+
+def is_benchmark(rows: Iterable[Row]) -> bool:
+    """Return True if all rows are of the benchmark itself, by their groups and the form of their ids."""
+    return all(_is_own(row.values) for row in rows)
+
+
+def _is_own(values: dict[str, Any]) -> bool:
+    name = values.get("id")
+    start = f"{values.get('application')}_{values.get('platform')}_"
+    return values.get("group") in _GROUPS and isinstance(name, str) and name.startswith(start)
 
 
 def _record(row: Row) -> Record:

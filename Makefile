@@ -182,10 +182,10 @@ FUZZ_READERS_SECONDS ?= 30
 fuzz-readers: $(STAMPS)/dev
 	$(BIN)/python tests/fuzz_readers.py --seconds $(FUZZ_READERS_SECONDS)
 
-# Opens every view of the dashboard in a browser. Debian: chromium.
+# Opens every view of the dashboard, and the review page of elements, in a browser. Debian: chromium.
 browser: $(STAMPS)/dev
 	@if command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable; then \
-	$(BIN)/python -m pytest -m browser tests/dashboard; \
+	$(BIN)/python -m pytest -m browser tests/dashboard tests/evals; \
 	else $(call not_run,the dashboard in a browser (no chromium or google-chrome on the path)); fi
 
 swift:

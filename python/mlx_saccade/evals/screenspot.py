@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from mlx_saccade.preprocess.plan import Plan
     from mlx_saccade.scenes import Ambiguity, Element
 
-__all__ = ["AMBIGUOUS", "ANNOTATIONS", "Job", "annotate", "annotate_pairs", "finished_screens", "write_list"]
+__all__ = [
+    "AMBIGUOUS",
+    "ANNOTATIONS",
+    "Job",
+    "annotate",
+    "annotate_pairs",
+    "entry",
+    "finished_screens",
+    "render_list",
+    "write_list",
+]
 
 ANNOTATIONS: Final = "annotations.json"
 AMBIGUOUS: Final = "ambiguous.json"

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import mlx_saccade as saccade
-from mlx_saccade.cli.__main__ import COMMANDS, GROUPS, build_parser, spelled, usage_words
+from mlx_saccade.cli.__main__ import COMMANDS, GROUPS, Parser, build_parser, spelled, usage_words
 
 HERE = Path(__file__).resolve().parent
 MODULES = (
@@ -162,26 +162,37 @@ def command_line() -> str:
     for name, summary in COMMANDS.items():
         groups = build_parser(name)._subparsers
         assert groups is not None
-        parser = groups._group_actions[0].choices[name]  # type: ignore[index, call-overload]
-        rows = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
-        parts.append(
-            f"## mlx-saccade {name}\n\n    mlx-saccade {name} {usage_words(parser)}".rstrip()
-            + f"\n\n{summary[0].upper()}{summary[1:]}.\n"
-        )
-        if parser.epilog:
-            parts.append(f"{textwrap.fill(parser.epilog, 120)}\n")
-        lines = ["| argument | meaning |", "|---|---|"]
-        for action in rows:
+        parser: Parser = groups._group_actions[0].choices[name]  # type: ignore[index, call-overload]
+        module = importlib.import_module(f"mlx_saccade.cli.commands.{name.replace('-', '_')}")
+        if not parser.actions:
+            parts.append(command_section("##", name, name, summary, parser, module))
+        for number, (action, one) in enumerate(parser.actions.items()):
+            full, module_of_action = f"{name} {action}", module.ACTIONS[action]
+            if number == 0:
+                parts.append(command_section("##", name, f"{name} [{action}]", summary, one, module_of_action))
+            else:
+                parts.append(command_section("###", full, full, module_of_action.SUMMARY, one, module_of_action))
+    return "\n".join(parts)
+
+
+def command_section(
+    level: str, title: str, words: str, summary: str, parser: argparse.ArgumentParser, module: ModuleType
+) -> str:
+    """Return the section of a command or of one of its actions, under a heading of a level."""
+    lines = [
+        f"{level} mlx-saccade {title}\n\n    mlx-saccade {words} {usage_words(parser)}".rstrip()
+        + f"\n\n{summary[0].upper()}{summary[1:]}.\n"
+    ]
+    if parser.epilog:
+        lines.append(f"{textwrap.fill(parser.epilog, 120)}\n")
+    lines += ["| argument | meaning |", "|---|---|"]
+    for action in parser._actions:
+        if not isinstance(action, argparse._HelpAction):
             meaning = " ".join((action.help or "").split()) % {**vars(action), "prog": parser.prog}
             shown = spelled(action).replace("|", "\\|")
             lines.append(f"| `{shown}` | {meaning} |")
-        parts.append("\n".join(lines) + "\n")
-        parts.append(
-            "```sh\n"
-            + "\n".join(importlib.import_module(f"mlx_saccade.cli.commands.{name.replace('-', '_')}").EXAMPLES)
-            + "\n```\n"
-        )
-    return "\n".join(parts)
+    lines += ["", "```sh", *module.EXAMPLES, "```", ""]
+    return "\n".join(lines)
 
 
 def items(text: str) -> Iterator[tuple[str, str]]:

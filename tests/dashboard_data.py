@@ -49,13 +49,19 @@ def sent(machine: Machine, date: str) -> Run:
     return Run("send-in", date, "abcdef0123", machine, {"mlx": "0.32.4", HOSTILE: HOSTILE}, cells, None, {}, checks)
 
 
-def records() -> Iterator[evals.Record]:
+def rows() -> Iterator[evals.Row]:
     """Return answers on twelve screens at two budgets."""
     for seed in range(12):
-        for target, share in enumerate((0.2, 0.02, 0.002, 0.0002)):
+        for number, side in enumerate((450, 140, 45, 14)):
+            box = (0.0, 0.0, float(side), float(side))
+            target = evals.Target(f"{seed}-{number}", f"screen-{seed}", "it", (box,), (1000, 1000))
             for budget in (64, 256):
-                iou = min(1.0, share * 3 + budget / 500 + seed % 3 / 10)
-                yield evals.Record(seed, target, "it", budget, budget - 4, share, iou, iou > 0.5, budget / 1000)
+                overlap = min(1.0, target.share * 3 + budget / 500 + seed % 3 / 10)
+                reply = evals.Reply(
+                    boxes=((0.0, 0.0, side * overlap, float(side)),), click=(side * overlap / 2, side / 2),
+                    tokens=budget - 4, seconds={"answer": budget / 1000},
+                )  # fmt: skip
+                yield evals.Row(target, "i", budget, "flat", reply)
 
 
 def write(folder: Path) -> Path:
@@ -65,12 +71,12 @@ def write(folder: Path) -> Path:
         history.append(profile(f"2026-11-2{number}T10:00:00Z", f"{number}bcdef012345", fall), folder)
     for machine in (ZEN, M4):
         history.append(sent(machine, "2026-11-29T12:00:00Z"), folder)
-    setup = evals.Setup("/home/somebody/models/3b", (3840, 2160), tuple(range(12)), (64, 256), 4)
-    log = evals.open_run(folder / "sweep.jsonl", setup, "digest")
-    for record in records():
-        log.add(record)
+    data, runtime = evals.Subject("screens", {}), evals.Subject("3b", {})
+    with evals.RunFolder(folder / "sweep", data, runtime) as run:
+        for row in rows():
+            run.add(row)
     (folder / "damaged <b>.json").write_text("{")
-    (folder / "number.jsonl").write_text((folder / "sweep.jsonl").read_text().splitlines()[0] + '\n{"seed": 1}\n')
+    (folder / "number.jsonl").write_text((folder / "sweep" / "rows.jsonl").read_text().splitlines()[0] + "\n")
     (folder / "table.csv").write_text("a,b\n1,2\n")
     (folder / "not-finite.json").write_text(json.dumps(asdict(profile("2026", "x"))).replace("0.02", "NaN"))
     return folder

@@ -17,4 +17,5 @@ def loaded_once() -> Iterator[None]:
     assert saccade.load  # resolved now, or it would stay the cached one after these tests
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(saccade.engine, "load", functools.cache(saccade.engine.load))
+        patch.setattr(saccade.engine.Engine, "close", lambda self: None)
         yield

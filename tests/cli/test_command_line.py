@@ -177,24 +177,26 @@ def test_examples_of_the_commands_run(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("webbrowser.open", lambda address: True)
     # The last of an option wins.
-    fewer = {"sweep": ("--n", "1", "--targets", "1"), "bench": ("--budgets", "64", "--rounds", "1")}
+    fewer = {"sweep": ("--n", "1"), "bench": ("--budgets", "64", "--rounds", "1")}
     less = {"scenes": ("--n", "1"), **fewer}
     for command in ("scenes", *(name for name in COMMANDS if name != "scenes")):
         module = importlib.import_module(f"mlx_saccade.cli.commands.{command.replace('-', '_')}")
         for example in module.EXAMPLES:
             words = shlex.split(example)[1:]
             build_parser(command).parse_args(module.split_words(words)[0] if command == "mlx-vlm" else words)
-            skipped = {"path/to/checkpoint", "shot.png", "clip.mp4", "before.json"}
+            skipped = {"path/to/checkpoint", "shot.png", "clip.mp4", "before.json", "runs/a"}
             if command not in ("tiny", "mcp", "serve") and not skipped & set(words):
                 assert main([*words, *less.get(command, ())]) == 0, example
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_an_argument_is_at_most_twelve_words(command: str) -> None:
-    parser = argparse.ArgumentParser()
-    importlib.import_module(f"mlx_saccade.cli.commands.{command.replace('-', '_')}").add_arguments(parser)
-    for action in parser._actions:
-        assert action.help and len(action.help.split()) <= 12, action.option_strings or action.dest
+    command_module = importlib.import_module(f"mlx_saccade.cli.commands.{command.replace('-', '_')}")
+    for module in (command_module, *getattr(command_module, "ACTIONS", {}).values()):
+        parser = argparse.ArgumentParser()
+        module.add_arguments(parser)
+        for action in parser._actions:
+            assert action.help and len(action.help.split()) <= 12, action.option_strings or action.dest
 
 
 def test_help_imports_no_heavy_library() -> None:
@@ -216,7 +218,7 @@ def test_version_is_the_headers() -> None:
     ("words", "times"),
     [
         (("plan", "640x480"), 1),
-        (("sweep", "--n", "1", "--size", "448x336", "--budgets", "16", "--targets", "1"), 2),
+        (("sweep", "--n", "1", "--size", "448x336", "--budgets", "16"), 3),
         (("tiny", "evaluate", "--parts", "range", "--screens", "1"), 2),
     ],
 )
@@ -284,7 +286,7 @@ def test_scenes_writes_screens_and_annotations(tmp_path: Path) -> None:
         (("plan", "640x480", "--model", ".", "--revision", "v2"), ("revision 'v2'", "folder")),
         (("sweep", "--revision", "v2"), ("revision 'v2'", "hub id")),
         (("sweep", "--memory-limit", "1MB"), ("weights", "--memory-limit")),
-        (("sweep", "--out", "missing/sweep.jsonl"), ("missing", "does not exist")),
+        (("sweep", "--out", ""), ("--out: expected the name of a folder",)),
         (("tiny", "evaluate", "--revision", "v2"), ("revision 'v2'", "hub id")),
         (("tiny", "evaluate", "--memory-limit", "1MB"), ("weights", "--memory-limit")),
         (("tiny", "evaluate", "--memory-limit", "1MB", "--processes", "2"), ("weights", "--memory-limit")),

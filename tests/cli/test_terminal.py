@@ -36,7 +36,7 @@ RUNS = (
     "bench compare RUN RUN",
     "scenes --n 1 --size 320x240 --out screens",
     "scenes --n 1 --size 320x240 --ambiguous --out screens",
-    "sweep --n 1 --size 640x360 --targets 2 --budgets 16,64",
+    "sweep --n 2 --size 640x360 --budgets 16,64",
     "tiny evaluate --parts range --screens 1",
     "dashboard build",
     "convert MODEL small",

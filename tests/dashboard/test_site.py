@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 import webbrowser
 from dataclasses import replace
@@ -128,9 +129,9 @@ def test_parts_add_up_to_the_whole_call() -> None:
 def test_accuracy_has_the_published_table_the_card_and_the_sweep(built: dashboard.Site) -> None:
     accuracy = data_in(built.index.parent)["accuracy"]
     assert [one["name"].split(":")[0].split(",")[0] for one in accuracy["sets"]] == [
-        "sweep sweep.jsonl", "published", "saccade-tiny",
+        "sweep sweep", "published", "saccade-tiny",
     ]  # fmt: skip
-    assert accuracy["sets"][0]["name"].endswith(", 3b")
+    assert accuracy["sets"][0]["name"].endswith(", 3b, flat")
     published = {(cell["size"], cell["budget"]): cell for cell in accuracy["sets"][1]["cells"]}
     assert published["large", 1280]["iou"] == 0.643
     assert published["tiny", 1280]["seconds"] is None
@@ -207,21 +208,24 @@ def test_without_data_the_site_has_the_published_figures(tmp_path: Path) -> None
 
 def test_answers_that_a_second_sweep_repeated_count_once(tmp_path: Path) -> None:
     folder = dashboard_data.write(tmp_path)
-    lines = (folder / "sweep.jsonl").read_text().splitlines()
-    (folder / "twice.jsonl").write_text("\n".join([*lines, *lines[1:]]) + "\n")
-    once, twice = gather([folder / "sweep.jsonl"]), gather([folder / "twice.jsonl"])
+    shutil.copytree(folder / "sweep", folder / "twice")
+    lines = (folder / "sweep" / "rows.jsonl").read_text()
+    (folder / "twice" / "rows.jsonl").write_text(lines + lines)
+    once, twice = gather([folder / "sweep"]), gather([folder / "twice" / "rows.jsonl"])
     assert once.sweeps[0].cells == twice.sweeps[0].cells
-    assert twice.problems == ["twice.jsonl: 96 questions have a second answer; the first counts"]
+    assert twice.problems == ["rows.jsonl: 96 questions have a second answer; the first counts"]
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("iou", "NaN"), ("share", "0"), ("seconds", '"1"'), ("tokens", "true"), ("tokens", "1" * 400)]
+    ("field", "value"),
+    [("boxes", "[[NaN, 0, 1, 1]]"), ("expected", "[[0, 0, 0, 0]]"), ("tokens", "true"), ("tokens", "1" * 400)],
 )
 def test_a_damaged_answer_is_named(field: str, value: str, tmp_path: Path) -> None:
-    folder = dashboard_data.write(tmp_path)
-    text = re.sub(rf'"{field}": [^,}}]+', f'"{field}": {value}', (folder / "sweep.jsonl").read_text(), count=1)
-    (folder / "sweep.jsonl").write_text(text)
-    assert gather([folder / "sweep.jsonl"]).problems[0].startswith(f"sweep.jsonl: line 2: {field}: expected ")
+    rows = dashboard_data.write(tmp_path) / "sweep" / "rows.jsonl"
+    first, *others = rows.read_text().splitlines(keepends=True)
+    damaged = re.sub(rf'"{field}": (\[\[.*?\]\]|[^,]+)', f'"{field}": {value}', first, count=1)
+    rows.write_text("".join([damaged, *others]))
+    assert gather([rows.parent]).problems[0].startswith("sweep: 0-0, 64, flat: ")
 
 
 def test_unusual_names_and_files_do_no_harm(tmp_path: Path) -> None:
@@ -299,7 +303,7 @@ def test_command_line_builds_and_opens(
     result = json.loads(capsys.readouterr().out)
     assert len(result["files"]) == 7
     assert len(result["skipped"]) == 4
-    assert main(["dashboard", "build", "--data", str(data / "sweep.jsonl"), "--data", str(data), "--out", "two"]) == 0
+    assert main(["dashboard", "build", "--data", str(data / "sweep"), "--data", str(data), "--out", "two"]) == 0
     assert "7 data files" in capsys.readouterr().out
     assert main(["dashboard", "build", "--data", str(data / "table.csv"), "--out", "two"]) == 1
     assert "skipped: table.csv: " in capsys.readouterr().err

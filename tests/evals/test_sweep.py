@@ -1,235 +1,274 @@
-"""The sweep: its arithmetic, its run log, and the page of its results."""
+"""The sweep on generated screens with a checkpoint in this process: its targets, answers, table and command."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweep_stand_ins import untimed
 
 import mlx_saccade as saccade
+import mlx_saccade.engine
 from mlx_saccade import evals, scenes
+from mlx_saccade.cli.__main__ import main
 from mlx_saccade.errors import InputError
-from mlx_saccade.grounding import Box
+from mlx_saccade.evals.datasets import choose_targets
+from mlx_saccade.evals.engines import InProcess
+from mlx_saccade.evals.sweep import Question, answer
 
-SETUP = evals.Setup(model="packaged", size=(320, 240), seeds=(1, 3), budgets=(16, 64), targets=2)
-
-
-def record(seed: int = 1, target: int = 0, budget: int = 16, share: float = 0.2, iou: float = 0.5) -> evals.Record:
-    return evals.Record(seed, target, "it", budget, budget - 1, share, iou, iou > 0.4, 0.1)
+SMALL = (448, 336)
 
 
-class Perfect:
-    """An engine that knows every box, and moves it by as many pixels as its budget is below 64."""
+def row(
+    screen: int = 1, number: int = 0, budget: Any = 16, side: float = 450.0, overlap: float = 0.5, policy: str = "flat"
+) -> evals.Row:
+    target = evals.Target(f"{screen}-{number}", str(screen), "it", ((0.0, 0.0, side, side),), (1000, 1000))
+    click = (overlap * side / 2, side / 2) if overlap else None
+    boxes = ((0.0, 0.0, overlap * side, side),) if overlap else ()
+    reply = evals.Reply(boxes=boxes, click=click, tokens=15, seconds={"vision": 0.25, "answer": 0.5})
+    return evals.Row(target, "i", budget, policy, reply)
 
-    store = SimpleNamespace(on=False)
 
-    def __init__(self) -> None:
-        self.questions: list[tuple[str, int]] = []
-        self.boxes = {}
-        for seed in SETUP.seeds:
-            targets = evals.choose_targets(scenes.generate(seed, SETUP.size), seed, SETUP.targets)
-            self.boxes.update({e.description: e.box for e in targets})
-
-    def locate(self, image: object, description: str, *, budget: int) -> object:
-        self.questions.append((description, budget))
-        x1, y1, x2, y2 = self.boxes[description]
-        moved = Box((x1 + 64 - budget, y1, x2 + 64 - budget, y2), description)
-        used = type("Used", (), {"tokens": budget})()
-        return type("Answer", (), {"boxes": (moved,), "frames": (used,), "timings": {"vision": 0.25, "answer": 0.5}})()
+# Generated screens.
 
 
 @settings(max_examples=40)
 @given(st.integers(0, 40), st.integers(1, 30))
-def test_choose_targets_takes_all_sizes_and_each_element_once(seed: int, targets: int) -> None:
-    scene = scenes.generate(seed, (640, 400))
-    chosen = evals.choose_targets(scene, seed, targets)
-    assert chosen == evals.choose_targets(scene, seed, targets + 5)[:targets]
-    assert len(chosen) == min(targets, len(scene.elements)) == len({e.box for e in chosen})
-    all_sizes, sizes = (
-        [evals.bin_of((e.box[2] - e.box[0]) * (e.box[3] - e.box[1]) / (640 * 400)) for e in elements]
-        for elements in (scene.elements, chosen)
-    )
-    if targets >= len(set(all_sizes)):
-        assert set(sizes) == set(all_sizes)
-    counts = {size: sizes.count(size) for size in set(all_sizes)}
-    for size, count in counts.items():
-        assert count == all_sizes.count(size) or count >= max(counts.values()) - 1
+def test_choose_targets_takes_all_sizes_and_each_element_once(seed: int, count: int) -> None:
+    size = (640, 400)
+    elements, _ = scenes.annotate(seed, size)
+    chosen = choose_targets(elements, size, seed, count)
+    assert chosen == choose_targets(elements, size, seed, count + 5)[:count]
+    assert len(set(chosen)) == len(chosen) == min(count, len(elements))
+    all_bins = [evals.bin_of(evals.share_of(element, size)) for element in elements]
+    bins = [all_bins[number] for number in chosen]
+    if count >= len(set(all_bins)):
+        assert set(bins) == set(all_bins)
+    counts = {name: bins.count(name) for name in set(all_bins)}
+    for name, chosen_count in counts.items():
+        assert chosen_count == all_bins.count(name) or chosen_count >= max(counts.values()) - 1
 
 
-def test_measure_asks_everything_once_and_scores_it() -> None:
-    engine = Perfect()
-    records = list(evals.measure(engine, SETUP))
-    assert len(records) == len(set(engine.questions)) == 8
-    assert all(r.iou == 1 and r.hit for r in records if r.budget == 64)
-    assert all(r.iou < 1 for r in records if r.budget == 16)
-    assert {r.seconds for r in records} == {0.75}
+def test_scenes_have_as_many_targets_as_they_are_told_with_their_boxes() -> None:
+    data = evals.Scenes(11, size=SMALL, seed=3, per_screen=4)
+    assert [target.image for target in data.targets] == [f"scene-{seed:06d}" for seed in (3, 4, 5) for _ in range(4)][
+        :11
+    ]
+    assert data.targets == evals.Scenes(30, size=SMALL, seed=3, per_screen=4).targets[:11]
+    for target in data.targets:
+        seed, number = int(target.image[-6:]), int(target.id.rpartition("-")[2])
+        scene = scenes.generate(seed, SMALL)
+        assert (target.description, target.expected) == (
+            scene.elements[number].description,
+            (scene.elements[number].box,),
+        )
+        assert np.array_equal(data.open(target), scene.image)
+        assert 0 < target.share <= 1
+    assert evals.Scenes(1, size=SMALL).identity != evals.Scenes(1, size=(640, 400)).identity
 
 
-def test_measure_encodes_the_image_for_every_question() -> None:
-    engine = saccade.load(cache_memory=0)
-    count = len(list(evals.measure(engine, SETUP)))
-    assert count == 8
-    assert (engine.counts.vision_calls, engine.counts.resizes, engine.counts.reused_tokens) == (count, count, 0)
+@pytest.mark.parametrize("numbers", [{"n": 0}, {"n": 1, "per_screen": 0}, {"n": 1, "seed": -1}])
+def test_scenes_refuse_impossible_numbers(numbers: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="expected a whole number of at least"):
+        evals.Scenes(**numbers)
 
 
-def test_measure_refuses_an_engine_with_a_cache(tmp_path: Path) -> None:
-    for options in ({}, {"cache_memory": 0, "cache_dir": tmp_path / "cache"}):
-        engine = saccade.load(**options)
-        with pytest.raises(InputError, match="Load it with cache_memory=0"):
-            evals.measure(engine, SETUP)
-        assert engine.counts.vision_calls == 0
+# A checkpoint in this process.
 
 
-def test_run_log_resumes_a_stopped_sweep(tmp_path: Path) -> None:
-    path = tmp_path / "s.jsonl"
-    log = evals.open_run(path, SETUP, "a")
-    assert log.entries == []
-    for answer in list(evals.measure(Perfect(), SETUP))[:3]:
-        log.add(answer)
-    with path.open("a") as stream:
-        stream.write('{"seed": 1, "tar')
-    assert evals.read_run(path) == (SETUP, log.entries)
-    again = evals.open_run(path, SETUP, "a")
-    assert again.entries == log.entries
-    engine = Perfect()
-    for answer in evals.measure(engine, SETUP, {r.key for r in again.entries}):
-        again.add(answer)
-    assert len(engine.questions) == 5
-    setup, records = evals.read_run(path)
-    assert (setup, records) == (SETUP, again.entries)
-    assert {r.key for r in records} == {(s, t, b) for s in (1, 3) for t in (0, 1) for b in (16, 64)}
+def test_answers_are_those_of_locate() -> None:
+    engine, data, runtime = saccade.load(cache_memory=0), evals.Scenes(4, size=SMALL), InProcess()
+    for target in data.targets:
+        for budget, policy in ((64, "flat"), ("50176px", "flat"), (64, "zoom:share=0.4")):
+            runtime.check(budget, policy)
+            row = answer(data, runtime, Question(target, budget, policy))
+            expected = engine.locate(data.open(target), target.description, budget=budget, policy=policy)
+            reply = row.reply
+            assert (reply.boxes, reply.click) == (tuple(box.xyxy for box in expected.boxes), expected.click)
+            assert (reply.text, reply.finish) == (expected.text, expected.finish)
+            assert (reply.tokens, reply.prompt_tokens) == (expected.usage["image"], expected.usage["prompt"])
+            assert reply.image_sent_size == expected.frames[0].processed_size
+            assert [look["crop"] for look in reply.looks] == (
+                [list(look.crop) for look in expected.looks] if len(expected.looks) > 1 else []
+            )
+            assert reply.peak_bytes and reply.peak_bytes > 0 and sum(reply.seconds.values()) > 0
+            assert evals.Row.of_dict(json.loads(json.dumps(row.as_dict()))) == row
+    runtime.close()
+    runtime.close()
 
 
-def test_run_log_of_other_answers_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "s.jsonl"
-    evals.open_run(path, SETUP, "a").add(record())
-    with pytest.raises(InputError, match="to another setup"):
-        evals.open_run(path, evals.Setup("packaged", (320, 240), (1,), (16,), 2), "a")
-    with pytest.raises(InputError, match="got answers of another model"):
-        evals.open_run(path, SETUP, "b")
-    written = path.read_text()
-    path.write_text(written.replace(f'"scenes": {scenes.VERSION}', '"scenes": 1'))
-    with pytest.raises(InputError, match="got screens of version 1"):
-        evals.open_run(path, SETUP, "a")
-    path.write_text(written.replace('"format": 3', '"format": 2'))
-    for wrong in (lambda: evals.open_run(path, SETUP, "a"), lambda: evals.read_run(path)):
-        with pytest.raises(InputError, match="expected format 3; got format 2"):
-            wrong()
+def test_every_question_encodes_its_image() -> None:
+    data, runtime = evals.Scenes(3, size=SMALL), InProcess()
+    for target in data.targets:
+        runtime.ask(data.open(target), target, 16, "flat")
+    counts = runtime._loaded().counts
+    assert (counts.vision_calls, counts.resizes, counts.reused_tokens) == (3, 3, 0)
 
 
-def test_run_log_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="does not exist"):
-        evals.open_run(tmp_path / "none" / "s.jsonl", SETUP, "a")
-    with pytest.raises(InputError, match="got a folder"):
-        evals.open_run(tmp_path, SETUP, "a")
+def test_what_a_checkpoint_cannot_take_is_refused_before_the_first_question() -> None:
+    runtime = InProcess()
+    for budget, policy, message in (
+        (64, "nonsense", "expected one of flat"),
+        (64, "zoom:speed=2", "policy zoom"),
+        ("nonsense@1", "flat", "nonsense"),
+        (0, "flat", "at least 1"),
+    ):
+        with pytest.raises(InputError, match=message):
+            runtime.check(budget, policy)
+    with pytest.raises(FileNotFoundError):
+        InProcess("no/such/folder")
 
 
-OLD = json.dumps({"format": 2, **dataclasses.asdict(SETUP)})
-NO_SETUP = json.dumps({"format": 3, "scenes": scenes.VERSION, "model": "a", "setup": {"model": "packaged", "size": 5}})
+def test_a_question_that_cannot_be_asked_is_an_error_of_its_own() -> None:
+    data, runtime = evals.Scenes(1, size=SMALL), InProcess()
+    reply = runtime.ask("no-such.png", data.targets[0], 64, "flat")
+    assert reply.error is not None and "no-such.png" in reply.error
 
 
-@pytest.mark.parametrize("text", ["", "nonsense\n", '{"format": 1}\n', OLD, NO_SETUP, "[1]\n", "\xff\n"])
-def test_run_log_refuses_another_file(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "s.jsonl"
-    path.write_bytes(f"{text}\n".encode("latin-1"))
-    for wrong in (lambda: evals.read_run(path), lambda: evals.open_run(path, SETUP, "a")):
-        with pytest.raises(InputError, match=r"s\.jsonl"):
-            wrong()
-    assert path.read_bytes() == f"{text}\n".encode("latin-1")
-
-
-def test_run_log_names_a_damaged_line(tmp_path: Path) -> None:
-    path = tmp_path / "s.jsonl"
-    evals.open_run(path, SETUP, "a").add(record())
-    for line in ('{"seed": 1}', "[]", "null"):
-        path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]) + line + "\n")
-        with pytest.raises(InputError, match="line 3: expected a question of a sweep; got"):
-            evals.read_run(path)
+# The table.
 
 
 def test_summary_of_known_numbers() -> None:
-    records = [record(seed=n, iou=n % 2) for n in range(100)] + [record(share=0.0005, iou=0.25)]
-    large, tiny = evals.summarize(records)
-    assert (large.size, large.n, large.iou, large.hits, large.tokens) == ("large", 100, 0.5, 0.5, 15)
+    rows = [row(screen=n, overlap=float(n % 2)) for n in range(100)] + [row(side=14.0, overlap=0.25)]
+    large, tiny = evals.summarize(rows)
+    assert (large.size, large.policy, large.n, large.iou, large.hits, large.tokens) == (
+        "large",
+        "flat",
+        100,
+        0.5,
+        0.5,
+        15,
+    )
     # The mean of 100 coin flips has a standard error of 0.05.
     assert large.low == pytest.approx(0.4, abs=0.03)
     assert large.high == pytest.approx(0.6, abs=0.03)
-    assert (tiny.size, tiny.low, tiny.iou, tiny.high) == ("tiny", None, 0.25, None)
-    assert evals.summarize(records) == [large, tiny]
+    assert (tiny.size, tiny.low, tiny.iou, tiny.high, tiny.seconds) == ("tiny", None, pytest.approx(0.25), None, 0.75)
+    assert evals.summarize(rows) == [large, tiny]
+
+
+def test_summary_leaves_out_errors_and_keeps_budgets_and_policies_apart() -> None:
+    failed = evals.Row(row().target, "i", 16, "flat", evals.Reply(error="no"))
+    cells = evals.summarize([row(), failed, row(budget="checkpoint"), row(policy="zoom")])
+    assert [(cell.policy, cell.budget, cell.n) for cell in cells] == [
+        ("flat", 16, 1), ("flat", "checkpoint", 1), ("zoom", 16, 1)
+    ]  # fmt: skip
 
 
 def test_intervals_draw_whole_screens() -> None:
     # Those of a screen are equal: drawn one by one they would give a narrower interval than screens do.
     values = [float(screen % 2) for screen in range(10) for _ in range(20)]
-    (wide,) = evals.summarize([record(seed=n // 20, target=n % 20, iou=value) for n, value in enumerate(values)])
-    (narrow,) = evals.summarize([record(seed=n, iou=value) for n, value in enumerate(values)])
+    (wide,) = evals.summarize([row(screen=n // 20, number=n % 20, overlap=value) for n, value in enumerate(values)])
+    (narrow,) = evals.summarize([row(screen=n, overlap=value) for n, value in enumerate(values)])
     assert wide.low < narrow.low < 0.5 < narrow.high < wide.high
     assert (wide.low, wide.high) == evals.interval([[(n // 20, value) for n, value in enumerate(values)]])
 
 
-def test_command_line_sweep_resumes(
+# The command.
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Return a function that runs the command on small screens, into one folder, and returns its JSON."""
+
+    def run(*words: str) -> Any:
+        assert main(["sweep", *words, "--size", "448x336", "--out", str(tmp_path / "runs" / "s"), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_command_resumes_and_extends(
+    sweep: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, loaded = saccade.engine.load, []
+    monkeypatch.setattr(saccade.engine, "load", lambda *what, **how: loaded.append(what) or load(*what, **how))
+    first = sweep("--n", "2", "--budgets", "64")
+    assert (first["questions"], len(loaded)) == (2, 1)
+    rows = tmp_path / "runs" / "s" / "rows.jsonl"
+    before = rows.read_bytes()
+    assert sweep("run", "--n", "2", "--budgets", "64") == first
+    assert (rows.read_bytes(), len(loaded)) == (before, 1)
+    more = sweep("--n", "3", "--budgets", "16,64", "--policy", "flat,zoom:share=0.4,max_looks=2")
+    assert (more["questions"], more["missing"], more["errors"]) == (12, 0, 0)
+    assert [line in rows.read_bytes() for line in before.splitlines()] == [True, True]
+    assert {cell["policy"] for cell in more["cells"]} == {"flat", "zoom:share=0.4,max_looks=2"}
+
+
+def test_command_names_what_fails_and_exits_with_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlx_saccade import engine
-    from mlx_saccade.cli.__main__ import main
+    def fail(*question: Any) -> evals.Reply:
+        return evals.Reply(error="the server said 500")
 
-    load, loaded = engine.load, []
-    monkeypatch.setattr(engine, "load", lambda *what, **how: loaded.append(load(*what, **how)) or loaded[-1])
-    path = tmp_path / "s.jsonl"
-    words = [
-        "sweep",
-        "--n",
-        "1",
-        "--size",
-        "448x336",
-        "--budgets",
-        "64",
-        "--targets",
-        "2",
-        "--out",
-        str(path),
-        "--json",
-    ]
-    assert main(words) == 0
-    first = json.loads(capsys.readouterr().out)
-    assert first["questions"] == loaded[0].counts.vision_calls == 2
-    before = path.read_bytes()
-    assert main(words) == 0
-    assert json.loads(capsys.readouterr().out) == first
-    assert path.read_bytes() == before
+    monkeypatch.setattr(InProcess, "ask", fail)
+    words = ["sweep", "--n", "1", "--size", "448x336", "--budgets", "16", "--out", str(tmp_path / "s"), "--json"]
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "mlx-saccade: 1 question failed, the first with: the server said 500\n"
+    assert json.loads(printed.out) | {"run": ""} == {"run": "", "questions": 1, "errors": 1, "missing": 1, "cells": []}
 
 
-def test_a_sweep_killed_at_a_random_moment_resumes_to_the_same_answers(tmp_path: Path) -> None:
-    size = ["--n", "2", "--size", "448x336", "--budgets", "16,64", "--targets", "3", "--json"]
+def test_command_merges(sweep: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep("--n", "2", "--budgets", "16")
+    run, out = str(tmp_path / "runs" / "s"), str(tmp_path / "out")
+    assert main(["sweep", "merge", run, run, "--out", out, "--json"]) == 0
+    merged = json.loads(capsys.readouterr().out)
+    assert merged == {"run": out, "questions": 2, "repeated": 2, "errors": 0, "missing": 0}
+    assert main(["sweep", "merge", run, run, "--out", out]) == 2
+    assert "expected a new folder" in capsys.readouterr().err
 
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["runs/a"], "invalid choice: 'runs/a' (choose from "),
+        (["--budgets", "16,,64"], "got nothing in 16,,64"),
+        (["--budgets", "16,16"], "--budgets: expected each budget once"),
+        (["--budgets", "0"], "--budgets: expected a whole number of at least 1"),
+        (["--budgets", "half"], "--budgets: expected tokens (1280), pixels (1003520px), checkpoint or a runtime"),
+        (["--budgets", "ollama@0.0.1"], "0.0.1"),
+        (["--policy", "share=0.4"], "--policy: expected a name before share=0.4"),
+        (["--policy", "flat", "--policy", "zoom,flat"], "--policy: expected each policy once"),
+        (["--policy", "spiral"], "policy: expected one of flat"),
+        (["--n", "0"], "n: expected a whole number of at least 1"),
+        (["merge", "a", "--out", "b"], "at least two runs"),
+        (["merge", "a", "b"], "--out"),
+        (["merge", "a", "b", "--out", "c"], "a: no such folder"),
+    ],
+)
+def test_command_names_a_mistake(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", *words]) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_killed_at_a_random_moment_resumes_to_the_same_rows(tmp_path: Path) -> None:
     def command(name: str) -> list[str]:
-        return [sys.executable, "-m", "mlx_saccade", "sweep", *size, "--out", str(tmp_path / name)]
+        words = ["--n", "6", "--targets", "3", "--size", "448x336", "--budgets", "16,64", "--json"]
+        return [sys.executable, "-m", "mlx_saccade", "sweep", *words, "--out", str(tmp_path / name)]
 
-    killed = tmp_path / "killed.jsonl"
-    process = subprocess.Popen(command("killed.jsonl"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    rows = tmp_path / "killed" / "rows.jsonl"
+    process = subprocess.Popen(command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while not killed.exists() or killed.read_bytes().count(b"\n") < 2:
+        while not rows.exists() or rows.read_bytes().count(b"\n") < 2:
             assert process.poll() is None
             time.sleep(0.005)
-        time.sleep(0.3 * random.random())
     finally:
         process.kill()
         process.wait()
-    for name in ("killed.jsonl", "whole.jsonl"):
+    for name in ("killed", "whole"):
         subprocess.run(command(name), check=True, capture_output=True, timeout=120)
-
-    def untimed(records: list[evals.Record]) -> list[evals.Record]:
-        return [dataclasses.replace(one, seconds=0.0) for one in records]
-
-    resumed, whole = evals.read_run(killed), evals.read_run(tmp_path / "whole.jsonl")
-    assert resumed[0] == whole[0]
-    assert untimed(resumed[1]) == untimed(whole[1])
+    killed, whole = (untimed(evals.read_run(tmp_path / name)) for name in ("killed", "whole"))
+    assert [row.as_dict() | {"peak_bytes": 0} for row in killed] == [row.as_dict() | {"peak_bytes": 0} for row in whole]

@@ -26,16 +26,16 @@ def test_run_log_resumes_and_drops_a_partial_line(tmp_path: Path) -> None:
     tiny.open_run(path, "a").add(Unit("law", 3, [LAW]))
     with path.open("a") as stream:
         stream.write('{"part": "law", "un')
-    again = tiny.open_run(path, "a")
-    assert again.entries == [Unit("law", 3, [LAW])]
-    again.add(Unit("law", 4, []))
+    with tiny.open_run(path, "a") as again:
+        assert again.entries == [Unit("law", 3, [LAW])]
+        again.add(Unit("law", 4, []))
     assert tiny.open_run(path, "a").entries == [Unit("law", 3, [LAW]), Unit("law", 4, [])]
 
 
 def test_run_log_is_written_with_its_first_unit(tmp_path: Path) -> None:
-    log = tiny.open_run(tmp_path / "j", "a")
-    assert not (tmp_path / "j").exists()
-    log.add(Unit("range", 0, []))
+    with tiny.open_run(tmp_path / "j", "a") as log:
+        assert not (tmp_path / "j").exists()
+        log.add(Unit("range", 0, []))
     assert tiny.open_run(tmp_path / "j", "a").entries == [Unit("range", 0, [])]
 
 
@@ -116,12 +116,26 @@ def test_run_log_names_a_damaged_line(tmp_path: Path, line: Any) -> None:
 
 
 def test_run_log_reads_what_is_measured(tmp_path: Path) -> None:
-    log = tiny.open_run(tmp_path / "j", "a")
-    for unit, rows in tiny.serial(None)("range", [1, 3]):
-        log.add(Unit("range", unit, rows))
+    with tiny.open_run(tmp_path / "j", "a") as log:
+        for unit, rows in tiny.serial(None)("range", [1, 3]):
+            log.add(Unit("range", unit, rows))
     again = tiny.open_run(tmp_path / "j", "a")
     assert again.entries == log.entries
     assert {row["asked"] for unit in again.entries for row in unit.rows} == set(FIELDS["range"])
+
+
+def test_run_log_is_written_by_one_at_a_time(tmp_path: Path) -> None:
+    log = tiny.open_run(tmp_path / "j", "a")
+    with pytest.raises(InputError, match="j: expected a run that nobody writes; got one that this process writes"):
+        tiny.open_run(tmp_path / "j", "a")
+    log.add(Unit("law", 3, [LAW]))
+    log.close()
+    (tmp_path / "x").write_text("no log\n")
+    for _ in range(2):
+        with pytest.raises(InputError, match="expected a run log of"):
+            tiny.open_run(tmp_path / "x", "a")
+    assert tiny.open_run(tmp_path / "j", "a").entries == log.entries
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["j", "x"]
 
 
 def test_run_log_fills_an_empty_file(tmp_path: Path) -> None:

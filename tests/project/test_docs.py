@@ -14,6 +14,7 @@ import pytest
 
 import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import COMMANDS, build_parser
+from mlx_saccade.cli.commands import sweep
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -77,13 +78,14 @@ def test_what_is_written_from_the_code_is_up_to_date(write: ModuleType, name: st
 
 def test_every_command_and_option_is_there() -> None:
     """Compare with the printed help, not with the parsers that the script reads."""
-    parts = re.split(r"^## mlx-saccade ", (DOCS / "command-line.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    parts = re.split(r"^##+ mlx-saccade ", (DOCS / "command-line.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     sections = {part.partition("\n")[0]: part for part in parts[1:]}
-    assert list(sections) == list(COMMANDS)
+    assert [name for name in sections if " " not in name] == list(COMMANDS)
+    assert {name for name in sections if " " in name} == {f"sweep {name}" for name in list(sweep.ACTIONS)[1:]}
     for command, section in sections.items():
-        parser = build_parser(command)
+        parser = build_parser(command.split()[0])
         with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as help_output:
-            parser.parse_args([command, "--help"])
+            parser.parse_args([*command.split(), "--help"])
         options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", help_output.getvalue())) - {"--help"}
         assert options, command
         assert options == set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", section)), command

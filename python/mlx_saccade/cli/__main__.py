@@ -11,8 +11,8 @@ import itertools
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
-from types import ModuleType
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType, ModuleType
 from typing import Any, NoReturn
 
 from mlx_saccade.cli import answers_json, images, output
@@ -43,7 +43,7 @@ GROUPS = {
     },
     "measure": {
         "scenes": "write generated screens and their known boxes",
-        "sweep": "measure accuracy and latency by budget on generated screens",
+        "sweep": "measure accuracy and latency by budget and policy",
         "dashboard": "build a site of latency, accuracy, runtimes, history and peers",
         "tiny": "measure the packaged checkpoint on held-out generated screens",
         "bench": "time images and questions on this machine, and compare runs",
@@ -64,9 +64,13 @@ class Parser(argparse.ArgumentParser):
     _mixing = False
     after = ""
     """What the help ends with, as it is."""
+    actions: Mapping[str, Parser] = MappingProxyType({})
+    """The parsers of a command's actions; the first is that of the command without an action."""
 
     def format_help(self) -> str:
-        """Return the help, with the text of `after` at its end."""
+        """Return the help, with the text of `after` at its end; of a command with actions, that of the first."""
+        if self.actions:
+            return next(iter(self.actions.values())).format_help()
         return super().format_help() + (f"\n{self.after}\n" if self.after else "")
 
     def print_help(self, file: Any = None) -> None:
@@ -75,6 +79,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = (), namespace: Any = None) -> Any:
         """Parse a command's options first and then its other words; with a "--", parse as argparse does."""
+        if self.actions and (not args or args[0].startswith("-")):
+            args = [next(iter(self.actions)), *args]
         args = images.join_negative_values(args)
         self._refuse_unknown_option(args)
         if self._mixing or self._subparsers is not None or "--" in args:
@@ -126,12 +132,32 @@ def build_parser(command: str | None) -> Parser:
         subparser = commands.add_parser(name, add_help=False, description=summary[0].upper() + summary[1:] + ".")
         if name == command:
             module = _module(name)
-            module.add_arguments(subparser)
-            _add_output_arguments(subparser, lines=getattr(module, "JSON_LINES", False))
-            subparser.add_argument("-h", "--help", action="help", help="print this help and exit")
-            subparser.usage = f"mlx-saccade {name} {usage_words(subparser)}[options]"
-            subparser.after = "\n".join(["examples:", *(f"  {line}" for line in module.EXAMPLES)])
+            actions: Mapping[str, ModuleType] = getattr(module, "ACTIONS", {})
+            if actions:
+                _add_actions(subparser, name, actions)
+            else:
+                _add_arguments(subparser, name, module)
     return parser
+
+
+def _add_actions(parser: Parser, name: str, modules: Mapping[str, ModuleType]) -> None:
+    """Give each action of a command a parser of its own."""
+    choices = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser, prog=f"mlx-saccade {name}")
+    actions = {}
+    for action, module in modules.items():
+        actions[action] = choices.add_parser(action, add_help=False, description=f"{module.SUMMARY}.")
+        words = f"{name} {action}" if actions.keys() - {action} else f"{name} [{action}]"
+        _add_arguments(actions[action], words, module)
+    parser.actions = actions
+
+
+def _add_arguments(parser: Parser, words: str, module: ModuleType) -> None:
+    """Add the arguments, usage and examples of a command or of one of its actions."""
+    module.add_arguments(parser)
+    _add_output_arguments(parser, lines=getattr(module, "JSON_LINES", False))
+    parser.add_argument("-h", "--help", action="help", help="print this help and exit")
+    parser.usage = f"mlx-saccade {words} {usage_words(parser)}[options]"
+    parser.after = "\n".join(["examples:", *(f"  {line}" for line in module.EXAMPLES)])
 
 
 def _add_output_arguments(parser: Parser, *, lines: bool) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import functools
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import families, validation
@@ -48,7 +50,9 @@ __all__ = [
     "images_of",
     "load_engine",
     "note_packaged",
+    "parse_budget_words",
     "parse_budgets",
+    "parse_policies",
     "policy_options",
 ]
 
@@ -217,6 +221,60 @@ def parse_budgets(text: str) -> tuple[int, ...]:
     if len(set(budgets)) != len(budgets):
         raise InputError(f"--budgets: expected each budget once; got {text}. Leave out the second one")
     return budgets
+
+
+def parse_budget_words(text: str) -> tuple[int | str, ...]:
+    """Return the budgets of a list such as "256,1003520px,checkpoint,ollama@0.13.3", whole numbers as tokens.
+
+    Raises:
+        InputError: a number below 1 or too large, a word of another form, or a budget twice. Whether a model takes a
+            budget is not checked.
+    """
+    budgets: list[int | str] = []
+    for word in text.split(","):
+        if re.fullmatch(r"[+-]?\d+", word, re.ASCII):
+            number = int(word) if len(word) <= 20 else _MAX_BUDGET + 1
+            budgets.append(validation.at_least(1, number, "--budgets", most=_MAX_BUDGET))
+        elif _is_budget_word(word):
+            budgets.append(word)
+        else:
+            raise InputError(
+                f"--budgets: expected tokens (1280), pixels (1003520px), checkpoint or a runtime (ollama@0.13.3); got "
+                f"{word or 'nothing'} in {text}. `mlx-saccade runtimes 3840x2160` lists runtimes"
+            )
+    if len(set(budgets)) != len(budgets):
+        raise InputError(f"--budgets: expected each budget once; got {text}. Leave out the second one")
+    return tuple(budgets)
+
+
+def _is_budget_word(word: str) -> bool:
+    from mlx_saccade.preprocess import runtimes
+
+    name = word.strip().lower().partition("@")[0]
+    return name in ("checkpoint", *runtimes.names()) or re.fullmatch(r"[0-9]{1,15}px", word) is not None
+
+
+def parse_policies(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the policies of lists such as "flat,zoom:share=0.4,max_looks=2,search".
+
+    A word with "=" and without ":" is a parameter of the policy before it.
+
+    Raises:
+        InputError: a policy twice, or a list that begins with a parameter.
+    """
+    policies: list[str] = []
+    for text in texts:
+        first = len(policies)
+        for word in text.split(","):
+            if "=" in word and ":" not in word:
+                if len(policies) == first:
+                    raise InputError(f"--policy: expected a name before {word}; got {text}. Write NAME:{word}")
+                policies[-1] += f",{word}"
+            else:
+                policies.append(word)
+    if len(set(policies)) != len(policies):
+        raise InputError(f"--policy: expected each policy once; got {', '.join(policies)}. Leave out the second one")
+    return tuple(policies)
 
 
 # Generated screens and files.

@@ -9,7 +9,7 @@ from typing import Any
 from mlx_saccade.dashboard import figures, recorded
 from mlx_saccade.dashboard.recorded import Table
 from mlx_saccade.dashboard.sources import Sources
-from mlx_saccade.dashboard.sweeps import Sweep, model_name
+from mlx_saccade.dashboard.sweeps import Sweep
 from mlx_saccade.preprocess.recommend import LIMITS, SOURCE, TABLE
 
 __all__ = ["accuracy"]
@@ -23,7 +23,7 @@ _FIGURES = ("right", "iou", "seconds", "looks")
 
 def accuracy(sources: Sources) -> dict[str, Any]:
     """Return sets of cells by size and budget, sweeps first, and tables of policies."""
-    sets = [_sweep(sweep) for sweep in sources.sweeps] + [_published(), _packaged()]
+    sets = [one for sweep in sources.sweeps for one in _sweep(sweep)] + [_published(), _packaged()]
     return {
         "sets": sets,
         "policies": [_policies(table, sources) for table in sources.tables if table.kind == "policies"],
@@ -31,14 +31,22 @@ def accuracy(sources: Sources) -> dict[str, Any]:
     }
 
 
-def _sweep(sweep: Sweep) -> dict[str, Any]:
-    setup = sweep.setup
-    screens = f"{len(setup.seeds)} generated screens of {setup.size[0]}x{setup.size[1]}"
-    return {
-        "name": f"sweep {sweep.name}, {model_name(setup.model)}",
-        "note": f"{screens}. Intervals (95 %) are by screens and need ten of them.",
-        "cells": [asdict(cell) for cell in sweep.cells],
-    }
+def _sweep(sweep: Sweep) -> list[dict[str, Any]]:
+    """Return a set of cells for each policy; a budget in words is the tokens that it took."""
+    sets = []
+    for policy in dict.fromkeys(cell.policy for cell in sweep.cells):
+        cells = [
+            {**asdict(cell), "budget": cell.budget if isinstance(cell.budget, int) else round(cell.tokens or 0)}
+            for cell in sweep.cells if cell.policy == policy
+        ]  # fmt: skip
+        sets.append(
+            {
+                "name": f"sweep {sweep.name}, {sweep.runtime}, {policy}",
+                "note": f"{sweep.images} images of {sweep.data}. Intervals (95 %) are by images and need ten of them.",
+                "cells": [cell for cell in cells if cell["budget"]],
+            }
+        )
+    return sets
 
 
 def _cell(size: str, budget: int, n: int, iou: float, low: float | None, high: float | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlx_saccade import evals
 from mlx_saccade.bench import history, profile
 from mlx_saccade.bench.run import Run
 from mlx_saccade.dashboard import recorded, sweeps
@@ -29,7 +30,7 @@ class Sources:
     """The content of all data files.
 
     Attributes:
-        files: name of each file that was read, below the path that was given.
+        files: name of each file or run that was read, below the path that was given.
         runs: runs of `mlx-saccade bench`, by date.
         sweeps: sweeps.
         tables: recorded tables by the name of their file.
@@ -49,7 +50,8 @@ def gather(paths: Iterable[str | os.PathLike[str]]) -> Sources:
     """Read files, and the data files of folders.
 
     Args:
-        paths: files, or folders whose JSON, JSON Lines and CSV files are read, those of hidden folders excepted.
+        paths: files, folders of runs, or folders whose runs and JSON, JSON Lines and CSV files are read, without
+            hidden ones.
 
     Raises:
         FileNotFoundError: no such file or folder.
@@ -79,16 +81,22 @@ def _named(problem: str, name: str) -> str:
 def _files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Path, str]]:
     """Return each file with the name that the page shows."""
     for given in map(Path, paths):
-        if given.is_dir():
+        if evals.is_run(given):
+            yield given, _printable(given.resolve().name)
+        elif given.is_dir():
             for path in sorted(given.rglob("*")):
                 inner = path.relative_to(given)
                 hidden = any(part.startswith(".") for part in inner.parts)
-                if path.suffix in SUFFIXES and path.is_file() and not hidden:
+                if not hidden and (evals.is_run(path) or _is_data(path)):
                     yield path, _printable(inner.as_posix())
         elif given.exists():
             yield given, _printable(given.name)
         else:
             raise FileNotFoundError(f"{given}: no such file or folder. Name a data file, or a folder of such files")
+
+
+def _is_data(path: Path) -> bool:
+    return path.suffix in SUFFIXES and path.is_file() and not evals.is_run(path.parent)
 
 
 def _printable(name: str) -> str:
@@ -97,6 +105,9 @@ def _printable(name: str) -> str:
 
 
 def _read(sources: Sources, path: Path, name: str) -> None:
+    if path.is_dir():
+        _read_sweep(sources, path, name)
+        return
     if not path.is_file():
         raise InputError(f"{name}: expected a regular file; got a device, pipe or socket. Name another file")
     reader = _READERS.get(path.suffix, _read_lines)
@@ -144,13 +155,15 @@ def _read_csv(sources: Sources, path: Path, name: str) -> None:
 
 
 def _read_lines(sources: Sources, path: Path, name: str) -> None:
-    """Read the run log of a sweep or of a profile."""
+    """Read the run log of a profile, or the rows of a run."""
     with path.open("rb") as stream:
         first = stream.readline(_LONGEST_HEAD)
-    if b'"answer_tokens"' in first:
+    if b'"setup": {"machine"' in first:
         _add(sources, profile.read_turns(path), name)
+    elif evals.is_run(path.parent):
+        _read_sweep(sources, path.parent, name)
     else:
-        _read_sweep(sources, path, name)
+        raise InputError(f"{name}: expected a run of `sweep` or of `bench profile`; got another file. Name another one")
 
 
 def _read_sweep(sources: Sources, path: Path, name: str) -> None:

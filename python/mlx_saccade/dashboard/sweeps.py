@@ -1,4 +1,4 @@
-"""A sweep's run log as the cells that a dashboard shows."""
+"""A sweep's run as the cells that a dashboard shows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mlx_saccade import evals
-from mlx_saccade.errors import InputError, brief
-from mlx_saccade.evals import Cell, Record, Setup
+from mlx_saccade.errors import InputError, brief, quantity
+from mlx_saccade.evals import Cell, Row
 
-__all__ = ["MAX_WHOLE", "Sweep", "model_name", "read"]
+__all__ = ["MAX_WHOLE", "Sweep", "read"]
 
 MAX_WHOLE = 1 << 53
 """The largest whole number that JavaScript tells from the next one."""
@@ -22,60 +22,66 @@ class Sweep:
     """A sweep.
 
     Attributes:
-        name: name of its file.
-        setup: what was asked.
-        cells: figures by size of the target and budget.
+        name: name of its folder.
+        data: name of the data set.
+        runtime: name of what answered.
+        images: number of images that targets are on.
+        cells: figures by size of the target, policy and budget.
     """
 
     name: str
-    setup: Setup
+    data: str
+    runtime: str
+    images: int
     cells: tuple[Cell, ...]
 
 
 def read(path: Path, name: str) -> tuple[Sweep, str]:
-    """Read a sweep's run log.
+    """Read the folder of a sweep's run.
 
     Args:
-        path: the file.
+        path: the folder.
         name: its name on the page.
 
     Returns:
         The sweep, and a message if questions were answered twice; the first answer counts.
 
     Raises:
-        InputError: not such a log, without answers, or an answer is damaged.
+        InputError: not such a run, without answers, or an answer is damaged.
     """
-    setup, records = evals.read_run(path)
-    if not records:
+    run = evals.read_run(path)
+    rows = [row for row in run.rows if row.reply.error is None]
+    if not rows:
         raise InputError(f"{name}: expected answers of a sweep; got none. Run `mlx-saccade sweep` again")
-    for line, record in enumerate(records, 2):
-        _check(record, f"{name}: line {line}")
-    first: dict[tuple[int, int, int], Record] = {}
-    for record in records:
-        first.setdefault(record.key, record)
-    repeated = len(records) - len(first)
-    problem = f"{name}: {repeated:,} questions have a second answer; the first counts" if repeated else ""
-    return Sweep(name, setup, tuple(evals.summarize(list(first.values())))), problem
+    for row in rows:
+        _check(row, f"{name}: {row.target.id}, {row.budget}, {row.policy}")
+    problem = f"{name}: {quantity(run.repeated, 'question')} have a second answer; the first counts"
+    images = len({row.target.image for row in rows})
+    sweep = Sweep(name, run.header.data.name, run.header.runtime.name, images, tuple(evals.summarize(rows)))
+    return sweep, problem if run.repeated else ""
 
 
-def model_name(model: Any) -> str:
-    """Return a model as the page shows it: a hub id or "packaged", and of a folder its name only."""
-    text = str(model)
-    return text if text.count("/") < 2 and not text.startswith(("/", "~", ".")) else Path(text).name
+def _check(row: Row, where: str) -> None:
+    """Check what the run's own reader does not: types and ranges."""
+    tokens = row.reply.tokens
+    if tokens is not None and (isinstance(tokens, bool) or not isinstance(tokens, int) or not 0 <= tokens <= MAX_WHOLE):
+        raise _damaged(where, "tokens", "a whole number from 0 to 2^53", tokens)
+    for number in row.reply.seconds.values():
+        _check_number(number, where, "seconds", 0, 1e9)
+    for box in (*row.target.expected, *row.reply.boxes):
+        if len(box) != 4:
+            raise _damaged(where, "box", "four numbers", box)
+        for number in box:
+            _check_number(number, where, "box", -1e9, 1e9)
+    share = row.target.share
+    if not 0 < share <= 1:
+        raise _damaged(where, "share of the frame", "above 0 and at most 1", share)
 
 
-def _check(record: Record, where: str) -> None:
-    """Check what the run log's own reader does not: types and ranges."""
-    wholes = {"seed": record.seed, "target": record.target, "budget": record.budget, "tokens": record.tokens}
-    for field, value in wholes.items():
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_WHOLE:
-            raise _damaged(where, field, "a whole number from 0 to 2^53", value)
-    for field, number, most in (("share", record.share, 1), ("iou", record.iou, 1), ("seconds", record.seconds, 1e9)):
-        is_number = isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
-        if not is_number or not 0 <= number <= most:
-            raise _damaged(where, field, f"a number from 0 to {most:g}", number)
-    if record.share == 0:
-        raise _damaged(where, "share", "more than 0", 0)
+def _check_number(number: Any, where: str, field: str, least: float, most: float) -> None:
+    is_number = isinstance(number, (int, float)) and not isinstance(number, bool) and math.isfinite(number)
+    if not is_number or not least <= number <= most:
+        raise _damaged(where, field, f"a number from {least:g} to {most:g}", number)
 
 
 def _damaged(where: str, field: str, expected: str, value: object) -> InputError:

@@ -1,23 +1,36 @@
-"""Accuracy and latency by budget, measured on screens with known boxes."""
+"""Accuracy and latency by budget and policy, measured on screens with known boxes."""
 
 from mlx_saccade.evals.bootstrap import interval
+from mlx_saccade.evals.datasets import Scenes
+from mlx_saccade.evals.merging import merge
 from mlx_saccade.evals.metrics import BINS, bin_of, iou, share_of
+from mlx_saccade.evals.rows import Reply, Row, Runtime
+from mlx_saccade.evals.run_folder import Run, RunFolder, Subject, is_run, read_run
 from mlx_saccade.evals.runs import RunLog
 from mlx_saccade.evals.summary import Cell, summarize
-from mlx_saccade.evals.sweep import Record, Setup, choose_targets, measure, open_run, read_run
+from mlx_saccade.evals.sweep import ask_missing, questions_of
+from mlx_saccade.evals.targets import DataSet, Target
 
 __all__ = [
     "BINS",
     "Cell",
-    "Record",
+    "DataSet",
+    "Reply",
+    "Row",
+    "Run",
+    "RunFolder",
     "RunLog",
-    "Setup",
+    "Runtime",
+    "Scenes",
+    "Subject",
+    "Target",
+    "ask_missing",
     "bin_of",
-    "choose_targets",
     "interval",
     "iou",
-    "measure",
-    "open_run",
+    "is_run",
+    "merge",
+    "questions_of",
     "read_run",
     "share_of",
     "summarize",

@@ -108,9 +108,11 @@ class Runtime(Protocol):
     """What answers the questions of a run: a model in this process, or a server.
 
     Attributes:
-        name: short name, such as "saccade", "mlx-vlm" or "openai:http://127.0.0.1:8080/v1".
-        identity: what the answers depend on, for JSON: the digest of the checkpoint or the server's model name,
-            versions and settings. Runs with equal identities may be merged.
+        name: short name for people, with the model's, such as "saccade packaged". It may be published: no path, and
+            nothing of an address but its host.
+        identity: what the answers depend on, for JSON: the digest of the checkpoint or the server's model name, and
+            settings. Runs with equal identities may be extended and merged. What is under "versions" may differ, and is
+            noted in the run.
     """
 
     @property
@@ -125,6 +127,8 @@ class Runtime(Protocol):
 
     def check(self, budget: Budget, policy: str) -> None:
         """Refuse a budget or policy that this runtime cannot take, before a run starts.
+
+        It is called only if something is left to ask, so that the model may be loaded here.
 
         Raises:
             InputError: with the reason and what it takes.

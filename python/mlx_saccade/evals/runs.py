@@ -1,7 +1,8 @@
 """The run log of an evaluation: a file of JSON lines from which a stopped run resumes.
 
 The first line says what the answers depend on, each later line holds answers. A line that a kill cut short is dropped,
-and its questions are asked again.
+and its questions are asked again. A second process on the same log is refused. The runs of `mlx-saccade sweep` are
+folders: `mlx_saccade.evals.run_folder`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mlx_saccade import files
 from mlx_saccade.errors import InputError, brief
+from mlx_saccade.evals import lines as line_files
+from mlx_saccade.evals.locks import FileLock
 from mlx_saccade.scenes import VERSION
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ class RunKind(Generic[Entry]):
 
 
 class RunLog(Generic[Entry]):
-    """A log of one run, in memory and on disk.
+    """A log of one run, in memory and on disk; it holds the lock of its file until it is closed or collected.
 
     Attributes:
         path: the file.
@@ -80,11 +83,21 @@ class RunLog(Generic[Entry]):
             setup: what is asked, if the kind has a setup.
 
         Raises:
-            InputError: the file is not a log of this kind, holds other answers, or cannot be written.
+            InputError: the file is not a log of this kind, holds other answers, cannot be written, or another process
+                writes it.
         """
         self.path = files.check_writable(path)
         self.entries: list[Entry] = []
+        self._lock = FileLock(self.path.parent / f".{self.path.name}.lock", self.path)
         self._start: bytes | None = json.dumps(kind.head(model, setup)).encode() + b"\n"
+        try:
+            self._read(kind)
+        except BaseException:
+            self.close()
+            raise
+
+    def _read(self, kind: RunKind[Entry]) -> None:
+        """Read the entries of an existing file, and what the first entry has to write before itself."""
         if not self.path.exists():
             return
         if not os.access(self.path, os.W_OK):
@@ -92,18 +105,33 @@ class RunLog(Generic[Entry]):
         data = self.path.read_bytes()
         if not data:
             return
-        lines = _whole_lines(data)
+        lines = line_files.whole_lines(data)
         head, self.entries = _parse(lines, self.path, kind)
-        _check_head(self.path, head, json.loads(self._start))
+        _check_head(self.path, head, json.loads(self._start or b"null"))
         self._start = lines if len(lines) < len(data) else None
 
+    def __enter__(self) -> RunLog[Entry]:
+        """Return the log."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the log."""
+        self.close()
+
+    def close(self) -> None:
+        """Release the lock; a second call does nothing."""
+        self._lock.release()
+
     def add(self, entry: Entry) -> None:
-        """Append one entry to the file."""
+        """Append one entry to the file, on the disk when this returns.
+
+        Raises:
+            OSError: the disk is full or fails; entries before this one stay.
+        """
         if self._start is not None:
             files.write_atomically(self.path, self._start)
             self._start = None
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(entry)) + "\n")
+        line_files.append(self.path, json.dumps(asdict(entry)).encode() + b"\n")
         self.entries.append(entry)
 
 
@@ -114,12 +142,7 @@ def read(path: Path, kind: RunKind[Entry]) -> tuple[Line, list[Entry]]:
         FileNotFoundError: no such file.
         InputError: the file is not a log of this kind and format.
     """
-    return _parse(_whole_lines(path.read_bytes()), path, kind)
-
-
-def _whole_lines(data: bytes) -> bytes:
-    """Return the data without a line that a kill cut short."""
-    return data[: data.rfind(b"\n") + 1]
+    return _parse(line_files.whole_lines(path.read_bytes()), path, kind)
 
 
 def _parse(data: bytes, path: Path, kind: RunKind[Entry]) -> tuple[Line, list[Entry]]:

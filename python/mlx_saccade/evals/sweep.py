@@ -1,188 +1,132 @@
-"""The sweep: every target on generated screens, asked for at every budget."""
+"""The sweep: every target of a data set, asked for at every budget under every policy."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Container, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from mlx_saccade.errors import InputError, brief
-from mlx_saccade.evals import runs
-from mlx_saccade.evals.metrics import best_iou, bin_of, is_hit, share_of
+from mlx_saccade.evals.rows import Budget, Key, Reply, Row, Runtime
+from mlx_saccade.evals.run_folder import Questions, RunFolder, encoded
+from mlx_saccade.evals.targets import DataSet, Target
 
-if TYPE_CHECKING:
-    from mlx_saccade.engine import Engine
-    from mlx_saccade.scenes import Element, Scene
+__all__ = ["MAX_FAILURES", "Question", "answer", "ask_missing", "check", "questions_of"]
 
-__all__ = ["KIND", "Key", "Record", "Setup", "choose_targets", "measure", "open_run", "read_run"]
-
-Key = tuple[int, int, int]
-"""(seed, target, budget): what tells one question of a sweep from another."""
+MAX_FAILURES = 10
+"""A sweep stops when so many questions in a row have failed: then it is the runtime, not a question."""
 
 
 @dataclass(frozen=True)
-class Setup:
-    """The questions of a sweep; sweeps with equal setups ask the same ones.
+class Question:
+    """A target to ask for, with a budget and a policy."""
 
-    Attributes:
-        model: path or hub id of the checkpoint, or "packaged".
-        size: (width, height) of the screens in pixels.
-        seeds: seeds of the screens.
-        budgets: maximum visual tokens of each run.
-        targets: elements to ask for on each screen, as `choose_targets` chooses them.
-    """
-
-    model: str
-    size: tuple[int, int]
-    seeds: tuple[int, ...]
-    budgets: tuple[int, ...]
-    targets: int
-
-    def __post_init__(self) -> None:
-        counts = len(self.seeds), len(self.budgets), self.targets
-        if min(counts) < 1:
-            raise InputError(
-                "sweep: expected at least one screen, one budget and one target a screen; "
-                "got {}, {} and {}. Raise what is below 1".format(*counts)
-            )
-
-
-@dataclass(frozen=True)
-class Record:
-    """The answer to one question.
-
-    Attributes:
-        seed: seed of the screen.
-        target: index of the target on its screen.
-        description: the target's description.
-        budget: maximum visual tokens.
-        tokens: visual tokens of the image.
-        share: share of the frame that the target covers.
-        iou: intersection over union, 0 for an answer without a box.
-        hit: the center of the answer's box is inside the target's.
-        seconds: time of the question, vision and prompt included.
-    """
-
-    seed: int
-    target: int
-    description: str
-    budget: int
-    tokens: int
-    share: float
-    iou: float
-    hit: bool
-    seconds: float
+    target: Target
+    budget: Budget
+    policy: str
 
     @property
     def key(self) -> Key:
-        """The question that was answered."""
-        return self.seed, self.target, self.budget
+        """Return what tells the question from others, as `Row.key`."""
+        return self.target.id, str(self.budget), self.policy
 
 
-def choose_targets(scene: Scene, seed: int, count: int) -> list[Element]:
-    """Return up to `count` elements of a screen, drawn at random, one of each size bin in turn.
+def questions_of(data: DataSet, budgets: Sequence[Budget], policies: Sequence[str]) -> list[Question]:
+    """Return all questions in the order of asking: all policies and budgets of a target before the next target.
 
-    In drawing order the dock's icons would come before anything else.
+    Raises:
+        InputError: no target, budget or policy, or one of them twice.
     """
-    bins: dict[str, list[Element]] = {}
-    for index in np.random.RandomState(seed).permutation(len(scene.elements)):
-        element = scene.elements[index]
-        bins.setdefault(bin_of(share_of(element, scene.size)), []).append(element)
-    targets: list[Element] = []
-    while bins and len(targets) < count:
-        for size in sorted(bins):
-            targets.append(bins[size].pop())
-            if not bins[size]:
-                del bins[size]
-    return targets[:count]
+    names = [target.id for target in data.targets]
+    for what, some in (("target", names), ("budget", list(map(str, budgets))), ("policy", list(policies))):
+        if not some:
+            raise InputError(f"sweep: expected at least one {what}; got none")
+        if len(set(some)) < len(some):
+            again = next(one for place, one in enumerate(some) if one in some[:place])
+            raise InputError(f"sweep: expected each {what} once; got {brief(again)} twice. Leave one out")
+    return [Question(target, budget, policy) for target in data.targets for policy in policies for budget in budgets]
 
 
-def measure(engine: Engine, setup: Setup, done: Container[Key] = ()) -> Iterator[Record]:
-    """Ask the questions of a sweep.
+def check(runtime: Runtime, questions: Sequence[Question]) -> None:
+    """Refuse budgets and policies that the runtime cannot take, before the first question.
+
+    Raises:
+        InputError: as `Runtime.check`.
+    """
+    for budget, policy in dict.fromkeys((question.budget, question.policy) for question in questions):
+        runtime.check(budget, policy)
+
+
+def ask_missing(
+    run: RunFolder,
+    data: DataSet,
+    runtime: Runtime,
+    questions: Sequence[Question],
+    note: Callable[[Row], None] = lambda row: None,
+) -> None:
+    """Ask the questions that have no answer in a run, and add a row for each.
 
     Args:
-        engine: the loaded model, with `cache_memory` 0 and without a `cache_dir`.
-        setup: what to ask.
-        done: keys of the questions to leave out.
-
-    Returns:
-        A record of each question as it is answered: screen by screen, all budgets of a target before the next target.
-
-    Raises:
-        InputError: an engine with a cache; only the first question about a screen would take its full time.
-    """
-    if engine.store.on:
-        raise InputError("engine: expected no cache, which shortens the times; got one. Load it with cache_memory=0")
-    return _measure(engine, setup, done)
-
-
-def _measure(engine: Engine, setup: Setup, done: Container[Key]) -> Iterator[Record]:
-    from mlx_saccade import scenes
-
-    for seed in setup.seeds:
-        keys = [(seed, target, budget) for target in range(setup.targets) for budget in setup.budgets]
-        if all(key in done for key in keys):
-            continue
-        scene = scenes.generate(seed, setup.size)
-        for target, element in enumerate(choose_targets(scene, seed, setup.targets)):
-            for budget in setup.budgets:
-                if (seed, target, budget) in done:
-                    continue
-                answer = engine.locate(scene.image, element.description, budget=budget)
-                yield Record(
-                    seed=seed,
-                    target=target,
-                    description=element.description,
-                    budget=budget,
-                    tokens=sum(frame.tokens for frame in answer.frames),
-                    share=share_of(element, setup.size),
-                    iou=best_iou(answer.boxes, [element.box]),
-                    hit=is_hit(answer.boxes, [element.box]),
-                    seconds=sum(answer.timings.values()),
-                )
-
-
-def _record(line: Any) -> Record:
-    return Record(**line)
-
-
-# Format 1 asked for elements in drawing order; 2 had times that a cache had shortened.
-KIND = runs.RunKind("mlx-saccade sweep", 3, "a question of a sweep", _record, setup=True)
-
-
-def open_run(path: str | os.PathLike[str], setup: Setup, model: str) -> runs.RunLog[Record]:
-    """Open the run log of a sweep, new or to be resumed.
-
-    Args:
-        path: the file.
-        setup: what is asked.
-        model: `mlx_saccade.checkpoint.hub.digest` of the checkpoint, which the setup only names.
+        run: the open run.
+        data: the data set of the questions.
+        runtime: what answers.
+        questions: as `questions_of`.
+        note: called with each row, once it is on the disk.
 
     Raises:
-        InputError: as `mlx_saccade.evals.runs.RunLog`.
+        InputError: a budget, a policy or a target that cannot be used, or ten questions in a row that failed.
+        OSError: the disk is full or fails. Rows before that stay, and the same call goes on after them.
     """
-    return runs.RunLog(path, KIND, model, asdict(setup))
+    missing = start(run, data, runtime, questions)
+    failures = 0
+    for question in missing:
+        row = answer(data, runtime, question)
+        run.add(row)
+        note(row)
+        failures = 0 if row.reply.error is None else failures + 1
+        check_failures(failures, row)
+    run.finish()
 
 
-def read_run(path: str | os.PathLike[str]) -> tuple[Setup, list[Record]]:
-    """Return the setup and the records of a sweep's run log, of any checkpoint.
+def start(run: RunFolder, data: DataSet, runtime: Runtime, questions: Sequence[Question]) -> list[Question]:
+    """Check and record questions, and return those that have no answer yet; errors as `ask_missing`."""
+    run.check_targets(data)
+    missing = [question for question in questions if not run.is_answered(question.key)]
+    if missing:
+        check(runtime, missing)
+    asked: dict[str, list[object]] = {"targets": [], "budgets": [], "policies": []}
+    for question in questions:
+        for name, value in zip(asked, (question.target.id, question.budget, question.policy), strict=True):
+            asked[name].append(value)
+    run.ask(Questions(**{name: tuple(dict.fromkeys(values)) for name, values in asked.items()}))  # type: ignore[arg-type]
+    return missing
 
-    Raises:
-        FileNotFoundError: no such file.
-        InputError: the file is not a log of a sweep in this format.
-    """
-    path = Path(path)
-    head, records = runs.read(path, KIND)
+
+def answer(data: DataSet, runtime: Runtime, question: Question) -> Row:
+    """Ask one question; what fails for it alone is the row's error."""
+    target = question.target
+    image_id = data.image_id(target)
     try:
-        values = dict(head["setup"])
-        width, height = values.pop("size")
-        seeds, budgets = tuple(values.pop("seeds")), tuple(values.pop("budgets"))
-        return Setup(size=(width, height), seeds=seeds, budgets=budgets, **values), records
-    except (KeyError, TypeError, ValueError):
+        image = data.open(target)
+    except (FileNotFoundError, InputError) as error:
+        reply = Reply(error=str(error))
+    else:
+        reply = runtime.ask(image, target, question.budget, question.policy)
+    row = Row(target, image_id, question.budget, question.policy, reply)
+    try:
+        encoded(row)
+    except ValueError:
+        row = replace(row, reply=Reply(text=reply.text, error="the answer has a number that is not finite"))
+    return row
+
+
+def check_failures(failures: int, row: Row) -> None:
+    """Stop a sweep after too many failures in a row.
+
+    Raises:
+        InputError: there were `MAX_FAILURES`; the message has the last error.
+    """
+    if failures >= MAX_FAILURES:
         raise InputError(
-            f"{path}: line 1: expected the setup of a sweep; got {brief(head['setup'])}. Run `mlx-saccade sweep` again"
-        ) from None
+            f"sweep: {failures} questions in a row failed, the last with: {row.reply.error}. "
+            "Its answers are kept; run it again to go on"
+        )

@@ -13,7 +13,7 @@ __all__ = ["EXAMPLES", "add_arguments", "run"]
 
 EXAMPLES = (
     "mlx-saccade dashboard build",
-    "mlx-saccade dashboard build --data saccade-sweep.jsonl --out site",
+    "mlx-saccade dashboard build --data saccade-sweep --out site",
     "mlx-saccade dashboard open",
 )
 _DATA = "benchmarks"
@@ -22,7 +22,7 @@ _DATA = "benchmarks"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade dashboard`."""
     parser.epilog = (
-        "Reads run logs of `sweep`, runs of `bench` and tables of benchmarks/results. A file that cannot be read is "
+        "Reads runs of `sweep`, runs of `bench` and tables of benchmarks/results. A file that cannot be read is "
         "skipped and named, on the page too. The site needs no server and no network. "
         "Exit code 1: all files were skipped."
     )

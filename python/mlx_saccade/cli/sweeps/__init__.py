@@ -1,0 +1,1 @@
+"""The actions of `mlx-saccade sweep`, one file each."""

@@ -1,0 +1,129 @@
+"""`mlx-saccade sweep run`: ask what a run lacks, and print the table of all its answers."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mlx_saccade.cli import output, progress
+from mlx_saccade.cli.options import (
+    add_memory_argument,
+    add_model_argument,
+    add_revision_argument,
+    parse_budget_words,
+    parse_policies,
+)
+from mlx_saccade.cli.size_words import parse_screen_size
+from mlx_saccade.errors import quantity
+
+if TYPE_CHECKING:
+    from mlx_saccade.evals import Cell, DataSet, Run, Runtime
+
+__all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY = "Measure accuracy and latency by budget and policy"
+EXAMPLES = (
+    "mlx-saccade sweep --n 8 --budgets 64,256",
+    "mlx-saccade sweep run --n 8 --budgets 64,256 --policy flat,zoom",
+    "mlx-saccade sweep --model path/to/checkpoint --budgets 256,1280 --out 3b",
+)
+
+_BUDGETS, _MODEL_BUDGETS = "64,144,256", "256,1280,4096,16384"
+_OUT = "saccade-sweep"
+_LEGEND = (
+    "target: share of the frame; large over 5 %, medium 1 to 5 %, small 0.1 to 1 %, tiny below",
+    "IoU: mean overlap of the answer's box with the known one, from 0 to 1; 95 %: its interval, - if fewer than "
+    "ten screens have such targets",
+    "hits: share of answers whose click is inside the known box; seconds: median time of a question",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `mlx-saccade sweep run`."""
+    parser.epilog = (
+        "Asks for every target at every budget under every policy. The same command goes on where it was stopped, and "
+        "more targets, budgets or policies may be added to a run. Another action, with its own help: merge."
+    )
+    add_model_argument(parser)
+    parser.add_argument(
+        "--budgets", metavar="N,N", help=f"tokens, Npx, checkpoint or RUNTIME@VERSION (default {_MODEL_BUDGETS})"
+    )
+    parser.add_argument(
+        "--policy",
+        action="append",
+        metavar="NAMES",
+        help="policies, such as flat,zoom:share=0.4,search (default flat); repeatable",
+    )
+    parser.add_argument("--n", type=int, default=80, metavar="N", help="targets to ask for, in all (default 80)")
+    parser.add_argument(
+        "--out", default=_OUT, metavar="DIR", help=f"folder of the run, which a stopped sweep resumes (default {_OUT})"
+    )
+    add_revision_argument(parser)
+    add_memory_argument(parser)
+    screens = parser.add_argument_group("generated screens")
+    screens.add_argument("--targets", type=int, default=8, metavar="N", help="most targets of one screen (default 8)")
+    screens.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the first screen (default 0)")
+    screens.add_argument(
+        "--size", default="3840x2160", metavar="WIDTHxHEIGHT", help="size of the screens (default 3840x2160)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask what the run lacks, then print the table of all its answers; exit code 2 if a question failed."""
+    from mlx_saccade import evals
+    from mlx_saccade.evals.engines import InProcess
+
+    budgets = parse_budget_words(options.budgets or (_BUDGETS if options.model is None else _MODEL_BUDGETS))
+    policies = parse_policies(options.policy or ["flat"])
+    data = evals.Scenes(
+        options.n,
+        size=parse_screen_size("--size", options.size),
+        seed=options.seed,
+        per_screen=options.targets,
+    )
+    questions = evals.questions_of(data, budgets, policies)
+    runtime = InProcess(options.model, revision=options.revision, memory_limit=options.memory_limit)
+    try:
+        _ask(options, data, runtime, questions)
+    finally:
+        runtime.close()
+    return _report(options, evals.read_run(options.out))
+
+
+def _ask(options: argparse.Namespace, data: DataSet, runtime: Runtime, questions: list[Any]) -> None:
+    from mlx_saccade import evals
+
+    with evals.RunFolder(options.out, data, runtime, data.notes) as folder, progress.bar() as bar:
+        answered = sum(folder.is_answered(question.key) for question in questions)
+        task = bar.add_task("asking", total=len(questions), completed=answered)
+        evals.ask_missing(folder, data, runtime, questions, lambda row: bar.advance(task))
+
+
+def _report(options: argparse.Namespace, run: Run) -> int:
+    from mlx_saccade import evals
+
+    cells = evals.summarize(run.rows)
+    errors = [row for row in run.rows if row.reply.error is not None]
+    if options.json:
+        facts = {"run": options.out, "questions": len(run.rows), "errors": len(errors), "missing": run.missing}
+        output.print_json({**facts, "cells": [asdict(cell) for cell in cells]})
+    else:
+        _print_table(cells)
+        for line in _LEGEND:
+            output.text(line, hang="  ")
+        output.text(f"{quantity(len(run.rows), 'question')} in {options.out}")
+    if errors:
+        output.note(f"{quantity(len(errors), 'question')} failed, the first with: {errors[0].reply.error}")
+    return 2 if errors else 0
+
+
+def _print_table(cells: list[Cell]) -> None:
+    names = ("policy", "budget", "n", "IoU", "95 %", "hits", "seconds")
+    columns = [("target", "left"), *((name, "left" if name == "policy" else "right") for name in names)]
+    intervals = ["-" if cell.low is None else f"{cell.low:.3f}-{cell.high:.3f}" for cell in cells]
+    rows = [
+        (cell.size, cell.policy, str(cell.budget), str(cell.n), f"{cell.iou:.3f}", interval,
+         f"{cell.hits:.2f}", f"{cell.seconds:.2f}") for cell, interval in zip(cells, intervals, strict=True)
+    ]  # fmt: skip
+    output.table(columns, rows)

@@ -68,14 +68,11 @@ def best_of_tiles(grid: int, rank: Callable[[candidates.Candidate], Any]) -> Pol
         crops = [whole(frame.source_size), *cut(frame.source_size, (grid, grid), 0.2)]
         answers = []
         for text in words:
-            trail, places = Trail(), []
-            for number, (crop, answer) in enumerate(
-                zip(crops, engine.look(frame, [(crop, text) for crop in crops]), strict=True)
-            ):
-                trail.add(answer, crop, "")
-                place = candidates.candidate(answer, crop, frame.source_size, text, number)
-                places += [] if place is None else [place]
-            answers.append(trail.answer(max(places, key=rank).look if places else None))
+            trail = Trail(text, frame.source_size)
+            looks = engine.look(frame, [(crop, text) for crop in crops])
+            places = [trail.add(answer, crop) for crop, answer in zip(crops, looks, strict=True)]
+            seen = [place for place in places if place is not None]
+            answers.append(trail.answer_of(max(seen, key=rank, default=None)))
         return answers
 
     return policy

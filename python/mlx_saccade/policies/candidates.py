@@ -10,9 +10,9 @@ from mlx_saccade.grounding import Box
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
-    from mlx_saccade.policies.trail import Crop
+    from mlx_saccade.engine.policy import Crop
 
-__all__ = ["Candidate", "agreement", "candidate", "is_same_place"]
+__all__ = ["Candidate", "Edges", "agreement", "area", "candidate", "edges", "is_same_place", "shared_area"]
 
 # From this overlap (intersection over union) on, two boxes are of one element. A box that was cut off is of the one
 # that has this share of it.
@@ -21,7 +21,8 @@ _SAME, _PART = 0.3, 0.7
 _EDGE, _POINT = 2, 14
 _EMPTY_WORDS = frozenset(["a", "an", "the"])
 
-_Edges = tuple[float, float, float, float]
+Edges = tuple[float, float, float, float]
+"""(x1, y1, x2, y2) in pixels of the whole image."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,11 @@ def agreement(description: str, label: str) -> float:
 
 def is_same_place(one: Candidate, before: Candidate) -> bool:
     """Return True if a look gave the place of an earlier one, or what that one had cut off."""
-    a, b = _edges(one), _edges(before)
-    common = _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
-    if common >= _SAME * (_area(a) + _area(b) - common) and common > 0:
+    a, b = edges(one), edges(before)
+    common = shared_area(a, b)
+    if common >= _SAME * (area(a) + area(b) - common) and common > 0:
         return True
-    if before.is_cut and common >= _PART * _area(b) and common > 0:
+    if before.is_cut and common >= _PART * area(b) and common > 0:
         return True
     centers = zip((one.box.center, before.box.center), (b, a), strict=True)
     return all(x1 <= x <= x2 and y1 <= y <= y2 for (x, y), (x1, y1, x2, y2) in centers)
@@ -113,13 +114,19 @@ def _is_cut(box: Box, crop: Crop, size: tuple[int, int], near: float) -> bool:
     return any(distance <= near and rest > 0 for distance, rest in zip(inside, beyond, strict=True))
 
 
-def _edges(one: Candidate) -> _Edges:
+def edges(one: Candidate) -> Edges:
     """Return the edges of a box, and for a point those of a box around it."""
     x1, y1, x2, y2 = one.box.xyxy
     around = _POINT * one.scale if one.side is None else 0.0
     return x1 - around, y1 - around, x2 + around, y2 + around
 
 
-def _area(edges: _Edges) -> float:
+def area(edges: Edges) -> float:
+    """Return the area of a box; 0 if an edge is beyond the opposite one."""
     x1, y1, x2, y2 = edges
     return max(0.0, x2 - x1) * max(0.0, y2 - y1)
+
+
+def shared_area(a: Edges, b: Edges) -> float:
+    """Return the area that two boxes share."""
+    return area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))

@@ -30,8 +30,9 @@ def flat(
         The answers of `Engine.locate`, with their one look.
     """
     answers, crop = [], whole(frame.source_size)
-    for answer in engine.look(frame, [(crop, words) for words in descriptions], **options):
-        trail = Trail()
+    looks = engine.look(frame, [(crop, words) for words in descriptions], **options)
+    for answer, words in zip(looks, descriptions, strict=True):
+        trail = Trail(words, frame.source_size)
         trail.add(answer, crop, "no second look" if answer.found else "no box")
         answers.append(trail.answer(0))
     return answers

@@ -16,12 +16,13 @@ its quadrants (ZoomClick, arXiv 2512.05941). They take every look for every targ
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import validation
-from mlx_saccade.errors import InputError, brief
-from mlx_saccade.policies.candidates import Candidate, candidate, is_same_place
+from mlx_saccade.policies.candidates import Candidate, is_same_place
+from mlx_saccade.policies.parameters import check_range
+from mlx_saccade.policies.rounds import Looks, follow
 from mlx_saccade.policies.tiles import centered, choose_grid, cut
 from mlx_saccade.policies.trail import Crop, Trail, whole
 
@@ -38,10 +39,6 @@ _SECOND = 5
 # A label with a larger share of the description's words, and one of its own, names a sibling; with less it may be
 # another word for the same.
 _PARAPHRASE = 0.5
-
-_T = TypeVar("_T")
-_Looks = Generator[list[Crop], list["Answer"], _T]
-"""Yields crops to look at, and is sent their answers."""
 
 
 def search(
@@ -74,20 +71,12 @@ def search(
     Raises:
         InputError: as `Engine.look`, or a parameter is outside its range.
     """
-    for name, value, most in (("overlap", overlap, 0.5), ("confidence", confidence, 1)):
-        if not isinstance(value, int | float) or not 0 <= value <= most:
-            raise InputError(f"policy search: {name}: expected 0 to {most}; got {brief(value)}")
+    check_range("policy search: overlap", overlap, 0, 0.5)
+    check_range("policy search: confidence", confidence, 0, 1)
     validation.at_least(0, smallest, "policy search: smallest")
     validation.at_least(1, max_looks, "policy search: max_looks")
     hunts = [_Hunt(words, frame.source_size, max_looks, overlap, smallest, confidence) for words in descriptions]
-    steps = [hunt.run() for hunt in hunts]
-    crops = {number: next(step) for number, step in enumerate(steps)}
-    while crops:
-        views = [(crop, descriptions[number]) for number, several in crops.items() for crop in several]
-        answers = iter(engine.look(frame, views, **options))
-        following = {n: _advance(steps[n], [next(answers) for _ in several]) for n, several in crops.items()}
-        crops = {number: several for number, several in following.items() if several}
-    return [hunt.answer() for hunt in hunts]
+    return follow(engine, frame, descriptions, [hunt.run() for hunt in hunts], options)
 
 
 class _Hunt:
@@ -98,7 +87,7 @@ class _Hunt:
     ) -> None:
         self.words, self.size, self.max_looks = words, size, max_looks
         self.overlap, self.smallest, self.confidence = overlap, smallest, confidence
-        self.trail = Trail()
+        self.trail = Trail(words, size)
         self.candidates: list[Candidate] = []
         self.closed: list[Candidate] = []  # had their second look
         self.disputed: list[Candidate] = []  # found again by it, but under other names
@@ -109,12 +98,17 @@ class _Hunt:
         """Looks that may still be taken."""
         return self.max_looks - len(self.trail.looks)
 
-    def run(self) -> _Looks[None]:
-        """Yield the crops of each round until the search ends."""
+    def run(self) -> Looks[Answer]:
+        """Yield the crops of each round, and return the policy's answer."""
         self.candidates = yield from self.look([whole(self.size)])
         if self.max_looks == 1:
             self.winner = _best(self.candidates)
-            return
+        else:
+            yield from self.hunt()
+        return self.trail.answer_of(self.winner)
+
+    def hunt(self) -> Looks[None]:
+        """Look again until a place is sure, or no look is left."""
         yield from self.confirm()
         for grid in self.grids():
             if self.winner is None:
@@ -128,21 +122,18 @@ class _Hunt:
             agreeing = [one for one in self.candidates if one.agrees]
             self.winner = _best(agreeing or self.disputed)
 
-    def look(self, crops: Sequence[Crop]) -> _Looks[list[Candidate]]:
+    def look(self, crops: Sequence[Crop]) -> Looks[list[Candidate]]:
         """Look at crops, and return the places that were found."""
-        answers = yield list(crops)
-        places = []
-        for answer, crop in zip(answers, crops, strict=True):
-            one = candidate(answer, crop, self.size, self.words, len(self.trail.looks))
-            self.trail.add(answer, crop, "no box" if one is None else self.verdict(one))
-            places += [] if one is None else [one]
+        places = [place for place in (yield from self.trail.look(crops)) if place is not None]
+        for place in places:
+            self.trail.judge(place.look, self.verdict(place))
         return places
 
     def is_closed(self, one: Candidate) -> bool:
         """Return True for a place that had its second look."""
         return any(is_same_place(one, other) for other in self.closed)
 
-    def confirm(self) -> _Looks[None]:
+    def confirm(self) -> Looks[None]:
         """End with the best place if it is sure; else look at it again, and end with it if it is found again."""
         self.accept_sure()
         best = _best(self.candidates)
@@ -207,18 +198,6 @@ class _Hunt:
         best = _best(self.candidates)
         if best is not None and self.verdict(best) == "sure":
             self.winner = best
-
-    def answer(self) -> Answer:
-        """Return the policy's answer."""
-        return self.trail.answer(None if self.winner is None else self.winner.look)
-
-
-def _advance(step: _Looks[None], answers: list[Answer]) -> list[Crop]:
-    """Give a search its answers, and return the crops of its next round; none at its end."""
-    try:
-        return step.send(answers)
-    except StopIteration:
-        return []
 
 
 def _best(candidates: Sequence[Candidate]) -> Candidate | None:

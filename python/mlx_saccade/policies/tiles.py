@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from mlx_saccade.policies.trail import Crop
+from mlx_saccade.engine.policy import Crop
+from mlx_saccade.policies.candidates import Edges
 
-__all__ = ["centered", "choose_grid", "cut", "tile_size"]
+__all__ = ["centered", "choose_grid", "cut", "holding", "slices", "tile_size"]
 
 MAX_TILES = 256
 """Most tiles of a grid."""
@@ -33,6 +34,37 @@ def centered(center: tuple[float, float], size: tuple[int, int], lengths: tuple[
         edges.append((start, start + length))
     (x1, x2), (y1, y2) = edges
     return x1, y1, x2, y2
+
+
+def holding(crop: Crop, box: Edges, size: tuple[int, int]) -> Crop:
+    """Return a crop, grown where it would cut a box off.
+
+    Args:
+        crop: inside the image.
+        box: (x1, y1, x2, y2) in pixels; parts outside the image do not count.
+        size: (width, height) of the image in pixels.
+    """
+    x1, y1 = (max(0, min(start, math.floor(edge))) for start, edge in zip(crop[:2], box[:2], strict=True))
+    x2, y2 = (min(side, max(stop, math.ceil(edge))) for stop, edge, side in zip(crop[2:], box[2:], size, strict=True))
+    return x1, y1, x2, y2
+
+
+def slices(size: tuple[int, int], side: int, overlap: float) -> list[Crop]:
+    """Return slices of a fixed size, row by row; the last of a row or column is shifted inside (the rule of SAHI).
+
+    Args:
+        size: (width, height) of the image in pixels.
+        side: of a slice in pixels, at least 1; a shorter image has shorter slices.
+        overlap: share of a slice's side that its neighbor covers too, from 0 and below 1.
+    """
+    step = max(1, side - int(overlap * side))
+
+    def starts(length: int) -> list[int]:
+        last = max(0, length - side)
+        return [*range(0, last, step), last]
+
+    width, height = (min(side, length) for length in size)
+    return [(left, top, left + width, top + height) for top in starts(size[1]) for left in starts(size[0])]
 
 
 def tile_size(size: tuple[int, int], grid: tuple[int, int], overlap: float) -> tuple[int, int]:

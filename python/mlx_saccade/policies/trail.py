@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlx_saccade.engine import Look
 from mlx_saccade.engine.policy import Crop
+from mlx_saccade.policies.candidates import Candidate, candidate
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
+    from mlx_saccade.policies.rounds import Looks
 
 __all__ = ["Crop", "Trail", "whole"]
 
@@ -18,26 +21,47 @@ _NOT_BELIEVED = "the place in the text was not believed, since no other look con
 
 
 class Trail:
-    """The looks for one description, in order."""
+    """The looks for one description, in order.
 
-    def __init__(self) -> None:
+    Attributes:
+        description: of the target.
+        size: (width, height) of the whole image.
+        looks: so far.
+        answers: of the looks, in pixels of the whole image.
+    """
+
+    def __init__(self, description: str, size: tuple[int, int]) -> None:
+        self.description, self.size = description, size
         self.looks: list[Look] = []
         self.answers: list[Answer] = []
 
-    def add(self, answer: Answer, crop: Crop, verdict: str) -> None:
-        """Record a look.
+    def look(self, crops: Sequence[Crop]) -> Looks[list[Candidate | None]]:
+        """Look at crops, record the looks, and return the place that each gave; None without one."""
+        answers = yield list(crops)
+        return [self.add(answer, crop) for answer, crop in zip(answers, crops, strict=True)]
+
+    def add(self, answer: Answer, crop: Crop, verdict: str | None = None) -> Candidate | None:
+        """Record a look, and return its place; None without one.
 
         Args:
             answer: in pixels of the whole image.
             crop: part of the image that the model saw.
-            verdict: what the policy made of the answer, in words.
+            verdict: what the policy made of the answer, in words; None: "box", "point" or "no box".
         """
+        place = candidate(answer, crop, self.size, self.description, len(self.looks))
+        if verdict is None:
+            verdict = "no box" if place is None else "point" if place.side is None else "box"
         self.answers.append(answer)
         self.looks.append(Look.of(answer, crop, verdict))
+        return place
 
     def judge(self, place: int, verdict: str) -> None:
         """Replace the verdict on a look."""
         self.looks[place] = replace(self.looks[place], verdict=verdict)
+
+    def keep(self, best: Candidate) -> None:
+        """Say of the last look, which has no box, that an earlier one is kept."""
+        self.judge(len(self.looks) - 1, f"no box; that of look {best.look + 1} is kept")
 
     def answer(self, best: int | None) -> Answer:
         """Return the policy's answer: usage and timings of all looks, and the first look's frames.
@@ -57,6 +81,10 @@ class Trail:
             self.judge(best, f"answer: {self.looks[best].verdict}")
         frames = self.answers[0].frames
         return replace(chosen, frames=frames, usage=dict(usage), timings=dict(timings), looks=tuple(self.looks))
+
+    def answer_of(self, best: Candidate | None) -> Answer:
+        """Return the policy's answer with the boxes of a place; None: no look gave one."""
+        return self.answer(None if best is None else best.look)
 
 
 def whole(size: tuple[int, int]) -> Crop:

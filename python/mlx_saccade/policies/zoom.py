@@ -160,11 +160,12 @@ def zoom(
         InputError: as `Engine.look`, or `share` is outside its range.
     """
     answers, around = [], whole(frame.source_size)
-    for coarse, fine, crop in _two_passes(engine, frame, descriptions, share, max_looks, options):
-        trail = Trail()
-        trail.add(coarse, around, "no box" if coarse.click is None else "box")
+    passes = _two_passes(engine, frame, descriptions, share, max_looks, options)
+    for words, (coarse, fine, crop) in zip(descriptions, passes, strict=True):
+        trail = Trail(words, frame.source_size)
+        trail.add(coarse, around)
         if fine is not None and crop is not None:
-            trail.add(fine, crop, "no box; the first box is kept" if fine.click is None else "box")
+            trail.add(fine, crop, "no box; the first box is kept" if fine.click is None else None)
         answers.append(trail.answer(1 if fine is not None and fine.click is not None else 0))
     return answers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any
 
 import mlx_saccade as saccade
@@ -34,7 +35,11 @@ class Oracle:
         cuts: share of a box that has to be in the crop for it to be seen.
         confidence: of every answer.
         points: True writes the centers of boxes.
-        views: every look, in order.
+        bloat: model pixels by which each edge is too far out.
+        drift: standard deviation in model pixels by which a box is moved, another way for each crop and seed.
+        token_probability: of every sample.
+        views: every look, in order; all samples of a view are one.
+        rounds: calls.
     """
 
     boxes: Mapping[str, Sequence[Edges]]
@@ -45,6 +50,9 @@ class Oracle:
     cuts: float = 0.3
     confidence: float | None = None
     points: bool = False
+    bloat: float = 0.0
+    drift: float = 0.0
+    token_probability: float = 1.0
     views: list[tuple[tuple[int, int, int, int], str]] = field(default_factory=list)
     rounds: int = 0
 
@@ -54,7 +62,27 @@ class Oracle:
         self.views += views
         return [self._answer(frame, crop, words) for crop, words in views]
 
-    def _answer(self, frame: Screen, crop: tuple[int, int, int, int], words: str) -> Answer:
+    def sample_looks(
+        self,
+        frame: Screen,
+        views: Sequence[tuple[Any, str]],
+        samples: int,
+        *,
+        temperature: float,
+        seed: int,
+        **_: Any,
+    ) -> list[list[Answer]]:
+        """Answer views as `Engine.sample_looks` does; samples at temperature 0 err as looks do."""
+        self.rounds += 1
+        self.views += views
+        seeds = [seed + number if temperature else None for number in range(samples)]
+        return [[self._sample(frame, crop, words, seed) for seed in seeds] for crop, words in views]
+
+    def _sample(self, frame: Screen, crop: tuple[int, int, int, int], words: str, seed: int | None) -> Answer:
+        answer = self._answer(frame, crop, words, seed)
+        return replace(answer, token_probability=self.token_probability)
+
+    def _answer(self, frame: Screen, crop: tuple[int, int, int, int], words: str, seed: int | None = None) -> Answer:
         (width, height), (x1, y1, x2, y2) = frame.source_size, crop
         assert all(isinstance(edge, int) for edge in crop)
         assert 0 <= x1 < x2 <= width
@@ -64,12 +92,23 @@ class Oracle:
         seen = [Box(part, label) for box, label in named if (part := self._seen(box, crop, plan)) is not None]
         if not seen:
             seen = [Box(part, label) for box, label in self.distractors if (part := self._seen(box, crop, plan))]
+        seen = [self._erring(box, crop, plan, f"{crop} {words} {seed}") for box in seen[:1]]
         usage = {"prompt": plan.tokens + 20, "image": plan.tokens, "video": 0, "answer": 9}
         text = f"{seen[0].xyxy}" if seen else "[]"
-        answer = Answer(tuple(seen[:1]), text, (FrameInfo.of(plan),), usage, dict(TIMINGS), "stop")
+        answer = Answer(tuple(seen), text, (FrameInfo.of(plan),), usage, dict(TIMINGS), "stop")
         if self.points:
             answer = replace(answer, boxes=(), points=tuple(Point(box.center, box.label) for box in answer.boxes))
         return replace(answer, confidence=self.confidence if seen else None)
+
+    def _erring(self, box: Box, crop: tuple[int, int, int, int], plan: saccade.Plan, seed: str) -> Box:
+        """Return a box with the errors of the rule, inside the crop."""
+        random = Random(seed)
+        shifts = random.gauss(0, self.drift), random.gauss(0, self.drift)
+        edges = [
+            min(max(edge + (shifts[axis] + outward) * plan.scale[axis], crop[axis]), crop[axis + 2])
+            for edge, axis, outward in zip(box.xyxy, (0, 1, 0, 1), (-self.bloat,) * 2 + (self.bloat,) * 2, strict=True)
+        ]
+        return Box((edges[0], edges[1], edges[2], edges[3]), box.label)
 
     def _seen(self, box: Edges, crop: tuple[int, int, int, int], plan: saccade.Plan) -> Edges | None:
         part = max(box[0], crop[0]), max(box[1], crop[1]), min(box[2], crop[2]), min(box[3], crop[3])

@@ -15,6 +15,18 @@ from mlx_saccade.engine import policy
 from mlx_saccade.engine.runner import ROWS
 from mlx_saccade.errors import InputError
 
+NAMES = (
+    "flat",
+    "zoom",
+    "search",
+    "two-pass",
+    "zoom-click",
+    "ui-zoomer",
+    "zoom-in-out",
+    "slicing",
+    "size-gated",
+)
+
 
 @pytest.fixture(scope="module")
 def loaded() -> saccade.Engine:
@@ -27,13 +39,13 @@ def screen() -> np.ndarray:
 
 
 def test_names_of_the_package_are_registered() -> None:
-    assert policy.names() == ("flat", "zoom", "search")
+    assert policy.names() == NAMES
 
 
 def test_load_alone_registers_the_policies() -> None:
     script = "import mlx_saccade; mlx_saccade.load; from mlx_saccade.engine import policy; print(*policy.names())"
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert out.split() == ["flat", "zoom", "search"]
+    assert tuple(out.split()) == NAMES
 
 
 def test_parse_reads_parameters_of_their_types() -> None:
@@ -45,8 +57,8 @@ def test_parse_reads_parameters_of_their_types() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "expected one of flat, zoom, search; got ''"),
-        ("sarch", "expected one of flat, zoom, search; got 'sarch'"),
+        ("", f"expected one of {', '.join(NAMES)}; got ''"),
+        ("sarch", f"expected one of {', '.join(NAMES)}; got 'sarch'"),
         ("zoom:", "policy zoom: expected max_looks=2, share=0.5; got ''"),
         ("zoom:shar=1", "policy zoom: expected max_looks=2, share=0.5; got 'shar=1'"),
         ("zoom:share", "got 'share'"),

@@ -138,7 +138,9 @@ def test_search_drops_a_box_that_the_second_look_does_not_find() -> None:
     ghost = (1000, 500, 1800, 900)
 
     class Haunted(Oracle):
-        def _answer(self, frame: Screen, crop: tuple[int, int, int, int], words: str) -> Answer:
+        def _answer(
+            self, frame: Screen, crop: tuple[int, int, int, int], words: str, seed: int | None = None
+        ) -> Answer:
             self.boxes = {"it": [ghost]} if crop == (0, 0, 3840, 2160) else {}
             return super()._answer(frame, crop, words)
 

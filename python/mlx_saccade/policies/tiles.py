@@ -7,13 +7,14 @@ import math
 from mlx_saccade.engine.policy import Crop
 from mlx_saccade.policies.candidates import Edges
 
-__all__ = ["centered", "choose_grid", "cut", "holding", "slices", "tile_size"]
+__all__ = ["centered", "choose_grid", "cut", "holding", "not_too_long", "slices", "tile_size"]
 
 MAX_TILES = 256
 """Most tiles of a grid."""
 
 LEAST_GAIN = 1.3
 """Tiles are worth their looks from this many times fewer source pixels for each pixel that the model sees."""
+_LONGEST = 10  # times its other side, that a crop may have of any image
 _SHAPE = 4 / 3  # most that a side of the best tile is longer than the other
 # Of the shape of a tile and of one more tile, against the logarithm of the scale.
 _SHAPE_WEIGHT, _TILE_WEIGHT = 0.25, 0.03
@@ -47,6 +48,21 @@ def holding(crop: Crop, box: Edges, size: tuple[int, int]) -> Crop:
     x1, y1 = (max(0, min(start, math.floor(edge))) for start, edge in zip(crop[:2], box[:2], strict=True))
     x2, y2 = (min(side, max(stop, math.ceil(edge))) for stop, edge, side in zip(crop[2:], box[2:], size, strict=True))
     return x1, y1, x2, y2
+
+
+def not_too_long(crop: Crop, size: tuple[int, int]) -> Crop:
+    """Return a crop, wider or higher where it is a strip: the model reads no sides that differ too much.
+
+    Args:
+        crop: inside the image.
+        size: (width, height) of the image in pixels. A strip is no longer for its width than the image, or than 10.
+    """
+    most = max(size[0] / size[1], size[1] / size[0], _LONGEST)
+    sides = crop[2] - crop[0], crop[3] - crop[1]
+    lengths = [max(side, math.ceil(max(sides) / most)) for side in sides]
+    if tuple(lengths) == sides:
+        return crop
+    return centered(((crop[0] + crop[2]) / 2, (crop[1] + crop[3]) / 2), size, (lengths[0], lengths[1]))
 
 
 def slices(size: tuple[int, int], side: int, overlap: float) -> list[Crop]:

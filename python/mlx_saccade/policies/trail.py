@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mlx_saccade.engine import Look
 from mlx_saccade.engine.policy import Crop
 from mlx_saccade.policies.candidates import Candidate, candidate
+from mlx_saccade.policies.tiles import not_too_long
 
 if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
@@ -37,7 +38,8 @@ class Trail:
 
     def look(self, crops: Sequence[Crop]) -> Looks[list[Candidate | None]]:
         """Look at crops, record the looks, and return the place that each gave; None without one."""
-        answers = yield list(crops)
+        crops = [not_too_long(crop, self.size) for crop in crops]
+        answers = yield crops
         return [self.add(answer, crop) for answer, crop in zip(answers, crops, strict=True)]
 
     def add(self, answer: Answer, crop: Crop, verdict: str | None = None) -> Candidate | None:

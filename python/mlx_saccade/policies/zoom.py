@@ -2,7 +2,8 @@
 
 The crop is centered on the first answer and is shifted, not cut, at the border. This is the rule of ReGround
 (ScreenSpot-Pro's baselines, a fixed crop of 1024 x 1024) and of Zoom Consistency (arXiv 2604.15376, half of each side).
-A tiny target gains because the crop spends the same tokens on fewer pixels.
+It grows where it would cut the first box off. A tiny target gains because the crop spends the same tokens on fewer
+pixels.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from mlx_saccade import media
 from mlx_saccade.engine import request
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.grounding import Box
-from mlx_saccade.policies.tiles import centered
+from mlx_saccade.policies.tiles import centered, holding, not_too_long
 from mlx_saccade.policies.trail import Crop, Trail, whole
 
 if TYPE_CHECKING:
@@ -246,12 +247,19 @@ def _two_passes(
     check_share(share)
     size = frame.source_size
     first = engine.look(frame, [(whole(size), words) for words in descriptions], **options)
-    centers = [answer.click if max_looks > 1 else None for answer in first]
-    crops = [None if center is None else crop_around(center, size, share) for center in centers]
+    crops = [_crop(answer, size, share) if max_looks > 1 else None for answer in first]
     views = [(crop, words) for crop, words in zip(crops, descriptions, strict=True) if crop is not None]
     second = iter(engine.look(frame, views, **options) if views else ())
     for answer, crop in zip(first, crops, strict=True):
         yield answer, None if crop is None else next(second), crop
+
+
+def _crop(answer: Answer, size: tuple[int, int], share: float) -> Crop | None:
+    """Return the crop around an answer's place, grown where it would cut the first box off; None without a place."""
+    if answer.click is None:
+        return None
+    crop = crop_around(answer.click, size, share)
+    return not_too_long(holding(crop, answer.boxes[0].xyxy, size) if answer.boxes else crop, size)
 
 
 def _sum(first: Mapping[str, _Number], second: Mapping[str, _Number]) -> dict[str, _Number]:

@@ -76,11 +76,13 @@ class Oracle:
         self.rounds += 1
         self.views += views
         seeds = [seed + number if temperature else None for number in range(samples)]
-        return [[self._sample(frame, crop, words, seed) for seed in seeds] for crop, words in views]
-
-    def _sample(self, frame: Screen, crop: tuple[int, int, int, int], words: str, seed: int | None) -> Answer:
-        answer = self._answer(frame, crop, words, seed)
-        return replace(answer, token_probability=self.token_probability)
+        answers = []
+        for crop, words in views:
+            first, *others = (self._answer(frame, crop, words, seed) for seed in seeds)
+            own = {"prompt": 0, "image": 0, "video": 0, "answer": 9}
+            several = [first, *(replace(one, usage=own, timings={**TIMINGS, "vision": 0.0}) for one in others)]
+            answers.append([replace(one, token_probability=self.token_probability) for one in several])
+        return answers
 
     def _answer(self, frame: Screen, crop: tuple[int, int, int, int], words: str, seed: int | None = None) -> Answer:
         (width, height), (x1, y1, x2, y2) = frame.source_size, crop

@@ -110,6 +110,48 @@ def test_locate_of_one_look_is_the_flat_look(loaded: saccade.Engine, screen: np.
         assert look.box == (one.boxes[0] if one.boxes else None)
 
 
+@pytest.fixture(scope="module")
+def uncached() -> saccade.Engine:
+    return saccade.load(cache_memory=0)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "ui-zoomer:tau=2"])
+def test_locate_encodes_each_part_once_whatever_the_cache(
+    loaded: saccade.Engine, uncached: saccade.Engine, screen: np.ndarray, name: str
+) -> None:
+    words = [element.description for element in saccade.scenes.generate(1, size=(1280, 720)).elements[:2]]
+    loaded.forget()
+    answers = []
+    for engine in (loaded, uncached):
+        before = engine.counts
+        answers.append(engine.locate(screen, words, policy=name, max_looks=6, budget=64))
+        crops = {look.crop for answer in answers[-1] for look in answer.looks}
+        assert (engine.counts - before).vision_calls == len(crops)
+    for one, other in zip(*answers, strict=True):
+        assert (one.boxes, one.usage) == (other.boxes, other.usage)
+        assert [(look.crop, look.box, look.verdict) for look in one.looks] == [
+            (look.crop, look.box, look.verdict) for look in other.looks
+        ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_locate_in_a_region_gives_pixels_of_the_whole_image(
+    loaded: saccade.Engine, screen: np.ndarray, name: str
+) -> None:
+    whole = np.zeros((1000, 1600, 3), np.uint8)
+    whole[100:820, 200:1480] = screen
+    words = saccade.scenes.generate(1, size=(1280, 720)).elements[0].description
+    alone = loaded.locate(screen, words, policy=name, max_looks=6, budget=144)
+    part = loaded.locate(whole, words, policy=name, max_looks=6, budget=144, region=(200, 100, 1280, 720))
+    assert part.boxes == tuple(box.moved(200, 100) for box in alone.boxes)
+    assert [look.crop for look in part.looks] == [look.moved(200, 100).crop for look in alone.looks]
+
+
+def test_locate_refuses_an_option_beside_the_policys_own(loaded: saccade.Engine, screen: np.ndarray) -> None:
+    with pytest.raises(InputError, match="seed: expected once"):
+        loaded.locate(screen, "it", policy="ui-zoomer:seed=1", seed=2)
+
+
 def test_locate_takes_a_function(loaded: saccade.Engine, screen: np.ndarray) -> None:
     def corner(engine: saccade.Engine, frame: object, words: list[str], /, **options: object) -> list[saccade.Answer]:
         assert options == {"budget": 64, "image_first": True, "constrained": True, "fit": False, "max_tokens": 99}

@@ -168,11 +168,24 @@ def add_policy_arguments(parser: Arguments) -> None:
     parser.add_argument(
         "--policy",
         metavar="NAME[:KEY=VALUE,...]",
-        help="how to look: flat (default), zoom or search, such as search:overlap=0.3",
+        action=_Policy,
+        help="how to look: flat (default), zoom, search:overlap=0.3; 'help' lists all",
     )
-    parser.add_argument(
-        "--max-looks", type=int, metavar="N", help="maximum looks of the policy (default: zoom 2, search 12)"
-    )
+    parser.add_argument("--max-looks", type=int, metavar="N", help="maximum looks of the policy for each description")
+
+
+class _Policy(argparse.Action):
+    """The policy's text; "help" prints all policies and ends the command, as --help does."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if values == "help":
+            from mlx_saccade import policies
+
+            print(policies.listing())
+            parser.exit()
+        setattr(namespace, self.dest, values)
 
 
 def policy_options(options: argparse.Namespace) -> dict[str, Any]:

@@ -247,8 +247,9 @@ class Engine(Closable):
             description: such as "the red round button", or a list of those, for which the image is encoded once.
                 Special tokens in it are plain text.
             budget: of the image; with a policy, of each look.
-            policy: how often and where to look: "flat" (one look, as with None), "zoom" or "search", with parameters as
-                in "search:max_looks=20", or a function as `mlx_saccade.engine.policy.Policy`.
+            policy: how often and where to look: "flat" (one look, as with None), "zoom", "search" or another name of
+                `mlx_saccade.policies.names()`, with parameters as in "search:max_looks=20", or a function as
+                `mlx_saccade.engine.policy.Policy`.
             max_looks: maximum looks of the policy for each description; None: its own default. 1 is the flat look.
             pixel_format: order of the channels of an array, such as "bgra" for a screen capture or "bgr" for an image
                 of OpenCV. An array of four channels needs it; see `mlx_saccade.media.open_image`. A screenshot of

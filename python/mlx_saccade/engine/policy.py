@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlx_saccade.engine.engine import Engine
     from mlx_saccade.media import Frame
 
-__all__ = ["Crop", "Policy", "View", "check_views", "choose", "names", "parse", "register"]
+__all__ = ["Crop", "Policy", "View", "check_views", "choose", "listing", "names", "parse", "register"]
 
 Crop = tuple[int, int, int, int]
 """A part (x1, y1, x2, y2) of an image, in its pixels."""
@@ -77,6 +77,15 @@ def parameters(policy: Callable[..., Any]) -> dict[str, Any]:
     """Return the parameters of a policy and their defaults."""
     arguments = inspect.signature(policy).parameters.values()
     return {one.name: one.default for one in arguments if one.kind is one.KEYWORD_ONLY and one.default is not one.empty}
+
+
+def listing() -> str:
+    """Return the registered names with their parameters, defaults and first lines of their docstrings, for people."""
+    lines = []
+    for name, policy in _policies.items():
+        summary = (inspect.getdoc(policy) or "").partition("\n")[0]
+        lines += [f"{name}:{','.join(f'{key}={value}' for key, value in parameters(policy).items())}", f"    {summary}"]
+    return "\n".join(lines)
 
 
 def parse(text: str) -> tuple[Policy, dict[str, Any]]:

@@ -3,7 +3,7 @@
 `Engine.locate` takes the names registered here, as in `engine.locate(image, words, policy="search", max_looks=12)`.
 """
 
-from mlx_saccade.engine.policy import choose, names, parse, register
+from mlx_saccade.engine.policy import choose, listing, names, parse, register
 from mlx_saccade.policies.flat import flat
 from mlx_saccade.policies.search import search
 from mlx_saccade.policies.size_gated import size_gated
@@ -20,6 +20,7 @@ __all__ = [
     "choose",
     "crop_around",
     "flat",
+    "listing",
     "locate_with_zoom",
     "names",
     "parse",

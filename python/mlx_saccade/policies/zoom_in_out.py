@@ -13,9 +13,10 @@ the end, and three places within 50 pixels that end it earlier.
 Published runs take 10 to 25 looks, one after another. Stage 2 there rewrites the description with another model, and is
 left out.
 
-Four things are this package's. The region stays inside the image (the published one grows into black), so from the
-whole image it can only shrink. A cut that would cut into the last box ends the narrowing, and the last region grows to
-hold it, since the rule is for models that point. A region is looked at once. The looks are limited.
+Four things are this package's. The region stays inside the image. The published one grows into black where the whole
+image gives no place, until it may grow no more; here it shrinks at once, and may not grow later. A cut that would cut
+into the last box ends the narrowing, and the last region grows to hold it, since the rule is for models that point. A
+region is looked at once. The looks are limited.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def _next(region: Crop, place: Candidate | None, size: tuple[int, int], share: f
         return _cut_far_end(region, place, size, step), outward
     if outward and region != whole(size):
         return _spread(region, step // 2, size), outward - 1
-    return _spread(region, -(step // 2), size), outward
+    return _spread(region, -(step // 2), size), 0
 
 
 def _cut_far_end(region: Crop, place: Candidate, size: tuple[int, int], step: int) -> Crop:

@@ -6,6 +6,7 @@ import argparse
 import re
 from typing import Any
 
+from mlx_saccade.cli import advice as run_advice
 from mlx_saccade.cli import costs, output
 from mlx_saccade.cli.options import add_family_argument, add_url_argument, image_or_size_of
 from mlx_saccade.errors import InputError
@@ -16,6 +17,7 @@ __all__ = ["EXAMPLES", "add_arguments", "describe", "parse_target", "run"]
 EXAMPLES = (
     "mlx-saccade recommend --target 32x32 --image 3840x2160",
     "mlx-saccade recommend --target 400x60 --image 3840x2160 --runtime vllm",
+    "mlx-saccade recommend --target 24x24 --image shot.png --from runs/x",
 )
 
 NUMBER = r"(\d+(?:\.\d+)?)"
@@ -114,6 +116,8 @@ def facts_of(advice: recommend.Recommendation) -> list[tuple[str, str]]:
 
 def run(options: argparse.Namespace) -> int:
     """Print the recommendation for a target."""
+    if options.run is not None:
+        return _run_from(options)
     advice = recommend.recommend(parse_target(options.target), image_or_size_of(options), family=options.family)
     setting = costs.setting_of(options.runtime, advice.plan, advice.budget)
     seconds = costs.seconds_of(advice.plan, options.profile)
@@ -125,4 +129,27 @@ def run(options: argparse.Namespace) -> int:
         lines.append((options.runtime, setting))
     target, budget, *rest = facts_of(advice)
     output.facts([target, budget, *lines, *rest])
+    return 0
+
+
+def _run_from(options: argparse.Namespace) -> int:
+    """Print what a run advises for a target."""
+    from mlx_saccade.evals.advice import advise
+    from mlx_saccade.evals.run_folder import read_run
+
+    run = read_run(options.run)
+    advice = advise(run.rows, parse_target(options.target), image_or_size_of(options), family=options.family)
+    setting = costs.setting_of(
+        options.runtime, advice.plan, max(1, advice.plan.max_pixels // advice.plan.family.factor**2)
+    )
+    seconds = costs.seconds_of(advice.plan, options.profile)
+    if options.json:
+        described = {**run_advice.describe(advice), "run": options.run, "seconds": seconds, "setting": setting}
+        output.print_json(described)
+        return 0
+    lines = run_advice.facts(advice, options.run, run.header.runtime.name)
+    lines.append(("seconds", costs.seconds_text(seconds, advice.plan.tokens)))
+    if setting is not None:
+        lines.append((options.runtime, setting))
+    output.facts(lines)
     return 0

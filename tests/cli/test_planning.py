@@ -226,3 +226,21 @@ def test_plan_notes_a_budget_below_the_least_once() -> None:
     assert done.stderr == (
         "mlx-saccade: a budget of 3 tokens is below the least of qwen2.5-vl, 4 tokens; answers may get worse\n"
     )
+
+
+def test_recommend_from_a_run(tmp_path: Path) -> None:
+    words = ("--n", "2", "--targets", "2", "--size", "640x480", "--budgets", "64,100", "--out", "run")
+    assert run_command("sweep", "run", *words, cwd=tmp_path).returncode == 0
+    rows = [json.loads(line) for line in (tmp_path / "run" / "rows.jsonl").read_text().splitlines()]
+    x1, y1, x2, y2 = rows[0]["expected"][0]
+    target = ("recommend", "--target", f"{x2 - x1}x{y2 - y1}", "--image", "640x480", "--from", "run")
+    report = json.loads(run_command(*target, "--json", cwd=tmp_path).stdout)
+    assert report["chosen"] in report["rows"]
+    assert report["chosen"]["budget"] == report["budget"]
+    assert report["chosen"]["seconds"] > 0
+    assert report["best_share"] is None
+    printed = " ".join(run_command(*target, "--runtime", "vllm", cwd=tmp_path).stdout.split())
+    assert f"policy flat, budget {report['budget']} of run (saccade" in printed
+    assert "an interval needs 10 screens" in printed
+    assert f'{{"max_pixels": {report["budget"] * 28 * 28}}}' in printed
+    assert_mistake(run_command(*target[:-1], "none", cwd=tmp_path), "none: no such folder")

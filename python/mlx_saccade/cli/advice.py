@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlx_saccade.errors import quantity
+
 if TYPE_CHECKING:
     from mlx_saccade.evals.advice import RunAdvice
     from mlx_saccade.evals.cells import Cell
@@ -57,7 +59,10 @@ def facts(advice: RunAdvice, run: str, model: str) -> list[tuple[str, str]]:
     return [
         ("target", f"{width:g} x {height:g} px of {source_w} x {source_h}: {share}, {advice.size}"),
         ("advice", _setting_text(chosen)),
-        ("expected", f"{_accuracy_text(chosen)}; {chosen.n} targets on {chosen.screens} screens"),
+        (
+            "expected",
+            f"{_accuracy_text(chosen)}; {quantity(chosen.n, 'target')} on {quantity(chosen.screens, 'screen')}",
+        ),
         ("cost there", _cost_text(chosen)),
         ("why", _why(advice)),
         ("row", f"{advice.size}, policy {chosen.policy}, budget {chosen.budget} of {run} ({model})"),
@@ -104,4 +109,4 @@ def _side_text(advice: RunAdvice) -> str:
     alike = advice.alike
     if alike is None:
         return f"{side}; the run has no such targets under this setting"
-    return f"{side}; the run's targets of {alike.value} px: {_accuracy_text(alike)}, {alike.n} targets"
+    return f"{side}; the run's targets of {alike.value} px: {_accuracy_text(alike)}, {quantity(alike.n, 'target')}"

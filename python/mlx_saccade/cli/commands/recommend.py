@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--image", required=True, metavar="IMAGE|SIZE", help="image file, or size such as 3840x2160")
     parser.add_argument(
+        "--from", dest="run_folder", metavar="RUN", help="folder of a sweep to learn from (default the published table)"
+    )
+    parser.add_argument(
         "--runtime",
         metavar="NAME[@VERSION]",
         help="print the setting of another runtime, such as vllm or ollama@0.13.3",
@@ -116,7 +119,7 @@ def facts_of(advice: recommend.Recommendation) -> list[tuple[str, str]]:
 
 def run(options: argparse.Namespace) -> int:
     """Print the recommendation for a target."""
-    if options.run is not None:
+    if options.run_folder is not None:
         return _run_from(options)
     advice = recommend.recommend(parse_target(options.target), image_or_size_of(options), family=options.family)
     setting = costs.setting_of(options.runtime, advice.plan, advice.budget)
@@ -137,17 +140,17 @@ def _run_from(options: argparse.Namespace) -> int:
     from mlx_saccade.evals.advice import advise
     from mlx_saccade.evals.run_folder import read_run
 
-    run = read_run(options.run)
+    run = read_run(options.run_folder)
     advice = advise(run.rows, parse_target(options.target), image_or_size_of(options), family=options.family)
     setting = costs.setting_of(
         options.runtime, advice.plan, max(1, advice.plan.max_pixels // advice.plan.family.factor**2)
     )
     seconds = costs.seconds_of(advice.plan, options.profile)
     if options.json:
-        described = {**run_advice.describe(advice), "run": options.run, "seconds": seconds, "setting": setting}
+        described = {**run_advice.describe(advice), "run": options.run_folder, "seconds": seconds, "setting": setting}
         output.print_json(described)
         return 0
-    lines = run_advice.facts(advice, options.run, run.header.runtime.name)
+    lines = run_advice.facts(advice, options.run_folder, run.header.runtime.name)
     lines.append(("seconds", costs.seconds_text(seconds, advice.plan.tokens)))
     if setting is not None:
         lines.append((options.runtime, setting))

@@ -43,6 +43,7 @@ GROUPS = {
     },
     "measure": {
         "scenes": "write generated screens and their known boxes",
+        "screens": "capture installed programs with their known boxes (Linux)",
         "sweep": "measure accuracy and latency by budget and policy",
         "dashboard": "build a site of latency, accuracy, runtimes, history and peers",
         "tiny": "measure the packaged checkpoint on held-out generated screens",

@@ -185,7 +185,7 @@ def test_examples_of_the_commands_run(tmp_path: Path, monkeypatch: pytest.Monkey
             words = shlex.split(example)[1:]
             build_parser(command).parse_args(module.split_words(words)[0] if command == "mlx-vlm" else words)
             skipped = {"path/to/checkpoint", "shot.png", "clip.mp4", "before.json", "runs/a"}
-            if command not in ("tiny", "mcp", "serve") and not skipped & set(words):
+            if command not in ("tiny", "mcp", "serve", "screens") and not skipped & set(words):
                 assert main([*words, *less.get(command, ())]) == 0, example
 
 

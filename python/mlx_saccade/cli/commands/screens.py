@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--n", type=int, metavar="N", help="number of screens (default all states of the programs)")
     parser.add_argument(
-        "--check", action="store_true", help="print which packages are missing; exit with 1 if any is (default no)"
+        "--check", action="store_true", help="print the missing packages; exit with 1 if any (default no)"
     )
 
 

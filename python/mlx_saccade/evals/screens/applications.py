@@ -114,6 +114,11 @@ class Application:
         """Return the name without the setting."""
         return self.name.partition("@")[0]
 
+    @property
+    def scale(self) -> int:
+        """Return the pixels of a point, in which GTK reports places."""
+        return int(self.variables.get("GDK_SCALE", "1"))
+
 
 def menus(*names: str, role: str = "menu") -> tuple[State, ...]:
     """Return the states with a menu of the menu bar open."""
@@ -174,7 +179,7 @@ WRITER: Final = Application(
 )  # fmt: skip
 IMPRESS: Final = Application(
     "impress", "LibreOffice Impress", ("soffice", "--impress", *_OFFICE), "libreoffice-impress", "Office",
-    states=(MAIN, *menus("Slide", "Shape", "Slide Show")),
+    states=(MAIN, *menus("Slide", "Shape", "Format")),
     start_up=press("Escape"),
     corrections=("lower_document",),
     phrases={"PageShape: Slide 1": "the slide", "PresentationTitle": "the title placeholder of the slide",
@@ -234,9 +239,11 @@ PCMANFM: Final = Application(
     panels=(Panel("the area with the files", "layered pane"),),
     phrases={"Shows list of common places, devices, and bookmarks in sidebar": "the list of places"},
 )  # fmt: skip
+# The items of its menus are made when a menu opens.
+PREFERENCES_IN_EDIT: Final = State("preferences", (*click("menu", "Edit"), *click("menu item", "Preferences")))
 THUNAR: Final = Application(
     "thunar", "Thunar", ("thunar", "@"), "thunar", "OS",
-    states=(MAIN, *menus("View", "Go"), dialog("preferences", "Preferences...")),
+    states=(MAIN, *menus("View", "Go"), PREFERENCES_IN_EDIT),
     panels=(Panel("the list of places", "table"),),
     phrases={"Icon view": "the area with the files"},
 )  # fmt: skip
@@ -306,13 +313,12 @@ APPLICATIONS: Final = (
     replace(CHROMIUM, name="chromium@timetable", command=(*_CHROMIUM, "@timetable.html"), states=(MAIN,)),
     replace(CHROMIUM, name="chromium@2x", command=(*_CHROMIUM_TWICE, "@booking.html"), states=(MAIN,)),
     replace(CHROMIUM, name="chromium@timetable-2x", command=(*_CHROMIUM_TWICE, "@timetable.html"), states=(MAIN,)),
-    replace(CHROMIUM, name="chromium@settings-2x", command=(*_CHROMIUM_TWICE, "chrome://settings"), states=(MAIN,)),
     MOUSEPAD,
     twice(MOUSEPAD, MAIN, *menus("Edit")),
     PCMANFM,
     twice(PCMANFM, MAIN, dialog("preferences", "Preferences")),
     THUNAR,
-    twice(THUNAR, MAIN, dialog("preferences", "Preferences...")),
+    twice(THUNAR, MAIN, PREFERENCES_IN_EDIT),
     EVINCE,
     ABIWORD,
     GALCULATOR,

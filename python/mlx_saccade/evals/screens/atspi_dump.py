@@ -172,14 +172,17 @@ class Desktop:
         for node in self.find(role, name):
             action = node.get_action_iface()
             if action is not None and action.get_n_actions():
-                return bool(action.do_action(0))
+                try:
+                    return bool(action.do_action(0))
+                except Exception:  # a modal dialog is open before the program answers
+                    return True
         return False
 
     def place(self, role: str, name: str) -> list[int] | None:
-        """Return the box of an element on the screen, or None."""
+        """Return the box of an element on the screen, or None; of several the first with a place there."""
         for node in self.find(role, name):
             box = self._box(node)
-            if box is not None and box[2] > 0 and box[3] > 0:
+            if box is not None and min(box) >= 0 and box[2] > 0 and box[3] > 0:
                 return box
         return None
 
@@ -196,7 +199,12 @@ def is_open(entry: dict[str, Any], nodes: list[dict[str, Any]]) -> bool:
     box, parent = entry["box"], nodes[entry["parent"]] if entry["parent"] >= 0 else None
     if entry["role"] not in MENU_ITEMS or "visible" not in entry["states"] or box is None or parent is None:
         return False
-    return box[0] > -1000 and box[2] > 1 and parent["role"] == "menu" and bool({"focused", "selected"} & {*parent["states"]})
+    return (
+        box[0] > -1000
+        and box[2] > 1
+        and parent["role"] == "menu"
+        and bool({"focused", "selected"} & {*parent["states"]})
+    )
 
 
 def main() -> None:

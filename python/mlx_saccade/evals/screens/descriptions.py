@@ -80,7 +80,7 @@ def phrase(tree: Tree, node: Node, application: Application) -> str:
         return application.phrases[name]
     word = word_of(tree, node)
     if not name:
-        return f"the {word}" if node.role in UNNAMED else ""
+        return f"the {word}" if node.role in UNNAMED and word == ROLES[node.role].word else ""
     if len(name) > LONG_NAME:
         name = _TOOL_NAME.split(name, maxsplit=1)[0]
     if len(name) > MAX_LETTERS:

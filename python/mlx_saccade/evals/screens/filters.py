@@ -295,8 +295,9 @@ def visible_nodes(tree: Tree) -> list[tuple[Node, Box, bool]]:
 
 
 def _is_misplaced(tree: Tree, node: Node) -> bool:
-    """Return True for what is in a list or table of GTK 3, whose places are wrong."""
-    return node.role in ("table cell", "table column header") and node.toolkit == "gtk"
+    """Return True for what is in a list or table of GTK, whose places are wrong."""
+    toolkits = {node.toolkit, tree.nodes[node.parent].toolkit if node.parent >= 0 else ""}
+    return node.role in ("table cell", "table column header") and "gtk" in toolkits
 
 
 def drawn(pixels: NDArray[np.uint8], box: Box) -> Box | None:

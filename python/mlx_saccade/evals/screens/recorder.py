@@ -138,7 +138,8 @@ class Recorder:
             box = session.atspi("place", *words)
             if box is None:
                 raise SessionError(f"{self._application.name}: found no {' '.join(words)} to click")
-            session.x11("click", box[0] + box[2] // 2, box[1] + box[3] // 2)
+            scale = self._application.scale
+            session.x11("click", scale * (box[0] + box[2] // 2), scale * (box[1] + box[3] // 2))
         elif step.kind == "click at":
             session.x11("click", *map(int, words))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -223,6 +224,20 @@ def test_a_damaged_line_is_named(finished: Path) -> None:
         with pytest.raises(InputError, match="line 3"):
             sweep(finished, Data(6), Runtime(Data(6)))
     assert not (finished / ".lock").exists()
+
+
+def test_packed_rows_are_read_and_not_added_to(finished: Path) -> None:
+    plain = evals.read_run(finished)
+    packed = finished / "rows.jsonl.gz"
+    packed.write_bytes(gzip.compress(rows_of(finished)))
+    (finished / "rows.jsonl").unlink()
+    assert evals.read_run(finished).rows == plain.rows
+    with pytest.raises(InputError, match=r"got packed rows\. Unpack them first: gunzip rows\.jsonl\.gz"):
+        sweep(finished, Data(6), Runtime(Data(6)))
+    for damaged in (packed.read_bytes()[:-9], b"not packed"):  # cut short; another file
+        packed.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"rows\.jsonl\.gz: expected rows packed by gzip; got a damaged file"):
+            evals.read_run(finished)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": "mlx-saccade/run/1"}', "[" * 100_000])

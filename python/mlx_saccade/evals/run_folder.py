@@ -2,14 +2,17 @@
 
 Rows are appended as answers come, so a run that was stopped or killed goes on, and the same folder takes more targets,
 budgets and policies. `RunFolder.finish` puts the rows in question order: by image, target, policy and budget. That
-order depends on the questions alone, so runs that were interrupted, merged or shared out have the same rows.
+order depends on the questions alone, so runs that were interrupted, merged or shared out have the same rows. A run that
+is kept may have its rows packed, by `gzip rows.jsonl`; it is then read and not added to.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
@@ -27,6 +30,7 @@ __all__ = ["ROWS", "RUN", "Header", "Questions", "Run", "RunFolder", "Subject", 
 
 RUN, ROWS = "run.json", "rows.jsonl"
 SCHEMA = "mlx-saccade/run/1"
+_PACKED = f"{ROWS}.gz"
 _LOCK = ".lock"
 _RESTART = "Name another --out"
 
@@ -150,9 +154,19 @@ def read_run(path: str | os.PathLike[str]) -> Run:
     if not folder.exists():
         raise FileNotFoundError(f"{folder}: no such folder. Name the folder of a run of `mlx-saccade sweep`")
     header = _read_header(folder)
-    data = (folder / ROWS).read_bytes() if (folder / ROWS).exists() else b""
-    rows, repeated = _best(_parsed(lines.whole_lines(data), folder / ROWS))
+    rows, repeated = _best(_parsed(lines.whole_lines(_read_rows(folder)), folder / ROWS))
     return Run(folder, header, tuple(in_question_order(rows.values())), repeated)
+
+
+def _read_rows(folder: Path) -> bytes:
+    """Return the rows' file, or that of packed rows; empty without either."""
+    if (folder / ROWS).exists():
+        return (folder / ROWS).read_bytes()
+    path = folder / _PACKED
+    try:
+        return gzip.decompress(path.read_bytes()) if path.exists() else b""
+    except (OSError, EOFError, zlib.error):
+        raise InputError(f"{path}: expected rows packed by gzip; got a damaged file. Pack rows.jsonl again") from None
 
 
 class RunFolder:
@@ -262,6 +276,8 @@ class RunFolder:
                 )
             files.write_atomically(self.path / RUN, header.encoded())
             return header
+        if (self.path / _PACKED).exists():
+            raise InputError(f"{self.path}: expected {ROWS}; got packed rows. Unpack them first: gunzip {_PACKED}")
         before = _read_header(self.path)
         problems, notes = [], list(before.notes)
         for name, old, new in (("data", before.data, header.data), ("runtime", before.runtime, header.runtime)):

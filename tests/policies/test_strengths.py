@@ -225,6 +225,7 @@ def test_a_place_that_no_closer_look_finds_is_kept(name: str) -> None:
         "ui-zoomer:samples=0",
         "ui-zoomer:tau=3",
         "ui-zoomer:gamma=0",
+        "ui-zoomer:gamma=inf",
         "ui-zoomer:min_crop=0",
         "zoom-in-out:step=0",
         "zoom-in-out:step=nan",

@@ -147,6 +147,6 @@ def _crop(places: Sequence[Candidate], surest: Candidate, size: tuple[int, int],
     kept = order[: max(1, int(len(places) * _KEPT))]
     sizes = np.array([(x2 - x1, y2 - y1) for x1, y1, x2, y2 in (places[number].box.xyxy for number in kept)])
     deviation = np.sqrt(centers[kept].var(axis=0) + np.square(sizes / _SIGMAS).mean(axis=0))
-    side = max(min_crop, math.ceil(2 * gamma * float(deviation.max())))
+    side = max(min_crop, math.ceil(min(2 * gamma * float(deviation.max()), max(size))))
     x, y = centers[kept].mean(axis=0)
     return holding(centered((float(x), float(y)), size, (side, side)), surest.box.xyxy, size)

@@ -54,6 +54,9 @@ class Runtime:
         if policy == "nonsense":
             raise InputError("policy: expected flat; got nonsense. Name another")
 
+    def plan_tokens(self, size: tuple[int, int], budget: Any) -> int | None:
+        return budget - 1 if isinstance(budget, int) else None
+
     def ask(self, image: Any, target: evals.Target, budget: Any, policy: str) -> evals.Reply:
         self.questions.append((target.id, str(budget), policy))
         time.sleep(self.seconds)

@@ -175,25 +175,36 @@ def test_question_order_does_not_depend_on_the_order_of_rows(order: list[int]) -
 # What a kill leaves.
 
 
-def test_twenty_random_kills_end_with_the_rows_of_a_plain_run(tmp_path: Path) -> None:
-    words = [*PROGRAM, str(tmp_path / "killed"), "40", "64,256"]
-    rng = random.Random(5)
-    kills = 0
-    while kills < 20:
-        process = subprocess.Popen([*words, "0.001"], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
+KILLS = """
+import os, random, signal, sys
+from sweep_stand_ins import main
+folder, rng = sys.argv[1], random.Random(int(sys.argv[2]))
+for _ in range(20):
+    end, far_end = os.pipe()
+    child = os.fork()
+    if not child:
+        os.dup2(far_end, 1)
+        main(folder, "40", "64,256", "0.0005")
+        os._exit(0)
+    os.close(far_end)
+    with os.fdopen(end) as lines:
         for _ in range(rng.randrange(1, 9)):
-            process.stdout.readline()
-        process.kill()
-        process.communicate(timeout=60)
-        kills += 1
-        if rng.random() < 0.3 and (tmp_path / "killed" / "rows.jsonl").exists():  # and in the middle of a row
-            with (tmp_path / "killed" / "rows.jsonl").open("ab") as stream:
-                stream.write(b'{"target": "t39", "bu'[: rng.randrange(1, 22)])
+            lines.readline()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    if rng.random() < 0.3:  # and in the middle of a row
+        with open(folder + "/rows.jsonl", "ab") as stream:
+            stream.write(b'{"target": "t39", "bu'[: rng.randrange(1, 22)])
+"""
+
+
+def test_twenty_random_kills_end_with_the_rows_of_a_plain_run(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(sweep_stand_ins.__file__).parent), *sys.path])}
+    words = [sys.executable, "-c", KILLS, str(tmp_path / "killed"), str(random.randrange(1000))]
+    subprocess.run(words, check=True, timeout=120, env=environment)
     assert 10 < len(evals.read_run(tmp_path / "killed").rows) < 160
     for name in ("killed", "plain"):
-        words[2] = str(tmp_path / name)
-        subprocess.run(words, check=True, capture_output=True, timeout=60)
+        sweep_stand_ins.main(str(tmp_path / name), "40", "64,256")
     killed, plain = (evals.read_run(tmp_path / name) for name in ("killed", "plain"))
     assert (killed.missing, killed.repeated, len(killed.rows)) == (0, 0, 160)
     assert untimed(killed) == untimed(plain)

@@ -217,6 +217,29 @@ def test_command_names_what_fails_and_exits_with_2(
     assert json.loads(printed.out) | {"run": ""} == {"run": "", "questions": 1, "errors": 1, "missing": 1, "cells": []}
 
 
+def test_command_asks_for_the_targets_of_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["scenes", "--n", "2", "--size", "448x336", "--out", "screens", "--quiet"]) == 0
+    words = ["sweep", "--data", "screens", "--budgets", "16", "--out", "run", "--json", "--size", "640x400"]
+    capsys.readouterr()
+    assert main([*words, "--n", "3"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["questions"] == 3
+    assert "mlx-saccade: not used with --data: --size\n" in printed.err
+    assert "read as ScreenSpot-Pro: bbox x1, y1, x2, y2 in pixels" in printed.err
+    assert main([*words, "--n", "5"]) == 0
+    run = evals.read_run("run")
+    assert (len(run.rows), run.header.data.name, run.missing) == (5, "screenspot-pro", 0)
+    image = tmp_path / "screens" / run.rows[0].target.image
+    image.write_bytes(image.read_bytes() + b"more")
+    assert main([*words, "--n", "5"]) == 2
+    assert "image_id" in capsys.readouterr().err
+    assert main(["sweep", "--images", "x", "--n", "1", "--size", "448x336", "--budgets", "16", "--out", "other"]) == 0
+    assert "not used without --data: --images" in capsys.readouterr().err
+
+
 def test_command_merges(sweep: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sweep("--n", "2", "--budgets", "16")
     run, out = str(tmp_path / "runs" / "s"), str(tmp_path / "out")

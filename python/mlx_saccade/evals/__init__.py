@@ -5,7 +5,7 @@ from mlx_saccade.evals.datasets import Scenes
 from mlx_saccade.evals.merging import merge
 from mlx_saccade.evals.metrics import BINS, bin_of, iou, share_of
 from mlx_saccade.evals.rows import Reply, Row, Runtime
-from mlx_saccade.evals.run_folder import Run, RunFolder, Subject, is_run, read_run
+from mlx_saccade.evals.run_folder import Run, RunFolder, Subject, check_same, is_run, read_run
 from mlx_saccade.evals.runs import RunLog
 from mlx_saccade.evals.summary import Cell, summarize
 from mlx_saccade.evals.sweep import ask_missing, questions_of
@@ -26,6 +26,7 @@ __all__ = [
     "Target",
     "ask_missing",
     "bin_of",
+    "check_same",
     "interval",
     "iou",
     "is_run",

@@ -135,6 +135,13 @@ class Runtime(Protocol):
         """
         ...
 
+    def plan_tokens(self, size: tuple[int, int], budget: Budget) -> int | None:
+        """Return the visual tokens of one look at a whole image of `size` (width, height); None where unknown.
+
+        Called after `check`.
+        """
+        ...
+
     def ask(self, image: Source, target: Target, budget: Budget, policy: str) -> Reply:
         """Ask for one target; what fails for this question alone comes back as `Reply.error`."""
         ...

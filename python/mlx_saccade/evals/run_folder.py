@@ -218,7 +218,7 @@ class RunFolder:
         self._remove_if_empty()
 
     def check_targets(self, data: DataSet) -> None:
-        """Compare the targets of the rows with those that the data set has now.
+        """Compare the targets of the answers with those that the data set has now, but not images that are gone.
 
         Raises:
             InputError: a target of the same name has another description, place or image; the message names it.
@@ -226,10 +226,13 @@ class RunFolder:
         targets = {target.id: target for target in data.targets}
         for row in self.rows.values():
             target = targets.get(row.target.id)
-            if target is None:
+            if target is None or row.reply.error is not None:
                 continue
             before = {**asdict(row.target), "image_id": row.image_id}
-            now = {**asdict(target), "image_id": data.image_id(target)}
+            try:
+                now = {**asdict(target), "image_id": data.image_id(target)}
+            except FileNotFoundError:
+                now = {**asdict(target), "image_id": row.image_id}
             changed = [
                 f"{name} {brief(before[name])}, now {brief(now[name])}" for name in now if before[name] != now[name]
             ]
@@ -279,17 +282,8 @@ class RunFolder:
         if (self.path / _PACKED).exists():
             raise InputError(f"{self.path}: expected {ROWS}; got packed rows. Unpack them first: gunzip {_PACKED}")
         before = _read_header(self.path)
-        problems, notes = [], list(before.notes)
-        for name, old, new in (("data", before.data, header.data), ("runtime", before.runtime, header.runtime)):
-            for what, was, now in differences(old.identity, new.identity):
-                if what.partition(".")[0] == "versions":
-                    notes.append(f"{what.partition('.')[2]}: {was}, later {now}")
-                else:
-                    problems.append(f"{name}: {what}: expected {was}; got {now} ({new.name})")
-        if problems:
-            raise InputError(f"{self.path}: {'; '.join(problems)}. {_RESTART}")
-        notes += header.notes
-        merged = replace(before, notes=tuple(dict.fromkeys(notes)))
+        notes = check_same(self.path, before, header.data, header.runtime)
+        merged = replace(before, notes=tuple(dict.fromkeys([*before.notes, *notes, *header.notes])))
         if merged != before:
             self._write(merged)
         return merged
@@ -301,6 +295,24 @@ class RunFolder:
     def _remove_if_empty(self) -> None:
         if self._made and not any(self.path.iterdir()):
             self.path.rmdir()
+
+
+def check_same(path: Path, before: Header, data: Named, runtime: Named) -> list[str]:
+    """Return what differs between a run and what it shall go on with, and may differ.
+
+    Raises:
+        InputError: something differs that may not; the message names all of it.
+    """
+    problems, notes = [], []
+    for name, old, new in (("data", before.data, data), ("runtime", before.runtime, runtime)):
+        for what, was, now in differences(old.identity, _plain(new).identity):
+            if what.partition(".")[0] == "versions":
+                notes.append(f"{what.partition('.')[2]}: {was}, later {now}")
+            else:
+                problems.append(f"{name}: {what}: expected {was}; got {now} ({new.name})")
+    if problems:
+        raise InputError(f"{path}: {'; '.join(problems)}. {_RESTART}")
+    return notes
 
 
 def encoded(row: Row) -> bytes:

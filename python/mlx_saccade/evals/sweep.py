@@ -103,9 +103,9 @@ def start(run: RunFolder, data: DataSet, runtime: Runtime, questions: Sequence[Q
 
 def answer(data: DataSet, runtime: Runtime, question: Question) -> Row:
     """Ask one question; what fails for it alone is the row's error."""
-    target = question.target
-    image_id = data.image_id(target)
+    target, image_id = question.target, ""
     try:
+        image_id = data.image_id(target)
         image = data.open(target)
     except (FileNotFoundError, InputError) as error:
         reply = Reply(error=str(error))

@@ -14,7 +14,8 @@ from mlx_saccade.cli.options import (
     parse_budget_words,
     parse_policies,
 )
-from mlx_saccade.cli.size_words import parse_screen_size
+from mlx_saccade.cli.sweeps.data_options import add_data_arguments, open_data
+from mlx_saccade.cli.sweeps.dry_run import print_forecast
 from mlx_saccade.errors import quantity
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ SUMMARY = "Measure accuracy and latency by budget and policy"
 EXAMPLES = (
     "mlx-saccade sweep --n 8 --budgets 64,256",
     "mlx-saccade sweep run --n 8 --budgets 64,256 --policy flat,zoom",
-    "mlx-saccade sweep --model path/to/checkpoint --budgets 256,1280 --out 3b",
+    "mlx-saccade sweep --data screens --budgets 64,256 --n 8 --out screens-run",
+    "mlx-saccade sweep --model path/to/checkpoint --out 3b --dry-run",
 )
 
 _BUDGETS, _MODEL_BUDGETS = "64,144,256", "256,1280,4096,16384"
@@ -55,18 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="policies, such as flat,zoom:share=0.4,search (default flat); repeatable",
     )
-    parser.add_argument("--n", type=int, default=80, metavar="N", help="targets to ask for, in all (default 80)")
     parser.add_argument(
         "--out", default=_OUT, metavar="DIR", help=f"folder of the run, which a stopped sweep resumes (default {_OUT})"
     )
-    add_revision_argument(parser)
-    add_memory_argument(parser)
-    screens = parser.add_argument_group("generated screens")
-    screens.add_argument("--targets", type=int, default=8, metavar="N", help="most targets of one screen (default 8)")
-    screens.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the first screen (default 0)")
-    screens.add_argument(
-        "--size", default="3840x2160", metavar="WIDTHxHEIGHT", help="size of the screens (default 3840x2160)"
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print counts, tokens and time; ask nothing (default no)"
     )
+    add_data_arguments(parser)
+    model = parser.add_argument_group("model")
+    add_revision_argument(model)
+    add_memory_argument(model)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -76,15 +76,14 @@ def run(options: argparse.Namespace) -> int:
 
     budgets = parse_budget_words(options.budgets or (_BUDGETS if options.model is None else _MODEL_BUDGETS))
     policies = parse_policies(options.policy or ["flat"])
-    data = evals.Scenes(
-        options.n,
-        size=parse_screen_size("--size", options.size),
-        seed=options.seed,
-        per_screen=options.targets,
-    )
+    data = open_data(options)
     questions = evals.questions_of(data, budgets, policies)
     runtime = InProcess(options.model, revision=options.revision, memory_limit=options.memory_limit)
     try:
+        if options.dry_run:
+            return print_forecast(options, data, runtime, questions)
+        for line in data.notes:
+            output.note(line)
         _ask(options, data, runtime, questions)
     finally:
         runtime.close()

@@ -69,6 +69,10 @@ class InProcess:
         policies.choose(policy)
         self._loaded().plan((3840, 2160), budget=budget)
 
+    def plan_tokens(self, size: tuple[int, int], budget: Budget) -> int | None:
+        """Return the visual tokens of one look at a whole image of `size` (width, height)."""
+        return self._loaded().plan(size, budget=budget).tokens
+
     def ask(self, image: Source, target: Target, budget: Budget, policy: str) -> Reply:
         """Locate one target; what fails for this question alone comes back as `Reply.error`."""
         from mlx_saccade.backend import mx

@@ -53,6 +53,25 @@ def test_damaged_lines():
         Row.of_dict({**good, "more": 1})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("expected", []), ("expected", [[5, 5, 5, 9]]), ("expected", [[0, 0, 9000, 9000]]), ("expected", [[0, 0, 9]]),
+        ("image_size", [640]), ("image_size", [640.5, 480]), ("image", 7), ("ui_type", None), ("image_id", None),
+        ("budget", True), ("budget", 1.5), ("policy", None),
+        ("boxes", [[0, 0, float("nan"), 1]]), ("boxes", [[0, 0, "9", 1]]), ("boxes", [[9, 0, 1, 1]]), ("boxes", 7),
+        ("points", [[1]]), ("click", [1, 2, 3]), ("click", "ab"), ("text", None), ("rejected", [1]), ("error", 500),
+        ("tokens", True), ("tokens", -1), ("tokens", 1 << 60), ("answer_tokens", 1.5), ("peak_bytes", "1"),
+        ("confidence", float("inf")), ("seconds", [1]), ("seconds", {"a": -1}), ("seconds", {"a": "1"}),
+        ("image_sent_size", [0, 5]), ("looks", [{}]), ("looks", [{"crop": [0, 0, 0, 5], "tokens": 1}]), ("looks", [3]),
+    ],
+)  # fmt: skip
+def test_values_of_another_type_or_range_are_damaged(name, value):
+    line = {**Row(TARGET, "", 256, "flat", Reply()).as_dict(), name: value}
+    with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
+        Row.of_dict(line)
+
+
 def test_regime():
     assert TARGET.share == 20.5 * 24 / (640 * 480)
     assert TARGET.regime == "small"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mlx_saccade.evals.row_checks import check_row
 from mlx_saccade.evals.targets import Edges, Target
 
 if TYPE_CHECKING:
@@ -94,14 +95,17 @@ class Row:
         """Return the row of a line.
 
         Raises:
-            KeyError, TypeError, ValueError: the line is damaged.
+            InputError: a value has another type or range; the message names it.
+            KeyError, TypeError, ValueError: the line is damaged otherwise.
         """
         values = dict(line)
         values["id"] = values.pop("target")
         target = Target(**{name: values.pop(name) for name in Target.__dataclass_fields__})
         image_id, budget, policy = (values.pop(name) for name in ("image_id", "budget", "policy"))
         target = _with_tuples(target)
-        return cls(target, image_id, budget, policy, _with_tuples(Reply(**values)))
+        row = cls(target, image_id, budget, policy, _with_tuples(Reply(**values)))
+        check_row(row)
+        return row
 
 
 class Runtime(Protocol):

@@ -398,6 +398,8 @@ def _parsed(data: bytes, path: Path) -> Iterator[Row]:
 def _row(line: bytes, where: str) -> Row:
     try:
         return Row.of_dict(json.loads(line))
+    except InputError as error:
+        raise InputError(f"{where}: {error}. Delete that line and run again") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         got = brief(line.decode("utf-8", "replace"))
         raise InputError(f"{where}: expected a row of a run; got {got}. Delete that line and run again") from None

@@ -1,4 +1,4 @@
-"""Write command-line.md, python.md and json.md from parsers, docstrings and the schema: `python docs/write.py`."""
+"""Write command-line.md, python.md, json.md and schemas of runs from the code: `python docs/write.py`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import document_schemas
 
 import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import COMMANDS, GROUPS, Parser, build_parser, spelled, usage_words
@@ -142,6 +146,14 @@ JSON lines from a file or from standard input (`-`). Folders inside a folder are
   failed. Each row has its `setup`; a file with another checkpoint or other options is refused, as is a second process
   on the same file. A row that was cut short is asked again.
 - With `--json` one object at the end holds the `answers`, and `errors` for what failed.
+"""
+
+RUNS = """## Reports of runs
+
+`sweep report --json` prints a [report](#report), as [schemas/sweep-report-1.json](schemas/sweep-report-1.json)
+describes it, and `sweep compare --json` a [comparison](#comparison), as
+[schemas/sweep-compare-1.json](schemas/sweep-compare-1.json) does. Both are written from the same dataclasses as the
+tables below. Shares and IoU go from 0 to 1; intervals are 95 %, by screens.
 """
 
 PYTHON = """# Python
@@ -323,6 +335,8 @@ def json_type(field: dict[str, Any]) -> str:
         return " or ".join(map(json_type, field["oneOf"]))
     if "enum" in field:
         return ", ".join(f"`{value!r}`".replace("'", '"') for value in field["enum"])
+    if "type" not in field:
+        return "any"
     kinds = [field["type"]] if isinstance(field["type"], str) else field["type"]
     return " or ".join(f"list of {json_type(field['items'])}" if kind == "array" else kind for kind in kinds)
 
@@ -347,11 +361,26 @@ def json_page() -> str:
     fields = {name: field for name, field in error["properties"].items() if name not in ("schema", "error")}
     rows = "\n".join(json_rows({**error["properties"]["error"]["properties"], **fields}))
     parts.append(f"## error\n\n{error['description']}\n\n| field | type | meaning |\n|---|---|---|\n{rows}\n")
+    parts.append(RUNS)
+    for file in document_schemas.DOCUMENTS:
+        for name, definition in document_schemas.schema(file)["$defs"].items():
+            fields = {name: field for name, field in definition["properties"].items() if name != "schema"}
+            parts.append(
+                f"## {name}\n\n{definition['description']}\n\n| field | type | meaning |\n|---|---|---|\n"
+                + "\n".join(json_rows(fields)) + "\n"
+            )  # fmt: skip
     return "\n".join(parts)
+
+
+def json_schemas() -> dict[str, str]:
+    """Return the text of each schema that is written from dataclasses, by the name of its file."""
+    return {name: json.dumps(document_schemas.schema(name), indent=2) + "\n" for name in document_schemas.DOCUMENTS}
 
 
 def main() -> int:
     """Write the files."""
+    for name, text in json_schemas().items():
+        (HERE / "schemas" / name).write_text(text, encoding="utf-8")
     (HERE / "json.md").write_text(json_page(), encoding="utf-8")
     (HERE / "command-line.md").write_text(command_line(), encoding="utf-8")
     (HERE / "python.md").write_text(python(), encoding="utf-8")

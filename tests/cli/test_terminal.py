@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+import run_rows
 
 from mlx_saccade.checkpoint import hub
 from mlx_saccade.cli.__main__ import COMMANDS, main
@@ -37,6 +38,10 @@ RUNS = (
     "scenes --n 1 --size 320x240 --out screens",
     "scenes --n 1 --size 320x240 --ambiguous --out screens",
     "sweep --n 2 --size 640x360 --budgets 16,64",
+    "sweep report SWEEP --compare published",
+    "sweep report SWEEP --by type",
+    "sweep compare SWEEP SWEEP",
+    "sweep export SWEEP --out rows.csv",
     "tiny evaluate --parts range --screens 1",
     "dashboard build",
     "convert MODEL small",
@@ -107,11 +112,18 @@ def content(lines: list[str]) -> Counter[str]:
     return Counter(word for line in lines for word in line.split() if not re.fullmatch("-+", word))
 
 
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run with two policies."""
+    answers = [*run_rows.rows({256: 0.3, 1280: 0.6}), *run_rows.rows({256: 0.5}, policy="zoom:share=0.4")]
+    return run_rows.write(tmp_path_factory.mktemp("runs") / "run", answers)
+
+
 @pytest.mark.parametrize("words", RUNS)
-def test_narrow_terminals_show_all_that_a_wide_one_shows(words: str, tmp_path: Path) -> None:
+def test_narrow_terminals_show_all_that_a_wide_one_shows(words: str, sweep: Path, tmp_path: Path) -> None:
     from mlx_saccade.cli.commands.demo import read_targets
 
-    words = words.replace("MODEL", str(hub.find(None))).replace("RUN", str(EXAMPLE_RUN))
+    words = words.replace("MODEL", str(hub.find(None))).replace("RUN", str(EXAMPLE_RUN)).replace("SWEEP", str(sweep))
     wide, *narrow = WIDTHS
     shown = {}
     for width in WIDTHS:

@@ -69,9 +69,9 @@ def test_targets_of_one_run_alone_and_changed_ones_are_counted() -> None:
 
 def test_what_differs_is_named() -> None:
     changes = compared(rows("hh"), rows("hm")).changes
-    assert [(change.name, change.first, change.second) for change in changes] == [("runtime.model", "a", "b")]
-    made = compare(rows("h"), rows("h"), {"a": 1}, {"b": {"c": 2}})
-    assert [change.name for change in made.changes] == ["a", "b"]
+    assert [(change.name, change.first, change.second) for change in changes] == [("runtime.model", "'a'", "'b'")]
+    made = compare(rows("h"), rows("h"), {"data": {"a": 1}, "path": "x"}, {"data": {"b": {"c": 2}}, "path": "y"})
+    assert [change.name for change in made.changes] == ["data.a", "data.b"]
 
 
 def test_settings_of_both_runs_are_compared_with_each_other() -> None:

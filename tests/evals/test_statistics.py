@@ -53,6 +53,11 @@ def test_screens_that_all_agree_have_the_exact_interval(screens: int, share: flo
     assert (gap.low, gap.high) == (pytest.approx(share - 1, abs=5.1e-5), pytest.approx(1 - share, abs=5.1e-5))
 
 
+def test_a_gap_that_never_varies_is_no_extreme() -> None:
+    (gap,) = ScreenBootstrap(np.arange(12)).estimates(np.full((12, 1), 0.25), least=-1.0)
+    assert (gap.low, gap.high) == (0.25, 0.25)
+
+
 def test_one_column_of_all_screens_is_the_plain_interval() -> None:
     for seed in range(20):
         random = np.random.RandomState(seed)

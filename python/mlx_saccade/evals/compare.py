@@ -12,6 +12,7 @@ from mlx_saccade.errors import InputError
 from mlx_saccade.evals.bootstrap import Numbers
 from mlx_saccade.evals.cells import Mask, groups, thin_note
 from mlx_saccade.evals.rows import Budget, Row
+from mlx_saccade.evals.run_folder import differences
 from mlx_saccade.evals.score_table import ScoreTable, Setting, score_table
 from mlx_saccade.evals.statistics import mcnemar
 
@@ -26,12 +27,12 @@ class Change:
 
     Attributes:
         name: of the value, such as "runtime.model"; dots lead into objects.
-        first, second: the value in each run; None where it has none.
+        first, second: the value in each run, in short; "nothing" where it has none.
     """
 
     name: str
-    first: Any
-    second: Any
+    first: str
+    second: str
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ class Comparison:
     """Two runs beside each other.
 
     Attributes:
-        first, second: what each run measured, as its folder holds it.
-        changes: what differs between the two.
+        first, second: what each run is about: `path`, `created`, `data`, `runtime`, `notes` and `missing` answers.
+        changes: what differs between the data and runtimes of the two.
         common: number of targets that both runs asked for: equal names, descriptions, boxes and images.
         changed: targets with the same name in both, but another description, box or image; they are left out.
         first_only, second_only: number of targets of one run alone.
@@ -120,7 +121,7 @@ def compare(
     Args:
         first: rows of one run.
         second: rows of the other.
-        first_run: what the one measured, for JSON.
+        first_run: what the one measured, as `report.about` gives it.
         second_run: what the other measured.
 
     Raises:
@@ -149,7 +150,7 @@ def compare(
     return Comparison(
         first=first_run,
         second=second_run,
-        changes=tuple(_changes(first_run, second_run)),
+        changes=tuple(Change(*one) for one in differences(_identity(first_run), _identity(second_run))),
         common=len(ids),
         changed=changed,
         first_only=len(names[0] - names[1]),
@@ -158,6 +159,11 @@ def compare(
         unpaired_first=_without(tables[0].settings, [one for one, _ in pairs]),
         unpaired_second=_without(tables[1].settings, [other for _, other in pairs]),
     )
+
+
+def _identity(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the answers of a run depend on."""
+    return {name: run[name] for name in ("data", "runtime") if name in run}
 
 
 def _common(first: Sequence[Row], second: Sequence[Row]) -> tuple[set[str], int]:
@@ -234,13 +240,3 @@ def _of_both(columns: Numbers, mask: Mask) -> Numbers:
 def _mean(values: Numbers) -> float | None:
     some = values[~np.isnan(values)]
     return round(float(some.mean()), 4) if len(some) else None
-
-
-def _changes(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str = "") -> Iterator[Change]:
-    """Yield what differs, each innermost value of objects by itself."""
-    for name in dict.fromkeys([*first, *second]):
-        one, other = first.get(name), second.get(name)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            yield from _changes(one, other, f"{prefix}{name}.")
-        elif one != other:
-            yield Change(f"{prefix}{name}", one, other)

@@ -11,7 +11,7 @@ from mlx_saccade.evals.rows import Budget
 from mlx_saccade.evals.score_table import ScoreTable
 from mlx_saccade.preprocess.recommend import SOURCE, TABLE
 
-__all__ = ["CAUTION", "BesidePublished", "Curve", "Point", "beside_published"]
+__all__ = ["CAUTION", "BesidePublished", "Curve", "CurvePoint", "beside_published"]
 
 CAUTION = (
     "the published model (Qwen2.5-VL-7B, 4-bit) and its screens are others than those of this run: compare which "
@@ -20,7 +20,7 @@ CAUTION = (
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """The accuracy at one budget.
 
     Attributes:
@@ -48,7 +48,7 @@ class Curve:
     best_budget: Budget
     level_budgets: tuple[Budget, ...] | None
     n: int
-    points: tuple[Point, ...]
+    points: tuple[CurvePoint, ...]
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,6 @@ def _curve(table: ScoreTable, mask: Mask, policy: str) -> Curve | None:
     return Curve(budgets[best.best], level, best.n, points)
 
 
-def _points(pairs: list[tuple[Budget, float]]) -> tuple[Point, ...]:
+def _points(pairs: list[tuple[Budget, float]]) -> tuple[CurvePoint, ...]:
     best = max(iou for _, iou in pairs)
-    return tuple(Point(budget, iou, round(iou / best, 4) if best else None) for budget, iou in pairs)
+    return tuple(CurvePoint(budget, iou, round(iou / best, 4) if best else None) for budget, iou in pairs)

@@ -93,9 +93,9 @@ class ScreenBootstrap:
     def estimates(self, values: Numbers, *, least: float = 0.0) -> list[Estimate]:
         """Return the mean of each column with its interval.
 
-        Where all screens have one and the same mean, no draw differs, and the bootstrap would give an interval of no
-        width. There it is the exact one: of m screens that all agree, at most 1 - 0.025^(1/m) of all screens do not
-        (Clopper and Pearson), and those may have any mean from `least` to 1.
+        Where all screens are wholly wrong, wholly right or, of differences, without one, no draw differs, and the
+        bootstrap would give an interval of no width. There it is the exact one: of m screens that all agree, at most
+        1 - 0.025^(1/m) of all screens do not (Clopper and Pearson), and those may have any mean from `least` to 1.
 
         Args:
             values: [targets, columns], at most 1; NaN where a column has no value for a target.
@@ -165,7 +165,7 @@ def _ends(sample: _Sample, screens: NDArray[np.intp], least: float) -> tuple[Num
         return low, high
     means, counts = sample.means[thick], screens[thick]
     own = sample.screen_means[thick]
-    is_same = np.nanmax(own, axis=1) - np.nanmin(own, axis=1) < 1e-12
+    is_same = (np.nanmax(own, axis=1) == np.nanmin(own, axis=1)) & np.isin(means, (least, 0.0, 1.0))
     # Of ten screens among a thousand, one draw in twenty thousand has none: it is taken to have the mean.
     draws = np.sort(np.where(np.isnan(sample.draws[thick]), means[:, None], sample.draws[thick]), axis=1)
     tails = np.array([tail(int(count)) for count in counts])

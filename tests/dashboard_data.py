@@ -50,18 +50,20 @@ def sent(machine: Machine, date: str) -> Run:
 
 
 def rows() -> Iterator[evals.Row]:
-    """Return answers on twelve screens at two budgets."""
+    """Return answers on twelve screens at two budgets, under a second policy at one; one question failed."""
     for seed in range(12):
         for number, side in enumerate((450, 140, 45, 14)):
             box = (0.0, 0.0, float(side), float(side))
             target = evals.Target(f"{seed}-{number}", f"screen-{seed}", "it", (box,), (1000, 1000))
-            for budget in (64, 256):
-                overlap = min(1.0, target.share * 3 + budget / 500 + seed % 3 / 10)
+            for policy, budget in (("flat", 64), ("flat", 256), ("zoom:share=0.4", 64)):
+                overlap = min(1.0, target.share * 3 + budget * len(policy) / 2000 + seed % 3 / 10)
                 reply = evals.Reply(
                     boxes=((0.0, 0.0, side * overlap, float(side)),), click=(side * overlap / 2, side / 2),
                     tokens=budget - 4, seconds={"answer": budget / 1000},
                 )  # fmt: skip
-                yield evals.Row(target, "i", budget, "flat", reply)
+                if (seed, number, policy, budget) == (11, 3, "flat", 64):
+                    reply = evals.Reply(error="no server")
+                yield evals.Row(target, "i", budget, policy, reply)
 
 
 def write(folder: Path) -> Path:
@@ -71,7 +73,7 @@ def write(folder: Path) -> Path:
         history.append(profile(f"2026-11-2{number}T10:00:00Z", f"{number}bcdef012345", fall), folder)
     for machine in (ZEN, M4):
         history.append(sent(machine, "2026-11-29T12:00:00Z"), folder)
-    data, runtime = evals.Subject("screens", {}), evals.Subject("3b", {})
+    data, runtime = evals.Subject(HOSTILE, {}), evals.Subject("3b", {})
     with evals.RunFolder(folder / "sweep", data, runtime) as run:
         for row in rows():
             run.add(row)

@@ -131,7 +131,16 @@ def test_accuracy_has_the_published_table_the_card_and_the_sweep(built: dashboar
     assert [one["name"].split(":")[0].split(",")[0] for one in accuracy["sets"]] == [
         "sweep sweep", "published", "saccade-tiny",
     ]  # fmt: skip
-    assert accuracy["sets"][0]["name"].endswith(", 3b, flat")
+    assert accuracy["sets"][0]["name"].endswith(", 3b")
+    cells = {(cell["size"], cell["policy"], cell["budget"]): cell for cell in accuracy["sets"][0]["cells"]}
+    assert [policy for size, policy, budget in cells if (size, budget) == ("tiny", 64)] == ["flat", "zoom:share=0.4"]
+    tiny = cells["tiny", "flat", 64]
+    assert tiny["low"] < tiny["iou"] < tiny["high"]
+    assert (tiny["n"], tiny["failed"], tiny["hits_low"] is None) == (12, 1, False)
+    assert tiny["size_ratio"] == pytest.approx(tiny["iou"], abs=0.1)
+    assert cells["all", "flat", 256]["n"] == 48
+    best = next(one for one in accuracy["sets"][0]["optima"] if (one["size"], one["policy"]) == ("tiny", "flat"))
+    assert (best["best"]["label"], best["share"], best["level"]) == ("256", 1.0, [])
     published = {(cell["size"], cell["budget"]): cell for cell in accuracy["sets"][1]["cells"]}
     assert published["large", 1280]["iou"] == 0.643
     assert published["tiny", 1280]["seconds"] is None
@@ -212,8 +221,8 @@ def test_answers_that_a_second_sweep_repeated_count_once(tmp_path: Path) -> None
     lines = (folder / "sweep" / "rows.jsonl").read_text()
     (folder / "twice" / "rows.jsonl").write_text(lines + lines)
     once, twice = gather([folder / "sweep"]), gather([folder / "twice" / "rows.jsonl"])
-    assert once.sweeps[0].cells == twice.sweeps[0].cells
-    assert twice.problems == ["rows.jsonl: 96 questions have a second answer; the first counts"]
+    assert once.sweeps[0].report.cells == twice.sweeps[0].report.cells
+    assert twice.problems == ["rows.jsonl: 143 questions have a second answer; the first counts"]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +234,7 @@ def test_a_damaged_answer_is_named(field: str, value: str, tmp_path: Path) -> No
     first, *others = rows.read_text().splitlines(keepends=True)
     damaged = re.sub(rf'"{field}": (\[\[.*?\]\]|[^,]+)', f'"{field}": {value}', first, count=1)
     rows.write_text("".join([damaged, *others]))
-    assert gather([rows.parent]).problems[0].startswith("sweep: 0-0, 64, flat: ")
+    assert gather([rows.parent]).problems[0].startswith(f"sweep/rows.jsonl: line 1: {field}: ")
 
 
 def test_unusual_names_and_files_do_no_harm(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from typing import Any
 
 from mlx_saccade.dashboard import figures, recorded
 from mlx_saccade.dashboard.recorded import Table
 from mlx_saccade.dashboard.sources import Sources
 from mlx_saccade.dashboard.sweeps import Sweep
+from mlx_saccade.evals.budgets import Choice, Optimum
+from mlx_saccade.evals.cells import Cell
 from mlx_saccade.preprocess.recommend import LIMITS, SOURCE, TABLE
 
 __all__ = ["accuracy"]
@@ -23,7 +24,7 @@ _FIGURES = ("right", "iou", "seconds", "looks")
 
 def accuracy(sources: Sources) -> dict[str, Any]:
     """Return sets of cells by size and budget, sweeps first, and tables of policies."""
-    sets = [one for sweep in sources.sweeps for one in _sweep(sweep)] + [_published(), _packaged()]
+    sets = [_sweep(sweep) for sweep in sources.sweeps] + [_published(), _packaged()]
     return {
         "sets": sets,
         "policies": [_policies(table, sources) for table in sources.tables if table.kind == "policies"],
@@ -31,50 +32,84 @@ def accuracy(sources: Sources) -> dict[str, Any]:
     }
 
 
-def _sweep(sweep: Sweep) -> list[dict[str, Any]]:
-    """Return a set of cells for each policy; a budget in words is the tokens that it took."""
-    sets = []
-    for policy in dict.fromkeys(cell.policy for cell in sweep.cells):
-        cells = [
-            {**asdict(cell), "budget": cell.budget if isinstance(cell.budget, int) else round(cell.tokens or 0)}
-            for cell in sweep.cells if cell.policy == policy
-        ]  # fmt: skip
-        sets.append(
-            {
-                "name": f"sweep {sweep.name}, {sweep.runtime}, {policy}",
-                "note": f"{sweep.images} images of {sweep.data}. Intervals (95 %) are by images and need ten of them.",
-                "cells": [cell for cell in cells if cell["budget"]],
-            }
-        )
-    return sets
-
-
-def _cell(size: str, budget: int, n: int, iou: float, low: float | None, high: float | None) -> dict[str, Any]:
-    seconds = None
+def _sweep(sweep: Sweep) -> dict[str, Any]:
+    """Return the set of a run: its cells by size, and the best budget of each."""
+    report = sweep.report
     return {
-        "size": size, "budget": budget, "n": n, "tokens": None, "iou": iou, "low": low, "high": high, "hits": None,
-        "seconds": seconds,
+        "name": f"sweep {sweep.name}, {sweep.runtime}",
+        "note": f"{report.targets:,} targets on {report.screens:,} screens of {sweep.data}. {report.failed:,} of "
+        f"{report.rows:,} questions failed and count in no figure. Intervals (95 %) are by screens and need ten.",
+        "cells": [_of_report(cell) for cell in report.cells if cell.grouping in ("regime", "all") and _tokens(cell)],
+        "optima": [_optimum(one) for one in report.optima],
+    }
+
+
+def _of_report(cell: Cell) -> dict[str, Any]:
+    names = {"iou": "iou", "low": "iou_low", "high": "iou_high"}
+    same = ("hits", "hits_low", "hits_high", "center_error_share", "size_ratio", "no_answer", "rejected", "failed")
+    own = {name: getattr(cell, source) for name, source in {**names, **dict(zip(same, same, strict=True))}.items()}
+    start = _cell(cell.value, _tokens(cell), cell.n)
+    return {
+        **start,
+        **own,
+        "policy": cell.policy,
+        "label": str(cell.budget),
+        "tokens": cell.tokens,
+        "seconds": cell.seconds,
+    }
+
+
+def _tokens(cell: Cell) -> int:
+    """Return where a budget is on the axis; one in words is at the tokens that it took, 0 if nobody counted them."""
+    return cell.budget if isinstance(cell.budget, int) else round(cell.tokens or 0)
+
+
+def _optimum(one: Optimum) -> dict[str, Any]:
+    best = next(c for c in one.choices if (c.policy, c.budget) == (one.best_policy, one.best_budget))
+    return {
+        "size": one.regime, "policy": one.policy, "metric": one.metric, "best": _choice(best), "mean": best.mean,
+        "share": best.best_share, "n": one.n, "note": one.note,
+        "level": [_choice(choice) for choice in one.choices if choice.is_level and choice is not best],
+    }  # fmt: skip
+
+
+def _choice(choice: Choice) -> dict[str, str]:
+    return {"policy": choice.policy, "label": str(choice.budget)}
+
+
+def _cell(size: str, budget: int, n: int, iou: float | None = None, **interval: float | None) -> dict[str, Any]:
+    """Return a cell as the page takes it, with the figures that are there."""
+    nothing = ("low", "high", "hits", "hits_low", "hits_high", "center_error_share", "size_ratio")
+    return {
+        "size": size, "policy": "flat", "budget": budget, "label": str(budget), "n": n, "tokens": None, "iou": iou,
+        **dict.fromkeys((*nothing, "no_answer", "rejected", "failed", "seconds")), **interval,
     }  # fmt: skip
 
 
 def _published() -> dict[str, Any]:
-    cells = [_cell(row.size, budget, row.targets, iou, None, None) for row in TABLE for budget, iou in row.iou]
+    cells = [_cell(row.size, budget, row.targets, iou) for row in TABLE for budget, iou in row.iou]
     for cell in cells:
         cell["seconds"] = _PUBLISHED_SECONDS.get((cell["size"], cell["budget"]))
     return {
         "name": "published: Qwen2.5-VL-7B, 4-bit, 4K screenshots",
         "note": f"Source: {SOURCE}. No intervals were published. Limits: {'; '.join(LIMITS)}.",
         "cells": cells,
+        "optima": [],
     }
 
 
 def _packaged() -> dict[str, Any]:
     card = figures.load("packaged")
     cells = [
-        _cell(row["size"], int(budget), row["n"], *values)
-        for row in card["cells"] for budget, values in row["budgets"].items()
+        _cell(row["size"], int(budget), row["n"], iou, low=low, high=high)
+        for row in card["cells"] for budget, (iou, low, high) in row["budgets"].items()
     ]  # fmt: skip
-    return {"name": card["model"], "note": f"{card['screens']}. Source: {card['source']}.", "cells": cells}
+    return {
+        "name": card["model"],
+        "note": f"{card['screens']}. Source: {card['source']}.",
+        "cells": cells,
+        "optima": [],
+    }
 
 
 def _policies(table: Table, sources: Sources) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mlx_saccade.bench import history, profile
 from mlx_saccade.bench.run import Run
 from mlx_saccade.dashboard import recorded, sweeps
 from mlx_saccade.dashboard.recorded import Conditions, Table
-from mlx_saccade.dashboard.sweeps import MAX_WHOLE, Sweep
+from mlx_saccade.dashboard.sweeps import Sweep
 from mlx_saccade.errors import InputError
 
 __all__ = ["SUFFIXES", "Sources", "gather"]
@@ -22,6 +22,7 @@ __all__ = ["SUFFIXES", "Sources", "gather"]
 SUFFIXES = (".json", ".jsonl", ".csv")
 """Of a folder, the files with these endings are read."""
 _LONGEST_HEAD = 1 << 20
+_MAX_WHOLE = 1 << 53  # the largest whole number that JavaScript tells from the next one
 _UNREADABLE = "expected numbers that fit; got a larger one. Repair the file"
 
 
@@ -124,7 +125,7 @@ def _read_json(sources: Sources, path: Path, name: str) -> None:
 
 def _add(sources: Sources, run: Run, name: str) -> None:
     """Add a run, once: the log of a profile may lie beside the file that `bench record` made of it."""
-    if _largest(asdict(run)) > MAX_WHOLE:
+    if _largest(asdict(run)) > _MAX_WHOLE:
         raise InputError(f"{name}: expected whole numbers of at most 2^53; got a larger one. Repair the file")
     if run not in sources.runs:
         sources.runs.append(run)

@@ -8,7 +8,8 @@ saccade.views = { ...saccade.views, accuracy: (() => {
   const { families, recommend: published } = saccade.data.arithmetic;
   const SIZES = ["large", "medium", "small", "tiny"];
   const SIZE_TEXTS = { large: "large, over 5 % of the frame", medium: "medium, 1 to 5 %", small: "small, 0.1 to 1 %",
-    tiny: "tiny, below 0.1 %" };
+    tiny: "tiny, below 0.1 %", all: "all targets" };
+  const policyNames = [...new Set(sets.flatMap((set) => set.cells.map((cell) => cell.policy)))];
   const SCREEN_4K = 3840 * 2160;
 
   function start(state) {
@@ -23,7 +24,11 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     );
     const charts = bar(
       select("Measurement", "set", sets.map((set, place) => [String(place), set.name]), state),
-      radios("Accuracy", "value", [["iou", "mean IoU"], ["hits", "center inside"]], state),
+      select("Targets", "size", [[EACH, EACH], ...[...SIZES, "all"].map((size) => [size, SIZE_TEXTS[size]])], state),
+      select("Policies", "policy", [[FIRST, "first of the measurement"], ["all", "all, beside each other"],
+        ...policyNames.map((name) => [name, name])], state),
+      radios("Figure", "value", [["iou", "mean IoU"], ["hits", "center inside"], ["center_error_share", "center error"],
+        ["size_ratio", "size of the box"]], state),
       radios("Budget scale", "scale", [["log", "logarithmic"], ["linear", "linear"]], state),
       select("Accuracy against seconds of", "front", fronts.map((one, place) => [String(place), one.name]), state),
     );
@@ -79,47 +84,96 @@ saccade.views = { ...saccade.views, accuracy: (() => {
 
   // -- by budget
 
+  const FIGURES = {
+    iou: { name: "Mean IoU", ends: ["low", "high"] },
+    hits: { name: "Center inside", ends: ["hits_low", "hits_high"] },
+    center_error_share: { name: "Center error as a share of the target's diagonal",
+      text: "Median distance of the two centers; 0 is no drift." },
+    size_ratio: { name: "Area of the box as a multiple of the target's",
+      text: "Median; above 1 the boxes are bloated, below 1 they are cropped." },
+  };
+  const FIRST = "the first", EACH = "each size";
+
+  // The lines of a measurement that the controls choose: one for each size and policy with figures.
+  function lines(state, set, key) {
+    const all = [...new Set(set.cells.map((cell) => cell.policy))];
+    const chosen = state.params.policy ?? FIRST;
+    const policies = chosen === FIRST ? all.slice(0, 1) : chosen === "all" ? all : [chosen];
+    const sizes = (state.params.size ?? EACH) === EACH ? SIZES : [state.params.size];
+    return sizes.flatMap((size) => policies.map((policy) => ({ size, policy,
+      color: sizes.length > 1 ? SIZES.indexOf(size) : policies.indexOf(policy), mark: policies.indexOf(policy),
+      name: [...(sizes.length > 1 || policies.length === 1 ? [SIZE_TEXTS[size]] : []), ...(policies.length > 1 ? [policy] : [])]
+        .join("; "),
+      cells: set.cells.filter((cell) => cell.size === size && cell.policy === policy && isNumber(cell[key])) })))
+      .filter((line) => line.cells.length);
+  }
+
+  const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+
   function budgets(state) {
     const set = sets[Number(state.params.set ?? 0)];
     const key = state.params.value ?? "iou";
-    const name = key === "iou" ? "Mean IoU" : "Center inside";
-    const cells = set.cells.filter((cell) => isNumber(cell[key]));
-    if (!cells.length) return missing(`“${set.name}” has no figure for ${name.toLowerCase()}.`);
-    const sizes = SIZES.filter((size) => cells.some((cell) => cell.size === size));
-    const traces = () => sizes.map((size) => {
-      const own = cells.filter((cell) => cell.size === size);
-      const place = SIZES.indexOf(size);
-      const hasInterval = key === "iou" && own.some((cell) => isNumber(cell.low));
-      return { type: "scatter", mode: "lines+markers", name: SIZE_TEXTS[size], x: own.map((cell) => cell.budget),
-        y: own.map((cell) => cell[key]), line: { color: saccade.chart.color(place), width: 2 },
-        marker: { size: 9, symbol: saccade.chart.symbol(place) }, hovertemplate: "%{x:,} tokens: %{y:.3f}",
-        error_y: hasInterval ? { type: "data", symmetric: false, thickness: 1.5,
-          array: own.map((cell) => (isNumber(cell.high) ? cell.high - cell.iou : null)),
-          arrayminus: own.map((cell) => (isNumber(cell.low) ? cell.iou - cell.low : null)) } : undefined };
-    });
-    const best = sizes.map((size) => cells.filter((cell) => cell.size === size)
-      .reduce((a, b) => (b[key] > a[key] ? b : a)));
-    const text = best.map((cell) => `${cell.size}: best ${share(cell[key])} at ${whole(cell.budget)} tokens`).join("; ");
+    const { name, ends, text } = FIGURES[key];
+    const shown = lines(state, set, key);
+    if (!shown.length) return missing(`“${set.name}” has no figure for ${name.toLowerCase()} of this choice.`);
+    const cells = shown.flatMap((line) => line.cells);
+    const hasIntervals = Boolean(ends) && cells.some((cell) => isNumber(cell[ends[0]]));
+    const gap = (cell, end, sign) => (ends && isNumber(cell[end]) ? sign * (cell[end] - cell[key]) : null);
+    const apart = (place) => 1.012 ** (place - (shown.length - 1) / 2); // or intervals would lie on each other
+    const traces = () => shown.map((line, place) => ({ type: "scatter", mode: "lines+markers", name: label(line.name),
+      x: line.cells.map((cell) => cell.budget * apart(place)), y: line.cells.map((cell) => cell[key]),
+      line: { color: saccade.chart.color(line.color), width: 2, dash: DASHES[line.mark % DASHES.length] },
+      marker: { size: 9, symbol: saccade.chart.symbol(line.color + line.mark) },
+      text: line.cells.map((cell) => label(cell.label)), hovertemplate: "%{text}: %{y:.3f}",
+      error_y: hasIntervals ? { type: "data", symmetric: false, thickness: 1.5,
+        array: line.cells.map((cell) => gap(cell, ends[1], 1)),
+        arrayminus: line.cells.map((cell) => gap(cell, ends[0], -1)) } : undefined }));
     const ticks = [...new Set(cells.map((cell) => cell.budget))];
     const isLinear = state.params.scale === "linear";
-    return make("div", {}, saccade.chart.figure(`${name} by budget and target size`, `${text}. ${cells.some((cell) =>
-      isNumber(cell.low)) && key === "iou" ? "Bars are 95 % intervals." : "No intervals."}`,
+    return make("div", {}, saccade.chart.figure(`${name} by budget and target size`, `${text ?? bests(set, shown, key)} ${hasIntervals ? "Bars are 95 % intervals." : "No intervals."}`,
       () => ({ traces: traces(), height: 26, layout: {
         xaxis: { title: { text: "budget in visual tokens" }, type: isLinear ? "linear" : "log",
           ...(isLinear ? {} : { tickvals: ticks, ticktext: ticks.map(whole) }) },
-        yaxis: { title: { text: name }, range: [-0.03, 1.03] } } }), cellsTable(set)), note(set.note));
+        yaxis: { title: { text: name }, ...(ends ? { range: [-0.03, 1.03] } : { rangemode: "tozero" }) } } }),
+      cellsTable(set)), note(set.note));
   }
 
+  // The best budget of each line, and how sure it is where the measurement says so.
+  function bests(set, shown, key) {
+    return `${shown.map((line) => {
+      const best = line.cells.reduce((a, b) => (b[key] > a[key] ? b : a));
+      const known = set.optima.find((one) => one.size === line.size && one.policy === line.policy && one.metric === key);
+      return `${line.name}: ${known ? sure(known) : `best ${share(best[key])} at ${budgetText(best.label)}`}`;
+    }).join("; ")}.`;
+  }
+
+  function sure(one) {
+    const best = `best ${share(one.mean)} at ${budgetText(one.best.label)}`;
+    if (!isNumber(one.share)) return `${best} (${one.note})`;
+    const level = one.level.map((choice) => budgetText(choice.label)).join(", ");
+    return `${best}, in ${Math.round(one.share * 100)} % of the bootstrap draws, ${level ? `level with ${level}` : "level with none"}`;
+  }
+
+  const budgetText = (text) => (/^\d+$/.test(text) ? `${whole(Number(text))} tokens` : text);
+
   function cellsTable(set) {
-    return saccade.table.table("accuracy", `Accuracy by target size and budget: ${set.name}`, [
+    return saccade.table.table("accuracy", `Accuracy by target size, policy and budget: ${set.name}`, [
       { name: "target", value: (cell) => cell.size },
-      { name: "budget", value: (cell) => cell.budget, text: whole },
+      { name: "policy", value: (cell) => cell.policy, left: true },
+      { name: "budget", value: (cell) => cell.label, text: (value) => budgetText(value).replace(" tokens", "") },
       { name: "n", value: (cell) => cell.n, text: whole },
       { name: "mean tokens", value: (cell) => cell.tokens, text: whole },
       { name: "mean IoU", value: (cell) => cell.iou, text: share },
       { name: "low", value: (cell) => cell.low, text: share },
       { name: "high", value: (cell) => cell.high, text: share },
       { name: "center inside", value: (cell) => cell.hits, text: share },
+      { name: "low, center", value: (cell) => cell.hits_low, text: share },
+      { name: "high, center", value: (cell) => cell.hits_high, text: share },
+      { name: "center error, share of the diagonal", value: (cell) => cell.center_error_share, text: figures },
+      { name: "area, times the target's", value: (cell) => cell.size_ratio, text: figures },
+      { name: "no answer", value: (cell) => cell.no_answer, text: whole },
+      { name: "rejected", value: (cell) => cell.rejected, text: whole },
+      { name: "failed", value: (cell) => cell.failed, text: whole },
       { name: "median seconds", value: (cell) => cell.seconds, text: seconds },
     ], set.cells);
   }
@@ -131,7 +185,7 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     const fromSets = sets.filter((set) => set.cells.some((cell) => isNumber(cell.seconds)))
       .map((set) => ({ name: set.name, note: set.note, value: "mean IoU", groups: SIZES.map((size) => ({ name: size,
         points: set.cells.filter((cell) => cell.size === size && isNumber(cell.seconds)).map((cell) => ({
-          name: `${size}, ${whole(cell.budget)} tokens`, seconds: cell.seconds, value: cell.iou, low: cell.low,
+          name: [size, ...(set.optima.length ? [cell.policy] : []), budgetText(cell.label)].join(", "), seconds: cell.seconds, value: cell.iou, low: cell.low,
           high: cell.high })) })).filter((group) => group.points.length) }));
     const fromPolicies = policies.map((table) => ({ name: `policies, ${table.machine} ${table.date}`, note: table.note,
       value: "share right", groups: [[true, "choices of --policy"], [false, "ablations, no choices"]].map(

@@ -242,6 +242,16 @@ def test_survey_of_a_small_image_shows_who_enlarges_it() -> None:
     assert rows["0.30.0 and later"] >= 1024
 
 
+def test_row_of_one_runtime_is_that_of_the_survey() -> None:
+    for family in ("qwen2.5-vl", "qwen3-vl"):
+        rows = {(row.runtime, row.versions): row for row in runtimes.survey((3840, 2160), family)}
+        for name in ("ollama@0.13.3", "llama.cpp", "omlx", "mlx-swift-lm-chatsession"):
+            row = runtimes.row(name, (3840, 2160), family)
+            assert rows[row.runtime, row.versions] == row and row.resized_size is not None
+    with pytest.raises(InputError, match="limits of lm-studio"):
+        runtimes.row("lm-studio", (3840, 2160))
+
+
 def test_survey_of_another_family() -> None:
     rows = {(row.runtime, row.versions): row for row in runtimes.survey((5120, 2880), family="qwen3-vl")}
     assert rows["transformers", "5.23.0 and 5.24.0"].tokens == 14400

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Budget", "Key", "Reply", "Row", "Runtime"]
 
 Budget = int | str
-"""Maximum visual tokens, or words as `mlx_saccade.plan` takes them: "1003520px", "checkpoint", "ollama@0.13.3"."""
+"""Maximum visual tokens, or words as `mlx_saccade.plan` takes them: "1003520px", "checkpoint", "ollama@0.13.3". With a
+server also "server": the image is sent whole."""
 Key = tuple[str, str, str]
 """(target, budget, policy) as texts: what tells one question of a run from another."""
 

@@ -19,7 +19,7 @@ from mlx_saccade.errors import InputError, brief
 from mlx_saccade.families import Family
 from mlx_saccade.preprocess import gemma4
 
-__all__ = ["Limits", "SurveyRow", "get", "names", "setting", "survey"]
+__all__ = ["Limits", "SurveyRow", "get", "names", "row", "setting", "survey"]
 
 _AS_REFERENCE = "half to even"
 
@@ -453,6 +453,22 @@ def survey(size: tuple[int, int], family: str | Family = "qwen2.5-vl") -> list[S
     family = families.get(family)
     width, height = _sides(size)
     return [_row(record, family, width, height) for record in _RECORDS if family.name in record.limits]
+
+
+def row(runtime: str, size: tuple[int, int], family: str | Family = "qwen2.5-vl") -> SurveyRow:
+    """Return the size and tokens of an image under the limits of one runtime, as `survey`.
+
+    Args:
+        runtime: name and version, as in `get`.
+        size: (width, height) in pixels.
+        family: name of the family, or a `Family`; default "qwen2.5-vl".
+
+    Raises:
+        InputError: as `get` and `survey`.
+    """
+    family = families.get(family)
+    get(runtime, family)
+    return _row(_record(runtime), family, *_sides(size))
 
 
 def _sides(size: Any) -> tuple[int, int]:

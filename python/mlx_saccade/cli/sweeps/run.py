@@ -16,6 +16,12 @@ from mlx_saccade.cli.options import (
 )
 from mlx_saccade.cli.sweeps.data_options import add_data_arguments, open_data
 from mlx_saccade.cli.sweeps.dry_run import print_forecast
+from mlx_saccade.cli.sweeps.engine_options import (
+    add_answer_arguments,
+    add_engine_argument,
+    runtime_spec,
+    with_server_budget,
+)
 from mlx_saccade.errors import quantity
 
 if TYPE_CHECKING:
@@ -48,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "more targets, budgets or policies may be added to a run. Another action, with its own help: merge."
     )
     add_model_argument(parser)
+    add_engine_argument(parser)
     parser.add_argument(
         "--budgets", metavar="N,N", help=f"tokens, Npx, checkpoint or RUNTIME@VERSION (default {_MODEL_BUDGETS})"
     )
@@ -67,18 +74,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model")
     add_revision_argument(model)
     add_memory_argument(model)
+    add_answer_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Ask what the run lacks, then print the table of all its answers; exit code 2 if a question failed."""
     from mlx_saccade import evals
-    from mlx_saccade.evals.engines import InProcess
+    from mlx_saccade.evals.engines import open_runtime
 
-    budgets = parse_budget_words(options.budgets or (_BUDGETS if options.model is None else _MODEL_BUDGETS))
+    spec = runtime_spec(options)
+    words = options.budgets or (_BUDGETS if spec.is_packaged else _MODEL_BUDGETS)
+    budgets = with_server_budget(options, parse_budget_words(words))
     policies = parse_policies(options.policy or ["flat"])
     data = open_data(options)
     questions = evals.questions_of(data, budgets, policies)
-    runtime = InProcess(options.model, revision=options.revision, memory_limit=options.memory_limit)
+    runtime = open_runtime(spec)
     try:
         if options.dry_run:
             return print_forecast(options, data, runtime, questions)

@@ -7,11 +7,14 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade.errors import InputError
+from mlx_saccade.evals.engines.replies import reply_of
+from mlx_saccade.evals.engines.spec import MAX_TOKENS
 from mlx_saccade.evals.rows import Budget, Reply
 from mlx_saccade.evals.targets import Target
 
 if TYPE_CHECKING:
-    from mlx_saccade.engine import Answer, Engine
+    from mlx_saccade.engine import Engine
+    from mlx_saccade.grounding.frames import ConventionName
     from mlx_saccade.media import Source
 
 __all__ = ["InProcess"]
@@ -21,7 +24,13 @@ class InProcess:
     """A checkpoint that is loaded when its first budget is checked; images and prompts are not cached."""
 
     def __init__(
-        self, model: str | None = None, *, revision: str | None = None, memory_limit: int | str | None = None
+        self,
+        model: str | None = None,
+        *,
+        revision: str | None = None,
+        memory_limit: int | str | None = None,
+        convention: ConventionName = "auto",
+        max_tokens: int = MAX_TOKENS,
     ) -> None:
         """Name the checkpoint.
 
@@ -29,11 +38,14 @@ class InProcess:
             model: folder or hub id; None is the packaged one.
             revision: of a hub id.
             memory_limit: as `mlx_saccade.load`.
+            convention: of the numbers in answers, as `mlx_saccade.load`.
+            max_tokens: longest answer in tokens; default 256, as `Engine.locate`.
 
         Raises:
             FileNotFoundError, InputError: as `mlx_saccade.checkpoint.hub.digest`.
         """
         self.model, self.revision, self.memory_limit = model, revision, memory_limit
+        self.convention, self.max_tokens = convention, max_tokens
         self._engine: Engine | None = None
         self.identity  # noqa: B018  (a checkpoint that is not there is refused now)
 
@@ -55,6 +67,8 @@ class InProcess:
         return {
             "engine": "saccade",
             "model": f"sha256 {hub.digest(self.model, revision=self.revision)}",
+            **({} if self.convention == "auto" else {"convention": self.convention}),
+            **({} if self.max_tokens == MAX_TOKENS else {"max_tokens": self.max_tokens}),
             "versions": {"mlx-saccade": _core.version(), "mlx": metadata.version("mlx")},
         }
 
@@ -80,10 +94,10 @@ class InProcess:
         engine = self._loaded()
         mx.reset_peak_memory()
         try:
-            answer = engine.locate(image, target.description, budget=budget, policy=policy)
+            answer = engine.locate(image, target.description, budget=budget, policy=policy, max_tokens=self.max_tokens)
         except (InputError, FileNotFoundError, MemoryError) as error:
             return Reply(error=str(error) or "out of memory")
-        return _reply(answer, mx.get_peak_memory())
+        return reply_of(answer, mx.get_peak_memory())
 
     def close(self) -> None:
         """Free the model; a second call does nothing."""
@@ -96,25 +110,10 @@ class InProcess:
             from mlx_saccade import engine
 
             self._engine = engine.load(
-                self.model, revision=self.revision, cache_memory=0, memory_limit=self.memory_limit
+                self.model,
+                revision=self.revision,
+                cache_memory=0,
+                memory_limit=self.memory_limit,
+                convention=self.convention,
             )
         return self._engine
-
-
-def _reply(answer: Answer, peak: int) -> Reply:
-    return Reply(
-        boxes=tuple(box.xyxy for box in answer.boxes),
-        points=tuple(point.xy for point in answer.points),
-        click=answer.click,
-        text=answer.text,
-        finish=answer.finish,
-        rejected=tuple(f"{one.text}: {one.reason}" for one in answer.rejected),
-        image_sent_size=answer.frames[0].processed_size,
-        tokens=answer.usage["image"],
-        prompt_tokens=answer.usage["prompt"],
-        answer_tokens=answer.usage["answer"],
-        confidence=answer.confidence,
-        seconds=dict(answer.timings),
-        looks=tuple(look.as_dict() for look in answer.looks) if len(answer.looks) > 1 else (),
-        peak_bytes=peak,
-    )

@@ -188,7 +188,7 @@ def test_image_id_of_a_file_that_is_gone_is_refused(read: Any, tmp_path: Any) ->
 def test_describe_counts_everything(read: Any) -> None:
     data = read(entry(id="b", instruction="the file menu", bbox=[1, 2, 100, 80], ui_type="text", application=""))
     assert describe(data)[:6] == [
-        "screenspot-pro: 2 targets on 1 screen",
+        "list.json: 2 targets on 1 screen",
         "by size: large 1, medium 1, small 0, tiny 0",
         "by type: icon 1, text 1",
         "by group: Creative 2",

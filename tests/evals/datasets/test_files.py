@@ -127,7 +127,7 @@ def test_open_data_folder_as_the_benchmark_lays_it_out(draw: Any, write: Any, tm
     assert [target.id for target in data.targets] == [
         f"paint_linux_{app}_{i}" for app in ("vscode_mac", "word_mac") for i in range(2)
     ]
-    assert data.identity == {"kind": "screenspot-pro", "boxes": "xyxy"}
+    assert (data.name, data.identity) == ("screenspot-pro", {"kind": "screenspot-pro", "boxes": "xyxy"})
     assert "skipped" in data.notes[1]
     # One of the lists, named by itself, finds the same images, and is part of the same benchmark.
     one = open_data(tmp_path / "annotations" / "word_mac.json")
@@ -181,7 +181,7 @@ def test_open_data_reads_what_scenes_writes(tmp_path: Any) -> None:
     data = open_data(job.folder)
     assert [list(map(int, target.expected[0])) for target in data.targets] == [one["bbox"] for one in targets]
     assert [target.group for target in data.targets] == [one["group"] for one in targets]
-    assert data.identity == {"kind": "screenspot-pro", "boxes": "xyxy", "name": "screens"}
+    assert (data.name, data.identity["name"]) == ("screens", "screens")
     assert any(note.startswith("skipped ambiguous.json") for note in data.notes)
     doubtful = open_data(job.folder / screenspot.AMBIGUOUS)
     assert pairs

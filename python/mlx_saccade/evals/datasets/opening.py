@@ -72,9 +72,7 @@ def open_data(
     layout = _one_layout(name, [layout for _, _, layout in lists])
     folders = ImageFolders(_image_folders(path, [file for file, _, _ in lists], layout, images))
     records = [layout.record(row) for _, rows, _ in lists for row in rows]
-    checked = check(
-        name, records, layout, folders, missing=missing, stated=stated is not None, advance=advance
-    )  # fmt: skip
+    checked = check(name, records, layout, folders, missing=missing, stated=stated is not None, advance=advance)
     chosen = checked.targets if n is None else draw(checked.targets, n, seed)
     notes = [f"read as {layout.title}: {layout.box_words}", *skipped, *_notes(checked)]
     if len(chosen) < len(checked.targets):
@@ -82,9 +80,10 @@ def open_data(
             f"drew {len(chosen)} of {quantity(len(checked.targets), 'target')} with seed {seed}, "
             "one of each size in turn"
         )
+    identity = _identity(path, lists, layout)
     return FileDataSet(
-        name=layout.kind if layout.kind != table.KIND else path.name,
-        identity=_identity(path, lists, layout),
+        name=path.resolve().name if "name" in identity else layout.kind,
+        identity=identity,
         targets=by_image(chosen, checked.targets),
         notes=notes,
         files=checked.files,

@@ -48,7 +48,12 @@ def folder(tmp_path: Path) -> Path:
     whole = (0, 0, 400, 300)
     several = [
         Verdict(Located("the icon", (10, 20, 50, 60), (10, 20, 50, 60), whole), "accepted", "found twice"),
-        Verdict(Located("the button", (100, 100, 180, 140), (100, 100, 180, 140), whole), "ambiguous", "also there"),
+        Verdict(
+            Located("the button", (100, 100, 180, 140), (100, 100, 180, 140), whole),
+            "ambiguous",
+            "also there",
+            {"other": {"box": [300, 200, 380, 240]}},
+        ),
         Verdict(
             Located("<img src=x onerror=window.hacked=1>", (200, 200, 210, 210), None, whole), "not localized", "x"
         ),
@@ -170,6 +175,11 @@ def test_image_is_shown_and_the_box_lies_on_it(page: Any) -> None:
     scale = min(stage["width"] / 400, stage["height"] / 300)
     assert abs(box["width"] - 40 * scale) < 4
     assert abs(box["x"] - (stage["x"] + stage["width"] / 2 + scale * (10 - 200))) < 4
+    assert not page.is_visible("#other")
+    page.keyboard.press("j")
+    other, box = (page.locator(name).bounding_box() for name in ("#other", "#box"))
+    assert abs(other["x"] - box["x"] - 200 * scale) < 4
+    assert abs(other["y"] - box["y"] - 100 * scale) < 4
 
 
 def test_page_is_accessible_at_every_width(page: Any) -> None:

@@ -31,13 +31,18 @@ def write_page(folder: Path) -> tuple[Path, int]:
         FileNotFoundError, InputError: as `mlx_saccade.evals.elements.verdicts.read_set`.
     """
     entries = read_set(folder)
-    elements = [{name: entry[name] for name in _SHOWN} for entry in entries]
+    elements = [{**{name: entry[name] for name in _SHOWN}, "other": _other_of(entry)} for entry in entries]
     decisions, _ = read_decisions(folder, entries)
     digest = hashlib.sha256(json.dumps(elements).encode()).hexdigest()[:16]
     page = _template().replace(_MARK, _embedded({"digest": digest, "elements": elements, "decisions": decisions}))
     path = folder / PAGE
     files.write_atomically(path, page.encode())
     return path, len(elements)
+
+
+def _other_of(entry: dict[str, Any]) -> Any:
+    """Return the other box that an ambiguous description matches; None without one."""
+    return entry["evidence"]["other"]["box"] if "other" in entry["evidence"] else None
 
 
 def _template() -> str:

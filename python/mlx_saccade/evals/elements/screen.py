@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from mlx_saccade.errors import quantity
 from mlx_saccade.evals.elements.asking import Finding, Look
 from mlx_saccade.evals.elements.localize import crop_around
 from mlx_saccade.evals.elements.propose import crops_of
@@ -170,7 +171,8 @@ def _verify(
         overlap = 0.0 if finding is None else round(iou(finding.box, box), 3)
         evidence = {"crop": list(crop), "crop_iou": overlap, "name_in_box": name}
         reason = _doubt(region.description, finding, overlap, name, settings.least_iou)
-        kept = f"found in {region.seen_in} crops and again in a closer one, at IoU {overlap:.2f}"
+        closer = "it is too large for a closer one" if crop == region.crop else f"in a closer one at IoU {overlap:.2f}"
+        kept = f"recognized in {quantity(region.seen_in, 'crop')}; {closer}"
         verdicts.append(Verdict(region, "unverified" if reason else "accepted", reason or kept, evidence))
     return verdicts, found_at
 

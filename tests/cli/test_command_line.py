@@ -184,7 +184,7 @@ def test_examples_of_the_commands_run(tmp_path: Path, monkeypatch: pytest.Monkey
         for example in module.EXAMPLES:
             words = shlex.split(example)[1:]
             build_parser(command).parse_args(module.split_words(words)[0] if command == "mlx-vlm" else words)
-            skipped = {"path/to/checkpoint", "shot.png", "clip.mp4", "before.json", "runs/a"}
+            skipped = {"path/to/checkpoint", "shot.png", "clip.mp4", "before.json", "runs/a", "my-set", "audit"}
             if command not in ("tiny", "mcp", "serve", "screens") and not skipped & set(words):
                 takes_less = command != "sweep" or words[1] == "run" or words[1].startswith("-")
                 assert main([*words, *(less.get(command, ()) if takes_less else ())]) == 0, example

@@ -48,12 +48,9 @@ def run_once(folder: Path, seed: int, most: int) -> tuple[list[dict[str, Any]], 
     scene = scenes.generate(seed, SIZE, ambiguous=True)
     asker = StoppingAsker(scene)
     asker.most = most
-    log = open_log(folder, POINTS, "digest")
-    try:
+    with open_log(folder, POINTS, "digest") as log:
         steps = ImageSteps("images/a.png", "sha", log.entries, log.add)
         made = make_elements(asker, lambda: frame_of(scene), steps, POINTS)
-    finally:
-        getattr(log, "close", lambda: None)()
     assert made is not None
     entries = verdicts.entries_of("images/a.png", *made)
     verdicts.write_set(folder, POINTS, "digest", entries)
@@ -81,7 +78,10 @@ def test_stopped_run_resumes_to_the_same_set_without_asking_again(tmp_path: Path
 
 
 def test_run_with_other_settings_is_refused(tmp_path: Path) -> None:
-    open_log(tmp_path, POINTS, "a").add(_step())
+    with open_log(tmp_path, POINTS, "a") as log:
+        log.add(_step())
+        with pytest.raises(InputError, match=r"elements.jsonl"):  # a second process
+            open_log(tmp_path, POINTS, "a")
     with pytest.raises(InputError, match=r"elements.jsonl: expected answers of this model"):
         open_log(tmp_path, POINTS, "b")
     with pytest.raises(InputError, match=r"elements.jsonl: expected answers to this setup"):

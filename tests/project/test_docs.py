@@ -14,7 +14,7 @@ import pytest
 
 import mlx_saccade as saccade
 from mlx_saccade.cli.__main__ import COMMANDS, build_parser
-from mlx_saccade.cli.commands import sweep
+from mlx_saccade.cli.commands import elements, sweep
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -81,7 +81,9 @@ def test_every_command_and_option_is_there() -> None:
     parts = re.split(r"^##+ mlx-saccade ", (DOCS / "command-line.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     sections = {part.partition("\n")[0]: part for part in parts[1:]}
     assert [name for name in sections if " " not in name] == list(COMMANDS)
-    assert {name for name in sections if " " in name} == {f"sweep {name}" for name in list(sweep.ACTIONS)[1:]}
+    actions = {"sweep": sweep.ACTIONS, "elements": elements.ACTIONS}
+    expected = {f"{command} {name}" for command, modules in actions.items() for name in list(modules)[1:]}
+    assert {name for name in sections if " " in name} == expected
     for command, section in sections.items():
         parser = build_parser(command.split()[0])
         with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as help_output:

@@ -42,7 +42,8 @@ TEXTS = [
 ]
 EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "small-targets.md": 5, "mlx-vlm.md": 3,
             "your-own-checkpoint.md": 3, "measuring.md": 2, "messages.md": 2,
-            "screenshot-to-click.md": 8, "real-checkpoint.md": 1, "agents.md": 4, "video.md": 3}  # fmt: skip
+            "screenshot-to-click.md": 8, "real-checkpoint.md": 1, "agents.md": 4, "video.md": 3,
+            "elements.md": 1}  # fmt: skip
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -243,7 +244,12 @@ def check_video(names: dict[str, Any]) -> None:
     assert names["engine"].locate(names["frame"], "the red dialog").found
 
 
+def check_elements(names: dict[str, Any]) -> None:
+    assert len(names["scene"].matching(names["pair"].description)) == 2
+
+
 CHECKS = {
+    "elements.md": check_elements,
     "video.md": check_video,
     "agents.md": check_agents,
     "screenshot-to-click.md": check_screenshot_to_click,
@@ -279,6 +285,7 @@ def test_descriptions_in_python_examples_are_on_the_demo_screen(path: Path) -> N
         "real-checkpoint",
         "measuring",
         "messages",
+        "elements",
     )
     known = {target["description"] for target in targets}
     if path.stem == "small-targets":

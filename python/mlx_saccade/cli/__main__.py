@@ -45,6 +45,7 @@ GROUPS = {
         "scenes": "write generated screens and their known boxes",
         "screens": "capture installed programs with their known boxes (Linux)",
         "sweep": "measure accuracy and latency by budget and policy",
+        "elements": "make a set of elements from images, and review it by hand",
         "dashboard": "build a site of latency, accuracy, runtimes, history and peers",
         "tiny": "measure the packaged checkpoint on held-out generated screens",
         "bench": "time images and questions on this machine, and compare runs",

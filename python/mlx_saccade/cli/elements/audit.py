@@ -56,11 +56,11 @@ def run(options: argparse.Namespace) -> int:
     processes = min(validation.at_least(1, options.processes, "--processes"), cores())
     proposer = check_proposer(options.proposer, hub.find(options.model, revision=options.revision))
     settings = settings_of(options, proposer, None)
-    log = audit.open_audit(options.out, settings, hub.digest(options.model, revision=options.revision))
+    model = hub.digest(options.model, revision=options.revision)
     seeds = range(audit.FIRST_SEED, audit.FIRST_SEED + count)
-    missing = [seed for seed in seeds if seed not in {one.seed for one in log.entries}]
     load_options = {"revision": options.revision, "memory_limit": options.memory_limit}
-    with progress.bar() as bar:
+    with audit.open_audit(options.out, settings, model) as log, progress.bar() as bar:
+        missing = [seed for seed in seeds if seed not in {one.seed for one in log.entries}]
         task = bar.add_task("screens", total=count, completed=count - len(missing))
         for one in audit.audit_screens(options.model, load_options, settings, missing, min(processes, len(missing))):
             log.add(one)

@@ -11,7 +11,7 @@ from mlx_saccade.errors import quantity
 __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "Take the decisions of a review page into a set"
-EXAMPLES = ("mlx-saccade elements merge elements decisions.json",)
+EXAMPLES = ("mlx-saccade elements merge my-set decisions.json",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

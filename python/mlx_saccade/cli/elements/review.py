@@ -11,7 +11,7 @@ from mlx_saccade.errors import quantity
 __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "Write a page on which to accept, reject or correct elements by hand"
-EXAMPLES = ("mlx-saccade elements review elements",)
+EXAMPLES = ("mlx-saccade elements review my-set",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

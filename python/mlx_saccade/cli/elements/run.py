@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "add_stage_arguments", "run", "settings_of"]
 
 SUMMARY = "Propose regions of images, localize each by a zoom, and screen them"
-EXAMPLES = ("mlx-saccade elements run shot.png --out elements",)
+EXAMPLES = ("mlx-saccade elements run shot.png --out my-set",)
 
 _MOST_GRID, _LEAST_STRIDE = 8, 8
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "A region is left out if the zoom does not find it, if a closer crop does not verify it, or if its description "
         "also matches another place. set.json has every region with its verdict, reason and numbers, annotations.json "
         "those that are left, in ScreenSpot-Pro's fields, and rejected.json the others. The same command resumes a "
-        "stopped run. A later one may add images."
+        "stopped run. A later one may add images. Other actions, each with its own help: review, merge, audit, pairs."
     )
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the set, created if missing")
@@ -89,13 +89,14 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options, proposer, options.budget)
     folder = images.check_folder(Path(options.out))
     model = hub.digest(options.model, revision=options.revision)
-    log = open_log(folder, settings, model)
-    added = images.add_images(folder, options.images)
-    if options.model is None and not options.json:
-        note_packaged()
-    loaded = engine.load(options.model, revision=options.revision, memory_limit=options.memory_limit)
-    asker = EngineAsker(loaded, proposer, options.budget)
-    entries = _run_images(asker, images.all_images(folder, added, log.entries), log, settings, options.until)
+    with open_log(folder, settings, model) as log:
+        added = images.add_images(folder, options.images)
+        if options.model is None and not options.json:
+            note_packaged()
+        loaded = engine.load(options.model, revision=options.revision, memory_limit=options.memory_limit)
+        asker = EngineAsker(loaded, proposer, options.budget)
+        several = images.all_images(folder, added, log.entries)
+        entries = _run_images(asker, several, log, settings, options.until)
     if entries is None:
         _report({"out": str(folder), "until": options.until, "images": len(added)}, options)
         return 0

@@ -38,14 +38,11 @@ RUNS = (
     "scenes --n 1 --size 320x240 --out screens",
     "scenes --n 1 --size 320x240 --ambiguous --out screens",
     "sweep --n 2 --size 640x360 --budgets 16,64",
-<<<<<<< HEAD
     "sweep report SWEEP --compare published",
     "sweep report SWEEP --by type",
     "sweep compare SWEEP SWEEP",
     "sweep export SWEEP --out rows.csv",
-=======
     "elements pairs --n 2 --size 320x240 --out pairs",
->>>>>>> e9562a2 (elements: add the command's docs, guide and tests)
     "tiny evaluate --parts range --screens 1",
     "dashboard build",
     "convert MODEL small",

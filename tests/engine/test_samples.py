@@ -14,6 +14,7 @@ from mlx_saccade import media, models, scenes
 from mlx_saccade.engine import Answer, Engine, runner
 from mlx_saccade.engine.confidence import NumberTokens, TokenRecorder
 from mlx_saccade.errors import InputError
+from mlx_saccade.models import cpu_decode
 
 SCREEN = scenes.generate(760_003, (1024, 640), smallest=56)
 WHOLE = (0, 0, 1024, 640)
@@ -31,7 +32,10 @@ def uncached() -> Engine:
     return saccade.load(compute_dtype="float32", cache_memory=0)
 
 
-def test_samples_are_the_looks_of_their_seeds(packaged: Engine) -> None:
+@pytest.mark.parametrize("way", ["NumPy's steps", "MLX's steps"])
+def test_samples_are_the_looks_of_their_seeds(packaged: Engine, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    if way == "MLX's steps":  # those of a GPU
+        monkeypatch.setattr(cpu_decode, "applies", lambda *_: False)
     frame = packaged.open(SCREEN.image)
     for view, answers in zip(VIEWS, packaged.sample_looks(frame, VIEWS, 4, **HOW), strict=True):
         for number, answer in enumerate(answers):

@@ -26,7 +26,7 @@ View = tuple[Crop, str]
 
 
 class Policy(Protocol):
-    """A function that answers descriptions with one or more looks, each through `Engine.look`.
+    """A function that answers descriptions with one or more looks, through `Engine.look` or `Engine.sample_looks`.
 
     It runs on the engines' thread, as `Engine.locate` does, so that `cancel` and Ctrl-C end it at a step of any look.
     """

@@ -107,6 +107,8 @@ def ui_zoomer(
 
 def _vote_or_zoom(trail: Trail, answers: Sequence[Answer], tau: float, gamma: float, min_crop: int) -> Looks[Answer]:
     added = [trail.add(answer, whole(trail.size)) for answer in answers]
+    for number, look in enumerate(trail.looks):
+        trail.judge(number, f"sample {number + 1} of {len(added)}: {look.verdict}")
     places = [place for place in added if place is not None]
     if not places:
         return trail.answer(None)

@@ -128,7 +128,8 @@ def test_open_data_folder_as_the_benchmark_lays_it_out(draw: Any, write: Any, tm
         f"paint_linux_{app}_{i}" for app in ("vscode_mac", "word_mac") for i in range(2)
     ]
     assert (data.name, data.identity) == ("screenspot-pro", {"kind": "screenspot-pro", "boxes": "xyxy"})
-    assert "skipped" in data.notes[1]
+    assert data.notes[1] == "2 lists: vscode_mac.json and word_mac.json"
+    assert data.notes[2].startswith("skipped")
     # One of the lists, named by itself, finds the same images, and is part of the same benchmark.
     one = open_data(tmp_path / "annotations" / "word_mac.json")
     assert one.identity == data.identity
@@ -181,7 +182,8 @@ def test_open_data_reads_what_scenes_writes(tmp_path: Any) -> None:
     data = open_data(job.folder)
     assert [list(map(int, target.expected[0])) for target in data.targets] == [one["bbox"] for one in targets]
     assert [target.group for target in data.targets] == [one["group"] for one in targets]
-    assert (data.name, data.identity["name"]) == ("screens", "screens")
+    assert (data.name, data.identity["name"]) == ("screens", "screens/annotations.json")
+    assert open_data(job.folder / screenspot.ANNOTATIONS).identity == data.identity
     assert any(note.startswith("skipped ambiguous.json") for note in data.notes)
     doubtful = open_data(job.folder / screenspot.AMBIGUOUS)
     assert pairs

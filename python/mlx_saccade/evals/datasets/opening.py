@@ -68,13 +68,13 @@ def open_data(
     _check_options(source, data_format, n, seed, missing)
     path = Path(source)
     name = str(path)
-    lists, skipped = _read_lists(path, data_format, stated)
+    lists, file_notes = _read_lists(path, data_format, stated)
     layout = _one_layout(name, [layout for _, _, layout in lists])
     folders = ImageFolders(_image_folders(path, [file for file, _, _ in lists], layout, images))
     records = [layout.record(row) for _, rows, _ in lists for row in rows]
     checked = check(name, records, layout, folders, missing=missing, stated=stated is not None, advance=advance)
     chosen = checked.targets if n is None else draw(checked.targets, n, seed)
-    notes = [f"read as {layout.title}: {layout.box_words}", *skipped, *_notes(checked)]
+    notes = [f"read as {layout.title}: {layout.box_words}", *file_notes, *_notes(checked)]
     if len(chosen) < len(checked.targets):
         notes.append(
             f"drew {len(chosen)} of {quantity(len(checked.targets), 'target')} with seed {seed}, "
@@ -103,24 +103,28 @@ def _check_options(source: Any, data_format: Any, n: Any, seed: Any, missing: An
 
 
 def _read_lists(path: Path, data_format: str | None, boxes: BoxFormat | None) -> tuple[list[ReadList], list[str]]:
-    """Return the lists of a file or folder with their rows and layouts, and notes of the files that are none."""
+    """Return the lists of a file or folder with their rows and layouts, and notes of what was read and skipped."""
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file or folder; check the path")
     if not path.is_dir():
         rows = read_rows(path)
         return [(path, rows, _layout(path, rows, data_format, boxes))], []
-    lists, skipped = [], []
+    lists, notes = [], []
     for file in _files(path):
         one = _read_if_targets(file, data_format, boxes)
         if isinstance(one, NotTargetsError):
-            skipped.append(f"skipped {one}")
+            notes.append(f"skipped {one}")
         else:
             lists.append(one)
     if not lists:
-        raise InputError(f"{path}: expected a list of targets; got none: {skipped[0]}")
+        raise InputError(f"{path}: expected a list of targets; got none: {notes[0]}")
+    if len(lists) > 1:
+        names = [file.name for file, _, _ in lists]
+        between = "and" if len(names) == 2 else "to"
+        notes.insert(0, f"{len(names)} lists: {names[0]} {between} {names[-1]}")
     if (path / "annotations.json").exists() and (path / "ambiguous.json").exists():
-        skipped.append("skipped ambiguous.json: name the file itself to ask for descriptions of two elements")
-    return lists, skipped
+        notes.append("skipped ambiguous.json: name the file itself to ask for descriptions of two elements")
+    return lists, notes
 
 
 def _read_if_targets(file: Path, data_format: str | None, boxes: BoxFormat | None) -> ReadList | NotTargetsError:
@@ -210,6 +214,7 @@ def _identity(path: Path, lists: Sequence[ReadList], layout: Layout) -> dict[str
         layout.kind == screenspot_pro.KIND and screenspot_pro.is_benchmark(row for _, rows, _ in lists for row in rows)
     )
     if not is_benchmark:
-        whole = path.resolve()
+        # A folder of one list and the list itself are the same data.
+        whole = (lists[0][0] if len(lists) == 1 else path).resolve()
         identity["name"] = whole.name if whole.is_dir() else f"{whole.parent.name}/{whole.name}"
     return identity

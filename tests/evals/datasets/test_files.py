@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_open_data_optional_columns(draw: Any, write: Any) -> None:
         ("name,words\na,b\n", "expected the columns image, description, and a box.*got 'name, words'"),
         (f"{HEADER}\na.png,caf\u00e9,1,2,3,4\n".encode("latin-1"), "line 2: expected UTF-8 text; got the byte 0xe9"),
         (b"PAR1\x00\x00", "expected JSON or CSV; got Parquet"),
-        (b"\x89PNG\r\n\x1a\n", "line 1: expected UTF-8 text; got the byte 0x89"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "expected JSON or CSV; got a binary file"),
         (b"\xff\xfea", "line 1: expected UTF-8 text"),
     ],
 )
@@ -115,6 +116,21 @@ def test_open_data_names_in_unicode(draw: Any, write: Any) -> None:
 def test_open_data_missing_file_is_named(tmp_path: Any) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.json: no such file or folder"):
         open_data(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "data:,x", "https://example.com/a.json"])
+def test_open_data_impossible_path_is_a_missing_file(name: str) -> None:
+    with pytest.raises(FileNotFoundError, match="no such file or folder") as caught:
+        open_data(name)
+    assert len(str(caught.value)) < 200
+
+
+def test_open_data_pipe_is_refused(tmp_path: Any) -> None:
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(InputError, match="is not a regular file"):
+        open_data(tmp_path / "a.json")
+    with pytest.raises(InputError, match="got a folder without"):
+        open_data(tmp_path)
 
 
 def test_open_data_folder_as_the_benchmark_lays_it_out(draw: Any, write: Any, tmp_path: Any) -> None:

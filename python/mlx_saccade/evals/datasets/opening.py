@@ -19,6 +19,7 @@ from mlx_saccade.evals.datasets.records import Layout, Row
 from mlx_saccade.evals.datasets.sampling import by_image, draw
 from mlx_saccade.evals.datasets.sizes import Missing
 from mlx_saccade.evals.targets import DataSet
+from mlx_saccade.media.sources import short
 
 __all__ = ["FORMATS", "open_data"]
 
@@ -67,7 +68,7 @@ def open_data(
     stated = None if boxes is None else box_format(boxes)
     _check_options(source, data_format, n, seed, missing)
     path = Path(source)
-    name = str(path)
+    name = short(str(path))
     lists, file_notes = _read_lists(path, data_format, stated)
     layout = _one_layout(name, [layout for _, _, layout in lists])
     folders = ImageFolders(_image_folders(path, [file for file, _, _ in lists], layout, images))
@@ -104,8 +105,9 @@ def _check_options(source: Any, data_format: Any, n: Any, seed: Any, missing: An
 
 def _read_lists(path: Path, data_format: str | None, boxes: BoxFormat | None) -> tuple[list[ReadList], list[str]]:
     """Return the lists of a file or folder with their rows and layouts, and notes of what was read and skipped."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file or folder; check the path")
+    # Path.exists would raise for a name that is too long.
+    if not os.path.exists(path):  # noqa: PTH110
+        raise FileNotFoundError(f"{short(str(path))}: no such file or folder; check the path")
     if not path.is_dir():
         rows = read_rows(path)
         return [(path, rows, _layout(path, rows, data_format, boxes))], []
@@ -117,7 +119,7 @@ def _read_lists(path: Path, data_format: str | None, boxes: BoxFormat | None) ->
         else:
             lists.append(one)
     if not lists:
-        raise InputError(f"{path}: expected a list of targets; got none: {notes[0]}")
+        raise InputError(f"{short(str(path))}: expected a list of targets; got none: {notes[0]}")
     if len(lists) > 1:
         names = [file.name for file, _, _ in lists]
         between = "and" if len(names) == 2 else "to"
@@ -141,20 +143,22 @@ def _files(folder: Path) -> list[Path]:
         files = sorted(file for file in folder.glob(pattern) if not file.name.startswith(".") and file.is_file())
         if files:
             return files
-    raise InputError(f"{folder}: expected {', '.join(_PATTERNS)}; got a folder without. Name the file of the targets")
+    raise InputError(
+        f"{short(str(folder))}: expected {', '.join(_PATTERNS)}; got a folder without. Name the file of the targets"
+    )
 
 
 def _layout(file: Path, rows: list[Row], data_format: str | None, boxes: BoxFormat | None) -> Layout:
     """Return how the rows of a file are read."""
     names = header_of(rows)
     if not rows:
-        raise NotTargetsError(f"{file}: expected targets; got an empty list. Name another file")
+        raise NotTargetsError(f"{short(str(file))}: expected targets; got an empty list. Name another file")
     kind = data_format or _kind(file, names)
     if kind == screenspot_pro.KIND:
         return _with_fields(file, names, screenspot_pro.layout(boxes))
     if kind == screenspot_v2.KIND:
         return _with_fields(file, names, screenspot_v2.layout(boxes))
-    return table.layout(names, boxes, str(file))
+    return table.layout(names, boxes, short(str(file)))
 
 
 def _kind(file: Path, names: Collection[str]) -> str:
@@ -164,8 +168,8 @@ def _kind(file: Path, names: Collection[str]) -> str:
         return screenspot_v2.KIND
     if {"img_filename", "bbox"} <= set(names):
         raise InputError(
-            f"{file}: expected img_size or ui_type as in ScreenSpot-Pro, or data_type as in ScreenSpot-v2, to know the "
-            "order of bbox; got neither. Say which with data_format= (--data-format)"
+            f"{short(str(file))}: expected img_size or ui_type as in ScreenSpot-Pro, or data_type as in "
+            "ScreenSpot-v2, to know the order of bbox; got neither. Say which with data_format= (--data-format)"
         )
     return table.KIND
 
@@ -175,7 +179,7 @@ def _with_fields(file: Path, names: Collection[str], layout: Layout) -> Layout:
     if absent:
         columns = brief(", ".join(sorted(map(str, names))), 120)
         raise NotTargetsError(
-            f"{file}: expected {layout.title} with {', '.join(absent)}; got {columns}. Name another file"
+            f"{short(str(file))}: expected {layout.title} with {', '.join(absent)}; got {columns}. Name another file"
         )
     return layout
 
@@ -196,8 +200,8 @@ def _image_folders(
 ) -> list[Path]:
     if images is not None:
         folder = Path(images)
-        if not os.fspath(images) or not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: no such folder for images. Check images= (--images)")
+        if not os.fspath(images) or not os.path.isdir(folder):  # noqa: PTH112
+            raise FileNotFoundError(f"{short(str(folder))}: no such folder for images. Check images= (--images)")
         return [folder, folder / "images"]
     beside = dict.fromkeys([path, *(file.parent for file in files)] if path.is_dir() else [path.parent])
     return [folder / name for folder in beside for name in layout.image_folders]

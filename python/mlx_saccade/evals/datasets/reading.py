@@ -63,6 +63,8 @@ def _text(path: Path, name: str) -> str:
     try:
         return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
     except UnicodeDecodeError as error:
+        if b"\0" in data[:1024]:
+            raise InputError(f"{name}: expected JSON or CSV; got a binary file. Name the list of the targets") from None
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(
             f"{name}: line {line}: expected UTF-8 text; got the byte 0x{data[error.start]:02x}. Save the file as UTF-8"

@@ -67,8 +67,7 @@ class MlxVlmRuntime:
         self.identity: dict[str, Any] = {
             "engine": spec.kind,
             "model": f"sha256 {hub.digest(spec.model, revision=spec.revision)}",
-            "convention": spec.convention,
-            "max_tokens": spec.max_tokens,
+            **spec.answer_settings,
             "versions": versions | ({"mlx-saccade": _core.version()} if self._is_enabled else {}),
         }
         mlx_vlm = importlib.import_module("mlx_vlm")

@@ -90,14 +90,15 @@ class ServerRuntime:
     @property
     def identity(self) -> dict[str, Any]:
         """Return what the answers depend on; not where the server is."""
+        fields = {"request_fields": self._fields} if self._fields else {}
+        runtime = self.spec.server.runtime
         return {
             "engine": "openai",
             "model": self.model.name,
             "family": self.family.name,
-            "convention": self.spec.convention,
-            "max_tokens": self.spec.max_tokens,
-            "request_fields": self._fields,
-            "server_runtime": self.spec.server.runtime,
+            **self.spec.answer_settings,
+            **fields,
+            **({} if runtime is None else {"server_runtime": runtime}),
         }
 
     def check(self, budget: Budget, policy: str) -> None:

@@ -136,6 +136,12 @@ class RuntimeSpec:
         """True for the packaged checkpoint."""
         return self.model is None and self.kind != "openai"
 
+    @property
+    def answer_settings(self) -> dict[str, Any]:
+        """Return the settings of answers that are not the defaults, for the identity of a runtime."""
+        convention = {} if self.convention == "auto" else {"convention": self.convention}
+        return convention | ({} if self.max_tokens == MAX_TOKENS else {"max_tokens": self.max_tokens})
+
     @classmethod
     def parse(cls, word: str, **values: Any) -> RuntimeSpec:
         """Return the spec of a word such as "saccade" or "openai:http://127.0.0.1:8080/v1".

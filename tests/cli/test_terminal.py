@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import mlx.core as mx
 import pyte
 import pytest
 import run_rows
@@ -90,6 +91,7 @@ def printed(words: str, columns: int, folder: Path) -> list[str]:
         patch.chdir(folder)
         ticks = itertools.count()
         patch.setattr(time, "perf_counter", lambda: next(ticks) / 1000)  # the same figures at every width
+        patch.setattr(mx, "get_peak_memory", lambda: 10**7)
         terminal = Terminal(columns)
         patch.setattr(sys, "stdout", terminal.stream)
         patch.setattr(sys, "__stdout__", terminal.stream)

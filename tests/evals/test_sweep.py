@@ -28,16 +28,6 @@ from mlx_saccade.evals.sweep import Question, answer
 SMALL = (448, 336)
 
 
-def row(
-    screen: int = 1, number: int = 0, budget: Any = 16, side: float = 450.0, overlap: float = 0.5, policy: str = "flat"
-) -> evals.Row:
-    target = evals.Target(f"{screen}-{number}", str(screen), "it", ((0.0, 0.0, side, side),), (1000, 1000))
-    click = (overlap * side / 2, side / 2) if overlap else None
-    boxes = ((0.0, 0.0, overlap * side, side),) if overlap else ()
-    reply = evals.Reply(boxes=boxes, click=click, tokens=15, seconds={"vision": 0.25, "answer": 0.5})
-    return evals.Row(target, "i", budget, policy, reply)
-
-
 # Generated screens.
 
 
@@ -134,44 +124,6 @@ def test_a_question_that_cannot_be_asked_is_an_error_of_its_own() -> None:
     assert reply.error is not None and "no-such.png" in reply.error
 
 
-# The table.
-
-
-def test_summary_of_known_numbers() -> None:
-    rows = [row(screen=n, overlap=float(n % 2)) for n in range(100)] + [row(side=14.0, overlap=0.25)]
-    large, tiny = evals.summarize(rows)
-    assert (large.size, large.policy, large.n, large.iou, large.hits, large.tokens) == (
-        "large",
-        "flat",
-        100,
-        0.5,
-        0.5,
-        15,
-    )
-    # The mean of 100 coin flips has a standard error of 0.05.
-    assert large.low == pytest.approx(0.4, abs=0.03)
-    assert large.high == pytest.approx(0.6, abs=0.03)
-    assert (tiny.size, tiny.low, tiny.iou, tiny.high, tiny.seconds) == ("tiny", None, pytest.approx(0.25), None, 0.75)
-    assert evals.summarize(rows) == [large, tiny]
-
-
-def test_summary_leaves_out_errors_and_keeps_budgets_and_policies_apart() -> None:
-    failed = evals.Row(row().target, "i", 16, "flat", evals.Reply(error="no"))
-    cells = evals.summarize([row(), failed, row(budget="checkpoint"), row(policy="zoom")])
-    assert [(cell.policy, cell.budget, cell.n) for cell in cells] == [
-        ("flat", 16, 1), ("flat", "checkpoint", 1), ("zoom", 16, 1)
-    ]  # fmt: skip
-
-
-def test_intervals_draw_whole_screens() -> None:
-    # Those of a screen are equal: drawn one by one they would give a narrower interval than screens do.
-    values = [float(screen % 2) for screen in range(10) for _ in range(20)]
-    (wide,) = evals.summarize([row(screen=n // 20, number=n % 20, overlap=value) for n, value in enumerate(values)])
-    (narrow,) = evals.summarize([row(screen=n, overlap=value) for n, value in enumerate(values)])
-    assert wide.low < narrow.low < 0.5 < narrow.high < wide.high
-    assert (wide.low, wide.high) == evals.interval([[(n // 20, value) for n, value in enumerate(values)]])
-
-
 # The command.
 
 
@@ -214,7 +166,9 @@ def test_command_names_what_fails_and_exits_with_2(
     assert main(words) == 2
     printed = capsys.readouterr()
     assert printed.err == "mlx-saccade: 1 question failed, the first with: the server said 500\n"
-    assert json.loads(printed.out) | {"run": ""} == {"run": "", "questions": 1, "errors": 1, "missing": 1, "cells": []}
+    facts = json.loads(printed.out)
+    assert (facts["questions"], facts["errors"], facts["missing"]) == (1, 1, 1)
+    assert {(cell["n"], cell["failed"], cell["iou"], cell["hits"]) for cell in facts["cells"]} == {(1, 1, None, None)}
 
 
 def test_command_asks_for_the_targets_of_files(

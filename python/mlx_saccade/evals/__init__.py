@@ -7,13 +7,11 @@ from mlx_saccade.evals.metrics import BINS, bin_of, iou, share_of
 from mlx_saccade.evals.rows import Reply, Row, Runtime
 from mlx_saccade.evals.run_folder import Run, RunFolder, Subject, check_same, is_run, read_run
 from mlx_saccade.evals.runs import RunLog
-from mlx_saccade.evals.summary import Cell, summarize
 from mlx_saccade.evals.sweep import ask_missing, questions_of
 from mlx_saccade.evals.targets import DataSet, Target
 
 __all__ = [
     "BINS",
-    "Cell",
     "DataSet",
     "Reply",
     "Row",
@@ -34,5 +32,4 @@ __all__ = [
     "questions_of",
     "read_run",
     "share_of",
-    "summarize",
 ]

@@ -11,7 +11,7 @@ from mlx_saccade.cli.sweeps.words import REGIMES, budget, interval, number, prin
 if TYPE_CHECKING:
     from mlx_saccade.evals.cells import Cell
 
-__all__ = ["GROUPINGS", "print_cells", "print_seconds"]
+__all__ = ["GROUPINGS", "print_accuracy", "print_errors", "print_seconds"]
 
 GROUPINGS: Final = {
     "regime": "regime", "type": "ui_type", "application": "application", "group": "group", "side": "model_side",
@@ -40,8 +40,8 @@ _ERRORS: Final = (
 )
 
 
-def print_cells(cells: Sequence[Cell], by: str) -> None:
-    """Print accuracy and the ways to be wrong, a table for each policy.
+def print_accuracy(cells: Sequence[Cell], by: str) -> None:
+    """Print accuracy with its intervals, a table for each policy.
 
     Args:
         cells: of one grouping, and of all targets.
@@ -54,6 +54,10 @@ def print_cells(cells: Sequence[Cell], by: str) -> None:
         ])  # fmt: skip
     notes = dict.fromkeys(f"no interval for {_group(cell)}: {cell.note}" for cell in cells if cell.note)
     print_legend((_GROUP_LEGENDS[by], *_ACCURACY), list(notes))
+
+
+def print_errors(cells: Sequence[Cell]) -> None:
+    """Print the ways to be wrong, and what answers cost, a table for each policy."""
     names = ("budget", "off px", "off", "size", "none", "rejected", "failed", "tokens", "seconds")
     for own in _by_policy(cells):
         output.table([("target", "left"), *right(*names)], [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlx_saccade.cli import output
 from mlx_saccade.cli.sweeps.budgets_text import print_differences, print_optima, print_published
-from mlx_saccade.cli.sweeps.cells_text import GROUPINGS, print_cells, print_seconds
+from mlx_saccade.cli.sweeps.cells_text import GROUPINGS, print_accuracy, print_errors, print_seconds
 from mlx_saccade.cli.sweeps.words import facts_of
 from mlx_saccade.errors import quantity
 
@@ -74,7 +74,8 @@ def _print(report: Report, by: str) -> None:
     if not cells:
         output.note(f"--by {by}: the data set says nothing of it")
     every = [cell for cell in report.cells if cell.grouping == "all"]
-    print_cells([*cells, *every], by)
+    print_accuracy([*cells, *every], by)
+    print_errors([*cells, *every])
     print_seconds(every)
     print_optima(report.optima)
     print_differences(report.differences)

@@ -14,6 +14,7 @@ from mlx_saccade.cli.options import (
     parse_budget_words,
     parse_policies,
 )
+from mlx_saccade.cli.sweeps.cells_text import print_accuracy, print_seconds
 from mlx_saccade.cli.sweeps.data_options import add_data_arguments, open_data
 from mlx_saccade.cli.sweeps.dry_run import print_forecast
 from mlx_saccade.cli.sweeps.engine_options import (
@@ -25,7 +26,7 @@ from mlx_saccade.cli.sweeps.engine_options import (
 from mlx_saccade.errors import quantity
 
 if TYPE_CHECKING:
-    from mlx_saccade.evals import Cell, DataSet, Run, Runtime
+    from mlx_saccade.evals import DataSet, Run, Runtime
 
 __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -39,12 +40,6 @@ EXAMPLES = (
 
 _BUDGETS, _MODEL_BUDGETS = "64,144,256", "256,1280,4096,16384"
 _OUT = "saccade-sweep"
-_LEGEND = (
-    "target: share of the frame; large over 5 %, medium 1 to 5 %, small 0.1 to 1 %, tiny below",
-    "IoU: mean overlap of the answer's box with the known one, from 0 to 1; 95 %: its interval, - if fewer than "
-    "ten screens have such targets",
-    "hits: share of answers whose click is inside the known box; seconds: median time of a question",
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,29 +105,19 @@ def _ask(options: argparse.Namespace, data: DataSet, runtime: Runtime, questions
 
 
 def _report(options: argparse.Namespace, run: Run) -> int:
-    from mlx_saccade import evals
+    from mlx_saccade.evals.cells import cells
+    from mlx_saccade.evals.score_table import score_table
 
-    cells = evals.summarize(run.rows)
+    table = score_table(run.rows)
+    every = [*cells(table, "regime"), *cells(table, "all")]
     errors = [row for row in run.rows if row.reply.error is not None]
     if options.json:
         facts = {"run": options.out, "questions": len(run.rows), "errors": len(errors), "missing": run.missing}
-        output.print_json({**facts, "cells": [asdict(cell) for cell in cells]})
+        output.print_json({**facts, "cells": [asdict(cell) for cell in every]})
     else:
-        _print_table(cells)
-        for line in _LEGEND:
-            output.text(line, hang="  ")
-        output.text(f"{quantity(len(run.rows), 'question')} in {options.out}")
+        print_accuracy(every, "regime")
+        print_seconds([cell for cell in every if cell.grouping == "all"])
+        output.text(f"{quantity(len(run.rows), 'question')} in {options.out}; all figures: sweep report {options.out}")
     if errors:
         output.note(f"{quantity(len(errors), 'question')} failed, the first with: {errors[0].reply.error}")
     return 2 if errors else 0
-
-
-def _print_table(cells: list[Cell]) -> None:
-    names = ("policy", "budget", "n", "IoU", "95 %", "hits", "seconds")
-    columns = [("target", "left"), *((name, "left" if name == "policy" else "right") for name in names)]
-    intervals = ["-" if cell.low is None else f"{cell.low:.3f}-{cell.high:.3f}" for cell in cells]
-    rows = [
-        (cell.size, cell.policy, str(cell.budget), str(cell.n), f"{cell.iou:.3f}", interval,
-         f"{cell.hits:.2f}", f"{cell.seconds:.2f}") for cell, interval in zip(cells, intervals, strict=True)
-    ]  # fmt: skip
-    output.table(columns, rows)

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from elements_truth import TruthAsker, frame_of, name
+from elements_truth import TruthAsker, clip, frame_of, name
 
 from mlx_saccade import media, scenes
 from mlx_saccade.evals.elements.asking import Finding, Look, check_proposer, erase
 from mlx_saccade.evals.elements.audit import audit_screen, judge, summarize
 from mlx_saccade.evals.elements.localize import crop_around, localize
 from mlx_saccade.evals.elements.propose import crops_of, merge, propose
-from mlx_saccade.evals.elements.regions import Located, Proposal, Settings
+from mlx_saccade.evals.elements.regions import Located, Proposal, Settings, part_inside
 from mlx_saccade.evals.elements.run import ImageSteps, make_elements
-from mlx_saccade.evals.elements.screen import Verdict, screen, without_duplicates
+from mlx_saccade.evals.elements.screen import Verdict, match, screen, without_duplicates
 from mlx_saccade.evals.metrics import iou
 from mlx_saccade.scenes import Scene
 
@@ -142,6 +142,23 @@ def test_ambiguous_verdict_names_the_other_place(scene: Scene) -> None:
     assert other_of(first) == {"box": list(pair.boxes[1]), "crop": [0, 0, *SIZE], "erased": True, "zoom_iou": 1.0}
     assert other_of(first, second)["erased"] is False
     assert other_of(second)["box"] == list(pair.boxes[0])
+
+
+def test_second_box_of_one_answer_is_another_place(scene: Scene) -> None:
+    class Generous(TruthAsker):
+        def locate(self, look: Look) -> Finding | None:
+            finding = super().locate(look)
+            boxes = [clip(box, look.crop) for box in pair.boxes if part_inside(box, look.crop) > 0.5]
+            return finding and dataclasses.replace(finding, others=tuple(boxes[1:]))
+
+    pair = scene.ambiguous[0]
+    region = Located(pair.description, pair.boxes[0], pair.boxes[0], (0, 0, *SIZE))
+    asker = Generous(scene)
+    places = match(asker, frame_of(scene), (0, 0, *SIZE), [pair.description])
+    assert [place.box for place in places] == list(pair.boxes)
+    (verdict,) = screen(asker, frame_of(scene), [region], [region], places, POINTS)
+    assert verdict.verdict == "ambiguous"
+    assert verdict.evidence["other"]["erased"] is False
 
 
 def test_other_place_that_no_zoom_confirms_is_no_ambiguity(scene: Scene) -> None:

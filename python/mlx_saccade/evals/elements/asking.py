@@ -11,10 +11,11 @@ from mlx_saccade.engine.request import locate
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.evals.targets import Edges
 from mlx_saccade.evals.tiny.questions import NOTHING, what_is_at, what_is_in
+from mlx_saccade.policies.candidates import agreement
 from mlx_saccade.policies.trail import Crop
 
 if TYPE_CHECKING:
-    from mlx_saccade.engine import Engine
+    from mlx_saccade.engine import Answer, Engine
     from mlx_saccade.media import Frame
     from mlx_saccade.preprocess.limits import Budget
 
@@ -40,12 +41,14 @@ class Finding:
         label: the model's name for it, "" without one.
         confidence: as `mlx_saccade.engine.Answer.confidence`; None where there is none.
         near_edge: source pixels from the crop's edge within which a box may be cut off: two pixels of the model.
+        others: other boxes of the same answer, whose labels agree with the description.
     """
 
     box: Edges
     label: str = ""
     confidence: float | None = None
     near_edge: float = 2.0
+    others: tuple[Edges, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,8 @@ class EngineAsker:
         if not descriptions:
             return []
         image = self.engine.shared_image(frame.crop(crop), budget=self.budget)
-        return [_finding(answer, crop) for answer in image.locate(descriptions)]
+        answers = image.locate(descriptions)
+        return [_finding(answer, crop, words) for answer, words in zip(answers, descriptions, strict=True)]
 
     def locate_each(self, frame: Frame, looks: Sequence[Look]) -> list[Finding | None]:
         """Return the first box of each look; looks run as rows of one batch."""
@@ -155,7 +159,7 @@ class EngineAsker:
             return []
         questions = [(_cut(frame, look), locate(look.description)) for look in looks]
         answers = self.engine.ask_batch(questions, budget=self.budget, max_tokens=256)
-        return [_finding(answer, look.crop) for answer, look in zip(answers, looks, strict=True)]
+        return [_finding(answer, look.crop, look.description) for answer, look in zip(answers, looks, strict=True)]
 
     def name_boxes(self, frame: Frame, boxes: Sequence[tuple[Crop, Edges]]) -> list[str]:
         """Return what is in each box, "" for nothing."""
@@ -220,12 +224,11 @@ def _moved(box: Sequence[float], crop: Crop, sign: int = 1) -> Edges:
     return box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
 
 
-def _finding(answer: object, crop: Crop) -> Finding | None:
-    from mlx_saccade.engine import Answer
-
-    assert isinstance(answer, Answer)
+def _finding(answer: Answer, crop: Crop, description: str) -> Finding | None:
     if not answer.boxes:
         return None
-    box = answer.boxes[0]
+    first, *others = answer.boxes
     confidence = None if answer.confidence is None else round(answer.confidence, 4)
-    return Finding(_moved(box.xyxy, crop), box.label, confidence, 2 * max(answer.frames[0].scale))
+    near = 2 * max(answer.frames[0].scale)
+    more = tuple(_moved(box.xyxy, crop) for box in others if agreement(description, box.label) == 1)
+    return Finding(_moved(first.xyxy, crop), first.label, confidence, near, more)

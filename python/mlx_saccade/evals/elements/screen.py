@@ -108,11 +108,16 @@ def without_duplicates(regions: Sequence[Located]) -> tuple[list[Located], list[
 def match(asker: Asker, frame: Frame, crop: Crop, descriptions: Sequence[str]) -> list[Match]:
     """Return where the model finds each description in one crop; those that it does not find are left out."""
     findings = asker.locate_all(frame, crop, descriptions)
-    return [
-        Match(words, rounded(one.box), crop)
-        for words, one in zip(descriptions, findings, strict=True)
-        if one is not None and agrees(words, one.label)
-    ]
+    pairs = zip(descriptions, findings, strict=True)
+    return [place for words, finding in pairs for place in _places(Look(crop, words), finding)]
+
+
+def _places(look: Look, finding: Finding | None) -> list[Match]:
+    """Return the places that a look gave for its description, none where it shows something else."""
+    if finding is None or not agrees(look.description, finding.label):
+        return []
+    erased = look.erased is not None
+    return [Match(look.description, rounded(box), look.crop, erased) for box in (finding.box, *finding.others)]
 
 
 def screen(
@@ -153,7 +158,7 @@ def _verify(
 ) -> tuple[list[Verdict], list[list[Match]]]:
     """Return "accepted" or "unverified" for each region, by a closer crop around its box.
 
-    The second list has the place where the crop shows the description, its own or another.
+    The second list has the places where the crop shows the description, its own among them.
     """
     size = frame.source_size
     boxes = [box for region in regions if (box := region.box) is not None]
@@ -165,13 +170,14 @@ def _verify(
         names = asker.name_boxes(frame, list(zip(crops, boxes, strict=True)))
     verdicts: list[Verdict] = []
     found_at: list[list[Match]] = []
-    for region, box, crop, finding, name in zip(regions, boxes, crops, findings, names, strict=True):
-        is_named = finding is not None and agrees(region.description, finding.label)
-        found_at.append([Match(region.description, rounded(finding.box), crop)] if finding and is_named else [])
+    for region, box, look, finding, name in zip(regions, boxes, looks, findings, names, strict=True):
+        found_at.append(_places(look, finding))
         overlap = 0.0 if finding is None else round(iou(finding.box, box), 3)
-        evidence = {"crop": list(crop), "crop_iou": overlap, "name_in_box": name}
+        evidence = {"crop": list(look.crop), "crop_iou": overlap, "name_in_box": name}
         reason = _doubt(region.description, finding, overlap, name, settings.least_iou)
-        closer = "it is too large for a closer one" if crop == region.crop else f"in a closer one at IoU {overlap:.2f}"
+        closer = (
+            "it is too large for a closer one" if look.crop == region.crop else f"in a closer one at IoU {overlap:.2f}"
+        )
         kept = f"recognized in {quantity(region.seen_in, 'crop')}; {closer}"
         verdicts.append(Verdict(region, "unverified" if reason else "accepted", reason or kept, evidence))
     return verdicts, found_at
@@ -212,11 +218,7 @@ def _erased_matches(asker: Asker, frame: Frame, regions: Sequence[Located], sett
         nearest = max(crops, key=lambda crop: (round(part_inside(region.box, crop), 2), -_area(crop)))  # type: ignore[arg-type]
         looks += [Look(crop, region.description, region.box) for crop in dict.fromkeys((crops[0], nearest))]
     findings = asker.locate_each(frame, looks)
-    return [
-        Match(look.description, rounded(one.box), look.crop, erased=True)
-        for look, one in zip(looks, findings, strict=True)
-        if one is not None and agrees(look.description, one.label)
-    ]
+    return [place for look, finding in zip(looks, findings, strict=True) for place in _places(look, finding)]
 
 
 def _ambiguous(

@@ -30,6 +30,11 @@ def screen(program: str, place: int = 0) -> Screen:
     return Screen(application, application.states[place])
 
 
+def collection_in(folder: Path) -> Collection:
+    (folder / "trees").mkdir()
+    return Collection(folder, SIZE)
+
+
 def moment(*names: str) -> Moment:
     """Return a screen with a frame and buttons below each other, each with a drawn border."""
     pixels = np.full((300, 400, 3), 230, np.uint8)
@@ -76,7 +81,7 @@ def test_choose_screens_names_the_package_of_a_program_that_is_not_installed(mon
 
 
 def test_a_recorded_screen_is_finished_and_annotated(tmp_path: Path) -> None:
-    folder = Collection(tmp_path, SIZE)
+    folder = collection_in(tmp_path)
     folder._write(screen("gimp"), moment("OK", "Cancel"))
     folder._write(screen("gimp", 1), moment("OK", "Help"))
     assert [one.name for one in folder.finished()] == ["gimp-main", "gimp-menu-image"]
@@ -109,13 +114,13 @@ def test_a_recorded_screen_is_finished_and_annotated(tmp_path: Path) -> None:
 def test_a_screen_of_many_colors_is_written_exactly(tmp_path: Path) -> None:
     pixels = np.random.RandomState(0).randint(0, 256, (300, 400, 3), dtype=np.uint8)
     one = moment()
-    Collection(tmp_path, SIZE)._write(screen("gimp"), Moment(pixels, one.nodes, one.windows))
+    collection_in(tmp_path)._write(screen("gimp"), Moment(pixels, one.nodes, one.windows))
     with Image.open(tmp_path / "gimp-main.png") as image:
         assert (np.asarray(image.convert("RGB")) == pixels).all()
 
 
 def test_an_incomplete_screen_is_recorded_again(tmp_path: Path) -> None:
-    folder = Collection(tmp_path, SIZE)
+    folder = collection_in(tmp_path)
     for place in range(3):
         folder._write(screen("gimp", place), moment("OK"))
     path = folder.image(screen("gimp", 1))
@@ -125,7 +130,7 @@ def test_an_incomplete_screen_is_recorded_again(tmp_path: Path) -> None:
 
 
 def test_screens_of_another_size_or_maker_are_refused(tmp_path: Path) -> None:
-    Collection(tmp_path, SIZE)._write(screen("gimp"), moment("OK"))
+    collection_in(tmp_path)._write(screen("gimp"), moment("OK"))
     with pytest.raises(InputError, match=r"got gimp-main\.png of others"):
         Collection(tmp_path, (640, 480)).finished()
     Image.new("RGB", SIZE).save(tmp_path / "gimp-main.png")

@@ -39,6 +39,7 @@ def tree(*nodes: Node) -> Tree:
         ("Preferences (Shift+Ctrl+P)", "Preferences"),
         ("Redo\tCtrl+Shift+Z", "Redo"),
         ("Zoom (F3)", "Zoom"),
+        ("New window Ctrl+N", "New window"),
         ("Scale (absolute)", "Scale (absolute)"),
         ("<b>Bold</b> text", "Bold text"),
         ("two\nlines", "two"),

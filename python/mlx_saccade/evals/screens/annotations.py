@@ -76,7 +76,8 @@ def find_elements(tree: Tree, application: Application, pixels: NDArray[np.uint8
 
 def states_of(node: Node) -> tuple[str, ...]:
     """Return the states of a node that a person sees."""
-    off = () if node.states & {"enabled", "sensitive"} else ("disabled",)
+    # Tabs of wxWidgets never say that they are enabled.
+    off = () if node.states & {"enabled", "sensitive"} or node.role == "page tab" else ("disabled",)
     return (*(state for state in _STATES if state in node.states), *off)
 
 

@@ -195,18 +195,19 @@ KRITA: Final = Application(
         Panel("the canvas with the picture", "layered pane"), Panel("the list of brush presets", "list"),
         Panel("the list of layers", "tree"),
     ),
-    corrections=("drop_numbers",),
+    corrections=("drop_numbers", "drop_group_names"),
 )  # fmt: skip
 SCRIBUS: Final = Application(
     "scribus", "Scribus", ("scribus", "--no-splash"), "scribus", "Creative",
     states=(MAIN, *menus("Item", "Insert", "Page", role="menu item"), keys("properties", "F2")),
     start_up=press("Return"),
     panels=(Panel("the canvas with the page", "layered pane"),),
+    corrections=("drop_group_names",),
 )  # fmt: skip
 AUDACITY: Final = Application(
     "audacity", "Audacity", ("audacity",), "audacity", "Creative",
     states=(MAIN, *menus("Tracks", "Transport", "Effect"), keys("preferences", "ctrl+p")),
-    start_up=CLOSE_OTHERS,
+    start_up=(*wait(3), *CLOSE_OTHERS),
     panels=(Panel("the area for the audio tracks", "panel"),),
 )  # fmt: skip
 GNUMERIC: Final = Application(
@@ -223,9 +224,7 @@ _CHROMIUM: Final = (
 CHROMIUM: Final = Application(
     "chromium", "Chromium", (*_CHROMIUM, "@booking.html"), "chromium", "OS",
     states=(MAIN, State("menu", act("push button", "Chromium"))),
-    settings={
-        ".config/chromium/Default/Preferences": '{"browser": {"hovercard": {"memory_usage_enabled": false}}}',
-    },
+    corrections=("drop_memory_usage",),
 )  # fmt: skip
 _CHROMIUM_TWICE: Final = (*_CHROMIUM, "--force-device-scale-factor=2")
 MOUSEPAD: Final = Application(
@@ -286,7 +285,7 @@ MELD: Final = Application(
 )
 FILEZILLA: Final = Application(
     "filezilla", "FileZilla", ("filezilla",), "filezilla", "OS",
-    states=(MAIN, *menus("View", "Transfer"), keys("sites", "ctrl+s"), dialog("settings", "Settings...")),
+    states=(MAIN, *menus("View", "Transfer"), keys("sites", "ctrl+s")),
     start_up=CLOSE_OTHERS,
     panels=(
         Panel("the list of local files", "panel", "left"), Panel("the list of remote files", "panel", "right"),
@@ -304,19 +303,30 @@ APPLICATIONS: Final = (
     replace(IMPRESS, name="impress@templates", states=(MAIN,), start_up=()),
     IMPRESS,
     KRITA,
-    replace(SCRIBUS, name="scribus@new", states=(MAIN,), start_up=()),
+    replace(SCRIBUS, name="scribus@new", states=(MAIN,), start_up=(), panels=()),
     SCRIBUS,
     AUDACITY,
     GNUMERIC,
     twice(GNUMERIC, MAIN, keys("format", "ctrl+1")),
     CHROMIUM,
     replace(CHROMIUM, name="chromium@timetable", command=(*_CHROMIUM, "@timetable.html"), states=(MAIN,)),
-    replace(CHROMIUM, name="chromium@2x", command=(*_CHROMIUM_TWICE, "@booking.html"), states=(MAIN,)),
-    replace(CHROMIUM, name="chromium@timetable-2x", command=(*_CHROMIUM_TWICE, "@timetable.html"), states=(MAIN,)),
+    replace(
+        CHROMIUM,
+        name="chromium@2x",
+        command=(*_CHROMIUM_TWICE, "@booking.html"),
+        states=(MAIN,),
+        corrections=("double_outside_pages", "drop_memory_usage"),
+    ),
+    replace(
+        CHROMIUM,
+        name="chromium@timetable-2x",
+        command=(*_CHROMIUM_TWICE, "@timetable.html"),
+        states=(MAIN,),
+        corrections=("double_outside_pages", "drop_memory_usage"),
+    ),
     MOUSEPAD,
     twice(MOUSEPAD, MAIN, *menus("Edit")),
     PCMANFM,
-    twice(PCMANFM, MAIN, dialog("preferences", "Preferences")),
     THUNAR,
     twice(THUNAR, MAIN, PREFERENCES_IN_EDIT),
     EVINCE,

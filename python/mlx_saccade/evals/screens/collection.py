@@ -105,7 +105,7 @@ class Collection:
 
     def tree(self, screen: Screen) -> Path:
         """Return the path of a screen's accessibility tree and windows."""
-        return self.folder / f"{screen.name}.tree.json"
+        return self.folder / "trees" / f"{screen.name}.json"
 
     def finished(self) -> list[Screen]:
         """Return the screens in the folder that are complete.
@@ -166,7 +166,7 @@ class Collection:
         """
         if not screens:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "trees").mkdir(parents=True, exist_ok=True)
         with Session(self.size) as session:
             for application, group in groupby(screens, key=lambda screen: screen.application):
                 yield from self._record_program(session, application, list(group), note)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from mlx_saccade.evals.screens.filters import Box, Node, Tree, window_of
 
-__all__ = ["CORRECTIONS", "double", "drop_numbers", "lower_document"]
+__all__ = [
+    "CORRECTIONS",
+    "double",
+    "double_outside_pages",
+    "drop_group_names",
+    "drop_memory_usage",
+    "drop_numbers",
+    "lower_document",
+]
 
 
 def double(tree: Tree) -> Tree:
@@ -26,6 +35,19 @@ def double(tree: Tree) -> Tree:
             x1, y1, x2, y2 = node.box
             nodes[node.index] = replace(node, box=(x1 + dx, y1 + dy, x2 + dx, y2 + dy))
     return doubled
+
+
+def double_outside_pages(tree: Tree) -> Tree:
+    """Return a tree of Chromium at two pixels a point in pixels: only the boxes in pages are that already."""
+    nodes = [
+        node if node.box is None or _is_in_page(tree, node) else replace(node, box=_times_two(node.box))
+        for node in tree.nodes
+    ]
+    return Tree(nodes, tree.windows, tree.size)
+
+
+def _is_in_page(tree: Tree, node: Node) -> bool:
+    return any(one.role == "document web" for one in (node, *tree.ancestors(node)))
 
 
 def _times_two(box: Box) -> Box:
@@ -63,6 +85,26 @@ def _height_missing(tree: Tree, panel: Node) -> int | None:
     return panel.box[1] - min(tops) if tops else None
 
 
+def drop_group_names(tree: Tree) -> Tree:
+    """Return a tree without the names that Qt gives to fields after the group that they are in, as to a label."""
+    nodes = [
+        replace(node, name="" if _is_group_name(tree, node, node.name) else node.name,
+                label="" if _is_group_name(tree, node, node.label) else node.label)
+        for node in tree.nodes
+    ]  # fmt: skip
+    return Tree(nodes, tree.windows, tree.size)
+
+
+def _is_group_name(tree: Tree, node: Node, name: str) -> bool:
+    return node.role != "panel" and any(one.role == "panel" and one.name == name for one in tree.ancestors(node))
+
+
+def drop_memory_usage(tree: Tree) -> Tree:
+    """Return a tree with the names of Chromium's tabs without their use of memory, which the screen does not show."""
+    nodes = [replace(node, name=_MEMORY.sub("", node.name)) if node.role == "page tab" else node for node in tree.nodes]
+    return Tree(nodes, tree.windows, tree.size)
+
+
 def drop_numbers(tree: Tree) -> Tree:
     """Return a tree without the names of list items that are numbers: Krita's presets, whose numbers nobody sees."""
     nodes = [
@@ -72,8 +114,13 @@ def drop_numbers(tree: Tree) -> Tree:
     return Tree(nodes, tree.windows, tree.size)
 
 
+_MEMORY: Final = re.compile(r" - Memory usage - .*")
+
 CORRECTIONS: Final[dict[str, Callable[[Tree], Tree]]] = {
     "double": double,
+    "double_outside_pages": double_outside_pages,
+    "drop_group_names": drop_group_names,
+    "drop_memory_usage": drop_memory_usage,
     "drop_numbers": drop_numbers,
     "lower_document": lower_document,
 }

@@ -25,9 +25,10 @@ MIN_TOOL_SIDE: Final = 30
 # The least share of the screen of a part that a program's table describes.
 MIN_PANEL: Final = 0.005
 _MARKUP: Final = re.compile(r"</?[A-Za-z][^<>]*>")
-# "Save\tCtrl+S", "Bold (Ctrl+B)"
+# "Save\tCtrl+S", "New window Ctrl+N", "Bold (Ctrl+B)", "Rectangle [R]"
+_KEYS: Final = r"(?:(?:Ctrl|Shift|Alt|Meta|Super|Space)\s?\+\s?)"
 _SHORTCUT: Final = re.compile(
-    r"\t.*$|\s*[(\[](?:(?:Ctrl|Shift|Alt|Meta|Super|Space)\s?\+\s?)*(?:F\d{1,2}|[A-Z0-9]|(?:Ctrl|Shift|Alt)[^)]*)[)\]]$"
+    rf"\t.*$|\s+{_KEYS}+\S+$|\s*[(\[]{_KEYS}*(?:F\d{{1,2}}|[A-Z0-9]|(?:Ctrl|Shift|Alt)[^)]*)[)\]]$"
 )
 # "dialog-error-symbolic" names a file of an icon, and nothing on the screen.
 _ICON_FILE: Final = re.compile(r"[a-z]+(?:-[a-z]+)+")

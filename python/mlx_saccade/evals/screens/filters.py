@@ -43,12 +43,16 @@ MIN_VISIBLE_PANEL: Final = 0.3
 MAX_COVERED: Final = 0.02
 # The least overlap (IoU) of a window of the tree and one of the display, to be the same.
 MIN_WINDOW_IOU: Final = 0.5
+# A narrower panel is the grip of a toolbar or a border.
+MIN_PANEL_SIDE: Final = 16
 # A place beyond this many screens is a sentinel, such as the least integer.
 MAX_SCREENS: Final = 4
 # Boxes whose edges are this near are the same.
 SAME_PIXELS: Final = 2
 # Children of these are drawn outside of them, in a window of their own.
-_POP_OUT: Final = frozenset(("menu", "menu item", "combo box"))
+_POP_OUT: Final = frozenset(("menu", "menu item", "popup menu", "combo box"))
+# The children of a tab are its page, which lies below it.
+_NO_LIMIT: Final = _POP_OUT | {"page tab"}
 # The least share of a text's box that its letters reach over; a label of GTK can be far wider than its words.
 MIN_INK: Final = 0.25
 
@@ -197,7 +201,7 @@ def visible_box(tree: Tree, node: Node) -> Box | None:
         if ancestor.box is not None:
             if _is_ghost(ancestor):
                 return None
-            if area(ancestor.box) > 0 and ancestor.role not in _POP_OUT:
+            if area(ancestor.box) > 0 and ancestor.role not in _NO_LIMIT:
                 box = intersect(box, ancestor.box)
         child = ancestor
     return box
@@ -281,6 +285,8 @@ def visible_nodes(tree: Tree) -> list[tuple[Node, Box, bool]]:
         assert node.box is not None
         box = visible_box(tree, node)
         if box is None or not is_sane(box, tree.size):
+            continue
+        if node.role in CONTAINERS and min(box[2] - box[0], box[3] - box[1]) < MIN_PANEL_SIDE:
             continue
         place = owner(tree, node, box)
         if place is None:

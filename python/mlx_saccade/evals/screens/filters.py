@@ -302,8 +302,10 @@ def visible_nodes(tree: Tree) -> list[tuple[Node, Box, bool]]:
 
 def _is_misplaced(tree: Tree, node: Node) -> bool:
     """Return True for what is in a list or table of GTK, whose places are wrong."""
-    toolkits = {node.toolkit, tree.nodes[node.parent].toolkit if node.parent >= 0 else ""}
-    return node.role in ("table cell", "table column header") and "gtk" in toolkits
+    if node.role not in ("table cell", "table column header"):
+        return False
+    table = next((one for one in tree.ancestors(node) if one.role != "table cell"), node)
+    return "gtk" in (node.toolkit, table.toolkit)
 
 
 def drawn(pixels: NDArray[np.uint8], box: Box) -> Box | None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from mlx_saccade.evals.screens.applications import Application
 from mlx_saccade.evals.screens.filters import Node, Tree, area
-from mlx_saccade.evals.screens.roles import MENU_ITEMS, ROLES, UNNAMED
+from mlx_saccade.evals.screens.roles import BARS, MENU_ITEMS, ROLES
 
 __all__ = ["clean_name", "describe", "name_of", "panel_phrases", "phrase", "surroundings", "word_of"]
 
@@ -20,6 +20,8 @@ LONG_NAME: Final = 30
 # The size in pixels up to which a named panel is in truth a control, drawn by its program.
 MAX_CONTROL_WIDTH: Final = 120
 MAX_CONTROL_HEIGHT: Final = 64
+# The least length of a bar as a multiple of its width.
+MIN_BAR: Final = 4
 # The height from which on a square check box is not one.
 MIN_TOOL_SIDE: Final = 30
 # The least share of the screen of a part that a program's table describes.
@@ -66,6 +68,19 @@ def word_of(tree: Tree, node: Node) -> str:
     return role.word
 
 
+def short_name(name: str) -> str:
+    """Return the first part of a name that explains itself: "Crop Tool: Remove edge areas" or two sentences."""
+    if len(name) > LONG_NAME:
+        name = _TOOL_NAME.split(name, maxsplit=1)[0]
+    return _SENTENCE_END.split(name, maxsplit=1)[0] if len(name) > MAX_LETTERS else name
+
+
+def _is_long(node: Node) -> bool:
+    """Return True for what is much longer than wide, as bars are; Chromium calls its menu a bar."""
+    x1, y1, x2, y2 = node.box or (0, 0, 1, 1)
+    return max(x2 - x1, y2 - y1) >= MIN_BAR * min(x2 - x1, y2 - y1)
+
+
 def _is_tool(tree: Tree, node: Node) -> bool:
     """Return True for what a program calls a check box or radio button, and draws as a button with an icon."""
     if any(ancestor.role == "tool bar" for ancestor in tree.ancestors(node)):
@@ -79,13 +94,13 @@ def phrase(tree: Tree, node: Node, application: Application) -> str:
     name = name_of(node)
     if name in application.phrases:
         return application.phrases[name]
-    word = word_of(tree, node)
+    word, kind = word_of(tree, node), ROLES[node.role].kind
     if not name:
-        return f"the {word}" if node.role in UNNAMED and word == ROLES[node.role].word else ""
-    if len(name) > LONG_NAME:
-        name = _TOOL_NAME.split(name, maxsplit=1)[0]
-    if len(name) > MAX_LETTERS:
-        name = _SENTENCE_END.split(name, maxsplit=1)[0]
+        return f"the {word}" if node.role in BARS and word != "control" and _is_long(node) else ""
+    if kind == "panel" and name.startswith("/"):
+        return ""  # a title bar with the folder of its file
+    if kind != "text":
+        name = short_name(name)
     if len(name) > MAX_LETTERS:
         start = name[:MAX_LETTERS].rsplit(" ", 1)[0]
         return f'the {word} beginning "{start}"'

@@ -301,11 +301,21 @@ def visible_nodes(tree: Tree) -> list[tuple[Node, Box, bool]]:
 
 
 def _is_misplaced(tree: Tree, node: Node) -> bool:
-    """Return True for what is in a list or table of GTK, whose places are wrong."""
+    """Return True for what is in a list or table of GTK, whose places are wrong, and for a GTK expander.
+
+    An expander calls itself a button, and has the box of all that it can hide.
+    """
     if node.role not in ("table cell", "table column header"):
-        return False
+        return node.role == "toggle button" and _holds_controls(tree, node)
     table = next((one for one in tree.ancestors(node) if one.role != "table cell"), node)
     return "gtk" in (node.toolkit, table.toolkit)
+
+
+def _holds_controls(tree: Tree, node: Node) -> bool:
+    return any(
+        ROLES.get(child.role, ROLES["panel"]).kind == "control" or _holds_controls(tree, child)
+        for child in (tree.nodes[index] for index in tree.children.get(node.index, ()))
+    )
 
 
 def drawn(pixels: NDArray[np.uint8], box: Box) -> Box | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["CONTAINERS", "MENU_ITEMS", "ROLES", "UNNAMED", "Role"]
+__all__ = ["BARS", "CONTAINERS", "MENU_ITEMS", "ROLES", "Role"]
 
 
 class Role(NamedTuple):
@@ -60,6 +60,7 @@ _PANELS: Final = {
     "tool bar": "toolbar",
     "menu bar": "menu bar",
     "status bar": "status bar",
+    "page tab list": "notebook",
     "list": "list",
     "list box": "list",
     "tree": "list",
@@ -85,5 +86,5 @@ ROLES: Final = (
 )
 CONTAINERS: Final = frozenset(_PANELS)
 MENU_ITEMS: Final = frozenset(("menu", "menu item", "check menu item", "radio menu item"))
-# Roles that need no name: there is seldom more than one on a screen.
-UNNAMED: Final = frozenset(("tool bar", "menu bar", "status bar", "info bar", "document web"))
+# Roles of bars, which need no name: there is seldom more than one on a screen.
+BARS: Final = frozenset(("tool bar", "menu bar", "status bar", "info bar"))

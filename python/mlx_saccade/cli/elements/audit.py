@@ -25,7 +25,7 @@ _ROWS = (
     ("good_called_unverified", "  as unverified"),
     ("wrong_caught", "wrong that were caught"),
     ("survivors_iou", "IoU of the survivors with the truth"),
-    ("visible_kept", "visible elements that the set has"),
+    ("visible_in_set", "visible elements that the set has, of all with and without a twin"),
 )
 
 

@@ -126,7 +126,7 @@ def _run_images(
                 bar.update(task, description=f"{name}: {stage}", completed=done, total=total)
 
             steps = ImageSteps(image.name, image.digest, log.entries, log.add)
-            made = make_elements(
+            result = make_elements(
                 asker,
                 lambda image=image: asker.engine.open(image.path),  # type: ignore[misc]
                 steps,
@@ -134,8 +134,8 @@ def _run_images(
                 until=until,
                 advance=advance,
             )
-            if made is not None:
-                entries += entries_of(image.name, *made)
+            if result is not None:
+                entries += entries_of(image.name, *result)
     return entries if until == "screen" else None
 
 

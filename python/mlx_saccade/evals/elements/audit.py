@@ -69,14 +69,14 @@ class ScreenAudit:
 
     Attributes:
         seed: of the screen.
-        visible: elements that the model sees in the whole image, at least 28 model pixels both ways.
-        kept: visible elements that the set has, alone under their description.
+        visible: elements of at least 28 model pixels both ways in the whole image, twins among them.
+        in_set: those on which a box of the set is.
         regions: each with its truth, as `Judged`.
     """
 
     seed: int
     visible: int
-    kept: int
+    in_set: int
     regions: list[dict[str, Any]]
 
 
@@ -98,14 +98,14 @@ def audit_screen(asker: Asker, seed: int, settings: Settings) -> ScreenAudit:
     from mlx_saccade import media, scenes
 
     scene = scenes.generate(seed, AUDIT_SIZE, ambiguous=bool(seed % 2))
-    made = make_elements(asker, lambda: media.open_image(scene.image), ImageSteps(), settings)
-    assert made is not None
-    judged = judge(scene, made[1])
+    result = make_elements(asker, lambda: media.open_image(scene.image), ImageSteps(), settings)
+    assert result is not None
+    judged = judge(scene, result[1])
     plan = plan_of(AUDIT_SIZE)
     visible = [element for element in scene.elements if in_range(element.box, plan)]
-    accepted = [one.region for one in made[1] if one.verdict == "accepted"]
-    kept = [e for e in visible if any(one.box is not None and iou(one.box, e.box) >= SAME for one in accepted)]
-    return ScreenAudit(seed, len(visible), len(kept), [asdict(one) for one in judged])
+    accepted = [one.region for one in result[1] if one.verdict == "accepted"]
+    in_set = [e for e in visible if any(one.box is not None and iou(one.box, e.box) >= SAME for one in accepted)]
+    return ScreenAudit(seed, len(visible), len(in_set), [asdict(one) for one in judged])
 
 
 def _screen_audit(line: Any) -> ScreenAudit:
@@ -201,5 +201,5 @@ def summarize(audits: Sequence[ScreenAudit]) -> dict[str, Any]:
         "contaminated_before": share([(seed, float(one.truth == "contaminated")) for seed, one in regions]),
         "contaminated_after": share([(seed, float(one.truth == "contaminated")) for seed, one in survivors]),
         "survivors_iou": share([(seed, one.iou) for seed, one in survivors]),
-        "visible_kept": share([(audit.seed, audit.kept / audit.visible) for audit in audits if audit.visible]),
+        "visible_in_set": share([(audit.seed, audit.in_set / audit.visible) for audit in audits if audit.visible]),
     }

@@ -85,8 +85,8 @@ def all_images(folder: Path, added: Sequence[SetImage], steps: Iterable[Step]) -
     """Return the images of earlier runs that are still in the folder, and those that were added, each once."""
     images = {one.name: one for one in added}
     earlier = {step.image: SetImage(step.image, folder / step.image, step.digest) for step in steps}
-    kept = {name: one for name, one in earlier.items() if name not in images and one.path.is_file()}
-    return sorted((kept | images).values(), key=lambda one: one.name)
+    others = {name: one for name, one in earlier.items() if name not in images and one.path.is_file()}
+    return sorted((others | images).values(), key=lambda one: one.name)
 
 
 def _read(path: Path) -> tuple[str, bytes]:

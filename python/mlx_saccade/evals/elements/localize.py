@@ -32,11 +32,11 @@ def crop_around(asker: Asker, size: tuple[int, int], box: Edges, *, zoom: float 
         zoom: factor of the crop's sides, at most 1; default 1.
         room: least sides of the crop, in sides of the box; default 2.
     """
-    seen = asker.seen_size(size)
+    visible = asker.seen_size(size)
     # One factor for both sides: a model sees less in a strip than in the shape of the image.
     sides = box[2] - box[0], box[3] - box[1]
-    factor = max(zoom, *(room * side / pixels for side, pixels in zip(sides, seen, strict=True)))
-    width, height = (max(1, round(factor * pixels)) for pixels in seen)
+    factor = max(zoom, *(room * side / pixels for side, pixels in zip(sides, visible, strict=True)))
+    width, height = (max(1, round(factor * pixels)) for pixels in visible)
     return centered(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), size, (width, height))
 
 

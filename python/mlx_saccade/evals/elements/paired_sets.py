@@ -80,8 +80,8 @@ def write_paired_sets(
     for done, seed in enumerate(seeds, 1):
         pairs, others = _choose(seed, size)
         # So many others that the share of all screens up to here is the one that was asked for.
-        wanted = round((ambiguous + len(pairs)) * (1 - share) / share) - (len(clean) - ambiguous)
-        others = others[: max(0, wanted)]
+        count = round((ambiguous + len(pairs)) * (1 - share) / share) - (len(clean) - ambiguous)
+        others = others[: max(0, count)]
         ambiguous += len(pairs)
         for number, (doubtful, counterpart) in enumerate(pairs):
             contaminated.append(_entry(job, seed, f"pair-{number}", doubtful, ambiguous=True))

@@ -154,13 +154,13 @@ def make_elements(
     located = run("localize", [lambda some=some: localize(asker, frame(), some) for some in _chunks(regions)])  # type: ignore[misc]
     if until == "localize":
         return None
-    kept, out = without_duplicates([Located.of_dict(line) for line in located])
-    words = list(dict.fromkeys(one.description for one in kept))
+    unique, out = without_duplicates([Located.of_dict(line) for line in located])
+    words = list(dict.fromkeys(one.description for one in unique))
     lines = run("match", [lambda crop=crop: match(asker, frame(), crop, words) for crop in crops])  # type: ignore[misc]
     matches = [Match.of_dict(line) for line in lines]
     screened = run(
         "screen",
-        [lambda some=some: screen(asker, frame(), some, kept, matches, settings) for some in _chunks(kept)],  # type: ignore[misc]
+        [lambda some=some: screen(asker, frame(), some, unique, matches, settings) for some in _chunks(unique)],  # type: ignore[misc]
     )
     return size, [*(Verdict.of_dict(line) for line in screened), *out]
 

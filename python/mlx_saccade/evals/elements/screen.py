@@ -91,18 +91,18 @@ def without_duplicates(regions: Sequence[Located]) -> tuple[list[Located], list[
 
     Of two regions with one description and mostly one box, that with more crops is kept.
     """
-    kept: list[Located] = []
+    unique: list[Located] = []
     out: list[Verdict] = []
     for region in sorted(regions, key=lambda one: -one.seen_in):
-        twin = next((one for one in kept if _is_repeated(one, region)), None)
+        twin = next((one for one in unique if _is_repeated(one, region)), None)
         if region.box is None:
             out.append(Verdict(region, "not localized", region.reason))
         elif twin is None:
-            kept.append(region)
+            unique.append(region)
         else:
             out.append(Verdict(region, "duplicate", f"the same as {_text(twin.box)}"))
     order = {id(region): number for number, region in enumerate(regions)}
-    return sorted(kept, key=lambda one: order[id(one)]), sorted(out, key=lambda one: order[id(one.region)])
+    return sorted(unique, key=lambda one: order[id(one)]), sorted(out, key=lambda one: order[id(one.region)])
 
 
 def match(asker: Asker, frame: Frame, crop: Crop, descriptions: Sequence[str]) -> list[Match]:
@@ -138,11 +138,11 @@ def screen(
         matches: of `match`, in every crop that was proposed from.
         settings: of the set.
     """
-    verdicts, found_at = _verify(asker, frame, regions, settings)
+    verdicts, places = _verify(asker, frame, regions, settings)
     others = {
-        number: _others(region, among, [*found_at[number], *matches])
+        number: _others(region, among, [*places[number], *matches])
         for number, region in enumerate(regions)
-        if found_at[number]
+        if places[number]
     }
     _ambiguous(asker, frame, regions, others, verdicts, settings)
     # The costly looks, at the image without the region, only where nothing else was found.
@@ -169,18 +169,17 @@ def _verify(
     if asker.names_boxes:
         names = asker.name_boxes(frame, list(zip(crops, boxes, strict=True)))
     verdicts: list[Verdict] = []
-    found_at: list[list[Match]] = []
+    places: list[list[Match]] = []
     for region, box, look, finding, name in zip(regions, boxes, looks, findings, names, strict=True):
-        found_at.append(_places(look, finding))
+        places.append(_places(look, finding))
         overlap = 0.0 if finding is None else round(iou(finding.box, box), 3)
         evidence = {"crop": list(look.crop), "crop_iou": overlap, "name_in_box": name}
         reason = _doubt(region.description, finding, overlap, name, settings.least_iou)
-        closer = (
-            "it is too large for a closer one" if look.crop == region.crop else f"in a closer one at IoU {overlap:.2f}"
-        )
-        kept = f"recognized in {quantity(region.seen_in, 'crop')}; {closer}"
-        verdicts.append(Verdict(region, "unverified" if reason else "accepted", reason or kept, evidence))
-    return verdicts, found_at
+        is_closer = look.crop != region.crop
+        again = f"in a closer one at IoU {overlap:.2f}" if is_closer else "it is too large for a closer one"
+        support = f"recognized in {quantity(region.seen_in, 'crop')}; {again}"
+        verdicts.append(Verdict(region, "unverified" if reason else "accepted", reason or support, evidence))
+    return verdicts, places
 
 
 def _doubt(description: str, finding: Finding | None, overlap: float, name: str | None, least: float) -> str:

@@ -70,7 +70,8 @@ def test_locate_prints_one_document_or_a_line_for_each_description(
     lines = [json.loads(line) for line in run(capsys, "locate", picture, *words, "--jsonl")[1].splitlines()]
     for line, row in zip(lines, document["answers"], strict=True):
         check(line)
-        same = set(row) - {"timings", "confidence"}
+        same = set(row) - {"timings", "confidence", "looks"}
+        assert [look["text"] for look in line["looks"]] == [look["text"] for look in row["looks"]]
         assert line["confidence"] == (None if row["confidence"] is None else pytest.approx(row["confidence"], abs=1e-5))
         assert {key: line[key] for key in same} == {key: row[key] for key in same}
 

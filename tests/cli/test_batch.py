@@ -74,7 +74,8 @@ def write_lines(path: Path, *lines: dict[str, Any] | bytes) -> Path:
 
 
 def untimed(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in ("timings", "confidence")}
+    looks = [{name: look[name] for name in ("crop", "tokens", "text")} for look in row.get("looks", ())]
+    return {**{name: value for name, value in row.items() if name not in ("timings", "confidence")}, "looks": looks}
 
 
 def count_questions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:

@@ -64,6 +64,8 @@ def test_standard_input_is_the_image_it_holds(
         for answer in plain.get("answers", ()):
             for key in ("timings", "image", "images"):
                 answer.pop(key, None)
+            for look in answer["looks"]:
+                look.pop("seconds")
         return plain
 
     assert main(filled(str(shot))) == 0

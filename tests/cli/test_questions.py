@@ -73,21 +73,23 @@ def test_locate_lists_the_policies(capsys: pytest.CaptureFixture[str]) -> None:
         run(capsys, "locate", "--policy", "help")
     out = capsys.readouterr().out
     assert end.value.code == 0
-    assert out.startswith("flat:max_looks=1\n    Locate each description")
+    assert out.startswith("auto:max_looks=6,smallest=20,confidence=0.6,side=28\n    Locate each description")
+    assert "\nflat:max_looks=1\n    Locate each description" in out
     assert all(f"\n{name}:" in out for name in ("zoom-click", "ui-zoomer", "zoom-in-out", "slicing"))
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--policy", "sarch"), "policy: expected one of flat, zoom, search, two-pass,"),
+        (("--policy", "sarch"), "policy: expected one of auto, flat, zoom, search, two-pass,"),
         (
             ("--policy", "ui-zoomer:temperature=1", "--temperature", "1"),
             "temperature: expected once; got it in policy='ui-zoomer:temperature=1' too. Leave one out",
         ),
         (("--policy", "zoom:shares=1"), "policy zoom: expected max_looks=2, share=0.5; got 'shares=1'"),
         (("--policy", "search", "--max-looks", "0"), "max_looks: expected a whole number of at least 1; got 0"),
-        (("--max-looks", "3"), "--max-looks: expected --policy beside it; got none"),
+        (("--max-looks", "0"), "max_looks: expected a whole number of at least 1; got 0"),
+        (("--max-looks", "3", "--candidates", "2"), "--candidates: expected 1 with --max-looks; got 2"),
     ],
 )
 def test_locate_with_a_bad_policy_ends_with_one_line(

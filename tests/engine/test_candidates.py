@@ -33,8 +33,8 @@ def test_both_twins_are_candidates(packaged: Engine) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_candidates_are_the_answer_and_then_others_by_score(packaged: Engine, count: int) -> None:
-    alone = packaged.locate(SCENE.image, TWINS.description)
-    answer = packaged.locate(SCENE.image, TWINS.description, candidates=count)
+    alone = packaged.locate(SCENE.image, TWINS.description, policy="flat")
+    answer = packaged.locate(SCENE.image, TWINS.description, candidates=count, budget=256)
     assert (answer.text, answer.boxes, answer.usage) == (alone.text, alone.boxes, alone.usage)
     if count == 1:
         assert answer.candidates == ()

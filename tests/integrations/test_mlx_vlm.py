@@ -276,6 +276,46 @@ class TestFrames:
         assert answer.timings == {"prefill": 2.0, "answer": 0.5}
         assert answer.as_dict()["frames"][0]["source_size"] == [500, 300]
 
+    def test_locate_follows_a_policy(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
+        fast.enable(model, processor, budget=64)
+        flat = fast.locate(model, processor, shot, "it")
+        sure = fast.locate(model, processor, shot, "it", policy="auto")
+        assert (sure.boxes, len(sure.looks)) == (flat.boxes, 1)  # 28 model pixels are not small
+        assert fast.locate(model, processor, shot, "it", max_looks=1).boxes == flat.boxes
+        answer = fast.locate(model, processor, shot, "it", policy="zoom", budget=16)
+        crop = answer.looks[1].crop
+        x1, y1, x2, y2 = saccade.plan((crop[2] - crop[0], crop[3] - crop[1]), budget=16).to_source((28, 28, 56, 84))
+        assert answer.boxes[0].xyxy == pytest.approx((x1 + crop[0], y1 + crop[1], x2 + crop[0], y2 + crop[1]))
+        assert answer.usage["image"] == sum(look.tokens for look in answer.looks)
+        assert answer.timings == {"prefill": 4.0, "answer": 1.0}
+        assert answer.frames[0].source_size == (500, 300)
+
+    def test_locate_with_a_policy_keeps_the_limits_of_a_part(
+        self, upstream: Any, model: Any, processor: Any, shot: str
+    ) -> None:
+        fast.enable(model, processor, budget=64)
+        for part in (
+            {"type": "image", "image": shot, "budget": 16},
+            {"type": "image", "image": np.ascontiguousarray(PIXELS), "budget": 16},
+        ):
+            answer = fast.locate(model, processor, part, "it", policy="zoom")
+            assert len(answer.looks) == 2
+            assert all(8 <= look.tokens <= 16 for look in answer.looks)
+
+    def test_locate_refuses_policies_it_cannot_follow(
+        self, upstream: Any, model: Any, processor: Any, shot: str
+    ) -> None:
+        def sampling(engine: Any, frame: Any, words: Any, /, **how: Any) -> Any:
+            return [engine.sample_looks(frame, [((0, 0, 9, 9), words[0])], 3)[0][0]]
+
+        fast.enable(model, processor, budget=64)
+        with pytest.raises(InputError, match="expected one without samples"):
+            fast.locate(model, processor, shot, "it", policy=sampling)
+        with pytest.raises(InputError, match="policy: expected one of auto, "):
+            fast.locate(model, processor, shot, "it", policy="sideways")
+        with pytest.raises(InputError, match="description"):
+            fast.locate(model, processor, shot, " ", policy="auto")
+
     def test_several_images_need_to_be_told_apart(self, upstream: Any, model: Any, processor: Any, shot: str) -> None:
         fast.enable(model, processor, budget=64)
         upstream.generate(model, processor, PROMPT, image=[shot, shot])

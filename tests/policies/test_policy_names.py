@@ -16,6 +16,7 @@ from mlx_saccade.engine.runner import ROWS
 from mlx_saccade.errors import InputError
 
 NAMES = (
+    "auto",
     "flat",
     "zoom",
     "search",
@@ -44,6 +45,12 @@ def test_names_of_the_package_are_registered() -> None:
 
 def test_load_alone_registers_the_policies() -> None:
     script = "import mlx_saccade; mlx_saccade.load; from mlx_saccade.engine import policy; print(*policy.names())"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert tuple(out.split()) == NAMES
+
+
+def test_the_engine_alone_knows_the_policies() -> None:
+    script = "from mlx_saccade.engine import load, policy; print(*policy.names())"
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert tuple(out.split()) == NAMES
 
@@ -88,18 +95,23 @@ def test_choose_takes_max_looks_once() -> None:
         policy.choose(5)
 
 
-def test_locate_refuses_max_looks_without_a_policy(loaded: saccade.Engine, screen: np.ndarray) -> None:
-    with pytest.raises(InputError, match="max_looks: expected a policy beside it"):
-        loaded.locate(screen, "it", max_looks=3)
-
-
-@pytest.mark.parametrize("name", ["zoom:share=7", "search:overlap=0.9", "search:overlap=nan", "search:smallest=-1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "zoom:share=7",
+        "auto:confidence=2",
+        "auto:side=5",
+        "search:overlap=0.9",
+        "search:overlap=nan",
+        "search:smallest=-1",
+    ],
+)
 def test_locate_refuses_parameters_outside_their_range(loaded: saccade.Engine, screen: np.ndarray, name: str) -> None:
     with pytest.raises(InputError, match=name.partition(":")[2].partition("=")[0]):
         loaded.locate(screen, "it", policy=name)
 
 
-@pytest.mark.parametrize("name", ["flat", "zoom:max_looks=1", "search:max_looks=1"])
+@pytest.mark.parametrize("name", ["flat", "auto:max_looks=1", "zoom:max_looks=1", "search:max_looks=1"])
 def test_locate_of_one_look_is_the_flat_look(loaded: saccade.Engine, screen: np.ndarray, name: str) -> None:
     words = [element.description for element in saccade.scenes.generate(1, size=(1280, 720)).elements[:4]]
     flat = loaded.locate(screen, words, budget=144)

@@ -40,7 +40,7 @@ TEXTS = [
     *GUIDES,
     *(ROOT / name / "README.md" for name in ("benchmarks", "cpp/fuzz", "tests/long", "training")),
 ]
-EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "small-targets.md": 5, "mlx-vlm.md": 3,
+EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "small-targets.md": 6, "mlx-vlm.md": 3,
             "your-own-checkpoint.md": 3, "measuring.md": 2, "messages.md": 2,
             "screenshot-to-click.md": 8, "real-checkpoint.md": 1, "agents.md": 4, "video.md": 3,
             "elements.md": 1}  # fmt: skip

@@ -169,7 +169,7 @@ def add_policy_arguments(parser: Arguments) -> None:
         "--policy",
         metavar="NAME[:KEY=VALUE,...]",
         action=_Policy,
-        help="how to look: flat (default), zoom, search:overlap=0.3; 'help' lists all",
+        help="auto (default without --budget), flat, zoom, search:overlap=0.3; 'help' lists all",
     )
     parser.add_argument("--max-looks", type=int, metavar="N", help="maximum looks of the policy for each description")
 
@@ -192,16 +192,15 @@ def policy_options(options: argparse.Namespace) -> dict[str, Any]:
     """Return the options of `add_policy_arguments` as `Engine.locate` takes them.
 
     Raises:
-        InputError: no such policy, a bad value, or --max-looks without --policy.
+        InputError: no such policy, or a bad value.
     """
-    if options.policy is None:
-        if options.max_looks is not None:
-            raise InputError("--max-looks: expected --policy beside it; got none. Add --policy search")
+    if options.policy is None and options.max_looks is None:
         return {}
     from mlx_saccade import policies
 
-    policies.choose(options.policy, options.max_looks)  # before the checkpoint is loaded
-    return {"policy": options.policy, "max_looks": options.max_looks}
+    policy = options.policy or policies.DEFAULT
+    policies.choose(policy, options.max_looks)  # before the checkpoint is loaded
+    return {"policy": policy, "max_looks": options.max_looks}
 
 
 def add_min_tokens_argument(parser: Arguments) -> None:

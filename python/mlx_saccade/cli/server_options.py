@@ -30,7 +30,9 @@ def add_server_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_argument(parser)
     add_budget_argument(parser)
     parser.add_argument(
-        "--policy", metavar="NAME", help="how locate looks by default: flat (default), zoom or search, with parameters"
+        "--policy",
+        metavar="NAME[:KEY=VALUE,...]",
+        help="how locate looks: auto (default without --budget), flat, zoom, search",
     )
     parser.add_argument("--allow-urls", action="store_true", help="fetch images from http and https URLs (default no)")
     group = parser.add_argument_group("model and memory")

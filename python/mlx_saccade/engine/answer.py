@@ -205,8 +205,8 @@ class Answer:
             its tokens, the end token included, in the model's own distribution at temperature 1. Else None.
         candidates: with `locate(..., candidates=...)`, boxes that do not overlap by half: the answer's first box, then
             others by score. Empty without a box, if there is a point or action too, and for one candidate.
-        looks: of a policy's answer, each look in order. Its usage and timings are then their sums, and its text that of
-            the look with the boxes; `frames` has the first look.
+        looks: of a policy's answer, and so of `locate` without a budget, each look in order. Its usage and timings are
+            then their sums, and its text that of the look with the boxes; `frames` has the first look.
         screen: the place of the image on the desktop, as `origin` and `scale` said.
         times: that the text names, in seconds from the film's first frame; of a question about one film.
     """

@@ -18,21 +18,20 @@ from mlx_saccade.engine import branches, hints, locating, owner, request, sampli
 from mlx_saccade.engine import capture as captures
 from mlx_saccade.engine import policy as policies
 from mlx_saccade.engine.answer import Answer, Chunk, last_answer
-from mlx_saccade.engine.capture import Capture
 from mlx_saccade.engine.closable import Closable
 from mlx_saccade.engine.encoder import MediaEncoder
 from mlx_saccade.engine.locating import Locator
 from mlx_saccade.engine.memory_limit import MemoryLimit, read_limit
 from mlx_saccade.engine.owner import OwnedGenerator, on_owner
 from mlx_saccade.engine.policy import Policy, View
-from mlx_saccade.engine.request import ImageOpener, Request
+from mlx_saccade.engine.request import ImageOpener, Medium, Request
 from mlx_saccade.engine.runner import PlannedRequest, Runner
 from mlx_saccade.engine.shared_image import SharedImage
 from mlx_saccade.errors import InputError, brief
 from mlx_saccade.grounding.frames import ConventionName, check_convention
 from mlx_saccade.media.image import check_format
 from mlx_saccade.media.pixel_formats import PixelFormat
-from mlx_saccade.media.region import Region, check_inside
+from mlx_saccade.media.region import Region
 from mlx_saccade.preprocess import limits as pixel_limits
 from mlx_saccade.preprocess import plan as plans
 from mlx_saccade.preprocess.limits import Budget
@@ -246,10 +245,12 @@ class Engine(Closable):
             image: what `mlx_saccade.media.open_image` takes; its file is read once.
             description: such as "the red round button", or a list of those, for which the image is encoded once.
                 Special tokens in it are plain text.
-            budget: of the image; with a policy, of each look.
-            policy: how often and where to look: "flat" (one look, as with None), "zoom", "search" or another name of
+            budget: of the image; with a policy, of each look. None: 1,280 tokens, or the checkpoint's cap if that is
+                lower.
+            policy: how often and where to look: "flat" (one look), "auto", "zoom", "search" or another name of
                 `mlx_saccade.policies.names()`, with parameters as in "search:max_looks=20", or a function as
-                `mlx_saccade.engine.policy.Policy`.
+                `mlx_saccade.engine.policy.Policy`. None: "auto", which looks closer where the first look has a small,
+                unsure or no box; with a budget (the image's, this one or the engine's) or several candidates one look.
             max_looks: maximum looks of the policy for each description; None: its own default. 1 is the flat look.
             pixel_format: order of the channels of an array, such as "bgra" for a screen capture or "bgr" for an image
                 of OpenCV. An array of four channels needs it; see `mlx_saccade.media.open_image`. A screenshot of
@@ -296,19 +297,23 @@ class Engine(Closable):
         capture = captures.of(pixel_format, region, origin, scale)
         count = branches.check_count(candidates)
         settings = sampling.read(options, _LOCATE_TOKENS, self.locate)
-        if policy is not None or max_looks is not None:
-            if count > 1:
-                raise InputError(
-                    f"candidates: expected 1 with a policy or max_looks; got {count}. Leave one of them out"
-                )
-            how = {"budget": budget, "image_first": image_first, "constrained": constrained, "fit": fit, **options}
-            answers = self._follow_policy(image, descriptions, policy, max_looks, capture, how)
-            return answers[0] if isinstance(description, str) else answers
+        if count > 1 and (policy is not None or max_looks is not None):
+            raise InputError(f"candidates: expected 1 with a policy or max_looks; got {count}. Leave one of them out")
         limits = pixel_limits.read(budget, "budget")
         requests = [
             request.with_capture(request.place(image, words, image_first=image_first), capture)
             for words in descriptions
         ]
+        medium = requests[0].media[0]
+        if policy is None and count == 1:
+            levels = medium.limits, limits, self.encoder.default
+            if max_looks is not None or all(level == pixel_limits.NO_LIMITS for level in levels):
+                policy = policies.DEFAULT
+        if policy is not None:
+            given = budget if medium.limits == pixel_limits.NO_LIMITS else medium.limits.over(limits)
+            how = {"budget": given, "image_first": image_first, "constrained": constrained, "fit": fit, **options}
+            answers = self._follow_policy(medium, descriptions, policy, max_looks, how)
+            return answers[0] if isinstance(description, str) else answers
         opener = self.runner.opener()
         planned = [self.runner.plan(one, limits, settings, fit=fit, opener=opener) for one in requests]
         together = zip(
@@ -642,29 +647,24 @@ class Engine(Closable):
 
     def _follow_policy(
         self,
-        image: Any,
+        medium: Medium,
         descriptions: Sequence[str],
-        policy: str | Policy | None,
+        policy: str | Policy,
         max_looks: int | None,
-        capture: Capture,
         options: Mapping[str, Any],
     ) -> list[Answer]:
-        if policy is None:
-            raise InputError("max_looks: expected a policy beside it; got none. Pass policy='search'")
+        """Answer with a policy; the pixels of an image whose features are cached may never be decoded."""
         chosen, values = policies.choose(policy, max_looks)
         for name in values.keys() & options.keys():
             raise InputError(f"{name}: expected once; got it in policy={brief(policy)} too. Leave one out")
-        whole = self.open(image, pixel_format=capture.pixel_format)
-        frame = whole
-        if capture.region is not None:
-            x, y, width, height = check_inside(capture.region, whole.source_size)
-            frame = whole.crop((x, y, x + width, y + height))
-        with self.store.features_kept():
-            answers = list(chosen(self, frame, descriptions, **values, **options))
+        opened = self.runner.opener().open(Request((), (medium,))).media[0]
+        opened.size(self.encoder.image_options)  # refuses a region outside
+        with opened.image as image, self.store.features_kept():
+            answers = list(chosen(self, media.LazyFrame(image), descriptions, **values, **options))
         if len(answers) != len(descriptions) or not all(isinstance(answer, Answer) for answer in answers):
             got = len(answers) if len(answers) != len(descriptions) else brief(answers[0])
             raise InputError(f"policy: expected {len(descriptions)} answers; got {got}. Return one a description")
-        return [locating.with_screen(answer, capture, whole.source_size) for answer in answers]
+        return [locating.with_screen(answer, medium.capture, image.whole_size) for answer in answers]
 
     def _start(
         self,

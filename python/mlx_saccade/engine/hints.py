@@ -63,6 +63,8 @@ def _reasons(answer: Answer) -> Iterator[str]:
             yield "`looks` (--verbose) has their boxes and the reasons."
         else:
             yield f"None of {len(answer.looks)} looks gave a box."
+        if "search" in policy.names():
+            yield 'Policy "search" with more looks (--policy search --max-looks 20) may find it.'
         return
     if answer.rejected:
         first = answer.rejected[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from mlx_saccade import media
 from mlx_saccade.engine import hints, request
@@ -35,6 +36,7 @@ class Locator:
         for place, one in enumerate(planned):
             groups.setdefault(id(one.request.media[0].source), []).append(place)
         alone = [places[0] for places in groups.values() if len(places) == 1 and not constrained]
+        alone = alone if len(alone) > 1 else []  # one view is answered as `Engine.locate` does
         answers = dict(zip(alone, self.runner.run_batches([planned[place] for place in alone]), strict=True))
         for places in groups.values():
             if places[0] not in answers:
@@ -143,7 +145,11 @@ def with_screen(answer: Answer, capture: Capture, size: tuple[int, int]) -> Answ
 
 
 def crop_requests(frame: media.Frame, views: Sequence[View], *, image_first: bool) -> list[Request]:
-    """Return the requests of views; those of one crop have one image."""
-    whole = (0, 0, *frame.source_size)
-    crops = {crop: frame if crop == whole else frame.crop(crop) for crop, _ in views}
+    """Return the requests of views; those of one crop have one image.
+
+    A look at all of a file finds its features in the cache without decoding it.
+    """
+    whole: Any = frame.image if isinstance(frame, media.LazyFrame) else frame
+    all_of_it = (0, 0, *frame.source_size)
+    crops = {crop: whole if crop == all_of_it else frame.crop(crop) for crop, _ in views}
     return [request.place(crops[crop], words, image_first=image_first) for crop, words in views]

@@ -1,10 +1,12 @@
 """Name policies: how many looks a question takes, and at which parts of the image.
 
-The engine takes a policy as a function. `mlx_saccade.policies` enters its own in the table of names here.
+The engine takes a policy as a function. `mlx_saccade.policies` enters its own in the table of names here, and the
+engine's default.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
     from mlx_saccade.engine.engine import Engine
     from mlx_saccade.media import Frame
 
-__all__ = ["Crop", "Policy", "View", "check_views", "choose", "listing", "names", "parse", "register"]
+__all__ = ["DEFAULT", "Crop", "Policy", "View", "check_views", "choose", "listing", "names", "parse", "register"]
+
+DEFAULT = "auto"
+"""The policy of `Engine.locate` where neither a budget nor a policy is given."""
 
 Crop = tuple[int, int, int, int]
 """A part (x1, y1, x2, y2) of an image, in its pixels."""
@@ -63,6 +68,13 @@ def check_views(views: Any) -> list[View]:
 _policies: dict[str, Policy] = {}
 
 
+def _registered() -> dict[str, Policy]:
+    """Return the table of names, with those of this package where nothing has loaded its policies yet."""
+    if DEFAULT not in _policies:
+        importlib.import_module("mlx_saccade.policies")
+    return _policies
+
+
 def register(name: str, policy: Policy) -> None:
     """Enter a policy in the table of names; its parameters are its keyword arguments with defaults."""
     _policies[name] = policy
@@ -70,7 +82,7 @@ def register(name: str, policy: Policy) -> None:
 
 def names() -> tuple[str, ...]:
     """Return the names that `Engine.locate` takes, in the order in which they were registered."""
-    return tuple(_policies)
+    return tuple(_registered())
 
 
 def parameters(policy: Callable[..., Any]) -> dict[str, Any]:
@@ -82,7 +94,7 @@ def parameters(policy: Callable[..., Any]) -> dict[str, Any]:
 def listing() -> str:
     """Return the registered names with their parameters, defaults and first lines of their docstrings, for people."""
     lines = []
-    for name, policy in _policies.items():
+    for name, policy in _registered().items():
         summary = (inspect.getdoc(policy) or "").partition("\n")[0]
         lines += [f"{name}:{','.join(f'{key}={value}' for key, value in parameters(policy).items())}", f"    {summary}"]
     return "\n".join(lines)
@@ -102,8 +114,8 @@ def parse(text: str) -> tuple[Policy, dict[str, Any]]:
             what there is.
     """
     name, colon, rest = text.partition(":")
-    if name not in _policies:
-        raise InputError(f"policy: expected one of {', '.join(_policies) or 'none registered'}; got {brief(name)}")
+    if name not in _registered():
+        raise InputError(f"policy: expected one of {', '.join(_policies)}; got {brief(name)}")
     policy = _policies[name]
     known, values = parameters(policy), dict[str, Any]()
     for item in rest.split(",") if colon else ():
@@ -131,7 +143,7 @@ def choose(policy: str | Policy, max_looks: int | None = None) -> tuple[Policy, 
     elif callable(policy):
         chosen, values = policy, {}
     else:
-        raise InputError(f"policy: expected a name ({', '.join(_policies)}) or a function; got {brief(policy)}")
+        raise InputError(f"policy: expected a name ({', '.join(names())}) or a function; got {brief(policy)}")
     if max_looks is not None:
         if "max_looks" in values:
             raise InputError(f"max_looks: expected once; got it in policy={brief(policy)} too. Leave one out")

@@ -151,8 +151,9 @@ _POLICY = (
     _text,
     {
         **_STRING,
-        "description": "How to look: 'flat' (one look), 'zoom' (a second look at the crop around the first box) or "
-        "'search' (tiles, for small targets). Default the server's.",
+        "description": "How to look: 'flat' (one look), 'auto' (closer only where the first look is not enough), "
+        "'zoom' (a second look at the crop around the first box) or 'search' (tiles, for small targets). Default the "
+        "server's, or 'auto' where nobody gives a budget.",
     },
 )
 _MAX_LOOKS = (_number, {**_WHOLE, "minimum": 1, "description": "Maximum looks of the policy for each description."})

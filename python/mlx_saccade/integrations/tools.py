@@ -42,7 +42,7 @@ class Tools:
         Args:
             load: returns the engine, with its default budget.
             access: images that clients may name; None: files, no URLs.
-            policy: of `locate` requests without their own; None: one look.
+            policy: of `locate` requests without their own; None: as `Engine.locate`.
 
         Raises:
             InputError: no such policy.

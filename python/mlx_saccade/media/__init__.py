@@ -15,6 +15,9 @@ from mlx_saccade.media.image import (
     open_pages,
 )
 from mlx_saccade.media.image import (
+    LazyFrame as LazyFrame,
+)
+from mlx_saccade.media.image import (
     LazyImage as LazyImage,
 )
 from mlx_saccade.media.image import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union, get_args
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, Union, get_args
 
 from PIL import Image
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Encoded",
     "ImageOptions",
+    "LazyFrame",
     "LazyImage",
     "Source",
     "check_format",
@@ -263,6 +264,36 @@ class _RegionImage(LazyImage):
 
     def release(self) -> None:
         self._whole.release()
+
+
+class LazyFrame(Frame):
+    """The frame of an opened image, whose pixels are decoded when they are first read.
+
+    The image keeps them as `LazyImage` says.
+    """
+
+    image: LazyImage
+
+    def __init__(self, image: LazyImage) -> None:
+        """Take an opened image, and read its header."""
+        object.__setattr__(self, "image", image)  # frames are frozen
+        object.__setattr__(self, "source_size", image.size)
+        object.__setattr__(self, "origin", "image" if image.encoded is None else image.encoded.origin)
+
+    @property
+    def stored(self) -> npt.NDArray[np.uint8]:
+        """The decoded pixels, as `Frame.stored`."""
+        return self.image.frame().stored
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes of the image, as `Frame.notes`."""
+        return self.image.notes
+
+    @property
+    def order(self) -> Literal["rgb", "bgr"]:
+        """The order of the channels, as `Frame.order`."""
+        return self.image.frame().order
 
 
 def lacks_format(source: Any) -> bool:

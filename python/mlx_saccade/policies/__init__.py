@@ -1,9 +1,12 @@
 """Policies: how the tokens of a question are spent, such as a coarse pass and a second one over a crop.
 
 `Engine.locate` takes the names registered here, as in `engine.locate(image, words, policy="search", max_looks=12)`.
+Without a budget and a policy it takes `auto`.
 """
 
+from mlx_saccade.engine.policy import DEFAULT as DEFAULT
 from mlx_saccade.engine.policy import choose, listing, names, parse, register
+from mlx_saccade.policies.auto import auto
 from mlx_saccade.policies.flat import flat
 from mlx_saccade.policies.search import search
 from mlx_saccade.policies.size_gated import size_gated
@@ -17,6 +20,7 @@ from mlx_saccade.policies.zoom_in_out import zoom_in_out
 
 __all__ = [
     "ZoomAnswer",
+    "auto",
     "choose",
     "crop_around",
     "flat",
@@ -35,6 +39,7 @@ __all__ = [
     "zoom_in_out",
 ]
 
+register("auto", auto)
 register("flat", flat)
 register("zoom", zoom)
 register("search", search)

@@ -12,7 +12,21 @@ if TYPE_CHECKING:
     from mlx_saccade.engine import Answer
     from mlx_saccade.engine.policy import Crop
 
-__all__ = ["Candidate", "Edges", "agreement", "area", "candidate", "edges", "is_same_place", "shared_area"]
+__all__ = [
+    "PARAPHRASE",
+    "Candidate",
+    "Edges",
+    "agreement",
+    "area",
+    "candidate",
+    "edges",
+    "is_same_place",
+    "shared_area",
+]
+
+PARAPHRASE = 0.5
+"""A label with a larger share of the description's words, and one of its own, names a sibling; with less it may be
+another word for the same."""
 
 # From this overlap (intersection over union) on, two boxes are of one element. A box that was cut off is of the one
 # that has this share of it.

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlx_saccade import validation
-from mlx_saccade.policies.candidates import Candidate, is_same_place
+from mlx_saccade.policies.candidates import PARAPHRASE, Candidate, is_same_place
 from mlx_saccade.policies.parameters import check_range
 from mlx_saccade.policies.rounds import Looks, follow
 from mlx_saccade.policies.tiles import centered, choose_grid, cut
@@ -36,9 +36,6 @@ __all__ = ["search"]
 _COARSE, _FINE = 4, 9
 # One in this many looks is kept back for second looks.
 _SECOND = 5
-# A label with a larger share of the description's words, and one of its own, names a sibling; with less it may be
-# another word for the same.
-_PARAPHRASE = 0.5
 
 
 def search(
@@ -153,7 +150,7 @@ class _Hunt:
             self.winner = again
         else:
             self.trail.judge(number, f"the same place as {first}; {self.verdict(again)}")
-            self.disputed += [again] if again.agreement <= _PARAPHRASE else []
+            self.disputed += [again] if again.agreement <= PARAPHRASE else []
 
     def grids(self) -> list[tuple[int, int]]:
         """Return the grids of tiles to look at, the finer one last; none if no tile shows more than the whole image."""

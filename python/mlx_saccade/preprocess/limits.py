@@ -76,15 +76,25 @@ class PixelLimits:
         """Return True if there is a lower limit."""
         return self.min_tokens is not None or self.min_pixels is not None
 
+    def over(self, other: PixelLimits) -> PixelLimits:
+        """Return these limits, with those of a less specific level where these have none."""
+        if self.exact is not None or other == NO_LIMITS:
+            return self
+        upper = self.upper if self.upper is not None else other.upper
+        lower = self if self.has_lower else other
+        exact = other.exact if self == NO_LIMITS else None
+        total = self if self.has_total else other
+        return PixelLimits(upper, lower.min_tokens, lower.min_pixels, exact, total.total, total.total_pixels)
+
 
 NO_LIMITS = PixelLimits()
 
 
-def read(budget: Budget, where: str, *, also: Sequence[str] = ()) -> PixelLimits:
+def read(budget: Budget | PixelLimits, where: str, *, also: Sequence[str] = ()) -> PixelLimits:
     """Read and check the limits of one level.
 
     Args:
-        budget: a budget, a mapping of options, or None.
+        budget: a budget, a mapping of options, or None; limits that were read before are returned as they are.
         where: owner of the limits, for messages, such as "image 1".
         also: other options that may stand beside these, for messages.
 
@@ -93,6 +103,8 @@ def read(budget: Budget, where: str, *, also: Sequence[str] = ()) -> PixelLimits
     """
     if budget is None:
         return NO_LIMITS
+    if isinstance(budget, PixelLimits):
+        return budget
     if not isinstance(budget, Mapping):
         return PixelLimits(upper=_budget(budget, where))
     options = _flat(budget, where)

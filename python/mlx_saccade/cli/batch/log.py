@@ -148,7 +148,7 @@ class BatchLog:
     def _check_setups(self) -> None:
         for number, row in enumerate(self.rows, 1):
             setup = row["setup"]
-            for name in {**setup, **self._setup}:
+            for name in {**self._setup, **setup}:
                 before, now = (one.get(name, _NOTHING) for one in (setup, self._setup))
                 if before != now:
                     raise InputError(

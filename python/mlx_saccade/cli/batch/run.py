@@ -126,12 +126,15 @@ def _open_log(options: argparse.Namespace, settings: dict[str, Any]) -> Iterator
     if options.out is None:
         yield None
         return
+    from mlx_saccade import policies
     from mlx_saccade.checkpoint import hub
 
     with progress.Progress("reading the checkpoint"):
         checkpoint = hub.digest(options.model, revision=options.revision)
     decoding = {name: getattr(options, name) for name in _IMAGE_OPTIONS}
     setup = {"checkpoint": checkpoint, **settings, **decoding}
+    if settings["budget"] is None and settings["candidates"] == 1:
+        setup.setdefault("policy", policies.DEFAULT)  # of `Engine.locate`
     setup = {name: value for name, value in setup.items() if value is not None and value is not False}
     with BatchLog(options.out, setup) as log:
         yield log

@@ -54,7 +54,10 @@ def is_hit(answer: Answer, target: Target) -> bool:
 def find_all(engine: Engine, screenshot: bytes, targets: list[Target]) -> list[Answer]:
     """Return an answer for each target."""
     with progress.bar() as bar:
-        return [engine.locate(screenshot, target.description) for target in bar.track(targets, description="locating")]
+        return [
+            engine.locate(screenshot, target.description, policy="flat")
+            for target in bar.track(targets, description="locating")
+        ]
 
 
 def describe(target: Target, answer: Answer) -> dict[str, Any]:

@@ -197,8 +197,9 @@ def _candidates(options: argparse.Namespace) -> int:
     count = branches.check_count(
         int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else text, "--candidates"
     )
-    if count > 1 and options.policy is not None:
-        raise InputError(f"--candidates: expected 1 with --policy; got {count}. Leave one of them out")
+    for option, value in (("--policy", options.policy), ("--max-looks", options.max_looks)):
+        if count > 1 and value is not None:
+            raise InputError(f"--candidates: expected 1 with {option}; got {count}. Leave one of them out")
     return count
 
 

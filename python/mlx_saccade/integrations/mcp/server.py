@@ -33,8 +33,9 @@ __all__ = ["build", "serve"]
 
 _INSTRUCTIONS = (
     "Finds described elements on screenshots and other images, and gives boxes and places to click in pixels of the "
-    "image. Call `locate` with the path of an image. For a small target on a large screen give `policy`: 'search', a "
-    "larger `budget`, or a `region`. `confidence` says how decided the model is, not that it is right."
+    "image. Call `locate` with the path of an image. It looks closer by itself where a target is small. If that finds "
+    "nothing, give `policy`: 'search', a larger `budget`, or a `region`. `confidence` says how decided the model is, "
+    "not that it is right."
 )
 # Calls wait for the engine in threads; the rest of the SDK's threads stay free for the protocol.
 _MOST_CALLS = 32

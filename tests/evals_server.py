@@ -183,3 +183,26 @@ def chunks(text: str, *, whole: bool) -> Rule:
         handler.close_connection = True
 
     return rule
+
+
+def streams(*events: Any, end: bytes = b"data: [DONE]\n\n", kind: str = "text/event-stream") -> Rule:
+    """Return a rule that sends events, each on its own, with comments between them, and then an end."""
+
+    def rule(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", f"{kind}; charset=utf-8")
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        for event in events:
+            handler.wfile.write(b": ping\n\n" + b"data: " + json.dumps(event).encode() + b"\r\n\r\n")
+        handler.wfile.write(end)
+        handler.close_connection = True
+
+    return rule
+
+
+def deltas(*texts: str | None, finish: str | None = "stop") -> list[dict[str, Any]]:
+    """Return the events of an answer in pieces, as OpenAI writes them."""
+    first = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
+    pieces = [{"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]} for text in texts]
+    return [first, *pieces, {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}]

@@ -84,10 +84,13 @@ def test_mlx_vlm_in_process_gives_the_engines_boxes(
     runtime.close()
 
 
+@pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("policy", ["flat", "zoom"])
 @pytest.mark.parametrize("budget", [64, 256])
-def test_its_server_gives_the_engines_boxes(engine: saccade.Engine, url: str, budget: int, policy: str) -> None:
-    runtime = open_runtime(spec(url))
+def test_its_server_gives_the_engines_boxes(
+    engine: saccade.Engine, url: str, budget: int, policy: str, stream: bool
+) -> None:
+    runtime = open_runtime(spec(url, stream=stream))
     runtime.check(budget, policy)
     for description in DESCRIPTIONS[:3]:
         expected = engine.locate(SCREEN, description, budget=budget, policy=policy)
@@ -95,6 +98,7 @@ def test_its_server_gives_the_engines_boxes(engine: saccade.Engine, url: str, bu
         assert (reply.error, reply.text) == (None, expected.text)
         assert reply.boxes == tuple(box.xyxy for box in expected.boxes)
         assert (reply.tokens, reply.prompt_tokens) == (expected.usage["image"], expected.usage["prompt"])
+        assert list(reply.seconds) == (["first token", "answer"] if stream else ["request"])
 
 
 def test_budget_above_the_checkpoints_is_an_error_until_the_request_raises_it(engine: saccade.Engine, url: str) -> None:

@@ -36,8 +36,8 @@ class Reply:
         prompt_tokens: tokens of all prompts, images included; None where unknown.
         answer_tokens: tokens written in all looks; None where unknown.
         confidence: as `mlx_saccade.engine.Answer.confidence`; None where there is none.
-        seconds: by stage, such as "vision", "prefill" and "answer"; of a server "request" alone. Their sum is the time
-            of the question.
+        seconds: by stage, such as "vision", "prefill" and "answer"; of a server "request" alone, or "first
+            token" and "answer" where it streams. Their sum is the time of the question.
         looks: each look as `mlx_saccade.engine.Look.as_dict` gives it; empty for one look at the whole image.
         peak_bytes: most memory that the runtime took while it answered; None where unknown.
         error: why there is no answer, in words; None for an answer. It is asked again when the run goes on.

@@ -58,6 +58,15 @@ def test_server_gives_the_engines_boxes(server: Server, engine: saccade.Engine, 
         assert reply.image_sent_size == answer.frames[0].processed_size
 
 
+def test_streamed_answers_are_the_same(server: Server, engine: saccade.Engine) -> None:
+    expected = engine.locate(SCREEN, DESCRIPTIONS[0], budget=64)
+    reply = open_runtime(spec(server, stream=True)).ask(SCREEN, target(DESCRIPTIONS[0]), 64, "flat")
+    assert (reply.error, reply.text, reply.finish) == (None, expected.text, "stop")
+    assert reply.boxes == tuple(box.xyxy for box in expected.boxes)
+    assert (reply.prompt_tokens, reply.answer_tokens) == (expected.usage["prompt"], expected.usage["answer"])
+    assert list(reply.seconds) == ["first token", "answer"]
+
+
 def test_image_sent_whole_has_the_servers_own_size(server: Server, engine: saccade.Engine) -> None:
     runtime = open_runtime(spec(server))
     runtime.check("server", "flat")

@@ -58,6 +58,7 @@ def add_answer_arguments(parser: argparse.ArgumentParser) -> None:
     server.add_argument(
         "--request-fields", default="{}", metavar="JSON", help="further fields of each request (default none)"
     )
+    server.add_argument("--stream", action="store_true", help="also time the first token of each answer (default no)")
     server.add_argument(
         "--no-token-check", action="store_true", help="accept prompts of any number of tokens (default no)"
     )
@@ -78,6 +79,7 @@ def runtime_spec(options: argparse.Namespace) -> RuntimeSpec:
         key_variable=options.api_key_env,
         fields=options.request_fields,
         check_tokens=not options.no_token_check,
+        stream=options.stream,
     )
     return RuntimeSpec.parse(
         options.engine,

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlx_saccade.evals.engines.transport import ServerError, excerpt
 
-__all__ = ["Completion", "ServedModel", "read", "read_models"]
+__all__ = ["Completion", "ServedModel", "merged", "read", "read_models"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ def read(body: bytes) -> Completion:
         ServerError: no chat completion; the message has the reason and the beginning of the body.
     """
     answer = _object(body)
-    if answer.get("error"):
-        raise ServerError(f"expected an answer; got the error {excerpt(_error(answer['error']))}")
+    _refuse_error(answer)
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
         raise _unexpected("choices", body)
@@ -60,16 +59,35 @@ def read(body: bytes) -> Completion:
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(message, Mapping):
         raise _unexpected("choices[0].message", body)
-    usage = answer.get("usage")
+    return merged(_text(message.get("content"), body), choice.get("finish_reason"), answer)
+
+
+def merged(text: str, finish: Any, facts: Mapping[str, Any]) -> Completion:
+    """Return the answer of a text with what a server says of it.
+
+    Args:
+        text: the model's words.
+        finish: the server's word for why the answer ends, if it is a text.
+        facts: fields "usage", "saccade" and "error", where there are any.
+
+    Raises:
+        ServerError: there is an error.
+    """
+    _refuse_error(facts)
+    usage = facts.get("usage")
     usage = usage if isinstance(usage, Mapping) else {}
-    finish = choice.get("finish_reason")
     return Completion(
-        _text(message.get("content"), body),
+        text,
         finish if isinstance(finish, str) and finish else "stop",
         _count(usage.get("prompt_tokens")),
         _count(usage.get("completion_tokens")),
-        _image_size(answer.get("saccade")),
+        _image_size(facts.get("saccade")),
     )
+
+
+def _refuse_error(facts: Mapping[str, Any]) -> None:
+    if facts.get("error"):
+        raise ServerError(f"expected an answer; got the error {excerpt(_error(facts['error']))}")
 
 
 def read_models(body: bytes) -> tuple[ServedModel, ...]:

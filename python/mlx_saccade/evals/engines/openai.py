@@ -22,7 +22,8 @@ from mlx_saccade.evals.engines import completions, looking, replies
 from mlx_saccade.evals.engines.completions import Completion, ServedModel
 from mlx_saccade.evals.engines.discovery import find_model
 from mlx_saccade.evals.engines.spec import RuntimeSpec
-from mlx_saccade.evals.engines.transport import Client, ServerError
+from mlx_saccade.evals.engines.streams import read_stream
+from mlx_saccade.evals.engines.transport import Client, Response, ServerError
 from mlx_saccade.evals.rows import Budget, Reply
 from mlx_saccade.families import Family
 from mlx_saccade.preprocess import runtimes
@@ -150,10 +151,7 @@ class ServerRuntime:
         if response.status != 200:
             redirect = f"a redirect to {response.location}" if response.location else self.client.reason(response.body)
             raise ServerError(f"{self.client.url}: HTTP {response.status}: {redirect}")
-        try:
-            completion = completions.read(response.body)
-        except ServerError as error:
-            raise ServerError(f"{self.client.url}: {error}") from None
+        completion, timings = self._read(response)
         is_size_known = not is_whole or self.spec.server.runtime is not None
         if completion.image_size is not None:
             planned, is_size_known = self._as_read(planned, completion.image_size, is_whole), True
@@ -161,9 +159,19 @@ class ServerRuntime:
             _check_tokens(completion, planned, text)
         return replies.answer_of(
             completion.text, planned, convention=self.spec.convention, finish=completion.finish,
-            timings={"request": response.seconds}, prompt_tokens=completion.prompt_tokens,
+            timings=timings, prompt_tokens=completion.prompt_tokens,
             answer_tokens=completion.answer_tokens, is_size_known=is_size_known,
         )  # fmt: skip
+
+    def _read(self, response: Response) -> tuple[Completion, dict[str, float]]:
+        """Return the answer and its seconds by stage."""
+        try:
+            if response.kind != "text/event-stream":  # a server may not stream, though it was asked to
+                return completions.read(response.body), {"request": response.seconds}
+            completion, first = read_stream(response)
+        except ServerError as error:
+            raise ServerError(f"{self.client.url}: {error}") from None
+        return completion, {"first token": first, "answer": response.seconds - first}
 
     def _plan(self, frame: Frame, budget: Budget) -> Plan:
         """Return the plan of an image that is resized here.
@@ -216,7 +224,9 @@ class ServerRuntime:
     def _body(self, pixels: npt.NDArray[np.uint8], text: str) -> dict[str, Any]:
         image = {"type": "image_url", "image_url": {"url": _data_url(pixels)}}
         content = [image, {"type": "text", "text": text}]
-        settings = {"max_tokens": self.spec.max_tokens, "temperature": 0}
+        settings: dict[str, Any] = {"max_tokens": self.spec.max_tokens, "temperature": 0}
+        if self.spec.server.stream:
+            settings |= {"stream": True, "stream_options": {"include_usage": True}}
         return {
             "model": self.model.name, "messages": [{"role": "user", "content": content}], **settings, **self._fields
         }  # fmt: skip

@@ -35,6 +35,7 @@ class ServerOptions:
         key_variable: environment variable with the API key, which may be unset; default "OPENAI_API_KEY".
         fields: further fields of each request, as a JSON object; default "{}".
         check_tokens: refuse answers whose prompt has fewer tokens than the image, or far more; default True.
+        stream: let the server send its answer token by token, to time the first one; default False.
     """
 
     runtime: str | None = None
@@ -43,6 +44,7 @@ class ServerOptions:
     key_variable: str = "OPENAI_API_KEY"
     fields: str = "{}"
     check_tokens: bool = True
+    stream: bool = False
 
     def __post_init__(self) -> None:
         """Check the values.

@@ -38,6 +38,8 @@ class Response:
         seconds: time of the request that was answered, from the connection to the last byte.
         retry_after: seconds that the server asks to wait; None if it does not.
         location: where it redirects to, or "".
+        kind: the media type, such as "application/json", or "".
+        arrivals: (bytes, seconds) for each piece of the body as it came: the bytes so far, and the time from the start.
     """
 
     status: int
@@ -45,6 +47,12 @@ class Response:
     seconds: float
     retry_after: float | None = None
     location: str = ""
+    kind: str = ""
+    arrivals: tuple[tuple[int, float], ...] = ()
+
+    def seconds_at(self, length: int) -> float:
+        """Return the time at which the first `length` bytes of the body were there."""
+        return next((seconds for count, seconds in self.arrivals if count >= length), self.seconds)
 
 
 class Client:
@@ -157,7 +165,7 @@ class Client:
         try:
             connection.request("GET" if data is None else "POST", target.prefix + path, data, headers)
             response = connection.getresponse()
-            body = _read_body(response)
+            body, arrivals = _read_body(response)
         except TimeoutError:
             raise ServerError(
                 f"{self._name}: expected an answer in {timeout:g} s; got none. Raise --timeout, or lower the budget"
@@ -172,7 +180,9 @@ class Client:
             connection.end()
         wait = _seconds(response.headers.get("Retry-After"))
         location = response.headers.get("Location", "")
-        return Response(response.status, body, time.monotonic() - start, wait, location)
+        kind = response.headers.get_content_type() if "Content-Type" in response.headers else ""
+        times = tuple((count, moment - start) for count, moment in arrivals)
+        return Response(response.status, body, time.monotonic() - start, wait, location, kind, times)
 
 
 def excerpt(text: str, limit: int = _EXCERPT) -> str:
@@ -190,16 +200,17 @@ class _NoAnswerError(Exception):
 _CUT = (http.client.IncompleteRead, http.client.RemoteDisconnected)
 
 
-def _read_body(response: http.client.HTTPResponse) -> bytes:
-    pieces, count = [], 0
-    while piece := response.read(_PIECE):
-        pieces.append(piece)
-        count += len(piece)
-        if count > _MOST_BYTES:
+def _read_body(response: http.client.HTTPResponse) -> tuple[bytes, list[tuple[int, float]]]:
+    """Return the body, and the bytes so far with the time as each piece of it came."""
+    body, arrivals = bytearray(), []
+    while piece := response.read1(_PIECE):
+        body += piece
+        arrivals.append((len(body), time.monotonic()))
+        if len(body) > _MOST_BYTES:
             raise ServerError(f"expected an answer of at most {_MOST_BYTES >> 20} MB; got more")
     if response.length:  # before Python 3.12, reading in pieces does not say that the end is missing
         raise http.client.IncompleteRead(b"", response.length)
-    return b"".join(pieces)
+    return bytes(body), arrivals
 
 
 def _words(error: Exception) -> str:

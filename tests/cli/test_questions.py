@@ -68,6 +68,28 @@ def test_locate_with_a_policy_prints_its_looks(picture: Path, capsys: pytest.Cap
     assert answer["looks"][0]["verdict"].split()[0] in err
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"), [((), (0.9, 0)), (("--temperature", "0.5", "--seed", "7"), (0.5, 7))], ids=str
+)
+def test_a_policy_that_samples_has_its_own_temperature_and_seed(
+    picture: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    expected: tuple[float, int],
+) -> None:
+    received, right = [], saccade.Engine.sample_looks
+
+    def record(*arguments: Any, **options: Any) -> Any:
+        received.append((options["temperature"], options["seed"]))
+        return right(*arguments, **options)
+
+    monkeypatch.setattr(saccade.Engine, "sample_looks", record)
+    code, _, _ = run(capsys, "locate", picture, FOUND, "--policy", "ui-zoomer:samples=3", "--budget", "64", *words)
+    assert code == 0
+    assert received == [expected]
+
+
 def test_locate_lists_the_policies(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         run(capsys, "locate", "--policy", "help")

@@ -430,7 +430,6 @@ def add_answer_arguments(parser: argparse.ArgumentParser, *, max_tokens: int) ->
     group.add_argument(
         "--temperature",
         type=float,
-        default=0.0,
         metavar="T",
         help="randomness of sampling, 0 for greedy decoding (default 0)",
     )
@@ -469,8 +468,15 @@ def add_answer_arguments(parser: argparse.ArgumentParser, *, max_tokens: int) ->
 
 
 def answer_options(options: argparse.Namespace, progress: Progress | None = None) -> dict[str, Any]:
-    """Return the options of `add_answer_arguments` as an engine takes them."""
+    """Return the options of `add_answer_arguments` as an engine takes them.
+
+    Temperature and seed are left out where they were not given: a policy that samples has its own.
+    """
     names = (
         "max_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "convention"
     )  # fmt: skip
-    return {**{name: getattr(options, name) for name in names}, "progress": progress}
+    values = {name: getattr(options, name) for name in names}
+    for name in ("temperature", "seed"):
+        if values[name] is None:
+            del values[name]
+    return {**values, "progress": progress}

@@ -65,6 +65,19 @@ def test_run_again_asks_nothing_and_gives_the_same(folder: Path, capsys: pytest.
     assert figures["accepted"] + figures["rejected"] == sum(figures["verdicts"].values())
 
 
+def test_run_of_a_model_that_names_nothing_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlx_saccade.evals.elements.asking.EngineAsker.list_elements", lambda *words: [])
+    write_picture(tmp_path / "shot.png")
+    words = ["elements", "run", str(tmp_path / "shot.png"), "--out", str(tmp_path / "set"), "--proposer", "list"]
+    assert main(words) == 0
+    assert "no region in 1 image: the model named nothing" in " ".join(capsys.readouterr().out.split())
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 1
+    assert read(tmp_path / "set" / "annotations.json") == []
+
+
 def test_review_and_merge_take_a_decision_into_the_set(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["elements", "review", str(folder)]) == 0
     assert (folder / "review.html").is_file()

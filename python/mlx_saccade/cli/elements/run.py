@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     if differing:
         output.note(f"{quantity(len(differing), 'merged decision')} left out: the elements are no longer the same")
     figures = {"accepted": len(accepted), "rejected": len(rejected), "verdicts": verdicts.count_verdicts(entries)}
-    _report({"out": str(folder), "images": len({one["img_filename"] for one in entries}), **figures}, options)
+    _report({"out": str(folder), "images": len(several), **figures}, options)
     return 0
 
 
@@ -145,6 +145,10 @@ def _report(figures: dict[str, Any], options: argparse.Namespace) -> None:
         return
     if "until" in figures:
         output.text(f"{quantity(figures['images'], 'image')} until {figures['until']}, in {figures['out']}")
+        return
+    if not figures["verdicts"]:
+        image = quantity(figures["images"], "image")
+        output.text(f"no region in {image}: the model named nothing. Try the other --proposer, or another --model")
         return
     output.table(
         [("verdict", "left"), ("regions", "right")],

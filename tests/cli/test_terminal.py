@@ -141,7 +141,7 @@ def test_narrow_terminals_show_all_that_a_wide_one_shows(words: str, sweep: Path
 
 
 def test_every_command_that_prints_for_people_is_tested() -> None:
-    assert set(COMMANDS) - {words.split()[0] for words in RUNS} <= {"ask", "chat", "mcp", "serve"}
+    assert set(COMMANDS) - {words.split()[0] for words in RUNS} <= {"ask", "chat", "mcp", "serve", "screens"}
 
 
 def test_demo_at_80_columns_has_a_line_for_each_target(tmp_path: Path) -> None:

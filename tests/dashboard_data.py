@@ -59,7 +59,7 @@ def rows() -> Iterator[evals.Row]:
                 overlap = min(1.0, target.share * 3 + budget * len(policy) / 2000 + seed % 3 / 10)
                 reply = evals.Reply(
                     boxes=((0.0, 0.0, side * overlap, float(side)),), click=(side * overlap / 2, side / 2),
-                    tokens=budget - 4, seconds={"answer": budget / 1000},
+                    image_sent_size=(500, 500), tokens=budget - 4, seconds={"answer": budget / 1000},
                 )  # fmt: skip
                 if (seed, number, policy, budget) == (11, 3, "flat", 64):
                     reply = evals.Reply(error="no server")

@@ -175,6 +175,27 @@ def test_own_target_gives_budget_policy_and_reason(opened: Opened) -> None:
     assert "must be inside the screen" in page.inner_text("#view")
 
 
+def test_runs_show_policies_drift_and_how_sure_the_best_is(opened: Opened) -> None:
+    page = opened.show("accuracy", "?size=tiny&policy=all")
+    text = page.inner_text("#view figure >> nth=0")
+    assert "flat: best 0.604 at 256 tokens, in 100 % of the bootstrap draws, level with none" in text
+    assert "Bars are 95 % intervals." in text
+    assert page.locator("#view figure >> nth=0 >> .legend .legendtext").all_text_contents() == [
+        "flat",
+        "zoom:share=0.4",
+    ]
+    assert "by the target's side in model pixels" in page.inner_text("#view figure >> nth=1")
+    page.check("text=size of the box")
+    opened.settle()
+    assert "above 1 the boxes are bloated" in page.inner_text("#view figure >> nth=0")
+    page.select_option("select:has(option:text('policies, '))", label="sweep sweep, 3b")
+    opened.settle()
+    assert "Accuracy against seconds: sweep sweep, 3b, tiny, below 0.1 %" in page.inner_text("#view figure >> nth=2")
+    page.click("summary >> text=Table: Accuracy against seconds")
+    rows = page.locator("#view figure >> nth=2 >> tbody tr").all_inner_texts()
+    assert [row.split("\t")[0] for row in rows] == ["flat, 64", "flat, 256", "zoom:share=0.4, 64"]
+
+
 def test_dropped_screenshot_is_drawn_with_its_own_size(opened: Opened, tmp_path: Path) -> None:
     Image.fromarray(np.full((600, 1000, 3), (200, 30, 30), np.uint8)).save(tmp_path / "shot.png")
     page = opened.show("runtimes", "?family=all")

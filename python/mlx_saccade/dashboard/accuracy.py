@@ -39,7 +39,8 @@ def _sweep(sweep: Sweep) -> dict[str, Any]:
         "name": f"sweep {sweep.name}, {sweep.runtime}",
         "note": f"{report.targets:,} targets on {report.screens:,} screens of {sweep.data}. {report.failed:,} of "
         f"{report.rows:,} questions failed and count in no figure. Intervals (95 %) are by screens and need ten.",
-        "cells": [_of_report(cell) for cell in report.cells if cell.grouping in ("regime", "all") and _tokens(cell)],
+        "cells": [_of_report(cell) for cell in report.cells if cell.grouping in ("regime", "all")],
+        "sides": [_of_report(cell) for cell in report.cells if cell.grouping == "model_side"],
         "optima": [_optimum(one) for one in report.optima],
     }
 
@@ -59,9 +60,9 @@ def _of_report(cell: Cell) -> dict[str, Any]:
     }
 
 
-def _tokens(cell: Cell) -> int:
-    """Return where a budget is on the axis; one in words is at the tokens that it took, 0 if nobody counted them."""
-    return cell.budget if isinstance(cell.budget, int) else round(cell.tokens or 0)
+def _tokens(cell: Cell) -> int | None:
+    """Return where a budget is on the axis; one in words is at the tokens that it took, None if nobody counted them."""
+    return cell.budget if isinstance(cell.budget, int) else round(cell.tokens) if cell.tokens else None
 
 
 def _optimum(one: Optimum) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def _choice(choice: Choice) -> dict[str, str]:
     return {"policy": choice.policy, "label": str(choice.budget)}
 
 
-def _cell(size: str, budget: int, n: int, iou: float | None = None, **interval: float | None) -> dict[str, Any]:
+def _cell(size: str, budget: int | None, n: int, iou: float | None = None, **interval: float | None) -> dict[str, Any]:
     """Return a cell as the page takes it, with the figures that are there."""
     nothing = ("low", "high", "hits", "hits_low", "hits_high", "center_error_share", "size_ratio")
     return {
@@ -94,6 +95,7 @@ def _published() -> dict[str, Any]:
         "name": "published: Qwen2.5-VL-7B, 4-bit, 4K screenshots",
         "note": f"Source: {SOURCE}. No intervals were published. Limits: {'; '.join(LIMITS)}.",
         "cells": cells,
+        "sides": [],
         "optima": [],
     }
 
@@ -108,6 +110,7 @@ def _packaged() -> dict[str, Any]:
         "name": card["model"],
         "note": f"{card['screens']}. Source: {card['source']}.",
         "cells": cells,
+        "sides": [],
         "optima": [],
     }
 

@@ -26,7 +26,10 @@ MAX_BYTES = 3_000_000
 VIEWS = ("latency", "accuracy", "runtimes", "history", "peers", "machines")
 SCRIPTS = (
     "data.js",
-    *(f"{name}.js" for name in ("resize", "recommend", "dom", "format", "csv", "table", "controls", "chart")),
+    *(
+        f"{name}.js"
+        for name in ("resize", "recommend", "dom", "format", "csv", "table", "controls", "chart", "tradeoff")
+    ),
     *(f"views/{view}.js" for view in VIEWS),
     "main.js",
 )

@@ -99,12 +99,11 @@ class Row:
             InputError: a value has another type or range; the message names it.
             KeyError, TypeError, ValueError: the line is damaged otherwise.
         """
-        values = dict(line)
+        values = {name: _tuple(value) for name, value in line.items()}
         values["id"] = values.pop("target")
         target = Target(**{name: values.pop(name) for name in Target.__dataclass_fields__})
         image_id, budget, policy = (values.pop(name) for name in ("image_id", "budget", "policy"))
-        target = _with_tuples(target)
-        row = cls(target, image_id, budget, policy, _with_tuples(Reply(**values)))
+        row = cls(target, image_id, budget, policy, Reply(**values))
         check_row(row)
         return row
 
@@ -156,13 +155,6 @@ class Runtime(Protocol):
         ...
 
 
-def _with_tuples(value: Any) -> Any:
-    """Return a dataclass whose lists, as JSON gives them, are tuples again."""
-    from dataclasses import replace
-
-    names = [name for name in value.__dataclass_fields__ if isinstance(getattr(value, name), list)]
-    return replace(value, **{name: _tuple(getattr(value, name)) for name in names})
-
-
 def _tuple(value: Any) -> Any:
-    return tuple(map(_tuple, value)) if isinstance(value, list) else value
+    """Return a value whose lists, as JSON gives them, are tuples again; what is in objects stays."""
+    return tuple([_tuple(one) for one in value]) if type(value) is list else value

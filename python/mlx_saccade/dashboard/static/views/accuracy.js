@@ -1,10 +1,10 @@
 "use strict";
-// Accuracy by budget and target size, the front of accuracy against seconds, and the budget for one's own target.
+// Accuracy by budget, policy, target size and side in model pixels, and the budget for one's own target.
 
 saccade.views = { ...saccade.views, accuracy: (() => {
   const { make, note, missing } = saccade.dom;
-  const { seconds, whole, share, interval, figures, label, isNumber } = saccade.format;
-  const { sets, policies, by_side: bySide } = saccade.data.accuracy;
+  const { seconds, whole, share, figures, label, isNumber } = saccade.format;
+  const { sets, by_side: bySide } = saccade.data.accuracy;
   const { families, recommend: published } = saccade.data.arithmetic;
   const SIZES = ["large", "medium", "small", "tiny"];
   const SIZE_TEXTS = { large: "large, over 5 % of the frame", medium: "medium, 1 to 5 %", small: "small, 0.1 to 1 %",
@@ -14,7 +14,7 @@ saccade.views = { ...saccade.views, accuracy: (() => {
 
   function start(state) {
     const { select, radios, pixels, bar } = saccade.controls;
-    const fronts = frontSources();
+    const fronts = saccade.tradeoff.sources(saccade.data.accuracy);
     const advice = make("div", { "aria-live": "polite" });
     const target = bar(
       pixels("Target width, px", "tw", 60, state), pixels("Target height, px", "th", 40, state),
@@ -34,7 +34,7 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     );
     return { controls: make("div", {}, target, advice, charts), draw: () => {
       saccade.dom.replace(advice, answer(state));
-      return [budgets(state), front(state, fronts)];
+      return [budgets(state), sides(state), front(state, fronts)];
     } };
   }
 
@@ -94,21 +94,36 @@ saccade.views = { ...saccade.views, accuracy: (() => {
   };
   const FIRST = "the first", EACH = "each size";
 
-  // The lines of a measurement that the controls choose: one for each size and policy with figures.
-  function lines(state, set, key) {
+  function policiesOf(state, set) {
     const all = [...new Set(set.cells.map((cell) => cell.policy))];
     const chosen = state.params.policy ?? FIRST;
-    const policies = chosen === FIRST ? all.slice(0, 1) : chosen === "all" ? all : [chosen];
+    return chosen === FIRST ? all.slice(0, 1) : chosen === "all" ? all : [chosen];
+  }
+
+  // The lines of a measurement that the controls choose: one for each size and policy with figures.
+  function lines(state, set, key) {
+    const policies = policiesOf(state, set);
     const sizes = (state.params.size ?? EACH) === EACH ? SIZES : [state.params.size];
     return sizes.flatMap((size) => policies.map((policy) => ({ size, policy,
       color: sizes.length > 1 ? SIZES.indexOf(size) : policies.indexOf(policy), mark: policies.indexOf(policy),
-      name: [...(sizes.length > 1 || policies.length === 1 ? [SIZE_TEXTS[size]] : []), ...(policies.length > 1 ? [policy] : [])]
-        .join("; "),
-      cells: set.cells.filter((cell) => cell.size === size && cell.policy === policy && isNumber(cell[key])) })))
+      name: [...(sizes.length > 1 || policies.length === 1 ? [SIZE_TEXTS[size]] : []),
+        ...(policies.length > 1 ? [policy] : [])].join("; "),
+      cells: set.cells.filter((cell) => cell.size === size && cell.policy === policy && isNumber(cell.budget) &&
+        isNumber(cell[key])) })))
       .filter((line) => line.cells.length);
   }
 
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+
+  const hasEnds = (cells, ends) => Boolean(ends) && cells.some((cell) => isNumber(cell[ends[0]]));
+  const barsText = (cells, ends) => (hasEnds(cells, ends) ? "Bars are 95 % intervals." : "No intervals.");
+
+  function errorBars(cells, key, ends) {
+    if (!hasEnds(cells, ends)) return undefined;
+    const gap = (cell, end, sign) => (isNumber(cell[end]) ? sign * (cell[end] - cell[key]) : null);
+    return { type: "data", symmetric: false, thickness: 1.5, array: cells.map((cell) => gap(cell, ends[1], 1)),
+      arrayminus: cells.map((cell) => gap(cell, ends[0], -1)) };
+  }
 
   function budgets(state) {
     const set = sets[Number(state.params.set ?? 0)];
@@ -117,25 +132,22 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     const shown = lines(state, set, key);
     if (!shown.length) return missing(`“${set.name}” has no figure for ${name.toLowerCase()} of this choice.`);
     const cells = shown.flatMap((line) => line.cells);
-    const hasIntervals = Boolean(ends) && cells.some((cell) => isNumber(cell[ends[0]]));
-    const gap = (cell, end, sign) => (ends && isNumber(cell[end]) ? sign * (cell[end] - cell[key]) : null);
     const apart = (place) => 1.012 ** (place - (shown.length - 1) / 2); // or intervals would lie on each other
     const traces = () => shown.map((line, place) => ({ type: "scatter", mode: "lines+markers", name: label(line.name),
       x: line.cells.map((cell) => cell.budget * apart(place)), y: line.cells.map((cell) => cell[key]),
       line: { color: saccade.chart.color(line.color), width: 2, dash: DASHES[line.mark % DASHES.length] },
       marker: { size: 9, symbol: saccade.chart.symbol(line.color + line.mark) },
       text: line.cells.map((cell) => label(cell.label)), hovertemplate: "%{text}: %{y:.3f}",
-      error_y: hasIntervals ? { type: "data", symmetric: false, thickness: 1.5,
-        array: line.cells.map((cell) => gap(cell, ends[1], 1)),
-        arrayminus: line.cells.map((cell) => gap(cell, ends[0], -1)) } : undefined }));
+      error_y: errorBars(line.cells, key, ends) }));
     const ticks = [...new Set(cells.map((cell) => cell.budget))];
     const isLinear = state.params.scale === "linear";
-    return make("div", {}, saccade.chart.figure(`${name} by budget and target size`, `${text ?? bests(set, shown, key)} ${hasIntervals ? "Bars are 95 % intervals." : "No intervals."}`,
+    return make("div", {}, saccade.chart.figure(`${name} by budget and target size`,
+      `${text ?? bests(set, shown, key)} ${barsText(cells, ends)}`,
       () => ({ traces: traces(), height: 26, layout: {
         xaxis: { title: { text: "budget in visual tokens" }, type: isLinear ? "linear" : "log",
           ...(isLinear ? {} : { tickvals: ticks, ticktext: ticks.map(whole) }) },
         yaxis: { title: { text: name }, ...(ends ? { range: [-0.03, 1.03] } : { rangemode: "tozero" }) } } }),
-      cellsTable(set)), note(set.note));
+      cellsTable(set, "accuracy", "target", set.cells)), note(set.note));
   }
 
   // The best budget of each line, and how sure it is where the measurement says so.
@@ -151,14 +163,15 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     const best = `best ${share(one.mean)} at ${budgetText(one.best.label)}`;
     if (!isNumber(one.share)) return `${best} (${one.note})`;
     const level = one.level.map((choice) => budgetText(choice.label)).join(", ");
-    return `${best}, in ${Math.round(one.share * 100)} % of the bootstrap draws, ${level ? `level with ${level}` : "level with none"}`;
+    const percent = Math.round(one.share * 100);
+    return `${best}, in ${percent} % of the bootstrap draws, level with ${level || "none"}`;
   }
 
   const budgetText = (text) => (/^\d+$/.test(text) ? `${whole(Number(text))} tokens` : text);
 
-  function cellsTable(set) {
-    return saccade.table.table("accuracy", `Accuracy by target size, policy and budget: ${set.name}`, [
-      { name: "target", value: (cell) => cell.size },
+  function cellsTable(set, file, group, cells) {
+    return saccade.table.table(file, `Accuracy by ${group}, policy and budget: ${set.name}`, [
+      { name: group, value: (cell) => cell.size },
       { name: "policy", value: (cell) => cell.policy, left: true },
       { name: "budget", value: (cell) => cell.label, text: (value) => budgetText(value).replace(" tokens", "") },
       { name: "n", value: (cell) => cell.n, text: whole },
@@ -175,76 +188,46 @@ saccade.views = { ...saccade.views, accuracy: (() => {
       { name: "rejected", value: (cell) => cell.rejected, text: whole },
       { name: "failed", value: (cell) => cell.failed, text: whole },
       { name: "median seconds", value: (cell) => cell.seconds, text: seconds },
-    ], set.cells);
+    ], cells);
+  }
+
+  // -- by the target's side in model pixels
+
+  // What a budget does is to make targets larger for the model: curves that lie on each other say that it does no more.
+  function sides(state) {
+    const set = sets[Number(state.params.set ?? 0)];
+    const key = FIGURES[state.params.value ?? "iou"].ends ? state.params.value ?? "iou" : "iou";
+    const { name, ends } = FIGURES[key];
+    const policies = policiesOf(state, set);
+    const labels = [...new Set(set.sides.map((cell) => cell.label))];
+    const shown = policies.flatMap((policy, mark) => labels.map((text, color) => ({ color, mark,
+      name: [budgetText(text), ...(policies.length > 1 ? [policy] : [])].join("; "),
+      cells: set.sides.filter((cell) => cell.policy === policy && cell.label === text && isNumber(cell[key])) })))
+      .filter((line) => line.cells.length);
+    if (!shown.length) return null;
+    const groups = [...new Set(set.sides.map((cell) => cell.size))];
+    const traces = () => shown.map((line) => ({ type: "scatter", mode: "lines+markers", name: label(line.name),
+      x: line.cells.map((cell) => cell.size), y: line.cells.map((cell) => cell[key]),
+      line: { color: saccade.chart.color(line.color), width: 2, dash: DASHES[line.mark % DASHES.length] },
+      marker: { size: 9, symbol: saccade.chart.symbol(line.color + line.mark) },
+      text: line.cells.map((cell) => `n ${whole(cell.n)}`), hovertemplate: "%{x} px: %{y:.3f}, %{text}",
+      error_y: errorBars(line.cells, key, ends) }));
+    return make("div", {}, saccade.chart.figure(`${name} by the target's side in model pixels`,
+      `Shorter side of the target on the image of the first look; a line for each budget. ${barsText(set.sides, ends)}`,
+      () => ({ traces: traces(), height: 24, layout: {
+        xaxis: { title: { text: "shorter side in model pixels" }, type: "category", categoryarray: groups },
+        yaxis: { title: { text: name }, range: [-0.03, 1.03] } } }),
+      cellsTable(set, "accuracy-sides", "side", set.sides)));
   }
 
   // -- accuracy against seconds
 
-  // Sources of points: every table of policies, and every measurement with seconds. They are not mixed.
-  function frontSources() {
-    const fromSets = sets.filter((set) => set.cells.some((cell) => isNumber(cell.seconds)))
-      .map((set) => ({ name: set.name, note: set.note, value: "mean IoU", groups: SIZES.map((size) => ({ name: size,
-        points: set.cells.filter((cell) => cell.size === size && isNumber(cell.seconds)).map((cell) => ({
-          name: [size, ...(set.optima.length ? [cell.policy] : []), budgetText(cell.label)].join(", "), seconds: cell.seconds, value: cell.iou, low: cell.low,
-          high: cell.high })) })).filter((group) => group.points.length) }));
-    const fromPolicies = policies.map((table) => ({ name: `policies, ${table.machine} ${table.date}`, note: table.note,
-      value: "share right", groups: [[true, "choices of --policy"], [false, "ablations, no choices"]].map(
-        ([isChoice, name]) => ({ name, isCompared: isChoice, points: table.rows.filter((row) =>
-          row.is_choice === isChoice).map((row) => ({ name: row.policy, seconds: row.seconds.mean,
-          value: row.right.mean, low: row.right.low, high: row.right.high })) })).filter((group) =>
-        group.points.length) }));
-    return [...fromPolicies, ...fromSets];
-  }
-
-  // The points that no other one beats in both: cheapest first, each better than all before it.
-  function frontOf(points) {
-    const sorted = [...points].sort((a, b) => a.seconds - b.seconds || b.value - a.value);
-    let best = -Infinity;
-    return sorted.filter((point) => point.value > best && ((best = point.value), true));
-  }
-
-  const isWide = () => matchMedia("(min-width: 50rem)").matches;
-
   function front(state, sources) {
+    const size = (state.params.size ?? EACH) === EACH ? "all" : state.params.size;
     const source = sources[Number(state.params.front ?? 0)];
-    if (!source) return missing("No measurement with seconds is among the data.");
-    const fronts = source.groups.map((group) =>
-      (group.isCompared === false ? [] : frontOf(group.points)));
-    const all = source.groups.flatMap((group) => group.points.map((one) => one.seconds));
-    const middle = Math.sqrt(Math.min(...all) * Math.max(...all)); // of the logarithmic axis
-    const traces = () => source.groups.flatMap((group, place) => [
-      { type: "scatter", mode: "lines", showlegend: false, hoverinfo: "skip", line: { color: saccade.chart.color(place),
-        shape: "hv", dash: "dot" }, x: fronts[place].map((one) => one.seconds), y: fronts[place].map((one) => one.value) },
-      { type: "scatter", mode: isWide() ? "markers+text" : "markers", name: label(group.name), x: group.points.map((one) => one.seconds),
-        y: group.points.map((one) => one.value), hovertext: group.points.map((one) => label(one.name)),
-        text: group.points.map((one) => (fronts[place].includes(one) ? label(one.name) : "")),
-        textposition: group.points.map((one) => (one.seconds > middle ? "bottom left" : "bottom right")), marker: { color: saccade.chart.color(place), size: group.points.map((one) =>
-          (fronts[place].includes(one) ? 13 : 8)), symbol: group.points.map((one) =>
-          saccade.chart.symbol(place) + (fronts[place].includes(one) ? "" : "-open")) },
-        error_y: { type: "data", symmetric: false, thickness: 1,
-          array: group.points.map((one) => (isNumber(one.high) ? one.high - one.value : null)),
-          arrayminus: group.points.map((one) => (isNumber(one.low) ? one.value - one.low : null)) },
-        hovertemplate: "%{hovertext}: %{y:.3f} in %{x:.3g} s<extra></extra>" }]);
-    const names = fronts.flat().map((one) => one.name).join("; ");
-    const rows = source.groups.flatMap((group, place) => group.points.map((one) => ({ ...one,
-      isOnFront: fronts[place].includes(one) })));
-    return make("div", {}, saccade.chart.figure(`Accuracy against seconds: ${source.name}`,
-      `Filled marks on the dotted line are the Pareto front, which nothing faster beats: ${names}.`, () => ({
-        traces: traces(), height: 24, layout: { showlegend: source.groups.length > 1,
-          xaxis: { title: { text: "seconds" }, ...saccade.chart.axis("log", rows.map((row) => row.seconds)) }, yaxis: { title: { text: source.value }, range: [0, 1.05] } },
-      }), frontTable(source, rows)), note(source.note));
+    return saccade.tradeoff.draw(source, size, SIZE_TEXTS[size], state.params.value === "hits" ? "hits" : "iou");
   }
 
-  function frontTable(source, rows) {
-    return saccade.table.table("accuracy-seconds", `Accuracy against seconds: ${source.name}`, [
-      { name: "choice", value: (row) => row.name },
-      { name: "seconds", value: (row) => row.seconds, text: seconds },
-      { name: source.value, value: (row) => row.value, text: share },
-      { name: "95 % interval", value: (row) => (isNumber(row.low) ? interval(row.low, row.high) : null) },
-      { name: "on the front", value: (row) => (row.isOnFront ? "yes" : "no"), left: true },
-    ], rows);
-  }
-
-  return { title: "Accuracy by budget and target size", start, frontOf,
+  return { title: "Accuracy by budget and target size", start,
     lead: "No budget serves every target: choose it by the target's share of the frame, and look twice at tiny ones." };
 })() };

@@ -39,7 +39,7 @@ class StandInModel:
     """A model, known by its type alone."""
 
     def __init__(self, model_type: str = "qwen2_5_vl") -> None:
-        self.config = types.SimpleNamespace(model_type=model_type)
+        self.config = types.SimpleNamespace(model_type=model_type, vision_config=types.SimpleNamespace(num_heads=2))
 
 
 def _utils() -> types.ModuleType:

@@ -108,6 +108,38 @@ def test_what_fails_for_one_question_is_its_error(processor: StandInProcessor, k
     assert runtime.ask(PICTURE, TARGET, 64, "flat").error is None
 
 
+@pytest.mark.parametrize("kind", ["mlx-vlm", "mlx-vlm+saccade"])
+def test_failure_inside_mlx_vlm_is_the_questions_error(
+    processor: StandInProcessor, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("[malloc] Attempting to allocate\n99 bytes")
+
+    monkeypatch.setattr(sys.modules["mlx_vlm"], "generate", fail)
+    reply = open_runtime(RuntimeSpec.parse(kind)).ask(PICTURE, TARGET, 64, "flat")
+    assert reply.error == "mlx-vlm failed (RuntimeError: [malloc] Attempting to allocate 99 bytes)"
+
+
+def test_image_that_would_end_the_process_is_refused(
+    processor: StandInProcessor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = StandInModel()
+    model.config.vision_config.num_heads = 16
+    monkeypatch.setattr(sys.modules["mlx_vlm"], "load", lambda path: (model, processor))
+    screen = np.zeros((2160, 3840, 3), np.uint8)
+    reply = open_runtime(RuntimeSpec.parse("mlx-vlm")).ask(screen, TARGET, 16384, "flat")
+    assert reply.error is not None and "16 heads of 42,196 x 42,196 scores" in reply.error
+    assert processor.image_processor.latest is None
+
+
+def test_checkpoint_that_mlx_vlm_cannot_load_is_refused(
+    processor: StandInProcessor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["mlx_vlm"], "load", lambda path: {}["no such key"])
+    with pytest.raises(InputError, match=r"mlx-vlm 0\.7\.10 cannot load it \(KeyError"):
+        open_runtime(RuntimeSpec.parse("mlx-vlm"))
+
+
 @pytest.mark.parametrize(("budget", "policy"), [(64, "nothing"), (0, "flat"), ("server", "flat")])
 def test_impossible_budget_or_policy_is_refused_before_the_run(
     processor: StandInProcessor, budget: int | str, policy: str

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from mlx_saccade import cache, families
+from mlx_saccade import families
 from mlx_saccade.checkpoint import hub
 from mlx_saccade.engine import owner, request
-from mlx_saccade.errors import InputError, brief
+from mlx_saccade.errors import InputError
 from mlx_saccade.evals.engines import looking, replies
 from mlx_saccade.evals.engines.spec import RuntimeSpec
+from mlx_saccade.evals.engines.transport import excerpt
 from mlx_saccade.evals.rows import Budget, Reply
 from mlx_saccade.preprocess.plan import Plan, limits, plan
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from mlx_saccade.media import Frame, Source
 
 __all__ = ["MlxVlmRuntime", "open_mlx_vlm"]
+
+_INDEXABLE = 2**31
 
 
 def open_mlx_vlm(spec: RuntimeSpec) -> MlxVlmRuntime:
@@ -74,8 +77,8 @@ class MlxVlmRuntime:
         self._generate = mlx_vlm.generate
         try:
             self._model, self._processor = mlx_vlm.load(str(folder))
-        except (ValueError, KeyError) as error:
-            raise InputError(f"{spec.model}: mlx-vlm {version} cannot load it ({brief(str(error))})") from None
+        except Exception as error:  # of mlx-vlm's code, which has no errors of its own
+            raise InputError(f"{spec.model}: mlx-vlm {version} cannot load it ({_words(error)})") from error
         kind = str(self._model.config.model_type)
         if kind not in switch.FAMILIES:
             raise InputError(f"{spec.model}: expected a model of {', '.join(families.names())}; got {kind}")
@@ -83,7 +86,7 @@ class MlxVlmRuntime:
         own = self._processor.image_processor
         self._pixels = None if self._family.budgets else (int(own.min_pixels), int(own.max_pixels))
         if self._is_enabled:
-            switch.enable(self._model, self._processor, cache_memory=0, prefix_reuse=False)
+            switch.enable(self._model, self._processor, prefix_reuse=False)
         else:
             self._sizes = _GridRecorder(own)
             self._processor.image_processor = self._sizes
@@ -113,17 +116,19 @@ class MlxVlmRuntime:
         from dataclasses import replace
 
         from mlx_saccade.backend import mx
+        from mlx_saccade.integrations.mlx_vlm import reuse
 
+        if self._is_enabled:
+            reuse.store.clear()  # each question takes its full time
         mx.reset_peak_memory()
         reply = looking.ask_with_policy(self._look, image, description, budget, policy)
         return reply if reply.error is not None else replace(reply, peak_bytes=int(mx.get_peak_memory()))
 
     def _free(self) -> None:
-        from mlx_saccade.integrations.mlx_vlm import reuse, switch
+        from mlx_saccade.integrations.mlx_vlm import switch
 
         if self._model is not None and self._is_enabled:
             switch.disable(self._model)
-            reuse.store.set_limit(cache.MEMORY_LIMIT)
         self._model = self._processor = None
 
     def _look(self, frame: Frame, description: str, budget: Budget) -> Answer:
@@ -137,6 +142,8 @@ class MlxVlmRuntime:
             [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True, enable_thinking=False
         )
         planned = self._plan(frame.source_size, budget)
+        if not self._is_enabled:
+            self._check_scores(planned)
         options: dict[str, Any] = {"budget": budget} if self._is_enabled else self._limit(planned)
         start = time.perf_counter()
         try:
@@ -144,8 +151,10 @@ class MlxVlmRuntime:
                 self._model, self._processor, prompt, image=[Image.fromarray(frame.pixels)], verbose=False,
                 max_tokens=self._spec.max_tokens, temperature=0.0, **options,
             )  # fmt: skip
-        except MemoryError as error:
-            raise InputError(str(error) or "out of memory") from None
+        except (InputError, OSError):
+            raise
+        except Exception as error:  # of mlx-vlm's code or of MLX, such as too large an allocation
+            raise InputError(f"mlx-vlm failed ({_words(error)})") from error
         whole = time.perf_counter() - start
         timings = {
             "prefill": _seconds(result.prompt_tokens, result.prompt_tps),
@@ -160,6 +169,23 @@ class MlxVlmRuntime:
 
     def _plan(self, size: tuple[int, int], budget: Budget) -> Plan:
         return plan(size, family=self._family, budget=budget, checkpoint_pixels=self._pixels)
+
+    def _check_scores(self, planned: Plan) -> None:
+        """Refuse an image whose attention scores, one array in mlx-vlm's tower, would end the process on a CPU.
+
+        Raises:
+            InputError: with the number of values.
+        """
+        from mlx_saccade.backend import mx
+
+        heads = int(getattr(self._model.config.vision_config, "num_heads", 0))
+        scores = heads * planned.patches**2
+        if mx.default_device() == mx.cpu and scores >= _INDEXABLE:
+            raise InputError(
+                f"mlx-vlm: {heads} heads of {planned.patches:,} x {planned.patches:,} scores are too many for one "
+                "array of MLX's CPU backend, which ends the process above 2^31 values. Lower the budget, or take "
+                "--engine mlx-vlm+saccade"
+            )
 
     def _limit(self, planned: Plan) -> dict[str, Any]:
         """Return the options that give mlx-vlm's own processor the pixel limits of a plan."""
@@ -205,6 +231,10 @@ class _GridRecorder:
             _, rows, columns = np.asarray(grids).reshape(-1, 3)[0].tolist()
             self.latest = rows, columns
         return prepared
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {excerpt(str(error))}"
 
 
 def _seconds(tokens: int, rate: float) -> float:

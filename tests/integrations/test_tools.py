@@ -71,6 +71,15 @@ def test_plan_of_an_image_and_of_its_size_agree(served: Tools, engine: saccade.E
     assert by_image["model_bytes"]["peak"] > by_image["model_bytes"]["weights"]
 
 
+def test_locate_without_a_budget_takes_the_engines_default(served: Tools, engine: saccade.Engine) -> None:
+    values = {"image": SCREEN, "description": "the zebra"}
+    looks = served.locate(values)["answers"][0]["looks"]
+    assert [look["crop"] for look in looks] == [list(look.crop) for look in engine.locate(SCREEN, "the zebra").looks]
+    assert len(looks) > 1
+    assert len(served.locate({**values, "max_looks": 1})["answers"][0]["looks"]) == 1
+    assert served.locate({**values, "budget": 64})["answers"][0]["looks"] == []
+
+
 def test_policy_of_the_server_gives_way_to_that_of_a_request_and_to_candidates(engine: saccade.Engine) -> None:
     served, values = (
         Tools(lambda: engine, policy="zoom"),

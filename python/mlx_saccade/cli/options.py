@@ -38,6 +38,7 @@ __all__ = [
     "add_model_argument",
     "add_model_arguments",
     "add_out_argument",
+    "add_policy_argument",
     "add_policy_arguments",
     "add_revision_argument",
     "add_screen_arguments",
@@ -163,14 +164,19 @@ def add_budget_argument(parser: Arguments) -> None:
     )
 
 
-def add_policy_arguments(parser: Arguments) -> None:
-    """Add the policy of looking, and its limit; `policy_options` reads them."""
+def add_policy_argument(parser: Arguments) -> None:
+    """Add the policy of looking."""
     parser.add_argument(
         "--policy",
         metavar="NAME[:KEY=VALUE,...]",
         action=_Policy,
         help="auto (default without --budget), flat, zoom, search:overlap=0.3; 'help' lists all",
     )
+
+
+def add_policy_arguments(parser: Arguments) -> None:
+    """Add the policy of looking, and its limit; `policy_options` reads them."""
+    add_policy_argument(parser)
     parser.add_argument("--max-looks", type=int, metavar="N", help="maximum looks of the policy for each description")
 
 

@@ -12,6 +12,7 @@ from mlx_saccade.cli.options import (
     add_cache_arguments,
     add_memory_argument,
     add_model_argument,
+    add_policy_argument,
     add_revision_argument,
     cache_options,
     note_packaged,
@@ -29,11 +30,7 @@ def add_server_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the checkpoint, and the defaults of requests; `tools_of` reads them."""
     add_model_argument(parser)
     add_budget_argument(parser)
-    parser.add_argument(
-        "--policy",
-        metavar="NAME[:KEY=VALUE,...]",
-        help="how locate looks: auto (default without --budget), flat, zoom, search",
-    )
+    add_policy_argument(parser)
     parser.add_argument("--allow-urls", action="store_true", help="fetch images from http and https URLs (default no)")
     group = parser.add_argument_group("model and memory")
     add_revision_argument(group)

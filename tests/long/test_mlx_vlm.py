@@ -120,7 +120,7 @@ def prompt_of(processor: Any, description: str, images: int = 1) -> str:
 def test_same_answer_as_the_engine(model_and_processor: tuple[Any, Any], description: str, enabled: bool) -> None:
     if enabled:
         mlx_vlm.enable(*model_and_processor)
-    assert answer(model_and_processor, description) == saccade.load().locate(SCREEN, description).text
+    assert answer(model_and_processor, description) == saccade.load().locate(SCREEN, description, policy="flat").text
 
 
 def test_the_budget_is_what_mlx_vlm_spends(model_and_processor: tuple[Any, Any]) -> None:
@@ -162,7 +162,7 @@ def test_enabling_before_loading_is_enabling_after(early: bool) -> None:
 def test_every_function_gives_the_engines_answer(model_and_processor: tuple[Any, Any], description: str) -> None:
     model, processor = model_and_processor
     mlx_vlm.enable(model, processor)
-    expected = saccade.load().locate(SCREEN, description)
+    expected = saccade.load().locate(SCREEN, description, policy="flat")
     prompt = prompt_of(processor, description)
     options: dict[str, Any] = {"max_tokens": 60}
     stream = stream_generate(model, processor, prompt, image=[SCREEN], temperature=0.0, **options)

@@ -125,7 +125,7 @@ def test_image_sent_whole_is_read_at_the_size_that_the_survey_says(engine: sacca
     else:
         assert "the server shrank the image" in reply.error and "(mlx-vlm 0.7.10)" in reply.error
     small = saccade.resize(SCREEN, (420, 252))
-    asked = engine.locate(small, DESCRIPTIONS[0], pixel_format="rgb")
+    asked = engine.locate(small, DESCRIPTIONS[0], pixel_format="rgb", policy="flat")
     reply = open_runtime(spec(url, **options)).ask(small, target(DESCRIPTIONS[0]), "server", "flat")
     assert (reply.error, reply.text, reply.image_sent_size) == (None, asked.text, (420, 252))
     assert reply.boxes == tuple(box.xyxy for box in asked.boxes)

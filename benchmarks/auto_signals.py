@@ -212,15 +212,13 @@ def signal_table(rows: Sequence[Row]) -> Iterator[str]:
 
 def size_table(rows: Sequence[Row]) -> Iterator[str]:
     """Yield the lines of the table of first looks by the size of the target."""
-    yield "| target | n | box | right | wrong | 1,024 tokens: right | seconds | 1,024: seconds |\n|---|" + "---|" * 7
+    yield "| target | n | box | right | wrong | 1,024 tokens: right |\n|---|" + "---|" * 5
     for name, group in metrics.by_bin([row for row in rows if row["known"]], target_share).items():
         cells = [
             share(group, lambda row: row["first"]["box"] is not None),
             share(group, lambda row: is_right(row["first"], row["known"])),
             share(group, lambda row: row["first"]["box"] is not None and not is_right(row["first"], row["known"])),
             share(group, lambda row: is_right(row["large"], row["known"])),
-            share(group, lambda row: row["first"]["seconds"]),
-            share(group, lambda row: row["large"]["seconds"]),
         ]
         yield f"| {name} | {len(group)} | " + " | ".join(cells) + " |"
 

@@ -72,6 +72,32 @@ class Runtime:
         pass
 
 
+class RefusingRuntime(Runtime):
+    """Takes one policy."""
+
+    def check(self, budget: Any, policy: str) -> None:
+        if policy != "flat":
+            raise InputError(f"policy: expected flat; got {policy}. Name flat")
+
+
+class BrokenRuntime(Runtime):
+    """Has a bug."""
+
+    def ask(self, image: Any, target: evals.Target, budget: Any, policy: str) -> evals.Reply:
+        raise ZeroDivisionError("division by zero")
+
+
+def other_in_worker(data: Data) -> Runtime:
+    """Open a runtime with another model in the worker of a cluster."""
+    from distributed import get_worker
+
+    try:
+        get_worker()
+    except ValueError:
+        return Runtime(data)
+    return Runtime(data, model="sha256 cd")
+
+
 def sweep(
     out: Any, data: Data, runtime: Runtime, budgets: tuple[Any, ...] = (64, 256), policies: tuple[str, ...] = ("flat",)
 ) -> None:

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-__all__ = ["cores", "start"]
+__all__ = ["cores", "ignoring_interrupts", "start"]
 
 # Not "fork": a forked process keeps the others' pipes open, so the end of one, or of a parent that is killed, would go
 # unnoticed.
@@ -25,7 +25,7 @@ def cores() -> int:
 
 
 @contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
+def ignoring_interrupts() -> Iterator[None]:
     """Let processes started within ignore Ctrl-C, which reaches the whole group; their parent ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -53,7 +53,7 @@ def start(
     """
     end, far_end = _SPAWN.Pipe(duplex=duplex)
     process = _SPAWN.Process(target=work, args=(*arguments, far_end), daemon=daemon)
-    with _ignoring_interrupts():
+    with ignoring_interrupts():
         process.start()
     far_end.close()
     return process, end

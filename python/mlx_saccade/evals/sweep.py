@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mlx_saccade.errors import InputError, brief
@@ -10,7 +10,17 @@ from mlx_saccade.evals.rows import Budget, Key, Reply, Row, Runtime
 from mlx_saccade.evals.run_folder import Questions, RunFolder, encoded
 from mlx_saccade.evals.targets import DataSet, Target
 
-__all__ = ["MAX_FAILURES", "Question", "answer", "ask_missing", "check", "questions_of"]
+__all__ = [
+    "MAX_FAILURES",
+    "Question",
+    "answer",
+    "ask_missing",
+    "check",
+    "collect",
+    "missing_of",
+    "questions_of",
+    "record",
+]
 
 MAX_FAILURES = 10
 """A sweep stops when so many questions in a row have failed: then it is the runtime, not a question."""
@@ -76,29 +86,50 @@ def ask_missing(
         InputError: a budget, a policy or a target that cannot be used, or ten questions in a row that failed.
         OSError: the disk is full or fails. Rows before that stay, and the same call goes on after them.
     """
-    missing = start(run, data, runtime, questions)
+    missing = missing_of(run, data, questions)
+    check(runtime, missing)
+    record(run, questions)
+    collect(run, (answer(data, runtime, question) for question in missing), note)
+
+
+def missing_of(run: RunFolder, data: DataSet, questions: Sequence[Question]) -> list[Question]:
+    """Return the questions that have no answer yet in a run.
+
+    Raises:
+        InputError: as `RunFolder.check_targets`.
+    """
+    run.check_targets(data)
+    return [question for question in questions if not run.is_answered(question.key)]
+
+
+def record(run: RunFolder, questions: Sequence[Question]) -> None:
+    """Record questions in a run before they are asked."""
+    run.ask(
+        Questions(
+            tuple(dict.fromkeys(question.target.id for question in questions)),
+            tuple(dict.fromkeys(question.budget for question in questions)),
+            tuple(dict.fromkeys(question.policy for question in questions)),
+        )
+    )
+
+
+def collect(run: RunFolder, rows: Iterable[Row], note: Callable[[Row], None]) -> None:
+    """Add rows to a run as they come, and put the run in order after the last one.
+
+    Raises:
+        InputError: ten questions in a row failed; the message has the last error.
+    """
     failures = 0
-    for question in missing:
-        row = answer(data, runtime, question)
+    for row in rows:
         run.add(row)
         note(row)
         failures = 0 if row.reply.error is None else failures + 1
-        check_failures(failures, row)
+        if failures >= MAX_FAILURES:
+            raise InputError(
+                f"sweep: {failures} questions in a row failed, the last with: {row.reply.error}. "
+                "The answers are kept; run it again to go on"
+            )
     run.finish()
-
-
-def start(run: RunFolder, data: DataSet, runtime: Runtime, questions: Sequence[Question]) -> list[Question]:
-    """Check and record questions, and return those that have no answer yet; errors as `ask_missing`."""
-    run.check_targets(data)
-    missing = [question for question in questions if not run.is_answered(question.key)]
-    if missing:
-        check(runtime, missing)
-    asked: dict[str, list[object]] = {"targets": [], "budgets": [], "policies": []}
-    for question in questions:
-        for name, value in zip(asked, (question.target.id, question.budget, question.policy), strict=True):
-            asked[name].append(value)
-    run.ask(Questions(**{name: tuple(dict.fromkeys(values)) for name, values in asked.items()}))  # type: ignore[arg-type]
-    return missing
 
 
 def answer(data: DataSet, runtime: Runtime, question: Question) -> Row:
@@ -117,16 +148,3 @@ def answer(data: DataSet, runtime: Runtime, question: Question) -> Row:
     except ValueError:
         row = replace(row, reply=Reply(text=reply.text, error="the answer has a number that is not finite"))
     return row
-
-
-def check_failures(failures: int, row: Row) -> None:
-    """Stop a sweep after too many failures in a row.
-
-    Raises:
-        InputError: there were `MAX_FAILURES`; the message has the last error.
-    """
-    if failures >= MAX_FAILURES:
-        raise InputError(
-            f"sweep: {failures} questions in a row failed, the last with: {row.reply.error}. "
-            "Its answers are kept; run it again to go on"
-        )

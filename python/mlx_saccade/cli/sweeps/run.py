@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlx_saccade.cli import output, progress
 from mlx_saccade.cli.options import (
@@ -23,10 +23,13 @@ from mlx_saccade.cli.sweeps.engine_options import (
     runtime_spec,
     with_server_budget,
 )
+from mlx_saccade.cli.sweeps.worker_options import add_worker_arguments, client_of, is_shared_out, opener_of
 from mlx_saccade.errors import quantity
 
 if TYPE_CHECKING:
     from mlx_saccade.evals import DataSet, Run, Runtime
+    from mlx_saccade.evals.engines import RuntimeSpec
+    from mlx_saccade.evals.sweep import Question
 
 __all__ = ["EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -46,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `mlx-saccade sweep run`."""
     parser.epilog = (
         "Asks for every target at every budget under every policy. The same command goes on where it was stopped, and "
-        "more targets, budgets or policies may be added to a run. Another action, with its own help: merge."
+        "more targets, budgets or policies may be added to a run. Other actions, each with its own help: report, "
+        "compare, export and merge."
     )
     add_model_argument(parser)
     add_engine_argument(parser)
@@ -70,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_revision_argument(model)
     add_memory_argument(model)
     add_answer_arguments(parser)
+    add_worker_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     from mlx_saccade import evals
     from mlx_saccade.evals.engines import open_runtime
 
-    spec = runtime_spec(options)
+    spec, shared_out = runtime_spec(options), is_shared_out(options)
     words = options.budgets or (_BUDGETS if spec.is_packaged else _MODEL_BUDGETS)
     budgets = with_server_budget(options, parse_budget_words(words))
     policies = parse_policies(options.policy or ["flat"])
@@ -89,19 +94,30 @@ def run(options: argparse.Namespace) -> int:
             return print_forecast(options, data, runtime, questions)
         for line in data.notes:
             output.note(line)
-        _ask(options, data, runtime, questions)
+        _ask(options, data, runtime, spec if shared_out else None, questions)
     finally:
         runtime.close()
     return _report(options, evals.read_run(options.out))
 
 
-def _ask(options: argparse.Namespace, data: DataSet, runtime: Runtime, questions: list[Any]) -> None:
+def _ask(
+    options: argparse.Namespace, data: DataSet, runtime: Runtime, shared: RuntimeSpec | None, questions: list[Question]
+) -> None:
+    """Ask what the run lacks, in this process or, with the spec of what they share, in others."""
     from mlx_saccade import evals
 
     with evals.RunFolder(options.out, data, runtime, data.notes) as folder, progress.bar() as bar:
         answered = sum(folder.is_answered(question.key) for question in questions)
         task = bar.add_task("asking", total=len(questions), completed=answered)
-        evals.ask_missing(folder, data, runtime, questions, lambda row: bar.advance(task))
+        if shared is None or answered == len(questions):
+            evals.ask_missing(folder, data, runtime, questions, lambda row: bar.advance(task))
+            return
+        from mlx_saccade.evals import cluster
+
+        runtime.close()  # each worker opens its own
+        with client_of(options) as client:
+            opener = opener_of(shared)
+            cluster.ask_on_cluster(client, folder, data, opener, questions, lambda row: bar.advance(task))
 
 
 def _report(options: argparse.Namespace, run: Run) -> int:

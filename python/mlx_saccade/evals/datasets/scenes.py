@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +70,7 @@ class Scenes:
         self.n = validation.at_least(1, n, "n")
         self.per_screen = validation.at_least(1, per_screen, "targets of a screen")
         self.size, self.seed = size, validation.at_least(0, seed, "seed")
-        self._screen = lru_cache(maxsize=1)(self._draw)
+        self._drawn: tuple[str, Source] | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -106,12 +106,15 @@ class Scenes:
 
     def open(self, target: Target) -> Source:
         """Return the pixels of the target's screen."""
-        return self._screen(target.image)
+        if self._drawn is None or self._drawn[0] != target.image:
+            self._drawn = target.image, scenes.generate(int(target.image.rpartition("-")[2]), self.size).image
+        return self._drawn[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process is sent: no pixels."""
+        return {**self.__dict__, "_drawn": None}
 
     def image_id(self, target: Target) -> str:
         """Return the arguments that the screen is drawn from."""
         width, height = self.size
         return f"{target.image} of version {scenes.VERSION}, {width}x{height}"
-
-    def _draw(self, image: str) -> Source:
-        return scenes.generate(int(image.rpartition("-")[2]), self.size).image

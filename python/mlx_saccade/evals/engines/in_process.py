@@ -107,8 +107,9 @@ class InProcess:
 
     def _loaded(self) -> Engine:
         if self._engine is None:
-            from mlx_saccade import engine
+            from mlx_saccade import engine, policies
 
+            assert policies.names()  # their names are known once the package is imported
             self._engine = engine.load(
                 self.model,
                 revision=self.revision,

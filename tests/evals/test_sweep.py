@@ -107,7 +107,7 @@ def test_every_question_encodes_its_image() -> None:
 def test_what_a_checkpoint_cannot_take_is_refused_before_the_first_question() -> None:
     runtime = InProcess()
     for budget, policy, message in (
-        (64, "nonsense", "expected one of flat"),
+        (64, "nonsense", "expected one of auto, flat"),
         (64, "zoom:speed=2", "policy zoom"),
         ("nonsense@1", "flat", "nonsense"),
         (0, "flat", "at least 1"),
@@ -185,7 +185,7 @@ def test_command_asks_for_the_targets_of_files(
     assert "read as ScreenSpot-Pro: bbox x1, y1, x2, y2 in pixels" in printed.err
     assert main([*words, "--n", "5"]) == 0
     run = evals.read_run("run")
-    assert (len(run.rows), run.header.data.name, run.missing) == (5, "screenspot-pro", 0)
+    assert (len(run.rows), run.header.data.name, run.missing) == (5, "screens", 0)
     image = tmp_path / "screens" / run.rows[0].target.image
     image.write_bytes(image.read_bytes() + b"more")
     assert main([*words, "--n", "5"]) == 2
@@ -215,7 +215,7 @@ def test_command_merges(sweep: Callable[..., Any], tmp_path: Path, capsys: pytes
         (["--budgets", "ollama@0.0.1"], "0.0.1"),
         (["--policy", "share=0.4"], "--policy: expected a name before share=0.4"),
         (["--policy", "flat", "--policy", "zoom,flat"], "--policy: expected each policy once"),
-        (["--policy", "spiral"], "policy: expected one of flat"),
+        (["--policy", "spiral"], "policy: expected one of auto, flat"),
         (["--n", "0"], "n: expected a whole number of at least 1"),
         (["merge", "a", "--out", "b"], "at least two runs"),
         (["merge", "a", "b"], "--out"),

@@ -401,6 +401,21 @@ def test_whole_image_in_pixels_takes_the_size_of_the_survey() -> None:
     assert reply.error is not None and "(ollama 0.12.7 to 0.13.3); got 300" in reply.error
 
 
+def test_policies_run_over_whole_images_where_their_size_in_the_server_is_known() -> None:
+    screen = np.zeros((1080, 1920, 3), np.uint8)
+    with server.serving(server.says('[{"bbox_2d": [100, 100, 200, 200]}]'), models=("qwen3-vl-4b",)) as script:
+        with pytest.raises(InputError, match="expected flat for images sent whole"):
+            opened(script).check("server", "zoom")
+        runtime = opened(script, runtime="llama.cpp")
+        runtime.check("server", "zoom")
+        reply = runtime.ask(screen, TARGET, "server", "zoom")
+        first, second = script.images()
+    x1, y1, x2, y2 = reply.looks[1]["crop"]
+    assert first.shape == (1080, 1920, 3) and second.shape == (y2 - y1, x2 - x1, 3)
+    rows = [saccade.runtimes.row("llama.cpp", size, "qwen3-vl") for size in ((1920, 1080), (x2 - x1, y2 - y1))]
+    assert [look["tokens"] for look in reply.looks] == [row.tokens for row in rows]
+
+
 def test_zoom_looks_again_in_a_crop(picture: Any) -> None:
     with server.serving(server.says(BOX)) as script:
         runtime = opened(script)
@@ -446,7 +461,7 @@ def test_every_policy_that_looks_greedily_runs(picture: Any, policy: str) -> Non
         (64, "zoom:share=x", "share"),
         (0, "flat", "budget"),
         ("nothing@1", "flat", "Known runtimes"),
-        ("server", "zoom", "expected flat under the server's own budget"),
+        ("server", "flat", "Pass --server-runtime"),
     ],
 )
 def test_impossible_budget_or_policy_is_refused_before_the_run(budget: int | str, policy: str, words: str) -> None:

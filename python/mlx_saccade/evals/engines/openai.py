@@ -68,10 +68,10 @@ class ServerRuntime:
     """A server, asked one question at a time; as `mlx_saccade.evals.rows.Runtime`.
 
     Attributes:
-        spec: how it is asked.
-        client: of it.
-        model: that answers.
-        family: of the model.
+        spec: how the server is asked.
+        client: connection options and address of the server.
+        model: the model that answers.
+        family: family of that model.
     """
 
     spec: RuntimeSpec
@@ -112,16 +112,23 @@ class ServerRuntime:
         if budget != SERVER_BUDGET:
             limits(self.family, budget, None, None)
             return
-        if policy != "flat":
-            raise InputError(f"policy: expected flat under the server's own budget; got {brief(policy)}")
-        absolute = self.spec.convention == "absolute" or (
-            self.spec.convention == "auto" and self.family.convention == "absolute"
-        )
-        if absolute and self.spec.server.runtime is None and not self.model.is_ours:
+        if self.spec.server.runtime is not None or self.model.is_ours:
+            return
+        advice = "Pass --server-runtime, such as llama.cpp or ollama@0.13.3, for the size by the survey"
+        if self._convention == "absolute":
             raise InputError(
                 f"budget server: {self.family.name} answers in pixels of the image as the server resizes it, which it "
-                "does not say. Pass --server-runtime, such as llama.cpp or ollama@0.13.3, for the size by the survey"
+                f"does not say. {advice}"
             )
+        if policy != "flat":
+            raise InputError(
+                f"policy: expected flat for images sent whole, whose size in the server is not known; got "
+                f"{brief(policy)}. {advice}"
+            )
+
+    @property
+    def _convention(self) -> str:
+        return self.family.convention if self.spec.convention == "auto" else self.spec.convention
 
     def plan_tokens(self, size: tuple[int, int], budget: Budget) -> int | None:
         """Return the visual tokens of one look at a whole image of `size` (width, height); None where unknown."""

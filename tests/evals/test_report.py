@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mlx_saccade.evals.bootstrap import interval
 from mlx_saccade.evals.cells import Cell
 from mlx_saccade.evals.report import Report, report
 from mlx_saccade.evals.rows import Budget, Reply, Row
+from mlx_saccade.evals.scores import score
 from mlx_saccade.evals.targets import Target
 from mlx_saccade.preprocess.recommend import TABLE
 
@@ -180,6 +183,40 @@ def test_all_zero_has_no_share_of_the_best() -> None:
     made = report(rows({64: 0.0, 256: 0.0}), RUN, with_published=True)
     assert made.published[0].run is not None
     assert [point.share_of_best for point in made.published[0].run.points] == [None, None]
+
+
+def test_cells_are_those_of_a_plain_computation() -> None:
+    random = np.random.RandomState(4)
+    given = []
+    for number in range(300):
+        one = target(number % 37, random.choice(list(SIDES)), application=random.choice(["a", "b", "c"]))
+        one = replace(one, id=str(number))
+        for budget in (64, 256):
+            for policy in ("flat", "zoom"):
+                reply = overlapping(one, random.uniform(0, 1))
+                kind = random.randint(10)
+                if kind < 4:
+                    reply = (Reply(error="no"), Reply(), Reply(rejected=("x",)), Reply(points=((1.0, 1.0),)))[kind]
+                if random.uniform() < 0.9:
+                    given.append(Row(one, "i", budget, policy, reply))
+    for made in report(given, RUN).cells:
+        if made.grouping in ("model_side", "group"):
+            continue
+        rows = [
+            row for row in given
+            if (row.policy, row.budget) == (made.policy, made.budget)
+            and made.value in ("all", getattr(row.target, made.grouping, None))
+        ]  # fmt: skip
+        scores = [score(row) for row in rows if row.reply.error is None]
+        ious = [one.iou for one in scores if one.iou is not None]
+        errors = [one.center_error for one in scores if one.center_error is not None]
+        assert (made.n, made.failed) == (len(rows), len(rows) - len(scores))
+        assert made.no_answer == sum(one.outcome == "no answer" for one in scores)
+        assert made.rejected == sum(one.outcome == "rejected" for one in scores)
+        assert made.iou == pytest.approx(np.mean(ious), abs=5.1e-5)
+        assert made.hits == pytest.approx(np.mean([one.is_hit for one in scores]), abs=5.1e-5)
+        assert made.center_error == pytest.approx(np.median(errors), abs=5.1e-5)
+        assert made.screens == len({row.target.image for row in rows if row.reply.error is None})
 
 
 def test_nothing_to_report_is_a_report() -> None:

@@ -69,6 +69,7 @@ def _print(report: Report, by: str) -> None:
     output.facts([*facts_of(report.run), ("questions", _counts(report))])
     print()
     if not report.rows:
+        output.text("no answers yet")
         return
     cells = [cell for cell in report.cells if cell.grouping == GROUPINGS[by]]
     if not cells:

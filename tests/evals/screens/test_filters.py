@@ -134,6 +134,18 @@ def test_cells_of_gtk_are_dropped_and_those_of_others_kept() -> None:
     assert [name for name, _ in whole(tree(*cells))] == ["web", "list"]
 
 
+def test_an_expander_is_dropped_and_what_it_holds_is_kept() -> None:
+    nodes = (
+        node("toggle button", [5, 50, 300, 200], name="Other options"),
+        node("panel", [5, 80, 300, 170], 2, name=""),
+        node("check box", [10, 90, 100, 20], 3, name="Match case"),
+        node("toggle button", [400, 50, 300, 200], name="7"),
+        node("label", [500, 60, 20, 20], 5, name="seven"),
+    )
+    names = [name for name, _ in whole(tree(*nodes))]
+    assert names == ["", "Match case", "7", "seven"]
+
+
 def test_a_caption_of_a_control_and_a_second_node_at_its_place_are_doubles() -> None:
     one = tree(
         node("push button", [10, 50, 80, 30], name="OK"),

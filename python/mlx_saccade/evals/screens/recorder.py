@@ -62,7 +62,11 @@ class Recorder:
         Raises:
             SessionError: it does not start, or shows nothing to the accessibility bus.
         """
-        self.open()
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -18,7 +18,9 @@ from mlx_saccade.evals.screens.roles import ROLES
 __all__ = ["Element", "annotate", "entry", "find_elements", "without_repeats"]
 
 _STATES: Final = ("checked", "expanded", "focused", "selected")
-# A button wider than this many heights shows its name; a narrower one an icon.
+# The least width of a letter in pixels: a button that is narrower than its name shows an icon.
+MIN_LETTER: Final = 5
+# A button that is less wide than this many heights shows an icon.
 _TEXT_ASPECT: Final = 1.6
 _FIELDS: Final = frozenset(("slider", "combo box", "spin button", "text", "entry", "password text"))
 _PICTURES: Final = frozenset(("icon", "image"))
@@ -85,8 +87,11 @@ def ui_type_of(node: Node, box: Box) -> str:
     """Return "text" for what shows its name, and "icon" for the rest, as the benchmark distinguishes them."""
     if node.role in _FIELDS | _PICTURES or ROLES[node.role].kind == "panel":
         return "icon"
-    wide = box[2] - box[0] >= _TEXT_ASPECT * (box[3] - box[1])
-    return "text" if wide or node.role not in _BUTTONS else "icon"
+    if node.role not in _BUTTONS:
+        return "text"
+    width, height = box[2] - box[0], box[3] - box[1]
+    wide = node.role == "page tab" or width >= _TEXT_ASPECT * height
+    return "text" if wide and width >= MIN_LETTER * len(name_of(node)) else "icon"
 
 
 def without_repeats(elements: Sequence[Element], earlier: Sequence[Element]) -> list[Element]:

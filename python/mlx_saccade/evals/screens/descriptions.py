@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mlx_saccade.evals.screens.applications import Application
-from mlx_saccade.evals.screens.filters import Node, Tree, area
+from mlx_saccade.evals.screens.filters import Node, Tree, area, holds_controls
 from mlx_saccade.evals.screens.roles import BARS, MENU_ITEMS, ROLES
 
 __all__ = ["clean_name", "describe", "name_of", "panel_phrases", "phrase", "surroundings", "word_of"]
@@ -20,6 +20,8 @@ LONG_NAME: Final = 30
 # The size in pixels up to which a named panel is in truth a control, drawn by its program.
 MAX_CONTROL_WIDTH: Final = 120
 MAX_CONTROL_HEIGHT: Final = 64
+# A higher one with controls in it is a group.
+MAX_ROW_HEIGHT: Final = 40
 # The least length of a bar as a multiple of its width.
 MIN_BAR: Final = 4
 # The height from which on a square check box is not one.
@@ -63,7 +65,8 @@ def word_of(tree: Tree, node: Node) -> str:
         return "menu"
     if role.kind == "panel" and node.box is not None:
         width, height = node.box[2] - node.box[0], node.box[3] - node.box[1]
-        if height <= MAX_CONTROL_HEIGHT and (width <= MAX_CONTROL_WIDTH or node.role == "panel"):
+        is_row = node.role == "panel" and (height <= MAX_ROW_HEIGHT or not holds_controls(tree, node))
+        if height <= MAX_CONTROL_HEIGHT and (width <= MAX_CONTROL_WIDTH or is_row):
             return "control"  # a button that its program has drawn itself, or a button with its field
     return role.word
 

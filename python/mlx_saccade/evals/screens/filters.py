@@ -24,6 +24,8 @@ __all__ = [
     "area",
     "covered_share",
     "drawn",
+    "fills",
+    "holds_controls",
     "intersect",
     "same_box",
     "visible_box",
@@ -306,14 +308,15 @@ def _is_misplaced(tree: Tree, node: Node) -> bool:
     An expander calls itself a button, and has the box of all that it can hide.
     """
     if node.role not in ("table cell", "table column header"):
-        return node.role == "toggle button" and _holds_controls(tree, node)
+        return node.role == "toggle button" and holds_controls(tree, node)
     table = next((one for one in tree.ancestors(node) if one.role != "table cell"), node)
     return "gtk" in (node.toolkit, table.toolkit)
 
 
-def _holds_controls(tree: Tree, node: Node) -> bool:
+def holds_controls(tree: Tree, node: Node) -> bool:
+    """Return True if there is a control in a node."""
     return any(
-        ROLES.get(child.role, ROLES["panel"]).kind == "control" or _holds_controls(tree, child)
+        ROLES.get(child.role, ROLES["panel"]).kind == "control" or holds_controls(tree, child)
         for child in (tree.nodes[index] for index in tree.children.get(node.index, ()))
     )
 

@@ -46,6 +46,7 @@ def tree(*nodes: Node) -> Tree:
         ("  many   spaces ", "many spaces"),
         ("a < b", "a < b"),
         ("+", "+"),
+        (".", "."),
         ("...", ""),
         (" ", ""),
         ("\N{BULLET}", ""),

@@ -128,10 +128,12 @@ def test_cells_of_gtk_are_dropped_and_those_of_others_kept() -> None:
     cells = (
         node("table cell", [5, 50, 80, 20], name="gtk", toolkit="gtk"),
         node("table cell", [5, 80, 80, 20], name="web"),
-        node("tree table", [5, 110, 300, 300], name="list", toolkit="gtk"),
+        node("table", [5, 110, 300, 300], name="list", toolkit="gtk"),
         node("table cell", [5, 120, 80, 20], 4, name="in a list of gtk"),
+        node("tree table", [400, 110, 300, 300], name="tree"),
+        node("table cell", [400, 120, 80, 20], 6, name="in a tree"),
     )
-    assert [name for name, _ in whole(tree(*cells))] == ["web", "list"]
+    assert [name for name, _ in whole(tree(*cells))] == ["web", "list", "tree"]
 
 
 def test_an_expander_is_dropped_and_what_it_holds_is_kept() -> None:

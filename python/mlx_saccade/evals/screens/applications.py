@@ -267,7 +267,6 @@ ABIWORD: Final = Application(
 GALCULATOR: Final = Application(
     "galculator", "Galculator", ("galculator",), "galculator", "Scientific",
     states=(MAIN, *menus("View")), panels=(Panel("the display with the result", "text"),),
-    phrases={"Decimal point KP_Separator": 'the "." button'},
 )  # fmt: skip
 GEANY: Final = Application(
     "geany", "Geany", ("geany", "@harbor.c"), "geany", "Dev",

@@ -38,7 +38,7 @@ _SHORTCUT: Final = re.compile(
 _ICON_FILE: Final = re.compile(r"[a-z]+(?:-[a-z]+)+")
 _TOOL_NAME: Final = re.compile(r"(?<=\w\w\w):\s")
 _SENTENCE_END: Final = re.compile(r"(?<=\w\w)\.\s")
-_WORD: Final = re.compile(r"\w|[-+*/=<>%&#?!×÷±√^(){}\[\]]")
+_WORD: Final = re.compile(r"\w|^[.,]$|[-+*/=<>%&#?!×÷±√^(){}\[\]]")
 
 
 def clean_name(text: str) -> str:

@@ -310,7 +310,7 @@ def _is_misplaced(tree: Tree, node: Node) -> bool:
     if node.role not in ("table cell", "table column header"):
         return node.role == "toggle button" and holds_controls(tree, node)
     table = next((one for one in tree.ancestors(node) if one.role != "table cell"), node)
-    return "gtk" in (node.toolkit, table.toolkit)
+    return table.role == "tree table" or "gtk" in (node.toolkit, table.toolkit)
 
 
 def holds_controls(tree: Tree, node: Node) -> bool:

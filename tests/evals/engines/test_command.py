@@ -71,6 +71,19 @@ def test_dry_run_counts_tokens_and_tries_one_question_each(tmp_path: Path, capsy
     assert not (tmp_path / "run").exists()
 
 
+def test_workers_ask_a_server_under_its_own_name_for_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "qwen2.5-vl").mkdir()  # a folder of the same name is not the server's
+    words = ("--budgets", "16,64", "--model", "qwen2.5-vl", "--workers", "1")
+    with server.serving(server.says(BOX)) as script:
+        assert sweep(script.url, tmp_path / "run", *words) == 0
+        assert script.posts == 4 and {body["model"] for body in script.bodies} == {"qwen2.5-vl"}
+    assert "workers ask the server at the same time" in " ".join(capsys.readouterr().err.split())
+
+
 def test_questions_that_fail_are_rows_and_asked_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with server.serving(server.sends({"detail": "no memory"}, 400), server.says(BOX)) as script:
         assert sweep(script.url, tmp_path / "run", "--budgets", "16") == 2

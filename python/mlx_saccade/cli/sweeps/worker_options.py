@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlx_saccade.cli import output
 from mlx_saccade.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,8 +54,11 @@ def client_of(options: argparse.Namespace) -> AbstractContextManager[Client]:
 
 
 def opener_of(spec: RuntimeSpec) -> Opener:
-    """Return what opens a runtime in a worker."""
+    """Return what opens a runtime in a worker, after a note on what workers do to the times of a server."""
     from mlx_saccade.evals.engines import open_runtime
 
-    is_folder = spec.model is not None and Path(spec.model).is_dir()
+    if spec.kind == "openai":
+        output.note("workers ask the server at the same time, so seconds are not those of one question alone")
+    # A server's name for its model may look like a folder here.
+    is_folder = spec.kind != "openai" and spec.model is not None and Path(spec.model).is_dir()
     return partial(open_runtime, replace(spec, model=str(Path(spec.model or "").absolute())) if is_folder else spec)

@@ -215,14 +215,15 @@ profile: $(STAMPS)/dev
 # AVIF, which some tests need; reading it is then refused.
 OLDEST := build/oldest
 OLDEST_TESTS := tests/core tests/checkpoint tests/media tests/preprocess tests/models/test_golden.py \
-	tests/engine/test_engine.py tests/engine/test_packaged_checkpoint.py tests/cli/test_terminal.py \
+	tests/engine/test_engine.py tests/engine/test_packaged_checkpoint.py tests/evals/test_export.py \
+	tests/evals/test_statistics.py tests/cli/test_terminal.py \
 	--ignore tests/media/test_other_files.py --ignore tests/media/test_video_files.py -k 'not AVIF'
 oldest: $(STAMPS)/wheel
 	$(PIP) install uv
 	rm -rf $(OLDEST)
 	$(BIN)/uv venv -q --python $(BIN)/python $(OLDEST)
 	$(BIN)/uv pip compile -q --python $(OLDEST)/bin/python --resolution lowest-direct --only-binary :all: \
-		--extra fast --extra pdf --extra dashboard pyproject.toml -o $(OLDEST)/versions.txt
+		--extra fast --extra pdf --extra dashboard --extra parquet pyproject.toml -o $(OLDEST)/versions.txt
 	$(BIN)/uv pip install -q --python $(OLDEST)/bin/python -r $(OLDEST)/versions.txt \
 		pytest hypothesis jsonschema pyte 'cmake==3.20.*'
 	$(BIN)/uv pip install -q --python $(OLDEST)/bin/python --no-deps $(WHEELS)/mlx_saccade-*.whl

@@ -118,6 +118,8 @@ gives an answer without `image` and `description`.
 | `mlx-saccade/answers/1` | `locate`, `ask`, `chat` with `--json` | `answers`, one for each description or question |
 | `mlx-saccade/answer/1` | `locate`, `ask`, `chat` with `--jsonl` | the fields of one answer |
 | `mlx-saccade/error/1` | every command with `--json` or `--jsonl` | `error` |
+| `mlx-saccade/sweep-report/1` | `sweep report --json` | a [report](#report) of a run |
+| `mlx-saccade/sweep-compare/1` | `sweep compare --json` | a [comparison](#comparison) of two runs |
 
 `chat` prints one object a line, with either option, for each question that it reads. An error is printed on standard
 output, so that a program always gets an object there; the line for people is on standard error, and the exit code

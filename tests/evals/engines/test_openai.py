@@ -359,7 +359,8 @@ def test_size_that_a_server_of_ours_says_is_compared(picture: Any) -> None:
     assert asked(picture, server.says(BOX, saccade={"frames": [{"processed_size": sent}]})).error is None
     reply = asked(picture, server.says(BOX, saccade={"frames": [{"processed_size": [28, 28]}]}))
     assert reply.error is not None and "resized the image again" in reply.error
-    assert asked(picture, server.says(BOX, saccade={"frames": "x"})).error is None
+    for frames in ("x", [], [{}], [{"processed_size": [0, 0]}], [{"processed_size": [-28, -28]}]):
+        assert asked(picture, server.says(BOX, saccade={"frames": frames})).error is None
 
 
 def test_survey_of_the_runtime_refuses_what_it_would_resize(picture: Any) -> None:
@@ -472,6 +473,17 @@ def test_impossible_budget_or_policy_is_refused_before_the_run(budget: int | str
 def test_budget_that_does_not_hold_the_image_is_an_error_of_the_question() -> None:
     reply = asked(np.zeros((28, 5600, 3), np.uint8), server.says(BOX), budget=4)
     assert reply.error is not None
+
+
+def test_budget_that_servers_would_raise_is_refused() -> None:
+    with server.serving(server.says(BOX), models=("qwen3-vl-4b",)) as script:
+        with pytest.raises(InputError, match="at least the least of qwen3-vl, 64 tokens"):
+            opened(script).check(16, "flat")
+        for budget in (64, "65536px", "omlx", "checkpoint"):
+            opened(script).check(budget, "flat")
+        opened(script, runtime="llama.cpp").check(16, "flat")
+    with server.serving(server.says(BOX)) as script:
+        opened(script).check(16, "flat")
 
 
 def test_spec_survives_pickling_and_opens_again(picture: Any) -> None:

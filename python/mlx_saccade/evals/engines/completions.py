@@ -150,4 +150,5 @@ def _image_size(own: Any) -> tuple[int, int] | None:
         width, height = own["frames"][0]["processed_size"]
     except (KeyError, IndexError, TypeError, ValueError):
         return None
-    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
+    is_size = isinstance(width, int) and isinstance(height, int) and min(width, height) > 0
+    return (width, height) if is_size else None

@@ -109,10 +109,18 @@ class ServerRuntime:
             InputError: with the reason and what it takes.
         """
         looking.check_policy(policy, "a server")
+        is_size_known = self.spec.server.runtime is not None or self.model.is_ours
         if budget != SERVER_BUDGET:
-            limits(self.family, budget, None, None)
+            area = limits(self.family, budget, None, None)
+            if (
+                area.most < self.family.min_pixels and not is_size_known
+            ):  # a server that reads the checkpoint's limits enlarges every image
+                raise InputError(
+                    f"budget: expected at least the least of {self.family.name}, {self.family.min_tokens} tokens, as "
+                    f"servers enlarge smaller images; got {budget}. Raise it, or pass --server-runtime"
+                )
             return
-        if self.spec.server.runtime is not None or self.model.is_ours:
+        if is_size_known:
             return
         advice = "Pass --server-runtime, such as llama.cpp or ollama@0.13.3, for the size by the survey"
         if self._convention == "absolute":

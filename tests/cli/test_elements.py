@@ -115,7 +115,7 @@ def test_audit_resumes_and_counts_its_screens(
 
 
 def stand_in(model: Any, options: Any, settings: Any, seeds: Any, processes: int) -> Any:
-    region = {"truth": "good", "verdict": "accepted", "iou": 0.9, "description": "the icon"}
+    region = {"truth": "good", "verdict": "accepted", "iou": 0.9, "side": 30, "description": "the icon"}
     return (audit.ScreenAudit(seed, 4, 2, [region]) for seed in seeds)
 
 

@@ -238,6 +238,8 @@ def test_audit_of_a_perfect_model_catches_all_and_loses_none(monkeypatch: pytest
     assert figures["screens"] == 12
     assert figures["contaminated_caught"]["value"] == 1
     assert figures["contaminated_caught"]["n"] > 12
+    by_side = [figures[f"contaminated_caught_{words}"]["n"] for words in audit.SIDES]
+    assert sum(by_side) == figures["contaminated_caught"]["n"]
     assert figures["good_lost"]["value"] == 0
     assert figures["contaminated_after"]["value"] == 0
     assert figures["survivors_iou"]["value"] > 0.99
@@ -252,6 +254,7 @@ def test_audit_counts_a_box_elsewhere_as_wrong(scene: Scene) -> None:
     assert iou(one.box, (0, 0, 3, 3)) < 0.5
     judged = judge(scene, [Verdict(inside, "accepted", ""), Verdict(beside, "accepted", "")])
     assert [j.truth for j in judged] == ["good", "wrong"]
+    assert judged[0].side == min(one.box[2] - one.box[0], one.box[3] - one.box[1])
     assert (
         judge(scene, [Verdict(inside, "duplicate", ""), Verdict(Located("x", one.box, None, (0, 0, 1, 1)), "", "")])
         == []

@@ -24,7 +24,7 @@ from mlx_saccade.evals.processes import start
 if TYPE_CHECKING:
     from mlx_saccade.evals.elements.asking import Asker
     from mlx_saccade.evals.elements.screen import Verdict
-    from mlx_saccade.scenes import Scene
+    from mlx_saccade.scenes import Element, Scene
 
 __all__ = [
     "AUDIT_SIZE",
@@ -43,7 +43,8 @@ AUDIT_SIZE: Final = (1280, 720)
 # Apart from training's seeds and from those of `tiny evaluate`; every second screen has many elements that look alike.
 FIRST_SEED: Final = 800_000
 MOST_SCREENS: Final = 100_000
-TRUTHS: Final = ("contaminated", "good", "wrong")
+# Least sides in pixels by which contaminated descriptions are counted: the model sees them well, badly, and hardly.
+SIDES: Final = {"from_28_px": (28, 8192), "16_to_28_px": (16, 28), "below_16_px": (0, 16)}
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,14 @@ class Judged:
         truth: "contaminated", "good" or "wrong".
         verdict: of the screening.
         iou: of its box with the best element that the description matches; 0 without one.
+        side: least side in pixels of all elements that the description matches; 0 without one.
         description: the model's words.
     """
 
     truth: str
     verdict: str
     iou: float
+    side: int
     description: str
 
 
@@ -89,8 +92,14 @@ def judge(scene: Scene, verdicts: Sequence[Verdict]) -> list[Judged]:
         matching = scene.matching(one.region.description)
         best = max((iou(one.region.box, element.box) for element in matching), default=0.0)
         truth = "contaminated" if len(matching) > 1 else "good" if matching and best >= SAME else "wrong"
-        judged.append(Judged(truth, one.verdict, round(best, 4), one.region.description))
+        side = min((_side(element) for element in matching), default=0)
+        judged.append(Judged(truth, one.verdict, round(best, 4), side, one.region.description))
     return judged
+
+
+def _side(element: Element) -> int:
+    x1, y1, x2, y2 = element.box
+    return min(x2 - x1, y2 - y1)
 
 
 def audit_screen(asker: Asker, seed: int, settings: Settings) -> ScreenAudit:
@@ -189,11 +198,22 @@ def summarize(audits: Sequence[ScreenAudit]) -> dict[str, Any]:
             ]
         )
 
+    by_side = {
+        f"contaminated_caught_{words}": share(
+            [
+                (seed, float(one.verdict != "accepted"))
+                for seed, one in regions
+                if one.truth == "contaminated" and low <= one.side < high
+            ]
+        )
+        for words, (low, high) in SIDES.items()
+    }
     survivors = [(seed, one) for seed, one in regions if one.verdict == "accepted"]
     return {
         "screens": len(audits),
         "contaminated_caught": out("contaminated"),
         "contaminated_called_ambiguous": out("contaminated", "ambiguous"),
+        **by_side,
         "good_lost": out("good"),
         "good_called_ambiguous": out("good", "ambiguous"),
         "good_called_unverified": out("good", "unverified"),

@@ -142,9 +142,9 @@ def compare(
     )
     pairs = _pairs(tables[0].settings, tables[1].settings)
     if not pairs:
-        shown = [", ".join(f"{s.policy} at {s.budget}" for s in table.settings) for table in tables]
+        settings = [", ".join(f"{s.policy} at {s.budget}" for s in table.settings) for table in tables]
         raise InputError(
-            f"compare: expected a budget and policy of both runs; got {shown[0]} and {shown[1]}. "
+            f"compare: expected a budget and policy of both runs; got {settings[0]} and {settings[1]}. "
             "Run one of them with a setting of the other"
         )
     return Comparison(

@@ -73,16 +73,16 @@ class ScoreTable:
 
 def score_table(rows: Iterable[Row]) -> ScoreTable:
     """Score the rows of a run, which has one for each question."""
-    given = list(rows)
-    targets = {row.target.id: row.target for row in given}
+    all_rows = list(rows)
+    targets = {row.target.id: row.target for row in all_rows}
     target_of = {name: place for place, name in enumerate(targets)}
-    settings = _settings(given)
+    settings = _settings(all_rows)
     setting_of = {(one.policy, str(one.budget)): place for place, one in enumerate(settings)}
     shape = len(targets), len(settings)
     outcomes = np.full(shape, -1, np.int8)
     figures = {name: np.full(shape, np.nan) for name in (*_OF_SCORE, *_OF_REPLY)}
     stages: dict[str, Numbers] = {}
-    for row in given:
+    for row in all_rows:
         at = target_of[row.target.id], setting_of[row.policy, str(row.budget)]
         own = score(row)
         outcomes[at] = OUTCOMES.index(own.outcome)

@@ -28,14 +28,14 @@ _DIFFERENCES = (
 
 def print_optima(optima: Iterable[Optimum]) -> None:
     """Print the best setting of each regime and how sure it is: by IoU, or by hits where answers are points."""
-    shown: dict[tuple[str, str | None], Optimum] = {}
+    best: dict[tuple[str, str | None], Optimum] = {}
     for one in optima:
-        if one.metric == "iou" or (one.regime, one.policy) not in shown:
-            shown[one.regime, one.policy] = one
-    if not shown:
+        if one.metric == "iou" or (one.regime, one.policy) not in best:
+            best[one.regime, one.policy] = one
+    if not best:
         return
-    several = len({one.policy for one in shown.values()}) > 1
-    for one in shown.values():
+    several = len({one.policy for one in best.values()}) > 1
+    for one in best.values():
         output.text(_optimum(one, several=several), hang="  ")
     print()
     print_legend(_OPTIMA)

@@ -47,33 +47,37 @@ def run(options: argparse.Namespace) -> int:
     from mlx_saccade.evals.report import about
 
     first, second = evals.read_run(options.first), evals.read_run(options.second)
-    made = compare(first.rows, second.rows, about(first), about(second))
+    comparison = compare(first.rows, second.rows, about(first), about(second))
     if options.json:
-        output.print_json(made.as_dict())
+        output.print_json(comparison.as_dict())
     else:
-        _print(made)
+        _print(comparison)
     return 0
 
 
-def _print(made: Comparison) -> None:
-    for name, one in (("first", made.first), ("second", made.second)):
+def _print(comparison: Comparison) -> None:
+    for name, one in (("first", comparison.first), ("second", comparison.second)):
         output.text(f"{name}: {', '.join(value for key, value in facts_of(one) if key != 'note')}", hang="  ")
-    for change in made.changes:
+    for change in comparison.changes:
         output.text(f"differs: {change.name}: {change.first}; {change.second}", hang="  ")
-    output.text(_counts(made), hang="  ")
-    for name, settings in (("first", made.unpaired_first), ("second", made.unpaired_second)):
+    output.text(_counts(comparison), hang="  ")
+    for name, settings in (("first", comparison.unpaired_first), ("second", comparison.unpaired_second)):
         for setting in settings:
             output.text(f"only in the {name}: {setting.policy} at {budget(setting.budget)}", hang="  ")
     print()
-    _print_hits(made.paired)
-    _print_ious(made.paired)
+    _print_hits(comparison.paired)
+    _print_ious(comparison.paired)
 
 
-def _counts(made: Comparison) -> str:
+def _counts(comparison: Comparison) -> str:
     parts = [
-        f"{quantity(made.common, 'target')} in common",
-        *([f"{made.changed} of one name but with other words, boxes or images, left out"] if made.changed else []),
-        f"{made.first_only} only in the first, {made.second_only} only in the second",
+        f"{quantity(comparison.common, 'target')} in common",
+        *(
+            [f"{comparison.changed} of one name but with other words, boxes or images, left out"]
+            if comparison.changed
+            else []
+        ),
+        f"{comparison.first_only} only in the first, {comparison.second_only} only in the second",
     ]
     return "; ".join(parts)
 
@@ -95,14 +99,14 @@ def _print_hits(paired: Sequence[Paired]) -> None:
 
 
 def _print_ious(paired: Sequence[Paired]) -> None:
-    shown = [one for one in paired if one.iou is not None]
-    for setting, some in _by_setting(shown):
+    with_iou = [one for one in paired if one.iou is not None]
+    for setting, some in _by_setting(with_iou):
         output.text(f"IoU, {setting}")
         output.table([("target", "left"), *right("first", "second", "change", "95 %")], [
             (one.regime, number(one.first_iou), number(one.second_iou), signed(one.iou),
              signed_interval(one.iou_low, one.iou_high)) for one in some
         ])  # fmt: skip
-    if shown:
+    if with_iou:
         print_legend(_IOU_LEGEND)
 
 

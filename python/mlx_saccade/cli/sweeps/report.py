@@ -52,15 +52,15 @@ def run(options: argparse.Namespace) -> int:
 
     if options.csv is not None:
         check_name(options.csv, (".csv",))
-    read = evals.read_run(options.run)
-    made = report(read.rows, about(read), with_published=options.compare == "published")
+    source = evals.read_run(options.run)
+    document = report(source.rows, about(source), with_published=options.compare == "published")
     if options.csv is not None:
-        lines = ({**asdict(cell), "stages": json.dumps(cell.stages)} for cell in made.cells)
+        lines = ({**asdict(cell), "stages": json.dumps(cell.stages)} for cell in document.cells)
         write_atomically(options.csv, csv_bytes([field.name for field in fields(Cell)], lines))
     if options.json:
-        output.print_json(made.as_dict())
+        output.print_json(document.as_dict())
     else:
-        _print(made, options.by)
+        _print(document, options.by)
     return 0
 
 

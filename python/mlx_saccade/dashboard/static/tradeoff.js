@@ -10,8 +10,8 @@ saccade.tradeoff = (() => {
   // What can be drawn: every table of policies, and every measurement with seconds. They are not mixed.
   // `groups(size, key)` gives the marks of each color; `isJoint`: there is one front of them all.
   function sources({ sets, policies }) {
-    const timed = sets.filter((set) => set.cells.some((cell) => isNumber(cell.seconds)));
-    return [...policies.map(fromTable), ...timed.map((set) => (set.optima.length ? fromRun(set) : fromSizes(set)))];
+    const withSeconds = sets.filter((set) => set.cells.some((cell) => isNumber(cell.seconds)));
+    return [...policies.map(fromTable), ...withSeconds.map((set) => (set.optima.length ? fromRun(set) : fromSizes(set)))];
   }
 
   function fromTable(table) {
@@ -54,9 +54,9 @@ saccade.tradeoff = (() => {
     const groups = source.groups(size, key).filter((group) => group.points.length);
     const title = `Accuracy against seconds: ${source.name}${source.isJoint ? `, ${sizeText}` : ""}`;
     if (!groups.length) return missing(`“${source.name}” has no seconds of ${sizeText}.`);
-    const compared = groups.filter((group) => group.isCompared !== false);
-    const fronts = source.isJoint ? [frontOf(compared.flatMap((group) => group.points))] :
-      compared.map((group) => frontOf(group.points));
+    const choices = groups.filter((group) => group.isCompared !== false);
+    const fronts = source.isJoint ? [frontOf(choices.flatMap((group) => group.points))] :
+      choices.map((group) => frontOf(group.points));
     const isOnFront = (point) => fronts.some((front) => front.includes(point));
     const rows = groups.flatMap((group) => group.points.map((point) => ({ ...point, isOnFront: isOnFront(point) })));
     const value = source.value(key);

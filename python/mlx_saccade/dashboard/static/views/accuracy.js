@@ -96,12 +96,12 @@ saccade.views = { ...saccade.views, accuracy: (() => {
 
   function policiesOf(state, set) {
     const all = [...new Set(set.cells.map((cell) => cell.policy))];
-    const chosen = state.params.policy ?? FIRST;
-    return chosen === FIRST ? all.slice(0, 1) : chosen === "all" ? all : [chosen];
+    const choice = state.params.policy ?? FIRST;
+    return choice === FIRST ? all.slice(0, 1) : choice === "all" ? all : [choice];
   }
 
   // The lines of a measurement that the controls choose: one for each size and policy with figures.
-  function lines(state, set, key) {
+  function linesOf(state, set, key) {
     const policies = policiesOf(state, set);
     const sizes = (state.params.size ?? EACH) === EACH ? SIZES : [state.params.size];
     return sizes.flatMap((size) => policies.map((policy) => ({ size, policy,
@@ -129,11 +129,11 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     const set = sets[Number(state.params.set ?? 0)];
     const key = state.params.value ?? "iou";
     const { name, ends, text } = FIGURES[key];
-    const shown = lines(state, set, key);
-    if (!shown.length) return missing(`“${set.name}” has no figure for ${name.toLowerCase()} of this choice.`);
-    const cells = shown.flatMap((line) => line.cells);
-    const apart = (place) => 1.012 ** (place - (shown.length - 1) / 2); // or intervals would lie on each other
-    const traces = () => shown.map((line, place) => ({ type: "scatter", mode: "lines+markers", name: label(line.name),
+    const lines = linesOf(state, set, key);
+    if (!lines.length) return missing(`“${set.name}” has no figure for ${name.toLowerCase()} of this choice.`);
+    const cells = lines.flatMap((line) => line.cells);
+    const apart = (place) => 1.012 ** (place - (lines.length - 1) / 2); // or intervals would lie on each other
+    const traces = () => lines.map((line, place) => ({ type: "scatter", mode: "lines+markers", name: label(line.name),
       x: line.cells.map((cell) => cell.budget * apart(place)), y: line.cells.map((cell) => cell[key]),
       line: { color: saccade.chart.color(line.color), width: 2, dash: DASHES[line.mark % DASHES.length] },
       marker: { size: 9, symbol: saccade.chart.symbol(line.color + line.mark) },
@@ -142,7 +142,7 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     const ticks = [...new Set(cells.map((cell) => cell.budget))];
     const isLinear = state.params.scale === "linear";
     return make("div", {}, saccade.chart.figure(`${name} by budget and target size`,
-      `${text ?? bests(set, shown, key)} ${barsText(cells, ends)}`,
+      `${text ?? bests(set, lines, key)} ${barsText(cells, ends)}`,
       () => ({ traces: traces(), height: 26, layout: {
         xaxis: { title: { text: "budget in visual tokens" }, type: isLinear ? "linear" : "log",
           ...(isLinear ? {} : { tickvals: ticks, ticktext: ticks.map(whole) }) },
@@ -151,11 +151,11 @@ saccade.views = { ...saccade.views, accuracy: (() => {
   }
 
   // The best budget of each line, and how sure it is where the measurement says so.
-  function bests(set, shown, key) {
-    return `${shown.map((line) => {
+  function bests(set, lines, key) {
+    return `${lines.map((line) => {
       const best = line.cells.reduce((a, b) => (b[key] > a[key] ? b : a));
-      const known = set.optima.find((one) => one.size === line.size && one.policy === line.policy && one.metric === key);
-      return `${line.name}: ${known ? sure(known) : `best ${share(best[key])} at ${budgetText(best.label)}`}`;
+      const optimum = set.optima.find((one) => one.size === line.size && one.policy === line.policy && one.metric === key);
+      return `${line.name}: ${optimum ? sure(optimum) : `best ${share(best[key])} at ${budgetText(best.label)}`}`;
     }).join("; ")}.`;
   }
 
@@ -200,13 +200,13 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     const { name, ends } = FIGURES[key];
     const policies = policiesOf(state, set);
     const labels = [...new Set(set.sides.map((cell) => cell.label))];
-    const shown = policies.flatMap((policy, mark) => labels.map((text, color) => ({ color, mark,
+    const lines = policies.flatMap((policy, mark) => labels.map((text, color) => ({ color, mark,
       name: [budgetText(text), ...(policies.length > 1 ? [policy] : [])].join("; "),
       cells: set.sides.filter((cell) => cell.policy === policy && cell.label === text && isNumber(cell[key])) })))
       .filter((line) => line.cells.length);
-    if (!shown.length) return null;
+    if (!lines.length) return null;
     const groups = [...new Set(set.sides.map((cell) => cell.size))];
-    const traces = () => shown.map((line) => ({ type: "scatter", mode: "lines+markers", name: label(line.name),
+    const traces = () => lines.map((line) => ({ type: "scatter", mode: "lines+markers", name: label(line.name),
       x: line.cells.map((cell) => cell.size), y: line.cells.map((cell) => cell[key]),
       line: { color: saccade.chart.color(line.color), width: 2, dash: DASHES[line.mark % DASHES.length] },
       marker: { size: 9, symbol: saccade.chart.symbol(line.color + line.mark) },

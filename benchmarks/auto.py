@@ -34,7 +34,7 @@ from mlx_saccade.evals.datasets import choose_targets
 FIRST_SEED, SIZE = 810_000, (3840, 2160)
 TARGETS, ABSENT = 8, 2
 CAP, LARGEST = "flat, 256 tokens", "flat, 1024 tokens"
-LOOKS = (2, 4, 12)
+LOOKS = (2, 4, 6, 12)
 SIDES: dict[str, dict[str, Any]] = {
     **{f"flat, {tokens} tokens": {"policy": "flat", "budget": tokens} for tokens in (64, 144, 256, 512, 1024)},
     "auto": {},

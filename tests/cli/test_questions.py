@@ -95,7 +95,7 @@ def test_locate_lists_the_policies(capsys: pytest.CaptureFixture[str]) -> None:
         run(capsys, "locate", "--policy", "help")
     out = capsys.readouterr().out
     assert end.value.code == 0
-    assert out.startswith("auto:max_looks=6,smallest=20,confidence=0.6,side=28\n    Locate each description")
+    assert out.startswith("auto:max_looks=3,smallest=20,confidence=0.6,side=28\n    Locate each description")
     assert "\nflat:max_looks=1\n    Locate each description" in out
     assert all(f"\n{name}:" in out for name in ("zoom-click", "ui-zoomer", "zoom-in-out", "slicing"))
 

@@ -49,9 +49,18 @@ def stable(answer: saccade.Answer) -> saccade.Answer:
 def test_the_default_is_auto(engine: saccade.Engine, large: str) -> None:
     words = [large, ABSENT]
     default, auto = (engine.locate(SCENE.image, words, **how) for how in ({}, {"policy": "auto"}))
-    assert [len(answer.looks) for answer in default] == [1, 5]
+    assert [len(answer.looks) for answer in default] == [1, 1]
     for one, other in zip(default, auto, strict=True):
         assert [look.text for look in one.looks] == [look.text for look in other.looks]
+
+
+def test_a_small_box_gets_a_closer_look_by_default(engine: saccade.Engine) -> None:
+    answers = engine.locate(SCENE.image, [element.description for element in SCENE.elements])
+    counts = [len(answer.looks) for answer in answers]
+    assert set(counts) <= {1, 2, 3}
+    small = next(answer for answer in answers if len(answer.looks) == 2)
+    assert small.looks[0].verdict.removeprefix("answer: ").startswith(("small", "unsure"))
+    assert small.usage["image"] == sum(look.tokens for look in small.looks)
 
 
 def test_a_sure_first_look_is_the_flat_answer_token_for_token(engine: saccade.Engine, large: str) -> None:
@@ -81,7 +90,7 @@ def test_a_budget_or_candidates_mean_one_look(engine: saccade.Engine, how: dict[
 def test_a_budget_of_the_image_or_of_the_engine_means_one_look(engine: saccade.Engine) -> None:
     part = {"type": "image", "image": SCENE.image, "budget": 64}
     assert engine.locate(part, ABSENT).looks == ()
-    assert len(engine.locate({"type": "image", "image": SCENE.image}, ABSENT).looks) == 5
+    assert len(engine.locate({"type": "image", "image": SCENE.image}, ABSENT).looks) == 1
     with saccade.load(budget=64) as other:
         assert other.locate(SCENE.image, ABSENT).looks == ()
 
@@ -100,15 +109,15 @@ def test_max_looks_alone_is_that_of_auto_with_any_budget(engine: saccade.Engine)
 def test_the_budget_of_a_part_wins_under_a_policy(engine: saccade.Engine) -> None:
     part = {"type": "image", "image": SCENE.image, "budget": 64}
     for budget in (None, 16):
-        looks = engine.locate(part, ABSENT, policy="auto", budget=budget).looks
+        looks = engine.locate(part, ABSENT, policy="auto:max_looks=6", budget=budget).looks
         assert len(looks) > 1
         assert all(48 <= look.tokens <= 64 for look in looks)
 
 
 def test_a_part_may_have_its_region_and_place(engine: saccade.Engine, large: str) -> None:
     place = {"region": (100, 50, 3600, 2000), "origin": (-10, 20), "scale": 2}
-    by_part = engine.locate({"type": "image", "image": SCENE.image, **place}, [large, ABSENT])
-    by_argument = engine.locate(SCENE.image, [large, ABSENT], **place)
+    by_part = engine.locate({"type": "image", "image": SCENE.image, **place}, [large, ABSENT], max_looks=6)
+    by_argument = engine.locate(SCENE.image, [large, ABSENT], max_looks=6, **place)
     assert list(map(stable, by_part)) == list(map(stable, by_argument))
     assert by_part[0].frames[0].region == (100, 50, 3600, 2000)
     assert by_part[1].looks[0].crop == (100, 50, 3700, 2050)
@@ -121,7 +130,7 @@ def test_a_file_is_decoded_once_and_not_again_for_a_second_sure_answer(
 ) -> None:
     engine.forget()
     before = engine.counts
-    assert len(engine.locate(shot, ABSENT).looks) == 5
+    assert len(engine.locate(shot, ABSENT, max_looks=6).looks) == 5
     assert (engine.counts - before).decodes == 1
     before = engine.counts
     engine.locate(shot, large)
@@ -131,11 +140,11 @@ def test_a_file_is_decoded_once_and_not_again_for_a_second_sure_answer(
 def test_closer_looks_take_every_source(engine: saccade.Engine, shot: Path) -> None:
     image = Image.open(shot)
     answers = [
-        engine.locate(source, ABSENT)
+        engine.locate(source, ABSENT, max_looks=6)
         for source in (SCENE.image, shot, str(shot), shot.read_bytes(), image, media.open_image(shot))
     ]
     with media.LazyImage(shot) as lazy:
-        answers.append(engine.locate(lazy, ABSENT))
+        answers.append(engine.locate(lazy, ABSENT, max_looks=6))
     assert len({tuple(look.text for look in answer.looks) for answer in answers}) == 1
 
 
@@ -158,11 +167,11 @@ def test_a_policy_gets_a_frame_that_is_decoded_when_its_pixels_are_read(engine: 
 def test_options_reach_every_look(engine: saccade.Engine) -> None:
     stages: list[str] = []
     answer = engine.locate(
-        SCENE.image, ABSENT, constrained=True, progress=lambda stage, done, total: stages.append(stage)
+        SCENE.image, ABSENT, max_looks=6, constrained=True, progress=lambda stage, done, total: stages.append(stage)
     )
     assert all(look.text.startswith(("[]", '[{"bbox_2d": [')) for look in answer.looks)
     assert stages.count("vision") >= len(answer.looks)
-    warm = engine.locate(SCENE.image, ABSENT, temperature=1.5, seed=4)
-    assert [look.text for look in warm.looks] == [
-        look.text for look in engine.locate(SCENE.image, ABSENT, temperature=1.5, seed=4).looks
-    ]
+    assert len(answer.looks) > 1
+    how = {"max_looks": 6, "temperature": 1.5, "seed": 4}
+    first, again = (engine.locate(SCENE.image, ABSENT, **how) for _ in range(2))
+    assert [look.text for look in first.looks] == [look.text for look in again.looks]

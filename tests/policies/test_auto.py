@@ -79,11 +79,11 @@ def test_auto_with_a_perfect_oracle_returns_every_box_to_the_pixel(size: tuple[i
     boxes = {f"{x} {y}": [(x, y, x + 70, y + 70)] for x in ways[0] for y in ways[1]}
     answers = policies.auto(Oracle(boxes, smallest=5), Screen(size), list(boxes))
     assert [answer.boxes[0].xyxy for answer in answers] == [box for (box,) in boxes.values()]
-    assert all(len(answer.looks) <= 6 for answer in answers)
+    assert all(len(answer.looks) <= 3 for answer in answers)
 
 
 def test_auto_without_a_first_box_looks_at_tiles_and_then_closer() -> None:
-    answer = locate(Oracle({"it": [UNSEEN]}, smallest=8))
+    answer = locate(Oracle({"it": [UNSEEN]}, smallest=8), max_looks=6)
     assert answer.boxes[0].xyxy == UNSEEN
     assert len(answer.looks) == 1 + 4 + 1
     assert verdicts(answer)[0] == "no box"
@@ -91,16 +91,35 @@ def test_auto_without_a_first_box_looks_at_tiles_and_then_closer() -> None:
 
 
 def test_auto_of_what_is_absent_ends_after_the_tiles() -> None:
-    answer = locate(Oracle({}))
+    answer = locate(Oracle({}), max_looks=6)
     assert not answer.found
     assert verdicts(answer) == ["no box"] * 5
 
 
-def test_auto_of_two_looks_leaves_out_the_tiles() -> None:
-    engine = Oracle({"it": [UNSEEN]})
-    answer = locate(engine, max_looks=2)
+@pytest.mark.parametrize("how", [{}, {"max_looks": 2}, {"max_looks": 3}])
+def test_auto_of_few_looks_leaves_out_the_tiles(how: dict[str, int]) -> None:
+    answer = locate(Oracle({"it": [UNSEEN]}), **how)
     assert (answer.found, len(answer.looks)) == (False, 1)
-    assert len(locate(Oracle({"it": [SMALL]}), max_looks=2).looks) == 2
+    assert len(locate(Oracle({"it": [SMALL]}), **how).looks) == 2
+
+
+def test_auto_drops_the_box_of_a_tile_that_is_not_confirmed() -> None:
+    class Ghosts(Oracle):
+        def _answer(self, frame: Screen, crop: Crop, words: str) -> Answer:
+            answer = super()._answer(frame, crop, words)
+            is_tile = 2000 < crop[2] - crop[0] < 3840
+            return replace(answer, boxes=(Box((2500, 300, 2530, 330), words),)) if is_tile else answer
+
+    answer = locate(Ghosts({}), max_looks=6)
+    assert not answer.found
+    assert verdicts(answer)[-2].endswith("; dropped")
+
+
+def test_auto_keeps_the_whole_box_where_the_last_look_cuts_it() -> None:
+    bar = (200, 900, 2000, 960)
+    answer = locate(Scripted(((900, 900, 1000, 960), 0.9), (bar, 0.9)), max_looks=2)
+    assert answer.boxes[0].xyxy == (900, 900, 1000, 960)
+    assert verdicts(answer)[1] == "cut off by the edge of the crop; that of look 1 is kept"
 
 
 def test_auto_of_a_small_screen_looks_once() -> None:
@@ -173,7 +192,7 @@ def test_auto_of_points_looks_closer_only_where_they_are_unsure() -> None:
 def test_auto_of_several_descriptions_runs_their_looks_together() -> None:
     boxes = {"large": [LARGE], "small": [SMALL], "unseen": [UNSEEN], "other": [(300, 300, 340, 340)]}
     engine = Oracle(boxes, smallest=8)
-    answers = policies.auto(engine, SCREEN, list(boxes))
+    answers = policies.auto(engine, SCREEN, list(boxes), max_looks=6)
     assert [answer.boxes[0].xyxy for answer in answers] == [box for (box,) in boxes.values()]
     assert len({crop for crop, words in engine.views if words in ("unseen", "other")}) == 1 + 4 + 2
     assert engine.rounds == 1 + 4 + 1  # "unseen" is in the last tile; the others are looked at beside it

@@ -96,7 +96,7 @@ def test_crops_grow_to_hold_a_box_and_to_be_no_strip(
     assert 0 <= grown[0] < grown[2] <= size[0]
     assert 0 <= grown[1] < grown[3] <= size[1]
     sides = grown[2] - grown[0], grown[3] - grown[1]
-    assert max(sides) <= max(10, max(size) / min(size)) * min(sides)
+    assert max(sides) * min(size) <= max(10 * min(size), max(size)) * min(sides)
 
 
 @given(st.tuples(edges, edges), st.tuples(st.floats(-100, 7000), st.floats(-100, 7000)), st.tuples(edges, edges))

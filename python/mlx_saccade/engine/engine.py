@@ -249,8 +249,8 @@ class Engine(Closable):
                 lower.
             policy: how often and where to look: "flat" (one look), "auto", "zoom", "search" or another name of
                 `mlx_saccade.policies.names()`, with parameters as in "search:max_looks=20", or a function as
-                `mlx_saccade.engine.policy.Policy`. None: "auto", which looks closer where the first look has a small,
-                unsure or no box; with a budget (the image's, this one or the engine's) or several candidates one look.
+                `mlx_saccade.engine.policy.Policy`. None: "auto", which looks closer where the box of the first look is
+                small or unsure; with a budget (the image's, this one or the engine's) or several candidates one look.
             max_looks: maximum looks of the policy for each description; None: its own default. 1 is the flat look.
             pixel_format: order of the channels of an array, such as "bgra" for a screen capture or "bgr" for an image
                 of OpenCV. An array of four channels needs it; see `mlx_saccade.media.open_image`. A screenshot of

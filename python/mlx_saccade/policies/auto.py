@@ -5,7 +5,8 @@ Another look costs as much as the first, so it has to pay. What the first look s
 
 - the size: a box that is narrow on the model's image is imprecise, and gains from a closer look; a larger one does not;
 - the confidence: low where the place is a slip;
-- no box: the target may be too small to be seen, and tiles are looked at until one has it.
+- no box: the target may be too small to be seen, or absent. With more looks than the default, tiles are looked at until
+  one has it; they find most of the rest, and cost several looks for each target that is absent.
 
 A second sample of the same look says less than the confidence, and is not free. Labels in other words say much on the
 packaged checkpoint, but other models may name a thing as they like. So they only decide about the box of a tile.
@@ -42,20 +43,20 @@ def auto(
     descriptions: Sequence[str],
     /,
     *,
-    max_looks: int = 6,
+    max_looks: int = 3,
     smallest: int = 20,
     confidence: float = 0.6,
     side: int = 28,
     **options: Any,
 ) -> list[Answer]:
-    """Locate each description in the whole image, and closer where its box is small, cut off, unsure or missing.
+    """Locate each description in the whole image, and closer where its box is small, cut off or unsure.
 
     Args:
         engine: loaded engine.
         frame: whole image.
         descriptions: of the targets. Looks of all of them run together, and each crop is encoded once.
-        max_looks: maximum looks for each description; 1 is the flat look, and 2 leaves out the tiles that are looked at
-            where the first look has no box.
+        max_looks: maximum looks for each description; 1 is the flat look. From 4 on, tiles are looked at where the
+            first look has no box.
         smallest: least shorter side in model pixels of a box that needs no closer look.
         confidence: least confidence of such a box, as `Answer.confidence`, from 0 to 1.
         side: shorter side in model pixels that a small box has in the closer look, at least `smallest`.
@@ -137,8 +138,13 @@ class _Target:
         if again is None:
             self.trail.keep(before)
             return None
+        worse = None
         if not is_same_place(again, before) and again.confidence < before.confidence:
-            self.trail.judge(again.look, f"another place, and less sure; that of look {before.look + 1} is kept")
+            worse = "another place, and less sure"
+        elif again.is_cut and not before.is_cut and not self.left:
+            worse = "cut off by the edge of the crop"
+        if worse is not None:
+            self.trail.judge(again.look, f"{worse}; that of look {before.look + 1} is kept")
             return None
         self.best = again
         return again if again.is_cut else None

@@ -11,9 +11,21 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlx_saccade.evals import compare, report
+from mlx_saccade.evals import compare, forecast, outcomes, report, rows, run_folder, targets
 
 DOCUMENTS = {
+    "sweep-run-1.json": (
+        outcomes.RunOutcome, outcomes.RUN_SCHEMA, "Output of mlx-saccade sweep run with --json",
+    ),
+    "sweep-forecast-1.json": (
+        forecast.Forecast, forecast.SCHEMA, "Output of mlx-saccade sweep run --dry-run with --json",
+    ),
+    "sweep-merge-1.json": (
+        outcomes.MergeOutcome, outcomes.MERGE_SCHEMA, "Output of mlx-saccade sweep merge with --json",
+    ),
+    "run-1.json": (
+        run_folder.Header, run_folder.SCHEMA, "run.json of the folder of a run",
+    ),
     "sweep-report-1.json": (
         report.Report, report.SCHEMA, "Output of mlx-saccade sweep report with --json",
     ),
@@ -21,6 +33,7 @@ DOCUMENTS = {
         compare.Comparison, compare.SCHEMA, "Output of mlx-saccade sweep compare with --json",
     ),
 }  # fmt: skip
+_OF_ROW = {"image_id": "string", "budget": ["integer", "string"], "policy": "string"}
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
@@ -37,6 +50,23 @@ def schema(name: str) -> dict[str, Any]:
         "description": "Later versions of a form may add fields; a changed or removed field gives it a new number.",
         "$ref": f"#/$defs/{top}",
         "$defs": definitions,
+    }
+
+
+def row_schema() -> dict[str, Any]:
+    """Return the schema of a line of `rows.jsonl`: the fields of the target, of the row and of the reply."""
+    definitions: dict[str, Any] = {}
+    target, reply = (definitions[_definition(one, definitions)]["properties"] for one in (targets.Target, rows.Reply))
+    texts = dict(_attributes(inspect.getdoc(rows.Row) or ""))
+    own = {name: {"type": kind, "description": texts[name]} for name, kind in _OF_ROW.items()}
+    properties = {"target": target.pop("id"), **target, **own, **reply}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A line of rows.jsonl in the folder of a run",
+        "description": "One question and its answer. Places are in pixels of the source image, sizes (width, height).",
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
     }
 
 

@@ -150,12 +150,20 @@ JSON lines from a file or from standard input (`-`). Folders inside a folder are
 - With `--json` one object at the end holds the `answers`, and `errors` for what failed.
 """
 
-RUNS = """## Reports of runs
+RUNS = """## Runs
 
-`sweep report --json` prints a [report](#report), as [schemas/sweep-report-1.json](schemas/sweep-report-1.json)
-describes it, and `sweep compare --json` a [comparison](#comparison), as
-[schemas/sweep-compare-1.json](schemas/sweep-compare-1.json) does. Both are written from the same dataclasses as the
-tables below. Shares and IoU go from 0 to 1; intervals are 95 %, by screens.
+Each object is described by a JSON Schema in [schemas](schemas/) too, written from the same dataclasses as the tables
+below. Shares and IoU go from 0 to 1; intervals are 95 %, by screens.
+
+| printed by, or file | object | schema |
+|---|---|---|
+| `sweep run --json` | [run_outcome](#run_outcome) | [sweep-run-1.json](schemas/sweep-run-1.json) |
+| `sweep run --dry-run --json` | [forecast](#forecast) | [sweep-forecast-1.json](schemas/sweep-forecast-1.json) |
+| `sweep merge --json` | [merge_outcome](#merge_outcome) | [sweep-merge-1.json](schemas/sweep-merge-1.json) |
+| `sweep report --json` | [report](#report) | [sweep-report-1.json](schemas/sweep-report-1.json) |
+| `sweep compare --json` | [comparison](#comparison) | [sweep-compare-1.json](schemas/sweep-compare-1.json) |
+| `run.json` of a run | [header](#header) | [run-1.json](schemas/run-1.json) |
+| a line of `rows.jsonl` of a run | [row](#row) | [row-1.json](schemas/row-1.json) |
 """
 
 PYTHON = """# Python
@@ -364,8 +372,17 @@ def json_page() -> str:
     rows = "\n".join(json_rows({**error["properties"]["error"]["properties"], **fields}))
     parts.append(f"## error\n\n{error['description']}\n\n| field | type | meaning |\n|---|---|---|\n{rows}\n")
     parts.append(RUNS)
+    row = document_schemas.row_schema()
+    parts.append(
+        f"## row\n\n{row['description']}\n\n| field | type | meaning |\n|---|---|---|\n"
+        + "\n".join(json_rows(row["properties"])) + "\n"
+    )  # fmt: skip
+    known: set[str] = set()
     for file in document_schemas.DOCUMENTS:
         for name, definition in document_schemas.schema(file)["$defs"].items():
+            if name in known:
+                continue
+            known.add(name)
             fields = {name: field for name, field in definition["properties"].items() if name != "schema"}
             parts.append(
                 f"## {name}\n\n{definition['description']}\n\n| field | type | meaning |\n|---|---|---|\n"
@@ -376,7 +393,9 @@ def json_page() -> str:
 
 def json_schemas() -> dict[str, str]:
     """Return the text of each schema that is written from dataclasses, by the name of its file."""
-    return {name: json.dumps(document_schemas.schema(name), indent=2) + "\n" for name in document_schemas.DOCUMENTS}
+    schemas = {name: document_schemas.schema(name) for name in document_schemas.DOCUMENTS}
+    schemas["row-1.json"] = document_schemas.row_schema()
+    return {name: json.dumps(one, indent=2) + "\n" for name, one in schemas.items()}
 
 
 def main() -> int:

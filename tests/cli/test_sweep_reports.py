@@ -9,14 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import run_rows
+from document_schema import checked
 
 from mlx_saccade.cli.__main__ import main
 from mlx_saccade.evals.rows import Reply
-
-SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +33,6 @@ def run(capsys: pytest.CaptureFixture[str], *words: Any, code: int = 0) -> tuple
     assert main(["sweep", *map(str, words)]) == code
     printed = capsys.readouterr()
     return printed.out, printed.err
-
-
-def checked(text: str, name: str) -> dict[str, Any]:
-    """Return a document after a check by its schema."""
-    document: dict[str, Any] = json.loads(text)
-    schema = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(document)
-    assert document.keys() == schema["$defs"][schema["$ref"].rpartition("/")[2]]["properties"].keys()
-    return document
 
 
 def test_report_has_every_part_and_what_its_columns_mean(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from document_schema import checked
 from sweep_stand_ins import Data, Runtime
 
 import mlx_saccade as saccade
@@ -61,7 +61,7 @@ def test_dry_run_writes_nothing_and_goes_by_the_run(tmp_path: Path, capsys: pyte
     out = tmp_path / "run"
     words = ["sweep", "--size", "448x336", "--budgets", "16,64", "--out", str(out)]
     assert main([*words, "--n", "3", "--dry-run", "--json"]) == 0
-    first = json.loads(capsys.readouterr().out)
+    first = checked(capsys.readouterr().out, "sweep-forecast-1.json")
     assert not out.exists()
     assert (first["questions"], first["missing"], first["problems"]) == (6, 6, [])
     assert [cell["tokens"] for cell in first["cells"]] == [

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from document_schema import checked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweep_stand_ins import untimed
@@ -133,7 +134,7 @@ def sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., A
 
     def run(*words: str) -> Any:
         assert main(["sweep", *words, "--size", "448x336", "--out", str(tmp_path / "runs" / "s"), "--json"]) == 0
-        return json.loads(capsys.readouterr().out)
+        return checked(capsys.readouterr().out, "sweep-run-1.json")
 
     return run
 
@@ -152,6 +153,9 @@ def test_command_resumes_and_extends(
     more = sweep("--n", "3", "--budgets", "16,64", "--policy", "flat,zoom:share=0.4,max_looks=2")
     assert (more["questions"], more["missing"], more["errors"]) == (12, 0, 0)
     assert [line in rows.read_bytes() for line in before.splitlines()] == [True, True]
+    for line in rows.read_text().splitlines():
+        checked(line, "row-1.json")
+    assert len(checked(rows.with_name("run.json").read_text(), "run-1.json")["asked"]) == 2
     assert {cell["policy"] for cell in more["cells"]} == {"flat", "zoom:share=0.4,max_looks=2"}
 
 
@@ -166,7 +170,7 @@ def test_command_names_what_fails_and_exits_with_2(
     assert main(words) == 2
     printed = capsys.readouterr()
     assert printed.err == "mlx-saccade: 1 question failed, the first with: the server said 500\n"
-    facts = json.loads(printed.out)
+    facts = checked(printed.out, "sweep-run-1.json")
     assert (facts["questions"], facts["errors"], facts["missing"]) == (1, 1, 1)
     assert {(cell["n"], cell["failed"], cell["iou"], cell["hits"]) for cell in facts["cells"]} == {(1, 1, None, None)}
 
@@ -198,7 +202,8 @@ def test_command_merges(sweep: Callable[..., Any], tmp_path: Path, capsys: pytes
     sweep("--n", "2", "--budgets", "16")
     run, out = str(tmp_path / "runs" / "s"), str(tmp_path / "out")
     assert main(["sweep", "merge", run, run, "--out", out, "--json"]) == 0
-    merged = json.loads(capsys.readouterr().out)
+    merged = checked(capsys.readouterr().out, "sweep-merge-1.json")
+    assert merged.pop("schema") == "mlx-saccade/sweep-merge/1"
     assert merged == {"run": out, "questions": 2, "repeated": 2, "errors": 0, "missing": 0}
     assert main(["sweep", "merge", run, run, "--out", out]) == 2
     assert "expected a new folder" in capsys.readouterr().err

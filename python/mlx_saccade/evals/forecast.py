@@ -5,13 +5,17 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from mlx_saccade.evals.datasets import describe
 from mlx_saccade.evals.rows import Budget, Key, Row, Runtime
 from mlx_saccade.evals.sweep import Question, answer, check
 from mlx_saccade.evals.targets import DataSet
 
-__all__ = ["CellForecast", "Forecast", "forecast"]
+__all__ = ["SCHEMA", "CellForecast", "Forecast", "forecast"]
+
+SCHEMA = "mlx-saccade/sweep-forecast/1"
 
 
 @dataclass(frozen=True)
@@ -42,29 +46,26 @@ class Forecast:
     """A sweep that did not run yet.
 
     Attributes:
-        cells: by policy and budget, in the order of asking.
+        data: the data set in words, with what was set aside while it was read.
+        questions: number of questions.
+        missing: those that have no answer yet in the run.
+        tokens: visual tokens of one look at each image of the missing ones; None where unknown.
+        seconds: time of the missing ones, one after another; None where unknown.
+        cells: the same by policy and budget, in the order of asking.
         problems: why trial questions failed.
     """
 
+    data: tuple[str, ...]
+    questions: int
+    missing: int
+    tokens: int | None
+    seconds: float | None
     cells: tuple[CellForecast, ...]
     problems: tuple[str, ...]
 
-    @property
-    def missing(self) -> int:
-        """Questions to ask."""
-        return sum(cell.missing for cell in self.cells)
-
-    @property
-    def tokens(self) -> int | None:
-        """Visual tokens of all flat looks; None where unknown."""
-        known = [cell.tokens for cell in self.cells if cell.tokens is not None]
-        return sum(known) if len(known) == len(self.cells) else None
-
-    @property
-    def seconds(self) -> float | None:
-        """Seconds of all questions, one after another; None where unknown."""
-        known = [cell.seconds * cell.missing for cell in self.cells if cell.seconds is not None]
-        return sum(known) if len(known) == len(self.cells) else None
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain lists, numbers and strings, for JSON; docs/schemas/sweep-forecast-1.json describes it."""
+        return {"schema": SCHEMA, **asdict(self)}
 
 
 def forecast(
@@ -109,7 +110,17 @@ def forecast(
             )
         )
         advance()
-    return Forecast(tuple(results), tuple(problems))
+    tokens = [cell.tokens for cell in results if cell.tokens is not None]
+    times = [cell.seconds * cell.missing for cell in results if cell.seconds is not None]
+    return Forecast(
+        data=tuple(describe(data)),
+        questions=len(questions),
+        missing=sum(cell.missing for cell in results),
+        tokens=sum(tokens) if len(tokens) == len(results) else None,
+        seconds=sum(times) if len(times) == len(results) else None,
+        cells=tuple(results),
+        problems=tuple(problems),
+    )
 
 
 def _median(answered: dict[Key, Row], policy: str, budget: Budget) -> float | None:

@@ -66,7 +66,7 @@ class Row:
 
     Attributes:
         target: what was asked for, and where it is.
-        image_id: as `DataSet.image_id`.
+        image_id: what differs where the pixels of the image do, such as the digest of its file.
         budget: limit on the visual tokens of a look, as it was asked.
         policy: name of the policy with its parameters, such as "flat" or "zoom:share=0.4".
         reply: what came back.

@@ -65,7 +65,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions that were asked together: every target at every budget under every policy."""
+    """Questions that were asked together: every target at every budget under every policy.
+
+    Attributes:
+        targets: ids of the targets.
+        budgets: limits on the visual tokens of a look, as they were asked.
+        policies: names of the policies with their parameters.
+    """
 
     targets: tuple[str, ...]
     budgets: tuple[Budget, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mlx_saccade.cli import output, progress
@@ -24,32 +23,20 @@ def print_forecast(options: argparse.Namespace, data: DataSet, runtime: Runtime,
     Raises:
         InputError: the run of --out is of other data or of another runtime, or a budget or policy cannot be used.
     """
-    from mlx_saccade.evals.datasets import describe
     from mlx_saccade.evals.forecast import forecast
 
     rows = _rows(options.out, data, runtime)
     with progress.bar() as bar:
         task = bar.add_task("trying", total=len({(one.policy, one.budget) for one in questions}))
         result = forecast(data, runtime, questions, rows, lambda: bar.advance(task))
-    lines = describe(data)
     if options.json:
-        output.print_json(
-            {
-                "data": lines,
-                "questions": len(questions),
-                "missing": result.missing,
-                "tokens": result.tokens,
-                "seconds": result.seconds,
-                "cells": [asdict(cell) for cell in result.cells],
-                "problems": list(result.problems),
-            }
-        )
+        output.print_json(result.as_dict())
         return 0
-    for line in lines:
+    for line in result.data:
         output.text(line, hang="  ")
     print()
     _print_table(result.cells)
-    for line in _words(result, len(questions)):
+    for line in _words(result):
         output.text(line, hang="  ")
     return 0
 
@@ -74,8 +61,8 @@ def _print_table(cells: Sequence[CellForecast]) -> None:
     output.table(columns, rows)
 
 
-def _words(result: Forecast, questions: int) -> list[str]:
-    lines = [f"{quantity(result.missing, 'question')} to ask, of {questions}; nothing was written"]
+def _words(result: Forecast) -> list[str]:
+    lines = [f"{quantity(result.missing, 'question')} to ask, of {result.questions}; nothing was written"]
     if result.seconds is not None and result.missing:
         lines.append(f"about {_duration(result.seconds)}, one question after another")
     if any(cell.is_trial for cell in result.cells):

@@ -26,25 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Merge runs."""
     from mlx_saccade import evals
+    from mlx_saccade.evals.outcomes import MergeOutcome
 
-    merged = evals.merge(options.runs, options.out)
-    errors = sum(row.reply.error is not None for row in merged.run.rows)
+    outcome = MergeOutcome.of(evals.merge(options.runs, options.out), options.out)
     if options.json:
-        output.print_json(
-            {
-                "run": options.out,
-                "questions": len(merged.run.rows),
-                "repeated": merged.repeated,
-                "errors": errors,
-                "missing": merged.run.missing,
-            }
-        )
+        output.print_json(outcome.as_dict())
         return 0
-    output.text(f"{quantity(len(merged.run.rows), 'question')} in {options.out}")
-    if merged.repeated:
-        output.text(f"{quantity(merged.repeated, 'question')} had a second answer; the first counts")
-    if merged.run.missing:
+    output.text(f"{quantity(outcome.questions, 'question')} in {options.out}")
+    if outcome.repeated:
+        output.text(f"{quantity(outcome.repeated, 'question')} had a second answer; the first counts")
+    if outcome.missing:
         output.text(
-            f"{quantity(merged.run.missing, 'question')} of the runs have no answer yet, {errors} with an error"
+            f"{quantity(outcome.missing, 'question')} of the runs have no answer, {outcome.errors} with an error"
         )
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mlx_saccade.cli import output, progress
@@ -121,19 +120,17 @@ def _ask(
 
 
 def _report(options: argparse.Namespace, run: Run) -> int:
-    from mlx_saccade.evals.cells import cells
-    from mlx_saccade.evals.score_table import score_table
+    from mlx_saccade.evals.outcomes import RunOutcome
 
-    table = score_table(run.rows)
-    every = [*cells(table, "regime"), *cells(table, "all")]
-    errors = [row for row in run.rows if row.reply.error is not None]
+    outcome = RunOutcome.of(run, options.out)
     if options.json:
-        facts = {"run": options.out, "questions": len(run.rows), "errors": len(errors), "missing": run.missing}
-        output.print_json({**facts, "cells": [asdict(cell) for cell in every]})
+        output.print_json(outcome.as_dict())
     else:
-        print_accuracy(every, "regime")
-        print_seconds([cell for cell in every if cell.grouping == "all"])
-        output.text(f"{quantity(len(run.rows), 'question')} in {options.out}; all figures: sweep report {options.out}")
-    if errors:
-        output.note(f"{quantity(len(errors), 'question')} failed, the first with: {errors[0].reply.error}")
-    return 2 if errors else 0
+        print_accuracy(list(outcome.cells), "regime")
+        print_seconds([cell for cell in outcome.cells if cell.grouping == "all"])
+        output.text(
+            f"{quantity(outcome.questions, 'question')} in {options.out}; all figures: sweep report {options.out}"
+        )
+    if outcome.errors:
+        output.note(f"{quantity(outcome.errors, 'question')} failed, the first with: {outcome.error}")
+    return 2 if outcome.errors else 0

@@ -250,3 +250,30 @@ def test_locate_with_search_encodes_each_part_once_and_says_why_nothing_was_foun
     assert not answers[0].found
     assert answers[0].hint.startswith(f"None of {len(answers[0].looks)} looks")
     assert answers[0].description == "the pink folder icon"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_check_takes_every_policy_with_its_defaults(name: str) -> None:
+    policies.check(name)
+    policies.check(name, max_looks=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "auto:confidence=2",
+        "zoom:share=7",
+        "zoom:share=nan",
+        "search:overlap=2",
+        "two-pass:side=0",
+        "zoom-click:ratio=1.5",
+        "ui-zoomer:samples=0",
+        "zoom-in-out:step=0",
+        "slicing:overlap=1",
+        "size-gated:share=2",
+    ],
+)
+def test_check_parameter_outside_its_range_is_refused(text: str) -> None:
+    parameter = text.partition(":")[2].partition("=")[0]
+    with pytest.raises(InputError, match=parameter):
+        policies.check(text)

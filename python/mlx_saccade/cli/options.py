@@ -180,6 +180,16 @@ def add_policy_arguments(parser: Arguments) -> None:
     parser.add_argument("--max-looks", type=int, metavar="N", help="maximum looks of the policy for each description")
 
 
+def add_policies_argument(parser: Arguments) -> None:
+    """Add lists of policies, None if there is none; `parse_policies` reads them."""
+    parser.add_argument(
+        "--policy",
+        action=_Policies,
+        metavar="NAMES",
+        help="policies, such as flat,zoom:share=0.4 (default flat; 'help' lists all); repeatable",
+    )
+
+
 class _Policy(argparse.Action):
     """The policy's text; "help" prints all policies and ends the command, as --help does."""
 
@@ -191,7 +201,19 @@ class _Policy(argparse.Action):
 
             print(policies.listing())
             parser.exit()
-        setattr(namespace, self.dest, values)
+        self.take(namespace, values)
+
+    def take(self, namespace: argparse.Namespace, text: Any) -> None:
+        """Keep the text."""
+        setattr(namespace, self.dest, text)
+
+
+class _Policies(_Policy):
+    """The texts of several policies; "help" as `_Policy`."""
+
+    def take(self, namespace: argparse.Namespace, text: Any) -> None:
+        """Add a text to those before."""
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or ()), text])
 
 
 def policy_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -205,7 +227,7 @@ def policy_options(options: argparse.Namespace) -> dict[str, Any]:
     from mlx_saccade import policies
 
     policy = options.policy or policies.DEFAULT
-    policies.choose(policy, options.max_looks)  # before the checkpoint is loaded
+    policies.check(policy, options.max_looks)  # before the checkpoint is loaded
     return {"policy": policy, "max_looks": options.max_looks}
 
 

@@ -45,12 +45,12 @@ class Tools:
             policy: of `locate` requests without their own; None: as `Engine.locate`.
 
         Raises:
-            InputError: no such policy.
+            InputError: no such policy, or a parameter outside its range.
         """
         from mlx_saccade import policies
 
         if policy is not None:
-            policies.choose(policy)
+            policies.check(policy)
         self.access = ImageAccess() if access is None else access
         self._load, self._policy = load, policy
         self._engine: Engine | None = None

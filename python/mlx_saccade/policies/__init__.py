@@ -7,6 +7,7 @@ Without a budget and a policy it takes `auto`.
 from mlx_saccade.engine.policy import DEFAULT as DEFAULT
 from mlx_saccade.engine.policy import choose, listing, names, parse, register
 from mlx_saccade.policies.auto import auto
+from mlx_saccade.policies.checking import check
 from mlx_saccade.policies.flat import flat
 from mlx_saccade.policies.search import search
 from mlx_saccade.policies.size_gated import size_gated
@@ -21,6 +22,7 @@ from mlx_saccade.policies.zoom_in_out import zoom_in_out
 __all__ = [
     "ZoomAnswer",
     "auto",
+    "check",
     "choose",
     "crop_around",
     "flat",

@@ -9,6 +9,7 @@ from mlx_saccade.cli import output, progress
 from mlx_saccade.cli.options import (
     add_memory_argument,
     add_model_argument,
+    add_policies_argument,
     add_revision_argument,
     parse_budget_words,
     parse_policies,
@@ -56,12 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budgets", metavar="N,N", help=f"tokens, Npx, checkpoint or RUNTIME@VERSION (default {_MODEL_BUDGETS})"
     )
-    parser.add_argument(
-        "--policy",
-        action="append",
-        metavar="NAMES",
-        help="policies, such as flat,zoom:share=0.4,search (default flat); repeatable",
-    )
+    add_policies_argument(parser)
     parser.add_argument(
         "--out", default=_OUT, metavar="DIR", help=f"folder of the run, which a stopped sweep resumes (default {_OUT})"
     )

@@ -80,7 +80,7 @@ class InProcess:
         """
         from mlx_saccade import policies
 
-        policies.choose(policy)
+        policies.check(policy)
         self._loaded().plan((3840, 2160), budget=budget)
 
     def plan_tokens(self, size: tuple[int, int], budget: Budget) -> int | None:

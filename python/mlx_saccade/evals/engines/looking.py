@@ -28,9 +28,9 @@ def check_policy(policy: str, runtime: str) -> None:
     """Refuse a policy that looks through another runtime cannot serve.
 
     Raises:
-        InputError: an unknown policy, or one that samples answers.
+        InputError: an unknown policy, a parameter outside its range, or a policy that samples answers.
     """
-    policies.parse(policy)
+    policies.check(policy)
     name = policy.partition(":")[0]
     if name in _SAMPLING:
         raise InputError(

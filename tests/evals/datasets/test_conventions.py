@@ -102,6 +102,17 @@ def test_open_data_numbers_up_to_one_are_refused_unless_stated(draw: Any, write:
     assert open_data(path, boxes="xyxy").targets[0].expected == ((0.25, 0.2, 0.5, 0.3),)
 
 
+def test_open_data_shares_among_pixels_are_left_out_and_shares_over_the_edge_refused(draw: Any, write: Any) -> None:
+    draw("a.png")
+    pixels = {**TABLE, "box": [10, 10, 40, 40]}
+    data = open_data(write("a.json", [pixels, {**TABLE, "box": [0.25, 0.2, 0.5, 0.3]}]))
+    assert [target.expected for target in data.targets] == [((10, 10, 40, 40),)]
+    assert "left out 1 target with a box of less than a pixel" in "\n".join(data.notes)
+    path = write("b.json", [{**TABLE, "box": [0.25, 0.2, 0.5, 0.3]}, {**TABLE, "box": [0.9, 0.5, 1.01, 0.6]}])
+    with pytest.raises(InputError, match=r"below a pixel.*boxes='xyxy-normalized'"):
+        open_data(path)
+
+
 @pytest.mark.parametrize(
     ("box", "options", "best"),
     [

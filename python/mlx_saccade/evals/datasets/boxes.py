@@ -18,6 +18,7 @@ __all__ = [
     "Numbers",
     "box_format",
     "cut",
+    "doubt_of",
     "fault_of",
     "four_numbers",
     "in_words",
@@ -99,6 +100,14 @@ def fault_of(edges: Edges, size: tuple[int, int]) -> str:
     width, height = max(0.0, inside[2] - inside[0]), max(0.0, inside[3] - inside[1])
     # Annotators' boxes leave the image by a pixel or two. One that is mostly elsewhere is of another image or unit.
     return "" if 2 * width * height >= (x2 - x1) * (y2 - y1) else "a box outside its image"
+
+
+def doubt_of(edges: Edges, size: tuple[int, int]) -> str:
+    """Return `fault_of`, and also doubt a box below a pixel both ways, such as shares of the image among pixels."""
+    fault = fault_of(edges, size)
+    if not fault and edges[2] - edges[0] < 1 and edges[3] - edges[1] < 1:
+        return "a box of less than a pixel"
+    return fault
 
 
 def cut(edges: Edges, size: tuple[int, int]) -> Edges:

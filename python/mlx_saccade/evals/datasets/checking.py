@@ -10,7 +10,17 @@ from typing import Any
 
 from mlx_saccade import validation
 from mlx_saccade.errors import InputError, brief
-from mlx_saccade.evals.datasets.boxes import BoxFormat, Numbers, cut, fault_of, four_numbers, in_words, plain, to_edges
+from mlx_saccade.evals.datasets.boxes import (
+    BoxFormat,
+    Numbers,
+    cut,
+    doubt_of,
+    fault_of,
+    four_numbers,
+    in_words,
+    plain,
+    to_edges,
+)
 from mlx_saccade.evals.datasets.convention import refuse_other_convention
 from mlx_saccade.evals.datasets.images import ImageFolders
 from mlx_saccade.evals.datasets.records import Fault, Layout, Record, Tally
@@ -87,7 +97,7 @@ def check(
         refuse_other_convention(name, sized, layout)
     made: list[tuple[str, Target]] = []
     for record, boxes, size in sized:
-        edges = _edges(record, boxes, layout.convention, size, checked.oddities)
+        edges = _edges(record, boxes, layout.convention, size, checked.oddities, stated=stated)
         if isinstance(edges, Fault):
             checked.leave_out(record, edges)
         else:
@@ -100,13 +110,13 @@ def check(
 
 
 def _edges(
-    record: Record, boxes: Sequence[Numbers], convention: BoxFormat, size: Size, oddities: Tally
+    record: Record, boxes: Sequence[Numbers], convention: BoxFormat, size: Size, oddities: Tally, *, stated: bool
 ) -> tuple[Edges, ...] | Fault:
     """Return the edges of a record's boxes, cut at those of its image."""
     several = []
     for numbers in boxes:
         edges = to_edges(numbers, convention, size)
-        fault = fault_of(edges, size)
+        fault = fault_of(edges, size) if stated else doubt_of(edges, size)
         if fault:
             got = brief(list(map(plain, numbers)))
             return Fault(fault, f"expected {in_words(convention)} in {size[0]}x{size[1]}; got {got}")

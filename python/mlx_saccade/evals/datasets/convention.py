@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mlx_saccade.errors import InputError
-from mlx_saccade.evals.datasets.boxes import BOX_FORMATS, BoxFormat, Numbers, fault_of, in_words, to_edges
+from mlx_saccade.evals.datasets.boxes import BOX_FORMATS, BoxFormat, Numbers, doubt_of, in_words, to_edges
 from mlx_saccade.evals.datasets.records import Layout, Record
 from mlx_saccade.evals.datasets.sizes import Size
 
@@ -42,11 +42,11 @@ def refuse_other_convention(name: str, records: Sequence[tuple[Record, list[Numb
         record, numbers, _ = wrong[0]
         raise InputError(
             f"{name}: expected {layout.box_words}; got {len(wrong)} of {len(boxes)} boxes that "
-            f"are reversed, empty or outside, the first {list(numbers)} at {record.where}, and fit as "
+            f"are reversed, empty, below a pixel or outside, the first {list(numbers)} at {record.where}, and fit as "
             f"{in_words(best)}. Say which with boxes='{best}' or '{convention}' (--boxes)"
         )
 
 
 def _is_wrong(box: tuple[Record, Numbers, Size], convention: BoxFormat) -> bool:
     _, numbers, size = box
-    return bool(fault_of(to_edges(numbers, convention, size), size))
+    return bool(doubt_of(to_edges(numbers, convention, size), size))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -76,6 +77,44 @@ def test_few_screens_give_the_highest_mean_and_say_so() -> None:
     assert (advice.chosen.policy, advice.chosen.budget) == ("auto", 256)
     assert advice.best_share is None
     assert "an interval needs 10 screens" in advice.chosen.note
+
+
+def pointing(one: Row) -> Row:
+    """Return a row whose place is a point, on the target only if the box fits it well."""
+    box = one.reply.boxes[0] if one.reply.boxes else None
+    point = None if box is None else (110.0, 110.0) if box[3] - box[1] > 0.5 * (box[2] - box[0]) else (1.0, 1.0)
+    return replace(one, reply=replace(one.reply, boxes=(), points=() if point is None else (point,), click=point))
+
+
+def test_answers_that_are_points_are_chosen_by_hits() -> None:
+    advice = advise(list(map(pointing, run())), (40, 40), SIZE)
+    assert (advice.metric, advice.best.policy, advice.best.iou) == ("hits", "auto", None)
+    assert advice.best_share == 1.0
+    assert advice.level == (advice.best,)
+    mixed = [pointing(one) if one.target.image == "3.png" else one for one in run()]
+    assert advise(mixed, (40, 40), SIZE).metric == "hits"
+    assert advise(mixed[: len(mixed) // 4], (40, 40), SIZE).metric == "iou"
+
+
+@pytest.mark.parametrize("word", ["checkpoint", "server"])
+def test_budget_in_words_is_that_of_the_images_shown(word: str) -> None:
+    rows = [replace(one, budget=word) for one in run() if (one.policy, one.budget) == ("flat", 256)]
+    advice = advise(rows, (500, 500), SIZE)
+    assert (advice.chosen.budget, advice.plan.resized_size, advice.note) == (word, (588, 336), "")
+    hidden = [replace(one, reply=replace(one.reply, image_sent_size=None)) for one in rows]
+    with pytest.raises(InputError, match=f"^my-run: expected the sizes of images under the budget {word}"):
+        advise(hidden, (500, 500), SIZE, name="my-run")
+
+
+def test_another_family_than_the_run_is_noted() -> None:
+    assert advise(run(), (500, 500), SIZE).note == ""
+    assert "588 x 336 px, and qwen3-vl would be" in advise(run(), (500, 500), SIZE, family="qwen3-vl").note
+
+
+def test_failed_questions_alone_are_named() -> None:
+    rows = [replace(one, reply=Reply(error="no connection")) for one in run()]
+    with pytest.raises(InputError, match="got failed questions alone"):
+        advise(rows, (40, 40), SIZE)
 
 
 def test_no_such_targets() -> None:

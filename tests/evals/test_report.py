@@ -156,9 +156,11 @@ def test_answers_that_are_points_have_hits_alone() -> None:
         for budget in (64, 256):
             point = (10.0, 10.0) if budget == 256 else (900.0, 900.0)
             given.append(Row(target(screen, "large"), "i", budget, "flat", Reply(points=(point,), click=point)))
+        given.append(Row(target(screen, "small"), "i", 256, "flat", Reply()))  # no answer has no IoU of 0 either
     made = report(given, RUN, with_published=True)
     one = cell(made, "large", 256)
     assert (one.iou, one.hits, one.size_ratio, one.note) == (None, 1.0, None, "")
+    assert (cell(made, "small", 256).iou, cell(made, "small", 256).hits) == (None, 0.0)
     assert [(best.metric, best.best_budget) for best in made.optima if best.regime == "large"] == [("hits", 256)]
     assert made.published[0].run is None
 

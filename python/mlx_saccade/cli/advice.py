@@ -27,11 +27,13 @@ def describe(advice: RunAdvice) -> dict[str, Any]:
         "tokens": advice.plan.tokens,
         "shorter_side": advice.shorter_side,
         "chosen": _row(advice.chosen),
+        "metric": advice.metric,
         "best": _row(advice.best),
         "best_share": advice.best_share,
         "level": [_row(cell) for cell in advice.level],
         "rows": [_row(cell) for cell in advice.rows],
         "alike": None if advice.alike is None else _row(advice.alike),
+        "note": advice.note,
     }
 
 
@@ -69,6 +71,7 @@ def facts(advice: RunAdvice, run: str, model: str) -> list[tuple[str, str]]:
         ("others", "; ".join(f"{_setting_text(cell)}: {_accuracy_text(cell)}" for cell in advice.rows)),
         ("model sees", f"{resized_w} x {resized_h} px, {plan.tokens:,} tokens, of the whole image"),
         ("target there", _side_text(advice)),
+        *([("note", advice.note)] if advice.note else []),
     ]
 
 
@@ -78,6 +81,8 @@ def _setting_text(cell: Cell) -> str:
 
 
 def _accuracy_text(cell: Cell) -> str:
+    if cell.iou is None:
+        return "hits unknown" if cell.hits is None else f"hits {cell.hits:.2f}"
     words = f"IoU {cell.iou:.3f}"
     if cell.iou_low is not None and cell.iou_high is not None:
         words += f" ({cell.iou_low:.3f} to {cell.iou_high:.3f})"
@@ -93,6 +98,8 @@ def _cost_text(cell: Cell) -> str:
 
 def _why(advice: RunAdvice) -> str:
     chosen, best = advice.chosen, advice.best
+    if len(advice.rows) == 1:
+        return "the only setting of the run with answers about such targets"
     if advice.best_share is None:
         return f"the highest mean of the run; it is not known how sure that is: {best.note or 'no common targets'}"
     sure = f"in {advice.best_share * 100:.0f} % of the draws of screens"

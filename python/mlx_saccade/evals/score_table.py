@@ -72,7 +72,10 @@ class ScoreTable:
 
 
 def score_table(rows: Iterable[Row]) -> ScoreTable:
-    """Score the rows of a run, which has one for each question."""
+    """Score the rows of a run, which has one for each question.
+
+    Where all places of a run are points, answers without a place have no IoU either: the mean would be of these alone.
+    """
     all_rows = list(rows)
     targets = {row.target.id: row.target for row in all_rows}
     target_of = {name: place for place, name in enumerate(targets)}
@@ -93,8 +96,17 @@ def score_table(rows: Iterable[Row]) -> ScoreTable:
                 if stage not in stages:
                     stages[stage] = np.full(shape, np.nan)
                 stages[stage][at] = seconds
+    if _has_points_alone(all_rows):
+        figures["iou"][:] = np.nan
     screens = _screens(targets.values())
     return ScoreTable(tuple(targets.values()), screens, ScreenBootstrap(screens), settings, outcomes, figures, stages)
+
+
+def _has_points_alone(rows: Sequence[Row]) -> bool:
+    """Return True if there are answers with a place, and none of them has a box."""
+    replies = [row.reply for row in rows if row.reply.error is None]
+    is_pointing = any(reply.points or reply.click is not None for reply in replies)
+    return is_pointing and not any(reply.boxes for reply in replies)
 
 
 def _values(row: Row, own: Score) -> Iterable[tuple[str, float]]:

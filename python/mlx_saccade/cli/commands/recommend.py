@@ -141,7 +141,13 @@ def _run_from(options: argparse.Namespace) -> int:
     from mlx_saccade.evals.run_folder import read_run
 
     run = read_run(options.run_folder)
-    advice = advise(run.rows, parse_target(options.target), image_or_size_of(options), family=options.family)
+    advice = advise(
+        run.rows,
+        parse_target(options.target),
+        image_or_size_of(options),
+        family=options.family,
+        name=options.run_folder,
+    )
     setting = costs.setting_of(
         options.runtime, advice.plan, max(1, advice.plan.max_pixels // advice.plan.family.factor**2)
     )

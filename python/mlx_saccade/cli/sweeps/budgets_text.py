@@ -92,7 +92,7 @@ def _figures(one: Difference) -> tuple[str, ...]:
 def print_published(published: Sequence[BesidePublished]) -> None:
     """Print each regime beside the published one."""
     rows = [
-        (one.regime, name, *(("-", "-", "no boxes") if curve is None else _curve(curve)))
+        (one.regime, name, *(("-", "-", "no boxes for such targets") if curve is None else _curve(curve)))
         for one in published
         for name, curve in (("published", one.published), (f"this run, {one.policy}", one.run))
     ]

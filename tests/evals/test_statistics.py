@@ -168,6 +168,20 @@ def test_shares_of_draws_are_those_of_a_simulation() -> None:
     assert best.best_shares == pytest.approx(expected, abs=0.04)
 
 
+def test_ten_screens_among_many_have_figures_though_a_draw_may_have_none_of_them() -> None:
+    boot = ScreenBootstrap(np.arange(3000))
+    for start in range(0, 2000, 50):
+        values = np.full((3000, 2), np.nan)
+        values[start : start + 10] = np.column_stack([np.linspace(0, 0.4, 10), np.linspace(0.5, 1, 10)])
+        best = boot.optimum(values)
+        assert best is not None
+        assert best.best_shares == (0.0, 1.0)
+        assert best.is_level == (False, True)
+        low, high = boot.estimates(values)
+        assert low.low is not None and low.high is not None and high.low is not None
+        assert 0 <= low.low < low.high < high.low
+
+
 def test_the_optimum_is_over_common_targets_and_says_nothing_of_few() -> None:
     values = np.full((20, 2), np.nan)
     values[:9, 0], values[4:20, 1] = 0.9, 0.1

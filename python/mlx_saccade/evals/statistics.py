@@ -135,6 +135,7 @@ class ScreenBootstrap:
         best, screens = int(means.argmax()), int((sample.counts[0] > 0).sum())
         shares = is_level = None
         if screens >= MIN_SCREENS:
+            draws = draws[:, ~np.isnan(draws[0])]  # of ten screens among a thousand, a rare draw has none
             is_best = draws == draws.max(axis=0)
             shares = tuple(map(float, (is_best / is_best.sum(axis=0)).mean(axis=1)))
             gaps = self.estimates(common - common[:, [best]], least=-1.0)

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlx_saccade.evals.bootstrap import interval
 from mlx_saccade.evals.cells import Cell
+from mlx_saccade.evals.compare import compare
 from mlx_saccade.evals.report import Report, report
 from mlx_saccade.evals.rows import Budget, Reply, Row
 from mlx_saccade.evals.scores import score
@@ -68,10 +71,10 @@ def test_a_cell_has_every_figure() -> None:
 
 
 def test_failures_count_apart_from_wrong_answers() -> None:
-    given = list(rows({256: 0.8}))
+    answers = list(rows({256: 0.8}))
     kinds = {0: Reply(error="no server"), 1: Reply(text="[]"), 2: Reply(rejected=("9000: outside",))}
-    given = [Row(row.target, "i", 256, "flat", kinds.get(place, row.reply)) for place, row in enumerate(given)]
-    made = report(given, RUN)
+    answers = [Row(row.target, "i", 256, "flat", kinds.get(place, row.reply)) for place, row in enumerate(answers)]
+    made = report(answers, RUN)
     one = cell(made, "large", 256)
     assert (one.n, one.failed, one.no_answer, one.rejected, one.screens) == (12, 1, 1, 1, 11)
     assert one.hits == pytest.approx(9 / 11, abs=5.1e-5)
@@ -88,11 +91,11 @@ def test_few_screens_have_a_note_with_numbers() -> None:
 
 
 def test_groups_are_in_order_and_settings_by_size() -> None:
-    given = [
+    answers = [
         *rows({"checkpoint": 0.1, 1280: 0.2, "50176px": 0.3, 256: 0.4}, regimes=tuple(SIDES), screens=2, policy="zoom"),
         *rows({64: 0.1}, regimes=("tiny",), screens=2),
     ]
-    cells = report(given, RUN).cells
+    cells = report(answers, RUN).cells
     assert [c.value for c in cells if c.grouping == "regime" and c.budget == 256] == list(SIDES)
     assert [(c.policy, c.budget) for c in cells if c.value == "all"] == [
         ("flat", 64), ("zoom", "50176px"), ("zoom", 256), ("zoom", 1280), ("zoom", "checkpoint"),
@@ -105,18 +108,18 @@ def test_groups_are_in_order_and_settings_by_size() -> None:
 
 def test_groups_of_what_the_data_set_says() -> None:
     kinds = [("text", "word"), ("icon", "excel"), ("", "")]
-    given = []
+    answers = []
     for screen, (ui_type, application) in enumerate(kinds):
         one = target(screen, "large", ui_type=ui_type, application=application)
-        given.append(Row(one, "i", 256, "flat", overlapping(one, 0.5)))
-    cells = report(given, RUN).cells
+        answers.append(Row(one, "i", 256, "flat", overlapping(one, 0.5)))
+    cells = report(answers, RUN).cells
     assert [c.value for c in cells if c.grouping == "ui_type"] == ["icon", "text", ""]
     assert [c.value for c in cells if c.grouping == "application"] == ["excel", "word", ""]
 
 
 def test_differences_are_paired_and_between_budgets_or_policies() -> None:
-    given = [*rows({256: 0.2, 1280: 0.6}), *rows({1280: 0.5}, policy="zoom")]
-    made = report(given, RUN).differences
+    answers = [*rows({256: 0.2, 1280: 0.6}), *rows({1280: 0.5}, policy="zoom")]
+    made = report(answers, RUN).differences
     large = [(d.policy, d.budget, d.other_policy, d.other_budget, d.iou) for d in made if d.regime == "large"]
     assert large == [("flat", 256, "flat", 1280, 0.444), ("flat", 1280, "zoom", 1280, -0.111)]
     assert {d.regime for d in made} == {"large", "all"}
@@ -124,10 +127,10 @@ def test_differences_are_paired_and_between_budgets_or_policies() -> None:
 
 
 def test_the_best_budget_and_how_sure_it_is() -> None:
-    given = [*rows({256: 0.2, 1280: 0.6, 4096: 0.59}), *rows({256: 0.7, 1280: 0.1}, policy="zoom")]
+    answers = [*rows({256: 0.2, 1280: 0.6, 4096: 0.59}), *rows({256: 0.7, 1280: 0.1}, policy="zoom")]
     noisy = [
         Row(row.target, "i", row.budget, row.policy, overlapping(row.target, 0.9))
-        if row.budget == 4096 and row.target.image == "3.png" else row for row in given
+        if row.budget == 4096 and row.target.image == "3.png" else row for row in answers
     ]  # fmt: skip
     optima = report(noisy, RUN).optima
     flat, zoom, every = (one for one in optima if (one.regime, one.metric) == ("large", "iou"))
@@ -151,13 +154,13 @@ def test_the_best_of_few_screens_is_named_without_a_claim() -> None:
 
 
 def test_answers_that_are_points_have_hits_alone() -> None:
-    given = []
+    answers = []
     for screen in range(12):
         for budget in (64, 256):
             point = (10.0, 10.0) if budget == 256 else (900.0, 900.0)
-            given.append(Row(target(screen, "large"), "i", budget, "flat", Reply(points=(point,), click=point)))
-        given.append(Row(target(screen, "small"), "i", 256, "flat", Reply()))  # no answer has no IoU of 0 either
-    made = report(given, RUN, with_published=True)
+            answers.append(Row(target(screen, "large"), "i", budget, "flat", Reply(points=(point,), click=point)))
+        answers.append(Row(target(screen, "small"), "i", 256, "flat", Reply()))  # no answer has no IoU of 0 either
+    made = report(answers, RUN, with_published=True)
     one = cell(made, "large", 256)
     assert (one.iou, one.hits, one.size_ratio, one.note) == (None, 1.0, None, "")
     assert (cell(made, "small", 256).iou, cell(made, "small", 256).hits) == (None, 0.0)
@@ -189,7 +192,7 @@ def test_all_zero_has_no_share_of_the_best() -> None:
 
 def test_cells_are_those_of_a_plain_computation() -> None:
     random = np.random.RandomState(4)
-    given = []
+    answers = []
     for number in range(300):
         one = target(number % 37, random.choice(list(SIDES)), application=random.choice(["a", "b", "c"]))
         one = replace(one, id=str(number))
@@ -200,12 +203,12 @@ def test_cells_are_those_of_a_plain_computation() -> None:
                 if kind < 4:
                     reply = (Reply(error="no"), Reply(), Reply(rejected=("x",)), Reply(points=((1.0, 1.0),)))[kind]
                 if random.uniform() < 0.9:
-                    given.append(Row(one, "i", budget, policy, reply))
-    for made in report(given, RUN).cells:
+                    answers.append(Row(one, "i", budget, policy, reply))
+    for made in report(answers, RUN).cells:
         if made.grouping in ("model_side", "group"):
             continue
         rows = [
-            row for row in given
+            row for row in answers
             if (row.policy, row.budget) == (made.policy, made.budget)
             and made.value in ("all", getattr(row.target, made.grouping, None))
         ]  # fmt: skip
@@ -219,6 +222,43 @@ def test_cells_are_those_of_a_plain_computation() -> None:
         assert made.hits == pytest.approx(np.mean([one.is_hit for one in scores]), abs=5.1e-5)
         assert made.center_error == pytest.approx(np.median(errors), abs=5.1e-5)
         assert made.screens == len({row.target.image for row in rows if row.reply.error is None})
+
+
+REPLIES = st.sampled_from(
+    (
+        Reply(error="no"), Reply(), Reply(rejected=("x",)), Reply(points=((1.0, 1.0),)), Reply(click=(9.0, 9.0)),
+        Reply(boxes=((0.0, 0.0, 300.0, 300.0),), seconds={"request": 1.0}),
+        Reply(boxes=((5.0, 5.0, 5.0, 5.0),), tokens=0, image_sent_size=(28, 28), peak_bytes=1),
+        Reply(boxes=((0.0, 0.0, 15.0, 15.0),), tokens=7, image_sent_size=(56, 56), seconds={"vision": 0.0},
+              looks=({"crop": [0, 0, 1000, 1000], "tokens": 4}, {"crop": [0, 0, 16, 16], "tokens": 3})),
+    )
+)  # fmt: skip
+ROWS = st.lists(
+    st.tuples(st.integers(0, 14), st.sampled_from(list(SIDES)), st.sampled_from((64, 256, "checkpoint")),
+              st.sampled_from(("flat", "zoom")), REPLIES), max_size=120,
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS)
+def test_any_rows_have_a_report_and_a_comparison_in_json(values: list[tuple[int, str, Budget, str, Reply]]) -> None:
+    by_question = {
+        (screen, regime, budget, policy): Row(target(screen, regime), "i", budget, policy, reply)
+        for screen, regime, budget, policy, reply in values
+    }
+    answers = list(by_question.values())
+    made = report(answers, RUN, with_published=True)
+    json.dumps(made.as_dict(), allow_nan=False)
+    for one in made.cells:
+        for low, mean, high in ((one.iou_low, one.iou, one.iou_high), (one.hits_low, one.hits, one.hits_high)):
+            if low is not None and mean is not None and high is not None:
+                assert 0 <= low <= high <= 1
+                assert low - 0.05 <= mean <= high + 0.05
+    for best in made.optima:
+        if not best.note:
+            assert sum(choice.best_share or 0 for choice in best.choices) == pytest.approx(1, abs=1e-3)
+    if answers:
+        json.dumps(compare(answers, answers[::-1], {}, {}).as_dict(), allow_nan=False)
 
 
 def test_nothing_to_report_is_a_report() -> None:

@@ -266,6 +266,7 @@ def test_a_full_disk_is_not_blamed_on_the_path(number: int) -> None:
     message = message_of(OSError(number, os.strerror(number), "out.png"))
     assert message == f"out.png: {os.strerror(number)}. Free space, or name another place"
     assert message_of(OSError(errno.EACCES, "Permission denied", "out.png")).endswith("Check the path")
+    assert message_of(OSError(errno.EROFS, "Read-only file system", "run")).endswith("Name another place")
 
 
 def test_candidates_are_printed_with_their_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

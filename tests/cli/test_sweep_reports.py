@@ -168,4 +168,4 @@ def test_a_damaged_row_is_named(runs: Path, tmp_path: Path, capsys: pytest.Captu
     for damage in ('"boxes": [[0.0, "x", 1, 1]]', '"boxes": [[0, 1]]', '"boxes": 7'):
         (folder / "rows.jsonl").write_text(re.sub(r'"boxes": \[\[.*?\]\]', damage, text, count=1))
         _, err = run(capsys, "report", folder, code=2)
-        assert "rows.jsonl: line 1: boxes: expected another type or range; got " in err
+        assert "rows.jsonl: line 1: boxes: expected boxes x1, y1, x2, y2 that are not reversed; got " in err

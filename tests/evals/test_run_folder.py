@@ -272,7 +272,7 @@ def test_what_is_no_run_is_refused_and_stays(tmp_path: Path) -> None:
     (tmp_path / "photos" / "a.png").write_text("x")
     data = Data(1)
     for name, message in (
-        ("saccade-sweep.jsonl", "got a file. An earlier `sweep` wrote one file"),
+        ("saccade-sweep.jsonl", "got a file, such as an earlier `sweep` wrote"),
         ("photos", "got a.png"),
     ):
         with pytest.raises(InputError, match=message):

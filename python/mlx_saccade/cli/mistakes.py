@@ -10,7 +10,10 @@ from mlx_saccade.integrations import tools
 __all__ = ["UsageError", "kind_of", "message_of"]
 
 # Errors of the operating system that a new path alone does not cure.
-FULL = (errno.ENOSPC, errno.EDQUOT)
+_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free space, or name another place"),
+    errno.EROFS: "Name another place",
+}
 
 
 class UsageError(InputError):
@@ -31,7 +34,6 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "out of memory. Give a smaller --budget or image"
     if isinstance(error, OSError) and error.strerror:
-        full = error.errno in FULL
-        advice = "Free space, or name another place" if full else "Check the path" if error.filename else ""
+        advice = _ADVICE.get(error.errno or 0, "Check the path" if error.filename else "")
         return f"{error.filename or 'output'}: {error.strerror}" + (f". {advice}" if advice else "")
     return " ".join(str(error).split())

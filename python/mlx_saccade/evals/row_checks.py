@@ -23,10 +23,10 @@ def check_row(row: Row) -> None:
         InputError: a value is damaged; the message names it.
     """
     for owner, checks in ((row.target, _TARGET), (row.reply, _REPLY), (row, _QUESTION)):
-        for name, is_right in checks.items():
+        for name, (words, is_right) in checks.items():
             value = getattr(owner, name)
             if not _passes(is_right, value):
-                raise InputError(f"{name}: expected another type or range; got {brief(value)}")
+                raise InputError(f"{name}: expected {words}; got {brief(value)}")
     if row.target.share > 1:
         raise InputError(f"expected: expected a box within the image; got {brief(row.target.expected)}")
 
@@ -74,27 +74,34 @@ def _is_look(value: Any) -> bool:
     return _has_area(value["crop"]) and _is_whole(value["tokens"])
 
 
-_TARGET: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("id", "image", "description", "ui_type", "application", "group"), _is_text),
-    "image_size": _is_size,
-    "expected": lambda boxes: len(boxes) > 0 and all(map(_has_area, boxes)),
+_Check = tuple[str, Callable[[Any], bool]]
+"""What is expected, in words, and whether a value is it."""
+_TEXT: _Check = "a text", _is_text
+_COUNT: _Check = "a whole number of at least 0, or null", _is_count
+_TARGET: dict[str, _Check] = {
+    **dict.fromkeys(("id", "image", "description", "ui_type", "application", "group"), _TEXT),
+    "image_size": ("width and height, above 0", _is_size),
+    "expected": ("boxes x1, y1, x2, y2 with an area", lambda boxes: len(boxes) > 0 and all(map(_has_area, boxes))),
 }
-_REPLY: dict[str, Callable[[Any], bool]] = {
-    "boxes": lambda boxes: all(map(_is_box, boxes)),
-    "points": lambda points: all(map(_is_point, points)),
-    "click": lambda point: point is None or _is_point(point),
-    "text": _is_text,
-    "finish": _is_text,
-    "rejected": lambda reasons: all(map(_is_text, reasons)),
-    "image_sent_size": lambda size: size is None or _is_size(size),
-    **dict.fromkeys(("tokens", "prompt_tokens", "answer_tokens", "peak_bytes"), _is_count),
-    "confidence": lambda number: number is None or _is_number(number),
-    "seconds": lambda stages: all(_is_number(one) and one >= 0 for one in stages.values()),
-    "looks": lambda looks: all(map(_is_look, looks)),
-    "error": lambda error: error is None or _is_text(error),
+_REPLY: dict[str, _Check] = {
+    "boxes": ("boxes x1, y1, x2, y2 that are not reversed", lambda boxes: all(map(_is_box, boxes))),
+    "points": ("points x, y", lambda points: all(map(_is_point, points))),
+    "click": ("a point x, y, or null", lambda point: point is None or _is_point(point)),
+    "text": _TEXT,
+    "finish": _TEXT,
+    "rejected": ("texts", lambda reasons: all(map(_is_text, reasons))),
+    "image_sent_size": ("width and height, above 0, or null", lambda size: size is None or _is_size(size)),
+    **dict.fromkeys(("tokens", "prompt_tokens", "answer_tokens", "peak_bytes"), _COUNT),
+    "confidence": ("a number, or null", lambda number: number is None or _is_number(number)),
+    "seconds": (
+        "seconds by stage, each at least 0",
+        lambda stages: all(_is_number(one) and one >= 0 for one in stages.values()),
+    ),
+    "looks": ("looks with their crop and tokens", lambda looks: all(map(_is_look, looks))),
+    "error": ("a text, or null", lambda error: error is None or _is_text(error)),
 }
-_QUESTION: dict[str, Callable[[Any], bool]] = {
-    "image_id": _is_text,
-    "budget": lambda budget: type(budget) in (int, str),
-    "policy": _is_text,
+_QUESTION: dict[str, _Check] = {
+    "image_id": _TEXT,
+    "budget": ("a whole number or a text", lambda budget: type(budget) in (int, str)),
+    "policy": _TEXT,
 }

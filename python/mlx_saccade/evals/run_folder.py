@@ -32,7 +32,7 @@ RUN, ROWS = "run.json", "rows.jsonl"
 SCHEMA = "mlx-saccade/run/1"
 _PACKED = f"{ROWS}.gz"
 _LOCK = ".lock"
-_RESTART = "Name another --out"
+_RESTART = "Name another folder"
 
 
 class Named(Protocol):
@@ -373,9 +373,7 @@ def _make(path: Path) -> bool:
 
 
 def _not_a_folder(path: Path) -> InputError:
-    return InputError(
-        f"{path}: expected the folder of a run; got a file. An earlier `sweep` wrote one file: name another --out"
-    )
+    return InputError(f"{path}: expected the folder of a run; got a file, such as an earlier `sweep` wrote. {_RESTART}")
 
 
 def _read_header(folder: Path) -> Header:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlx_saccade.cli import output
 from mlx_saccade.cli.mistakes import UsageError
-from mlx_saccade.errors import InputError
+from mlx_saccade.errors import InputError, quantity
 
 __all__ = ["EXAMPLES", "add_arguments", "run"]
 
@@ -62,7 +62,7 @@ def _build(options: argparse.Namespace) -> int:
         )
         return code
     weight = f"{output.bytes_text(site.page_bytes)}, and Plotly {output.bytes_text(site.plotly_bytes)}"
-    output.text(f"{len(site.files)} data files in {site.index} ({weight})")
+    output.text(f"{quantity(len(site.files), 'data file')} in {site.index} ({weight})")
     return code
 
 

@@ -87,7 +87,8 @@ def _print_hits(paired: Sequence[Paired]) -> None:
         output.text(f"hits, {setting}")
         output.table([("target", "left"), *right("n", "first", "second", "change", "95 %", "only 1", "only 2", "p")], [
             (one.regime, f"{one.n:,}", number(one.first_hits), number(one.second_hits), signed(one.hits),
-             signed_interval(one.hits_low, one.hits_high), str(one.first_only), str(one.second_only), f"{one.p:.2g}")
+             signed_interval(one.hits_low, one.hits_high), str(one.first_only), str(one.second_only),
+             f"{one.p:.2g}" if one.n else "-")
             for one in some
         ])  # fmt: skip
     notes = dict.fromkeys(f"no interval for {one.regime}: {one.note}" for one in paired if one.note)

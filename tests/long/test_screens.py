@@ -24,7 +24,6 @@ from mlx_saccade.evals.screens.collection import choose_screens
 if sys.platform != "linux" or requirements.missing():
     pytest.skip(f"NOT RUN: needs {requirements.missing()}", allow_module_level=True)
 try:
-    # The two screens that come up first, of programs with one toolkit each.
     PROGRAMS = sorted({screen.application.program for screen in choose_screens()})
 except ValueError as error:
     pytest.skip(f"NOT RUN: {error}", allow_module_level=True)

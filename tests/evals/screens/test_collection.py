@@ -65,6 +65,8 @@ def test_choose_screens_takes_from_every_program_before_it_takes_twice() -> None
     some = choose_screens(["gimp", "krita"], 2)
     assert [one.name for one in some] == ["gimp-main", "krita-main"]
     assert {one.application.program for one in choose_screens(["krita"])} == {"krita"}
+    programs = {one.program for one in APPLICATIONS}
+    assert {one.application.program for one in choose_screens(count=len(programs))} == programs
 
 
 @pytest.mark.usefixtures("all_installed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -78,13 +79,13 @@ def choose_screens(names: Sequence[str] | None = None, count: int | None = None)
     if count is None or count >= len(screens):
         return screens
     # The first screens of all programs come before the second ones of any.
-    turns = {screen.name: place for one in chosen for place, screen in enumerate(_of(one, screens))}
+    programs: Counter[str] = Counter()
+    turns = {}
+    for screen in screens:
+        turns[screen.name] = programs[screen.application.program]
+        programs[screen.application.program] += 1
     picked = sorted(screens, key=lambda screen: turns[screen.name])[:count]
     return [screen for screen in screens if screen in picked]
-
-
-def _of(application: Application, screens: Sequence[Screen]) -> list[Screen]:
-    return [screen for screen in screens if screen.application.name == application.name]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 from mlx_saccade.evals.screens import recorder
 from mlx_saccade.evals.screens.applications import Application, State, Step
 from mlx_saccade.evals.screens.recorder import Recorder
-from mlx_saccade.evals.screens.session import Session, SessionError, _end_group
+from mlx_saccade.evals.screens.session import _WARDEN, Session, SessionError, _end_group
 
 MENU = State("menu", (Step("click", ("menu", "File")),))
 
@@ -173,3 +173,19 @@ def test_ending_a_program_ends_what_it_has_started() -> None:
     assert process.returncode is not None
     state = Path(f"/proc/{child}/stat")
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_warden_ends_what_is_left_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "of the session"
+    (folder / "home").mkdir(parents=True)
+    left, ended = (subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(2))
+    warden = subprocess.Popen(["sh", "-c", _WARDEN, "warden", str(folder)], stdin=subprocess.PIPE, text=True)
+    try:
+        warden.communicate(f"+ {ended.pid}\n+ {left.pid}\n- {ended.pid}\n", timeout=60)
+        assert left.wait(60) == -9
+        assert ended.poll() is None
+        assert not folder.exists()
+    finally:
+        ended.kill()
+        ended.wait()

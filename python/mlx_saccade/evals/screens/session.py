@@ -27,6 +27,20 @@ _HERE: Final = Path(__file__).parent
 _START_SECONDS: Final = 60
 _ANSWER_SECONDS: Final = 90
 _END_SECONDS: Final = 3
+_POLL_SECONDS: Final = 0.2
+# It outlives this process for a moment: when its input ends, it kills the process groups that are left, and removes the
+# folder. Some have children that no signal of their parent's death reaches.
+_WARDEN: Final = """
+groups=" "
+while read -r sign group; do
+    case $sign in
+        +) groups="$groups $group " ;;
+        -) groups="${groups%%" $group "*} ${groups#*" $group "}" ;;
+    esac
+done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
+rm -rf -- "$1"
+"""
 _DPI: Final = 96
 MAX_SESSIONS: Final = 100
 # A plain grey: the desktop has no other background, and black would pass for a failed capture.
@@ -78,6 +92,9 @@ class Session:
         """
         requirements.check()
         self._folder = _make_folder()
+        self._warden = subprocess.Popen(
+            ["sh", "-c", _WARDEN, "warden", str(self._folder)], stdin=subprocess.PIPE, text=True, start_new_session=True
+        )
         try:
             self._start()
         except BaseException:
@@ -102,8 +119,8 @@ class Session:
         launcher = requirements.find_bus_launcher()
         assert launcher is not None
         self.start([launcher, "--launch-immediately", "--a11y=1", "--screen-reader=1"])
-        self.start(["openbox", "--sm-disable"])
         self.x11("paint_root", _DESKTOP_COLOR)
+        self._start_manager()
         # Without it no program of Qt registers.
         self.x11("set_bus", self.atspi("bus_address"))
 
@@ -120,10 +137,21 @@ class Session:
         command = ["dbus-daemon", "--session", f"--address={address}", "--nofork", "--nopidfile", "--print-address=1"]
         return _first_line(self.start(command, stdout=subprocess.PIPE), "dbus-daemon")
 
+    def _start_manager(self) -> None:
+        """Start the window manager and wait for it; on a busy machine it may give up, and is started again."""
+        until = time.monotonic() + _START_SECONDS
+        manager: subprocess.Popen[Any] | None = None
+        while not self.x11("has_manager"):
+            if time.monotonic() > until:
+                raise SessionError(f"screens: openbox did not start within {_START_SECONDS} s. Try again")
+            if manager is None or manager.poll() is not None:
+                manager = self.start(["openbox", "--sm-disable"])
+            time.sleep(_POLL_SECONDS)
+
     def start(
         self, command: Sequence[str], *, stdout: int | None = None, variables: dict[str, str] | None = None
     ) -> subprocess.Popen[Any]:
-        """Start a program on the desktop, in a process group of its own that ends with this process.
+        """Start a program on the desktop, in a process group of its own that ends with this process, however it ends.
 
         Args:
             command: its words.
@@ -131,10 +159,9 @@ class Session:
             variables: more variables of its environment.
         """
         program = Path(command[0]).name
-        guard = [] if shutil.which("setpriv") is None else ["setpriv", "--pdeathsig", "KILL", "--"]
         with (self._folder / f"{program}.log").open("ab") as log:
             process = subprocess.Popen(
-                [*guard, *command],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log if stdout is None else stdout,
                 stderr=log,
@@ -143,13 +170,20 @@ class Session:
                 start_new_session=True,
             )
         self._processes.append(process)
+        self._tell_warden("+", process)
         return process
+
+    def _tell_warden(self, sign: str, process: subprocess.Popen[Any]) -> None:
+        assert self._warden.stdin is not None
+        self._warden.stdin.write(f"{sign} {process.pid}\n")
+        self._warden.stdin.flush()
 
     def end(self, process: subprocess.Popen[Any]) -> None:
         """End a program and its group: by SIGTERM, and by SIGKILL if it lives on."""
         _end_group(process)
         if process in self._processes:
             self._processes.remove(process)
+            self._tell_warden("-", process)
 
     def atspi(self, request: str, *arguments: Any) -> Any:
         """Return the answer of `atspi_dump` to a request."""
@@ -180,6 +214,7 @@ class Session:
         for process in reversed(self._processes):
             _end_group(process)
         self._processes.clear()
+        _end_group(self._warden)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

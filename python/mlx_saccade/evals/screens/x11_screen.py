@@ -38,6 +38,10 @@ class Screen:
         self.root.change_property(self._atom("AT_SPI_BUS"), self._atom("STRING"), 8, address.encode())
         self.display.sync()
 
+    def has_manager(self) -> bool:
+        """Return True if a window manager is at work."""
+        return self.root.get_full_property(self._atom("_NET_SUPPORTING_WM_CHECK"), self.x.AnyPropertyType) is not None
+
     def paint_root(self, color: int) -> None:
         """Paint the background of the desktop in one color, 0xRRGGBB."""
         self.root.change_attributes(background_pixel=color)

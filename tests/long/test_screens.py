@@ -65,7 +65,7 @@ def processes_with(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_end_in_the_midst_of_it_leaves_no_process(number: int, tmp_path: Path) -> None:
+def test_an_end_in_the_midst_of_it_leaves_no_process_and_no_folder(number: int, tmp_path: Path) -> None:
     # Named by a folder of its own, which all of its processes have in their environment.
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     command = [*COMMAND, "--out", str(tmp_path / "out")]
@@ -77,8 +77,7 @@ def test_an_end_in_the_midst_of_it_leaves_no_process(number: int, tmp_path: Path
         process.send_signal(number)
         assert process.wait(120) == (130 if number == signal.SIGINT else -number)
     waited = time.monotonic() + 60
-    while processes_with(str(tmp_path)) and time.monotonic() < waited:
+    while (processes_with(str(tmp_path)) or list(tmp_path.glob("screens-*"))) and time.monotonic() < waited:
         time.sleep(0.2)
     assert processes_with(str(tmp_path)) == []
-    if number == signal.SIGINT:
-        assert not list(tmp_path.glob("screens-*"))
+    assert not list(tmp_path.glob("screens-*"))

@@ -216,14 +216,14 @@ profile: $(STAMPS)/dev
 OLDEST := build/oldest
 OLDEST_TESTS := tests/core tests/checkpoint tests/media tests/preprocess tests/models/test_golden.py \
 	tests/engine/test_engine.py tests/engine/test_packaged_checkpoint.py tests/evals/test_export.py \
-	tests/evals/test_statistics.py tests/cli/test_terminal.py \
+	tests/evals/test_statistics.py tests/evals/test_cluster.py tests/cli/test_terminal.py \
 	--ignore tests/media/test_other_files.py --ignore tests/media/test_video_files.py -k 'not AVIF'
 oldest: $(STAMPS)/wheel
 	$(PIP) install uv
 	rm -rf $(OLDEST)
 	$(BIN)/uv venv -q --python $(BIN)/python $(OLDEST)
 	$(BIN)/uv pip compile -q --python $(OLDEST)/bin/python --resolution lowest-direct --only-binary :all: \
-		--extra fast --extra pdf --extra dashboard --extra parquet pyproject.toml -o $(OLDEST)/versions.txt
+		--extra fast --extra pdf --extra dashboard --extra parquet --extra cluster pyproject.toml -o $(OLDEST)/versions.txt
 	$(BIN)/uv pip install -q --python $(OLDEST)/bin/python -r $(OLDEST)/versions.txt \
 		pytest hypothesis jsonschema pyte 'cmake==3.20.*'
 	$(BIN)/uv pip install -q --python $(OLDEST)/bin/python --no-deps $(WHEELS)/mlx_saccade-*.whl

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mlx_saccade import evals
@@ -85,6 +87,13 @@ class BrokenRuntime(Runtime):
 
     def ask(self, image: Any, target: evals.Target, budget: Any, policy: str) -> evals.Reply:
         raise ZeroDivisionError("division by zero")
+
+
+def logged_runtime(data: Data, path: str) -> Runtime:
+    """Open a runtime, and write the process that does."""
+    with Path(path).open("a") as stream:
+        stream.write(f"{os.getpid()}\n")
+    return Runtime(data, seconds=0.01)
 
 
 def other_in_worker(data: Data) -> Runtime:

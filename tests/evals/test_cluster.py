@@ -96,6 +96,38 @@ def test_a_cluster_gives_the_rows_of_a_serial_run_and_extends_it(shared: Cluster
     assert untimed(evals.read_run(tmp_path / "run")) == plain(tmp_path / "plain", Data(7))
 
 
+def test_a_worker_opens_the_runtime_once(shared: Cluster, tmp_path: Path) -> None:
+    data, log = Data(20), tmp_path / "opened"
+    opener = partial(sweep_stand_ins.logged_runtime, data, str(log))
+    with cluster.connect(shared.address, timeout=120) as client:
+        client.wait_for_workers(2, timeout=120)
+        assert len(ask(client, tmp_path / "run", data, opener)) == 80
+    processes = log.read_text().split()
+    assert processes[0] == str(os.getpid())  # for the identity; it is not asked
+    assert len(processes) == len(set(processes)) <= 3
+
+
+def test_dask_is_not_imported_unless_workers_ask(tmp_path: Path) -> None:
+    program = (
+        "import sys; from mlx_saccade.cli.__main__ import main; from mlx_saccade.cli.sweeps import worker_options; "
+        "main(['sweep', '--n', '1', '--size', '448x336', '--budgets', '16', '--out', 'run']); "
+        "print([name for name in ('dask', 'distributed', 'tornado', 'pyarrow') if name in sys.modules])"
+    )
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path, timeout=120)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_cluster_without_the_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    for context in (cluster.local_workers(2), cluster.connect("tcp://127.0.0.1:1")):
+        with (
+            pytest.raises(InputError, match=r"expected the package distributed; got none\. pip install 'mlx-s"),
+            context,
+        ):
+            pass
+
+
 def test_errors_of_a_cluster_have_their_reason(shared: Cluster, tmp_path: Path) -> None:
     data = Data(2)
     with cluster.connect(shared.address, timeout=120) as client:
@@ -143,7 +175,7 @@ def test_a_worker_that_is_killed_loses_no_question_and_adds_none(shared: Cluster
         killer.join()
         assert victim.wait(timeout=60) == -signal.SIGKILL
         assert len(rows) == len({row.key for row in rows}) == 120
-        assert len(client.scheduler_info(n_workers=-1)["workers"]) == 1
+        assert len(client.nthreads()) == 1
     run_of = evals.read_run(tmp_path / "run")
     assert (run_of.missing, run_of.repeated) == (0, 0)
     assert (tmp_path / "run" / "rows.jsonl").read_bytes().count(b"\n") == 120

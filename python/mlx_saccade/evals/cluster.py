@@ -221,8 +221,7 @@ class Workers:
         """Return how many questions the workers can ask at once."""
         try:
             if self._client.status == "running":
-                workers = self._client.scheduler_info(n_workers=-1)["workers"]
-                return sum(worker["nthreads"] for worker in workers.values())
+                return sum(self._client.nthreads().values())
         except (OSError, ValueError, asyncio.TimeoutError, asyncio.CancelledError):
             if self._client.status == "running":
                 raise

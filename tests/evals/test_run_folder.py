@@ -134,6 +134,22 @@ def test_ten_failures_in_a_row_stop_a_sweep(tmp_path: Path) -> None:
     assert sum(row.reply.error is None for row in evals.read_run(tmp_path).rows) == 6
 
 
+def test_ten_failures_of_a_setting_in_a_row_stop_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Data(20)
+    ask = Runtime.ask
+
+    def ask_small(runtime: Runtime, image: Any, target: Any, budget: Any, policy: str) -> evals.Reply:
+        failed = budget == 256 and target.id not in ("t0", "t4")
+        return evals.Reply(error="too large") if failed else ask(runtime, image, target, budget, policy)
+
+    monkeypatch.setattr(Runtime, "ask", ask_small)
+    message = "10 questions in a row with policy flat and budget 256 failed, the last with: too large"
+    with pytest.raises(InputError, match=message):
+        sweep(tmp_path, data, Runtime(data))
+    rows = evals.read_run(tmp_path).rows
+    assert (len(rows), rows[-1].target.id, sum(row.reply.error is None for row in rows)) == (30, "t14", 17)
+
+
 def test_numbers_that_are_not_finite_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = Data(1)
     monkeypatch.setattr(Runtime, "ask", lambda *question: evals.Reply(text="hm", confidence=float("nan")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,7 +24,8 @@ __all__ = [
 ]
 
 MAX_FAILURES = 10
-"""A sweep stops when so many questions in a row have failed: then it is the runtime, not a question."""
+"""A sweep stops when so many questions in a row have failed, of all or of one policy and budget: then it is the runtime
+or the setting, not a question."""
 
 
 @dataclass(frozen=True)
@@ -117,17 +119,24 @@ def collect(run: RunFolder, rows: Iterable[Row], note: Callable[[Row], None]) ->
     """Add rows to a run as they come, and put the run in order after the last one.
 
     Raises:
-        InputError: ten questions in a row failed; the message has the last error.
+        InputError: ten questions in a row failed, of all or of one policy and budget; the message has the last error.
     """
-    failures = 0
+    in_a_row, of_setting = 0, Counter[tuple[str, str]]()
     for row in rows:
         run.add(row)
         note(row)
-        failures = 0 if row.reply.error is None else failures + 1
-        if failures >= MAX_FAILURES:
+        setting = row.policy, str(row.budget)
+        if row.reply.error is None:
+            in_a_row = of_setting[setting] = 0
+            continue
+        in_a_row += 1
+        of_setting[setting] += 1
+        if MAX_FAILURES in (in_a_row, of_setting[setting]):
+            without = "" if in_a_row == MAX_FAILURES else " without them"
+            where = "" if in_a_row == MAX_FAILURES else f" with policy {row.policy} and budget {row.budget}"
             raise InputError(
-                f"sweep: {failures} questions in a row failed, the last with: {row.reply.error}. "
-                "The answers are kept; run it again to go on"
+                f"sweep: {MAX_FAILURES} questions in a row{where} failed, the last with: {row.reply.error}. "
+                f"The answers are kept; run it again{without} to go on"
             )
     run.finish()
 

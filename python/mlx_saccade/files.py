@@ -8,8 +8,10 @@ from pathlib import Path
 
 from mlx_saccade.errors import InputError
 
-__all__ = ["check_writable", "is_film_name", "is_image_name", "part_beside", "write_atomically"]
+__all__ = ["PARTS", "check_writable", "is_film_name", "is_image_name", "part_beside", "write_atomically"]
 
+PARTS = ".saccade-*.part"
+"""Pattern of the names that `part_beside` gives; a process that is killed leaves such a file."""
 _IMAGE_SUFFIXES = frozenset(
     (
         *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"),

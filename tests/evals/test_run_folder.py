@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sweep_stand_ins import Data, Runtime, sweep, untimed
 
-from mlx_saccade import evals
+from mlx_saccade import evals, files
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals.run_folder import in_question_order
 
@@ -240,6 +240,13 @@ def test_a_row_that_was_cut_short_is_asked_again(finished: Path) -> None:
         sweep(finished, data, runtime)
         assert runtime.questions == [("t5", "256", "flat")]
         assert evals.read_run(finished).missing == 0
+
+
+def test_a_file_that_a_kill_left_half_written_is_removed(finished: Path) -> None:
+    part = files.part_beside(finished / "rows.jsonl")
+    part.write_bytes(rows_of(finished)[:100])
+    sweep(finished, Data(6), Runtime(Data(6)))
+    assert sorted(path.name for path in finished.iterdir()) == ["rows.jsonl", "run.json"]
 
 
 def test_a_damaged_line_is_named(finished: Path) -> None:

@@ -24,7 +24,7 @@ from mlx_saccade.cli.__main__ import main
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals.datasets import choose_targets
 from mlx_saccade.evals.engines import InProcess
-from mlx_saccade.evals.sweep import Question, answer
+from mlx_saccade.evals.sweep import Question, answer, record
 
 SMALL = (448, 336)
 
@@ -157,6 +157,19 @@ def test_command_resumes_and_extends(
         checked(line, "row-1.json")
     assert len(checked(rows.with_name("run.json").read_text(), "run-1.json")["asked"]) == 2
     assert {cell["policy"] for cell in more["cells"]} == {"flat", "zoom:share=0.4,max_looks=2"}
+
+
+def test_command_says_what_an_earlier_one_left(
+    sweep: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep("--n", "2", "--budgets", "16")
+    out, data = tmp_path / "runs" / "s", evals.Scenes(5, size=SMALL)
+    with evals.RunFolder(out, data, InProcess()) as run:
+        record(run, evals.questions_of(data, (16,), ("flat",)))
+    assert sweep("--n", "2", "--budgets", "16")["missing"] == 3
+    assert main(["sweep", "--n", "2", "--size", "448x336", "--budgets", "16", "--out", str(out)]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "3 questions of earlier commands on this run have no answer yet" in words
 
 
 def test_command_names_what_fails_and_exits_with_2(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -31,8 +32,9 @@ class FileLock:
             OSError: the file cannot be made, or its file system has no locks.
         """
         handle = _open_locked(path, guarded)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk the lock has no name
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
         self._finalizer = weakref.finalize(self, _release, handle, path, os.getpid())
 
     def release(self) -> None:

@@ -288,6 +288,8 @@ class RunFolder:
         if (self.path / _PACKED).exists():
             raise InputError(f"{self.path}: expected {ROWS}; got packed rows. Unpack them first: gunzip {_PACKED}")
         before = _read_header(self.path)
+        for part in self.path.glob(files.PARTS):  # of a process that was killed while it wrote
+            part.unlink()
         notes = check_same(self.path, before, header.data, header.runtime)
         merged = replace(before, notes=tuple(dict.fromkeys([*before.notes, *notes, *header.notes])))
         if merged != before:

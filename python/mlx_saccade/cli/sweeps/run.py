@@ -127,6 +127,9 @@ def _report(options: argparse.Namespace, run: Run) -> int:
         output.text(
             f"{quantity(outcome.questions, 'question')} in {options.out}; all figures: sweep report {options.out}"
         )
+        if outcome.missing > outcome.errors:
+            earlier = quantity(outcome.missing - outcome.errors, "question")
+            output.text(f"{earlier} of earlier commands on this run have no answer yet; the same commands ask them")
     if outcome.errors:
         output.note(f"{quantity(outcome.errors, 'question')} failed, the first with: {outcome.error}")
     return 2 if outcome.errors else 0

@@ -112,6 +112,15 @@ def test_an_image_that_changed_is_named(finished: Path, monkeypatch: pytest.Monk
         sweep(finished, Data(7), Runtime(Data(7)))
 
 
+def test_a_run_whose_rows_are_elsewhere_keeps_its_header(finished: Path) -> None:
+    header = (finished / "run.json").read_bytes()
+    (finished / "rows.jsonl").rename(finished.parent / "rows.jsonl")
+    data = Data(6)
+    with evals.RunFolder(finished, data, Runtime(data)):
+        pass
+    assert (finished / "run.json").read_bytes() == header
+
+
 def test_a_question_that_failed_is_asked_again(tmp_path: Path) -> None:
     data = Data(5)
     sweep(tmp_path / "run", data, Runtime(data, failing=("t1", "t3")))

@@ -202,6 +202,7 @@ class RunFolder:
             raise InputError("--out: expected the name of a folder; got an empty one")
         self.path = Path(path)
         self._made = _make(self.path)
+        self._is_new = not is_run(self.path)
         self._lock = FileLock(self.path / _LOCK, self.path)
         try:
             self.header = self._open(Header.new(data, runtime, notes))
@@ -216,8 +217,8 @@ class RunFolder:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Release the lock; a folder that was made for this run and has no row is removed."""
-        if not self.rows:
+        """Release the lock; a run that is new and has no row is removed, with its folder if that is new too."""
+        if not self.rows and self._is_new:
             for name in (RUN, ROWS):
                 (self.path / name).unlink(missing_ok=True)
         self._lock.release()

@@ -55,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_argument(parser)
     add_engine_argument(parser)
     parser.add_argument(
-        "--budgets", metavar="N,N", help=f"tokens, Npx, checkpoint or RUNTIME@VERSION (default {_MODEL_BUDGETS})"
+        "--budgets",
+        metavar="N,N",
+        help=f"tokens, Npx, checkpoint or RUNTIME@VERSION (default {_BUDGETS}; other models {_MODEL_BUDGETS})",
     )
     add_policies_argument(parser)
     parser.add_argument(

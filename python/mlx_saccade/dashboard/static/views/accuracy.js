@@ -11,6 +11,9 @@ saccade.views = { ...saccade.views, accuracy: (() => {
     tiny: "tiny, below 0.1 %", all: "all targets" };
   const policyNames = [...new Set(sets.flatMap((set) => set.cells.map((cell) => cell.policy)))];
   const SCREEN_4K = 3840 * 2160;
+  const OF_RUNS = "Runs of yours have policies (more than one look): their charts are below, and " +
+    "mlx-saccade recommend --from RUN advises from one.";
+  const NO_POLICIES = "No measurement of policies (more than one look) is among the data.";
 
   function start(state) {
     const { select, radios, pixels, bar } = saccade.controls;
@@ -61,7 +64,7 @@ saccade.views = { ...saccade.views, accuracy: (() => {
         `${figures(advice.shorter)} px of them.`),
       make("p", {}, make("code", {}, `mlx-saccade locate screen.png "the target" --budget ${advice.budget}` +
         (advice.zoom ? " --policy search" : ""))),
-      looks ? make("p", {}, looks) : make("p", {}, "No measurement of policies (more than one look) is among the data."),
+      make("p", {}, looks ?? (policyNames.some((name) => name !== "flat") ? OF_RUNS : NO_POLICIES)),
       note(`Limits of the published table: ${published.limits.join("; ")}.` +
         (family.name === "qwen2.5-vl" ? "" : ` Nothing was measured on ${family.name}.`)));
   }

@@ -27,7 +27,6 @@ __all__ = [
     "add_answer_arguments",
     "add_backend_argument",
     "add_budget_argument",
-    "add_budgets_argument",
     "add_cache_arguments",
     "add_checkpoint_arguments",
     "add_family_argument",
@@ -239,11 +238,6 @@ def add_min_tokens_argument(parser: Arguments) -> None:
         metavar="N",
         help="enlarge smaller images to at least N tokens (default the family's least)",
     )
-
-
-def add_budgets_argument(parser: Arguments, *, default: str) -> None:
-    """Add a list of budgets; `parse_budgets` reads it."""
-    parser.add_argument("--budgets", default=default, metavar="N,N", help=f"budgets in tokens (default {default})")
 
 
 def parse_budgets(text: str) -> tuple[int, ...]:

@@ -116,8 +116,10 @@ def mean(rows: Sequence[Row], name: str, form: str = "{:.2f}") -> str:
 
 
 def compared(rows: Sequence[Row], others: Sequence[Row], name: str, value: Callable[[float, float], float]) -> str:
-    """Return a figure of the means of a column under two sides, with its interval; both have the same questions."""
+    """Return a figure of the means of a column under two sides, over the screens that both have, with its interval."""
     groups = [pairs(rows, name), pairs(others, name)]
+    common = set.intersection(*({screen for screen, _ in group} for group in groups))
+    groups = [[pair for pair in group if pair[0] in common] for group in groups]
     one, other = (sum(number for _, number in group) / max(1, len(group)) for group in groups)
     ends = bootstrap.interval(groups, lambda means: value(*means))
     text = f"{value(one, other):.2f}"
@@ -158,15 +160,27 @@ def lines(rows: Sequence[Row]) -> list[dict[str, str]]:
     return table
 
 
+def matrix(table: Sequence[dict[str, str]], column: str) -> Iterator[str]:
+    """Yield the lines of a table of one column: sides by sizes of targets."""
+    targets = list(dict.fromkeys(line["target"] for line in table))
+    yield f"| side | {' | '.join(targets)} |\n|---|" + "---|" * len(targets)
+    for name in SIDES:
+        cells = {line["target"]: line[column] for line in table if line["side"] == name}
+        yield f"| {name} | " + " | ".join(cells[target] for target in targets) + " |"
+    if column == "right":
+        counts = {line["target"]: line["n"] for line in table}
+        yield "| number | " + " | ".join(counts[target] for target in targets) + " |"
+
+
 def aims(rows: Sequence[Row]) -> Iterator[str]:
     """Yield the lines of the table of the aims."""
     yield "| target | side | against | right, difference | IoU, difference | seconds, ratio |\n" + "|---" * 6 + "|"
     for targets, other, sides in (
-        (("tiny", "small"), LARGEST, ("auto", "auto, 2 looks")),
-        (("tiny", "small"), CAP, ("auto", "auto, 2 looks")),
-        (("large", "medium"), CAP, ("auto",)),
-        (("large",), CAP, ("auto",)),
-        (("medium",), CAP, ("auto",)),
+        (("tiny", "small"), LARGEST, ("auto", "auto, 6 looks")),
+        (("tiny", "small"), CAP, ("auto", "auto, 6 looks")),
+        (("large", "medium"), CAP, ("auto", "auto, 6 looks")),
+        (("large",), CAP, ("auto", "auto, 6 looks")),
+        (("medium",), CAP, ("auto", "auto, 6 looks")),
     ):
         group = [row for row in rows if row["target"] in targets]
         against = [row for row in group if row["side"] == other]
@@ -189,10 +203,9 @@ def main() -> int:
         measure(options.out, options.screens)
     rows = read(options.out)
     table = lines(rows)
-    print("| " + " | ".join(HEADER) + " |\n|" + "---|" * len(HEADER))
-    for line in table:
-        print("| " + " | ".join(line[name] for name in HEADER) + " |")
-    print("\n".join(["", *aims(rows)]))
+    for column in ("right", "iou", "tokens", "seconds"):
+        print("\n".join([f"{column}:", "", *matrix(table, column), ""]))
+    print("\n".join(aims(rows)))
     if options.csv is not None:
         text = io.StringIO()
         writer = csv.DictWriter(text, HEADER, lineterminator="\n")

@@ -43,7 +43,7 @@ class Policy(Protocol):
 
         Args:
             engine: asks the model.
-            frame: the whole image.
+            frame: the whole image, or the region to look in; its pixels are decoded when they are first read.
             descriptions: of the targets, at least one.
             options: the policy's own parameters, which have defaults, and those of `Engine.look`.
         """

@@ -132,3 +132,10 @@ def test_readme_processor_time_table_equals_the_results() -> None:
     header, *rows = readme_table("34 to 39 times smaller")
     figures |= {(*row[:2], side): text for row in rows for side, text in zip(header[2:], row[2:], strict=True)}
     assert figures == cells
+
+
+def test_readme_auto_table_equals_the_results() -> None:
+    with (ROOT / "benchmarks" / "results" / "auto.csv").open(encoding="utf-8", newline="") as file:
+        cells = {(row["side"], row["target"]): row["right"] for row in csv.DictReader(file)}
+    header, *rows, _ = readme_table("Auto")
+    assert {(row[0], target): cell for row in rows for target, cell in zip(header[1:], row[1:], strict=True)} == cells

@@ -14,6 +14,7 @@ from command_line import assert_mistake, run_command, write_picture
 from PIL import Image
 
 import mlx_saccade as saccade
+from mlx_saccade.cli import costs
 from mlx_saccade.cli.__main__ import main
 
 
@@ -115,6 +116,9 @@ def test_recommend_prints_the_setting_of_a_runtime() -> None:
     assert json.loads(run_command(*words, "llama.cpp", "--json").stdout)["setting"].startswith(
         "--image-max-tokens 4096"
     )
+    assert "no setting found" in run_command(*words, "ollama").stdout
+    printed = " ".join(run_command("recommend", "--target", "9x9", *words[3:], "vllm").stdout.split())
+    assert "for each look, whose crop is yours to send" in printed
     assert_mistake(run_command(*words, "vlm"), "--runtime: unknown runtime 'vlm'. Known: transformers")
 
 
@@ -129,6 +133,16 @@ def test_recommend_reads_seconds_off_a_profile(tmp_path: Path) -> None:
     without = run_command("recommend", "--target", "4x6", "--image", "64x48", cwd=tmp_path).stdout
     assert "no profile of this machine" in " ".join(without.split())
     assert_mistake(run_command(*words, "--profile", str(tmp_path / "none.jsonl")), "none.jsonl: No such file")
+
+
+def test_seconds_of_several_looks_are_named_beside_those_of_one() -> None:
+    cost = {
+        "seconds": 0.5, "measured_tokens": [64, 256], "estimated": False, "model": "3b", "machine": "a machine",
+        "is_this_machine": True, "profile": "p.jsonl",
+    }  # fmt: skip
+    assert costs.seconds_text(cost, 256).startswith("0.50 for a look (p.jsonl")
+    assert costs.seconds_text(cost, 256, 1.5).startswith("0.50 for a look, about 0.75 for 1.5 looks (p.jsonl")
+    assert "not known" in costs.seconds_text({**cost, "seconds": None}, 512, 1.5)
 
 
 def test_recommend_takes_a_box_and_an_image_file(picture: Path) -> None:

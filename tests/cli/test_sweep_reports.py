@@ -62,6 +62,17 @@ def test_few_screens_say_why_there_is_no_interval(runs: Path, capsys: pytest.Cap
     assert "no interval for large: 3 answers on 3 screens: an interval needs 10 screens" in text
 
 
+def test_no_setting_is_the_best_where_none_has_an_answer_near_a_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = Reply(text="[]", tokens=100, answer_tokens=2)
+    blind = [replace(one, reply=none) for one in run_rows.rows({256: 0.3, 1280: 0.6}, regimes=["tiny"])]
+    run_rows.write(tmp_path / "run", [*blind, *run_rows.rows({256: 0.3, 1280: 0.6}, regimes=["large"])])
+    words = " ".join(run(capsys, "report", tmp_path / "run")[0].split())
+    assert "tiny: no best, as the mean of every setting is 0 (IoU, n 12)" in words
+    assert "large: best 1,280 (IoU" in words
+
+
 @pytest.mark.parametrize(("by", "rows"), [("type", "icon text"), ("application", "calc"), ("side", "7\\ to\\ 14")])
 def test_other_groups_take_the_place_of_sizes(
     by: str, rows: str, runs: Path, capsys: pytest.CaptureFixture[str]

@@ -111,6 +111,12 @@ def test_another_family_than_the_run_is_noted() -> None:
     assert "588 x 336 px, and qwen3-vl would be" in advise(run(), (500, 500), SIZE, family="qwen3-vl").note
 
 
+def test_run_without_a_hit_says_so() -> None:
+    blind = [one for one in run() if (one.policy, one.budget) == ("flat", 64)]
+    assert "no answer of the run hit such a target" in advise(blind, (40, 40), SIZE).note
+    assert "no answer" not in advise(blind, (500, 500), SIZE).note
+
+
 def test_failed_questions_alone_are_named() -> None:
     rows = [replace(one, reply=Reply(error="no connection")) for one in run()]
     with pytest.raises(InputError, match="got failed questions alone"):

@@ -140,6 +140,8 @@ def test_text_has_the_places_for_a_client_that_reads_no_structure(server: Sessio
     assert f"confidence {answer['confidence']:.2f}" in text
     assert "the zebra: not found. " + result.structured_content["answers"][1]["hint"] in text
     assert "3840x2160 read as 280x168" in text
+    closer = server.call("locate", {"image": SCREEN, "description": NAMES[0], "policy": "zoom"})
+    assert f"; 2 looks, {closer.structured_content['tokens']} visual" in closer.content[0].text  # type: ignore[union-attr]
     regions = server.call("ground_region", {"image_path": "screen.png", "prompt": NAMES[0]})
     assert json.loads(regions.content[0].text) == regions.structured_content  # type: ignore[union-attr]
     assert server.call("plan", {"size": [3840, 2160]}).content[0].text.startswith("3840x2160 would be read as 280x168")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mlx_saccade.bench.run import Run
     from mlx_saccade.preprocess.plan import Plan
 
-__all__ = ["PROFILE", "seconds_of", "seconds_text", "setting_of"]
+__all__ = ["PROFILE", "seconds_of", "seconds_text", "setting_of", "setting_text"]
 
 PROFILE = "saccade-profile.jsonl"
 """Where `mlx-saccade bench profile` writes, and where a profile is read if none is named."""
@@ -58,8 +58,8 @@ def _is_this_machine(run: Run) -> bool:
     return all(getattr(here, name) == getattr(run.machine, name) for name in names)
 
 
-def seconds_text(cost: dict[str, Any] | None, tokens: int) -> str:
-    """Return what `seconds_of` says of a look, in words."""
+def seconds_text(cost: dict[str, Any] | None, tokens: int, looks: float = 1.0) -> str:
+    """Return what `seconds_of` says of a look, and of so many looks on average, in words."""
     if cost is None:
         return f"not known: no profile of this machine. Make one: mlx-saccade bench profile --budgets {tokens}"
     machine = "this machine" if cost["is_this_machine"] else f"{cost['machine']}, not this machine"
@@ -70,7 +70,15 @@ def seconds_text(cost: dict[str, Any] | None, tokens: int) -> str:
         least, most = cost["measured_tokens"]
         return f"not known: {least:,} to {most:,} tokens were measured in {source}"
     estimate = ", an estimate from a part of its layers" if cost["estimated"] else ""
-    return f"{cost['seconds']:.2f} for a look ({source}{estimate})"
+    all_looks = "" if looks == 1 else f", about {cost['seconds'] * looks:.2f} for {looks:.1f} looks"
+    return f"{cost['seconds']:.2f} for a look{all_looks} ({source}{estimate})"
+
+
+def setting_text(setting: str, *, is_policy: bool) -> str:
+    """Return a setting in words; `is_policy` True: of a policy that looks more than once."""
+    if setting.startswith("none"):
+        return f"no setting{setting.removeprefix('none')}"
+    return f"{setting}; for each look, whose crop is yours to send" if is_policy else setting
 
 
 def setting_of(name: str | None, plan: Plan, tokens: int) -> str | None:

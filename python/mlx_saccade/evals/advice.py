@@ -42,7 +42,7 @@ class RunAdvice:
         plan: of the image under the budget of `chosen`.
         shorter_side: shorter side of the target in model pixels of a look at the whole image.
         alike: the figures, under the setting of `chosen`, of the run's targets with such a side; None without any.
-        note: what speaks against the plan, in words; "" if nothing does.
+        note: what speaks against the advice, in words; "" if nothing does.
     """
 
     target_size: tuple[float, float]
@@ -107,7 +107,7 @@ def advise(
         plan=own,
         shorter_side=side,
         alike=_alike(table, chosen, side),
-        note=_family_note(own, chosen.budget, setting_rows),
+        note="; ".join(filter(None, (_family_note(own, chosen.budget, setting_rows), _no_hit_note(settings)))),
     )
 
 
@@ -165,6 +165,16 @@ def _family_note(own: Plan, budget: Budget, rows: Sequence[Row]) -> str:
             shown, ours = (f"{width} x {height}" for width, height in (size, expected))
             return f"the run's model was shown {shown} px, and {own.family.name} would be {ours}: pass its own --family"
     return ""
+
+
+def _no_hit_note(settings: Sequence[Cell]) -> str:
+    """Return that no setting hit a target, so that none is to be advised; "" if one did."""
+    if any(cell.hits for cell in settings):
+        return ""
+    return (
+        "no answer of the run hit such a target: extend it with larger budgets, or policies that look closer, such as "
+        "search"
+    )
 
 
 def _best(

@@ -27,7 +27,7 @@ SOURCE = (
 )
 LIMITS = (
     "one model (Qwen2.5-VL-7B) in one quantization (4-bit), on 4K screenshots",
-    "few targets: 36 large, 8 medium, 9 small, 43 tiny",
+    "few targets: 36 large, 8 medium, 9 small, 43 tiny; no intervals were published",
     "the reference boxes of large targets came from a model, no human having labeled any",
     "four budgets were measured: 256, 1,280, 4,096 and 16,384 tokens; between them nothing is known",
     "zooming was not measured in this table",

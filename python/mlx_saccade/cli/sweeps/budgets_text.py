@@ -47,6 +47,8 @@ def _optimum(one: Optimum, *, several: bool) -> str:
     who = f", {one.policy or 'any policy'}" if several else ""
     best = next(c for c in one.choices if (c.policy, c.budget) == (one.best_policy, one.best_budget))
     line = f"{one.regime}{who}: best {_choice(best, one)} ({metric} {best.mean:.3f}, n {one.n:,})"
+    if not best.mean:
+        return f"{one.regime}{who}: no best, as the mean of every setting is 0 ({metric}, n {one.n:,})"
     if best.best_share is None:
         return f"{line}; how sure is not known: {one.note}"
     level = [_choice(choice, one) for choice in one.choices if choice.is_level and choice is not best]

@@ -114,7 +114,10 @@ def answers_text(document: dict[str, Any]) -> str:
     frames = document["answers"][0]["frames"]
     if frames:
         sizes = ", ".join(f"{_by(frame['source_size'])} read as {_by(frame['processed_size'])}" for frame in frames)
-        lines.append(f"Pixels of the image: {sizes}; {document['tokens']} visual tokens, {document['seconds']:.2f} s.")
+        looks = sum(len(answer.get("looks", ())) for answer in document["answers"])
+        cost = f"{quantity(looks, 'look')}, " if looks else ""
+        cost += f"{document['tokens']} visual tokens, {document['seconds']:.2f} s"
+        lines.append(f"Pixels of the image: {sizes}; {cost}.")
     return "\n".join(lines)
 
 

@@ -163,6 +163,7 @@ saccade.views = { ...saccade.views, accuracy: (() => {
   }
 
   function sure(one) {
+    if (one.mean === 0) return "no best, as the mean of every setting is 0";
     const best = `best ${share(one.mean)} at ${budgetText(one.best.label)}`;
     if (!isNumber(one.share)) return `${best} (${one.note})`;
     const level = one.level.map((choice) => budgetText(choice.label)).join(", ");

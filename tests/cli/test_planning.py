@@ -140,9 +140,19 @@ def test_seconds_of_several_looks_are_named_beside_those_of_one() -> None:
         "seconds": 0.5, "measured_tokens": [64, 256], "estimated": False, "model": "3b", "machine": "a machine",
         "is_this_machine": True, "profile": "p.jsonl",
     }  # fmt: skip
-    assert costs.seconds_text(cost, 256).startswith("0.50 for a look (p.jsonl")
-    assert costs.seconds_text(cost, 256, 1.5).startswith("0.50 for a look, about 0.75 for 1.5 looks (p.jsonl")
-    assert "not known" in costs.seconds_text({**cost, "seconds": None}, 512, 1.5)
+    plan = saccade.plan((1920, 1080), budget=256)
+    assert costs.seconds_text(cost, plan).startswith("0.50 for a look (p.jsonl")
+    assert costs.seconds_text(cost, plan, 1.5).startswith("0.50 for a look, about 0.75 for 1.5 looks (p.jsonl")
+    assert "not known" in costs.seconds_text({**cost, "seconds": None}, plan, 1.5)
+
+
+def test_missing_profile_is_answered_with_the_command_that_measures_the_same_tokens() -> None:
+    plan = saccade.plan((1920, 1080), budget=256)
+    assert plan.tokens == 252 != saccade.plan((1920, 1080), budget=252).tokens
+    for cost in (None, {"seconds": None, "measured_tokens": [60, 231], "estimated": False, "model": "m",
+                        "machine": "", "is_this_machine": True, "profile": "p.jsonl"}):  # fmt: skip
+        assert costs.seconds_text(cost, plan).endswith("mlx-saccade bench profile 1920x1080 --budgets 256")
+    assert costs.seconds_text(None, saccade.plan((9000, 1080), budget=256)).endswith("profile --budgets 256")
 
 
 def test_recommend_takes_a_box_and_an_image_file(picture: Path) -> None:

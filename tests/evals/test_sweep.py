@@ -234,7 +234,7 @@ def test_command_merges(sweep: Callable[..., Any], tmp_path: Path, capsys: pytes
         (["--policy", "share=0.4"], "--policy: expected a name before share=0.4"),
         (["--policy", "flat", "--policy", "zoom,flat"], "--policy: expected each policy once"),
         (["--policy", "spiral"], "policy: expected one of auto, flat"),
-        (["--policy", "flat,zoom:share=7"], "share: expected above 0 and at most 1; got 7.0"),
+        (["--policy", "flat,zoom:share=7"], "policy zoom: share: expected above 0 and at most 1; got 7.0"),
         (["--n", "0"], "n: expected a whole number of at least 1"),
         (["merge", "a", "--out", "b"], "at least two runs"),
         (["merge", "a", "b"], "--out"),

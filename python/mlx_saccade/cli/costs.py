@@ -58,20 +58,30 @@ def _is_this_machine(run: Run) -> bool:
     return all(getattr(here, name) == getattr(run.machine, name) for name in names)
 
 
-def seconds_text(cost: dict[str, Any] | None, tokens: int, looks: float = 1.0) -> str:
+def seconds_text(cost: dict[str, Any] | None, plan: Plan, looks: float = 1.0) -> str:
     """Return what `seconds_of` says of a look, and of so many looks on average, in words."""
     if cost is None:
-        return f"not known: no profile of this machine. Make one: mlx-saccade bench profile --budgets {tokens}"
+        return f"not known: no profile of this machine. Make one: {_profile_command(plan)}"
     machine = "this machine" if cost["is_this_machine"] else f"{cost['machine']}, not this machine"
     source = f"{cost['profile']}, model {cost['model']}, {machine}"
     if cost["measured_tokens"] is None:
         return f"not known: nothing was measured in {source}"
     if cost["seconds"] is None:
         least, most = cost["measured_tokens"]
-        return f"not known: {least:,} to {most:,} tokens were measured in {source}"
+        return (
+            f"not known: {least:,} to {most:,} tokens were measured in {source}. Make another: {_profile_command(plan)}"
+        )
     estimate = ", an estimate from a part of its layers" if cost["estimated"] else ""
     all_looks = "" if looks == 1 else f", about {cost['seconds'] * looks:.2f} for {looks:.1f} looks"
     return f"{cost['seconds']:.2f} for a look{all_looks} ({source}{estimate})"
+
+
+def _profile_command(plan: Plan) -> str:
+    """Return the command that measures the seconds of a plan."""
+    width, height = plan.source_size
+    # A budget shows other shapes with other tokens, so the size counts. It takes generated screens of these sides.
+    size = f"{width}x{height} " if min(width, height) >= 56 and max(width, height) <= 8192 else ""
+    return f"mlx-saccade bench profile {size}--budgets {plan.max_pixels // plan.family.factor**2}"
 
 
 def setting_text(setting: str, *, is_policy: bool) -> str:

@@ -56,7 +56,7 @@ def size_gated(
     """
     validation.at_least(1, max_looks, "policy size-gated: max_looks")
     validation.at_least(0, smallest, "policy size-gated: smallest")
-    check_share(share)
+    check_share(share, "policy size-gated: share")
     ways = [_gate(Trail(words, frame.source_size), max_looks, smallest, share) for words in descriptions]
     return follow(engine, frame, descriptions, ways, options)
 

@@ -100,14 +100,14 @@ def crop_around(
     return centered(center, size, (width, height))
 
 
-def check_share(share: float) -> None:
+def check_share(share: float, name: str = "share") -> None:
     """Refuse a share of a side that is not above 0 and at most 1.
 
     Raises:
         InputError: it is not, or is no number.
     """
     if not isinstance(share, int | float) or not 0 < share <= 1:
-        raise InputError(f"share: expected above 0 and at most 1; got {brief(share)}")
+        raise InputError(f"{name}: expected above 0 and at most 1; got {brief(share)}")
 
 
 def second_look(
@@ -160,6 +160,7 @@ def zoom(
     Raises:
         InputError: as `Engine.look`, or `share` is outside its range.
     """
+    check_share(share, "policy zoom: share")
     answers, around = [], whole(frame.source_size)
     passes = _two_passes(engine, frame, descriptions, share, max_looks, options)
     for words, (coarse, fine, crop) in zip(descriptions, passes, strict=True):

@@ -127,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.print_json({**describe(advice), "seconds": seconds, "setting": setting})
         return 0
-    lines = [("seconds", costs.seconds_text(seconds, advice.plan.tokens, 2.0 if advice.zoom else 1.0))]
+    lines = [("seconds", costs.seconds_text(seconds, advice.plan, 2.0 if advice.zoom else 1.0))]
     if setting is not None:
         lines.append((options.runtime, costs.setting_text(setting, is_policy=advice.zoom)))
     target, budget, *rest = facts_of(advice)
@@ -158,7 +158,7 @@ def _run_from(options: argparse.Namespace) -> int:
         return 0
     lines = run_advice.facts(advice, options.run_folder, run.header.runtime.name)
     chosen = advice.chosen
-    lines.append(("seconds", costs.seconds_text(seconds, advice.plan.tokens, chosen.looks or 1.0)))
+    lines.append(("seconds", costs.seconds_text(seconds, advice.plan, chosen.looks or 1.0)))
     if setting is not None:
         lines.append((options.runtime, costs.setting_text(setting, is_policy=chosen.policy != "flat")))
     output.facts(lines)

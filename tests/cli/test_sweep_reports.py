@@ -68,7 +68,8 @@ def test_no_setting_is_the_best_where_none_has_an_answer_near_a_target(
     none = Reply(text="[]", tokens=100, answer_tokens=2)
     blind = [replace(one, reply=none) for one in run_rows.rows({256: 0.3, 1280: 0.6}, regimes=["tiny"])]
     run_rows.write(tmp_path / "run", [*blind, *run_rows.rows({256: 0.3, 1280: 0.6}, regimes=["large"])])
-    words = " ".join(run(capsys, "report", tmp_path / "run")[0].split())
+    words = " ".join(run(capsys, "report", tmp_path / "run", "--compare", "published")[0].split())
+    assert "this run, flat 12 - 256: -, 1,280: -" in words
     assert "tiny: no best, as the mean of every setting is 0 (IoU, n 12)" in words
     assert "large: best 1,280 (IoU" in words
 

@@ -105,4 +105,5 @@ def print_published(published: Sequence[BesidePublished]) -> None:
 
 def _curve(curve: Curve) -> tuple[str, str, str]:
     points = (f"{budget(point.budget)}:{NBSP}{number(point.share_of_best, 2)}" for point in curve.points)
-    return f"{curve.n:,}", budget(curve.best_budget), ", ".join(points)
+    has_best = any(point.share_of_best for point in curve.points)
+    return f"{curve.n:,}", budget(curve.best_budget) if has_best else "-", ", ".join(points)

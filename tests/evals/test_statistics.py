@@ -12,7 +12,7 @@ import pytest
 from mlx_saccade.evals.bootstrap import MIN_SCREENS, draw_counts, interval, t_quantile, tail
 from mlx_saccade.evals.statistics import ScreenBootstrap, mcnemar
 
-GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden" / "statistics.json").read_text("utf-8"))
+GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden" / "run_statistics.json").read_text("utf-8"))
 SAMPLES = {name: np.array(sample["rows"]) for name, sample in GOLDEN["bootstrap"].items()}
 
 

@@ -1,4 +1,4 @@
-"""SciPy, if it is installed, still gives the figures of tests/golden/statistics.json."""
+"""SciPy, if it is installed, still gives the figures of tests/golden/run_statistics.json."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def test_scipy_gives_the_recorded_figures() -> None:
-    spec = importlib.util.spec_from_file_location("golden_statistics", GOLDEN / "statistics.py")
+    spec = importlib.util.spec_from_file_location("golden_statistics", GOLDEN / "run_statistics.py")
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     made = json.loads(json.dumps(script.table()))
-    recorded = json.loads((GOLDEN / "statistics.json").read_text(encoding="utf-8"))
+    recorded = json.loads((GOLDEN / "run_statistics.json").read_text(encoding="utf-8"))
     for name in ("t_quantiles", "mcnemar", "agreeing"):
         for own, other in zip(made[name], recorded[name], strict=True):
             assert own == pytest.approx(other, rel=1e-9, abs=1e-300), name

@@ -1,6 +1,6 @@
-"""Writes what SciPy makes of small samples: quantiles of Student's t, exact tests, bootstrap ends: `statistics.json`.
+"""Writes what SciPy makes of small samples: quantiles of Student's t, exact tests, bootstrap ends: `run_statistics.json`.
 
-    python tests/golden/statistics.py          # needs SciPy; the suite does not
+    python tests/golden/run_statistics.py          # needs SciPy; the suite does not
 
 Pinned: scipy==1.17.1. The bootstrap is SciPy's percentile interval with 100,000 draws of whole screens, at the level to
 which the expanded interval of `mlx_saccade.evals` moves it; ours has 2,000 draws, so its ends differ by chance.
@@ -58,7 +58,7 @@ def ends(rows: list[tuple[int, float, float]], figure: Any) -> list[float]:
 def table() -> dict[str, Any]:
     """What SciPy gives."""
     return {
-        "about": f"scipy {scipy.__version__}, tests/golden/statistics.py",
+        "about": f"scipy {scipy.__version__}, tests/golden/run_statistics.py",
         "t_quantiles": [[freedom, float(stats.t.ppf(0.975, freedom))] for freedom in FREEDOMS],
         "mcnemar": [
             [first, second, float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0]
@@ -83,7 +83,7 @@ def main() -> None:
     text = json.dumps(table(), separators=(", ", ": "))
     for name in ("t_quantiles", "mcnemar", "agreeing", "bootstrap"):
         text = text.replace(f'"{name}"', f'\n"{name}"')
-    (HERE / "statistics.json").write_text(text.replace('"rows"', '\n"rows"') + "\n")
+    (HERE / "run_statistics.json").write_text(text.replace('"rows"', '\n"rows"') + "\n")
 
 
 if __name__ == "__main__":

@@ -146,6 +146,11 @@ def test_accuracy_has_the_published_table_the_card_and_the_sweep(built: dashboar
     assert published["tiny", 1280]["seconds"] is None
     choices = [row["policy"] for row in accuracy["policies"][0]["rows"] if row["is_choice"]]
     assert choices == ["flat", "zoom", *(f"search, {looks} looks" for looks in (5, 8, 12, 20))]
+    by_size = {one["name"].rpartition(", ")[2]: one for one in accuracy["policies"][1:]}
+    assert set(by_size) == {"large", "medium", "small", "tiny", "tiny and small"}
+    assert by_size["tiny"]["machine"]
+    own = next(row for row in by_size["large"]["rows"] if row["policy"] == "auto")
+    assert own["is_choice"] and own["right"]["low"] <= own["right"]["mean"] <= own["right"]["high"]
 
 
 def test_figures_of_the_packaged_checkpoint_are_the_cards() -> None:
@@ -241,6 +246,7 @@ def test_unusual_names_and_files_do_no_harm(tmp_path: Path) -> None:
     (tmp_path / ".hidden").mkdir()
     (tmp_path / ".hidden" / "x.json").write_text("{")
     (tmp_path / "latin.csv").write_bytes(b"machine\xff\n")
+    (tmp_path / "annotations.json").write_text("[]")
     (tmp_path / "short.csv").write_text("policy,from_px,below_px,right,low,high,n\nflat,1\n")
     (tmp_path / "deep.json").write_text("[" * 100_000)
     sources = gather([tmp_path, tmp_path])

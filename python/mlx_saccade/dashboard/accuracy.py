@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from mlx_saccade.dashboard import figures, recorded
@@ -18,7 +19,7 @@ __all__ = ["accuracy"]
 # Seconds a query of the published table, where its source gives them: large targets only.
 _PUBLISHED_SECONDS = {("large", 1280): 9.7, ("large", 16384): 62.0}
 # Policies that a user can choose; the other rows of their benchmark take parts of them away.
-_CHOICE = re.compile(r"flat|zoom|search, \d+ looks")
+_CHOICE = re.compile(r"flat(, \d+ tokens)?|zoom|auto(, \d+ looks)?|search, \d+ looks")
 _FIGURES = ("right", "iou", "seconds", "looks")
 
 
@@ -27,7 +28,7 @@ def accuracy(sources: Sources) -> dict[str, Any]:
     sets = [_sweep(sweep) for sweep in sources.sweeps] + [_published(), _packaged()]
     return {
         "sets": sets,
-        "policies": [_policies(table, sources) for table in sources.tables if table.kind == "policies"],
+        "policies": [_policies(table, sources) for table in _policy_tables(sources)],
         "by_side": [_by_side(table, sources) for table in sources.tables if table.kind == "sides"],
     }
 
@@ -115,6 +116,16 @@ def _packaged() -> dict[str, Any]:
     }
 
 
+def _policy_tables(sources: Sources) -> Iterator[Table]:
+    """Yield the recorded tables of policies, those of all targets first; one by size is a table for each size."""
+    yield from (table for table in sources.tables if table.kind == "policies")
+    for table in sources.tables:
+        if table.kind == "targets":
+            for target in dict.fromkeys(row["target"] for row in table.rows if row["target"] != "absent"):
+                rows = [{**row, "policy": row["side"]} for row in table.rows if row["target"] == target]
+                yield Table("policies", f"{table.name}, {target}", tuple(rows))
+
+
 def _policies(table: Table, sources: Sources) -> dict[str, Any]:
     rows = []
     for row in table.rows:
@@ -136,7 +147,7 @@ def _by_side(table: Table, sources: Sources) -> dict[str, Any]:
 
 
 def _conditions(table: Table, sources: Sources) -> dict[str, Any]:
-    conditions = sources.conditions.get(table.name.rpartition("/")[2])
+    conditions = sources.conditions.get(table.name.rpartition("/")[2].partition(",")[0])
     if conditions is None:
         return {"name": table.name, "machine": "", "date": "", "note": ""}
     return {"name": table.name, "machine": conditions.machine, "date": conditions.date, "note": conditions.note}

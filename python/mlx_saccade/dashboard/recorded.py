@@ -19,6 +19,7 @@ COLUMNS = {
     "engine": ("weights", "tokens", "stage", "saccade_s", "mlx_vlm_s", "times"),
     "policies": ("policy", "right", "wrong", "none", "iou", "looks", "seconds"),
     "sides": ("policy", "from_px", "below_px", "right", "low", "high", "n"),
+    "targets": ("side", "target", "n", "right", "iou", "looks", "tokens", "seconds"),
 }
 """Columns that tell a table, by its kind; a table may have more."""
 SCHEMA = 1
@@ -27,8 +28,12 @@ _NUMBERS = {
     "engine": ("tokens", "saccade_s", "mlx_vlm_s", "times"),
     "policies": (),
     "sides": ("from_px", "below_px", "right", "low", "high", "n"),
+    "targets": ("n",),
 }
-_INTERVALS = {"policies": ("right", "wrong", "none", "iou", "looks", "seconds")}
+_INTERVALS = {
+    "policies": ("right", "wrong", "none", "iou", "looks", "seconds"),
+    "targets": ("right", "iou", "looks", "seconds"),
+}
 _INTERVAL = re.compile(r"(?P<mean>[\d.]+)(?: \((?P<low>[\d.]+)-(?P<high>[\d.]+)\))?")
 
 
@@ -96,7 +101,7 @@ def _checked(row: Mapping[str | None, Any], kind: str, where: str) -> dict[str, 
         if cells[column] and number(cells[column]) is None:
             raise InputError(f"{where}: {column}: expected a number; got {brief(cells[column])}. Repair that line")
     for column in _INTERVALS.get(kind, ()):
-        if interval(cells[column]) is None:
+        if interval(cells[column]) is None and not (kind == "targets" and column == "iou" and not cells[column]):
             expected = 'a number, or one with its interval such as "0.5 (0.4-0.6)"'
             raise InputError(f"{where}: {column}: expected {expected}; got {brief(cells[column])}. Repair that line")
     return cells

@@ -16,6 +16,7 @@ from mlx_saccade.dashboard import recorded, sweeps
 from mlx_saccade.dashboard.recorded import Conditions, Table
 from mlx_saccade.dashboard.sweeps import Sweep
 from mlx_saccade.errors import InputError
+from mlx_saccade.evals.screenspot import ANNOTATIONS
 
 __all__ = ["SUFFIXES", "Sources", "gather"]
 
@@ -97,7 +98,8 @@ def _files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[Path, str]
 
 
 def _is_data(path: Path) -> bool:
-    return path.suffix in SUFFIXES and path.is_file() and not evals.is_run(path.parent)
+    """Return True if a file in a folder may hold figures; the list of a data set holds none."""
+    return path.suffix in SUFFIXES and path.name != ANNOTATIONS and path.is_file() and not evals.is_run(path.parent)
 
 
 def _printable(name: str) -> str:

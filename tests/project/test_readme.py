@@ -43,7 +43,7 @@ TEXTS = [
 EXAMPLES = {"README.md": 3, "quickstart.md": 4, "budgets-and-coordinates.md": 3, "small-targets.md": 6, "mlx-vlm.md": 3,
             "your-own-checkpoint.md": 3, "measuring.md": 2, "messages.md": 2,
             "screenshot-to-click.md": 8, "real-checkpoint.md": 1, "agents.md": 4, "video.md": 3,
-            "elements.md": 1, "real-screens.md": 0}  # fmt: skip
+            "elements.md": 1, "real-screens.md": 0, "scale.md": 0}  # fmt: skip
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -288,6 +288,7 @@ def test_descriptions_in_python_examples_are_on_the_demo_screen(path: Path) -> N
         "messages",
         "elements",
         "real-screens",
+        "scale",
     )
     known = {target["description"] for target in targets}
     if path.stem == "small-targets":

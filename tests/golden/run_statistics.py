@@ -1,4 +1,4 @@
-"""Writes what SciPy makes of small samples: quantiles of Student's t, exact tests, bootstrap ends: `run_statistics.json`.
+"""Writes SciPy's figures of small samples to `run_statistics.json`: quantiles of Student's t, exact tests, bootstrap ends.
 
     python tests/golden/run_statistics.py          # needs SciPy; the suite does not
 

@@ -1,4 +1,4 @@
-"""Writes SciPy's figures of small samples to `run_statistics.json`: quantiles of Student's t, exact tests, bootstrap ends.
+"""Writes what SciPy makes of small samples to `run_statistics.json`: t quantiles, exact tests, bootstrap ends.
 
     python tests/golden/run_statistics.py          # needs SciPy; the suite does not
 

@@ -236,6 +236,13 @@ def test_an_address_without_a_scheduler_is_named(address: str) -> None:
         pass
 
 
+@pytest.mark.parametrize("address", ["", "foo", "tcp://foo", "nonsense://x:1"])
+def test_what_is_no_address_is_refused_before_a_client_starts(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distributed.Client", None)
+    with pytest.raises(InputError, match=r"port number|address scheme"), cluster.connect(address):
+        pass
+
+
 def test_fewer_than_one_worker_are_refused() -> None:
     with pytest.raises(InputError, match="--workers: expected at least 1; got 0"), cluster.local_workers(0):
         pass

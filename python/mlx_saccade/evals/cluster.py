@@ -80,6 +80,7 @@ def connect(address: str, *, timeout: float = 10.0) -> Iterator[Client]:
     """
     distributed = _distributed("--scheduler")
     try:
+        distributed.comm.get_address_host_port(address)  # a client that fails at this ends 20 s later, with a traceback
         client = distributed.Client(address, timeout=timeout, set_as_default=False)
     except (OSError, ValueError, TypeError, ImportError, distributed.TimeoutError) as error:
         raise InputError(

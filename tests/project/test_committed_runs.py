@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlx_saccade.cli.__main__ import main
 from mlx_saccade.evals.advice import advise
 from mlx_saccade.evals.budgets import differences
 from mlx_saccade.evals.cells import Cell, cells
@@ -123,3 +124,17 @@ def test_advice_from_the_runs() -> None:
     assert large.chosen.budget in (64, 144, 256)
     tiny = advise(run("scenes-policies").rows, (60, 60), (3840, 2160))
     assert tiny.chosen.policy != "flat"
+
+
+def test_recorded_advice_is_what_the_command_prints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (RUNS / "README.md").read_text(encoding="utf-8")
+    script, output = re.findall(r"```sh\n(PROFILE.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)[0]
+    profile, command = script.splitlines()
+    words = command.replace("$PROFILE", profile.partition("=")[2]).split()[1:]
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main(words) == 0
+    # Whether the profile is of "this machine" depends on where the test runs.
+    assert capsys.readouterr().out.partition("seconds  ")[0] == output.partition("seconds  ")[0]

@@ -16,18 +16,16 @@ Intervals are 95 % and draw whole screens (`mlx_saccade.evals.bootstrap`).
 
 from __future__ import annotations
 
-import argparse
-import csv
-import io
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import row_files
+from row_files import Row
+
 import mlx_saccade as saccade
-from mlx_saccade import files
 from mlx_saccade.evals import bootstrap, metrics
 from mlx_saccade.evals.datasets import choose_targets
 
@@ -44,8 +42,6 @@ SIDES: dict[str, dict[str, Any]] = {
 }
 HEADER = ("side", "target", "n", "right", "iou", "looks", "tokens", "seconds", "times_cap", "times_largest")
 ABSENT_BIN = "absent"
-
-Row = dict[str, Any]
 
 
 def screen_rows(engine: saccade.Engine, seed: int) -> Iterator[Row]:
@@ -82,24 +78,6 @@ def area(box: Sequence[int]) -> float:
     """Return the share of the screen that a box covers."""
     x1, y1, x2, y2 = box
     return (x2 - x1) * (y2 - y1) / (SIZE[0] * SIZE[1])
-
-
-def measure(out: Path, screens: int) -> None:
-    """Append the rows of screens that the file lacks; a screen is written whole."""
-    done = {row["seed"] for row in read(out)} if out.exists() else set()
-    engine = saccade.load()
-    engine.locate(saccade.scenes.generate(0, size=SIZE).image, "the red window", policy="search")  # warm up
-    for number, seed in enumerate(range(FIRST_SEED, FIRST_SEED + screens), 1):
-        if seed not in done:
-            start, lines = time.time(), [json.dumps(row) + "\n" for row in screen_rows(engine, seed)]
-            with out.open("a", encoding="utf-8") as file:
-                file.write("".join(lines))
-            print(f"screen {number} of {screens}: {time.time() - start:.0f} s", file=sys.stderr, flush=True)
-
-
-def read(path: Path) -> list[Row]:
-    """Return the rows of a file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def pairs(rows: Sequence[Row], name: str) -> list[tuple[int, float]]:
@@ -193,25 +171,20 @@ def aims(rows: Sequence[Row]) -> Iterator[str]:
 
 def main() -> int:
     """Measure, or print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="JSON lines, one for each description and side")
-    parser.add_argument("--screens", type=int, default=50, help="number of screens (default 50)")
-    parser.add_argument("--summary", action="store_true", help="print the tables of --out instead of measuring")
+    parser = row_files.arguments(__doc__, "description and side", 50)
     parser.add_argument("--csv", type=Path, help="with --summary, write the first table there too")
     options = parser.parse_args()
     if not options.summary:
-        measure(options.out, options.screens)
-    rows = read(options.out)
+        engine = saccade.load()
+        engine.locate(saccade.scenes.generate(0, size=SIZE).image, "the red window", policy="search")  # warm up
+        seeds = range(FIRST_SEED, FIRST_SEED + options.screens)
+        row_files.measure(options.out, seeds, lambda seed: screen_rows(engine, seed))
+    rows = row_files.read(options.out)
     table = lines(rows)
     for column in ("right", "iou", "tokens", "seconds"):
         print("\n".join([f"{column}:", "", *matrix(table, column), ""]))
     print("\n".join(aims(rows)))
-    if options.csv is not None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, HEADER, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
-        files.write_atomically(options.csv, text.getvalue().encode())
+    row_files.write_csv(options.csv, HEADER, table)
     return 0
 
 

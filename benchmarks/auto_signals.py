@@ -11,17 +11,15 @@ others by `benchmarks/auto.py`.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
+import row_files
+from row_files import Row
 
 import mlx_saccade as saccade
 from mlx_saccade.engine import Answer, Engine
@@ -41,8 +39,6 @@ SHARES = (0.5, 0.25)
 SIDES = (28, 56, 112)  # model pixels
 TIMES, LEAST = (2, 4), 224  # sides of the box, and pixels
 EDGES = (0, 8, 14, 20, 28, 40, 60, 1000)  # bins of the first box's shorter side, model pixels
-
-Row = dict[str, Any]
 
 
 class MeanProbability:
@@ -125,24 +121,11 @@ def screen_rows(screen: Screen, scene: saccade.scenes.Scene, seed: int) -> Itera
         yield {"seed": seed, "words": words, "known": box, **screen.looks(words)}
 
 
-def measure(out: Path, screens: int) -> None:
-    """Append the rows of screens that the file lacks; a screen is written whole."""
-    done = {row["seed"] for row in read(out)} if out.exists() else set()
-    engine, probabilities = saccade.load(), MeanProbability()
-    for number, seed in enumerate(range(FIRST_SEED, FIRST_SEED + screens), 1):
-        if seed not in done:
-            start, scene = time.time(), saccade.scenes.generate(seed, size=SIZE)
-            engine.forget()
-            rows = screen_rows(Screen(engine, probabilities, engine.open(scene.image)), scene, seed)
-            text = "".join(json.dumps(row) + "\n" for row in rows)
-            with out.open("a", encoding="utf-8") as file:
-                file.write(text)
-            print(f"screen {number} of {screens}: {time.time() - start:.0f} s", file=sys.stderr, flush=True)
-
-
-def read(path: Path) -> list[Row]:
-    """Return the rows of a file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+def rows_of_screen(engine: saccade.Engine, probabilities: MeanProbability, seed: int) -> Iterator[Row]:
+    """Generate a screen, and yield its rows."""
+    scene = saccade.scenes.generate(seed, size=SIZE)
+    engine.forget()
+    yield from screen_rows(Screen(engine, probabilities, engine.open(scene.image)), scene, seed)
 
 
 def is_right(look: Row | None, known: Sequence[float] | None) -> bool:
@@ -257,14 +240,12 @@ def quality(rows: Sequence[Row], name: str) -> str:
 
 def main() -> int:
     """Measure, or print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="JSON lines, one for each description")
-    parser.add_argument("--screens", type=int, default=80, help="number of screens (default 80)")
-    parser.add_argument("--summary", action="store_true", help="print the tables of --out instead of measuring")
-    options = parser.parse_args()
+    options = row_files.arguments(__doc__, "description", 80).parse_args()
     if not options.summary:
-        measure(options.out, options.screens)
-    rows = read(options.out)
+        engine, probabilities = saccade.load(), MeanProbability()
+        seeds = range(FIRST_SEED, FIRST_SEED + options.screens)
+        row_files.measure(options.out, seeds, lambda seed: rows_of_screen(engine, probabilities, seed))
+    rows = row_files.read(options.out)
     for table in (size_table, signal_table, gain_table):
         print("\n".join([*table(rows), ""]))
     return 0

@@ -16,19 +16,17 @@ Intervals are 95 % and draw whole screens (`mlx_saccade.evals.bootstrap`).
 
 from __future__ import annotations
 
-import argparse
-import csv
-import io
-import json
 import random
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import row_files
+from row_files import Row
+
 import mlx_saccade as saccade
-from mlx_saccade import files, policies
+from mlx_saccade import policies
 from mlx_saccade.evals import bootstrap, metrics
 from mlx_saccade.grounding import center_inside
 from mlx_saccade.policies import candidates
@@ -43,7 +41,6 @@ BINS = ((0, 40), (40, 100), (100, 250), (250, 9999))
 HEADER = ("policy", "right", "wrong", "none", "iou", "looks", "seconds", "alarms", "targets", "absent", "screens")
 
 Policy = Callable[..., list[saccade.Answer]]
-Row = dict[str, Any]
 
 
 class Looks:
@@ -140,23 +137,6 @@ def screen_rows(engine: saccade.Engine, seed: int) -> Iterator[Row]:
             }
 
 
-def measure(out: Path, screens: int) -> None:
-    """Append the rows of screens that the file lacks; a screen is written whole."""
-    done = {row["seed"] for row in read(out)} if out.exists() else set()
-    engine = saccade.load()
-    for number, seed in enumerate(range(FIRST_SEED, FIRST_SEED + screens), 1):
-        if seed not in done:
-            start, lines = time.time(), [json.dumps(row) + "\n" for row in screen_rows(engine, seed)]
-            with out.open("a", encoding="utf-8") as file:
-                file.write("".join(lines))
-            print(f"screen {number} of {screens}: {time.time() - start:.0f} s", file=sys.stderr, flush=True)
-
-
-def read(path: Path) -> list[Row]:
-    """Return the rows of a file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
 def summary(rows: Sequence[Row]) -> list[dict[str, str]]:
     """Return a line for each policy: shares of targets, and of absent ones that got a box."""
     lines = []
@@ -216,26 +196,19 @@ def side(row: Row) -> int:
 
 def main() -> int:
     """Measure, or print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="JSON lines, one for each description and policy")
-    parser.add_argument("--screens", type=int, default=30, help="number of screens (default 30)")
-    parser.add_argument("--summary", action="store_true", help="print the tables of --out instead of measuring")
+    parser = row_files.arguments(__doc__, "description and policy", 30)
     parser.add_argument("--csv", type=Path, help="with --summary, write the table there too")
     options = parser.parse_args()
     if not options.summary:
-        measure(options.out, options.screens)
-    rows = read(options.out)
+        engine, seeds = saccade.load(), range(FIRST_SEED, FIRST_SEED + options.screens)
+        row_files.measure(options.out, seeds, lambda seed: screen_rows(engine, seed))
+    rows = row_files.read(options.out)
     lines = summary(rows)
     print("| " + " | ".join(HEADER) + " |\n|" + "---|" * len(HEADER))
     for line in lines:
         print("| " + " | ".join(line[name] for name in HEADER) + " |")
     print("\n".join(["", *by_size(rows)]))
-    if options.csv is not None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, HEADER, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-        files.write_atomically(options.csv, text.getvalue().encode())
+    row_files.write_csv(options.csv, HEADER, lines)
     return 0
 
 

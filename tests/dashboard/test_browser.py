@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import browsers
 import dashboard_data
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from PIL import Image
 from mlx_saccade import dashboard
 
 pytestmark = pytest.mark.browser
-api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 pytest.importorskip("plotly")
 
@@ -28,18 +28,12 @@ VIEWS = ("latency", "accuracy", "runtimes", "history", "peers", "machines")
 WIDTHS = (390, 1280, 3840)
 SCREENSHOTS = os.environ.get("SACCADE_SCREENSHOTS")
 """Folder for pictures of every view, to be looked at; default none."""
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("NOT RUN: no Chromium or Chrome on the path")
-    with api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with browsers.launched() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

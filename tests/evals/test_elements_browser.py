@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import browsers
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,22 +20,16 @@ from mlx_saccade.evals.elements.regions import Located, Settings
 from mlx_saccade.evals.elements.screen import Verdict
 
 pytestmark = pytest.mark.browser
-api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NAME = "a #1 <b>.png"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("NOT RUN: no Chromium or Chrome on the path")
-    with api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with browsers.launched() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 
 from mlx_saccade.errors import InputError
 from mlx_saccade.evals.budgets import Metric, optima
-from mlx_saccade.evals.cells import Cell, cells
+from mlx_saccade.evals.cells import SIDE_BOUNDS, Cell, cells
 from mlx_saccade.evals.rows import Budget, Row
 from mlx_saccade.evals.score_table import ScoreTable, score_table
 from mlx_saccade.preprocess import recommend
@@ -203,15 +203,7 @@ def _alike(table: ScoreTable, chosen: Cell, side: float) -> Cell | None:
     """Return the figures of the targets whose side in model pixels is in the same group."""
     for cell in cells(table, "model_side"):
         if (cell.policy, cell.budget) == (chosen.policy, chosen.budget) and cell.hits is not None:
-            low, high = _bounds(cell.value)
+            low, high = SIDE_BOUNDS[cell.value]
             if low <= side < high:
                 return cell
     return None
-
-
-def _bounds(name: str) -> tuple[float, float]:
-    """Return the bounds of a group by side, as `mlx_saccade.evals.cells` names it."""
-    words = name.split()
-    if words[0] == "below":
-        return 0.0, float(words[1])
-    return float(words[0] if words[0] != "from" else words[1]), float("inf" if words[0] == "from" else words[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,12 +17,18 @@ from mlx_saccade.evals.rows import Budget
 from mlx_saccade.evals.score_table import OUTCOMES, ScoreTable
 from mlx_saccade.evals.statistics import Estimate
 
-__all__ = ["GROUPINGS", "SIDES", "Cell", "Grouping", "cells", "groups", "thin_note"]
+__all__ = ["GROUPINGS", "SIDES", "SIDE_BOUNDS", "Cell", "Grouping", "cells", "groups", "thin_note"]
 
 Grouping = Literal["all", "regime", "ui_type", "application", "group", "model_side"]
 GROUPINGS: tuple[Grouping, ...] = ("all", "regime", "ui_type", "application", "group", "model_side")
 SIDES = (7, 14, 28, 56, 112)
 """Bounds of the groups by the target's shorter side in model pixels; 28 is a visual token of Qwen2.5-VL."""
+SIDE_BOUNDS: dict[str, tuple[float, float]] = {
+    f"below {SIDES[0]}": (0, SIDES[0]),
+    **{f"{low} to {high}": (low, high) for low, high in pairwise(SIDES)},
+    f"from {SIDES[-1]}": (SIDES[-1], math.inf),
+}
+"""The groups by that side: from the first bound on, and below the second."""
 Mask = NDArray[np.bool_]
 _MEANS = ("iou", "is_hit", "is_point_in_box")
 _MEDIANS = ("center_error", "center_error_share", "size_ratio", "seconds")
@@ -105,9 +112,7 @@ def groups(table: ScoreTable, grouping: Grouping) -> Iterator[tuple[str, Mask]]:
 
 
 def _by_side(sides: Numbers) -> Iterator[tuple[str, Mask]]:
-    bounds = (0, *SIDES, float("inf"))
-    names = [f"below {SIDES[0]}", *(f"{low} to {high}" for low, high in pairwise(SIDES)), f"from {SIDES[-1]}"]
-    for name, (low, high) in zip(names, pairwise(bounds), strict=True):
+    for name, (low, high) in SIDE_BOUNDS.items():
         mask = (low <= sides) & (sides < high)
         if mask.any():
             yield name, mask

@@ -70,10 +70,7 @@ def _gate(trail: Trail, max_looks: int, smallest: int, share: float) -> Looks[An
     crop = holding(crop_around(first.box.center, trail.size, share), first.box.xyxy, trail.size)
     if not is_small or max_looks == 1 or crop == whole(trail.size):
         return trail.answer_of(first)
-    (second,) = yield from trail.look([crop])
-    if second is None:
-        trail.keep(first)
-    return trail.answer_of(second or first)
+    return (yield from trail.look_closer(crop, first))
 
 
 def _verdict(place: Candidate, *, is_small: bool) -> str:

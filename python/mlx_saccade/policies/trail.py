@@ -42,6 +42,13 @@ class Trail:
         answers = yield crops
         return [self.add(answer, crop) for answer, crop in zip(answers, crops, strict=True)]
 
+    def look_closer(self, crop: Crop, before: Candidate) -> Looks[Answer]:
+        """Look at a crop, and return the policy's answer: the place that it gave, or without one that of before."""
+        (place,) = yield from self.look([crop])
+        if place is None:
+            self.keep(before)
+        return self.answer_of(place or before)
+
     def add(self, answer: Answer, crop: Crop, verdict: str | None = None) -> Candidate | None:
         """Record a look, and return its place; None without one.
 

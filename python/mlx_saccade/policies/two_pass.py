@@ -64,7 +64,4 @@ def _look_twice(trail: Trail, max_looks: int, side: int) -> Looks[Answer]:
     crop = holding(centered(first.box.center, trail.size, (side, side)), first.box.xyxy, trail.size)
     if crop == whole(trail.size):
         return trail.answer_of(first)
-    (second,) = yield from trail.look([crop])
-    if second is None:
-        trail.keep(first)
-    return trail.answer_of(second or first)
+    return (yield from trail.look_closer(crop, first))

@@ -121,10 +121,7 @@ def _vote_or_zoom(trail: Trail, answers: Sequence[Answer], tau: float, gamma: fl
         trail.judge(winner.look, f"{score} is above {tau:g}: {_votes(winner, places)} votes")
         return trail.answer_of(winner)
     trail.judge(surest.look, f"{score} is not above {tau:g}: zoom")
-    (place,) = yield from trail.look([_crop(places, surest, trail.size, gamma, min_crop)])
-    if place is None:
-        trail.keep(surest)
-    return trail.answer_of(place or surest)
+    return (yield from trail.look_closer(_crop(places, surest, trail.size, gamma, min_crop), surest))
 
 
 def _token_share(answer: Answer) -> float:

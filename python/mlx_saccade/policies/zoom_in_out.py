@@ -121,10 +121,7 @@ def _finish(trail: Trail, places: Sequence[Candidate], rule: _Rule) -> Looks[Ans
     region = centered(last.box.center, trail.size, (rule.target, rule.target))
     region = holding(region, last.box.xyxy, trail.size)
     if len(trail.looks) < rule.max_looks and region != trail.looks[last.look].crop:
-        (place,) = yield from trail.look([region])
-        if place is None:
-            trail.keep(last)
-        return trail.answer_of(place or last)
+        return (yield from trail.look_closer(region, last))
     return trail.answer_of(last)
 
 

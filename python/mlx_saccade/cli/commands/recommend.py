@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlx_saccade.cli import advice as run_advice
 from mlx_saccade.cli import costs, output
 from mlx_saccade.cli.options import add_family_argument, add_url_argument, image_or_size_of
 from mlx_saccade.errors import InputError
 from mlx_saccade.preprocess import recommend
+
+if TYPE_CHECKING:
+    from mlx_saccade.preprocess.plan import Plan
 
 __all__ = ["EXAMPLES", "add_arguments", "describe", "parse_target", "run"]
 
@@ -122,16 +125,13 @@ def run(options: argparse.Namespace) -> int:
     if options.run_folder is not None:
         return _run_from(options)
     advice = recommend.recommend(parse_target(options.target), image_or_size_of(options), family=options.family)
-    setting = costs.setting_of(options.runtime, advice.plan, advice.budget)
-    seconds = costs.seconds_of(advice.plan, options.profile)
-    if options.json:
-        output.print_json({**describe(advice), "seconds": seconds, "setting": setting})
-        return 0
-    lines = [("seconds", costs.seconds_text(seconds, advice.plan, 2.0 if advice.zoom else 1.0))]
-    if setting is not None:
-        lines.append((options.runtime, costs.setting_text(setting, is_policy=advice.zoom)))
     target, budget, *rest = facts_of(advice)
-    output.facts([target, budget, *lines, *rest])
+    looks = 2.0 if advice.zoom else 1.0
+    cost = _Cost(options, advice.plan, advice.budget, looks, is_policy=advice.zoom)
+    if options.json:
+        output.print_json({**describe(advice), **cost.described})
+    else:
+        output.facts([target, budget, *cost.facts, *rest])
     return 0
 
 
@@ -148,18 +148,23 @@ def _run_from(options: argparse.Namespace) -> int:
         family=options.family,
         name=options.run_folder,
     )
-    setting = costs.setting_of(
-        options.runtime, advice.plan, max(1, advice.plan.max_pixels // advice.plan.family.factor**2)
-    )
-    seconds = costs.seconds_of(advice.plan, options.profile)
+    plan, chosen = advice.plan, advice.chosen
+    tokens = max(1, plan.max_pixels // plan.family.factor**2)
+    cost = _Cost(options, plan, tokens, chosen.looks or 1.0, is_policy=chosen.policy != "flat")
     if options.json:
-        described = {**run_advice.describe(advice), "run": options.run_folder, "seconds": seconds, "setting": setting}
-        output.print_json(described)
-        return 0
-    lines = run_advice.facts(advice, options.run_folder, run.header.runtime.name)
-    chosen = advice.chosen
-    lines.append(("seconds", costs.seconds_text(seconds, advice.plan, chosen.looks or 1.0)))
-    if setting is not None:
-        lines.append((options.runtime, costs.setting_text(setting, is_policy=chosen.policy != "flat")))
-    output.facts(lines)
+        output.print_json({**run_advice.describe(advice), "run": options.run_folder, **cost.described})
+    else:
+        output.facts([*run_advice.facts(advice, options.run_folder, run.header.runtime.name), *cost.facts])
     return 0
+
+
+class _Cost:
+    """The seconds of an advice by a profile, and the setting of --runtime, as JSON values and as lines for people."""
+
+    def __init__(self, options: argparse.Namespace, plan: Plan, tokens: int, looks: float, *, is_policy: bool) -> None:
+        setting = costs.setting_of(options.runtime, plan, tokens)
+        seconds = costs.seconds_of(plan, options.profile)
+        self.described = {"seconds": seconds, "setting": setting}
+        self.facts = [("seconds", costs.seconds_text(seconds, plan, looks))]
+        if setting is not None:
+            self.facts.append((options.runtime, costs.setting_text(setting, is_policy=is_policy)))
